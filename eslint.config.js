@@ -1,0 +1,127 @@
+import tseslint from 'typescript-eslint'
+
+const IMPURE_GLOBALS = [
+  'Date',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'crypto',
+  'process',
+  'Buffer',
+  'fetch',
+  'console',
+  'globalThis',
+].map((name) => ({
+  name,
+  message: 'src/protocol is pure: time, randomness and I/O come in as arguments.',
+}))
+
+const forbid = (patterns) => ({
+  'no-restricted-imports': [
+    'error',
+    { patterns: patterns.map(([group, message]) => ({ group, message })) },
+  ],
+})
+
+const NODE = [['node:*'], 'Runtime-neutral room: node:* belongs in its node/ folder.']
+const EXAMPLES = [['**/examples/**'], 'Nothing imports examples.']
+const CERTIFICATES = [
+  ['@peculiar/x509', 'reflect-metadata'],
+  'Only src/x509.ts imports the certificate library (it must load reflect-metadata first).',
+]
+
+/** The rooms of the architecture, and who may enter which. */
+const rooms = [
+  {
+    files: ['src/protocol/**/*.ts'],
+    rules: {
+      ...forbid([
+        NODE,
+        EXAMPLES,
+        CERTIFICATES,
+        [
+          ['**/cloud/**', '**/connector/**', '../*'],
+          'src/protocol imports nothing of the other rooms.',
+        ],
+        [['undici', 'jose', 'oauth4webapi', '@peculiar/*', 'lmdb'], 'src/protocol is pure.'],
+      ]),
+      'no-restricted-globals': ['error', ...IMPURE_GLOBALS],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
+    },
+  },
+  {
+    files: ['src/cloud/**/*.ts'],
+    ignores: ['src/cloud/node/**', 'src/cloud/lmdb/**'],
+    rules: forbid([
+      NODE,
+      EXAMPLES,
+      CERTIFICATES,
+      [
+        ['**/connector/**', 'undici', 'lmdb', '**/node/**', '**/lmdb/**'],
+        'The cloud does not know the connector, nor its own bindings.',
+      ],
+    ]),
+  },
+  {
+    files: ['src/cloud/node/**/*.ts', 'src/cloud/lmdb/**/*.ts'],
+    rules: forbid([
+      EXAMPLES,
+      CERTIFICATES,
+      [['**/connector/**'], 'The cloud does not know the connector.'],
+    ]),
+  },
+  {
+    files: ['src/connector/**/*.ts'],
+    ignores: ['src/connector/node/**'],
+    rules: forbid([
+      NODE,
+      EXAMPLES,
+      CERTIFICATES,
+      [
+        ['**/cloud/**', 'undici', '**/node/**'],
+        'The connector does not know the cloud, nor its own bindings.',
+      ],
+    ]),
+  },
+  {
+    files: ['src/connector/node/**/*.ts'],
+    rules: forbid([
+      EXAMPLES,
+      CERTIFICATES,
+      [['**/cloud/**'], 'The connector does not know the cloud.'],
+    ]),
+  },
+  {
+    files: ['examples/**/*.ts'],
+    rules: forbid([
+      [['**/src/**'], "Examples use the public API only: import 'app-proxy/…'."],
+      CERTIFICATES,
+    ]),
+  },
+]
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'coverage/**', 'node_modules/**', '.state/**'] },
+  ...tseslint.configs.strict,
+  {
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
+      ],
+      '@typescript-eslint/unified-signatures': 'off',
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['*.config.{js,ts}', 'test/closing-line-reporter.ts'],
+    rules: { 'no-restricted-exports': 'off' },
+  },
+  // Tests may reach into any room and use any clock.
+  ...rooms.map((room) => ({ ...room, ignores: [...(room.ignores ?? []), '**/*.test.ts'] })),
+)

@@ -1,0 +1,137 @@
+/**
+ * What the cloud needs from the world around it: each port is an interface with an embedded default.
+ *
+ * @module
+ */
+
+/** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
+export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
+
+/** The two clocks: `now` is monotonic, for deadlines; `wallClock` is milliseconds since 1970, for certificates, sessions and sign-in. */
+export interface Clocks {
+  now(): number
+  wallClock(): number
+}
+
+/** An organisation; everything else belongs to exactly one. */
+export interface Tenant {
+  readonly id: string
+  readonly name: string
+  /** The OpenID Connect issuer that authenticates its users and registrars. */
+  readonly issuer: string
+  /** Who may register connectors. */
+  readonly registrars: {
+    /** The `aud` a registrar's token must be for: this service. */
+    readonly audience: string
+    /** The claim that names the tenant. Default `tid`. */
+    readonly tenantClaim: string
+    /** The claim that lists roles. Default `roles`. */
+    readonly roleClaim: string
+    /** Roles of which one is enough. */
+    readonly roles: readonly string[]
+  }
+  /** How many connectors it may register. Default 100. */
+  readonly connectorLimit: number
+  /** Newly registered connectors wait for an operator's approval. Default false. */
+  readonly approveConnectors: boolean
+  /** The group new connectors join. */
+  readonly defaultGroupId: string
+}
+
+/** Connectors of a group serve the same applications. */
+export interface ConnectorGroup {
+  readonly id: string
+  readonly tenantId: string
+  readonly name: string
+}
+
+/** A published private web application. */
+export interface Application {
+  readonly id: string
+  readonly tenantId: string
+  readonly name: string
+  /** Changes whenever any of it changes. */
+  readonly version: string
+  /** `https://host[:port]/path/`; http only on localhost names. */
+  readonly externalUrl: string
+  /** Scheme, host, port and base path of the private application. */
+  readonly internalUrl: string
+  readonly groupId: string
+  readonly preAuthentication: 'oidc' | 'passthrough'
+  /** The application's own client at the tenant's issuer; present exactly when `preAuthentication` is `oidc`. */
+  readonly client?: { readonly id: string; readonly secret?: string }
+  /** Who is assigned; absent: every user the issuer signs in. */
+  readonly assigned?: { readonly users: readonly string[]; readonly groups: readonly string[] }
+  /** Header name → claim it carries, for the application. Default none. */
+  readonly identityHeaders: Readonly<
+    Record<string, 'subject' | 'name' | 'email' | 'groups' | 'roles'>
+  >
+  readonly hostHeader: 'internal' | 'external'
+  readonly verifyCertificate: boolean
+  readonly responseHeadMs: number
+}
+
+/** Tenants, groups and applications. The embedded default is a validated configuration object. */
+export interface Directory {
+  tenant(id: string): Tenant | undefined
+  /** The tenant whose issuer this is. */
+  tenantOfIssuer(issuer: string): Tenant | undefined
+  group(id: string): ConnectorGroup | undefined
+  application(id: string): Application | undefined
+  /** Applications whose external URL has this canonical `host[:port]`, the longest path first. */
+  applicationsOn(host: string): readonly Application[]
+  tenants(): readonly Tenant[]
+  applications(): readonly Application[]
+}
+
+/** One thing that happened, for the record; never holds a token, a cookie, a code or a key. */
+export interface AuditEvent {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  /** Dotted, stable: `connector.registered`, `sign-in.denied`, … */
+  readonly type: string
+  readonly outcome: 'success' | 'refused' | 'failed'
+  /** The stable code of a refusal or failure. */
+  readonly reason?: string
+  readonly tenantId?: string
+  readonly connectorId?: string
+  readonly applicationId?: string
+  readonly subject?: string
+  readonly requestId?: string
+  /** Anything else, JSON-able. */
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+/** Where audit events go. Must not throw. */
+export interface AuditSink {
+  write(event: AuditEvent): void
+}
+
+/** What a registered connector may do. */
+export type ConnectorStanding = 'pending' | 'active' | 'draining' | 'disabled' | 'revoked'
+
+export interface ConnectorRecord {
+  readonly id: string
+  readonly tenantId: string
+  readonly groupId: string
+  readonly name: string
+  readonly standing: ConnectorStanding
+  /** Milliseconds since 1970. */
+  readonly registeredAt: number
+}
+
+/** One certificate of a connector. */
+export interface CertificateRecord {
+  /** Serial number, lower-case hexadecimal. */
+  readonly serial: string
+  readonly connectorId: string
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly keyId: string
+  readonly der: Uint8Array
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** First call made with it. */
+  readonly firstUsedAt?: number
+  /** A newer certificate has been used; this one may still connect until then. */
+  readonly supersededUntil?: number
+}

@@ -1,0 +1,165 @@
+/**
+ * One error family. The class says who is at fault, `code` is stable per class, `reason` is a closed
+ * union, evidence is in `cause`. No message ever carries a token, a cookie, a code or a key.
+ *
+ * | class                  | who is at fault                                     |
+ * | ---------------------- | --------------------------------------------------- |
+ * | `ApiMisuse`            | our own caller: a bug, deterministic                |
+ * | `PeerViolation`        | the other end of the wire broke the protocol        |
+ * | `Refused`              | nobody: the other end said a considered no          |
+ * | `ExchangeFailed`       | the hop named by `source`, for one exchange         |
+ * | `ConfigurationInvalid` | the operator: a value in a configuration            |
+ *
+ * @module
+ */
+
+/** The stable codes, one per class. */
+export type ErrorCode =
+  | 'ERR_API_MISUSE'
+  | 'ERR_PEER_VIOLATION'
+  | 'ERR_REFUSED'
+  | 'ERR_EXCHANGE_FAILED'
+  | 'ERR_CONFIGURATION_INVALID'
+
+/** Every error this library throws on purpose. */
+export type AnyAppProxyError =
+  ApiMisuse | PeerViolation | Refused | ExchangeFailed | ConfigurationInvalid
+
+/** Root of the family: `error instanceof AppProxyError` catches all of it and nothing else. */
+export abstract class AppProxyError extends Error {
+  abstract readonly code: ErrorCode
+  abstract override readonly name: string
+}
+
+/** Our own caller broke the contract of a machine or an option. */
+export class ApiMisuse extends AppProxyError {
+  override readonly name = 'ApiMisuse'
+  readonly code = 'ERR_API_MISUSE'
+}
+
+/** What a peer can do wrong. @see spec/PROTOCOL.md, "Error codes" */
+export type PeerViolationReason =
+  | 'UNEXPECTED_EVENT'
+  | 'UNKNOWN_FRAME'
+  | 'FRAME_TOO_LARGE'
+  | 'FRAME_TRUNCATED'
+  | 'MALFORMED_FRAME'
+  | 'MALFORMED_MESSAGE'
+  | 'UNKNOWN_MESSAGE'
+  | 'UNSUPPORTED_VERSION'
+  | 'CREDIT_OVERFLOW'
+  | 'CREDIT_EXCEEDED'
+  | 'GRANT_EXCEEDED'
+  | 'UNKNOWN_NUMBER'
+  | 'NUMBER_NOT_INCREASING'
+  | 'LENGTH_MISMATCH'
+  | 'FORBIDDEN_OCTET'
+
+/** The other end of the wire broke the protocol; whatever it touched is reset or closed. */
+export class PeerViolation extends AppProxyError {
+  override readonly name = 'PeerViolation'
+  readonly code = 'ERR_PEER_VIOLATION'
+  readonly reason: PeerViolationReason
+
+  constructor(reason: PeerViolationReason, detail: string, options?: ErrorOptions) {
+    super(`${reason}: ${detail}`, options)
+    this.reason = reason
+  }
+}
+
+/** Why a registration, a certificate or a call is refused. Stable: programs may switch on it. */
+export type RefusalReason =
+  // registration: the token
+  | 'token-malformed'
+  | 'token-signature'
+  | 'token-issuer'
+  | 'token-audience'
+  | 'token-expired'
+  | 'token-not-yet-valid'
+  | 'token-tenant'
+  | 'token-role'
+  | 'token-replayed'
+  | 'issuer-unavailable'
+  // registration: the certificate request
+  | 'request-malformed'
+  | 'request-signature'
+  | 'request-key'
+  | 'connector-limit'
+  // any other call: the client certificate
+  | 'certificate-missing'
+  | 'certificate-untrusted'
+  | 'certificate-expired'
+  | 'certificate-revoked'
+  | 'certificate-profile'
+  // any call
+  | 'not-found'
+  | 'too-large'
+  | 'unavailable'
+
+/** A considered no from the other end; asking again with the same input gives the same answer unless `retryAfterMs` is set. */
+export class Refused extends AppProxyError {
+  override readonly name = 'Refused'
+  readonly code = 'ERR_REFUSED'
+  readonly reason: RefusalReason
+  /** Ask again after so many milliseconds; absent means: do not. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    reason: RefusalReason,
+    detail = '',
+    options?: ErrorOptions & { retryAfterMs?: number | undefined },
+  ) {
+    super(detail === '' ? reason : `${reason}: ${detail}`, options)
+    this.reason = reason
+    this.retryAfterMs = options?.retryAfterMs
+  }
+}
+
+/** The hop at which an exchange failed. */
+export type FailureSource = 'user' | 'cloud' | 'connector' | 'application'
+
+/** Why an exchange failed. Each maps to one HTTP status. @see {@link failureStatus} */
+export type FailureReason =
+  | 'no-connector'
+  | 'queue-full'
+  | 'claim-timeout'
+  | 'attempts-exhausted'
+  | 'connector-lost'
+  | 'connector-violation'
+  | 'unknown-application'
+  | 'upgrade-unsupported'
+  | 'application-unreachable'
+  | 'application-timeout'
+  | 'application-aborted'
+  | 'application-malformed'
+  | 'idle-timeout'
+  | 'user-aborted'
+  | 'user-malformed'
+  | 'cancelled'
+  | 'internal'
+
+/** One exchange failed; `source` names the hop. */
+export class ExchangeFailed extends AppProxyError {
+  override readonly name = 'ExchangeFailed'
+  readonly code = 'ERR_EXCHANGE_FAILED'
+  readonly source: FailureSource
+  readonly reason: FailureReason
+
+  constructor(source: FailureSource, reason: FailureReason, options?: ErrorOptions) {
+    super(`${reason} (at the ${source})`, options)
+    this.source = source
+    this.reason = reason
+  }
+}
+
+/** A configuration value is wrong; `path` is where, in the form `applications[0].externalUrl`. */
+export class ConfigurationInvalid extends AppProxyError {
+  override readonly name = 'ConfigurationInvalid'
+  readonly code = 'ERR_CONFIGURATION_INVALID'
+  readonly path: string
+
+  constructor(path: string, detail: string, options?: ErrorOptions) {
+    super(`${path}: ${detail}`, options)
+    this.path = path
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Every limit and every deadline, named once, with its default. They are the only clocks there are: the timeouts of
+ * the HTTP libraries underneath are switched off.
+ *
+ * @see spec/PROTOCOL.md, "Limits"
+ * @module
+ */
+
+/** Time limits, in milliseconds. */
+export interface TimeLimits {
+  /** The whole head of a user's request. Default 15 000. */
+  readonly requestHeadMs: number
+  /** An offer waiting for any connector of its group. Default 5 000. */
+  readonly queueWaitMs: number
+  /** An offer that a link carries, until its claim. Default 5 000. */
+  readonly claimMs: number
+  /** The response head, from the last request-body byte handed over. Default 85 000; 180 000 is the customary `long`. */
+  readonly responseHeadMs: number
+  /** A body that makes no progress although its sender holds credit. Default 120 000. */
+  readonly idleMs: number
+  /** A user who takes no response byte, or a body stalled by its reader. Default 120 000. */
+  readonly stalledMs: number
+  /** A tunnel or event stream without a byte either way. Default 3 600 000. */
+  readonly tunnelIdleMs: number
+  /** Finishing old exchanges after a drain began. Default 30 000. */
+  readonly drainMs: number
+  /** Between two pings of a link. Default 15 000; a link is dead after two missed ones. */
+  readonly pingMs: number
+  /** How long one offers stream of the plain binding lives. Default 30 000. */
+  readonly leaseMs: number
+  /** Between two configuration pulls, ± 20 % jitter. Default 120 000. */
+  readonly configurationPullMs: number
+  /** A control call. Default 15 000. */
+  readonly controlCallMs: number
+  /** Reconnect backoff: first and last step; full jitter. Defaults 500 and 30 000. */
+  readonly backoffMinMs: number
+  readonly backoffMaxMs: number
+}
+
+export const TIME_LIMITS: TimeLimits = {
+  requestHeadMs: 15_000,
+  queueWaitMs: 5_000,
+  claimMs: 5_000,
+  responseHeadMs: 85_000,
+  idleMs: 120_000,
+  stalledMs: 120_000,
+  tunnelIdleMs: 3_600_000,
+  drainMs: 30_000,
+  pingMs: 15_000,
+  leaseMs: 30_000,
+  configurationPullMs: 120_000,
+  controlCallMs: 15_000,
+  backoffMinMs: 500,
+  backoffMaxMs: 30_000,
+}
+
+/** Bytes of a frame header. */
+export const FRAME_HEADER_BYTES = 9
+/** Largest DATA payload unless HELLO and WELCOME agree on more. */
+export const DATA_BYTES = 16 * 1024
+/** Largest DATA payload that may be agreed on. */
+export const MAX_DATA_BYTES = 64 * 1024
+/** Largest payload of a head: OFFER, RESPONSE, INFORMATIONAL, TRAILERS, HELLO, WELCOME. */
+export const MAX_HEAD_BYTES = 64 * 1024
+/** Largest payload of every other frame. */
+export const MAX_CONTROL_BYTES = 1024
+/** Largest control message (registration, configuration, application). */
+export const MAX_MESSAGE_BYTES = 256 * 1024
+/** Nesting of a link frame's payload, and of a control message. */
+export const MAX_FRAME_DEPTH = 4
+export const MAX_MESSAGE_DEPTH = 8
+/** A response body's first window, and how far it may grow. */
+export const INITIAL_WINDOW_BYTES = 64 * 1024
+export const MAX_WINDOW_BYTES = 2 * 1024 * 1024
+/** What all exchanges of a link may have been granted together. */
+export const LINK_BUDGET_BYTES = 16 * 1024 * 1024
+/** Offers a connector takes at once unless it says otherwise. */
+export const DEFAULT_OFFERS = 200
+/** How often one request is offered at most. */
+export const MAX_ATTEMPTS = 3
+/** A link drains when its exchange numbers reach this. */
+export const MAX_NUMBER = 2 ** 31
+/** The largest balance that credit may reach. */
+export const MAX_CREDIT = 2 ** 32 - 1
