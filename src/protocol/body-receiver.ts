@@ -1,0 +1,151 @@
+/**
+ * The receiving half of one request or response body: grants credit, and refuses a peer that exceeds it.
+ *
+ * What was received and not yet consumed is never more than the window, so whoever holds the bytes holds a bounded
+ * number of them. The window doubles while the consumer keeps up, as far as the link's budget allows.
+ *
+ * @see spec/PROTOCOL.md, "Bodies"
+ * @module
+ */
+import { PeerViolation } from './errors.ts'
+import type { ResetCode } from './frame-types.ts'
+import { ignored, Machine, violation, type Table } from './table.ts'
+
+/** `open` → data may arrive; `finished` came to its end, `failed` was broken off, `stopped` is unwanted. */
+export type BodyReceiverState = 'open' | 'finished' | 'failed' | 'stopped'
+
+/** Every state × event pair of a body receiver. */
+// prettier-ignore
+export const BODY_RECEIVER = {
+  //          our application's events            the peer's events
+  open:     { consume: 'open',  stop: 'stopped', data: 'open',    end: 'finished', abort: 'failed' },
+  finished: { consume: ignored, stop: ignored,   data: violation, end: violation,  abort: ignored  },
+  failed:   { consume: ignored, stop: ignored,   data: violation, end: violation,  abort: ignored  },
+  stopped:  { consume: ignored, stop: ignored,   data: ignored,   end: ignored,    abort: ignored  },
+} as const satisfies Table<BodyReceiverState, 'consume' | 'stop', 'data' | 'end' | 'abort'>
+
+/** Where a receiver's effects go. Implementations only enqueue: they never call back in. */
+export interface BodyReceiverOutput {
+  /** Grant the peer `bytes` more. */
+  credit(bytes: number): void
+  /** Tell the peer that no more is wanted. */
+  stop(code: ResetCode): void
+}
+
+/** What all receivers of a link may grant together. */
+export interface CreditBudget {
+  /** Reserves `bytes`; `false` when that would exceed the budget. */
+  reserve(bytes: number): boolean
+  release(bytes: number): void
+}
+
+/** One body on its way in. */
+export class BodyReceiver {
+  readonly #machine = new Machine(BODY_RECEIVER, 'open')
+  readonly #output: BodyReceiverOutput
+  readonly #budget: CreditBudget | undefined
+  readonly #maxWindow: number
+  #window: number
+  /** Bytes the peer may still send. */
+  #granted: number
+  /** Received and not yet consumed. */
+  #buffered = 0
+  /** Consumed and not yet granted again. */
+  #returnable = 0
+
+  /**
+   * @param windowBytes the first credit, which the peer knows already
+   * @param maxWindowBytes how far it may grow; without a budget it never grows
+   */
+  constructor(
+    output: BodyReceiverOutput,
+    windowBytes: number,
+    maxWindowBytes = windowBytes,
+    budget?: CreditBudget,
+  ) {
+    this.#output = output
+    this.#window = windowBytes
+    this.#maxWindow = maxWindowBytes
+    this.#granted = windowBytes
+    this.#budget = budget
+  }
+
+  get state(): BodyReceiverState {
+    return this.#machine.state
+  }
+
+  /** Whether bytes may still follow. */
+  get isOpen(): boolean {
+    return this.#machine.state === 'open'
+  }
+
+  /** Bytes received and not yet consumed. */
+  get buffered(): number {
+    return this.#buffered
+  }
+
+  /** Bytes the peer may send now. */
+  get granted(): number {
+    return this.#granted
+  }
+
+  /** The window as it has grown: what this body holds of the link's budget. */
+  get window(): number {
+    return this.#window
+  }
+
+  /** Opens an upgraded body, which had no window before. */
+  open(windowBytes: number): void {
+    this.#window += windowBytes
+    this.#granted += windowBytes
+  }
+
+  /** `length` bytes arrived. `false`: discard them; their credit is returned. */
+  data(length: number): boolean {
+    if (length > this.#granted) {
+      throw new PeerViolation('CREDIT_EXCEEDED', `${length} bytes, ${this.#granted} granted`)
+    }
+    if (!this.#machine.step('data')) return false
+    this.#granted -= length
+    this.#buffered += length
+    return true
+  }
+
+  /** The peer said the body is complete. */
+  end(): boolean {
+    return this.#machine.step('end')
+  }
+
+  /** The body was broken off: a reset, or a lost transport. */
+  abort(): boolean {
+    return this.#machine.step('abort')
+  }
+
+  /** Whoever takes the bytes has taken `length` of them. */
+  consume(length: number): void {
+    this.#buffered -= length
+    if (!this.#machine.step('consume')) return
+    this.#returnable += length
+    // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up.
+    if (this.#returnable * 2 < this.#window) return
+    const bytes = this.#returnable + this.#growth()
+    this.#returnable = 0
+    this.#granted += bytes
+    this.#output.credit(bytes)
+  }
+
+  /** We want no more of it. */
+  stop(code: ResetCode): void {
+    if (this.#machine.step('stop')) this.#output.stop(code)
+  }
+
+  /** The consumer has kept up with a peer that used its credit: the round trip is what limits, so widen. */
+  #growth(): number {
+    if (this.#budget === undefined || this.#buffered > 0 || this.#window >= this.#maxWindow)
+      return 0
+    const more = Math.min(this.#window, this.#maxWindow - this.#window)
+    if (!this.#budget.reserve(more)) return 0
+    this.#window += more
+    return more
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What a connector may do with an offer, and when.
+ *
+ * It confirms that it knows the application before it claims. A replayable request may go to the application at
+ * once; everything else waits for the cloud's CONFIRM.
+ *
+ * @see spec/PROTOCOL.md, "Claims"
+ * @module
+ */
+import type { Offer } from './frame-types.ts'
+import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+
+/** `offered` → `resolving` the application → `claimed` → `confirmed`; `gone` to another, `declined` by us. */
+export type ClaimState = 'offered' | 'resolving' | 'claimed' | 'confirmed' | 'gone' | 'declined'
+
+/** Every state × event pair of a claim. */
+// prettier-ignore
+export const CLAIM = {
+  //           what we do                                                                    the cloud
+  offered:   { resolve: 'resolving', claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
+  resolving: { resolve: misuse,      claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
+  claimed:   { resolve: misuse,      claim: misuse,    decline: misuse,     lost: 'gone',  confirm: 'confirmed', gone: 'gone'    },
+  confirmed: { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
+  gone:      { resolve: ignored,     claim: ignored,   decline: ignored,    lost: ignored, confirm: violation,   gone: violation },
+  declined:  { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
+} as const satisfies Table<ClaimState, 'resolve' | 'claim' | 'decline' | 'lost', 'confirm' | 'gone'>
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** Whether a request may start before it is confirmed, and be offered again: a safe method (RFC 9110 §9.2.1), no body, no upgrade. */
+export function isReplayable(request: Pick<Offer, 'method' | 'body' | 'upgrade'>): boolean {
+  return (
+    SAFE_METHODS.has(request.method) &&
+    request.body.kind === 'none' &&
+    request.upgrade === undefined
+  )
+}
+
+/** One offer in the hands of a connector. */
+export class ClaimEntry {
+  readonly #machine = new Machine(CLAIM, 'offered')
+  readonly replayable: boolean
+
+  constructor(offer: Pick<Offer, 'method' | 'body' | 'upgrade'>) {
+    this.replayable = isReplayable(offer)
+  }
+
+  get state(): ClaimState {
+    return this.#machine.state
+  }
+
+  /** Whether the application may be called now. */
+  get mayStart(): boolean {
+    const { state } = this.#machine
+    return state === 'confirmed' || (state === 'claimed' && this.replayable)
+  }
+
+  /** We ask for the application's details first. */
+  resolve(): boolean {
+    return this.#machine.step('resolve')
+  }
+
+  /** We know the application and take the offer. `false`: its link is gone. */
+  claim(): boolean {
+    return this.#machine.step('claim')
+  }
+
+  /** We do not take it. `false`: its link is gone. */
+  decline(): boolean {
+    return this.#machine.step('decline')
+  }
+
+  /** The link it came on, or the one that claims it, died. */
+  lost(): boolean {
+    return this.#machine.step('lost')
+  }
+
+  /** The cloud confirms: it is ours. */
+  confirm(): void {
+    this.#machine.step('confirm')
+  }
+
+  /** The cloud says: another has it. */
+  gone(): void {
+    this.#machine.step('gone')
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Which hop a broken exchange is blamed on, and back to the code that says so on the wire.
+ *
+ * @module
+ */
+import { ExchangeFailed, type FailureReason, type FailureSource } from './errors.ts'
+import { ResetCode } from './frame-types.ts'
+
+const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReason]>> = {
+  [ResetCode.NO_ERROR]: ['connector', 'cancelled'],
+  [ResetCode.CANCELLED]: ['user', 'user-aborted'],
+  [ResetCode.GONE]: ['cloud', 'cancelled'],
+  [ResetCode.VIOLATION]: ['connector', 'connector-violation'],
+  [ResetCode.TIMEOUT]: ['application', 'application-timeout'],
+  [ResetCode.UNREACHABLE]: ['application', 'application-unreachable'],
+  [ResetCode.APPLICATION_ABORTED]: ['application', 'application-aborted'],
+  [ResetCode.APPLICATION_MALFORMED]: ['application', 'application-malformed'],
+  [ResetCode.UNSUPPORTED]: ['connector', 'upgrade-unsupported'],
+  [ResetCode.LOST]: ['connector', 'connector-lost'],
+  [ResetCode.INTERNAL]: ['connector', 'internal'],
+}
+
+/** The failure that a RESET with this code means to the user; unknown codes are `internal`. */
+export function failureOf(code: ResetCode, cause?: unknown): ExchangeFailed {
+  const [source, reason] = FAILURES[code] ?? FAILURES[ResetCode.INTERNAL]
+  return new ExchangeFailed(source, reason, cause === undefined ? {} : { cause })
+}
+
+/** The failure of an exchange whose deadline passed, told by whom it waited for. */
+export function idleFailure(state: string, isUserSlow: boolean): ExchangeFailed {
+  if (isUserSlow) return new ExchangeFailed('user', 'idle-timeout')
+  if (state === 'awaiting-response') return failureOf(ResetCode.TIMEOUT)
+  return new ExchangeFailed('application', 'idle-timeout')
+}

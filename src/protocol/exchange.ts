@@ -1,0 +1,431 @@
+/**
+ * One user request and its response, from the claim on, seen from one of its two ends.
+ *
+ * The *requester* (the cloud) sends the request body and receives the response; the *responder* (the connector) does the
+ * opposite. Both are this class: a table per role, one body on its way out, one on its way in, and the deadlines that
+ * tie them. A binding carries what {@link ExchangeWire} is told and reports what the peer said through the
+ * `received…` methods; it turns a PeerViolation into {@link Exchange.violated} in exactly one place.
+ *
+ * @see spec/PROTOCOL.md, "Exchanges"
+ * @module
+ */
+import { BodyReceiver, type CreditBudget } from './body-receiver.ts'
+import { BodySender } from './body-sender.ts'
+import { ApiMisuse, type ExchangeFailed, PeerViolation } from './errors.ts'
+import { failureOf, idleFailure } from './exchange-failure.ts'
+import { ResetCode, type HeaderList, type ResponseHead } from './frame-types.ts'
+import { TIME_LIMITS, type TimeLimits } from './limits.ts'
+import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+
+/** The last three are final. `answered`: the response is complete and the request is still open. */
+export type ExchangeState =
+  'awaiting-response' | 'responding' | 'answered' | 'tunnel' | 'done' | 'failed' | 'cancelled'
+
+/**
+ * The end that asks. Derived events: `answer` and `complete` are both the end of the response, chosen by whether our request body is closed; `sent` is
+ * the closing of our request body.
+ */
+// prettier-ignore
+export const REQUESTER = {
+  //                     what we do                                                                             what the responder says
+  'awaiting-response': { sent: 'awaiting-response', cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel',  answer: violation,  complete: violation, reset: 'failed' },
+  responding:          { sent: 'responding',        cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
+  answered:            { sent: 'done',              cancel: 'cancelled', expire: 'done',   lost: 'done',   violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: 'done'   },
+  tunnel:              { sent: 'tunnel',            cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
+  done:                { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: ignored  },
+  failed:              { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
+  cancelled:           { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
+} as const satisfies Table<
+  ExchangeState,
+  'sent' | 'cancel' | 'expire' | 'lost' | 'violated',
+  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'reset'
+>
+
+/** The end that answers. Derived: `received` is the closing of the request body. */
+// prettier-ignore
+export const RESPONDER = {
+  //                     what we do                                                                                                                                                                                  what the requester says
+  'awaiting-response': { informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel', answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'awaiting-response', reset: 'cancelled' },
+  responding:          { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'responding',        reset: 'cancelled' },
+  answered:            { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'done',              reset: 'cancelled' },
+  tunnel:              { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'tunnel',            reset: 'cancelled' },
+  done:                { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
+  failed:              { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
+  cancelled:           { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: violation   },
+} as const satisfies Table<
+  ExchangeState,
+  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'abort' | 'expire' | 'lost' | 'violated',
+  'received' | 'reset'
+>
+
+type ExchangeEvent = keyof (typeof REQUESTER)['done'] | keyof (typeof RESPONDER)['done']
+
+/** How an exchange ended, said exactly once. */
+export type ExchangeOutcome =
+  | { kind: 'done' }
+  | { kind: 'cancelled'; code: ResetCode }
+  | { kind: 'failed'; error: ExchangeFailed }
+
+/** Towards the peer. A binding enqueues; it never calls back in. */
+export interface ExchangeWire {
+  informational(head: ResponseHead): void
+  respond(head: ResponseHead, end: boolean): void
+  /** `bytes` of the body we send, already within credit; passed by reference. */
+  data(bytes: Uint8Array, end: boolean): void
+  /** Trailer fields; they end the body. */
+  trailers(fields: HeaderList): void
+  credit(bytes: number): void
+  stop(code: ResetCode): void
+  reset(code: ResetCode): void
+}
+
+/** Towards the application: the edge on one end, the worker on the other. */
+export interface ExchangeHandler {
+  informational?(head: ResponseHead): void
+  /** The final head. `end`: no body follows. */
+  responded?(head: ResponseHead, end: boolean): void
+  /** Bytes of the body we receive; report each with {@link Exchange.consumed}. */
+  data(bytes: Uint8Array): void
+  /** The body we receive is complete. */
+  ended(trailers: HeaderList | undefined): void
+  /** A stalled {@link Exchange.send} may go on. */
+  writable(): void
+  /** The peer wants no more of the body we send. */
+  stopped(code: ResetCode): void
+  /** It is over; nothing follows. */
+  closed(outcome: ExchangeOutcome): void
+}
+
+/** Bounds of one exchange. */
+export interface ExchangeOptions {
+  readonly role: 'requester' | 'responder'
+  /** Monotonic milliseconds. */
+  readonly now: number
+  /** Whether the request has a body at all. */
+  readonly requestBody: boolean
+  /** Bytes we may send at once: the pull's credit, or the response window. */
+  readonly sendCreditBytes: number
+  /** Bytes the peer may send at once. */
+  readonly receiveWindowBytes: number
+  /** How far that window may grow, within `budget`. Default: not at all. */
+  readonly maxWindowBytes?: number
+  readonly budget?: CreditBudget
+  /** Default {@link TIME_LIMITS}. */
+  readonly limits?: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
+  /** To the response head, from the last request-body byte. Default 85 000. */
+  readonly responseHeadMs?: number
+  /** The user wants to switch protocols: the window that a 101 opens the request body with. Default 0: no upgrade. */
+  readonly upgradeWindowBytes?: number
+}
+
+/** One end of an exchange. */
+export class Exchange {
+  readonly role: 'requester' | 'responder'
+  readonly #machine: Machine<ExchangeState, ExchangeEvent>
+  readonly #wire: ExchangeWire
+  readonly #handler: ExchangeHandler
+  readonly #outgoing: BodySender
+  readonly #incoming: BodyReceiver
+  readonly #budget: CreditBudget | undefined
+  readonly #limits: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
+  readonly #responseHeadMs: number
+  readonly #upgradeWindow: number
+  /** Whether the request body was there from the start; an upgraded one is opened by the 101. */
+  #requestOpen: boolean
+  /** When either body last moved. */
+  #movedAt: number
+  #eventStream = false
+
+  constructor(wire: ExchangeWire, handler: ExchangeHandler, options: ExchangeOptions) {
+    this.role = options.role
+    // One class for both tables: each role steps only on the events of its own.
+    const table = (options.role === 'requester' ? REQUESTER : RESPONDER) as never
+    this.#machine = new Machine<ExchangeState, ExchangeEvent>(table, 'awaiting-response')
+    this.#wire = wire
+    this.#handler = handler
+    this.#budget = options.budget
+    this.#outgoing = new BodySender(handler, options.sendCreditBytes)
+    this.#incoming = new BodyReceiver(
+      wire,
+      options.receiveWindowBytes,
+      options.maxWindowBytes,
+      options.budget,
+    )
+    this.#limits = options.limits ?? TIME_LIMITS
+    this.#responseHeadMs = options.responseHeadMs ?? TIME_LIMITS.responseHeadMs
+    this.#upgradeWindow = options.upgradeWindowBytes ?? 0
+    this.#requestOpen = options.requestBody
+    this.#movedAt = options.now
+    // An upgrade owns a request body that only a 101 opens.
+    if (!options.requestBody && this.#upgradeWindow === 0) this.#neverOpened()
+  }
+
+  get state(): ExchangeState {
+    return this.#machine.state
+  }
+
+  /** Whether it is over. */
+  get isClosed(): boolean {
+    const { state } = this.#machine
+    return state === 'done' || state === 'failed' || state === 'cancelled'
+  }
+
+  /** Bytes {@link send} would take now. */
+  get writable(): number {
+    return this.isClosed || !this.#maySend ? 0 : this.#outgoing.writable
+  }
+
+  /** Bytes received and not yet consumed. */
+  get buffered(): number {
+    return this.#incoming.buffered
+  }
+
+  /** When to {@link expire}; O(1), so nobody need keep a timer per byte. */
+  get deadline(): number {
+    const { idleMs, stalledMs, tunnelIdleMs, drainMs } = this.#limits
+    switch (this.#machine.state) {
+      case 'awaiting-response':
+        return this.#movedAt + (this.#isUserSlow ? stalledMs : this.#responseHeadMs)
+      case 'responding':
+        if (this.#eventStream) return this.#movedAt + tunnelIdleMs
+        return this.#movedAt + (this.#isUserSlow ? stalledMs : idleMs)
+      case 'tunnel':
+        return this.#movedAt + tunnelIdleMs
+      case 'answered':
+        return this.#movedAt + drainMs
+      default:
+        return Infinity
+    }
+  }
+
+  // ── commands: what our application asks ────────────────────────────────────────────────────
+
+  /** Sends as much of `bytes` as there is credit for; returns how many. The rest waits for `writable`. */
+  send(bytes: Uint8Array, now: number): number {
+    if (!this.#maySend) return 0
+    const taken = this.#outgoing.write(bytes.length)
+    if (taken === 0) return 0
+    this.#movedAt = now
+    this.#wire.data(taken === bytes.length ? bytes : bytes.subarray(0, taken), false)
+    return taken
+  }
+
+  /** The body we send is complete. */
+  end(now: number, trailers?: HeaderList): void {
+    if (this.isClosed || !this.#outgoing.end()) return
+    this.#movedAt = now
+    if (trailers !== undefined && trailers.length > 0) this.#wire.trailers(trailers)
+    else this.#wire.data(EMPTY, true)
+    this.#outgoingClosed()
+  }
+
+  /** Responder: an interim answer. */
+  inform(head: ResponseHead): void {
+    if (this.#machine.step('informational')) this.#wire.informational(head)
+  }
+
+  /** Responder: the final head. `end`: no body follows. */
+  respond(head: ResponseHead, end: boolean, now: number): void {
+    if (!this.#machine.step('respond')) return
+    this.#movedAt = now
+    this.#eventStream = isEventStream(head.headers)
+    this.#wire.respond(head, end)
+    if (!this.#requestOpen) this.#neverOpened()
+    if (end && this.#outgoing.end()) this.#outgoingClosed()
+  }
+
+  /** Responder: 101, both directions are open from here. */
+  upgrade(head: ResponseHead, now: number): void {
+    if (this.#upgradeWindow === 0) throw new ApiMisuse('the request asked for no upgrade')
+    if (!this.#machine.step('upgrade')) return
+    this.#movedAt = now
+    this.#requestOpen = true
+    this.#wire.respond(head, false)
+    this.#incoming.open(this.#upgradeWindow)
+  }
+
+  /** Whoever takes the incoming body has taken `bytes` of it. */
+  consumed(bytes: number, now: number): void {
+    this.#movedAt = now
+    this.#incoming.consume(bytes)
+  }
+
+  /** We want no more of the incoming body; the exchange goes on. */
+  stop(now: number, code: ResetCode = ResetCode.NO_ERROR): void {
+    if (this.isClosed || !this.#incoming.isOpen) return
+    this.#movedAt = now
+    this.#incoming.stop(code)
+    this.#incomingClosed()
+  }
+
+  /** Requester: the user went away. */
+  cancel(): void {
+    if (!this.#machine.step('cancel')) return
+    this.#wire.reset(ResetCode.CANCELLED)
+    this.#close({ kind: 'cancelled', code: ResetCode.CANCELLED })
+  }
+
+  /** Responder: the application failed. */
+  abort(code: ResetCode): void {
+    if (!this.#machine.step('abort')) return
+    this.#wire.reset(code)
+    this.#close({ kind: 'failed', error: failureOf(code) })
+  }
+
+  /** The transport died. */
+  lost(cause?: unknown): void {
+    if (!this.#machine.step('lost')) return
+    if (this.state === 'done') this.#close({ kind: 'done' })
+    else if (this.state === 'cancelled') this.#close({ kind: 'cancelled', code: ResetCode.LOST })
+    else this.#close({ kind: 'failed', error: failureOf(ResetCode.LOST, cause) })
+  }
+
+  /** The {@link deadline} passed. */
+  expire(): void {
+    const error = idleFailure(this.state, this.#isUserSlow)
+    if (!this.#machine.step('expire')) return
+    this.#wire.reset(ResetCode.TIMEOUT)
+    this.#close(this.state === 'done' ? { kind: 'done' } : { kind: 'failed', error })
+  }
+
+  /** The peer broke the protocol in this exchange. */
+  violated(cause: PeerViolation): void {
+    if (!this.#machine.step('violated')) return
+    this.#wire.reset(ResetCode.VIOLATION)
+    this.#close({ kind: 'failed', error: failureOf(ResetCode.VIOLATION, cause) })
+  }
+
+  // ── what the peer said; each may throw PeerViolation ───────────────────────────────────────
+
+  receivedInformational(head: ResponseHead): void {
+    if (this.#machine.step('informational')) this.#handler.informational?.(head)
+  }
+
+  receivedResponse(head: ResponseHead, end: boolean, now: number): void {
+    if (head.status === 101) return this.#receivedUpgrade(head, now)
+    if (!this.#machine.step('respond')) return
+    this.#movedAt = now
+    this.#eventStream = isEventStream(head.headers)
+    if (!this.#requestOpen) this.#neverOpened()
+    this.#handler.responded?.(head, end)
+    if (end && this.#incoming.end()) this.#incomingClosed()
+  }
+
+  receivedData(bytes: Uint8Array, end: boolean, now: number): void {
+    if (this.isClosed && this.state !== 'done') return
+    if (this.role === 'requester' && this.state === 'awaiting-response') {
+      throw new PeerViolation('UNEXPECTED_EVENT', 'body bytes before the response head')
+    }
+    if (bytes.length > 0 && this.#incoming.data(bytes.length)) {
+      this.#movedAt = now
+      this.#handler.data(bytes)
+    }
+    if (end) this.#receivedEnd(undefined, now)
+  }
+
+  receivedTrailers(fields: HeaderList, now: number): void {
+    if (this.isClosed && this.state !== 'done') return
+    this.#receivedEnd(fields, now)
+  }
+
+  receivedCredit(bytes: number, now: number): void {
+    this.#movedAt = now
+    this.#outgoing.credit(bytes)
+  }
+
+  receivedStop(code: ResetCode, now: number): void {
+    if (!this.#outgoing.isOpen) return this.#outgoing.stop(code)
+    this.#movedAt = now
+    this.#outgoing.stop(code)
+    this.#outgoingClosed()
+  }
+
+  receivedReset(code: ResetCode): void {
+    if (!this.#machine.step('reset')) return
+    if (this.state === 'done') this.#close({ kind: 'done' })
+    else if (this.state === 'cancelled') this.#close({ kind: 'cancelled', code })
+    else this.#close({ kind: 'failed', error: failureOf(code) })
+  }
+
+  // ── inside ─────────────────────────────────────────────────────────────────────────────────
+
+  /** The requester's body flows from the start; the responder's only after its head. */
+  get #maySend(): boolean {
+    if (this.role === 'requester') return !this.isClosed
+    return this.state === 'responding' || this.state === 'tunnel'
+  }
+
+  /**
+   * Whether it is the user we wait for: to feed a request body there is credit for, or to take response bytes that
+   * arrived. Otherwise it is the application. Told from either end by where the bytes and the credit are.
+   */
+  get #isUserSlow(): boolean {
+    const requester = this.role === 'requester'
+    if (this.state === 'awaiting-response') {
+      return this.#requestOpen && (requester ? this.writable > 0 : this.buffered === 0)
+    }
+    return requester ? this.buffered > 0 : this.writable === 0
+  }
+
+  #receivedUpgrade(head: ResponseHead, now: number): void {
+    if (this.#upgradeWindow === 0)
+      throw new PeerViolation('UNEXPECTED_EVENT', 'a 101 nobody asked for')
+    if (!this.#machine.step('upgrade')) return
+    this.#movedAt = now
+    this.#requestOpen = true
+    this.#handler.responded?.(head, false)
+    this.#outgoing.credit(this.#upgradeWindow)
+  }
+
+  #receivedEnd(trailers: HeaderList | undefined, now: number): void {
+    if (!this.#incoming.end()) return
+    this.#movedAt = now
+    this.#handler.ended(trailers)
+    this.#incomingClosed()
+  }
+
+  /** The body we receive came to its end. */
+  #incomingClosed(): void {
+    if (this.role === 'responder') return this.#requestClosed('received')
+    if (this.#machine.step(this.#outgoing.isOpen ? 'answer' : 'complete')) this.#closeIfDone()
+  }
+
+  /** The body we send is ended or stopped. */
+  #outgoingClosed(): void {
+    if (this.role === 'requester') return this.#requestClosed('sent')
+    if (this.#machine.step(this.#incoming.isOpen ? 'answer' : 'complete')) this.#closeIfDone()
+  }
+
+  #requestClosed(event: 'sent' | 'received'): void {
+    this.#requestOpen = false
+    if (this.#machine.step(event)) this.#closeIfDone()
+  }
+
+  /** There is no request body, or no upgrade came of it. */
+  #neverOpened(): void {
+    if (this.role === 'requester') {
+      if (this.#outgoing.isOpen) this.#outgoing.end()
+    } else if (this.#incoming.isOpen) this.#incoming.end()
+  }
+
+  #closeIfDone(): void {
+    if (this.state === 'done') this.#close({ kind: 'done' })
+  }
+
+  #close(outcome: ExchangeOutcome): void {
+    this.#outgoing.abort()
+    this.#incoming.abort()
+    this.#budget?.release(this.#incoming.window)
+    this.#handler.closed(outcome)
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+function isEventStream(headers: HeaderList): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.toLowerCase() !== 'content-type') continue
+    return headers[i + 1]!.trimStart().toLowerCase().startsWith('text/event-stream')
+  }
+  return false
+}
