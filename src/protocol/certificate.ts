@@ -1,0 +1,215 @@
+/**
+ * The life of a connector's client certificate: used while young, rolled when older than `renewAfterMs`.
+ *
+ * Age is measured by the *server's* clock, which every configuration reply carries; the connector's own wall clock may
+ * be wrong by years. The roll rides on configuration pulls. Two rules make it impossible to lock oneself out, wherever
+ * the process is killed: the new key is durable before it is sent and the new certificate before it is used; and
+ * the identity that worked is kept until the new one has worked once. If the new one is refused the two change places.
+ *
+ * @see spec/PROTOCOL.md, "Certificate renewal"
+ * @module
+ */
+import type { TimeLimits } from './limits.ts'
+import { next, type Moves } from './moves.ts'
+import { ignored, misuse, violation, type Table } from './table.ts'
+
+/** Time limits a roll lives by. */
+export type CertificateLimits = Pick<TimeLimits, 'controlCallMs'>
+
+/** When a certificate was received and when it ends; milliseconds since 1970 by the server's clock. */
+export interface Validity {
+  readonly issuedAt: number
+  readonly expiresAt: number
+}
+
+/** A certificate as a reply carries it, DER. */
+export interface IssuedCertificate {
+  readonly certificate: Uint8Array
+  readonly chain: readonly Uint8Array[]
+}
+
+interface Held extends Validity {
+  /** Names the effect under way; a result with another number is stale. */
+  readonly op: number
+  readonly limits: CertificateLimits
+}
+/** `deadline` is when to send `timeout`, in monotonic milliseconds. */
+interface Waiting extends Held {
+  readonly deadline: number
+}
+
+export type CertificateState =
+  | ({ state: 'fresh' } & Held)
+  /** Older than allowed; the next key is being made durable. */
+  | ({ state: 'due' } & Waiting)
+  /** Every pull carries a certificate request until a reply answers it. The pull has the deadline. */
+  | ({ state: 'requesting' } & Held)
+  | ({ state: 'storing' } & Waiting)
+  /** Durable and in use, but never yet accepted; the previous identity is kept. The pull has the deadline. */
+  | ({ state: 'stored'; failures: number } & Held)
+  /** Changing places with the identity before. */
+  | ({ state: 'reverting' } & Waiting)
+  | ({ state: 'expired' } & Held)
+
+export type CertificateEvent =
+  /** The server's clock says: younger than `renewAfterMs`. @see {@link ageOf} */
+  | { type: 'young' }
+  /** The server's clock says: older than `renewAfterMs`. */
+  | { type: 'aged'; now: number }
+  /** The server says: past its end. */
+  | { type: 'ended' }
+  | { type: 'prepareKeyDone' }
+  | { type: 'prepareKeyRefused' }
+  /** A reply answered our request. */
+  | { type: 'issued'; now: number; issued: IssuedCertificate; serverTime: number }
+  | { type: 'storeDone'; validity: Validity }
+  | { type: 'storeRefused' }
+  /** A call with the current certificate was answered. */
+  | { type: 'used' }
+  /** A call with the current certificate got no answer. */
+  | { type: 'unanswered'; now: number }
+  /** The cloud refused the current certificate. */
+  | { type: 'rejected'; now: number }
+  | { type: 'revertDone'; validity: Validity }
+  | { type: 'revertRefused' }
+  | { type: 'timeout' }
+
+type Local = Exclude<CertificateEvent['type'], 'issued'>
+
+/** Every state × event pair of a certificate. */
+// prettier-ignore
+export const CERTIFICATE = {
+  fresh:      { young: ignored, aged: 'due',   ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+  due:        { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: 'requesting', prepareKeyRefused: 'fresh', storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'fresh',      issued: violation },
+  requesting: { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: 'storing' },
+  storing:    { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: 'stored', storeRefused: 'requesting', used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'requesting', issued: ignored   },
+  stored:     { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: 'fresh', unanswered: 'stored', rejected: 'reverting', revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+  reverting:  { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: 'stored', revertRefused: 'stored', timeout: 'stored',     issued: violation },
+  expired:    { young: 'fresh', aged: 'due',   ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+} as const satisfies Table<CertificateState['state'], Local, 'issued'>
+
+/** Effects; those with an `op` are answered by exactly one `…Done` or `…Refused` that bears it. */
+export interface CertificateOutput {
+  /** Load the pending key, or make one and have it durable. */
+  prepareKey(op: number): void
+  /** Make pending key and certificate the current identity, durably and at once; keep the identity before. */
+  store(op: number, issued: IssuedCertificate, serverTime: number): void
+  /** Let current and previous identity change places, durably. */
+  revert(op: number): void
+  /** The current identity works: the one before may go. Best effort: after a crash it is asked again. */
+  settle(): void
+  /** Pull now rather than in time: there is something to ask for, or to prove. */
+  pull(): void
+}
+
+/** Unanswered calls after which a certificate that never worked is given up: whatever is in the way may be its fault. */
+export const UNPROVEN_CALLS = 3
+
+/** A proven certificate, or (`proven: false`) one found in the store beside its predecessor. */
+export function heldCertificate(
+  validity: Validity,
+  proven: boolean,
+  limits: CertificateLimits,
+): CertificateState {
+  const held = { op: 0, limits, issuedAt: validity.issuedAt, expiresAt: validity.expiresAt }
+  return proven ? { state: 'fresh', ...held } : { state: 'stored', failures: 0, ...held }
+}
+
+/** Which of the three clock events a server time is. "Older than" is strict. */
+export function ageOf(
+  { issuedAt, expiresAt }: Validity,
+  serverTime: number,
+  renewAfterMs: number,
+): 'young' | 'aged' | 'ended' {
+  if (serverTime >= expiresAt) return 'ended'
+  return serverTime - issuedAt > renewAfterMs ? 'aged' : 'young'
+}
+
+export function nextCertificate(
+  from: CertificateState,
+  event: CertificateEvent,
+  out: CertificateOutput,
+): CertificateState {
+  return next(CERTIFICATE, MOVES, from, guarded(from, event), out)
+}
+
+/** The last of too many unanswered calls counts as a rejection. */
+function guarded(from: CertificateState, event: CertificateEvent): CertificateEvent {
+  const lastStraw =
+    event.type === 'unanswered' && from.state === 'stored' && from.failures + 1 >= UNPROVEN_CALLS
+  return lastStraw ? { type: 'rejected', now: event.now } : event
+}
+
+const held = (from: Held, validity: Validity = from): Held => ({
+  op: from.op + 1,
+  limits: from.limits,
+  issuedAt: validity.issuedAt,
+  expiresAt: validity.expiresAt,
+})
+const waiting = (from: Held, now: number): Waiting => ({
+  ...held(from),
+  deadline: now + from.limits.controlCallMs,
+})
+
+const prepare = (from: Held, now: number, out: CertificateOutput) => {
+  const due = { state: 'due', ...waiting(from, now) } as const
+  out.prepareKey(due.op)
+  return due
+}
+const prove = (from: Held, validity: Validity, out: CertificateOutput) => {
+  out.pull()
+  return { state: 'stored', failures: 0, ...held(from, validity) } as const
+}
+
+const MOVES = {
+  fresh: {
+    aged: (from, { now }, out) => prepare(from, now, out),
+    ended: (from) => ({ state: 'expired', ...held(from) }),
+  },
+  due: {
+    ended: (from) => ({ state: 'expired', ...held(from) }),
+    prepareKeyDone: (from, _, out) => {
+      out.pull()
+      return { state: 'requesting', ...held(from) }
+    },
+    // The next reply finds it aged again: the pull's pace is the pace of retries.
+    prepareKeyRefused: (from) => ({ state: 'fresh', ...held(from) }),
+    timeout: (from) => ({ state: 'fresh', ...held(from) }),
+  },
+  requesting: {
+    ended: (from) => ({ state: 'expired', ...held(from) }),
+    issued: (from, { now, issued, serverTime }, out) => {
+      const storing = { state: 'storing', ...waiting(from, now) } as const
+      out.store(storing.op, issued, serverTime)
+      return storing
+    },
+  },
+  storing: {
+    storeDone: (from, { validity }, out) => prove(from, validity, out),
+    storeRefused: (from) => ({ state: 'requesting', ...held(from) }),
+    timeout: (from) => ({ state: 'requesting', ...held(from) }),
+  },
+  stored: {
+    used: (from, _, out) => {
+      out.settle()
+      return { state: 'fresh', ...held(from) }
+    },
+    unanswered: (from) => ({ ...from, failures: from.failures + 1 }),
+    rejected: (from, { now }, out) => {
+      const reverting = { state: 'reverting', ...waiting(from, now) } as const
+      out.revert(reverting.op)
+      return reverting
+    },
+  },
+  reverting: {
+    // No pull at once: two refused identities would chase each other.
+    revertDone: (from, { validity }) => ({ state: 'stored', failures: 0, ...held(from, validity) }),
+    revertRefused: (from) => ({ state: 'stored', failures: 0, ...held(from) }),
+    timeout: (from) => ({ state: 'stored', failures: 0, ...held(from) }),
+  },
+  expired: {
+    // A reply came after all: the server's clock was corrected.
+    young: (from) => ({ state: 'fresh', ...held(from) }),
+    aged: (from, { now }, out) => prepare(from, now, out),
+  },
+} satisfies Moves<typeof CERTIFICATE, CertificateState, CertificateEvent, CertificateOutput>

@@ -1,0 +1,169 @@
+/**
+ * One connection from a connector to one cloud instance: dialled, kept, dialled again.
+ *
+ * The multiplexed `link` binding is tried first. A network that does not let it through gets `plain`, which is slower
+ * and as safe. An instance that was once reached by `link` is never spoken to in `plain` again: there an upgrade that
+ * suddenly fails is trouble to wait out, and nobody in between may talk us down.
+ *
+ * @see spec/PROTOCOL.md, "Dialling"
+ * @module
+ */
+import { fullJitter } from './backoff.ts'
+import type { TimeLimits } from './limits.ts'
+import { next, type Moves } from './moves.ts'
+import { ignored, misuse, type Table } from './table.ts'
+
+export type Binding = 'link' | 'plain'
+
+/** Time limits a dialer lives by. */
+export type DialerLimits = Pick<TimeLimits, 'controlCallMs' | 'backoffMinMs' | 'backoffMaxMs'>
+
+interface Common {
+  /** Names the connection; an event that bears another number is stale. */
+  readonly op: number
+  readonly limits: DialerLimits
+  /** What is tried first. */
+  readonly preferred: Binding
+  /** A `link` to this instance has worked once. */
+  readonly linkProven: boolean
+  /** Connections that failed, or ended early, in a row. */
+  readonly failures: number
+}
+/** `deadline` is when to send `timeout`, in monotonic milliseconds. */
+interface Waiting extends Common {
+  readonly deadline: number
+}
+
+export type DialerState =
+  | ({ state: 'idle' } & Common)
+  | ({ state: 'connecting'; binding: Binding } & Waiting)
+  /** `link` does not get through: connecting by `plain`. */
+  | ({ state: 'plain-fallback'; binding: 'plain' } & Waiting)
+  | ({ state: 'up'; binding: Binding; since: number } & Common)
+  | ({ state: 'backoff' } & Waiting)
+
+export type DialerEvent =
+  /** The instance is listed; also: try now rather than after the backoff. */
+  | { type: 'dial'; now: number }
+  /** The instance is no longer listed, or the connector stops. */
+  | { type: 'close' }
+  | { type: 'timeout'; now: number; random: number }
+  | { type: 'connected'; now: number }
+  /** The other end, or something between, does not speak the binding. */
+  | { type: 'unsupported'; now: number; random: number }
+  | { type: 'failed'; now: number; random: number }
+  /** A connection that was up ended. */
+  | { type: 'lost'; now: number; random: number }
+
+/** Every state × event pair of a dialer. */
+// prettier-ignore
+export const DIALER = {
+  'idle':           { dial: 'connecting', close: ignored, timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse    },
+  'connecting':     { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'plain-fallback', failed: 'backoff', lost: misuse    },
+  'plain-fallback': { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'backoff',        failed: 'backoff', lost: misuse    },
+  'up':             { dial: ignored,      close: 'idle',  timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: 'backoff' },
+  'backoff':        { dial: 'connecting', close: 'idle',  timeout: 'connecting', connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse    },
+} as const satisfies Table<DialerState['state'], DialerEvent['type']>
+
+/** Effects. `connect` is answered by exactly one of `connected`, `unsupported`, `failed`; then, once up, by `lost`. */
+export interface DialerOutput {
+  connect(op: number, binding: Binding): void
+  /** Give up the connection, or the attempt, of that number. */
+  disconnect(op: number): void
+}
+
+export function idleDialer(preferred: Binding, limits: DialerLimits): DialerState {
+  return { state: 'idle', op: 0, limits, preferred, linkProven: false, failures: 0 }
+}
+
+export function nextDialer(from: DialerState, event: DialerEvent, out: DialerOutput): DialerState {
+  return next(DIALER, MOVES, from, guarded(from, event), out)
+}
+
+/** Only a `link` that never worked may be replaced by `plain`. */
+function guarded(from: DialerState, event: DialerEvent): DialerEvent {
+  if (event.type !== 'unsupported' || from.state !== 'connecting') return event
+  const mayFallBack = from.binding === 'link' && !from.linkProven
+  return mayFallBack ? event : { ...event, type: 'failed' }
+}
+
+interface Moment {
+  readonly now: number
+  readonly random: number
+}
+
+const common = (from: Common): Common => ({
+  op: from.op + 1,
+  limits: from.limits,
+  preferred: from.preferred,
+  linkProven: from.linkProven,
+  failures: from.failures,
+})
+
+const connect = (from: Common, now: number, out: DialerOutput) => {
+  const binding = from.preferred
+  out.connect(from.op + 1, binding)
+  return {
+    state: 'connecting',
+    ...common(from),
+    binding,
+    deadline: now + from.limits.controlCallMs,
+  } as const
+}
+
+const backOff = (from: Common, { now, random }: Moment, before = from.failures) => {
+  const failures = before + 1
+  const deadline = now + fullJitter(failures, random, from.limits)
+  return { state: 'backoff', ...common(from), failures, deadline } as const
+}
+
+/** The attempt took too long: it must not come up behind our back. */
+const giveUp = (from: Common, moment: Moment, out: DialerOutput) => {
+  out.disconnect(from.op)
+  return backOff(from, moment)
+}
+
+/** The connection keeps the number of its attempt. */
+const up = (from: Common & { binding: Binding }, { now }: { now: number }) => {
+  const { binding, op } = from
+  const linkProven = from.linkProven || binding === 'link'
+  return { state: 'up', ...common(from), op, linkProven, binding, since: now } as const
+}
+
+const close = (from: Common, out: DialerOutput) => {
+  out.disconnect(from.op)
+  return { state: 'idle', ...common(from), failures: 0 } as const
+}
+
+const MOVES = {
+  idle: { dial: (from, { now }, out) => connect(from, now, out) },
+  connecting: {
+    close: (from, _, out) => close(from, out),
+    timeout: (from, event, out) => giveUp(from, event, out),
+    connected: (from, event) => up(from, event),
+    unsupported: (from, { now }, out) => {
+      out.connect(from.op + 1, 'plain')
+      const deadline = now + from.limits.controlCallMs
+      return { state: 'plain-fallback', ...common(from), binding: 'plain', deadline }
+    },
+    failed: (from, event) => backOff(from, event),
+  },
+  'plain-fallback': {
+    close: (from, _, out) => close(from, out),
+    timeout: (from, event, out) => giveUp(from, event, out),
+    connected: (from, event) => up(from, event),
+    unsupported: (from, event) => backOff(from, event),
+    failed: (from, event) => backOff(from, event),
+  },
+  up: {
+    close: (from, _, out) => close(from, out),
+    // A connection that dies young counts as a failure, or a cloud that accepts and drops would be dialled in a tight loop.
+    lost: (from, event) =>
+      backOff(from, event, event.now - from.since < from.limits.backoffMaxMs ? from.failures : 0),
+  },
+  backoff: {
+    dial: (from, { now }, out) => connect(from, now, out),
+    close: (from, _, out) => close(from, out),
+    timeout: (from, { now }, out) => connect(from, now, out),
+  },
+} satisfies Moves<typeof DIALER, DialerState, DialerEvent, DialerOutput>
