@@ -1,17 +1,209 @@
-/** Placeholder signature; see the brief. */
-import { Packr } from 'msgpackr'
-import type { PeerViolationReason } from './errors.ts'
+/**
+ * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings, octets, arrays and
+ * maps with string keys. Nothing else.
+ *
+ * Encoding is msgpackr's. Decoding is our own, because no decoder at hand is safe against a hostile peer: msgpackr
+ * decodes its own record, error, regular-expression and set extensions whatever its options say, and accepts the byte
+ * 0xc1, invalid UTF-8 and repeated keys; others know no depth limit. A gate in front of them would have to parse
+ * everything once already, and at that point it is a decoder.
+ *
+ * @see spec/PROTOCOL.md, "Encoding"
+ * @module
+ */
+import { Packr } from 'msgpackr/pack'
+import { PeerViolation, type PeerViolationReason } from './errors.ts'
+import { readUtf8 } from './utf8.ts'
 
 export interface DecodeLimits {
+  /** Octets of the whole value. */
   readonly maxBytes: number
+  /** Arrays and maps inside each other; a lone array has depth 1. */
   readonly maxDepth: number
   /** What a refusal is called: `MALFORMED_MESSAGE` for control messages, `MALFORMED_FRAME` for frame payloads. */
   readonly reason: PeerViolationReason
 }
-const packr = new Packr({ useRecords: false })
+
+/**
+ * Encodes a value of the types above in its shortest form, except that integers beyond 32 bits travel as float 64.
+ * `undefined` is left out of a map and is nil in an array. The result owns its memory.
+ */
 export function encode(value: unknown): Uint8Array {
-  return packr.pack(value)
+  // msgpackr hands out slices of a shared 8 KiB buffer: keeping a small one would keep all of it.
+  return new Uint8Array(packr.pack(value))
 }
-export function decode(_octets: Uint8Array, _limits: DecodeLimits): unknown {
-  throw new Error('not written yet')
+
+const packr = new Packr({
+  useRecords: false,
+  variableMapSize: true,
+  encodeUndefinedAsNil: true,
+  // Missing from msgpackr's own types.
+  ...{ skipValues: [undefined] },
+})
+
+/**
+ * Decodes exactly one value. Maps become plain objects, bin a copy of its octets, and nil `undefined`, in a map as
+ * anywhere else: to a schema, an optional field that is nil is an absent one.
+ *
+ * @throws PeerViolation with `limits.reason`: too long, too deep, truncated, trailing octets, a length beyond what is
+ *   there, an extension type, a key that is repeated, no string or dangerous to own, text that is not UTF-8, a number
+ *   that is not finite or is beyond ±(2^53 − 1)
+ */
+export function decode(octets: Uint8Array, limits: DecodeLimits): unknown {
+  if (octets.length > limits.maxBytes)
+    throw new PeerViolation(limits.reason, `longer than ${limits.maxBytes} octets`)
+  const decoder = new Decoder(octets, limits.reason)
+  const value = decoder.value(limits.maxDepth)
+  decoder.finish()
+  return value
+}
+
+class Decoder {
+  readonly #octets: Uint8Array
+  readonly #view: DataView
+  readonly #reason: PeerViolationReason
+  #at = 0
+
+  constructor(octets: Uint8Array, reason: PeerViolationReason) {
+    this.#octets = octets
+    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
+    this.#reason = reason
+  }
+
+  /** Recursion is bounded by `depth`, the number of containers that may still be opened. */
+  value(depth: number): unknown {
+    const type = this.#octets[this.#take(1)]!
+    if (type <= 0x7f) return type
+    if (type <= 0x8f) return this.#map(type & 0x0f, depth)
+    if (type <= 0x9f) return this.#array(type & 0x0f, depth)
+    if (type <= 0xbf) return this.#text(type & 0x1f)
+    if (type >= 0xe0) return type - 0x100
+    switch (type) {
+      case 0xc0:
+        return undefined
+      case 0xc2:
+        return false
+      case 0xc3:
+        return true
+      case 0xc4:
+        return this.#bin(this.#unsigned(1))
+      case 0xc5:
+        return this.#bin(this.#unsigned(2))
+      case 0xc6:
+        return this.#bin(this.#unsigned(4))
+      case 0xca:
+        return this.#exact(this.#view.getFloat32(this.#take(4)))
+      case 0xcb:
+        return this.#exact(this.#view.getFloat64(this.#take(8)))
+      case 0xcc:
+        return this.#unsigned(1)
+      case 0xcd:
+        return this.#unsigned(2)
+      case 0xce:
+        return this.#unsigned(4)
+      case 0xcf:
+        return this.#exact(this.#unsigned(4) * 2 ** 32 + this.#unsigned(4))
+      case 0xd0:
+        return this.#view.getInt8(this.#take(1))
+      case 0xd1:
+        return this.#view.getInt16(this.#take(2))
+      case 0xd2:
+        return this.#view.getInt32(this.#take(4))
+      case 0xd3:
+        return this.#exact(this.#view.getInt32(this.#take(4)) * 2 ** 32 + this.#unsigned(4))
+      case 0xd9:
+        return this.#text(this.#unsigned(1))
+      case 0xda:
+        return this.#text(this.#unsigned(2))
+      case 0xdb:
+        return this.#text(this.#unsigned(4))
+      case 0xdc:
+        return this.#array(this.#unsigned(2), depth)
+      case 0xdd:
+        return this.#array(this.#unsigned(4), depth)
+      case 0xde:
+        return this.#map(this.#unsigned(2), depth)
+      case 0xdf:
+        return this.#map(this.#unsigned(4), depth)
+      default:
+        return this.#refuse(`type 0x${type.toString(16)} is not allowed`)
+    }
+  }
+
+  finish(): void {
+    if (this.#at !== this.#octets.length) this.#refuse('octets after the value')
+  }
+
+  #array(length: number, depth: number): unknown[] {
+    this.#open(length, 1, depth)
+    const array: unknown[] = []
+    for (let i = 0; i < length; i++) array.push(this.value(depth - 1))
+    return array
+  }
+
+  #map(length: number, depth: number): Record<string, unknown> {
+    this.#open(length, 2, depth)
+    const map: Record<string, unknown> = {}
+    for (let i = 0; i < length; i++) {
+      const key = this.#key()
+      if (Object.hasOwn(map, key)) this.#refuse('a key is repeated')
+      map[key] = this.value(depth - 1)
+    }
+    return map
+  }
+
+  /** A container's every element takes at least one octet: a length beyond that is refused before anything is made of it. */
+  #open(length: number, octetsEach: number, depth: number): void {
+    if (depth === 0) this.#refuse('nested too deep')
+    if (length * octetsEach > this.#octets.length - this.#at)
+      this.#refuse('a length beyond the end')
+  }
+
+  #key(): string {
+    const type = this.#octets[this.#at]
+    const isText =
+      type !== undefined && ((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb))
+    if (!isText) this.#refuse('a key is no string')
+    const key = this.value(0) as string
+    // On a plain object these reach the prototype, here or wherever the object is copied later.
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype')
+      this.#refuse('a key that is never allowed')
+    return key
+  }
+
+  #text(length: number): string {
+    const start = this.#take(length)
+    return (
+      readUtf8(this.#octets, start, this.#at) ?? this.#refuse('a string that is not valid UTF-8')
+    )
+  }
+
+  /** A copy: a few octets must not keep the whole chunk they arrived in. */
+  #bin(length: number): Uint8Array {
+    const start = this.#take(length)
+    return new Uint8Array(this.#octets.subarray(start, this.#at))
+  }
+
+  #unsigned(width: 1 | 2 | 4): number {
+    const at = this.#take(width)
+    if (width === 1) return this.#octets[at]!
+    return width === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at)
+  }
+
+  #exact(number: number): number {
+    // Written so that NaN fails too. Beyond this bound neighbouring integers are one number.
+    if (!(Math.abs(number) <= Number.MAX_SAFE_INTEGER)) this.#refuse('a number out of range')
+    return number
+  }
+
+  /** Moves past `length` octets and says where they start. */
+  #take(length: number): number {
+    const start = this.#at
+    if (length > this.#octets.length - start) this.#refuse('truncated')
+    this.#at = start + length
+    return start
+  }
+
+  #refuse(detail: string): never {
+    throw new PeerViolation(this.#reason, detail)
+  }
 }

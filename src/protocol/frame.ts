@@ -1,0 +1,222 @@
+/**
+ * Link frames on the wire: `length u24 | type u8 | flags u8 | number u32`, big endian, then `length` octets of payload.
+ * HTTP/2 readers know the layout (RFC 9113, section 4.1).
+ *
+ * DATA payloads are handed through as they arrive and never copied; every other payload is small and assembled. What is
+ * too large is refused from the header, before one octet of it is kept.
+ *
+ * Flags without a meaning on their frame type are ignored (RFC 9113 does the same), so that later versions may define them.
+ *
+ * @see spec/PROTOCOL.md, "Frames"
+ * @module
+ */
+import { ApiMisuse, PeerViolation } from './errors.ts'
+import { FrameFlag, FrameType } from './frame-types.ts'
+import {
+  DATA_BYTES,
+  FRAME_HEADER_BYTES,
+  MAX_CONTROL_BYTES,
+  MAX_DATA_BYTES,
+  MAX_HEAD_BYTES,
+} from './limits.ts'
+
+/** A frame header alone: for DATA, whose payload the transport sends apart, without a copy. */
+export function frameHeader(
+  type: FrameType,
+  flags: number,
+  number: number,
+  length: number,
+): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER_BYTES)
+  writeHeader(header, type, flags, number, length)
+  return header
+}
+
+/** A whole frame in one buffer. */
+export function encodeFrame(
+  type: FrameType,
+  flags: number,
+  number: number,
+  payload: Uint8Array = EMPTY,
+): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length)
+  writeHeader(frame, type, flags, number, payload.length)
+  frame.set(payload, FRAME_HEADER_BYTES)
+  return frame
+}
+
+/** What a {@link FrameReader} finds. What it throws goes through `push`. */
+export interface FrameSink {
+  /** Every frame but DATA, whole. `payload` may be part of the pushed chunk: read it before returning, or copy it. */
+  frame(type: FrameType, flags: number, number: number, payload: Uint8Array): void
+  /**
+   * The next octets of a DATA frame, part of the pushed chunk. A frame that the transport split comes in several calls;
+   * `end` is true only with the last octets of a frame that carries END. An empty frame is one call with no octets.
+   */
+  data(number: number, bytes: Uint8Array, end: boolean): void
+}
+
+/**
+ * Finds the frames in a stream of octets, however it is cut into chunks. After a throw the stream has no meaning any
+ * more: the reader refuses every further call.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink
+  readonly #maxDataBytes: number
+  readonly #header = new Uint8Array(FRAME_HEADER_BYTES)
+  #headerBytes = 0
+  #type: FrameType = FrameType.PING
+  #flags = 0
+  #number = 0
+  /** Payload octets still to come. */
+  #missing = 0
+  /** A payload that did not arrive in one piece, as far as it came. */
+  #payload: Uint8Array | undefined
+  #broken = false
+
+  /** `maxDataBytes`: the largest DATA payload that HELLO and WELCOME agreed on. */
+  constructor(sink: FrameSink, maxDataBytes: number = DATA_BYTES) {
+    this.#sink = sink
+    this.#maxDataBytes = maxDataBytes
+  }
+
+  /** Nothing of a frame has arrived that is not yet delivered. */
+  get idle(): boolean {
+    return this.#headerBytes === 0
+  }
+
+  /** @throws PeerViolation `FRAME_TOO_LARGE` or `UNKNOWN_FRAME`, and whatever the sink throws */
+  push(chunk: Uint8Array): void {
+    if (this.#broken) throw new ApiMisuse('the frame reader has already thrown')
+    this.#broken = true
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#headerBytes < FRAME_HEADER_BYTES) at = this.#readHeader(chunk, at)
+      else at = this.#readPayload(chunk, at)
+    }
+    this.#broken = false
+  }
+
+  /**
+   * The stream ended.
+   *
+   * @throws PeerViolation `FRAME_TRUNCATED` in the middle of a frame
+   */
+  end(): void {
+    if (!this.idle) throw new PeerViolation('FRAME_TRUNCATED', 'the stream ended inside a frame')
+  }
+
+  #readHeader(chunk: Uint8Array, from: number): number {
+    let at = from
+    while (at < chunk.length && this.#headerBytes < FRAME_HEADER_BYTES)
+      this.#header[this.#headerBytes++] = chunk[at++]!
+    if (this.#headerBytes === FRAME_HEADER_BYTES) this.#open()
+    return at
+  }
+
+  #open(): void {
+    const h = this.#header
+    this.#missing = (h[0]! << 16) | (h[1]! << 8) | h[2]!
+    this.#type = knownType(h[3]!)
+    this.#flags = h[4]!
+    this.#number = ((h[5]! << 24) | (h[6]! << 16) | (h[7]! << 8) | h[8]!) >>> 0
+    const most = this.#type === FrameType.DATA ? this.#maxDataBytes : mostBytes(this.#type)
+    if (this.#missing > most)
+      throw new PeerViolation(
+        'FRAME_TOO_LARGE',
+        `type ${this.#type} carries ${this.#missing} octets (at most ${most})`,
+      )
+    if (this.#missing > 0) return
+    if (this.#type === FrameType.DATA) this.#data(EMPTY)
+    else this.#frame(EMPTY)
+  }
+
+  #readPayload(chunk: Uint8Array, at: number): number {
+    const end = Math.min(chunk.length, at + this.#missing)
+    const piece = chunk.subarray(at, end)
+    this.#missing -= piece.length
+    if (this.#type === FrameType.DATA) this.#data(piece)
+    else this.#assemble(piece)
+    return end
+  }
+
+  #data(piece: Uint8Array): void {
+    const last = this.#missing === 0
+    if (last) this.#headerBytes = 0
+    this.#sink.data(this.#number, piece, last && (this.#flags & FrameFlag.END) !== 0)
+  }
+
+  #assemble(piece: Uint8Array): void {
+    if (this.#payload === undefined && this.#missing === 0) return this.#frame(piece)
+    const length = (this.#header[0]! << 16) | (this.#header[1]! << 8) | this.#header[2]!
+    this.#payload ??= new Uint8Array(length)
+    this.#payload.set(piece, length - this.#missing - piece.length)
+    if (this.#missing === 0) this.#frame(this.#payload)
+  }
+
+  #frame(payload: Uint8Array): void {
+    this.#headerBytes = 0
+    this.#payload = undefined
+    this.#sink.frame(this.#type, this.#flags & meaningfulFlags(this.#type), this.#number, payload)
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType))
+
+function knownType(octet: number): FrameType {
+  if (!KNOWN.has(octet)) throw new PeerViolation('UNKNOWN_FRAME', `type ${octet}`)
+  return octet as FrameType
+}
+
+/** The largest payload of a frame type. DATA's is what may be agreed on at most. */
+function mostBytes(type: FrameType): number {
+  switch (type) {
+    case FrameType.DATA:
+      return MAX_DATA_BYTES
+    case FrameType.HELLO:
+    case FrameType.WELCOME:
+    case FrameType.OFFER:
+    case FrameType.RESPONSE:
+    case FrameType.INFORMATIONAL:
+    case FrameType.TRAILERS:
+      return MAX_HEAD_BYTES
+    default:
+      return MAX_CONTROL_BYTES
+  }
+}
+
+function meaningfulFlags(type: FrameType): number {
+  switch (type) {
+    case FrameType.DATA:
+    case FrameType.RESPONSE:
+    case FrameType.TRAILERS:
+      return FrameFlag.END
+    case FrameType.PING:
+      return FrameFlag.ACK
+    default:
+      return 0
+  }
+}
+
+function writeHeader(
+  into: Uint8Array,
+  type: FrameType,
+  flags: number,
+  number: number,
+  length: number,
+): void {
+  // The peer would end the whole link for it.
+  if (length > mostBytes(type))
+    throw new ApiMisuse(`a frame of type ${type} cannot carry ${length} octets`)
+  into[0] = length >>> 16
+  into[1] = length >>> 8
+  into[2] = length
+  into[3] = type
+  into[4] = flags
+  into[5] = number >>> 24
+  into[6] = number >>> 16
+  into[7] = number >>> 8
+  into[8] = number
+}

@@ -1,0 +1,336 @@
+/**
+ * The payload of every frame. Heads are MessagePack arrays whose position gives the meaning; a decoder ignores elements
+ * after those it knows, so later versions append. Checks are written out: a schema library would double a frame's cost.
+ *
+ * @see spec/PROTOCOL.md, "Frames"
+ * @module
+ */
+import { ApiMisuse } from './errors.ts'
+import { isFieldValue, isTarget, isToken } from './fields.ts'
+import {
+  ResetCode,
+  type BodyKind,
+  type Claim,
+  type Decline,
+  type DeclineReason,
+  type ExchangeId,
+  type HeaderList,
+  type Hello,
+  type Offer,
+  type ResponseHead,
+  type UserClaims,
+  type Welcome,
+} from './frame-types.ts'
+import { PositionalReader, malformed } from './positional.ts'
+import { MAX_CREDIT, MAX_DATA_BYTES } from './limits.ts'
+import { encode } from './msgpack.ts'
+
+/** `[versions, instance, index, epoch, offers, maxDataBytes, features]` */
+export function encodeHello(hello: Hello): Uint8Array {
+  const { versions, instance, index, epoch, offers, maxDataBytes, features } = hello
+  return encode([versions, instance, index, epoch, offers, maxDataBytes, features])
+}
+
+export function decodeHello(payload: Uint8Array): Hello {
+  const from = new PositionalReader(payload, 'HELLO')
+  return {
+    versions: from.list('versions', isVersion),
+    instance: from.name('instance'),
+    index: from.count('index'),
+    epoch: from.count('epoch'),
+    offers: from.count('offers', MAX_CREDIT),
+    maxDataBytes: dataBytes(from),
+    features: from.list('features', isName),
+  }
+}
+
+/** `[version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]` */
+export function encodeWelcome(welcome: Welcome): Uint8Array {
+  const { version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features } = welcome
+  return encode([version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features])
+}
+
+export function decodeWelcome(payload: Uint8Array): Welcome {
+  const from = new PositionalReader(payload, 'WELCOME')
+  return {
+    version: from.count('version'),
+    instance: from.name('instance'),
+    windowBytes: from.count('windowBytes', MAX_CREDIT),
+    maxDataBytes: dataBytes(from),
+    pingMs: from.count('pingMs'),
+    leaseMs: from.count('leaseMs'),
+    features: from.list('features', isName),
+  }
+}
+
+/**
+ * `[id, attempt, applicationId, applicationVersion, method, target, headers, user, body, upgrade, remainingMs, origin]`:
+ * `user` is nil or a map, `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
+ */
+export function encodeOffer(offer: Offer): Uint8Array {
+  const { attempt, applicationId, applicationVersion, method, target, headers } = offer
+  const { upgrade, remainingMs, origin } = offer
+  const body = offer.body.kind === 'length' ? offer.body.bytes : offer.body.kind === 'streamed'
+  const user = offer.user && wellFormed(offer.user)
+  const id = idOctets(offer.id)
+  return encode([
+    ...[id, attempt, applicationId, applicationVersion, method, target],
+    ...[headers, user, body, upgrade, remainingMs, origin],
+  ])
+}
+
+export function decodeOffer(payload: Uint8Array): Offer {
+  const from = new PositionalReader(payload, 'OFFER')
+  return {
+    id: exchangeId(from),
+    attempt: attempt(from),
+    applicationId: from.name('applicationId'),
+    applicationVersion: from.name('applicationVersion'),
+    method: from.octets('method', isToken),
+    target: from.octets('target', isTarget),
+    headers: from.headers(),
+    user: userClaims(from.next()),
+    body: bodyKind(from.next()),
+    upgrade: from.optional('upgrade', isProtocol),
+    remainingMs: from.count('remainingMs'),
+    origin: from.name('origin'),
+  }
+}
+
+/** `[id, attempt, credit]` */
+export function encodeClaim(claim: Claim): Uint8Array {
+  return encode([idOctets(claim.id), claim.attempt, claim.credit])
+}
+
+export function decodeClaim(payload: Uint8Array): Claim {
+  const from = new PositionalReader(payload, 'CLAIM')
+  return { id: exchangeId(from), attempt: attempt(from), credit: from.count('credit', MAX_CREDIT) }
+}
+
+/** `[id, attempt, reason]` */
+export function encodeDecline(decline: Decline): Uint8Array {
+  return encode([idOctets(decline.id), decline.attempt, decline.reason])
+}
+
+export function decodeDecline(payload: Uint8Array): Decline {
+  const from = new PositionalReader(payload, 'DECLINE')
+  const [id, tried, reason] = [exchangeId(from), attempt(from), from.name('reason')]
+  if (!isDeclineReason(reason)) throw malformed('DECLINE', '"reason" is unknown')
+  return { id, attempt: tried, reason }
+}
+
+/** `[status, headers]`, for RESPONSE and INFORMATIONAL. */
+export function encodeResponseHead(head: ResponseHead): Uint8Array {
+  return encode([head.status, head.headers])
+}
+
+/** The head of a RESPONSE: 101, or 200 and above. */
+export function decodeResponse(payload: Uint8Array): ResponseHead {
+  return responseHead(payload, 'RESPONSE', (status) => status === 101 || status >= 200)
+}
+
+/** The head of an INFORMATIONAL: 1xx except 101, which answers for good. */
+export function decodeInformational(payload: Uint8Array): ResponseHead {
+  return responseHead(payload, 'INFORMATIONAL', (status) => status < 200 && status !== 101)
+}
+
+/** `[headers]` */
+export function encodeTrailers(trailers: HeaderList): Uint8Array {
+  return encode([trailers])
+}
+
+export function decodeTrailers(payload: Uint8Array): HeaderList {
+  return new PositionalReader(payload, 'TRAILERS').headers()
+}
+
+/** Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113, section 6.9). */
+export function encodeCredit(amount: number): Uint8Array {
+  if (amount < 1 || amount > MAX_CREDIT) throw new ApiMisuse(`cannot grant ${amount}`)
+  return u32(amount)
+}
+
+export function decodeCredit(payload: Uint8Array): number {
+  const amount = readU32(payload, 'CREDIT')
+  if (amount === 0) throw malformed('CREDIT', 'grants nothing')
+  return amount
+}
+
+/** What RESET and STOP carry. */
+export interface Reset {
+  readonly code: ResetCode
+}
+
+/** Four raw octets. */
+export function encodeReset(reset: Reset): Uint8Array {
+  if (reset.code === ResetCode.LOST) throw new ApiMisuse('LOST is never sent')
+  return u32(reset.code)
+}
+
+/** A code from a later version, or one that is never sent, reads as INTERNAL: the exchange is over, the link is not. */
+export function decodeReset(payload: Uint8Array): Reset {
+  const code = readU32(payload, 'RESET')
+  const known = code <= ResetCode.INTERNAL && code !== ResetCode.LOST
+  return { code: known ? (code as ResetCode) : ResetCode.INTERNAL }
+}
+
+/** Four raw octets, as in RESET. */
+export const encodeStop: (stop: Reset) => Uint8Array = encodeReset
+export const decodeStop: (payload: Uint8Array) => Reset = decodeReset
+
+/** CONFIGURATION: a hint that there is a newer one to pull. */
+export interface ConfigurationHint {
+  readonly version: string
+}
+
+/** `[version]` */
+export function encodeConfiguration(hint: ConfigurationHint): Uint8Array {
+  return encode([hint.version])
+}
+
+export function decodeConfiguration(payload: Uint8Array): ConfigurationHint {
+  return { version: new PositionalReader(payload, 'CONFIGURATION').name('version') }
+}
+
+/** Octets of a PING; its answer carries the same. */
+export const PING_BYTES = 8
+
+/** The octets of a PING, to be sent back as they are. */
+export function decodePing(payload: Uint8Array): Uint8Array {
+  if (payload.length !== PING_BYTES) throw malformed('PING', `carries ${PING_BYTES} octets`)
+  return payload
+}
+
+/** CONFIRM and DRAIN say all by their type. */
+export function decodeEmpty(payload: Uint8Array): void {
+  if (payload.length !== 0) throw malformed('CONFIRM or DRAIN', 'carries nothing')
+}
+
+function responseHead(
+  payload: Uint8Array,
+  frame: string,
+  isAllowed: (status: number) => boolean,
+): ResponseHead {
+  const from = new PositionalReader(payload, frame)
+  const status = from.count('status', 999)
+  if (status < 100 || !isAllowed(status)) throw malformed(frame, '"status" is not one it may carry')
+  return { status, headers: from.headers() }
+}
+
+function dataBytes(from: PositionalReader): number {
+  const bytes = from.count('maxDataBytes', MAX_DATA_BYTES)
+  if (bytes === 0) throw malformed(from.frame, '"maxDataBytes" is 0')
+  return bytes
+}
+
+function attempt(from: PositionalReader): number {
+  const attempt = from.count('attempt')
+  if (attempt === 0) throw malformed(from.frame, '"attempt" counts from 1')
+  return attempt
+}
+
+/** 16 octets on the wire, 32 hexadecimal digits in memory. */
+function exchangeId(from: PositionalReader): ExchangeId {
+  const octets = from.next()
+  if (!(octets instanceof Uint8Array) || octets.length !== 16)
+    throw malformed(from.frame, '"id" must be 16 octets')
+  let id = ''
+  for (let i = 0; i < 16; i++) id += HEX[octets[i]!]
+  return id
+}
+
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+
+function idOctets(id: ExchangeId): Uint8Array {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
+  const octets = new Uint8Array(16)
+  for (let i = 0; i < 16; i++) octets[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16)
+  return octets
+}
+
+function bodyKind(value: unknown): BodyKind {
+  if (value === false) return { kind: 'none' }
+  if (value === true) return { kind: 'streamed' }
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw malformed('OFFER', '"body" must be true, false or a length')
+  return { kind: 'length', bytes: value as number }
+}
+
+function userClaims(value: unknown): UserClaims | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array)
+    throw malformed('OFFER', '"user" must be a map')
+  const claims = value as Record<string, unknown>
+  const { subject, issuer, name, email, groups, roles } = claims
+  if (!isName(subject) || !isName(issuer))
+    throw malformed('OFFER', '"user" needs a subject and an issuer')
+  if (!isOptional(name, isText) || !isOptional(email, isText))
+    throw malformed('OFFER', 'a claim must be text')
+  if (!isOptional(groups, isTexts) || !isOptional(roles, isTexts))
+    throw malformed('OFFER', 'a claim must be a list of texts')
+  return {
+    subject,
+    issuer,
+    ...(name !== undefined && { name }),
+    ...(email !== undefined && { email }),
+    ...(groups !== undefined && { groups }),
+    ...(roles !== undefined && { roles }),
+  }
+}
+
+/** An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us for it. */
+function wellFormed(claims: UserClaims): UserClaims {
+  const mend = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd')
+  const { subject, issuer, name, email, groups, roles } = claims
+  return {
+    subject: mend(subject),
+    issuer: mend(issuer),
+    ...(name !== undefined && { name: mend(name) }),
+    ...(email !== undefined && { email: mend(email) }),
+    ...(groups !== undefined && { groups: groups.map(mend) }),
+    ...(roles !== undefined && { roles: roles.map(mend) }),
+  }
+}
+
+const DECLINE_REASONS = {
+  'unknown-application': true,
+  'unlisted-origin': true,
+  overloaded: true,
+  draining: true,
+} as const satisfies Record<DeclineReason, true>
+
+function isDeclineReason(text: string): text is DeclineReason {
+  return Object.hasOwn(DECLINE_REASONS, text)
+}
+
+function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isName(value: unknown): value is string {
+  return isText(value) && value !== ''
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText)
+}
+
+function isOptional<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {
+  return value === undefined || is(value)
+}
+
+function isProtocol(text: string): boolean {
+  return text !== '' && isFieldValue(text)
+}
+
+function u32(value: number): Uint8Array {
+  return new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value])
+}
+
+function readU32(payload: Uint8Array, frame: string): number {
+  if (payload.length !== 4) throw malformed(frame, 'carries 4 octets')
+  return ((payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!) >>> 0
+}

@@ -1,0 +1,69 @@
+/**
+ * UTF-8 by hand: this room has no TextDecoder, and a strict decoder is short.
+ *
+ * @see RFC 3629, section 4: the table of well-formed sequences
+ * @module
+ */
+
+/** `String.fromCharCode` takes its octets as arguments, and arguments live on the stack. */
+const RUN = 4096
+
+/** The text of `octets[start..end)`, or `undefined` where it is not well-formed UTF-8. */
+export function readUtf8(octets: Uint8Array, start: number, end: number): string | undefined {
+  const ascii = asciiEnd(octets, start, end)
+  const head = readAscii(octets, start, ascii)
+  return ascii === end ? head : readRest(octets, head, ascii, end)
+}
+
+function asciiEnd(octets: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && octets[at]! < 0x80) at++
+  return at
+}
+
+function readAscii(octets: Uint8Array, start: number, end: number): string {
+  let text = ''
+  if (end - start <= 24) {
+    for (let i = start; i < end; i++) text += String.fromCharCode(octets[i]!)
+    return text
+  }
+  for (let i = start; i < end; i += RUN)
+    text += String.fromCharCode.apply(
+      undefined,
+      octets.subarray(i, Math.min(i + RUN, end)) as unknown as number[],
+    )
+  return text
+}
+
+function readRest(
+  octets: Uint8Array,
+  head: string,
+  start: number,
+  end: number,
+): string | undefined {
+  let text = head
+  let at = start
+  while (at < end) {
+    const ascii = asciiEnd(octets, at, end)
+    if (ascii > at) {
+      text += readAscii(octets, at, ascii)
+      at = ascii
+      continue
+    }
+    const lead = octets[at]!
+    const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+    if (length === 0 || at + length > end) return undefined
+    let point = lead & (0x7f >> length)
+    for (let i = 1; i < length; i++) {
+      const next = octets[at + i]!
+      if ((next & 0xc0) !== 0x80) return undefined
+      point = (point << 6) | (next & 0x3f)
+    }
+    const overlong = point < (length === 3 ? 0x800 : length === 4 ? 0x10000 : 0x80)
+    const surrogate = point >= 0xd800 && point <= 0xdfff
+    if (overlong || surrogate || point > 0x10ffff) return undefined
+    text += String.fromCodePoint(point)
+    at += length
+  }
+  return text
+}
