@@ -1,0 +1,86 @@
+/**
+ * The flows this project implements, sentence by sentence, as numbered requirements.
+ *
+ * `R<flow>.<step>[.<sub-step>][letter]`: flow 0 holds for all, 1 is the installation of a connector, 2 its regular
+ * configuration, 3 the access of a user. A test proves a requirement by beginning its title with the id; a
+ * requirement without a letter is also proved by lettered tests (`R3.4` by `R3.4b …`). `REQUIREMENTS.md` is
+ * generated from this list and from the titles of the tests.
+ *
+ * @module
+ */
+export interface Requirement {
+  readonly id: string
+  readonly text: string
+  /** Why it is not required yet. */
+  readonly later?: string
+}
+
+export const FLOWS: Readonly<Record<string, string>> = {
+  0: 'Every flow',
+  1: 'Installation of a connector',
+  2: 'Regular updates of the configuration',
+  3: 'Access to a published application',
+}
+
+const CONDITIONAL_ACCESS =
+  'conditional access comes with the policy step; until then assignment is the only condition'
+
+// prettier-ignore
+export const REQUIREMENTS: readonly Requirement[] = [
+  { id: 'R0.1', text: 'All communication between connector and cloud is over TLS.' },
+  { id: 'R0.2', text: 'Communication always originates at the connector: it dials out and listens nowhere.' },
+  { id: 'R0.3', text: 'The connector authenticates with its client certificate in every call but the registration that establishes it.' },
+
+  { id: 'R1.1a', text: 'During installation an administrator signs in at the tenant\'s issuer and a token is acquired.' },
+  { id: 'R1.1b', text: 'The token is presented to the cloud.' },
+  { id: 'R1.2a', text: 'The token must prove a registrar role in the tenant it was issued for.' },
+  { id: 'R1.2b', text: 'Otherwise the registration ends there.' },
+  { id: 'R1.3a', text: 'The connector makes a certificate request and passes it with the token to the cloud.' },
+  { id: 'R1.3b', text: 'The cloud verifies the token and signs the certificate request.' },
+  { id: 'R1.3c', text: 'The connector uses the signed certificate for all further communication.' },
+  { id: 'R1.4a', text: 'With its new certificate the connector makes its first pull of the configuration.' },
+  { id: 'R1.4b', text: 'After that pull it is ready to take requests.' },
+
+  { id: 'R2.1a', text: 'The connector connects to the configuration endpoint with its client certificate.' },
+  { id: 'R2.1b', text: 'It does so periodically.' },
+  { id: 'R2.2a', text: 'The cloud answers only once it has validated the client certificate.' },
+  { id: 'R2.2b', text: 'The cloud returns configuration, such as the connector group the connector is part of.' },
+  { id: 'R2.3a', text: 'The connector makes a new certificate request when its certificate is more than 30 days old.' },
+  { id: 'R2.3b', text: 'So the client certificate rolls every 30 days.' },
+
+  { id: 'R3.1a', text: 'When a user comes to a published application, the cloud consults the application\'s configuration.' },
+  { id: 'R3.1b', text: 'A user of an application with pre-authentication is redirected to the issuer to sign in.' },
+  { id: 'R3.1c', text: 'A passthrough application skips all of that.' },
+  { id: 'R3.1.1a', text: 'During sign-in the conditional-access requirements of the application are checked.', later: CONDITIONAL_ACCESS },
+  { id: 'R3.1.1b', text: 'The user must be assigned to the application.' },
+  { id: 'R3.1.1c', text: 'Where a second factor is required, the sign-in asks for it.', later: CONDITIONAL_ACCESS },
+  { id: 'R3.1.2', text: 'After all checks the issuer issues a signed token for the application and redirects the user back to the cloud.' },
+  { id: 'R3.1.3a', text: 'The cloud validates that the token was issued to the application the user asked for.' },
+  { id: 'R3.1.3b', text: 'It validates that the token was signed by the issuer.' },
+  { id: 'R3.1.3c', text: 'It validates that the token is inside its window.' },
+  { id: 'R3.1.3d', text: 'It makes the other checks that sign-in needs: issuer, state, nonce, one use.' },
+  { id: 'R3.1.4a', text: 'The cloud sets an encrypted, non-persisted cookie that says this application was authenticated to.' },
+  { id: 'R3.1.4b', text: 'The cookie carries an expiry taken from the token, and the user.' },
+  { id: 'R3.1.4c', text: 'The cookie is encrypted under a key that only the cloud knows.' },
+  { id: 'R3.1.5', text: 'The cloud redirects the user to the URL first asked for.' },
+  { id: 'R3.1.Na', text: 'When any part of pre-authentication fails, the user\'s request is denied.' },
+  { id: 'R3.1.Nb', text: 'The user is told the source of the problem.' },
+  { id: 'R3.2a', text: 'For every request the cloud validates that pre-authentication has been met.' },
+  { id: 'R3.2b', text: 'It validates that the cookie is still valid.' },
+  { id: 'R3.2c', text: 'It puts the request on the queue of the connector group that serves the application.' },
+  { id: 'R3.2d', text: 'Connectors hold outbound connections open; a request is queued on one of them to be picked up.' },
+  { id: 'R3.2e', text: 'The queued request says the application, the headers, the user and a request id.' },
+  { id: 'R3.2f', text: 'The encrypted cookie is never sent to the connector.' },
+  { id: 'R3.3', text: 'The connector picks the request up over its long-lived outbound connection.' },
+  { id: 'R3.3.1a', text: 'The connector confirms that it knows the application.' },
+  { id: 'R3.3.1b', text: 'If it does not, it fetches the application\'s details from the cloud and caches them.' },
+  { id: 'R3.3.2', text: 'For a request without a body it connects to the application at once and awaits the response.' },
+  { id: 'R3.3.3a', text: 'For a request with a body it calls the cloud instance, with its client certificate, to ask for the data, and connects to the application.' },
+  { id: 'R3.3.3b', text: 'Only on that call does the cloud begin to accept the body from the user, and forward it.' },
+  { id: 'R3.3.3c', text: 'The connector forwards the body to the application.' },
+  { id: 'R3.4', text: 'Once the whole request has reached the application, the connector waits for the response.' },
+  { id: 'R3.5a', text: 'On a response the connector calls the cloud to return status and header fields.' },
+  { id: 'R3.5b', text: 'It then streams the response body.' },
+  { id: 'R3.6a', text: 'The cloud streams the body to the user.' },
+  { id: 'R3.6b', text: 'Header fields are processed on the way as the application defines.' },
+]
