@@ -1,1 +1,11 @@
-export {}
+/**
+ * The connector: enrolment, identity, configuration, application details. Runtime-neutral.
+ *
+ * @module
+ */
+export * from './application-cache.ts'
+export * from './configuration-keeper.ts'
+export * from './enrolment.ts'
+export * from './environment.ts'
+export * from './memory-identity-store.ts'
+export * from './ports.ts'

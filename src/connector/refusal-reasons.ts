@@ -1,0 +1,34 @@
+import type { RefusalReason } from '../protocol/errors.ts'
+
+/** Every reason, as a record so that the compiler sees a missing one. */
+const REASONS = {
+  'token-malformed': true,
+  'token-signature': true,
+  'token-issuer': true,
+  'token-audience': true,
+  'token-expired': true,
+  'token-not-yet-valid': true,
+  'token-tenant': true,
+  'token-role': true,
+  'token-replayed': true,
+  'issuer-unavailable': true,
+  'request-malformed': true,
+  'request-signature': true,
+  'request-key': true,
+  'connector-limit': true,
+  'certificate-missing': true,
+  'certificate-untrusted': true,
+  'certificate-expired': true,
+  'certificate-revoked': true,
+  'certificate-profile': true,
+  'not-found': true,
+  'too-large': true,
+  unavailable: true,
+} as const satisfies Record<RefusalReason, true>
+
+/** The refusal a code from the wire names, if it is one we know. */
+export function refusalReason(code: unknown): RefusalReason | undefined {
+  return typeof code === 'string' && Object.hasOwn(REASONS, code)
+    ? (code as RefusalReason)
+    : undefined
+}
