@@ -1,0 +1,45 @@
+/**
+ * Which body a request head announces. Everything two parsers might read differently is refused: the next hop frames the
+ * body anew from this answer and never from the fields.
+ *
+ * @see RFC 9112, section 6; RFC 9110, section 8.6
+ * @module
+ */
+import { ExchangeFailed } from './errors.ts'
+import type { BodyKind, HeaderList } from './frame-types.ts'
+import { headerValues } from './header-list.ts'
+
+/**
+ * The body that an HTTP/1.1 request head announces. A length of 0 is no body.
+ *
+ * @throws ExchangeFailed `user-malformed`: both `Content-Length` and `Transfer-Encoding` (RFC 9112, 6.3), either of them
+ *   repeated, a length that is not plain digits or is beyond what can be counted, a coding other than exactly `chunked`
+ *   (6.1), or a TRACE with a body (RFC 9110, 9.3.8)
+ */
+export function bodyKindOf(method: string, headers: HeaderList): BodyKind {
+  const lengths = headerValues(headers, 'content-length')
+  const codings = headerValues(headers, 'transfer-encoding')
+  if (lengths.length + codings.length > 1)
+    throw malformed('more than one Content-Length or Transfer-Encoding')
+  const kind = codings.length === 1 ? chunked(codings[0]!) : counted(lengths[0])
+  if (method === 'TRACE' && kind.kind !== 'none') throw malformed('TRACE with a body')
+  return kind
+}
+
+function chunked(coding: string): BodyKind {
+  // Coding names know no case (RFC 9112, section 7); ",chunked" and the like pass some parsers, so no list is read.
+  if (coding.toLowerCase() !== 'chunked') throw malformed('a Transfer-Encoding other than chunked')
+  return { kind: 'streamed' }
+}
+
+function counted(length: string | undefined): BodyKind {
+  if (length === undefined) return { kind: 'none' }
+  // 15 digits: exact in a JavaScript number.
+  if (!/^[0-9]{1,15}$/.test(length)) throw malformed('a Content-Length that is no plain number')
+  const bytes = Number(length)
+  return bytes === 0 ? { kind: 'none' } : { kind: 'length', bytes }
+}
+
+function malformed(cause: string): ExchangeFailed {
+  return new ExchangeFailed('user', 'user-malformed', { cause })
+}
