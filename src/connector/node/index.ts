@@ -1,1 +1,8 @@
-export {}
+/**
+ * The connector's bindings to Node: files, TLS, control calls over HTTPS.
+ *
+ * @module
+ */
+export * from './control-channel.ts'
+export * from './file-identity-store.ts'
+export * from './tls-options.ts'

@@ -1,0 +1,195 @@
+/**
+ * Control calls over HTTPS: `POST {url}/registration`, `/configuration`, `/application`.
+ *
+ * @see spec/PROTOCOL.md, "Control calls over HTTP"
+ * @module
+ */
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import type * as v from 'valibot'
+import { ConfigurationInvalid, PeerViolation, Refused } from '../../protocol/errors.ts'
+import { MAX_MESSAGE_BYTES, TIME_LIMITS } from '../../protocol/limits.ts'
+import {
+  ApplicationReply,
+  ConfigurationReply,
+  decodeMessage,
+  encodeMessage,
+  MESSAGE_MEDIA_TYPE,
+  RegistrationReply,
+  type ApplicationRequest,
+  type ConfigurationRequest,
+  type RegistrationRequest,
+} from '../../protocol/messages.ts'
+import type {
+  ConnectorIdentity,
+  ControlCall,
+  ControlChannel,
+  CryptoProvider,
+  IdentifiedCall,
+} from '../ports.ts'
+import { refusalReason } from '../refusal-reasons.ts'
+import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
+
+const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+const MAX_PROBLEM_BYTES = 16 * 1024
+
+export interface HttpsControlChannelOptions extends CloudTrust {
+  /** Base URL of the cloud's connector listener, https. */
+  readonly url: string
+  /** The provider that made the identity's keys. Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+}
+
+/**
+ * A {@link ControlChannel} over HTTPS. Calls of one identity share its connections; another identity gets new ones, while
+ * the calls under way end on the old.
+ */
+export class HttpsControlChannel implements ControlChannel {
+  readonly #options: HttpsControlChannelOptions
+  readonly #base: string
+  /** Registration has no identity yet. */
+  readonly #agents = new Map<ConnectorIdentity | undefined, Promise<Agent>>()
+
+  /** @throws ConfigurationInvalid if `url` is not an https URL */
+  constructor(options: HttpsControlChannelOptions) {
+    const { url } = options
+    if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
+      throw new ConfigurationInvalid('url', 'must be an https URL')
+    this.#options = options
+    this.#base = url.replace(/\/$/, '')
+  }
+
+  register(request: RegistrationRequest, call: ControlCall): Promise<RegistrationReply> {
+    return this.#call('registration', request, RegistrationReply, call.signal, undefined)
+  }
+
+  configuration(request: ConfigurationRequest, call: IdentifiedCall): Promise<ConfigurationReply> {
+    return this.#call('configuration', request, ConfigurationReply, call.signal, call.identity)
+  }
+
+  application(request: ApplicationRequest, call: IdentifiedCall): Promise<ApplicationReply> {
+    return this.#call('application', request, ApplicationReply, call.signal, call.identity)
+  }
+
+  /** Ends all connections; calls under way fail. */
+  async close(): Promise<void> {
+    const agents = [...this.#agents.values()]
+    this.#agents.clear()
+    for (const agent of await Promise.allSettled(agents))
+      if (agent.status === 'fulfilled') agent.value.destroy()
+  }
+
+  async #call<S extends v.GenericSchema>(
+    name: string,
+    message: object,
+    schema: S,
+    signal: AbortSignal,
+    identity: ConnectorIdentity | undefined,
+  ): Promise<v.InferOutput<S>> {
+    const agent = await this.#agent(identity)
+    const response = await post(`${this.#base}/${name}`, encodeMessage(message), agent, signal)
+    if (response.statusCode !== 200) throw await refusal(response)
+    if (mediaType(response) !== MESSAGE_MEDIA_TYPE) {
+      response.destroy()
+      throw new PeerViolation('MALFORMED_MESSAGE', `the answer is not ${MESSAGE_MEDIA_TYPE}`)
+    }
+    return decodeMessage(schema, await read(response, MAX_MESSAGE_BYTES))
+  }
+
+  #agent(identity: ConnectorIdentity | undefined): Promise<Agent> {
+    const known = this.#agents.get(identity)
+    if (known !== undefined) return known
+    const made = tlsOptions(identity, this.#options, this.#options.crypto).then(
+      (tls) => new Agent(agentOptions(tls)),
+    )
+    this.#agents.set(identity, made)
+    // The one before may still carry calls; older ones cannot.
+    const [oldest] = this.#agents.keys()
+    if (this.#agents.size > 2) void this.#retire(oldest)
+    return made
+  }
+
+  async #retire(identity: ConnectorIdentity | undefined): Promise<void> {
+    const agent = this.#agents.get(identity)
+    this.#agents.delete(identity)
+    await agent?.then((old) => old.destroy()).catch(() => undefined)
+  }
+}
+
+/** Sends head and body only once the cloud has proven who it is: the body may be a token. */
+function post(
+  url: string,
+  body: Uint8Array,
+  agent: Agent,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(url, {
+      method: 'POST',
+      agent,
+      signal,
+      headers: {
+        'content-type': MESSAGE_MEDIA_TYPE,
+        'content-length': body.length,
+        accept: `${MESSAGE_MEDIA_TYPE}, ${PROBLEM_MEDIA_TYPE}`,
+      },
+    })
+    request.on('response', resolve)
+    request.on('error', reject)
+    request.on('socket', (socket) => {
+      const tls = socket as TLSSocket & { secureConnecting?: boolean }
+      if (tls.secureConnecting === false) request.end(body)
+      else tls.once('secureConnect', () => request.end(body))
+    })
+  })
+}
+
+/** What an answer other than 200 means: a known problem is a considered no, anything else may pass. */
+async function refusal(response: IncomingMessage): Promise<Refused> {
+  const status = response.statusCode ?? 0
+  const retryAfterMs = retryAfter(response)
+  const code = await problemCode(response)
+  const reason = status >= 400 && status < 500 ? refusalReason(code) : undefined
+  if (reason !== undefined) return new Refused(reason, `HTTP ${status}`, { retryAfterMs })
+  return new Refused('unavailable', `HTTP ${status}`, {
+    retryAfterMs: retryAfterMs ?? TIME_LIMITS.backoffMinMs,
+  })
+}
+
+async function problemCode(response: IncomingMessage): Promise<unknown> {
+  if (mediaType(response) !== PROBLEM_MEDIA_TYPE) {
+    response.destroy()
+    return undefined
+  }
+  try {
+    const problem = JSON.parse(new TextDecoder().decode(await read(response, MAX_PROBLEM_BYTES)))
+    return (problem as { code?: unknown } | null)?.code
+  } catch {
+    return undefined
+  }
+}
+
+/** `Retry-After` in seconds; dates would need a clock we do not trust. */
+function retryAfter({ headers }: IncomingMessage): number | undefined {
+  const value = headers['retry-after']
+  return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined
+}
+
+function mediaType({ headers }: IncomingMessage): string {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+}
+
+async function read(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) {
+      response.destroy()
+      throw new PeerViolation('MALFORMED_MESSAGE', `the answer is larger than ${maxBytes} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
