@@ -43,7 +43,7 @@ export function sanitiseRequest(
   headers: HeaderList,
   reserved: ReadonlySet<string> = reservedNames([]),
 ): HeaderList {
-  return dropReserved(removeHopByHop(headers), reserved)
+  return withoutReserved(withoutHopByHop(headers), reserved)
 }
 
 /**
@@ -52,7 +52,7 @@ export function sanitiseRequest(
  *
  * @see RFC 9110, section 7.6.1; RFC 9113, section 8.2.2
  */
-export function removeHopByHop(headers: HeaderList): HeaderList {
+export function withoutHopByHop(headers: HeaderList): HeaderList {
   const nominated = new Set<string>()
   for (const value of headerValues(headers, 'connection'))
     for (const option of value.split(',')) nominated.add(foldName(trimBlanks(option)))
@@ -76,7 +76,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** The set that {@link dropReserved} takes: `ours` (identity headers, for example), and always the forwarding family. */
+/** The set that {@link withoutReserved} takes: `ours` (identity headers, for example), and always the forwarding family. */
 export function reservedNames(ours: Iterable<string>): ReadonlySet<string> {
   return new Set([...FORWARDING, ...Array.from(ours, foldName)])
 }
@@ -87,7 +87,7 @@ export function reservedNames(ours: Iterable<string>): ReadonlySet<string> {
  *
  * @see RFC 7239, section 8.1
  */
-export function dropReserved(headers: HeaderList, reserved: ReadonlySet<string>): HeaderList {
+export function withoutReserved(headers: HeaderList, reserved: ReadonlySet<string>): HeaderList {
   return keepNames(headers, (name) => {
     const folded = foldName(name)
     return !reserved.has(folded) && !FORWARDING_FAMILY.test(folded)
