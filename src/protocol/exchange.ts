@@ -77,6 +77,8 @@ export interface ExchangeWire {
   credit(bytes: number): void
   stop(code: ResetCode): void
   reset(code: ResetCode): void
+  /** It is over, in whatever way; nothing follows. Said before the handler hears of it. */
+  closed(): void
 }
 
 /** Towards the application: the edge on one end, the worker on the other. */
@@ -178,6 +180,11 @@ export class Exchange {
   /** Bytes received and not yet consumed. */
   get buffered(): number {
     return this.#incoming.buffered
+  }
+
+  /** Bytes the peer may send now. */
+  get receivable(): number {
+    return this.#incoming.granted
   }
 
   /** When to {@link expire}; O(1), so nobody need keep a timer per byte. */
@@ -416,6 +423,7 @@ export class Exchange {
     this.#outgoing.abort()
     this.#incoming.abort()
     this.#budget?.release(this.#incoming.window)
+    this.#wire.closed()
     this.#handler.closed(outcome)
   }
 }

@@ -1,0 +1,211 @@
+/**
+ * The plain binding, cloud side, link by link: `GET /links/{link}/offers` streams offers to a connector.
+ *
+ * A link outlives its streams: each ends after a lease, and the connector opens its successor before. A link
+ * without a live stream is lost, and its unclaimed offers go elsewhere.
+ *
+ * @see spec/PROTOCOL.md, "The plain binding"
+ * @module
+ */
+import type { ServerResponse } from 'node:http'
+import {
+  DATA_BYTES,
+  encodeConfiguration,
+  encodeFrame,
+  encodeOffer,
+  encodeWelcome,
+  FrameType,
+  MAX_DATA_BYTES,
+  PeerViolation,
+  PROTOCOL_VERSION,
+  type Hello,
+  type Offer,
+} from '../../protocol/index.ts'
+import { PLAIN_WINDOW_BYTES } from '../../frame-stream.ts'
+import type { Claimer, Origin } from '../origin.ts'
+import type { OfferLink } from '../request-queue.ts'
+
+/** What this binding can carry. */
+export const PLAIN_FEATURES = ['plain'] as const
+
+/** The links that connectors hold over the plain binding. */
+export class PlainLinks {
+  readonly #origin: Origin
+  readonly #links = new Map<string, PlainLink>()
+
+  constructor(origin: Origin) {
+    this.#origin = origin
+  }
+
+  get size(): number {
+    return this.#links.size
+  }
+
+  /** `GET /links/{link}/offers`: opens a link, or continues one with a fresh stream. */
+  stream(claimer: Claimer, id: string, hello: Hello, response: ServerResponse): void {
+    const key = `${claimer.connectorId} ${id}`
+    let link = this.#links.get(key)
+    if (link === undefined || link.epoch !== hello.epoch || link.claimer.groupId !== claimer.groupId) {
+      // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
+      link?.close()
+      link = new PlainLink(this.#origin, claimer, hello, (gone) => {
+        if (this.#links.get(key) === gone) this.#links.delete(key)
+      })
+      this.#links.set(key, link)
+    }
+    link.addStream(response, hello)
+  }
+
+  /** `POST /links/{link}/credit`: so many more offers. `false`: no such link. */
+  grant(claimer: Claimer, id: string, offers: number): boolean {
+    const link = this.#links.get(`${claimer.connectorId} ${id}`)
+    link?.grant(offers)
+    return link !== undefined
+  }
+
+  /** Every link offers nothing more; connectors learn that they should go elsewhere. */
+  drain(): void {
+    for (const link of this.#links.values()) link.drain()
+  }
+
+  /** Tells every connector to pull its configuration. */
+  hint(connectorId: string, version: string): void {
+    for (const link of this.#links.values()) if (link.connectorId === connectorId) link.hint(version)
+  }
+
+  /** Ends every link of a connector, at once. */
+  cut(connectorId: string): void {
+    for (const link of this.#links.values()) if (link.connectorId === connectorId) link.close()
+  }
+}
+
+class PlainLink implements OfferLink {
+  readonly claimer: Claimer
+  readonly epoch: number
+  readonly #origin: Origin
+  readonly #offers: number
+  readonly #closed: (link: PlainLink) => void
+  readonly #streams = new Set<OfferStream>()
+  #grants: number
+  #draining = false
+  #isClosed = false
+
+  constructor(origin: Origin, claimer: Claimer, hello: Hello, closed: (link: PlainLink) => void) {
+    this.#origin = origin
+    this.claimer = claimer
+    this.epoch = hello.epoch
+    this.#offers = hello.offers
+    this.#grants = hello.offers
+    this.#closed = closed
+  }
+
+  get connectorId(): string {
+    return this.claimer.connectorId
+  }
+
+  get grants(): number {
+    return this.#draining || this.#isClosed ? 0 : this.#grants
+  }
+
+  addStream(response: ServerResponse, hello: Hello): void {
+    const { pingMs, leaseMs } = this.#origin.limits
+    const stream = new OfferStream(response, { pingMs, leaseMs }, () => this.#streamClosed(stream))
+    stream.write(
+      FrameType.WELCOME,
+      encodeWelcome({
+        version: PROTOCOL_VERSION,
+        instance: this.#origin.instance,
+        windowBytes: PLAIN_WINDOW_BYTES,
+        maxDataBytes: Math.max(DATA_BYTES, Math.min(MAX_DATA_BYTES, hello.maxDataBytes)),
+        pingMs,
+        leaseMs,
+        features: PLAIN_FEATURES,
+      }),
+    )
+    this.#streams.add(stream)
+    if (this.#streams.size === 1) this.#origin.queue.attach(this.claimer.groupId, this)
+  }
+
+  offer(offer: Offer): void {
+    this.#grants -= 1
+    this.#newest().write(FrameType.OFFER, encodeOffer(offer))
+  }
+
+  grant(offers: number): void {
+    // No more than it first said it takes: a grant is a slot that came free.
+    if (this.#grants + offers > this.#offers) {
+      throw new PeerViolation('GRANT_EXCEEDED', `${this.#grants} + ${offers} of ${this.#offers}`)
+    }
+    this.#grants += offers
+    this.#origin.queue.granted(this.claimer.groupId, this)
+  }
+
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.#newest().write(FrameType.DRAIN)
+  }
+
+  hint(version: string): void {
+    this.#newest().hint(version)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const stream of this.#streams) stream.end()
+    this.#closed(this)
+    this.#origin.queue.detach(this.claimer.groupId, this)
+    this.#origin.lost(this)
+  }
+
+  #newest(): OfferStream {
+    return [...this.#streams].at(-1)!
+  }
+
+  #streamClosed(stream: OfferStream): void {
+    this.#streams.delete(stream)
+    if (this.#streams.size === 0) this.close()
+  }
+}
+
+/** One HTTP response that carries offers for a lease. */
+class OfferStream {
+  readonly #response: ServerResponse
+  readonly #ping: NodeJS.Timeout
+  readonly #lease: NodeJS.Timeout
+
+  constructor(
+    response: ServerResponse,
+    limits: { pingMs: number; leaseMs: number },
+    closed: () => void,
+  ) {
+    this.#response = response
+    response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' })
+    this.#ping = setInterval(() => this.write(FrameType.PING, new Uint8Array(8)), limits.pingMs)
+    this.#lease = setTimeout(() => this.end(), limits.leaseMs)
+    response
+      .on('error', () => undefined) // the close event says it
+      .on('close', () => {
+        clearInterval(this.#ping)
+        clearTimeout(this.#lease)
+        closed()
+      })
+  }
+
+  write(type: FrameType, payload?: Uint8Array): void {
+    this.#response.write(encodeFrame(type, 0, 0, payload))
+  }
+
+  hint(version: string): void {
+    this.write(FrameType.CONFIGURATION, encodeConfiguration({ version }))
+  }
+
+  /** Ends it cleanly, and surely: a connector that is stopped cannot hold it open. */
+  end(): void {
+    this.#response.end()
+    setTimeout(() => {
+      if (!this.#response.writableFinished) this.#response.destroy()
+    }, 1_000).unref()
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The queue between users and connectors: offers per connector group, bounded, first come first served.
+ *
+ * An offer goes to the link of its group with the most unspent grants: capacity is demand, there is no other
+ * load balancing. A port, so that a broker can join many instances; the embedded one is in memory.
+ *
+ * @module
+ */
+import type { Offer } from '../protocol/index.ts'
+
+/** A link that takes offers. */
+export interface OfferLink {
+  readonly connectorId: string
+  /** Unspent grants: how many offers it takes now. 0 while it drains. */
+  readonly grants: number
+  /** Spends one grant. */
+  offer(offer: Offer): void
+}
+
+/** An offer on the queue. */
+export interface QueuedOffer {
+  readonly groupId: string
+  /** Puts it on `link`. */
+  deliver(link: OfferLink): void
+}
+
+export interface RequestQueue {
+  /** Delivers at once when a link is free, else queues. `false`: the queue of that group is full. */
+  put(offer: QueuedOffer): boolean
+  /** Takes back an offer that waits; whoever has it already is not told. */
+  withdraw(offer: QueuedOffer): void
+  /** `link` serves `groupId` from now on. */
+  attach(groupId: string, link: OfferLink): void
+  detach(groupId: string, link: OfferLink): void
+  /** `link` was granted more. */
+  granted(groupId: string, link: OfferLink): void
+  /** Whether any link serves the group. */
+  isServed(groupId: string): boolean
+  /** Offers waiting in the group. */
+  waiting(groupId: string): number
+}
+
+interface Group {
+  readonly links: Set<OfferLink>
+  /** In order of arrival; a Set, so that withdrawing is O(1). */
+  readonly waiting: Set<QueuedOffer>
+}
+
+/** The embedded queue. */
+export class MemoryRequestQueue implements RequestQueue {
+  readonly #groups = new Map<string, Group>()
+  readonly #maxWaiting: number
+
+  /** @param maxWaiting offers that may wait per group; more are refused. Default 1 000. */
+  constructor(maxWaiting = 1000) {
+    this.#maxWaiting = maxWaiting
+  }
+
+  put(offer: QueuedOffer): boolean {
+    const group = this.#group(offer.groupId)
+    const link = mostGrants(group.links)
+    if (link !== undefined) {
+      offer.deliver(link)
+      return true
+    }
+    if (group.waiting.size >= this.#maxWaiting) return false
+    group.waiting.add(offer)
+    return true
+  }
+
+  withdraw(offer: QueuedOffer): void {
+    this.#groups.get(offer.groupId)?.waiting.delete(offer)
+  }
+
+  attach(groupId: string, link: OfferLink): void {
+    this.#group(groupId).links.add(link)
+    this.granted(groupId, link)
+  }
+
+  detach(groupId: string, link: OfferLink): void {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return
+    group.links.delete(link)
+    if (group.links.size === 0 && group.waiting.size === 0) this.#groups.delete(groupId)
+  }
+
+  granted(groupId: string, link: OfferLink): void {
+    const group = this.#group(groupId)
+    for (const offer of group.waiting) {
+      if (link.grants === 0) return
+      group.waiting.delete(offer)
+      offer.deliver(link)
+    }
+  }
+
+  isServed(groupId: string): boolean {
+    return (this.#groups.get(groupId)?.links.size ?? 0) > 0
+  }
+
+  waiting(groupId: string): number {
+    return this.#groups.get(groupId)?.waiting.size ?? 0
+  }
+
+  #group(id: string): Group {
+    let group = this.#groups.get(id)
+    if (group === undefined) {
+      group = { links: new Set(), waiting: new Set() }
+      this.#groups.set(id, group)
+    }
+    return group
+  }
+}
+
+function mostGrants(links: Iterable<OfferLink>): OfferLink | undefined {
+  let best: OfferLink | undefined
+  for (const link of links) {
+    if (link.grants > (best?.grants ?? 0)) best = link
+  }
+  return best
+}

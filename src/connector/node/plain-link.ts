@@ -1,0 +1,235 @@
+/**
+ * The plain binding, connector side, link by link: keeps a stream of offers open to one cloud instance.
+ *
+ * Each stream lives for a lease; its successor is opened before it ends, so there is always one live. When there is none
+ * the link is lost.
+ *
+ * @see spec/PROTOCOL.md, "The plain binding"
+ * @module
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request as httpsRequest, type Agent } from 'node:https'
+import {
+  DeadlineWheel,
+  decodeConfiguration,
+  decodeOffer,
+  decodeWelcome,
+  encodeCredit,
+  encodeDecline,
+  FrameReader,
+  FrameType,
+  MAX_DATA_BYTES,
+  PeerViolation,
+  type DeclineReason,
+  type Exchange,
+  type Offer,
+  type TimeLimits,
+  type Welcome,
+} from '../../protocol/index.ts'
+import type { Clocks } from '../ports.ts'
+import type { Worker } from '../worker.ts'
+import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
+
+/** Options of {@link PlainLink}. */
+export interface PlainLinkOptions {
+  /** The id of the cloud instance, and the base URL of its connector listener. */
+  readonly instance: string
+  readonly url: string
+  /** Connections with the connector's certificate; the current ones at each call. */
+  readonly agent: () => Agent
+  readonly worker: Worker
+  readonly clocks: Clocks
+  readonly limits: TimeLimits
+  /** This connector process, and this link of it. */
+  readonly connectorInstance: string
+  readonly epoch: number
+  /** Offers taken at once. */
+  readonly offers: number
+  readonly events: PlainLinkEvents
+}
+
+export interface PlainLinkEvents {
+  up(welcome: Welcome): void
+  /** No live stream any more; the link is over. */
+  lost(cause: unknown): void
+  /** The cloud has another configuration. */
+  hint(version: string): void
+  draining(): void
+}
+
+/** One link to one cloud instance. */
+export class PlainLink implements PlainCalls {
+  readonly clocks: Clocks
+  readonly limits: TimeLimits
+  readonly #options: PlainLinkOptions
+  readonly #path: string
+  readonly #streams = new Set<ClientRequest>()
+  readonly #wheel: DeadlineWheel
+  readonly #tick: NodeJS.Timeout
+  #welcome: Welcome | undefined
+  #successor: NodeJS.Timeout | undefined
+  #grantTimer: NodeJS.Timeout | undefined
+  /** Slots that came free and were not granted again yet. */
+  #free = 0
+  #closing = false
+
+  constructor(options: PlainLinkOptions) {
+    this.#options = options
+    this.clocks = options.clocks
+    this.limits = options.limits
+    this.#path = `/links/${options.connectorInstance}-0`
+    this.#wheel = new DeadlineWheel(this.clocks.now())
+    this.#tick = setInterval(() => this.#wheel.advance(this.clocks.now()), 50)
+    this.#tick.unref()
+    this.#open()
+  }
+
+  /** Takes no more offers; what is under way goes on. */
+  drain(): void {
+    this.#closing = true
+    clearTimeout(this.#successor)
+    for (const stream of this.#streams) stream.destroy()
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.drain()
+    clearInterval(this.#tick)
+    clearTimeout(this.#grantTimer)
+  }
+
+  // ── what carriers ask ─────────────────────────────────────────────────────────────────────
+
+  post(path: string, headers: Record<string, string> = {}): ClientRequest {
+    return httpsRequest(`${this.#options.url}${path}`, {
+      method: 'POST',
+      agent: this.#options.agent(),
+      headers: { 'content-type': 'application/octet-stream', ...headers },
+    })
+  }
+
+  watch(exchange: Exchange): void {
+    this.#wheel.add({
+      get deadline() {
+        return exchange.isClosed ? undefined : exchange.deadline
+      },
+      expire: () => exchange.expire(),
+    })
+  }
+
+  declined({ id, attempt }: Offer, reason: DeclineReason): void {
+    this.#small(`/exchanges/${id}/decline`, encodeDecline({ id, attempt, reason }))
+  }
+
+  released(): void {
+    this.#free += 1
+    if (this.#closing) return
+    // A grant per exchange would be one more call each; they wait for company.
+    if (this.#free * 4 >= this.#options.offers) this.#grant()
+    else this.#grantTimer ??= setTimeout(() => this.#grant(), 250).unref()
+  }
+
+  // ── streams ───────────────────────────────────────────────────────────────────────────────
+
+  #open(): void {
+    const { url, connectorInstance, epoch, offers, agent } = this.#options
+    const query = new URLSearchParams({
+      versions: '1',
+      instance: connectorInstance,
+      index: '0',
+      epoch: String(epoch),
+      offers: String(offers),
+      'max-data': String(MAX_DATA_BYTES),
+      features: 'plain',
+    })
+    const call = httpsRequest(`${url}${this.#path}/offers?${query}`, { agent: agent() })
+    this.#streams.add(call)
+    call.on('response', (response) => this.#read(call, response))
+    call.on('error', (error) => this.#ended(call, error))
+    call.end()
+  }
+
+  #read(call: ClientRequest, response: IncomingMessage): void {
+    if (response.statusCode !== 200) {
+      response.resume()
+      return this.#ended(call, new Error(`the cloud answered ${response.statusCode} to the offers stream`))
+    }
+    const reader = new FrameReader({
+      frame: (type, _flags, _number, payload) => this.#received(type, payload),
+      data: () => {
+        throw new PeerViolation('UNEXPECTED_EVENT', 'DATA on an offers stream')
+      },
+    })
+    // A stream that is silent for two pings is half open.
+    const silence = setTimeout(() => call.destroy(), this.limits.pingMs * 2.5).unref()
+    response.on('data', (chunk: Uint8Array) => {
+      silence.refresh()
+      try {
+        reader.push(chunk)
+      } catch (error) {
+        call.destroy(error as Error)
+      }
+    })
+    response.on('error', () => undefined)
+    response.on('close', () => {
+      clearTimeout(silence)
+      this.#ended(call, new Error('the offers stream ended'))
+    })
+  }
+
+  #received(type: FrameType, payload: Uint8Array): void {
+    const { events, worker, instance } = this.#options
+    switch (type) {
+      case FrameType.WELCOME:
+        return this.#welcomed(decodeWelcome(payload))
+      case FrameType.OFFER: {
+        const offer = decodeOffer(payload)
+        const carrier = new PlainCarrier(this, offer)
+        if (offer.origin === instance) return worker.offered(offer, carrier)
+        carrier.decline('unlisted-origin')
+        return carrier.release()
+      }
+      case FrameType.CONFIGURATION:
+        return events.hint(decodeConfiguration(payload).version)
+      case FrameType.DRAIN:
+        return events.draining()
+      case FrameType.PING:
+        return
+      default:
+        throw new PeerViolation('UNEXPECTED_EVENT', `frame type ${type} on an offers stream`)
+    }
+  }
+
+  #welcomed(welcome: Welcome): void {
+    const first = this.#welcome === undefined
+    this.#welcome = welcome
+    // The successor comes up well before the lease is over.
+    clearTimeout(this.#successor)
+    this.#successor = setTimeout(() => this.#open(), welcome.leaseMs * 0.75).unref()
+    if (first) this.#options.events.up(welcome)
+  }
+
+  #ended(call: ClientRequest, cause: unknown): void {
+    if (!this.#streams.delete(call) || this.#streams.size > 0) return
+    clearTimeout(this.#successor)
+    if (!this.#closing) this.#options.events.lost(cause)
+  }
+
+  // ── small calls ───────────────────────────────────────────────────────────────────────────
+
+  #grant(): void {
+    clearTimeout(this.#grantTimer)
+    this.#grantTimer = undefined
+    const offers = this.#free
+    this.#free = 0
+    if (offers > 0 && !this.#closing) this.#small(`${this.#path}/credit`, encodeCredit(offers))
+  }
+
+  /** A call whose failure the link's loss will tell. */
+  #small(path: string, body: Uint8Array): void {
+    const call = this.post(path, { 'content-length': String(body.length) })
+    call.on('error', () => undefined)
+    call.on('response', (response) => response.resume())
+    call.end(body)
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * From a frame to what it means for an exchange; the same for both roles and every binding.
+ *
+ * @module
+ */
+import { PeerViolation } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { FrameFlag, FrameType } from './frame-types.ts'
+import {
+  decodeCredit,
+  decodeInformational,
+  decodeReset,
+  decodeResponse,
+  decodeStop,
+  decodeTrailers,
+} from './heads.ts'
+
+/**
+ * Tells `exchange` what a frame said. DATA is not among them: its bytes arrive in pieces, see FrameSink.
+ *
+ * @throws PeerViolation for a frame that does not belong in an exchange, or not now
+ */
+export function deliverFrame(
+  exchange: Exchange,
+  type: FrameType,
+  flags: number,
+  payload: Uint8Array,
+  now: number,
+): void {
+  switch (type) {
+    case FrameType.RESPONSE:
+      return exchange.receivedResponse(decodeResponse(payload), (flags & FrameFlag.END) !== 0, now)
+    case FrameType.INFORMATIONAL:
+      return exchange.receivedInformational(decodeInformational(payload))
+    case FrameType.TRAILERS:
+      return exchange.receivedTrailers(decodeTrailers(payload), now)
+    case FrameType.CREDIT:
+      return exchange.receivedCredit(decodeCredit(payload), now)
+    case FrameType.STOP:
+      return exchange.receivedStop(decodeStop(payload).code, now)
+    case FrameType.RESET:
+      return exchange.receivedReset(decodeReset(payload).code)
+    default:
+      throw new PeerViolation('UNEXPECTED_EVENT', `frame type ${type} in an exchange`)
+  }
+}
