@@ -1,1 +1,11 @@
-export {}
+export * from './attempts.ts'
+export * from './assignment.ts'
+export * from './cookies.ts'
+export * from './failure-page.ts'
+export * from './key-ring.ts'
+export * from './return-target.ts'
+export * from './sealed-cookie.ts'
+export * from './session.ts'
+export * from './sign-in.ts'
+export * from './directory.ts'
+export * from './directory-configuration.ts'

@@ -1,0 +1,76 @@
+/**
+ * The names and attributes of our own cookies, and how they are told from the application's.
+ *
+ * On https names carry `__Host-`: no sibling domain can set or shadow them. On `http` (localhost names only) browsers would drop that, so neither prefix nor `Secure` is there.
+ * Names are compared octet for octet and never trimmed of anything but SP and HTAB.
+ *
+ * @see RFC 6265bis section 4.1.3.2
+ * @module
+ */
+
+/** A header's worth of cookies is not looked at beyond this. */
+const MAX_COOKIE_CHARACTERS = 64 * 1024
+const OURS = /^(?:__host-)?app-proxy-/i
+
+/** The name of one of our cookies; `rest` is made a cookie-name token. */
+export function ownCookieName(secure: boolean, kind: 'session' | 'attempt', rest: string): string {
+  return `${secure ? '__Host-' : ''}app-proxy-${kind}-${asToken(rest)}`
+}
+
+const asToken = (text: string) =>
+  Array.from(new TextEncoder().encode(text), (octet) => {
+    const character = String.fromCharCode(octet)
+    return /[A-Za-z0-9._-]/.test(character)
+      ? character
+      : `%${octet.toString(16).padStart(2, '0').toUpperCase()}`
+  }).join('')
+
+/** One of our names, in any letter case: kept from the application in both directions. */
+export function isOwnCookie(name: string): boolean {
+  return OURS.test(name)
+}
+
+/** A `Set-Cookie` value for one of our cookies; without `maxAgeSeconds` the browser forgets it when it closes. */
+export function setOwnCookie(
+  name: string,
+  value: string,
+  options: { readonly secure: boolean; readonly maxAgeSeconds?: number },
+): string {
+  const age = options.maxAgeSeconds === undefined ? '' : `; Max-Age=${options.maxAgeSeconds}`
+  return `${name}=${value}; Path=/${age}${options.secure ? '; Secure' : ''}; HttpOnly; SameSite=Lax`
+}
+
+/** A `Set-Cookie` value that removes one of our cookies. */
+export function clearOwnCookie(name: string, secure: boolean): string {
+  return setOwnCookie(name, '', { secure, maxAgeSeconds: 0 })
+}
+
+/** Our cookies among the `Cookie` fields of a request, in order, with repeats. */
+export function ownCookies(fields: readonly string[]): readonly (readonly [string, string])[] {
+  return pairs(fields)
+    .map(split)
+    .filter(([name]) => isOwnCookie(name))
+}
+
+/** A `Cookie` field without our cookies, the rest octet for octet; `undefined` when nothing is left. */
+export function withoutOwnCookies(field: string): string | undefined {
+  if (!OURS.test(field) && !/[;\s](?:__host-)?app-proxy-/i.test(field)) return field
+  const kept = field.split(';').filter((pair) => !isOwnCookie(split(pair)[0]))
+  const text = kept.join(';').replace(/^[ \t]+/, '')
+  return text === '' ? undefined : text
+}
+
+function pairs(fields: readonly string[]): string[] {
+  let length = 0
+  for (const field of fields) length += field.length
+  return length > MAX_COOKIE_CHARACTERS ? [] : fields.flatMap((field) => field.split(';'))
+}
+
+function split(pair: string): [string, string] {
+  const equals = pair.indexOf('=')
+  // A nameless cookie is all value (RFC 6265bis section 5.6): it never bears one of our names.
+  if (equals < 0) return ['', trim(pair)]
+  return [trim(pair.slice(0, equals)), trim(pair.slice(equals + 1))]
+}
+
+const trim = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, '')

@@ -1,0 +1,77 @@
+/**
+ * The key ring in a file that only its owner may read. A new version is written beside it, flushed, then renamed over it: a crash leaves the old one or the new one.
+ *
+ * @module
+ */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import * as v from 'valibot'
+import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import type { KeyRingStore, SealingKey } from '../key-ring.ts'
+
+const KeyRingFile = v.object({
+  version: v.literal(1),
+  keys: v.array(
+    v.object({
+      id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/)),
+      secret: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+      createdAt: v.number(),
+    }),
+  ),
+})
+
+/** A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700. */
+export function keyRingFile(path: string): KeyRingStore {
+  return { load: () => load(path), save: (keys) => save(path, keys) }
+}
+
+async function load(path: string): Promise<readonly SealingKey[]> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), KeyRingFile), text)
+  // The issues would quote key material: they stay out of message and cause.
+  if (!parsed.success) throw new ConfigurationInvalid(path, 'is not a key ring')
+  return parsed.output.keys.map(({ id, secret, createdAt }) => ({
+    id,
+    secret: new Uint8Array(Buffer.from(secret, 'base64url')),
+    createdAt,
+  }))
+}
+
+async function save(path: string, keys: readonly SealingKey[]): Promise<void> {
+  const text = JSON.stringify({
+    version: 1,
+    keys: keys.map(({ id, secret, createdAt }) => ({
+      id,
+      secret: Buffer.from(secret).toString('base64url'),
+      createdAt,
+    })),
+  })
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const beside = `${path}.${randomUUID()}`
+  try {
+    const file = await open(beside, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+  const directory = await open(dirname(path), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Where a user goes after signing in: only ever a request target of the same host (threat: open redirect).
+ *
+ * @module
+ */
+
+/** Longer targets would burst the attempt's cookie. */
+export const MAX_RETURN_TARGET = 2048
+/** Everything under it belongs to this service, on every external host. */
+export const OWN_PATH = '/.app-proxy/'
+
+/**
+ * The request target as a safe place to return to, or `undefined`.
+ *
+ * It starts with one slash, and holds no backslash, space, control character or fragment. Octets above 0x7E, which old clients send raw, are percent-encoded.
+ */
+export function returnTarget(target: string): string | undefined {
+  const encoded = target.replace(
+    /[\x7f-\xff]/g,
+    (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  if (encoded.length > MAX_RETURN_TARGET) return undefined
+  if (!/^\/(?![/\\])[!-"$-[\]-~]*$/.test(encoded)) return undefined
+  return encoded.startsWith(OWN_PATH) ? undefined : encoded
+}

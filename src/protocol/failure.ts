@@ -1,0 +1,56 @@
+/**
+ * One function from the reason an exchange failed to what the user is told.
+ *
+ * @see spec/PROTOCOL.md, "Error codes"; RFC 9209 section 2.3 for the error types
+ * @module
+ */
+import type { FailureReason } from './errors.ts'
+
+/** How a failure looks from outside; it names no host, no address and no file of the inside. */
+export interface FailureStatus {
+  /** HTTP status; 499 is never sent: the user is gone. */
+  readonly status: number
+  readonly title: string
+  /** One sentence for the user. */
+  readonly detail: string
+  /** Proxy error type of RFC 9209. */
+  readonly error: string
+}
+
+const failure = (status: number, error: string, title: string, detail: string): FailureStatus => ({
+  status,
+  title,
+  detail,
+  error,
+})
+const LATER = 'Try again in a moment.'
+const UNREACHED = 'Application not reachable'
+const SLOW = 'No answer in time'
+const BROKEN = 'The answer broke off'
+const GONE = failure(499, 'connection_terminated', 'Request cancelled', 'The request was given up.')
+
+// prettier-ignore
+const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
+  'no-connector':            failure(504, 'destination_unavailable', UNREACHED, `Nothing on the private side is connected for this application. ${LATER}`),
+  'queue-full':              failure(503, 'connection_limit_reached', 'Too busy', `Too many requests are waiting. ${LATER}`),
+  'claim-timeout':           failure(504, 'connection_timeout', SLOW, `The private side did not take the request in time. ${LATER}`),
+  'attempts-exhausted':      failure(502, 'destination_unavailable', UNREACHED, `The request could not be handed over. ${LATER}`),
+  'connector-lost':          failure(502, 'connection_terminated', BROKEN, `The connection to the private side was lost. ${LATER}`),
+  'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used.'),
+  'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address.'),
+  'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol.'),
+  'application-unreachable': failure(502, 'destination_unavailable', UNREACHED, `The application does not accept connections. ${LATER}`),
+  'application-timeout':     failure(504, 'http_response_timeout', SLOW, `The application did not answer in time. ${LATER}`),
+  'application-aborted':     failure(502, 'http_response_incomplete', BROKEN, `The application broke off its answer. ${LATER}`),
+  'application-malformed':   failure(502, 'http_protocol_error', 'Answer not usable', 'The application gave an answer that cannot be passed on.'),
+  'idle-timeout':            failure(504, 'connection_read_timeout', SLOW, `The connection stood still for too long. ${LATER}`),
+  'user-malformed':          failure(400, 'http_request_error', 'Request not understood', 'The request is not one that can be passed on.'),
+  'user-aborted':            GONE,
+  cancelled:                 GONE,
+  internal:                  failure(500, 'proxy_internal_error', 'Something went wrong', `The fault is in this service. ${LATER}`),
+}
+
+/** Status, words and RFC 9209 error type of a failed exchange. */
+export function failureStatus(reason: FailureReason): FailureStatus {
+  return STATUSES[reason]
+}

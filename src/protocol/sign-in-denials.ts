@@ -1,0 +1,156 @@
+/**
+ * Why a sign-in is denied, and whose doing it was: the user is shown the source of the problem.
+ *
+ * @see spec/PROTOCOL.md, "Error codes"
+ * @module
+ */
+
+/** Whose decision or fault a denial is: the sign-in's own rules, the issuer, or this service. */
+export type SignInSource = 'sign-in' | 'issuer' | 'cloud'
+
+/** Why a sign-in is denied. Stable: programs may switch on it. */
+export type SignInReason =
+  // the callback
+  | 'callback-malformed'
+  | 'attempt-missing'
+  | 'attempt-expired'
+  | 'attempt-used'
+  | 'state-mismatch'
+  // the issuer
+  | 'issuer-mismatch'
+  | 'issuer-unavailable'
+  | 'issuer-timeout'
+  | 'issuer-malformed'
+  | 'issuer-refused'
+  | 'access-denied'
+  | 'code-refused'
+  | 'client-refused'
+  // its token
+  | 'token-malformed'
+  | 'token-signature'
+  | 'token-issuer'
+  | 'token-audience'
+  | 'token-expired'
+  | 'token-not-yet-valid'
+  | 'token-nonce'
+  | 'token-tenant'
+  // the decision
+  | 'not-assigned'
+  // ourselves
+  | 'internal'
+
+/** What a denial looks like from outside. */
+export interface SignInDenial {
+  readonly source: SignInSource
+  /** HTTP status. */
+  readonly status: number
+  readonly title: string
+  /** One sentence for the user. */
+  readonly detail: string
+}
+
+const STALE = 'Open the page you wanted again; the sign-in starts afresh.'
+const TOKEN = 'The sign-in service sent a token that this application cannot accept.'
+const badToken = { source: 'issuer', status: 403, title: 'Sign-in refused', detail: TOKEN } as const
+
+/** Every reason's source, status and words. */
+export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
+  'callback-malformed': {
+    source: 'sign-in',
+    status: 400,
+    title: 'Sign-in not completed',
+    detail: `The answer from the sign-in page could not be read. ${STALE}`,
+  },
+  'attempt-missing': {
+    source: 'sign-in',
+    status: 400,
+    title: 'Sign-in not completed',
+    detail: `This browser holds no record of this sign-in, or cookies are blocked. ${STALE}`,
+  },
+  'attempt-expired': {
+    source: 'sign-in',
+    status: 400,
+    title: 'Sign-in took too long',
+    detail: STALE,
+  },
+  'attempt-used': {
+    source: 'sign-in',
+    status: 400,
+    title: 'Sign-in already completed',
+    detail: STALE,
+  },
+  'state-mismatch': {
+    source: 'sign-in',
+    status: 400,
+    title: 'Sign-in not completed',
+    detail: `The answer does not belong to this sign-in. ${STALE}`,
+  },
+  'issuer-mismatch': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in refused',
+    detail: 'The answer came from another sign-in service than the one that was asked.',
+  },
+  'issuer-unavailable': {
+    source: 'issuer',
+    status: 503,
+    title: 'Sign-in service unavailable',
+    detail: 'The sign-in service cannot be reached. Try again in a moment.',
+  },
+  'issuer-timeout': {
+    source: 'issuer',
+    status: 504,
+    title: 'Sign-in service too slow',
+    detail: 'The sign-in service did not answer in time. Try again in a moment.',
+  },
+  'issuer-malformed': {
+    source: 'issuer',
+    status: 502,
+    title: 'Sign-in service faulty',
+    detail: 'The sign-in service gave an answer that cannot be used.',
+  },
+  'issuer-refused': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in refused',
+    detail: 'The sign-in service refused the sign-in.',
+  },
+  'access-denied': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in cancelled',
+    detail: 'The sign-in was cancelled, or the sign-in service denied it.',
+  },
+  'code-refused': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in refused',
+    detail: `The sign-in service no longer accepts this sign-in. ${STALE}`,
+  },
+  'client-refused': {
+    source: 'cloud',
+    status: 502,
+    title: 'Sign-in not set up correctly',
+    detail: 'The sign-in service does not accept this application. Tell its administrator.',
+  },
+  'token-malformed': badToken,
+  'token-signature': badToken,
+  'token-issuer': badToken,
+  'token-audience': badToken,
+  'token-expired': badToken,
+  'token-not-yet-valid': badToken,
+  'token-nonce': badToken,
+  'token-tenant': badToken,
+  'not-assigned': {
+    source: 'sign-in',
+    status: 403,
+    title: 'You do not have access',
+    detail: 'You are signed in, but you are not assigned to this application.',
+  },
+  internal: {
+    source: 'cloud',
+    status: 500,
+    title: 'Sign-in failed',
+    detail: 'Something went wrong in this service. Try again in a moment.',
+  },
+}
