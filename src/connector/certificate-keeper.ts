@@ -136,11 +136,12 @@ export class CertificateKeeper implements CertificateOutput {
     this.#options.identities.settle(identity).catch(this.#options.failed)
     if (identity === this.#proven) return
     this.#proven = identity
-    this.#options.renewed(identity)
+    queueMicrotask(() => this.#options.renewed(identity))
   }
 
+  /** Once the machine has moved: what the pull carries depends on its state. */
   pull(): void {
-    this.#options.pull()
+    queueMicrotask(() => this.#options.pull())
   }
 
   #failed(op: number, error: unknown, event: CertificateEvent): void {

@@ -67,7 +67,7 @@ export async function identityOf(
 
 /** The name that is a connector's identity in its certificate. */
 function connectorUri(tenantId: string, connectorId: string): string {
-  return `urn:app-proxy:tenant:${tenantId}:connector:${connectorId}`
+  return `urn:app-proxy:tenant:${encodeURIComponent(tenantId)}:connector:${encodeURIComponent(connectorId)}`
 }
 
 function parse(der: Uint8Array): X509Certificate {
