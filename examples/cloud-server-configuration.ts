@@ -1,0 +1,62 @@
+/**
+ * What cloud-server reads from its configuration file. `cloud-server.schema.json` is generated from this.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import { DirectoryConfiguration } from 'app-proxy/cloud'
+import { TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
+
+const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))
+const path = v.pipe(v.string(), v.minLength(1))
+
+/** Every time limit may be set, in milliseconds; those left out keep their defaults. */
+const limits = v.record(
+  v.picklist(Object.keys(TIME_LIMITS) as (keyof TimeLimits)[]),
+  v.pipe(v.number(), v.integer(), v.minValue(1)),
+)
+
+export const CloudServerConfiguration = v.strictObject({
+  $schema: v.optional(v.string()),
+  stateDir: v.pipe(
+    path,
+    v.description('Where keys, certificates and the connector registry are kept.'),
+  ),
+  users: v.pipe(
+    v.strictObject({
+      port: v.pipe(port, v.description('0 takes a free one.')),
+      host: v.optional(v.string(), '127.0.0.1'),
+      tls: v.pipe(
+        v.optional(
+          v.union([v.literal('generated'), v.strictObject({ certFile: path, keyFile: path })]),
+        ),
+        v.description('Default: plain HTTP. `generated` makes an authority of its own.'),
+      ),
+    }),
+    v.description('The listener that users reach.'),
+  ),
+  connectors: v.pipe(
+    v.strictObject({
+      port: v.pipe(port, v.description('0 takes a free one.')),
+      host: v.optional(v.string(), '127.0.0.1'),
+      publicUrl: v.pipe(
+        v.optional(v.pipe(v.string(), v.url())),
+        v.description('How connectors reach it, when that is not its own address.'),
+      ),
+    }),
+    v.description('The listener that connectors reach: always TLS, with client certificates.'),
+  ),
+  directory: DirectoryConfiguration,
+  limits: v.pipe(
+    v.optional(limits, {}),
+    v.description('Time limits in milliseconds; those left out keep their defaults.'),
+  ),
+  audit: v.pipe(
+    v.optional(
+      v.union([v.picklist(['stdout', 'stderr']), v.strictObject({ file: path })]),
+      'stderr',
+    ),
+    v.description('Where audit events go, one line of JSON each.'),
+  ),
+})
+export type CloudServerConfiguration = v.InferOutput<typeof CloudServerConfiguration>

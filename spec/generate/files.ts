@@ -1,0 +1,88 @@
+/**
+ * Every generated file of the project, as it should be.
+ *
+ * @module
+ */
+import { access, readFile } from 'node:fs/promises'
+import { format, resolveConfig } from 'prettier'
+import { machines } from './machines.ts'
+import { messageReference } from './messages.ts'
+import * as reference from './reference.ts'
+import { requirementsDocument, requirementTests } from './requirements.ts'
+import { cloudServerSchema } from './schema.ts'
+import { machineReference } from './tables.ts'
+
+const ROOT = new URL('../../', import.meta.url)
+
+/** Path from the root → content. */
+export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>([
+    ['spec/PROTOCOL.md', withRegions(await read('spec/PROTOCOL.md'), await regions())],
+    ['spec/REQUIREMENTS.md', requirementsDocument(await requirementTests())],
+    ['examples/cloud-server.schema.json', JSON.stringify(cloudServerSchema())],
+  ])
+  for (const [path, content] of files) files.set(path, await formatted(path, content))
+  for (const [name, vector] of await vectors())
+    files.set(`spec/vectors/${name}`, `${JSON.stringify(vector, null, 2)}\n`)
+  return files
+}
+
+/** Those of them that are not as they should be. */
+export async function drifted(): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const [path, content] of await generatedFiles())
+    if ((await read(path).catch(() => undefined)) !== content) found.push(path)
+  return found
+}
+
+async function regions(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ['machines', machineReference(await machines())],
+    ['messages', await messageReference()],
+    ['frame-types', reference.frameTypes()],
+    ['reset-codes', await reference.resetCodes()],
+    ['time-limits', await reference.timeLimits()],
+    ['size-limits', await reference.sizeLimits()],
+    ['violations', await reference.violationReasons()],
+    ['refusals', await reference.refusalReasons()],
+    ['failures', await reference.failureReasons()],
+  ])
+}
+
+/** Replaces what stands between `<!-- generated:NAME -->` and `<!-- /generated -->`. Every region must be used, and no other. */
+function withRegions(document: string, contents: ReadonlyMap<string, string>): string {
+  const used = new Set<string>()
+  const result = document.replace(
+    /(<!-- generated:([a-z-]+) -->)[^]*?(<!-- \/generated -->)/g,
+    (_, start: string, name: string, end: string) => {
+      const content = contents.get(name)
+      if (content === undefined) throw new Error(`PROTOCOL.md: nothing generates "${name}"`)
+      used.add(name)
+      return `${start}\n\n${content}\n\n${end}`
+    },
+  )
+  for (const name of contents.keys())
+    if (!used.has(name)) throw new Error(`PROTOCOL.md: no region "${name}"`)
+  return result
+}
+
+/** The test vectors, by file name. */
+async function vectors(): Promise<ReadonlyMap<string, object>> {
+  const file = new URL('vectors.ts', import.meta.url)
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if (!exists) return new Map()
+  const generator = (await import(file.href)) as { vectors(): Map<string, object> }
+  return generator.vectors()
+}
+
+async function formatted(path: string, content: string): Promise<string> {
+  const { pathname } = new URL(path, ROOT)
+  return format(content, { ...(await resolveConfig(pathname)), filepath: pathname })
+}
+
+function read(path: string): Promise<string> {
+  return readFile(new URL(path, ROOT), 'utf8')
+}

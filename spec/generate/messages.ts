@@ -1,0 +1,146 @@
+/**
+ * The control messages field by field, read from their schemas in `src/protocol/messages.ts`.
+ *
+ * @module
+ */
+import ts from 'typescript'
+import { declarationOf, docOf, parse } from './source.ts'
+import { markdownTable } from './tables.ts'
+
+interface Field {
+  readonly name: string
+  readonly type: string
+  readonly doc: string
+}
+
+/** A chapter: each message, and each object that messages share. */
+export async function messageReference(): Promise<string> {
+  const source = await parse('src/protocol/messages.ts')
+  const sections: string[] = []
+  for (const statement of source.statements.filter(ts.isVariableStatement)) {
+    const { name, initializer } = statement.declarationList.declarations[0]!
+    if (initializer === undefined || !ts.isCallExpression(initializer)) continue
+    const doc = docOf(statement)
+    const intro = `### ${name.getText()}${doc === '' ? '' : `\n\n${doc}`}`
+    const [called, argument] = callOf(initializer)
+    if (called === 'object') sections.push(`${intro}\n\n${fieldTable(source, argument!)}`)
+    if (called === 'variant') {
+      const members = initializer.arguments[1]
+      if (members === undefined || !ts.isArrayLiteralExpression(members)) continue
+      const variants = members.elements.map((member) =>
+        fieldTable(source, callOf(member as ts.CallExpression)[1]!),
+      )
+      sections.push([intro, variants.join('\n\nor\n\n')].join('\n\n'))
+    }
+  }
+  return sections.join('\n\n')
+}
+
+function fieldTable(source: ts.SourceFile, object: ts.Node): string {
+  const rows = fieldsOf(source, object).map(({ name, type, doc }) => [`\`${name}\``, type, doc])
+  return markdownTable(['key', 'value', ''], rows)
+}
+
+function fieldsOf(source: ts.SourceFile, object: ts.Node): Field[] {
+  if (!ts.isObjectLiteralExpression(object)) throw new Error(`"${object.getText()}" is no object`)
+  return object.properties.flatMap((property) => {
+    const value = ts.isPropertyAssignment(property)
+      ? property.initializer
+      : (property as ts.ShorthandPropertyAssignment).name
+    const name = property.name!.getText()
+    const inner = innerObject(value)
+    const nested = inner === undefined ? [] : fieldsOf(source, inner)
+    return [
+      { name, type: typeOf(source, value), doc: docOf(property) },
+      ...nested.map((field) => ({ ...field, name: `${name}.${field.name}` })),
+    ]
+  })
+}
+
+/** The literal of an object that is written where it is used. */
+function innerObject(value: ts.Node): ts.Node | undefined {
+  if (!ts.isCallExpression(value)) return undefined
+  const [called, argument] = callOf(value)
+  if (called === 'object') return argument
+  return called === 'optional' && argument !== undefined ? innerObject(argument) : undefined
+}
+
+function typeOf(source: ts.SourceFile, value: ts.Node): string {
+  if (ts.isIdentifier(value)) return referenceOf(source, value.text)
+  if (!ts.isCallExpression(value)) throw new Error(`"${value.getText()}" is no schema`)
+  const [called, first, second] = callOf(value)
+  switch (called) {
+    case 'object':
+      return 'map'
+    case 'optional':
+      return `${typeOf(source, first!)}, optional`
+    case 'array':
+      return `array of ${typeOf(source, first!)}`
+    case 'record':
+      return `map, ${typeOf(source, first!)} → ${typeOf(source, second!)}`
+    case 'literal':
+      return `\`${literalText(source, first!)}\``
+    case 'picklist':
+      return (first as ts.ArrayLiteralExpression).elements
+        .map((element) => `\`${literalText(source, element)}\``)
+        .join(' or ')
+    case 'instance':
+      return 'octets'
+    case 'string':
+      return 'string'
+    case 'number':
+      return 'number'
+    case 'boolean':
+      return 'boolean'
+    case 'pipe':
+      return piped(source, value.arguments)
+    default:
+      throw new Error(`messages.ts uses v.${called}(), which this generator cannot name yet`)
+  }
+}
+
+/** A base schema and what narrows it. */
+function piped(source: ts.SourceFile, steps: readonly ts.Expression[]): string {
+  let type = typeOf(source, steps[0]!)
+  const bounds: string[] = []
+  for (const step of steps.slice(1)) {
+    const [called, argument] = callOf(step as ts.CallExpression)
+    if (called === 'integer') type = 'integer'
+    else if (/^min/.test(called)) bounds.push(`at least ${argument!.getText()}`)
+    else if (/^max/.test(called)) bounds.push(`at most ${argument!.getText()}`)
+  }
+  const unit = type.startsWith('string')
+    ? ' characters'
+    : type.startsWith('array')
+      ? ' elements'
+      : ''
+  const range = bounds.join(', ')
+  return range === '' ? type : `${type} (${range}${unit})`
+}
+
+/** A constant of the same file: a scalar by what it is, a message or shared object by its name. */
+function referenceOf(source: ts.SourceFile, name: string): string {
+  const declaration = declarationOf(source, name)
+  if (!ts.isVariableDeclaration(declaration) || declaration.initializer === undefined)
+    throw new Error(`${name} is no schema`)
+  const { initializer } = declaration
+  const isObject = ts.isCallExpression(initializer) && callOf(initializer)[0] === 'object'
+  return isObject ? `map: [${name}](#${name.toLowerCase()})` : typeOf(source, initializer)
+}
+
+function literalText(source: ts.SourceFile, literal: ts.Node): string {
+  if (ts.isIdentifier(literal)) {
+    const declaration = declarationOf(source, literal.text)
+    if (ts.isVariableDeclaration(declaration)) return declaration.initializer!.getText()
+  }
+  return ts.isStringLiteral(literal) ? literal.text : literal.getText()
+}
+
+/** `v.name(first, second)` as its parts. */
+function callOf(
+  call: ts.CallExpression,
+): [called: string, first: ts.Expression | undefined, second: ts.Expression | undefined] {
+  const { expression } = call
+  const called = ts.isPropertyAccessExpression(expression) ? expression.name.text : ''
+  return [called, call.arguments[0], call.arguments[1]]
+}

@@ -1,0 +1,95 @@
+/**
+ * The reference tables of PROTOCOL.md that repeat what the sources say: limits, frame types, codes and reasons.
+ *
+ * @module
+ */
+import ts from 'typescript'
+import * as protocol from '../../src/protocol/index.ts'
+import { failureStatus } from '../../src/protocol/failure.ts'
+import type { FailureReason } from '../../src/protocol/errors.ts'
+import { declarationOf, docOf, literalsOf, parse } from './source.ts'
+import { markdownTable } from './tables.ts'
+
+/** `TIME_LIMITS` with what each is for. */
+export async function timeLimits(): Promise<string> {
+  const limits = declarationOf(await parse('src/protocol/limits.ts'), 'TimeLimits')
+  if (!ts.isInterfaceDeclaration(limits)) throw new Error('TimeLimits must be an interface')
+  let doc = ''
+  const rows = limits.members.map((member) => {
+    const name = member.name!.getText() as keyof typeof protocol.TIME_LIMITS
+    // A comment above two fields describes both.
+    doc = docOf(member) || doc
+    const default_ = group(protocol.TIME_LIMITS[name])
+    return [`\`${name}\``, default_, doc.replace(/ ?Defaults? [\d ]+(?: and [\d ]+)?/, '')]
+  })
+  return markdownTable(['limit', 'default, ms', 'bounds'], rows)
+}
+
+/** Every constant of limits.ts with its value. */
+export async function sizeLimits(): Promise<string> {
+  const source = await parse('src/protocol/limits.ts')
+  let doc = ''
+  const rows = source.statements.filter(ts.isVariableStatement).flatMap((statement) => {
+    const name = statement.declarationList.declarations[0]!.name.getText()
+    const value = (protocol as Record<string, unknown>)[name]
+    if (typeof value !== 'number') return []
+    doc = docOf(statement) || doc
+    return [[`\`${name}\``, group(value), doc]]
+  })
+  return markdownTable(['constant', 'value', 'meaning'], rows)
+}
+
+/** Frame types and their octets. */
+export function frameTypes(): string {
+  const rows = Object.entries(protocol.FrameType).map(([name, octet]) => [name, hex(octet)])
+  return markdownTable(['type', 'octet'], rows)
+}
+
+/** Codes of RESET and STOP, with the failure that each means to the user. */
+export async function resetCodes(): Promise<string> {
+  const codes = declarationOf(await parse('src/protocol/frame-types.ts'), 'ResetCode')
+  const docs = new Map<string, string>()
+  const collect = (node: ts.Node): void => {
+    if (ts.isPropertyAssignment(node)) docs.set(node.name.getText(), docOf(node))
+    node.forEachChild(collect)
+  }
+  // `declarationOf` finds the value: it stands before the type of the same name.
+  collect(codes)
+  const rows = Object.entries(protocol.ResetCode).map(([name, code]) => {
+    const { source, reason } = protocol.failureOf(code)
+    return [String(code), `\`${name}\``, docs.get(name) ?? '', `\`${reason}\` (${source})`]
+  })
+  return markdownTable(['code', 'name', 'meaning', 'a requester reports'], rows)
+}
+
+/** Every way a peer can break the protocol. */
+export async function violationReasons(): Promise<string> {
+  const reasons = await unionOf('PeerViolationReason')
+  return reasons.map((reason) => `- \`${reason}\``).join('\n')
+}
+
+/** Every way a control call is refused. */
+export async function refusalReasons(): Promise<string> {
+  const reasons = await unionOf('RefusalReason')
+  return reasons.map((reason) => `- \`${reason}\``).join('\n')
+}
+
+/** Every way an exchange fails, and what the user is told. */
+export async function failureReasons(): Promise<string> {
+  const rows = (await unionOf('FailureReason')).map((reason) => {
+    const { status, error, title } = failureStatus(reason as FailureReason)
+    return [`\`${reason}\``, String(status), `\`${error}\``, title]
+  })
+  return markdownTable(['reason', 'HTTP status', 'RFC 9209 error', 'title'], rows)
+}
+
+async function unionOf(name: string): Promise<readonly string[]> {
+  const source = await parse('src/protocol/errors.ts')
+  const union = declarationOf(source, name)
+  if (!ts.isTypeAliasDeclaration(union)) throw new Error(`${name} must be a type`)
+  return literalsOf(source, union.type)
+}
+
+const hex = (octet: number) => `0x${octet.toString(16).padStart(2, '0')}`
+/** Digits in groups of three. */
+const group = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, ' ')

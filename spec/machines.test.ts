@@ -1,0 +1,68 @@
+/**
+ * One line per state × event pair of every machine: what the table says is what `Machine` does.
+ *
+ * @module
+ */
+import { describe, expect, test } from 'vitest'
+import { Machine, type AnyTable } from '../src/protocol/table.ts'
+import { machines } from './generate/machines.ts'
+
+const found = await machines()
+
+test('the machines of both planes are found', () =>
+  expect(found.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([
+      'APPLICATION_DETAILS',
+      'BODY_RECEIVER',
+      'BODY_SENDER',
+      'CERTIFICATE',
+      'CLAIM',
+      'CONFIGURATION',
+      'DIALER',
+      'OFFER',
+      'REGISTRAR',
+      'REGISTRATION',
+      'REQUESTER',
+      'RESPONDER',
+      'SIGN_IN',
+    ]),
+  ))
+
+describe.each(found)('$title', ({ title, table, peer }) => {
+  const states = Object.keys(table)
+
+  test('every state can be reached from the first', () =>
+    expect([...reachable(table)].sort()).toEqual([...states].sort()))
+
+  test('every row has the same events', () => {
+    for (const state of states)
+      expect(Object.keys(table[state]!)).toEqual(Object.keys(table[states[0]!]!))
+  })
+
+  describe.each(states)(`a ${title} that is %s`, (state) => {
+    test.each(Object.entries(table[state]!))('on %s → %s', (event, cell) => {
+      const machine = new Machine(table, state)
+      if (cell === 'misuse' || cell === 'violation') {
+        // Blame: our caller's bug is never the peer's fault, and the other way round.
+        expect(peer.includes(event)).toBe(cell === 'violation')
+        const code = cell === 'misuse' ? 'ERR_API_MISUSE' : 'ERR_PEER_VIOLATION'
+        const refusal = `"${event}" is not allowed in state "${state}"`
+        expect(() => machine.step(event)).toThrow(
+          expect.objectContaining({ code, message: expect.stringContaining(refusal) }),
+        )
+        expect(machine.state).toBe(state)
+        return
+      }
+      expect(machine.step(event)).toBe(cell !== 'ignored')
+      expect(machine.state).toBe(cell === 'ignored' ? state : cell)
+    })
+  })
+})
+
+/** The states that some sequence of events leads to. */
+function reachable(table: AnyTable): ReadonlySet<string> {
+  const found = new Set([Object.keys(table)[0]!])
+  for (const state of found)
+    for (const next of Object.values(table[state]!)) if (next in table) found.add(next)
+  return found
+}

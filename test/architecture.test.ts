@@ -1,0 +1,101 @@
+/**
+ * The rules of the rooms, read from the sources: what a lint rule can be told to ignore, this cannot.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+const SRC = new URL('../src/', import.meta.url)
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  .sort()
+const sources = new Map(files.map((path) => [path, readFileSync(new URL(path, SRC), 'utf8')]))
+const within = (room: string) => files.filter((path) => path.startsWith(room))
+
+/** What a file imports or re-exports, types included. */
+function importsOf(path: string): string[] {
+  const from = [...sources.get(path)!.matchAll(/\bfrom\s+'([^']+)'/g)]
+  const bare = [...sources.get(path)!.matchAll(/\bimport\s*\(?\s*'([^']+)'/g)]
+  return [...from, ...bare].map((match) => match[1]!)
+}
+
+/** Code without comments and string literals. */
+function codeOf(path: string): string {
+  return sources
+    .get(path)!
+    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/g, "''")
+    .replace(/\/\/.*$/gm, '')
+}
+
+/** Where an import leads, as a path in `src/`; packages as they are. */
+function target(path: string, specifier: string): string {
+  if (!specifier.startsWith('.')) return specifier
+  return new URL(specifier, new URL(path, SRC)).href.slice(SRC.href.length)
+}
+
+test.each(files)('%s has at most 400 lines', (path) =>
+  expect(sources.get(path)!.split('\n').length - 1).toBeLessThanOrEqual(400),
+)
+
+test.each(files)('%s has a kebab-case name and no default export', (path) => {
+  expect(path).toMatch(/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/)
+  expect(codeOf(path)).not.toMatch(/\bexport default\b/)
+})
+
+describe('src/protocol is pure', () => {
+  test.each(within('protocol/'))('%s', (path) => {
+    for (const specifier of importsOf(path))
+      expect(target(path, specifier)).toMatch(/^(protocol\/|valibot$|msgpackr)/)
+    expect(codeOf(path)).not.toMatch(
+      // `fetch` is also the name of an effect; the compiler, which knows no such global here, tells them apart.
+      /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|crypto|process|Buffer|console|globalThis|TextDecoder|TextEncoder)\b(?!['":?])|Math\.random/,
+    )
+  })
+})
+
+describe('the rooms', () => {
+  test.each(within('cloud/'))('%s does not know the connector', (path) => {
+    for (const specifier of importsOf(path)) {
+      expect(target(path, specifier)).not.toMatch(/^connector\/|^undici|examples\//)
+      if (/^cloud\/(node|lmdb)\//.test(path)) continue
+      expect(target(path, specifier)).not.toMatch(/^node:|^lmdb|^cloud\/(node|lmdb)\//)
+    }
+  })
+
+  test.each(within('connector/'))('%s does not know the cloud', (path) => {
+    for (const specifier of importsOf(path)) {
+      expect(target(path, specifier)).not.toMatch(/^cloud\/|^lmdb|examples\//)
+      if (path.startsWith('connector/node/')) continue
+      expect(target(path, specifier)).not.toMatch(/^node:|^undici|^connector\/node\//)
+    }
+  })
+
+  test('only x509.ts imports the certificate library, after reflect-metadata', () => {
+    const doors = files.filter((path) =>
+      importsOf(path).some((specifier) => /^(@peculiar\/x509|reflect-metadata)/.test(specifier)),
+    )
+    expect(doors).toEqual(['x509.ts'])
+    expect([...sources.get('x509.ts')!.matchAll(/'([^']+)'/g)].map((match) => match[1])).toEqual([
+      'reflect-metadata',
+      '@peculiar/x509',
+    ])
+  })
+})
+
+describe('a state moves in one place', () => {
+  const tables = within('protocol/').filter((path) => / satisfies Table</.test(codeOf(path)))
+
+  test('there are machines', () => expect(tables.length).toBeGreaterThan(10))
+
+  test.each(tables)('%s leaves it to Machine or next', (path) => {
+    const code = codeOf(path)
+    // No assignment to a state anywhere; the data plane steps a Machine, the control plane reduces through `next`.
+    expect(code).not.toMatch(/(?<!const |let |readonly )#?\bstate\s*=(?![=>])/)
+    expect(code).toMatch(/new Machine\b|\bnext\(| satisfies Moves</)
+  })
+
+  test('Machine itself assigns it once, after the table allowed it', () =>
+    expect(codeOf('protocol/table.ts').match(/this\.#state = next/g)).toHaveLength(1))
+})
