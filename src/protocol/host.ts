@@ -17,7 +17,8 @@
  * zones and future address types.
  */
 export function canonicalHost(authority: string): string | undefined {
-  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]*))?$/.exec(authority)
+  // ASCII before case: U+212A, the Kelvin sign, is a "k" in lower case.
+  const match = /^(\[[0-9a-fA-F:.]*\]|[A-Za-z0-9._-]+)(?::([0-9]*))?$/.exec(authority)
   if (match === null || !isPort(match[2])) return undefined
   const host = match[1]!.toLowerCase()
   if (host.startsWith('[')) return canonicalIpv6(host.slice(1, -1))
@@ -28,7 +29,7 @@ export function canonicalHost(authority: string): string | undefined {
 /** RFC 1035, section 2.3.4. */
 const MAX_NAME = 253
 /** Underscores are no host name's by RFC 952, but private networks have them. */
-const NAME = /^(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$/
+const NAME = /^(?:[^.]{1,63}\.)*[^.]{1,63}$/
 
 /** RFC 3986 allows the empty port. */
 function isPort(port: string | undefined): boolean {
