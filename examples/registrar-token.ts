@@ -1,0 +1,105 @@
+/**
+ * Signs in at the example issuer as a person would, through its forms, and obtains a registrar's access token (code + PKCE).
+ */
+import { createHash, randomBytes } from 'node:crypto'
+
+export interface RegistrarTokenOptions {
+  readonly issuer: string
+  /** A public client of the issuer, allowed to redirect to `redirectUri`. */
+  readonly clientId: string
+  /** Never opened: the code is read from the redirect to it. */
+  readonly redirectUri: string
+  /** The resource the token is for: the service where connectors register. */
+  readonly audience: string
+  readonly username: string
+  readonly password: string
+}
+
+/** The registrar's access token: a JWT for `audience`. */
+export async function registrarToken(options: RegistrarTokenOptions): Promise<string> {
+  const { issuer, clientId, redirectUri, audience } = options
+  const metadata = (await (
+    await fetch(`${issuer}/.well-known/openid-configuration`)
+  ).json()) as Record<'authorization_endpoint' | 'token_endpoint', string>
+  const verifier = randomBytes(32).toString('base64url')
+  const state = randomBytes(16).toString('base64url')
+  const request = new URL(metadata.authorization_endpoint)
+  request.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    scope: 'openid register',
+    resource: audience,
+    state,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  }).toString()
+  const answer = await signInWithForms(request.href, redirectUri, options)
+  const code = answer.searchParams.get('code')
+  if (code === null || answer.searchParams.get('state') !== state)
+    throw new Error(`the issuer refused: ${answer.searchParams.get('error') ?? 'no code'}`)
+  const response = await fetch(metadata.token_endpoint, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code,
+      redirect_uri: redirectUri,
+      code_verifier: verifier,
+      resource: audience,
+    }),
+  })
+  const tokens = (await response.json()) as { access_token?: string; error?: string }
+  if (tokens.access_token === undefined) throw new Error(`the issuer refused: ${tokens.error}`)
+  return tokens.access_token
+}
+
+/**
+ * Follows redirects and fills in the issuer's login and consent forms until it is sent to an address that begins with `until`; returns that address without opening it.
+ */
+export async function signInWithForms(
+  start: string,
+  until: string,
+  { username, password }: { readonly username: string; readonly password: string },
+  jar: Map<string, string> = new Map(),
+): Promise<URL> {
+  let url = new URL(start)
+  let form: URLSearchParams | undefined
+  let isPasswordGiven = false
+  for (let hop = 0; hop < 20; hop++) {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+      ...(form && { method: 'POST', body: form }),
+    })
+    for (const cookie of response.headers.getSetCookie()) keep(jar, cookie)
+    const location = response.headers.get('location')
+    if (location !== null) {
+      url = new URL(location, url)
+      form = undefined
+      if (url.href.startsWith(until)) return url
+      continue
+    }
+    const page = await response.text()
+    if (!response.ok || !page.includes('<form'))
+      throw new Error(`sign-in ended: ${response.status}`)
+    form = new URLSearchParams({ action: 'continue' })
+    if (page.includes('name="password"')) {
+      if (isPasswordGiven) throw new Error('the password was not accepted')
+      isPasswordGiven = true
+      form.set('username', username)
+      form.set('password', password)
+    }
+  }
+  throw new Error('sign-in goes round in circles')
+}
+
+/** Names and values suffice: one host, one sign-in. */
+function keep(jar: Map<string, string>, setCookie: string): void {
+  const [pair, ...attributes] = setCookie.split(';')
+  const name = pair!.slice(0, pair!.indexOf('='))
+  const value = pair!.slice(pair!.indexOf('=') + 1)
+  const isGone = value === '' || attributes.some((text) => /^\s*expires=.*\b1970\b/i.test(text))
+  if (isGone) jar.delete(name)
+  else jar.set(name, value)
+}

@@ -1,0 +1,137 @@
+/**
+ * A real OpenID Connect issuer for trying things out: `oidc-provider` with its own small login and consent pages.
+ *
+ *     node --import tsx examples/sts.ts --config FILE
+ *
+ * FILE is JSON, see {@link StsConfiguration}. One line of JSON on stdout says that it is ready: `{"issuer":"…"}`.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { ClientMetadata, JWKS } from 'oidc-provider'
+import { interactionPages } from './sts/interactions.ts'
+import { passwordChecker, type StsUser } from './sts/users.ts'
+
+interface StsConfiguration {
+  /** 0 or absent: a free one. */
+  readonly port?: number
+  /** Default `http://127.0.0.1:PORT`. */
+  readonly issuer?: string
+  /** Goes into every token as `tid`. */
+  readonly tenantId: string
+  readonly users: readonly StsUser[]
+  /** OpenID Connect client metadata: one client per application, and a public one for registrars. */
+  readonly clients: readonly ClientMetadata[]
+  /** The resource that registrars' access tokens are for. */
+  readonly audience: string
+  /** Where keys are kept; absent: new ones at each start. */
+  readonly stateDir?: string
+}
+
+// Standard output is for the ready line; the provider's notices go to the other one.
+console.info = console.error
+const { Provider } = await import('oidc-provider')
+
+const { values } = parseArgs({ options: { config: { type: 'string' } } })
+if (values.config === undefined) throw new Error('usage: sts.ts --config FILE')
+const configuration = JSON.parse(readFileSync(values.config, 'utf8')) as StsConfiguration
+const { tenantId, users, clients, audience, stateDir } = configuration
+
+const server = createServer()
+await new Promise<void>((resolve, reject) => {
+  server.once('error', reject)
+  server.listen(configuration.port ?? 0, '127.0.0.1', resolve)
+})
+const issuer = configuration.issuer ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+const keys = loadKeys()
+const accounts = new Map(users.map((user) => [subjectOf(user), user]))
+const claimsOf = (user: StsUser) => ({
+  name: user.name ?? user.username,
+  email: user.email,
+  preferred_username: user.username,
+  groups: user.groups ?? [],
+  roles: user.roles ?? [],
+  tid: tenantId,
+})
+
+const provider = new Provider(issuer, {
+  clients: [...clients],
+  jwks: keys.jwks,
+  cookies: { keys: keys.cookieKeys },
+  pkce: { required: () => true },
+  // The claims come with the ID token itself; a code flow needs no second call for them.
+  conformIdTokenClaims: false,
+  claims: {
+    openid: ['sub', 'tid', 'groups', 'roles'],
+    profile: ['name', 'preferred_username'],
+    email: ['email'],
+  },
+  scopes: ['openid', 'profile', 'email', 'register'],
+  findAccount: (_, accountId) => {
+    const user = accounts.get(accountId)
+    return user && { accountId, claims: () => ({ sub: accountId, ...claimsOf(user) }) }
+  },
+  extraTokenClaims: (_, token) => {
+    const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
+    return user && { tid: tenantId, roles: user.roles ?? [], name: user.name ?? user.username }
+  },
+  interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  ttl: { AccessToken: 600, IdToken: 3600, Session: 8 * 3600, Interaction: 3600, Grant: 8 * 3600 },
+  features: {
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource) => {
+        if (resource !== audience) throw new Error('there is no such resource')
+        return { scope: 'register', audience, accessTokenFormat: 'jwt', accessTokenTTL: 600 }
+      },
+    },
+  },
+})
+provider.on('server_error', (_, error) => console.error('server_error', error.message))
+
+const interactions = interactionPages(provider, passwordChecker(users), subjectOf)
+const answer = provider.callback()
+server.on('request', (request, response) => {
+  if (!request.url?.startsWith('/interaction/')) return void answer(request, response)
+  interactions(request, response).catch((error: Error) => {
+    console.error('interaction', error.message)
+    if (!response.headersSent) response.writeHead(400, { 'content-type': 'text/plain' })
+    response.end('This sign-in cannot be continued. Open the page you wanted again.\n')
+  })
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    server.close(() => process.exit(0))
+    server.closeAllConnections()
+  })
+console.log(JSON.stringify({ issuer }))
+
+/** Stable, and not the name: a user may be renamed. */
+function subjectOf({ id, username }: StsUser): string {
+  return id ?? `user-${username}`
+}
+
+/** Made when first needed, kept where only the owner reads them. */
+function loadKeys(): { jwks: JWKS; cookieKeys: string[] } {
+  const file = stateDir && join(stateDir, 'sts-keys.json')
+  try {
+    if (file) return JSON.parse(readFileSync(file, 'utf8')) as ReturnType<typeof loadKeys>
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const kid = randomBytes(8).toString('hex')
+  const jwk = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }
+  const made = { jwks: { keys: [jwk] } as JWKS, cookieKeys: [randomBytes(32).toString('hex')] }
+  if (file) {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    writeFileSync(file, JSON.stringify(made), { mode: 0o600, flag: 'wx' })
+  }
+  return made
+}

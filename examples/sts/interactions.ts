@@ -1,0 +1,141 @@
+/**
+ * The pages of the example issuer: sign in, and agree that an application learns who you are. Plain forms, no script, nothing from outside.
+ */
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type Provider from 'oidc-provider'
+import type { StsUser } from './users.ts'
+
+const STYLE =
+  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}' +
+  'body{max-width:22rem;margin:15vh auto;padding:0 1.5rem}' +
+  'label,input{display:block;width:100%;box-sizing:border-box}input{margin:.25rem 0 1rem}' +
+  'input,button{font:inherit;padding:.5rem .75rem}'
+const HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; frame-ancestors 'none'`,
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+const MAX_FORM_BYTES = 8 * 1024
+
+type Check = (username: string, password: string) => Promise<StsUser | undefined>
+
+/** Handles `/interaction/…`: GET shows what is asked, POST takes the form. */
+export function interactionPages(
+  provider: Provider,
+  check: Check,
+  subjectOf: (user: StsUser) => string,
+) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const interaction = await provider.interactionDetails(request, response)
+    const { prompt, params } = interaction
+    const client = String(
+      (await provider.Client.find(String(params['client_id'])))?.clientName ?? params['client_id'],
+    )
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      return send(response, 200, prompt.name === 'login' ? login(client) : consent(client))
+    }
+    if (request.method !== 'POST') return send(response, 405, page('Not allowed', ''))
+    const form = await readForm(request)
+    if (form.get('action') === 'cancel') {
+      const result = { error: 'access_denied', error_description: 'The user cancelled.' }
+      return provider.interactionFinished(request, response, result)
+    }
+    if (prompt.name === 'login') {
+      const user = await check(form.get('username') ?? '', form.get('password') ?? '')
+      if (user === undefined) return send(response, 401, login(client, true))
+      const result = { login: { accountId: subjectOf(user), amr: ['pwd'], remember: false } }
+      return provider.interactionFinished(request, response, result)
+    }
+    const grantId = await grant(provider, interaction)
+    const result = { consent: { grantId } }
+    await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true })
+  }
+}
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
+
+/** Records what the user agreed to. */
+async function grant(provider: Provider, { grantId, session, params, prompt }: Interaction) {
+  const existing = grantId === undefined ? undefined : await provider.Grant.find(grantId)
+  const record =
+    existing ??
+    new provider.Grant({ accountId: session!.accountId, clientId: String(params['client_id']) })
+  const missing = prompt.details as {
+    missingOIDCScope?: string[]
+    missingOIDCClaims?: string[]
+    missingResourceScopes?: Record<string, string[]>
+  }
+  if (missing.missingOIDCScope) record.addOIDCScope(missing.missingOIDCScope.join(' '))
+  if (missing.missingOIDCClaims) record.addOIDCClaims(missing.missingOIDCClaims)
+  for (const [resource, scopes] of Object.entries(missing.missingResourceScopes ?? {}))
+    record.addResourceScope(resource, scopes.join(' '))
+  return record.save()
+}
+
+const login = (client: string, isWrong = false) =>
+  page(
+    'Sign in',
+    `<p>to continue to <strong>${escape(client)}</strong></p>
+${isWrong ? '<p role="alert">That name and password do not match.</p>' : ''}
+<form method="post" autocomplete="on">
+<label for="username">Name</label>
+<input id="username" name="username" autocomplete="username" autocapitalize="none" required autofocus>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit" name="action" value="continue">Sign in</button>
+</form>`,
+  )
+
+const consent = (client: string) =>
+  page(
+    'Share who you are?',
+    `<p><strong>${escape(client)}</strong> will learn your name, e-mail address, groups and roles.</p>
+<form method="post">
+<button type="submit" name="action" value="continue">Continue</button>
+<button type="submit" name="action" value="cancel">Cancel</button>
+</form>`,
+  )
+
+const page = (title: string, content: string) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${title}</h1>
+${content}
+</main>
+</body>
+</html>
+`
+
+function send(response: ServerResponse, status: number, html: string): void {
+  response.writeHead(status, HEADERS).end(html)
+}
+
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > MAX_FORM_BYTES) throw new Error('the form is too large')
+    parts.push(part)
+  }
+  return new URLSearchParams(Buffer.concat(parts).toString('utf8'))
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+const escape = (text: string) => text.replace(/[&<>"']/g, (character) => ESCAPES[character]!)

@@ -1,0 +1,170 @@
+/** The real example issuer as a child process, and a pre-authentication that trusts it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Application, AuditEvent, Clocks, Tenant } from '../../src/cloud/ports.ts'
+import { KeyRing } from '../../src/cloud/key-ring.ts'
+import { Sessions } from '../../src/cloud/session.ts'
+import { CALLBACK_PATH, PreAuthentication } from '../../src/cloud/sign-in.ts'
+import { signInWithForms } from '../../examples/registrar-token.ts'
+
+export const HOST = 'intranet.localhost:8080'
+export const OTHER_HOST = 'wiki.localhost:8080'
+export const AUDIENCE = 'urn:app-proxy:registration'
+export const ALICE = { username: 'alice', password: 'wonderland' }
+export const BOB = { username: 'bob', password: 'builder' }
+export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1/registered' }
+
+export interface StsProcess {
+  readonly issuer: string
+  stop(): Promise<void>
+}
+
+/** Starts `examples/sts.ts` on a free port. */
+export async function startSts(): Promise<StsProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'app-proxy-sts-'))
+  const config = join(directory, 'sts.json')
+  const client = (id: string, host: string) => ({
+    client_id: id,
+    client_secret: `${id}-secret-for-tests`,
+    redirect_uris: [`http://${host}${CALLBACK_PATH}`],
+  })
+  await writeFile(
+    config,
+    JSON.stringify({
+      tenantId: 'contoso',
+      audience: AUDIENCE,
+      stateDir: join(directory, 'state'),
+      users: [
+        {
+          ...ALICE,
+          name: 'Alice Liddell',
+          email: 'alice@contoso.example',
+          groups: ['staff'],
+          roles: ['Application Administrator'],
+        },
+        { ...BOB, name: 'Bob', email: 'bob@contoso.example' },
+      ],
+      clients: [
+        client('intranet', HOST),
+        client('wiki', OTHER_HOST),
+        {
+          client_id: REGISTRAR.clientId,
+          token_endpoint_auth_method: 'none',
+          application_type: 'native',
+          redirect_uris: [REGISTRAR.redirectUri],
+        },
+      ],
+    }),
+  )
+  const example = fileURLToPath(new URL('../../examples/sts.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', example, '--config', config], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const { issuer } = JSON.parse(line) as { issuer: string }
+  return {
+    issuer,
+    async stop() {
+      const exit = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exit
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Two applications of one tenant, assigned to staff, and a clock that tests may turn. */
+export async function preAuthenticationAt(
+  issuer: string,
+  overrides: Partial<ConstructorParameters<typeof PreAuthentication>[0]> & {
+    readonly clientId?: string
+    readonly secret?: string
+  } = {},
+) {
+  const tenant: Tenant = {
+    id: 'contoso',
+    name: 'Contoso',
+    issuer,
+    registrars: {
+      audience: AUDIENCE,
+      tenantClaim: 'tid',
+      roleClaim: 'roles',
+      roles: ['Application Administrator'],
+    },
+    connectorLimit: 100,
+    approveConnectors: false,
+    defaultGroupId: 'default',
+  }
+  const published = (id: string, host: string): Application => ({
+    id,
+    tenantId: tenant.id,
+    name: id,
+    version: '1',
+    externalUrl: `http://${host}/`,
+    internalUrl: 'http://127.0.0.1:1/',
+    groupId: 'default',
+    preAuthentication: 'oidc',
+    client: {
+      id: overrides.clientId ?? id,
+      secret: overrides.secret ?? `${id}-secret-for-tests`,
+    },
+    assigned: { users: [], groups: ['staff'] },
+    identityHeaders: {},
+    hostHeader: 'internal',
+    verifyCertificate: true,
+    responseHeadMs: 85_000,
+  })
+  let turned = 0
+  const clocks: Clocks = {
+    now: () => performance.now(),
+    wallClock: () => Date.now() + turned,
+  }
+  const audit: AuditEvent[] = []
+  const keyRing = await KeyRing.open({ wallClock: () => clocks.wallClock() })
+  const sessions = new Sessions({ keyRing })
+  const options = {
+    directory: { tenant: () => tenant, tenants: () => [tenant] },
+    keyRing,
+    sessions,
+    clocks,
+    audit: { write: (event: AuditEvent) => void audit.push(event) },
+    ...overrides,
+  }
+  return {
+    options,
+    sessions,
+    keyRing,
+    clocks,
+    audit,
+    intranet: published('intranet', HOST),
+    wiki: published('wiki', OTHER_HOST),
+    preAuthentication: new PreAuthentication(options),
+    turnClock: (ms: number) => void (turned += ms),
+  }
+}
+
+export type Bench = Awaited<ReturnType<typeof preAuthenticationAt>>
+
+/** What a browser would send back of these `Set-Cookie` values. */
+export const cookieOf = (setCookies: readonly string[]): string =>
+  setCookies
+    .filter((cookie) => !cookie.includes('Max-Age=0'))
+    .map((cookie) => cookie.split(';', 1)[0]!)
+    .join('; ')
+
+/** Begins at the application, signs in through the issuer's forms, and stops before the callback is taken. */
+export async function throughTheForms(
+  { preAuthentication, intranet }: Bench,
+  user: { readonly username: string; readonly password: string },
+  target = '/',
+): Promise<{ query: string; cookie: string }> {
+  const begun = await preAuthentication.begin(intranet, HOST, target)
+  if (begun.kind !== 'redirect') throw new Error(begun.reason)
+  const answer = await signInWithForms(begun.location, `http://${HOST}${CALLBACK_PATH}`, user)
+  return { query: answer.search.slice(1), cookie: cookieOf(begun.setCookies) }
+}
