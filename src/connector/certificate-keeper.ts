@@ -93,12 +93,10 @@ export class CertificateKeeper implements CertificateOutput {
       this.#driver.send({ type: 'issued', now, issued: certificate, serverTime })
   }
 
-  /** A pull made with `identity` was refused, or got no answer. */
-  unanswered(identity: ConnectorIdentity, error: unknown): void {
-    if (identity !== this.current) return
-    const now = this.#now()
-    if (!refusesCertificate(error)) return this.#driver.send({ type: 'unanswered', now })
-    this.#driver.send({ type: 'rejected', now })
+  /** A pull made with `identity` failed. */
+  failed(identity: ConnectorIdentity, error: unknown): void {
+    if (identity !== this.current || !refusesCertificate(error)) return
+    this.#driver.send({ type: 'rejected', now: this.#now() })
     if (error.reason === 'certificate-expired') this.#driver.send({ type: 'ended' })
   }
 

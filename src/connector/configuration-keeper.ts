@@ -184,7 +184,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
       this.#take(op, reply)
     } catch (error) {
       if (op !== this.#driver.state.op) return
-      this.#certificate.unanswered(identity, error)
+      this.#certificate.failed(identity, error)
       this.#failed(op, error)
     }
   }
@@ -215,10 +215,8 @@ export class ConfigurationKeeper implements ConfigurationOutput {
   #timeout(): ConfigurationEvent {
     const { state } = this.#driver.state
     if (state === 'pulling' || state === 'refreshing') {
-      const error = new Refused('unavailable', 'no answer in time')
       this.#call.abort()
-      this.#certificate.unanswered(this.#certificate.current, error)
-      this.#emit({ type: 'pull-failed', error })
+      this.#emit({ type: 'pull-failed', error: new Refused('unavailable', 'no answer in time') })
     }
     return { type: 'timeout', ...this.#moment() }
   }

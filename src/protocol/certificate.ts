@@ -4,7 +4,8 @@
  * Age is measured by the *server's* clock, which every configuration reply carries; the connector's own wall clock may
  * be wrong by years. The roll rides on configuration pulls. Two rules make it impossible to lock oneself out, wherever
  * the process is killed: the new key is durable before it is sent and the new certificate before it is used; and
- * the identity that worked is kept until the new one has worked once. If the new one is refused the two change places.
+ * the identity that worked is kept until the new one has worked once. If the new one is refused the two change places; if it
+ * only gets no answer they do not, because the cloud may have seen it, and lets the old one in for a day at most from then on.
  *
  * @see spec/PROTOCOL.md, "Certificate renewal"
  * @module
@@ -46,7 +47,7 @@ export type CertificateState =
   | ({ state: 'requesting' } & Held)
   | ({ state: 'storing' } & Waiting)
   /** Durable and in use, but never yet accepted; the previous identity is kept. The pull has the deadline. */
-  | ({ state: 'stored'; failures: number } & Held)
+  | ({ state: 'stored' } & Held)
   /** Changing places with the identity before. */
   | ({ state: 'reverting' } & Waiting)
   | ({ state: 'expired' } & Held)
@@ -66,8 +67,6 @@ export type CertificateEvent =
   | { type: 'storeRefused' }
   /** A call with the current certificate was answered. */
   | { type: 'used' }
-  /** A call with the current certificate got no answer. */
-  | { type: 'unanswered'; now: number }
   /** The cloud refused the current certificate. */
   | { type: 'rejected'; now: number }
   | { type: 'revertDone'; validity: Validity }
@@ -79,13 +78,13 @@ type Local = Exclude<CertificateEvent['type'], 'issued'>
 /** Every state × event pair of a certificate. */
 // prettier-ignore
 export const CERTIFICATE = {
-  fresh:      { young: ignored, aged: 'due',   ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
-  due:        { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: 'requesting', prepareKeyRefused: 'fresh', storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'fresh',      issued: violation },
-  requesting: { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: 'storing' },
-  storing:    { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: 'stored', storeRefused: 'requesting', used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'requesting', issued: ignored   },
-  stored:     { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: 'fresh', unanswered: 'stored', rejected: 'reverting', revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
-  reverting:  { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: 'stored', revertRefused: 'stored', timeout: 'stored',     issued: violation },
-  expired:    { young: 'fresh', aged: 'due',   ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored, unanswered: ignored,  rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+  fresh:      { young: ignored, aged: 'due',   ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+  due:        { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: 'requesting', prepareKeyRefused: 'fresh', storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'fresh',      issued: violation },
+  requesting: { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: 'storing' },
+  storing:    { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: 'stored', storeRefused: 'requesting', used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'requesting', issued: ignored   },
+  stored:     { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: 'fresh', rejected: 'reverting', revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
+  reverting:  { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: 'stored', revertRefused: 'stored', timeout: 'stored',     issued: violation },
+  expired:    { young: 'fresh', aged: 'due',   ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
 } as const satisfies Table<CertificateState['state'], Local, 'issued'>
 
 /** Effects; those with an `op` are answered by exactly one `…Done` or `…Refused` that bears it. */
@@ -102,9 +101,6 @@ export interface CertificateOutput {
   pull(): void
 }
 
-/** Unanswered calls after which a certificate that never worked is given up: whatever is in the way may be its fault. */
-export const UNPROVEN_CALLS = 3
-
 /** A proven certificate, or (`proven: false`) one found in the store beside its predecessor. */
 export function heldCertificate(
   validity: Validity,
@@ -112,7 +108,7 @@ export function heldCertificate(
   limits: CertificateLimits,
 ): CertificateState {
   const held = { op: 0, limits, issuedAt: validity.issuedAt, expiresAt: validity.expiresAt }
-  return proven ? { state: 'fresh', ...held } : { state: 'stored', failures: 0, ...held }
+  return proven ? { state: 'fresh', ...held } : { state: 'stored', ...held }
 }
 
 /** Which of the three clock events a server time is. "Older than" is strict. */
@@ -130,14 +126,7 @@ export function nextCertificate(
   event: CertificateEvent,
   out: CertificateOutput,
 ): CertificateState {
-  return next(CERTIFICATE, MOVES, from, guarded(from, event), out)
-}
-
-/** The last of too many unanswered calls counts as a rejection. */
-function guarded(from: CertificateState, event: CertificateEvent): CertificateEvent {
-  const lastStraw =
-    event.type === 'unanswered' && from.state === 'stored' && from.failures + 1 >= UNPROVEN_CALLS
-  return lastStraw ? { type: 'rejected', now: event.now } : event
+  return next(CERTIFICATE, MOVES, from, event, out)
 }
 
 const held = (from: Held, validity: Validity = from): Held => ({
@@ -158,7 +147,7 @@ const prepare = (from: Held, now: number, out: CertificateOutput) => {
 }
 const prove = (from: Held, validity: Validity, out: CertificateOutput) => {
   out.pull()
-  return { state: 'stored', failures: 0, ...held(from, validity) } as const
+  return { state: 'stored', ...held(from, validity) } as const
 }
 
 const MOVES = {
@@ -194,7 +183,6 @@ const MOVES = {
       out.settle()
       return { state: 'fresh', ...held(from) }
     },
-    unanswered: (from) => ({ ...from, failures: from.failures + 1 }),
     rejected: (from, { now }, out) => {
       const reverting = { state: 'reverting', ...waiting(from, now) } as const
       out.revert(reverting.op)
@@ -203,9 +191,9 @@ const MOVES = {
   },
   reverting: {
     // No pull at once: two refused identities would chase each other.
-    revertDone: (from, { validity }) => ({ state: 'stored', failures: 0, ...held(from, validity) }),
-    revertRefused: (from) => ({ state: 'stored', failures: 0, ...held(from) }),
-    timeout: (from) => ({ state: 'stored', failures: 0, ...held(from) }),
+    revertDone: (from, { validity }) => ({ state: 'stored', ...held(from, validity) }),
+    revertRefused: (from) => ({ state: 'stored', ...held(from) }),
+    timeout: (from) => ({ state: 'stored', ...held(from) }),
   },
   expired: {
     // A reply came after all: the server's clock was corrected.
