@@ -1,1 +1,2 @@
 export * from './key-ring-file.ts'
+export * from './authority-files.ts'

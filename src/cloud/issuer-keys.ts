@@ -1,0 +1,165 @@
+/**
+ * The signing keys of a tenant's issuer, found through its metadata.
+ *
+ * Issuers come from the directory, never from a token. What they answer is bounded in size and time, redirects are not
+ * followed, and while an issuer fails, or does not know a key, it is left alone for a while: a stranger with a forged token
+ * cannot make us ask it again and again.
+ *
+ * @module
+ */
+import * as jose from 'jose'
+import * as oauth from 'oauth4webapi'
+import { Refused } from '../protocol/index.ts'
+import type { Clocks } from './ports.ts'
+
+export interface IssuerKeysOptions {
+  readonly clocks: Clocks
+  /** Default: the runtime's own. */
+  readonly fetch?: typeof globalThis.fetch
+  /** Milliseconds one answer may take. Default 2 000. */
+  readonly timeoutMs?: number
+  /** Largest answer, in bytes. Default 262 144. */
+  readonly maxBytes?: number
+  /** Milliseconds metadata is kept. Default 3 600 000. */
+  readonly metadataMs?: number
+  /** Milliseconds an issuer is left alone after a failure, or after an unknown key. Default 5 000. */
+  readonly cooldownMs?: number
+}
+
+interface KnownIssuer {
+  readonly keys: Promise<jose.JWTVerifyGetKey>
+  readonly until: number
+}
+
+/** Resolves the keys of issuers; remembers each. */
+export class IssuerKeys {
+  readonly #options: Required<IssuerKeysOptions>
+  readonly #known = new Map<string, KnownIssuer>()
+  /** By issuer: when it may be asked again. */
+  readonly #resting = new Map<string, number>()
+
+  constructor(options: IssuerKeysOptions) {
+    this.#options = {
+      fetch: (...args) => globalThis.fetch(...args),
+      timeoutMs: 2_000,
+      maxBytes: 256 * 1024,
+      metadataMs: 60 * 60 * 1000,
+      cooldownMs: 5_000,
+      ...options,
+    }
+  }
+
+  /**
+   * The key resolver of an issuer, for `jose`.
+   *
+   * @throws Refused `issuer-unavailable` with `retryAfterMs`; so does the resolver
+   */
+  async of(issuer: string): Promise<jose.JWTVerifyGetKey> {
+    const { clocks, metadataMs } = this.#options
+    const known = this.#known.get(issuer)
+    if (known !== undefined && clocks.now() < known.until) return known.keys
+    const keys = this.#discover(issuer)
+    this.#known.set(issuer, { keys, until: clocks.now() + metadataMs })
+    // Forgotten, so that the next token asks again once the issuer has rested.
+    keys.catch(() => this.#known.delete(issuer))
+    return keys
+  }
+
+  async #discover(issuer: string): Promise<jose.JWTVerifyGetKey> {
+    const { timeoutMs, cooldownMs } = this.#options
+    const url = new URL(issuer)
+    const loopback = isPlainLoopback(url)
+    const fetch = (resource: string, init: object) =>
+      this.#ask(issuer, resource, init as RequestInit)
+    const metadata = await this.#guarded(async () => {
+      const response = await oauth.discoveryRequest(url, {
+        [oauth.customFetch]: fetch,
+        // Symbol-keyed, and for a plain http issuer on this very machine only.
+        [oauth.allowInsecureRequests]: loopback,
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      return oauth.processDiscoveryResponse(url, response)
+    })
+    const keysUrl = keysAddress(metadata, loopback)
+    const keys = jose.createRemoteJWKSet(keysUrl, {
+      [jose.customFetch]: fetch,
+      timeoutDuration: timeoutMs,
+      cooldownDuration: cooldownMs,
+    })
+    return (header, token) => this.#guarded(() => keys(header, token))
+  }
+
+  /** Failures of jose's own (an unknown key, say) pass; everything else means that the issuer did not answer properly. */
+  async #guarded<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      const isVerdict = error instanceof jose.errors.JOSEError && !isTransport(error)
+      if (error instanceof Refused || isVerdict) throw error
+      throw this.#unavailable(error)
+    }
+  }
+
+  async #ask(issuer: string, resource: string, init: RequestInit): Promise<Response> {
+    const { clocks, cooldownMs, fetch, maxBytes } = this.#options
+    if (clocks.now() < (this.#resting.get(issuer) ?? Number.NEGATIVE_INFINITY)) {
+      throw this.#unavailable(undefined)
+    }
+    try {
+      const response = await fetch(resource, { ...init, redirect: 'manual' })
+      if (response.status !== 200) throw new TypeError(`status ${response.status}`)
+      const body = await readBounded(response, maxBytes)
+      this.#resting.delete(issuer)
+      return new Response(body, { status: 200, headers: response.headers })
+    } catch (error) {
+      this.#resting.set(issuer, clocks.now() + cooldownMs)
+      throw this.#unavailable(error)
+    }
+  }
+
+  #unavailable(cause: unknown): Refused {
+    return new Refused('issuer-unavailable', 'the identity provider does not answer', {
+      cause,
+      retryAfterMs: this.#options.cooldownMs,
+    })
+  }
+}
+
+/** Whether plain http is tolerated: on this very machine, for trying things out. */
+function isPlainLoopback({ protocol, hostname }: URL): boolean {
+  const local = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/
+  return protocol === 'http:' && local.test(hostname)
+}
+
+function keysAddress({ jwks_uri: address }: oauth.AuthorizationServer, loopback: boolean): URL {
+  const url = address !== undefined && URL.canParse(address) ? new URL(address) : undefined
+  if (url?.protocol === 'https:' || (url !== undefined && loopback && isPlainLoopback(url))) {
+    return url
+  }
+  throw new Refused('issuer-unavailable', '"jwks_uri" of the identity provider must be https')
+}
+
+/** jose's plain `JOSEError` (a bad status, not JSON), its timeout, and a key set that is none. */
+function isTransport(error: jose.errors.JOSEError): boolean {
+  return (
+    error.code === jose.errors.JOSEError.code ||
+    error instanceof jose.errors.JWKSTimeout ||
+    error instanceof jose.errors.JWKSInvalid
+  )
+}
+
+async function readBounded(response: Response, maxBytes: number): Promise<Blob> {
+  const chunks: BlobPart[] = []
+  let bytes = 0
+  const reader = response.body?.getReader()
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true }
+    if (done) return new Blob(chunks)
+    bytes += value!.byteLength
+    if (bytes > maxBytes) {
+      await reader!.cancel()
+      throw new TypeError(`longer than ${maxBytes} bytes`)
+    }
+    chunks.push(value as BlobPart)
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * What a registered connector may do: the standing that its record carries, and how an operator moves it.
+ *
+ * | standing   | its certificate                | offers                                   | its links        |
+ * | ---------- | ------------------------------ | ---------------------------------------- | ---------------- |
+ * | `pending`  | may pull configuration, renew  | none until an operator approves          | are kept         |
+ * | `active`   | may do everything              | yes                                      | are kept         |
+ * | `draining` | may do everything              | no new ones; what it claimed is finished | drain            |
+ * | `disabled` | may pull configuration, renew  | none                                     | are cut          |
+ * | `revoked`  | is refused everywhere, forever | none                                     | are cut          |
+ *
+ * @see spec/PROTOCOL.md, "Connectors"
+ * @module
+ */
+import { next, type Moves } from './moves.ts'
+import { ignored, misuse, type Table } from './table.ts'
+
+/** A connector's standing, with when it came about (milliseconds since 1970). */
+export type ConnectorRecordState =
+  | { readonly state: 'pending'; readonly since: number }
+  | { readonly state: 'active'; readonly since: number }
+  | { readonly state: 'draining'; readonly since: number }
+  | { readonly state: 'disabled'; readonly since: number }
+  | { readonly state: 'revoked'; readonly since: number }
+
+/** What an operator orders. `now` is milliseconds since 1970. */
+export type ConnectorRecordEvent =
+  | { readonly type: 'activate'; readonly now: number }
+  | { readonly type: 'drain'; readonly now: number }
+  | { readonly type: 'disable'; readonly now: number }
+  | { readonly type: 'revoke'; readonly now: number }
+
+/** Every state × event pair of a connector's record. */
+// prettier-ignore
+export const CONNECTOR_RECORD = {
+  pending:  { activate: 'active', drain: misuse,     disable: 'disabled', revoke: 'revoked' },
+  active:   { activate: ignored,  drain: 'draining', disable: 'disabled', revoke: 'revoked' },
+  draining: { activate: 'active', drain: ignored,    disable: 'disabled', revoke: 'revoked' },
+  disabled: { activate: 'active', drain: misuse,     disable: ignored,    revoke: 'revoked' },
+  revoked:  { activate: misuse,   drain: misuse,     disable: misuse,     revoke: ignored   },
+} as const satisfies Table<ConnectorRecordState['state'], ConnectorRecordEvent['type']>
+
+/** Where a record's effects go. */
+export interface ConnectorRecordOutput {
+  /** What must become of the connector's live links. */
+  links(fate: LinksFate): void
+}
+
+/** `keep` them, let them `drain`, or `cut` them within a second. */
+export type LinksFate = 'keep' | 'drain' | 'cut'
+
+const activate = (_: unknown, { now }: { now: number }, out: ConnectorRecordOutput) => {
+  out.links('keep')
+  return { state: 'active', since: now } as const
+}
+const disable = (_: unknown, { now }: { now: number }, out: ConnectorRecordOutput) => {
+  out.links('cut')
+  return { state: 'disabled', since: now } as const
+}
+const revoke = (_: unknown, { now }: { now: number }, out: ConnectorRecordOutput) => {
+  out.links('cut')
+  return { state: 'revoked', since: now } as const
+}
+
+const MOVES = {
+  pending: { activate, disable, revoke },
+  active: {
+    drain: (_, { now }, out) => {
+      out.links('drain')
+      return { state: 'draining', since: now }
+    },
+    disable,
+    revoke,
+  },
+  draining: { activate, disable, revoke },
+  disabled: { activate, revoke },
+  revoked: {},
+} satisfies Moves<
+  typeof CONNECTOR_RECORD,
+  ConnectorRecordState,
+  ConnectorRecordEvent,
+  ConnectorRecordOutput
+>
+
+/**
+ * The next standing of a connector; the same object when nothing changes.
+ *
+ * @throws ApiMisuse for an order that makes no sense, such as anything after `revoked`
+ */
+export function nextConnectorRecord(
+  from: ConnectorRecordState,
+  event: ConnectorRecordEvent,
+  out: ConnectorRecordOutput,
+): ConnectorRecordState {
+  return next(CONNECTOR_RECORD, MOVES, from, event, out)
+}
+
+/** Whether a connector of this standing is put before new requests. */
+export function takesOffers(standing: ConnectorRecordState['state']): boolean {
+  return standing === 'active'
+}
+
+/** Whether a connector of this standing may serve: what it claimed, and what it needs for that. */
+export function mayServe(standing: ConnectorRecordState['state']): boolean {
+  return standing === 'active' || standing === 'draining'
+}
