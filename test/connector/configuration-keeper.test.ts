@@ -1,19 +1,23 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigurationInvalid, Refused } from '../../src/protocol/errors.ts'
 import { ConnectorWorld } from './connector-world.ts'
-import { DAY_MS } from './small-cloud.ts'
-
-const HOUR_MS = 60 * 60 * 1000
+import { DAY_MS, HOUR_MS } from './cloud-in-memory.ts'
 
 let world: ConnectorWorld
 beforeEach(async () => {
   world = await ConnectorWorld.create()
 })
+afterEach(() => world.close())
 
 test('pulls at once, then periodically with jitter', async () => {
   const keeper = await world.keeper()
   const configuration = await world.within(HOUR_MS, keeper.start())
-  expect(configuration).toEqual(world.cloud.published)
+  expect(configuration).toMatchObject({
+    groupId: 'head-office',
+    groupName: 'Group head-office',
+    instances: { 'cloud-1': 'https://localhost:8443' },
+    renewAfterMs: 30 * DAY_MS,
+  })
   expect(keeper.configuration).toEqual(configuration)
   await world.time.pass(10 * HOUR_MS)
   const { pulls } = world.cloud
@@ -28,12 +32,12 @@ test('pulls at once, then periodically with jitter', async () => {
 
 test('says what it has and what became of it, once', async () => {
   const keeper = await world.keeper()
-  await world.within(HOUR_MS, keeper.start())
+  const { version } = await world.within(HOUR_MS, keeper.start())
   await world.time.pass(3 * HOUR_MS)
   expect(world.cloud.pulls.slice(0, 3).map(({ request }) => request)).toEqual([
     { v: 1, type: 'configuration' },
-    { v: 1, type: 'configuration', have: 'v1', applied: { version: 'v1' } },
-    { v: 1, type: 'configuration', have: 'v1' },
+    { v: 1, type: 'configuration', have: version, applied: { version } },
+    { v: 1, type: 'configuration', have: version },
   ])
   keeper.close()
 })
@@ -41,7 +45,8 @@ test('says what it has and what became of it, once', async () => {
 test('a hint pulls now; one that comes during a pull pulls again', async () => {
   const keeper = await world.keeper()
   await world.within(HOUR_MS, keeper.start())
-  world.cloud.configure({ version: 'v2', groupId: 'group-2' })
+  const { connectorId } = keeper.identity
+  await world.cloud.registry.setGroup(connectorId, 'group-2')
   keeper.hint()
   keeper.hint()
   await world.time.pass(1)
@@ -54,7 +59,7 @@ describe('whatever goes wrong, the last good configuration stays', () => {
   test('the cloud is away, silent or refusing', async () => {
     const keeper = await world.keeper()
     const good = await world.within(HOUR_MS, keeper.start())
-    world.cloud.configure({ version: 'v2' })
+    world.cloud.configure({ renewAfterMs: 20 * DAY_MS })
     world.cloud.faults.push('lost', 'silent', 'reply-lost')
     world.cloud.refuse = () =>
       world.happened('pull-failed') < 4 ? new Refused('unavailable') : undefined
@@ -63,21 +68,24 @@ describe('whatever goes wrong, the last good configuration stays', () => {
     expect(keeper.configuration).toEqual(good)
     await world.time.pass(HOUR_MS)
     expect(world.happened('pull-failed')).toBe(4)
-    expect(keeper.configuration?.version).toBe('v2')
+    expect(keeper.configuration?.renewAfterMs).toBe(20 * DAY_MS)
     keeper.close()
   })
 
   test('a configuration that cannot be used is refused, and the cloud is told why', async () => {
     const keeper = await world.keeper()
     const good = await world.within(HOUR_MS, keeper.start())
-    world.cloud.configure({ version: 'v2', instances: { 'cloud-1': 'http://localhost:8443' } })
+    world.cloud.configure({ instances: () => ({ 'cloud-1': 'http://localhost:8443' }) })
     keeper.hint()
     await world.time.pass(1)
     expect(keeper.configuration).toEqual(good)
     await world.time.pass(2 * HOUR_MS)
     expect(world.cloud.pulls[2]!.request).toMatchObject({
-      have: 'v1',
-      applied: { version: 'v2', error: 'instances["cloud-1"]: must be an https URL' },
+      have: good.version,
+      applied: {
+        version: expect.not.stringMatching(good.version),
+        error: 'instances["cloud-1"]: must be an https URL',
+      },
     })
     keeper.close()
   })
@@ -92,7 +100,7 @@ describe('whatever goes wrong, the last good configuration stays', () => {
     await world.time.pass(HOUR_MS)
     expect(keeper.configuration).toBeUndefined()
     expect(world.cloud.pulls[1]!.request.applied).toEqual({
-      version: 'v1',
+      version: expect.any(String),
       error: 'groupId: not mine',
     })
     keeper.close()

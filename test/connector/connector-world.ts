@@ -2,7 +2,7 @@ import { ConfigurationKeeper, type KeeperEvent } from '../../src/connector/confi
 import { register } from '../../src/connector/enrolment.ts'
 import { MemoryIdentityStore } from '../../src/connector/memory-identity-store.ts'
 import type { ControlChannel, IdentityStore } from '../../src/connector/ports.ts'
-import { DAY_MS, SmallCloud, TOKEN } from './small-cloud.ts'
+import { CloudInMemory, HOUR_MS } from './cloud-in-memory.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /** A cloud and a registered connector in virtual time. */
@@ -10,13 +10,12 @@ export class ConnectorWorld {
   readonly time = new VirtualTime()
   readonly store: IdentityStore
   readonly events: KeeperEvent[] = []
-  cloud!: SmallCloud
-  #tokens = 0
+  cloud!: CloudInMemory
 
   static async create(store: IdentityStore = new MemoryIdentityStore()): Promise<ConnectorWorld> {
     const world = new ConnectorWorld(store)
-    world.cloud = await SmallCloud.create(world.time)
-    await world.within(DAY_MS, world.register())
+    world.cloud = await CloudInMemory.create(world.time)
+    await world.within(HOUR_MS, world.register())
     return world
   }
 
@@ -25,12 +24,11 @@ export class ConnectorWorld {
   }
 
   register(store: IdentityStore = this.store) {
-    const token = `${TOKEN}-${++this.#tokens}`
     return register({
       channel: this.cloud,
       store,
       environment: this.time.environment,
-      token: () => token,
+      token: () => this.time.track(this.cloud.token()),
       instance: { name: 'host-1', version: '0.1.0' },
     })
   }
@@ -55,6 +53,10 @@ export class ConnectorWorld {
     await this.time.pass(ms, () => over)
     if (!over) throw new Error(`not done within ${ms} ms`)
     return end
+  }
+
+  async close(): Promise<void> {
+    await this.cloud.close()
   }
 
   happened(type: KeeperEvent['type']): number {

@@ -1,23 +1,26 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { register, type RegisterOptions } from '../../src/connector/enrolment.ts'
 import { MemoryIdentityStore } from '../../src/connector/memory-identity-store.ts'
 import type { ConnectorIdentity } from '../../src/connector/ports.ts'
 import { Refused } from '../../src/protocol/errors.ts'
 import { Pkcs10CertificateRequest } from '../../src/x509.ts'
-import { DAY_MS, SmallCloud, TOKEN } from './small-cloud.ts'
+import { CloudInMemory, DAY_MS } from './cloud-in-memory.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 let time: VirtualTime
-let cloud: SmallCloud
+let cloud: CloudInMemory
 let store: MemoryIdentityStore
+let token: string
 let tokensAsked: number
 
 beforeEach(async () => {
   time = new VirtualTime()
-  cloud = await SmallCloud.create(time)
+  cloud = await CloudInMemory.create(time)
   store = new MemoryIdentityStore()
   tokensAsked = 0
+  token = await cloud.token()
 })
+afterEach(() => cloud.close())
 
 const options = (more: Partial<RegisterOptions> = {}): RegisterOptions => ({
   channel: cloud,
@@ -25,7 +28,7 @@ const options = (more: Partial<RegisterOptions> = {}): RegisterOptions => ({
   environment: time.environment,
   token: () => {
     tokensAsked++
-    return TOKEN
+    return token
   },
   instance: { name: 'host-1', version: '0.1.0' },
   ...more,
@@ -47,9 +50,9 @@ const keyIn = (request: Uint8Array) =>
 
 test('registers with a key made here, and remembers who it is', async () => {
   const identity = await done(register(options()))
-  expect(identity).toMatchObject({ tenantId: 'tenant-1', connectorId: 'connector-1' })
+  expect(identity).toMatchObject({ tenantId: 'contoso' })
   expect(identity.issuedAt).toBe(cloud.serverTime)
-  expect(identity.expiresAt).toBe(cloud.serverTime + 60 * DAY_MS)
+  expect(identity.expiresAt).toBe(Math.floor((cloud.serverTime + 60 * DAY_MS) / 1000) * 1000)
   expect(identity.keys.privateKey.extractable).toBe(false)
   expect(await store.load()).toEqual({ current: identity })
   expect(time.timers).toBe(0)
@@ -72,8 +75,8 @@ test('asks again with the same key when the reply was lost, and gets the same ce
     'unavailable: no answer in time',
   ])
   expect(new Set(cloud.registrations.map(({ request }) => keyIn(request))).size).toBe(1)
-  expect(cloud.known.size).toBe(1)
-  expect(identity.connectorId).toBe('connector-1')
+  expect(await cloud.registry.certificates(identity.connectorId)).toHaveLength(1)
+  expect(await cloud.registry.list('contoso')).toHaveLength(1)
 })
 
 test('a process that dies after sending comes back with the same key', async () => {
@@ -81,10 +84,10 @@ test('a process that dies after sending comes back with the same key', async () 
   const dying = new AbortController()
   const first = register(options({ signal: dying.signal, onRetry: () => dying.abort() }))
   await expect(done(first)).rejects.toThrow('aborted')
-  await done(register(options()))
+  const { connectorId } = await done(register(options()))
   expect(new Set(cloud.registrations.map(({ request }) => keyIn(request))).size).toBe(1)
   expect(cloud.registrations).toHaveLength(2)
-  expect(cloud.known.size).toBe(1)
+  expect(await cloud.registry.certificates(connectorId)).toHaveLength(1)
 })
 
 test('sends nothing before the key is durable', async () => {
@@ -137,8 +140,9 @@ describe('a refusal', () => {
 test('a certificate for another key is not taken', async () => {
   const answer = cloud.register.bind(cloud)
   const other = await done(register(options({ store: new MemoryIdentityStore() })))
+  token = await cloud.token()
   cloud.register = async (request, call) => {
-    const reply = await answer({ ...request, token: 'another-token' }, call)
+    const reply = await answer(request, call)
     return { ...reply, certificate: other.certificate } as typeof reply
   }
   await expect(done(register(options()))).rejects.toMatchObject({ code: 'ERR_PEER_VIOLATION' })

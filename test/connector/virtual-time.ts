@@ -1,8 +1,7 @@
 import type { ConnectorEnvironment, CryptoProvider } from '../../src/connector/ports.ts'
 
-/** Both clocks start here, apart from each other: a test that confuses them fails. */
+/** Where the monotonic clock starts: far from the wall clock, so that a test that confuses them fails. */
 const START_NOW = 1_000
-const START_WALL = Date.UTC(2026, 0, 1)
 
 /**
  * Time that passes only when told to. Promises, and Web Crypto behind them, take real time; {@link settled} waits until
@@ -10,6 +9,8 @@ const START_WALL = Date.UTC(2026, 0, 1)
  */
 export class VirtualTime {
   readonly #timers = new Set<{ deadline: number; run: () => void }>()
+  /** An issuer signs its tokens by the real clock. */
+  readonly #startWall = Date.now()
   #now = START_NOW
   #inFlight = 0
   #seed = 1
@@ -36,7 +37,7 @@ export class VirtualTime {
   }
 
   get wallClock(): number {
-    return Math.floor(START_WALL + this.#now - START_NOW)
+    return Math.floor(this.#startWall + this.#now - START_NOW)
   }
 
   get timers(): number {

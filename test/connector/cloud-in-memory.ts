@@ -1,0 +1,210 @@
+/**
+ * The real cloud behind a channel in memory: its registrar, registry, authority and configuration service, every message
+ * through the real codec, and a switch for everything that can go wrong on the way.
+ *
+ * @module
+ */
+import {
+  ConfigurationService,
+  ConnectorCertificates,
+  createCertificateAuthority,
+  createMemoryRegistry,
+  createRegistrar,
+  memoryAudit,
+  type Application,
+  type CertificateAuthority,
+  type ConfigurationServiceOptions,
+  type ConnectorRegistry,
+  type Registrar,
+  type StoredAuthority,
+  type Tenant,
+} from '../../src/cloud/index.ts'
+import type { ConnectorIdentity, ControlChannel } from '../../src/connector/ports.ts'
+import type { Refused } from '../../src/protocol/errors.ts'
+import {
+  ApplicationReply,
+  ApplicationRequest,
+  ConfigurationReply,
+  ConfigurationRequest,
+  decodeMessage,
+  encodeMessage,
+  RegistrationReply,
+  RegistrationRequest,
+} from '../../src/protocol/messages.ts'
+import { X509Certificate } from '../../src/x509.ts'
+import { startIssuer, type Issuer } from '../issuer.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export const HOUR_MS = 60 * 60 * 1000
+export const DAY_MS = 24 * HOUR_MS
+
+/** What happens to the next call: nothing arrives, the answer is lost, or nothing ever comes back. */
+export type Fault = 'lost' | 'reply-lost' | 'silent'
+
+type Settings = Pick<ConfigurationServiceOptions, 'instances' | 'pullEveryMs' | 'renewAfterMs'>
+
+interface IdentifiedCall {
+  readonly signal: AbortSignal
+  readonly identity: ConnectorIdentity
+}
+
+export class CloudInMemory implements ControlChannel {
+  readonly #time: VirtualTime
+  readonly #issuer: Issuer
+  readonly #authority: CertificateAuthority
+  readonly #registrar: Registrar
+  readonly #certificates: ConnectorCertificates
+  readonly #settings: Settings = {
+    instances: () => ({ 'cloud-1': 'https://localhost:8443' }),
+    pullEveryMs: HOUR_MS,
+  }
+  #service: ConfigurationService
+  readonly registry: ConnectorRegistry = createMemoryRegistry()
+  readonly audit = memoryAudit()
+  readonly applications = new Map<string, Application>()
+  readonly registrations: RegistrationRequest[] = []
+  readonly pulls: { request: ConfigurationRequest; identity: ConnectorIdentity; at: number }[] = []
+  readonly applicationCalls: ApplicationRequest[] = []
+  readonly faults: Fault[] = []
+  /** Said instead of an answer, as long as it says something. */
+  refuse: (identity: ConnectorIdentity | undefined) => Refused | undefined = () => undefined
+  /** Ahead of the connector's clock by so many milliseconds. */
+  clockAheadMs = 0
+
+  static async create(time: VirtualTime): Promise<CloudInMemory> {
+    let stored: StoredAuthority | undefined
+    const authority = await createCertificateAuthority({
+      crypto: time.environment.crypto,
+      clocks: time.environment.clocks,
+      store: { load: async () => stored, save: async (root) => void (stored ??= root) },
+    })
+    return new CloudInMemory(time, await startIssuer(), authority)
+  }
+
+  private constructor(time: VirtualTime, issuer: Issuer, authority: CertificateAuthority) {
+    this.#time = time
+    this.#issuer = issuer
+    this.#authority = authority
+    const { crypto } = time.environment
+    const { registry } = this
+    this.#certificates = new ConnectorCertificates({
+      crypto,
+      authority: authority.certificate,
+      registry,
+    })
+    this.#registrar = createRegistrar(this.#parts())
+    this.#service = new ConfigurationService({ ...this.#parts(), ...this.#settings })
+  }
+
+  /** A new registrar's token; each serves one registration. */
+  token(claims: Record<string, unknown> = {}): Promise<string> {
+    return this.#issuer.sign({
+      sub: 'alice',
+      aud: 'https://connectors.example',
+      tid: 'contoso',
+      roles: ['application-administrator'],
+      jti: globalThis.crypto.randomUUID(),
+      ...claims,
+    })
+  }
+
+  get serverTime(): number {
+    return this.#time.wallClock + this.clockAheadMs
+  }
+
+  /** From now on connectors are told this. */
+  configure(change: Partial<Settings>): void {
+    Object.assign(this.#settings, change)
+    this.#service = new ConfigurationService({ ...this.#parts(), ...this.#settings })
+  }
+
+  async close(): Promise<void> {
+    await this.#issuer.close()
+  }
+
+  register(question: RegistrationRequest, { signal }: { signal: AbortSignal }) {
+    return this.#call(signal, undefined, async () => {
+      const request = over(RegistrationRequest, question)
+      this.registrations.push(request)
+      return over(RegistrationReply, await this.#registrar.register(request))
+    })
+  }
+
+  configuration(question: ConfigurationRequest, call: IdentifiedCall) {
+    return this.#call(call.signal, call.identity, async () => {
+      const request = over(ConfigurationRequest, question)
+      const caller = await this.#certificates.identify(call.identity.certificate, this.serverTime)
+      this.pulls.push({ request, identity: call.identity, at: this.#time.now })
+      return over(ConfigurationReply, await this.#service.configuration(caller, request))
+    })
+  }
+
+  application(question: ApplicationRequest, call: IdentifiedCall) {
+    return this.#call(call.signal, call.identity, async () => {
+      const request = over(ApplicationRequest, question)
+      const caller = await this.#certificates.identify(call.identity.certificate, this.serverTime)
+      this.applicationCalls.push(request)
+      return over(ApplicationReply, this.#service.application(caller, request))
+    })
+  }
+
+  async #call<T>(
+    signal: AbortSignal,
+    identity: ConnectorIdentity | undefined,
+    answer: () => Promise<T>,
+  ): Promise<T> {
+    const fault = this.faults.shift()
+    if (fault === 'lost') throw new Error('ECONNREFUSED')
+    if (fault === 'silent') return silence(signal)
+    const refusal = this.refuse(identity)
+    if (refusal !== undefined) throw refusal
+    const reply = await this.#time.track(answer())
+    if (fault === 'reply-lost') throw new Error('ECONNRESET')
+    return reply
+  }
+
+  #parts() {
+    const tenant: Tenant = {
+      id: 'contoso',
+      name: 'Contoso',
+      issuer: this.#issuer.url,
+      registrars: {
+        audience: 'https://connectors.example',
+        tenantClaim: 'tid',
+        roleClaim: 'roles',
+        roles: ['application-administrator'],
+      },
+      connectorLimit: 100,
+      approveConnectors: false,
+      defaultGroupId: 'head-office',
+    }
+    return {
+      crypto: this.#time.environment.crypto,
+      clocks: { now: () => this.#time.now, wallClock: () => this.serverTime },
+      directory: {
+        tenant: (id: string) => (id === tenant.id ? tenant : undefined),
+        tenantOfIssuer: (url: string) => (url === tenant.issuer ? tenant : undefined),
+        group: (id: string) => ({ id, tenantId: tenant.id, name: `Group ${id}` }),
+        application: (id: string) => this.applications.get(id),
+      },
+      registry: this.registry,
+      authority: this.#authority,
+      audit: this.audit,
+    }
+  }
+}
+
+export function serialOf(certificate: Uint8Array): string {
+  return new X509Certificate(new Uint8Array(certificate)).serialNumber
+}
+
+/** A message as it comes out at the other end of the wire. */
+function over<S extends Parameters<typeof decodeMessage>[0]>(schema: S, message: object) {
+  return decodeMessage(schema, encodeMessage(message))
+}
+
+function silence(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error)),
+  )
+}
