@@ -1,0 +1,107 @@
+import { base64url, CompactEncrypt } from 'jose'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { KeyRing } from '../../src/cloud/key-ring.ts'
+import {
+  MAX_SEALED_CHARACTERS,
+  seal,
+  unseal,
+  type SealScope,
+} from '../../src/cloud/sealed-cookie.ts'
+
+const scope: SealScope = {
+  purpose: 'session',
+  tenantId: 'contoso',
+  applicationId: 'intranet',
+  host: 'intranet.example',
+}
+const VALUE = { user: 'Ælice', n: 1 }
+
+let ring: KeyRing
+let sealed: string
+beforeAll(async () => {
+  ring = await KeyRing.open({ wallClock: () => 0 })
+  sealed = await seal(ring, scope, VALUE)
+})
+
+describe('a sealed cookie', () => {
+  test('opens where it was sealed', async () => {
+    expect(await unseal(ring, scope, sealed)).toEqual(VALUE)
+  })
+
+  test('shows nothing of what it holds, and is a cookie value', () => {
+    expect(sealed).toMatch(/^[\w.-]+$/)
+    for (const part of sealed.split('.'))
+      expect(Buffer.from(part, 'base64url').toString('latin1')).not.toContain('user')
+  })
+
+  test.each<[keyof SealScope, string]>([
+    ['purpose', 'attempt'],
+    ['tenantId', 'fabrikam'],
+    ['applicationId', 'wiki'],
+    ['host', 'intranet.example:8443'],
+  ])('does not open for another %s', async (part, other) => {
+    expect(await unseal(ring, { ...scope, [part]: other }, sealed)).toBeUndefined()
+  })
+
+  test('does not open when any of its octets is changed', async () => {
+    const [header, key, nonce, text, tag] = sealed.split('.') as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const flip = (part: string) => {
+      const octets = base64url.decode(part)
+      octets[octets.length >> 1]! ^= 1
+      return base64url.encode(octets)
+    }
+    for (const changed of [
+      [flip(header), key, nonce, text, tag],
+      [header, 'AAAA', nonce, text, tag],
+      [header, key, flip(nonce), text, tag],
+      [header, key, nonce, flip(text), tag],
+      [header, key, nonce, text, flip(tag)],
+      [header, key, nonce, text, tag.slice(0, 16)],
+      [header, key, nonce, text],
+    ])
+      expect(await unseal(ring, scope, changed.join('.'))).toBeUndefined()
+  })
+
+  test('opens after a rotation, until its key is dropped', async () => {
+    const rotating = await KeyRing.open({ wallClock: () => 0, keep: 2 })
+    const old = await seal(rotating, scope, VALUE)
+    await rotating.rotate()
+    expect(await unseal(rotating, scope, old)).toEqual(VALUE)
+    await rotating.rotate()
+    expect(await unseal(rotating, scope, old)).toBeUndefined()
+  })
+
+  test('of another ring does not open', async () => {
+    expect(await unseal(await KeyRing.open({ wallClock: () => 0 }), scope, sealed)).toBeUndefined()
+  })
+
+  test('with anything unusual in its header does not open', async () => {
+    const use = ['app-proxy cookie 1', 'session', 'contoso', 'intranet', 'intranet.example']
+    const key = await ring.derive(ring.newest, use)
+    const text = new TextEncoder().encode(JSON.stringify(VALUE))
+    const make = (header: object) =>
+      new CompactEncrypt(text)
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: ring.newest, ...header })
+        .encrypt(key)
+    expect(await unseal(ring, scope, await make({}))).toEqual(VALUE)
+    for (const header of [{ typ: 'JWT' }, { jku: 'https://evil.example' }, { kid: 'other' }])
+      expect(await unseal(ring, scope, await make(header))).toBeUndefined()
+  })
+
+  test.each([
+    '',
+    '.',
+    '....',
+    'a.b.c.d.e',
+    '.'.repeat(4000),
+    'A'.repeat(MAX_SEALED_CHARACTERS + 1),
+  ])('is not what %s is', async (rubbish) => {
+    expect(await unseal(ring, scope, rubbish)).toBeUndefined()
+  })
+})
