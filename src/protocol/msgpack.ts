@@ -27,7 +27,7 @@ export interface DecodeLimits {
  * Encodes a value of the types above in its shortest form, except that integers beyond 32 bits travel as float 64.
  * `undefined` is left out of a map and is nil in an array. The result owns its memory.
  */
-export function encode(value: unknown): Uint8Array {
+export function encode(value: unknown): Uint8Array<ArrayBuffer> {
   // msgpackr hands out slices of a shared 8 KiB buffer: keeping a small one would keep all of it.
   return new Uint8Array(packr.pack(value))
 }
