@@ -19,7 +19,11 @@ import {
   type StoredAuthority,
   type Tenant,
 } from '../../src/cloud/index.ts'
-import type { ConnectorIdentity, ControlChannel } from '../../src/connector/ports.ts'
+import type {
+  ConnectorEnvironment,
+  ConnectorIdentity,
+  ControlChannel,
+} from '../../src/connector/ports.ts'
 import type { Refused } from '../../src/protocol/errors.ts'
 import {
   ApplicationReply,
@@ -33,13 +37,20 @@ import {
 } from '../../src/protocol/messages.ts'
 import { X509Certificate } from '../../src/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
-import type { VirtualTime } from './virtual-time.ts'
 
 export const HOUR_MS = 60 * 60 * 1000
 export const DAY_MS = 24 * HOUR_MS
 
 /** What happens to the next call: nothing arrives, the answer is lost, or nothing ever comes back. */
 export type Fault = 'lost' | 'reply-lost' | 'silent'
+
+/** Virtual, or the real one. */
+export interface TestTime {
+  readonly environment: ConnectorEnvironment
+  readonly now: number
+  readonly wallClock: number
+  track<T>(work: Promise<T>): Promise<T>
+}
 
 type Settings = Pick<ConfigurationServiceOptions, 'instances' | 'pullEveryMs' | 'renewAfterMs'>
 
@@ -49,7 +60,7 @@ interface IdentifiedCall {
 }
 
 export class CloudInMemory implements ControlChannel {
-  readonly #time: VirtualTime
+  readonly #time: TestTime
   readonly #issuer: Issuer
   readonly #authority: CertificateAuthority
   readonly #registrar: Registrar
@@ -71,7 +82,7 @@ export class CloudInMemory implements ControlChannel {
   /** Ahead of the connector's clock by so many milliseconds. */
   clockAheadMs = 0
 
-  static async create(time: VirtualTime): Promise<CloudInMemory> {
+  static async create(time: TestTime): Promise<CloudInMemory> {
     let stored: StoredAuthority | undefined
     const authority = await createCertificateAuthority({
       crypto: time.environment.crypto,
@@ -81,7 +92,7 @@ export class CloudInMemory implements ControlChannel {
     return new CloudInMemory(time, await startIssuer(), authority)
   }
 
-  private constructor(time: VirtualTime, issuer: Issuer, authority: CertificateAuthority) {
+  private constructor(time: TestTime, issuer: Issuer, authority: CertificateAuthority) {
     this.#time = time
     this.#issuer = issuer
     this.#authority = authority
