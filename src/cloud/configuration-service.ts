@@ -20,8 +20,8 @@ import {
 import type { CertificateAuthority } from './certificate-authority.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
-import { hexadecimal } from './connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
+import { contentVersion } from './content-version.ts'
 import type { AuditSink, CertificateRecord, Clocks, CryptoProvider, Directory } from './ports.ts'
 
 export interface ConfigurationServiceOptions {
@@ -64,7 +64,7 @@ export class ConfigurationService {
     if (applied?.error !== undefined)
       this.#auditFailedVersion(caller, applied.version, applied.error)
     const certificate = request && (await this.#renew(caller, request))
-    const configuration = await this.#configurationOf(caller)
+    const configuration = this.#configurationOf(caller)
     return {
       v: PROTOCOL_VERSION,
       type: 'configuration',
@@ -110,22 +110,18 @@ export class ConfigurationService {
     }
   }
 
-  async #configurationOf({ connector }: IdentifiedConnector): Promise<ConnectorConfiguration> {
-    const { crypto, directory, instances } = this.#options
+  #configurationOf({ connector }: IdentifiedConnector): ConnectorConfiguration {
+    const { directory, instances } = this.#options
     const { pullEveryMs = 120_000, renewAfterMs = THIRTY_DAYS_MS } = this.#options
     const { groupId } = connector
     const content = {
       groupId,
       groupName: directory.group(groupId)?.name ?? groupId,
-      instances: Object.fromEntries(
-        Object.entries(instances()).sort(([a], [b]) => (a < b ? -1 : 1)),
-      ),
+      instances: { ...instances() },
       pullEveryMs,
       renewAfterMs,
     }
-    const octets = new TextEncoder().encode(JSON.stringify(content))
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', octets))
-    return { version: hexadecimal(digest.subarray(0, 16)), ...content }
+    return { version: contentVersion(content), ...content }
   }
 
   /** The same key always gets the same certificate: the reply may have been lost. */

@@ -10,12 +10,14 @@
 import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
 import { Refused } from '../protocol/index.ts'
+import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import type { Clocks } from './ports.ts'
+import { isLocalHost } from './published-url.ts'
 
 export interface IssuerKeysOptions {
   readonly clocks: Clocks
   /** Default: the runtime's own. */
-  readonly fetch?: typeof globalThis.fetch
+  readonly fetch?: Fetch
   /** Milliseconds one answer may take. Default 2 000. */
   readonly timeoutMs?: number
   /** Largest answer, in bytes. Default 262 144. */
@@ -33,20 +35,21 @@ interface KnownIssuer {
 
 /** Resolves the keys of issuers; remembers each. */
 export class IssuerKeys {
-  readonly #options: Required<IssuerKeysOptions>
+  readonly #options: Required<Omit<IssuerKeysOptions, 'fetch'>>
+  readonly #fetch: Fetch
   readonly #known = new Map<string, KnownIssuer>()
   /** By issuer: when it may be asked again. */
   readonly #resting = new Map<string, number>()
 
   constructor(options: IssuerKeysOptions) {
     this.#options = {
-      fetch: (...args) => globalThis.fetch(...args),
       timeoutMs: 2_000,
       maxBytes: 256 * 1024,
       metadataMs: 60 * 60 * 1000,
       cooldownMs: 5_000,
       ...options,
     }
+    this.#fetch = boundedFetch({ ...options, ...this.#options })
   }
 
   /**
@@ -101,16 +104,15 @@ export class IssuerKeys {
   }
 
   async #ask(issuer: string, resource: string, init: RequestInit): Promise<Response> {
-    const { clocks, cooldownMs, fetch, maxBytes } = this.#options
+    const { clocks, cooldownMs } = this.#options
     if (clocks.now() < (this.#resting.get(issuer) ?? Number.NEGATIVE_INFINITY)) {
       throw this.#unavailable(undefined)
     }
     try {
-      const response = await fetch(resource, { ...init, redirect: 'manual' })
+      const response = await this.#fetch(resource, init)
       if (response.status !== 200) throw new TypeError(`status ${response.status}`)
-      const body = await readBounded(response, maxBytes)
       this.#resting.delete(issuer)
-      return new Response(body, { status: 200, headers: response.headers })
+      return response
     } catch (error) {
       this.#resting.set(issuer, clocks.now() + cooldownMs)
       throw this.#unavailable(error)
@@ -127,8 +129,7 @@ export class IssuerKeys {
 
 /** Whether plain http is tolerated: on this very machine, for trying things out. */
 function isPlainLoopback({ protocol, hostname }: URL): boolean {
-  const local = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/
-  return protocol === 'http:' && local.test(hostname)
+  return protocol === 'http:' && isLocalHost(hostname)
 }
 
 function keysAddress({ jwks_uri: address }: oauth.AuthorizationServer, loopback: boolean): URL {
@@ -146,20 +147,4 @@ function isTransport(error: jose.errors.JOSEError): boolean {
     error instanceof jose.errors.JWKSTimeout ||
     error instanceof jose.errors.JWKSInvalid
   )
-}
-
-async function readBounded(response: Response, maxBytes: number): Promise<Blob> {
-  const chunks: BlobPart[] = []
-  let bytes = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true }
-    if (done) return new Blob(chunks)
-    bytes += value!.byteLength
-    if (bytes > maxBytes) {
-      await reader!.cancel()
-      throw new TypeError(`longer than ${maxBytes} bytes`)
-    }
-    chunks.push(value as BlobPart)
-  }
 }

@@ -250,7 +250,8 @@ class Entry implements Ticket, QueuedOffer {
     if (!this.#offer.returned(attempt, clocks.now() + limits.queueWaitMs)) return false
     this.#link = undefined
     this.#exchange = undefined
-    if (this.#offer.state === 'failed') this.#fail(new ExchangeFailed('connector', 'attempts-exhausted'))
+    if (this.#offer.state === 'failed')
+      this.#fail(new ExchangeFailed('connector', 'attempts-exhausted'))
     else this.queue()
     return true
   }

@@ -1,2 +1,5 @@
 export * from './key-ring-file.ts'
 export * from './authority-files.ts'
+export * from './connector-listener.ts'
+export * from './user-exchange.ts'
+export * from './user-listener.ts'

@@ -45,7 +45,11 @@ export class PlainLinks {
   stream(claimer: Claimer, id: string, hello: Hello, response: ServerResponse): void {
     const key = `${claimer.connectorId} ${id}`
     let link = this.#links.get(key)
-    if (link === undefined || link.epoch !== hello.epoch || link.claimer.groupId !== claimer.groupId) {
+    if (
+      link === undefined ||
+      link.epoch !== hello.epoch ||
+      link.claimer.groupId !== claimer.groupId
+    ) {
       // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
       link?.close()
       link = new PlainLink(this.#origin, claimer, hello, (gone) => {
@@ -63,14 +67,22 @@ export class PlainLinks {
     return link !== undefined
   }
 
-  /** Every link offers nothing more; connectors learn that they should go elsewhere. */
-  drain(): void {
-    for (const link of this.#links.values()) link.drain()
+  /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
+  drain(connectorId?: string): void {
+    for (const link of this.#links.values()) {
+      if (connectorId === undefined || link.connectorId === connectorId) link.drain()
+    }
   }
 
   /** Tells every connector to pull its configuration. */
   hint(connectorId: string, version: string): void {
-    for (const link of this.#links.values()) if (link.connectorId === connectorId) link.hint(version)
+    for (const link of this.#links.values())
+      if (link.connectorId === connectorId) link.hint(version)
+  }
+
+  /** Ends every link. */
+  close(): void {
+    for (const link of this.#links.values()) link.close()
   }
 
   /** Ends every link of a connector, at once. */
@@ -181,7 +193,10 @@ class OfferStream {
     closed: () => void,
   ) {
     this.#response = response
-    response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' })
+    response.writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'cache-control': 'no-store',
+    })
     this.#ping = setInterval(() => this.write(FrameType.PING, new Uint8Array(8)), limits.pingMs)
     this.#lease = setTimeout(() => this.end(), limits.leaseMs)
     response

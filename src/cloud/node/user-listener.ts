@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Edge } from '../edge.ts'
 import { NodeUserExchange } from './user-exchange.ts'
@@ -24,7 +29,9 @@ export interface UserListenerOptions {
  * The handler to mount in a `node:http` server of your own: `createServer(userHandler(cloud.edge))`. To leave
  * `Expect: 100-continue` to the edge, add it on `checkContinue` as well.
  */
-export function userHandler(edge: Edge): (request: IncomingMessage, response: ServerResponse) => void {
+export function userHandler(
+  edge: Edge,
+): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => edge.handle(new NodeUserExchange(request, response))
 }
 
@@ -43,17 +50,29 @@ export function createUserListener(edge: Edge, options: UserListenerOptions = {}
   const server =
     options.tls === undefined
       ? createHttpServer(settings)
-      : createHttpsServer({ ...settings, ...options.tls, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] })
+      : createHttpsServer({
+          ...settings,
+          ...options.tls,
+          minVersion: 'TLSv1.2',
+          ALPNProtocols: ['http/1.1'],
+        })
   // Node drops what is beyond silently; the edge must see it to refuse it.
   server.maxHeadersCount = 0
-  const handle = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+  const handle = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void => {
     edge.handle(new NodeUserExchange(request, response, expectsContinue), { maxHeaders })
   }
   server.on('request', (request, response) => handle(request, response, false))
   server.on('checkContinue', (request, response) => handle(request, response, true))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request'
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
     return undefined
   })

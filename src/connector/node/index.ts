@@ -6,3 +6,5 @@
 export * from './control-channel.ts'
 export * from './file-identity-store.ts'
 export * from './tls-options.ts'
+export * from './connector.ts'
+export * from './undici-backend.ts'

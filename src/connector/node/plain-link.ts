@@ -152,7 +152,10 @@ export class PlainLink implements PlainCalls {
   #read(call: ClientRequest, response: IncomingMessage): void {
     if (response.statusCode !== 200) {
       response.resume()
-      return this.#ended(call, new Error(`the cloud answered ${response.statusCode} to the offers stream`))
+      return this.#ended(
+        call,
+        new Error(`the cloud answered ${response.statusCode} to the offers stream`),
+      )
     }
     const reader = new FrameReader({
       frame: (type, _flags, _number, payload) => this.#received(type, payload),

@@ -143,7 +143,9 @@ class UndiciCall implements BackendCall {
     onComplete: (trailers) => {
       if (this.#over) return
       this.#over = true
-      this.#events.ended(trailers !== null && trailers.length > 0 ? text(trailers as never) : undefined)
+      this.#events.ended(
+        trailers !== null && trailers.length > 0 ? text(trailers as never) : undefined,
+      )
     },
     onError: (error) => this.#fail(error),
   }
@@ -184,7 +186,8 @@ class RequestBody extends Readable {
 
 function codeOf(error: unknown, responded: boolean): ResetCode {
   const { code = '' } = error as NodeJS.ErrnoException
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return ResetCode.APPLICATION_MALFORMED
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
+    return ResetCode.APPLICATION_MALFORMED
   if (responded) return ResetCode.APPLICATION_ABORTED
   return ResetCode.UNREACHABLE
 }

@@ -1,0 +1,122 @@
+/**
+ * A cloud instance, assembled: everything but its listeners.
+ *
+ * @module
+ */
+import type { TimeLimits } from '../protocol/index.ts'
+import { TIME_LIMITS } from '../protocol/index.ts'
+import type { CertificateAuthority } from './certificate-authority.ts'
+import { ConfigurationService } from './configuration-service.ts'
+import { ConnectorCertificates } from './connector-certificate.ts'
+import type { ConnectorRegistry } from './connector-registry.ts'
+import { Edge } from './edge.ts'
+import type { KeyRing } from './key-ring.ts'
+import { Origin } from './origin.ts'
+import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
+import { createRegistrar, type Registrar } from './registrar.ts'
+import { MemoryRequestQueue, type RequestQueue } from './request-queue.ts'
+import { Sessions } from './session.ts'
+import { PreAuthentication } from './sign-in.ts'
+
+/** Options of {@link createCloud}. */
+export interface CloudOptions {
+  readonly directory: Directory
+  readonly registry: ConnectorRegistry
+  readonly authority: CertificateAuthority
+  readonly keyRing: KeyRing
+  readonly audit: AuditSink
+  /** This instance's id. Default `cloud-1`. */
+  readonly instance?: string
+  /** The instances connectors may dial: id → base URL of its connector listener. Asked at each pull. */
+  readonly instances: () => Readonly<Record<string, string>>
+  /** Roots of the cloud's own servers, DER: what connectors pin at registration. Default: none, they keep what they were given. */
+  readonly cloudAuthorities?: readonly Uint8Array[]
+  /** Default {@link TIME_LIMITS}. */
+  readonly limits?: Partial<TimeLimits>
+  /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
+  readonly renewAfterMs?: number
+  /** Validity of a connector's certificate. Milliseconds, default 60 days. */
+  readonly validityMs?: number
+  /** Default: in memory. */
+  readonly queue?: RequestQueue
+  /** Default: the runtime's. */
+  readonly clocks?: Clocks
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+}
+
+/** What the listeners stand on. */
+export interface Cloud {
+  readonly edge: Edge
+  readonly origin: Origin
+  readonly registrar: Registrar
+  readonly configuration: ConfigurationService
+  readonly certificates: ConnectorCertificates
+  readonly registry: ConnectorRegistry
+  readonly authority: CertificateAuthority
+  readonly clocks: Clocks
+  readonly crypto: CryptoProvider
+}
+
+/** Assembles a cloud instance. It does nothing until a listener brings it users and connectors. */
+export function createCloud(options: CloudOptions): Cloud {
+  const { directory, registry, authority, keyRing, audit } = options
+  const crypto = options.crypto ?? globalThis.crypto
+  const clocks = options.clocks ?? {
+    now: () => performance.now(),
+    wallClock: () => Date.now(),
+  }
+  const limits = { ...TIME_LIMITS, ...options.limits }
+  const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
+  const origin = new Origin({
+    instance: options.instance ?? 'cloud-1',
+    queue: options.queue ?? new MemoryRequestQueue(),
+    clocks,
+    crypto,
+    limits,
+  })
+  const sessions = new Sessions({ keyRing, crypto })
+  const preAuthentication = new PreAuthentication({
+    directory,
+    keyRing,
+    sessions,
+    clocks,
+    audit,
+    crypto,
+  })
+  return {
+    clocks,
+    crypto,
+    registry,
+    authority,
+    origin,
+    edge: new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit }),
+    certificates: new ConnectorCertificates({
+      crypto,
+      authority: authority.certificate,
+      registry,
+    }),
+    registrar: createRegistrar({
+      crypto,
+      clocks,
+      directory,
+      registry,
+      authority,
+      audit,
+      ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
+      ...validity,
+    }),
+    configuration: new ConfigurationService({
+      crypto,
+      clocks,
+      directory,
+      registry,
+      authority,
+      audit,
+      instances: options.instances,
+      pullEveryMs: limits.configurationPullMs,
+      ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
+      ...validity,
+    }),
+  }
+}

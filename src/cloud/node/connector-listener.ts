@@ -1,0 +1,296 @@
+/**
+ * The connector listener: mutual TLS, apart from the users' in port, parser and routes.
+ *
+ * Every call but the registration is made by whoever its client certificate says, checked by our own profile at each call:
+ * a connection stays open after its certificate's end. No TLS session is ever resumed, for a resumed one skips the
+ * handshake's checks.
+ *
+ * @see spec/PROTOCOL.md, "The connector listener"
+ * @module
+ */
+import { constants } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import {
+  ApplicationRequest,
+  ConfigurationRequest,
+  decodeCredit,
+  decodeDecline,
+  decodeMessage,
+  encodeMessage,
+  MAX_CONTROL_BYTES,
+  MAX_MESSAGE_BYTES,
+  PeerViolation,
+  Refused,
+  RegistrationRequest,
+  type Hello,
+} from '../../protocol/index.ts'
+import type { Cloud } from '../cloud.ts'
+import type { IdentifiedConnector } from '../connector-certificate.ts'
+import type { Claimer } from '../origin.ts'
+import { readBody, sendMessage, sendRefusal } from './connector-replies.ts'
+import { PlainExchanges } from './plain-exchanges.ts'
+import { PlainLinks } from './plain-links.ts'
+
+/** Options of {@link createConnectorListener}: the server's own certificate, PEM. */
+export interface ConnectorListenerOptions {
+  readonly key: string
+  readonly cert: string
+}
+
+/** A server for connectors. */
+export interface ConnectorListener {
+  /** Nobody listens until you call its `listen`. */
+  readonly server: Server
+  /** Offers nothing more on any link; what is claimed goes on. */
+  drain(): void
+  /** Ends everything, at once. */
+  close(): Promise<void>
+}
+
+interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly url: URL
+  /** What the route's pattern captured. */
+  readonly parts: readonly string[]
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: RegExp
+  serve(call: Call, caller: IdentifiedConnector): void | Promise<void>
+}
+
+/** A server for connectors. */
+export function createConnectorListener(
+  cloud: Cloud,
+  options: ConnectorListenerOptions,
+): ConnectorListener {
+  const links = new PlainLinks(cloud.origin)
+  const exchanges = new PlainExchanges(cloud.origin, () => randomToken(cloud))
+  const routes = routesOf(cloud, links, exchanges)
+  const server = createServer({
+    key: options.key,
+    cert: options.cert,
+    ca: pem(cloud.authority.certificate),
+    requestCert: true,
+    // Refusals are said in words, after the handshake: 401 or 403 with a code.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+    ALPNProtocols: ['http/1.1'],
+    requestTimeout: 0,
+    headersTimeout: cloud.origin.limits.requestHeadMs,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 65_000,
+  })
+  const peers = new Peers()
+  server.on('secureConnection', (socket) => {
+    if (socket.isSessionReused()) socket.destroy()
+  })
+  server.on('request', (request, response) => {
+    request.on('error', nothing)
+    response.on('error', nothing)
+    serve(cloud, routes, peers, request, response).catch((error: unknown) => {
+      sendRefusal(response, asRefusal(error), error instanceof PeerViolation ? 400 : undefined)
+    })
+  })
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  const unsubscribe = cloud.registry.onChange((change) => {
+    if (change.type !== 'changed' || change.links === 'keep') return
+    if (change.links === 'drain') return links.drain(change.connector.id)
+    links.cut(change.connector.id)
+    exchanges.cut(change.connector.id)
+  })
+  return {
+    server,
+    drain: () => links.drain(),
+    async close() {
+      unsubscribe()
+      links.close()
+      server.closeAllConnections()
+      if (server.listening) await new Promise((closed) => server.close(closed))
+    },
+  }
+}
+
+async function serve(
+  cloud: Cloud,
+  routes: readonly Route[],
+  peers: Peers,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const socket = request.socket as TLSSocket
+  const url = new URL(request.url ?? '/', 'https://connectors.invalid')
+  if (request.method === 'POST' && url.pathname === '/registration') {
+    const body = await readBody(request, MAX_MESSAGE_BYTES)
+    const remoteAddress = socket.remoteAddress
+    const reply = await cloud.registrar.register(
+      decodeMessage(RegistrationRequest, body),
+      remoteAddress === undefined ? {} : { remoteAddress },
+    )
+    return sendMessage(response, encodeMessage(reply))
+  }
+  // Before anything else, for known and unknown paths alike: who calls?
+  const caller = await cloud.certificates.identify(
+    peers.certificate(socket),
+    cloud.clocks.wallClock(),
+  )
+  peers.endAt(socket, caller.certificate.expiresAt - cloud.clocks.wallClock())
+  for (const route of routes) {
+    const match = route.method === request.method ? route.path.exec(url.pathname) : null
+    if (match !== null)
+      return route.serve({ request, response, url, parts: match.slice(1) }, caller)
+  }
+  throw new Refused('not-found', 'no such call')
+}
+
+function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): readonly Route[] {
+  return [
+    {
+      method: 'POST',
+      path: /^\/configuration$/,
+      async serve({ request, response }, caller) {
+        const message = decodeMessage(
+          ConfigurationRequest,
+          await readBody(request, MAX_MESSAGE_BYTES),
+        )
+        sendMessage(
+          response,
+          encodeMessage(await cloud.configuration.configuration(caller, message)),
+        )
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/application$/,
+      async serve({ request, response }, caller) {
+        const message = decodeMessage(
+          ApplicationRequest,
+          await readBody(request, MAX_MESSAGE_BYTES),
+        )
+        sendMessage(response, encodeMessage(cloud.configuration.application(caller, message)))
+      },
+    },
+    {
+      method: 'GET',
+      path: /^\/links\/([\w-]{1,128})\/offers$/,
+      serve({ response, url, parts }, caller) {
+        links.stream(active(caller), parts[0]!, helloOf(url.searchParams), response)
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/links\/([\w-]{1,128})\/credit$/,
+      async serve({ request, response, parts }, caller) {
+        const offers = decodeCredit(await readBody(request, MAX_CONTROL_BYTES))
+        if (!links.grant(claimerOf(caller), parts[0]!, offers))
+          throw new Refused('not-found', 'no such link')
+        response.writeHead(204).end()
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/exchanges\/([0-9a-f]{32})\/body$/,
+      serve({ request, response, url, parts }, caller) {
+        request.resume()
+        const attempt = integer(url.searchParams, 'attempt')
+        exchanges.pull(active(caller), parts[0]!, attempt, response)
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/exchanges\/([0-9a-f]{32})\/response$/,
+      serve({ request, response, parts }, caller) {
+        exchanges.respond(claimerOf(caller), parts[0]!, request, response)
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/exchanges\/([0-9a-f]{32})\/decline$/,
+      async serve({ request, response, parts }, caller) {
+        const decline = decodeDecline(await readBody(request, MAX_CONTROL_BYTES))
+        if (decline.id === parts[0]) cloud.origin.declined(claimerOf(caller), decline)
+        response.writeHead(204).end()
+      },
+    },
+  ]
+}
+
+/** HELLO as a query: the plain binding has no frame to put it in. */
+function helloOf(query: URLSearchParams): Hello {
+  return {
+    versions: (query.get('versions') ?? '').split(',').map(Number),
+    instance: query.get('instance') ?? '',
+    index: integer(query, 'index'),
+    epoch: integer(query, 'epoch'),
+    offers: Math.min(10_000, integer(query, 'offers')),
+    maxDataBytes: integer(query, 'max-data'),
+    features: (query.get('features') ?? '').split(','),
+  }
+}
+
+function integer(query: URLSearchParams, name: string): number {
+  const value = query.get(name) ?? ''
+  if (!/^\d{1,10}$/.test(value)) {
+    throw new PeerViolation('MALFORMED_MESSAGE', `"${name}" must be a whole number`)
+  }
+  return Number(value)
+}
+
+function claimerOf({ connector }: IdentifiedConnector): Claimer {
+  return { tenantId: connector.tenantId, connectorId: connector.id, groupId: connector.groupId }
+}
+
+/** Only an active connector gets offers; a pending one waits for its approval. */
+function active(caller: IdentifiedConnector): Claimer {
+  const { standing } = caller.connector
+  if (standing === 'active') return claimerOf(caller)
+  throw new Refused('unavailable', `the connector is ${standing}`, { retryAfterMs: 10_000 })
+}
+
+function asRefusal(error: unknown): Refused {
+  if (error instanceof Refused) return error
+  if (error instanceof PeerViolation) return new Refused('request-malformed', error.message)
+  return new Refused('unavailable', 'the call failed', { cause: error })
+}
+
+function randomToken(cloud: Cloud): string {
+  return Buffer.from(cloud.crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+}
+
+function pem(der: Uint8Array): string {
+  const lines = Buffer.from(der)
+    .toString('base64')
+    .match(/.{1,64}/g)!
+    .join('\n')
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
+}
+
+function nothing(): void {
+  // the response's close says it
+}
+
+/** What is known of the connections' other ends: a certificate is read once per connection, and ends it. */
+class Peers {
+  readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
+  readonly #ending = new WeakSet<TLSSocket>()
+
+  certificate(socket: TLSSocket): Uint8Array | undefined {
+    if (!this.#certificates.has(socket)) {
+      this.#certificates.set(socket, socket.getPeerCertificate().raw as Uint8Array | undefined)
+    }
+    return this.#certificates.get(socket)
+  }
+
+  /** Breaks the connection when its certificate ends, whatever it carries then. */
+  endAt(socket: TLSSocket, leftMs: number): void {
+    if (this.#ending.has(socket) || leftMs > 2 ** 31 - 1) return
+    this.#ending.add(socket)
+    const timer = setTimeout(() => socket.destroy(), Math.max(0, leftMs)).unref()
+    socket.once('close', () => clearTimeout(timer))
+  }
+}

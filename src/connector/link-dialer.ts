@@ -1,0 +1,113 @@
+/**
+ * Keeps one link to one cloud instance, by the dialer machine; how a link is made is the transport's business.
+ *
+ * @see spec/PROTOCOL.md, "Dialling"
+ * @module
+ */
+import {
+  idleDialer,
+  nextDialer,
+  type Binding,
+  type DialerEvent,
+  type DialerLimits,
+  type DialerState,
+} from '../protocol/index.ts'
+import { MachineDriver } from './machine-driver.ts'
+import type { ConnectorEnvironment } from './ports.ts'
+
+/** A connection being made, or made. */
+export interface DialledLink {
+  /** Takes no more offers; what is under way goes on. */
+  drain(): void
+  /** Ends it, at once; nothing more is told. */
+  close(): void
+}
+
+/** What a transport tells of a link it makes; never from inside `connect`. */
+export interface DialEvents {
+  connected(): void
+  /** The instance, or something between, does not speak this binding. */
+  unsupported(): void
+  /** It could not be made, or, once connected, it ended. */
+  ended(cause: unknown): void
+}
+
+export interface LinkDialerOptions {
+  readonly environment: ConnectorEnvironment
+  /** Default {@link TIME_LIMITS}. */
+  readonly limits: DialerLimits
+  readonly preferred: Binding
+  /** Makes a link. `epoch` grows with each. */
+  readonly connect: (binding: Binding, epoch: number, events: DialEvents) => DialledLink
+  readonly changed?: (state: DialerState['state'], cause: unknown) => void
+}
+
+/** One instance's link, dialled until {@link LinkDialer.close}. */
+export class LinkDialer {
+  readonly #options: LinkDialerOptions
+  readonly #driver: MachineDriver<DialerState, DialerEvent>
+  #link: DialledLink | undefined
+  #cause: unknown
+
+  constructor(options: LinkDialerOptions) {
+    const { environment, limits, preferred, changed } = options
+    this.#options = options
+    this.#driver = new MachineDriver<DialerState, DialerEvent>({
+      initial: idleDialer(preferred, limits),
+      step: (from, event) =>
+        nextDialer(from, event, {
+          connect: (op, binding) => this.#connect(op, binding),
+          disconnect: () => this.#link?.close(),
+        }),
+      scheduler: environment.scheduler,
+      timeout: () => ({ type: 'timeout', ...this.#moment() }),
+      changed: (to, from) => {
+        if (to.state !== from.state) changed?.(to.state, this.#cause)
+      },
+    })
+  }
+
+  /** Whether the link is up. */
+  get isUp(): boolean {
+    return this.#driver.state.state === 'up'
+  }
+
+  /** Dial now, rather than after the backoff. */
+  dial(): void {
+    this.#driver.send({ type: 'dial', now: this.#moment().now })
+  }
+
+  drain(): void {
+    this.#driver.stop()
+    this.#link?.drain()
+  }
+
+  /** Ends the link and dials no more. */
+  close(): void {
+    this.#driver.send({ type: 'close' })
+    this.#driver.stop()
+    this.#link?.close()
+  }
+
+  #connect(op: number, binding: Binding): void {
+    this.#link?.close()
+    this.#link = this.#options.connect(binding, op, {
+      connected: () => this.#tell(op, { type: 'connected', now: this.#moment().now }),
+      unsupported: () => this.#tell(op, { type: 'unsupported', ...this.#moment() }),
+      ended: (cause) => {
+        this.#cause = cause
+        const type = this.isUp ? 'lost' : 'failed'
+        this.#tell(op, { type, ...this.#moment() })
+      },
+    })
+  }
+
+  #tell(op: number, event: DialerEvent): void {
+    this.#driver.result(op, event)
+  }
+
+  #moment(): { now: number; random: number } {
+    const { clocks, random } = this.#options.environment
+    return { now: clocks.now(), random: random() }
+  }
+}

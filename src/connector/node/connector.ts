@@ -1,0 +1,277 @@
+/**
+ * A whole connector on Node: registers once, keeps itself configured, serves offers of every listed cloud instance.
+ *
+ * @module
+ */
+import { Agent } from 'node:https'
+import { hostname } from 'node:os'
+import {
+  ConfigurationInvalid,
+  DEFAULT_OFFERS,
+  TIME_LIMITS,
+  type ConnectorConfiguration,
+  type ExchangeOutcome,
+  type Offer,
+  type TimeLimits,
+} from '../../protocol/index.ts'
+import { ApplicationCache } from '../application-cache.ts'
+import type { Backend } from '../backend.ts'
+import { ConfigurationKeeper, type KeeperEvent } from '../configuration-keeper.ts'
+import { register } from '../enrolment.ts'
+import { systemEnvironment } from '../environment.ts'
+import { LinkDialer } from '../link-dialer.ts'
+import type { ConnectorEnvironment, ConnectorIdentity } from '../ports.ts'
+import { Worker } from '../worker.ts'
+import { HttpsControlChannel } from './control-channel.ts'
+import { FileIdentityStore } from './file-identity-store.ts'
+import { PlainLink } from './plain-link.ts'
+import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
+import { UndiciBackend } from './undici-backend.ts'
+
+/** Options of {@link startConnector}. */
+export interface ConnectorOptions extends CloudTrust {
+  /** Base URL of the cloud's connector listener, https. */
+  readonly url: string
+  /** Where key and certificate are kept: a directory of its own, mode 0700. */
+  readonly stateDirectory: string
+  /** The registrar's access token; asked for only if there is no identity in `stateDirectory`. */
+  readonly token?: () => string | Promise<string>
+  /** What an operator recognises it by. Default: the machine's name. */
+  readonly name?: string
+  /** Exchanges at once, per cloud instance. Default 200. */
+  readonly offers?: number
+  /** Calls private applications. Default: an {@link UndiciBackend}. */
+  readonly backend?: Backend
+  readonly limits?: Partial<TimeLimits>
+  /** Told what happens; nothing in it is secret. */
+  readonly onEvent?: (event: ConnectorEvent) => void
+  /** Gives up while starting. */
+  readonly signal?: AbortSignal
+}
+
+/** What a connector tells of itself. */
+export type ConnectorEvent =
+  | KeeperEvent
+  | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
+  | { readonly type: 'registration-delayed'; readonly error: unknown }
+  /** A link's dialer moved: `up`, `backoff`, … */
+  | {
+      readonly type: 'link'
+      readonly instance: string
+      readonly state: string
+      readonly cause: unknown
+    }
+  | {
+      readonly type: 'exchange-failed'
+      readonly id: string
+      readonly outcome: ExchangeOutcome
+      readonly cause: unknown
+    }
+
+/** A connector at work. */
+export interface RunningConnector {
+  readonly identity: ConnectorIdentity
+  readonly configuration: ConnectorConfiguration
+  /** Whether a link to every listed instance is up. */
+  readonly isReady: boolean
+  /** Pulls the configuration now. */
+  refresh(): void
+  /** Takes no more offers, finishes what is under way within the drain limit, ends. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a connector; resolves once it is registered, configured and its links are being dialled.
+ *
+ * @throws Refused when the cloud says no for good; ConfigurationInvalid when it must register and has no token
+ */
+export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
+  const environment = systemEnvironment()
+  const limits = { ...TIME_LIMITS, ...options.limits }
+  const tell = options.onEvent ?? (() => undefined)
+  const store = new FileIdentityStore({ directory: options.stateDirectory })
+  const channel = new HttpsControlChannel(options)
+  const known = (await store.load()).current !== undefined
+  const identity = await register({
+    channel,
+    store,
+    environment,
+    token: () => tokenOf(options),
+    instance: { name: options.name ?? hostname(), version: '0.1.0' },
+    limits,
+    onRetry: (error) => tell({ type: 'registration-delayed', error }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+  })
+  if (!known) {
+    tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })
+  }
+  const keeper = await ConfigurationKeeper.open({
+    channel,
+    store,
+    environment,
+    limits,
+    onEvent: tell,
+  })
+  const connector = new NodeConnector(options, { environment, limits, channel, keeper, tell })
+  await connector.start()
+  return connector
+}
+
+function tokenOf({ token }: ConnectorOptions): string | Promise<string> {
+  if (token === undefined) throw new ConfigurationInvalid('token', 'needed to register')
+  return token()
+}
+
+interface Parts {
+  readonly environment: ConnectorEnvironment
+  readonly limits: TimeLimits
+  readonly channel: HttpsControlChannel
+  readonly keeper: ConfigurationKeeper
+  readonly tell: (event: ConnectorEvent) => void
+}
+
+class NodeConnector implements RunningConnector {
+  readonly #options: ConnectorOptions
+  readonly #parts: Parts
+  readonly #applications: ApplicationCache
+  readonly #backend: Backend
+  readonly #worker: Worker
+  readonly #links = new Map<string, { url: string; dialer: LinkDialer }>()
+  /** Names this process to the cloud. */
+  readonly #instance: string
+  #agent = new Agent()
+  #stopped: Promise<void> | undefined
+
+  constructor(options: ConnectorOptions, parts: Parts) {
+    const { environment, limits, channel, keeper, tell } = parts
+    this.#options = options
+    this.#parts = parts
+    this.#instance = randomName(environment)
+    this.#backend = options.backend ?? new UndiciBackend()
+    this.#applications = new ApplicationCache({
+      channel,
+      environment,
+      identity: () => keeper.identity,
+      limits: { ...limits, unknownForMs: 60_000 },
+    })
+    this.#worker = new Worker({
+      applications: this.#applications,
+      backend: this.#backend,
+      clocks: environment.clocks,
+      failed: ({ id }: Offer, outcome, cause) => {
+        tell({ type: 'exchange-failed', id, outcome, cause })
+      },
+    })
+  }
+
+  get identity(): ConnectorIdentity {
+    return this.#parts.keeper.identity
+  }
+
+  get configuration(): ConnectorConfiguration {
+    return this.#parts.keeper.configuration!
+  }
+
+  get isReady(): boolean {
+    return this.#links.size > 0 && [...this.#links.values()].every(({ dialer }) => dialer.isUp)
+  }
+
+  async start(): Promise<void> {
+    const { keeper } = this.#parts
+    keeper.subscribe((event) => {
+      if (event.type === 'configured') this.#reconcile(event.configuration)
+      if (event.type === 'renewed' || event.type === 'reverted') void this.#changeAgent()
+    })
+    await this.#changeAgent()
+    await keeper.start()
+  }
+
+  refresh(): void {
+    this.#parts.keeper.hint()
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    const { environment, limits, keeper, channel } = this.#parts
+    keeper.close()
+    for (const { dialer } of this.#links.values()) dialer.drain()
+    const end = environment.clocks.now() + limits.drainMs
+    while (this.#worker.busy > 0 && environment.clocks.now() < end) {
+      await new Promise<void>((later) =>
+        environment.scheduler.at(environment.clocks.now() + 20, later),
+      )
+    }
+    for (const { dialer } of this.#links.values()) dialer.close()
+    this.#applications.close()
+    await Promise.all([this.#backend.close(), channel.close()])
+    this.#agent.destroy()
+  }
+
+  /** One link to each listed instance; none to any other. */
+  #reconcile({ instances }: ConnectorConfiguration): void {
+    for (const [instance, link] of this.#links) {
+      if (instances[instance] === link.url) continue
+      link.dialer.close()
+      this.#links.delete(instance)
+    }
+    for (const [instance, url] of Object.entries(instances)) {
+      if (this.#links.has(instance)) continue
+      const dialer = this.#dialer(instance, url.replace(/\/$/, ''))
+      this.#links.set(instance, { url, dialer })
+      dialer.dial()
+    }
+  }
+
+  #dialer(instance: string, url: string): LinkDialer {
+    const { environment, limits, keeper, tell } = this.#parts
+    return new LinkDialer({
+      environment,
+      limits,
+      preferred: 'plain',
+      changed: (state, cause) => tell({ type: 'link', instance, state, cause }),
+      connect: (_binding, epoch, events) =>
+        new PlainLink({
+          instance,
+          url,
+          agent: () => this.#agent,
+          worker: this.#worker,
+          clocks: environment.clocks,
+          limits,
+          connectorInstance: this.#instance,
+          epoch,
+          offers: this.#options.offers ?? DEFAULT_OFFERS,
+          events: {
+            up: () => events.connected(),
+            lost: (cause) => events.ended(cause),
+            hint: (version) => {
+              if (version !== keeper.configuration?.version) keeper.hint()
+            },
+            draining: () => undefined, // it offers nothing more; the next lease decides
+          },
+        }),
+    })
+  }
+
+  /** New calls are made with the identity in force; those under way end on the connections they have. */
+  async #changeAgent(): Promise<void> {
+    const tls = await tlsOptions(this.#parts.keeper.identity, this.#options)
+    const old = this.#agent
+    this.#agent = new Agent(agentOptions(tls))
+    retire(old)
+  }
+}
+
+/** Lets what is under way finish, and keeps nothing for reuse. */
+function retire(agent: Agent): void {
+  ;(agent as Agent & { keepAlive: boolean }).keepAlive = false
+  for (const sockets of Object.values(agent.freeSockets))
+    sockets?.forEach((socket) => socket.destroy())
+}
+
+function randomName({ crypto }: ConnectorEnvironment): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString('base64url')
+}
