@@ -1,0 +1,174 @@
+/**
+ * One body between its sender and its receiver, with a queue each way: what {@link explore} walks through.
+ *
+ * @module
+ */
+import {
+  BODY_RECEIVER,
+  BODY_SENDER,
+  BodyReceiver,
+  BodySender,
+  ResetCode,
+} from '../src/protocol/index.ts'
+import type { Exploration, Move } from './explore.ts'
+
+type Forward = { type: 'data'; bytes: number } | { type: 'end' } | { type: 'abort' }
+type Back = { type: 'credit'; bytes: number } | { type: 'stop' }
+
+interface BodyWorld {
+  readonly sender: BodySender
+  readonly receiver: BodyReceiver
+  readonly forward: Forward[]
+  readonly back: Back[]
+  /** Bytes the sender still wants to send. */
+  remaining: number
+  isLost: boolean
+}
+
+/** A body of `totalBytes` through a window that may grow to `maxWindowBytes`. */
+export function bodyExploration(
+  windowBytes: number,
+  totalBytes: number,
+  maxWindowBytes = windowBytes,
+): Exploration<BodyWorld> {
+  return {
+    initial: () => initial(windowBytes, totalBytes, maxWindowBytes),
+    moves: (world) => [...senderMoves(world), ...receiverMoves(world), ...transportMoves(world)],
+    key: ({ sender, receiver, forward, back, remaining, isLost }) =>
+      [
+        ...[sender.state, sender.writable, receiver.state, receiver.granted, receiver.buffered],
+        receiver.window,
+        ...[JSON.stringify(forward), JSON.stringify(back), remaining, isLost],
+      ].join(' '),
+    isFinal: ({ sender, receiver }) => !sender.isOpen && !receiver.isOpen,
+    check: (world) => fault(world, maxWindowBytes),
+  }
+}
+
+function initial(windowBytes: number, remaining: number, maxWindowBytes: number): BodyWorld {
+  const forward: Forward[] = []
+  const back: Back[] = []
+  const sender = new BodySender({ writable: nothing, stopped: nothing }, windowBytes)
+  const receiver = new BodyReceiver(
+    {
+      credit: (bytes) => back.push({ type: 'credit', bytes }),
+      stop: () => back.push({ type: 'stop' }),
+    },
+    windowBytes,
+    maxWindowBytes,
+    { reserve: () => true, release: nothing },
+  )
+  return { sender, receiver, forward, back, remaining, isLost: false }
+}
+
+function senderMoves(world: BodyWorld): Move[] {
+  const { sender, forward, isLost } = world
+  if (!sender.isOpen || isLost) return []
+  const most = Math.min(sender.writable, world.remaining)
+  const writes = Array.from({ length: most }, (_, i) =>
+    move(`write ${i + 1}`, () => {
+      const bytes = sender.write(i + 1)
+      world.remaining -= bytes
+      forward.push({ type: 'data', bytes })
+    }),
+  )
+  const end = move('end', () => {
+    if (sender.end()) forward.push({ type: 'end' })
+  })
+  const abort = optional('abort', () => {
+    if (sender.abort()) forward.push({ type: 'abort' })
+  })
+  return [...writes, ...(world.remaining === 0 ? [end] : []), abort]
+}
+
+function receiverMoves({ receiver }: BodyWorld): Move[] {
+  const consumptions = Array.from({ length: receiver.buffered }, (_, i) =>
+    move(`consume ${i + 1}`, () => receiver.consume(i + 1)),
+  )
+  const stop = optional('stop', () => receiver.stop(ResetCode.NO_ERROR))
+  return [...consumptions, ...(receiver.isOpen ? [stop] : [])]
+}
+
+function transportMoves(world: BodyWorld): Move[] {
+  const { forward, back } = world
+  if (world.isLost) return []
+  const moves: Move[] = []
+  if (forward.length > 0)
+    moves.push({ name: `deliver ${forward[0]!.type}`, apply: () => deliverForward(world) })
+  if (back.length > 0)
+    moves.push({ name: `deliver ${back[0]!.type}`, apply: () => deliverBack(world) })
+  // A lost transport takes along what is in flight, and both ends learn of it.
+  const lost: Move = {
+    name: 'lose the transport',
+    optional: true,
+    apply: () => {
+      world.isLost = true
+      forward.length = 0
+      back.length = 0
+      const witness = ignoredBy('BODY_RECEIVER', BODY_RECEIVER, world.receiver.state, 'abort')
+      world.sender.abort()
+      world.receiver.abort()
+      return witness
+    },
+  }
+  return [...moves, lost]
+}
+
+function deliverForward({ receiver, forward }: BodyWorld): string | undefined {
+  const message = forward.shift()!
+  const witness = ignoredBy('BODY_RECEIVER', BODY_RECEIVER, receiver.state, message.type)
+  if (message.type === 'data') receiver.data(message.bytes)
+  else if (message.type === 'end') receiver.end()
+  else receiver.abort()
+  return witness
+}
+
+function deliverBack({ sender, back }: BodyWorld): string | undefined {
+  const message = back.shift()!
+  const witness = ignoredBy('BODY_SENDER', BODY_SENDER, sender.state, message.type)
+  if (message.type === 'credit') sender.credit(message.bytes)
+  else sender.stop(ResetCode.NO_ERROR)
+  return witness
+}
+
+/** No byte is granted twice, none is forgotten, and nothing passes the window. */
+function fault(world: BodyWorld, maxWindowBytes: number): string | undefined {
+  const { sender, receiver, forward, back } = world
+  if (receiver.buffered < 0) return 'consumed what never came'
+  if (receiver.window > maxWindowBytes) return 'the window has grown too far'
+  if (receiver.buffered + receiver.granted > receiver.window) return 'the window is overrun'
+  if (!sender.isOpen || !receiver.isOpen) return undefined
+  const sent = forward.reduce((sum, m) => sum + (m.type === 'data' ? m.bytes : 0), 0)
+  const granted = back.reduce((sum, m) => sum + (m.type === 'credit' ? m.bytes : 0), 0)
+  const known = sender.writable + sent + granted
+  return known === receiver.granted
+    ? undefined
+    : `the sender has or will have ${known}, the receiver granted ${receiver.granted}`
+}
+
+/** `MACHINE state event`, when the table ignores it. */
+export function ignoredBy<T extends Readonly<Record<string, Readonly<Record<string, string>>>>>(
+  name: string,
+  table: T,
+  state: string,
+  event: string,
+): string | undefined {
+  return table[state]![event] === 'ignored' ? `${name} ${state} ${event}` : undefined
+}
+
+export const move = (name: string, act: () => void): Move => ({
+  name,
+  apply: () => {
+    act()
+    return undefined
+  },
+})
+
+export const optional = (name: string, act: () => void): Move => ({
+  ...move(name, act),
+  optional: true,
+})
+
+function nothing(): void {
+  // the moves look for themselves
+}

@@ -1,0 +1,76 @@
+/**
+ * All interleavings at small bounds: polite peers never meet a refusal, no window is overrun, nothing stalls, and every
+ * cell that ignores a peer's event has a witness. A cell without one ought to be a violation.
+ *
+ * @module
+ */
+import { describe, expect, test } from 'vitest'
+import { bodyExploration } from './body-world.ts'
+import { exchangeExploration } from './exchange-world.ts'
+import { explore, type Findings } from './explore.ts'
+import { machines } from './generate/machines.ts'
+
+const tables = await machines()
+
+/** The cells that ignore what the peer says, as witnesses name them. */
+function ignoredCells(...names: string[]): string[] {
+  return tables
+    .filter(({ name }) => names.includes(name))
+    .flatMap(({ name, table, peer }) =>
+      Object.entries(table).flatMap(([state, row]) =>
+        peer
+          .filter((event) => row[event] === 'ignored')
+          .map((event) => `${name} ${state} ${event}`),
+      ),
+    )
+}
+
+const isPolite = ({ refusals, faults, stalls }: Findings) =>
+  expect({ refusals, faults, stalls }).toEqual({ refusals: [], faults: [], stalls: [] })
+
+describe('a body sender and its receiver', () => {
+  const small = explore(bodyExploration(4, 9))
+  const wide = explore(bodyExploration(8, 9))
+
+  test('window of 4 bytes: no refusal, no overrun, no stall', () => {
+    isPolite(small)
+    expect(small.states).toBeGreaterThan(1_000)
+  })
+
+  test('window of 8 bytes: no refusal, no overrun, no stall', () => {
+    isPolite(wide)
+    expect(wide.states).toBeGreaterThan(1_000)
+  })
+
+  test('a window that grows from 2 bytes to 8: no refusal, no overrun, no stall', () =>
+    isPolite(explore(bodyExploration(2, 9, 8))))
+
+  test.each(ignoredCells('BODY_SENDER', 'BODY_RECEIVER'))('a witness: %s', (cell) =>
+    expect([...small.witnesses.keys()]).toContain(cell),
+  )
+})
+
+describe('the two ends of an exchange', () => {
+  const bodiless = explore(
+    exchangeExploration({ requestBytes: 0, responseBytes: 1, windowBytes: 2 }),
+  )
+  const both = explore(exchangeExploration({ requestBytes: 1, responseBytes: 1, windowBytes: 1 }))
+  const upgraded = explore(
+    exchangeExploration({ requestBytes: 0, responseBytes: 1, windowBytes: 1, upgrade: true }),
+  )
+
+  test('no request body: no refusal, no overrun, no stall', () => isPolite(bodiless))
+
+  test('one body each way: no refusal, no overrun, no stall', () => {
+    isPolite(both)
+    expect(both.states).toBeGreaterThan(10_000)
+  })
+
+  test('an upgrade: no refusal, no overrun, no stall', () => isPolite(upgraded))
+
+  test.each(ignoredCells('REQUESTER', 'RESPONDER'))('a witness: %s', (cell) =>
+    expect([bodiless, both, upgraded].flatMap(({ witnesses }) => [...witnesses.keys()])).toContain(
+      cell,
+    ),
+  )
+})
