@@ -74,49 +74,39 @@ export class IssuerKeys {
     const loopback = isPlainLoopback(url)
     const fetch = (resource: string, init: object) =>
       this.#ask(issuer, resource, init as RequestInit)
-    const metadata = await this.#guarded(async () => {
+    return this.#guarded(issuer, async () => {
       const response = await oauth.discoveryRequest(url, {
         [oauth.customFetch]: fetch,
         // Symbol-keyed, and for a plain http issuer on this very machine only.
         [oauth.allowInsecureRequests]: loopback,
-        signal: AbortSignal.timeout(timeoutMs),
       })
-      return oauth.processDiscoveryResponse(url, response)
+      const metadata = await oauth.processDiscoveryResponse(url, response)
+      const keys = jose.createRemoteJWKSet(keysAddress(metadata, loopback), {
+        [jose.customFetch]: fetch,
+        timeoutDuration: timeoutMs,
+        cooldownDuration: cooldownMs,
+      })
+      return (header, token) => this.#guarded(issuer, () => keys(header, token))
     })
-    const keysUrl = keysAddress(metadata, loopback)
-    const keys = jose.createRemoteJWKSet(keysUrl, {
-      [jose.customFetch]: fetch,
-      timeoutDuration: timeoutMs,
-      cooldownDuration: cooldownMs,
-    })
-    return (header, token) => this.#guarded(() => keys(header, token))
   }
 
-  /** Failures of jose's own (an unknown key, say) pass; everything else means that the issuer did not answer properly. */
-  async #guarded<T>(action: () => Promise<T>): Promise<T> {
+  /** Verdicts of jose's own (an unknown key, say) pass; everything else means that the issuer did not answer properly, and may rest. */
+  async #guarded<T>(issuer: string, action: () => Promise<T>): Promise<T> {
     try {
       return await action()
     } catch (error) {
       const isVerdict = error instanceof jose.errors.JOSEError && !isTransport(error)
       if (error instanceof Refused || isVerdict) throw error
+      const { clocks, cooldownMs } = this.#options
+      this.#resting.set(issuer, clocks.now() + cooldownMs)
       throw this.#unavailable(error)
     }
   }
 
   async #ask(issuer: string, resource: string, init: RequestInit): Promise<Response> {
-    const { clocks, cooldownMs } = this.#options
-    if (clocks.now() < (this.#resting.get(issuer) ?? Number.NEGATIVE_INFINITY)) {
-      throw this.#unavailable(undefined)
-    }
-    try {
-      const response = await this.#fetch(resource, init)
-      if (response.status !== 200) throw new TypeError(`status ${response.status}`)
-      this.#resting.delete(issuer)
-      return response
-    } catch (error) {
-      this.#resting.set(issuer, clocks.now() + cooldownMs)
-      throw this.#unavailable(error)
-    }
+    const restsUntil = this.#resting.get(issuer) ?? Number.NEGATIVE_INFINITY
+    if (this.#options.clocks.now() < restsUntil) throw this.#unavailable(undefined)
+    return this.#fetch(resource, init)
   }
 
   #unavailable(cause: unknown): Refused {
@@ -137,7 +127,7 @@ function keysAddress({ jwks_uri: address }: oauth.AuthorizationServer, loopback:
   if (url?.protocol === 'https:' || (url !== undefined && loopback && isPlainLoopback(url))) {
     return url
   }
-  throw new Refused('issuer-unavailable', '"jwks_uri" of the identity provider must be https')
+  throw new TypeError('"jwks_uri" must be https')
 }
 
 /** jose's plain `JOSEError` (a bad status, not JSON), its timeout, and a key set that is none. */
