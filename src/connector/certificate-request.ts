@@ -38,7 +38,13 @@ export async function createCertificateRequest(
 }
 
 /** What a certificate must match to become an identity. */
-export type ExpectedIdentity = Omit<ConnectorIdentity, 'expiresAt'>
+export interface ExpectedIdentity extends Omit<ConnectorIdentity, 'issuedAt' | 'expiresAt'> {
+  /** The cloud's clock when it sent the certificate, milliseconds since 1970. */
+  readonly serverTime: number
+}
+
+/** A certificate dated back by more than this was not made for the call that brought it, but for an earlier one whose reply was lost. */
+const MAX_BACKDATE_MS = 5 * 60 * 1000
 
 /**
  * The identity made of a key and the certificate issued for it. A certificate that could not be used is refused here,
@@ -47,7 +53,7 @@ export type ExpectedIdentity = Omit<ConnectorIdentity, 'expiresAt'>
  * @throws PeerViolation `MALFORMED_MESSAGE` if it does not parse, is for another key or connector, or has ended
  */
 export async function identityOf(
-  expected: ExpectedIdentity,
+  { serverTime, ...expected }: ExpectedIdentity,
   crypto: CryptoProvider,
 ): Promise<ConnectorIdentity> {
   const certificate = parse(expected.certificate)
@@ -61,8 +67,9 @@ export async function identityOf(
   if (!names.some(({ type, value }) => type === 'url' && value === uri))
     throw malformed('the certificate is for another connector')
   const expiresAt = certificate.notAfter.getTime()
-  if (expiresAt <= expected.issuedAt) throw malformed('the certificate has ended')
-  return { ...expected, expiresAt }
+  if (expiresAt <= serverTime) throw malformed('the certificate has ended')
+  const issuedAt = Math.min(serverTime, certificate.notBefore.getTime() + MAX_BACKDATE_MS)
+  return { ...expected, issuedAt, expiresAt }
 }
 
 /** The name that is a connector's identity in its certificate. */

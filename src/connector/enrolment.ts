@@ -155,7 +155,7 @@ class Enrolment implements RegistrationOutput {
       })
     const { tenantId, connectorId, certificate, chain, cloudAuthorities, serverTime } = reply
     this.#identity = await identityOf(
-      { tenantId, connectorId, keys, certificate, chain, cloudAuthorities, issuedAt: serverTime },
+      { tenantId, connectorId, keys, certificate, chain, cloudAuthorities, serverTime },
       environment.crypto,
     )
     return reply

@@ -59,7 +59,7 @@ export class Identities {
         throw new ApiMisuse('there is no pending key, or no identity, to promote')
       const { certificate, chain } = issued
       const identity = await identityOf(
-        { ...current, keys: pendingKey, certificate, chain, issuedAt: serverTime },
+        { ...current, keys: pendingKey, certificate, chain, serverTime },
         this.#crypto,
       )
       return [{ current: identity, previous: previous ?? current }, identity]

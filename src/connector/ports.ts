@@ -52,7 +52,7 @@ export interface ConnectorIdentity {
   readonly chain: readonly Uint8Array[]
   /** The only authorities the connector trusts for the cloud's servers, DER; empty: those it was given. */
   readonly cloudAuthorities: readonly Uint8Array[]
-  /** When the certificate was received, by the cloud's clock; milliseconds since 1970. */
+  /** When the certificate was issued, by the cloud's clock; milliseconds since 1970. */
   readonly issuedAt: number
   /** When it ends; milliseconds since 1970. */
   readonly expiresAt: number

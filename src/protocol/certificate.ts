@@ -17,7 +17,7 @@ import { ignored, misuse, violation, type Table } from './table.ts'
 /** Time limits a roll lives by. */
 export type CertificateLimits = Pick<TimeLimits, 'controlCallMs'>
 
-/** When a certificate was received and when it ends; milliseconds since 1970 by the server's clock. */
+/** When a certificate was issued and when it ends; milliseconds since 1970 by the server's clock. */
 export interface Validity {
   readonly issuedAt: number
   readonly expiresAt: number
@@ -81,7 +81,7 @@ export const CERTIFICATE = {
   fresh:      { young: ignored, aged: 'due',   ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
   due:        { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: 'requesting', prepareKeyRefused: 'fresh', storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'fresh',      issued: violation },
   requesting: { young: ignored, aged: ignored, ended: 'expired', prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: 'storing' },
-  storing:    { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: 'stored', storeRefused: 'requesting', used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'requesting', issued: ignored   },
+  storing:    { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: 'stored', storeRefused: 'requesting', used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: 'requesting', issued: violation },
   stored:     { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: 'fresh', rejected: 'reverting', revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
   reverting:  { young: ignored, aged: ignored, ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: 'stored', revertRefused: 'stored', timeout: 'stored',     issued: violation },
   expired:    { young: 'fresh', aged: 'due',   ended: ignored,   prepareKeyDone: misuse,       prepareKeyRefused: misuse,  storeDone: misuse,   storeRefused: misuse,       used: ignored,rejected: ignored,     revertDone: misuse,   revertRefused: misuse,   timeout: ignored,      issued: violation },
@@ -111,14 +111,18 @@ export function heldCertificate(
   return proven ? { state: 'fresh', ...held } : { state: 'stored', ...held }
 }
 
-/** Which of the three clock events a server time is. "Older than" is strict. */
+/**
+ * Which of the three clock events a server time is. "Older than" is strict. A certificate that would end before it is that
+ * old counts as aged in the last quarter of its life.
+ */
 export function ageOf(
   { issuedAt, expiresAt }: Validity,
   serverTime: number,
   renewAfterMs: number,
 ): 'young' | 'aged' | 'ended' {
   if (serverTime >= expiresAt) return 'ended'
-  return serverTime - issuedAt > renewAfterMs ? 'aged' : 'young'
+  const dueAfterMs = Math.min(renewAfterMs, (expiresAt - issuedAt) * 0.75)
+  return serverTime - issuedAt > dueAfterMs ? 'aged' : 'young'
 }
 
 export function nextCertificate(

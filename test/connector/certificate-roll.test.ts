@@ -162,6 +162,26 @@ test('an expired certificate says so, and recovers if it was the clock of the cl
   expect(keeper.certificateState).toBe('fresh')
 })
 
+test('a certificate whose reply was lost long ago is as old as it is', async () => {
+  const keeper = await run()
+  world.cloud.clockAheadMs = 31 * DAY_MS
+  keeper.hint()
+  const pull = world.cloud.configuration.bind(world.cloud)
+  world.cloud.configuration = (request, call) => {
+    if (request.request !== undefined) world.cloud.faults.push('reply-lost')
+    return pull(request, call)
+  }
+  await world.time.pass(MINUTE_MS)
+  keeper.close()
+  const made = world.cloud.serverTime
+  world.cloud.configuration = pull
+  world.cloud.clockAheadMs = 51 * DAY_MS
+  const later = await run()
+  await world.time.pass(MINUTE_MS)
+  expect(later.identity.issuedAt).toBeLessThanOrEqual(made + 5 * MINUTE_MS)
+  expect(await certificates()).toHaveLength(2)
+})
+
 test('a full disk delays a roll and breaks nothing', async () => {
   const keeper = await run()
   const save = world.store.save.bind(world.store)
