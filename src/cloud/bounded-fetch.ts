@@ -24,8 +24,18 @@ export function boundedFetch(options: BoundedFetchOptions): Fetch {
   return async (url, init) => {
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
-    const response = await fetchIt(url, { ...init, redirect: 'manual', signal })
-    const body = response.body === null ? null : await collect(response.body, maxBytes)
+    let response: Response
+    let body: Blob | null
+    try {
+      response = await fetchIt(url, { ...init, redirect: 'manual', signal })
+      body = response.body === null ? null : await collect(response.body, maxBytes)
+    } catch (error) {
+      if (error instanceof SignInDenied) throw error
+      throw new SignInDenied(
+        timeout.aborted ? 'issuer-timeout' : 'issuer-unavailable',
+        codeOf(error),
+      )
+    }
     return new Response(body, { status: response.status, headers: response.headers })
   }
 }
@@ -44,4 +54,10 @@ async function collect(body: ReadableStream<Uint8Array>, maxBytes: number): Prom
     }
     parts.push(value.slice())
   }
+}
+
+/** What the operating system called it, where the runtime tells: `ECONNREFUSED`. */
+function codeOf(error: unknown): string | undefined {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
 }

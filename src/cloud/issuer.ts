@@ -188,7 +188,8 @@ export function identityOf(claims: JWTPayload): SignInIdentity {
   }
   const optional = {
     name: one('name'),
-    email: one('email'),
+    // An address that the issuer says is unverified is nobody's.
+    email: claims['email_verified'] === false ? undefined : one('email'),
     username: one('preferred_username'),
     groups: many('groups'),
     roles: many('roles'),

@@ -36,12 +36,11 @@ const CLAIMS: Readonly<Record<string, SignInReason>> = {
 /** One function from whatever the fetches and checks throw to the reason of the denial. */
 export function denialOf(error: unknown): SignInDenied {
   if (error instanceof SignInDenied) return error
-  const code = codeOf(error)
-  return new SignInDenied(reasonOf(error, code), code)
+  return new SignInDenied(reasonOf(error), codeOf(error))
 }
 
-function reasonOf(error: unknown, code: string | undefined): SignInReason {
-  if (isTimeout(error)) return 'issuer-timeout'
+function reasonOf(error: unknown): SignInReason {
+  if (error instanceof jose.JWKSTimeout) return 'issuer-timeout'
   if (error instanceof oauth.ResponseBodyError) return ofTokenEndpoint(error)
   if (error instanceof oauth.WWWAuthenticateChallengeError) return 'client-refused'
   if (error instanceof oauth.OperationProcessingError)
@@ -64,8 +63,7 @@ function reasonOf(error: unknown, code: string | undefined): SignInReason {
     return 'token-signature'
   if (error instanceof jose.JWKSInvalid) return 'issuer-malformed'
   if (error instanceof jose.JWSInvalid || error instanceof jose.JWTInvalid) return 'token-malformed'
-  // What is left is a fetch that failed (TypeError in every runtime), or answered something else than 200.
-  if (error instanceof TypeError && code === undefined) return 'issuer-unavailable'
+  // What is left of the keys' look-up is an answer that is not a 200.
   if (error instanceof jose.JOSEError) return 'issuer-unavailable'
   return 'internal'
 }
@@ -77,10 +75,6 @@ function ofTokenEndpoint({ error, status }: oauth.ResponseBodyError): SignInReas
     ? 'client-refused'
     : 'issuer-refused'
 }
-
-const isTimeout = (error: unknown) =>
-  error instanceof jose.JWKSTimeout ||
-  (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError'))
 
 const claimOf = (cause: unknown) =>
   typeof cause === 'object' && cause !== null && 'claim' in cause ? String(cause.claim) : ''

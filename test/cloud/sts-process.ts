@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createServer, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Application, AuditEvent, Clocks, Tenant } from '../../src/cloud/ports.ts'
@@ -167,4 +168,13 @@ export async function throughTheForms(
   if (begun.kind !== 'redirect') throw new Error(begun.reason)
   const answer = await signInWithForms(begun.location, `http://${HOST}${CALLBACK_PATH}`, user)
   return { query: answer.search.slice(1), cookie: cookieOf(begun.setCookies) }
+}
+
+/** An address where nobody listens. */
+export async function closedPort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
 }
