@@ -11,9 +11,12 @@ const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))
 const path = v.pipe(v.string(), v.minLength(1))
 
 /** Every time limit may be set, in milliseconds; those left out keep their defaults. */
-const limits = v.record(
-  v.picklist(Object.keys(TIME_LIMITS) as (keyof TimeLimits)[]),
-  v.pipe(v.number(), v.integer(), v.minValue(1)),
+const limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
+const limits = v.strictObject(
+  Object.fromEntries(Object.keys(TIME_LIMITS).map((name) => [name, limit])) as Record<
+    keyof TimeLimits,
+    typeof limit
+  >,
 )
 
 export const CloudServerConfiguration = v.strictObject({

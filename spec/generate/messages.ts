@@ -120,6 +120,8 @@ function piped(source: ts.SourceFile, steps: readonly ts.Expression[]): string {
 
 /** A constant of the same file: a scalar by what it is, a message or shared object by its name. */
 function referenceOf(source: ts.SourceFile, name: string): string {
+  // PROTOCOL.md says once how long it may be.
+  if (name === 'text') return 'text'
   const declaration = declarationOf(source, name)
   if (!ts.isVariableDeclaration(declaration) || declaration.initializer === undefined)
     throw new Error(`${name} is no schema`)
