@@ -9,8 +9,9 @@
  */
 import { Refused } from '../protocol/index.ts'
 import * as x509 from '../x509.ts'
-import { hexadecimal, keyIdOf } from './connector-key.ts'
+import { keyIdOf } from './connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
+import { sameOctets } from './der.ts'
 import { Leaf, MAX_LEAF_BYTES, type LeafIdentity } from './leaf-profile.ts'
 import type { CertificateRecord, ConnectorRecord, CryptoProvider } from './ports.ts'
 
@@ -152,6 +153,6 @@ function isRecordOf(record: CertificateRecord, leaf: CheckedLeaf, der: Uint8Arra
   return (
     record.connectorId === leaf.connectorId &&
     record.keyId === leaf.keyId &&
-    hexadecimal(record.der) === hexadecimal(der)
+    sameOctets(record.der, der)
   )
 }

@@ -12,7 +12,7 @@
  */
 import * as x509 from '../x509.ts'
 import { isP256 } from './connector-key.ts'
-import { isOneSequence } from './der.ts'
+import { isOneSequence, sameOctets } from './der.ts'
 
 /** The subject of every leaf. Identity is in the URI alone. */
 export const LEAF_SUBJECT = 'O=app-proxy, CN=connector'
@@ -106,9 +106,7 @@ export class Leaf extends x509.X509Certificate {
       return 'signature algorithm'
     }
     if (tbs.issuerUniqueID !== undefined || tbs.subjectUniqueID !== undefined) return 'unique id'
-    if (!sameOctets(this.issuerName.toArrayBuffer(), issuer.subjectName.toArrayBuffer())) {
-      return 'issuer'
-    }
+    if (!sameOctets(encoded(this.issuerName), encoded(issuer.subjectName))) return 'issuer'
     if (this.subject !== LEAF_SUBJECT) return 'subject'
     if (!isP256(new Uint8Array(this.publicKey.rawData))) return 'key'
     return this.#extensionDeviation(issuer)
@@ -143,7 +141,6 @@ export class Leaf extends x509.X509Certificate {
   }
 }
 
-function sameOctets(a: ArrayBuffer, b: ArrayBuffer): boolean {
-  const [left, right] = [new Uint8Array(a), new Uint8Array(b)]
-  return left.length === right.length && left.every((octet, i) => octet === right[i])
+function encoded(name: x509.Name): Uint8Array {
+  return new Uint8Array(name.toArrayBuffer())
 }

@@ -67,6 +67,8 @@ const SUPERSEDED_MS = 24 * 60 * 60 * 1000
 const SWEEP_MS = 60_000
 /** Certificates never used that a connector may have; then the oldest of them gives way. An honest connector has one. */
 const MAX_UNUSED = 4
+/** Superseded certificates that a connector may have; their day need not be over when many rolls follow each other. */
+const MAX_SUPERSEDED = 64
 
 type Reading = Pick<RegistryTables, 'get' | 'entries'>
 const EVENTS = {
@@ -247,22 +249,27 @@ function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
   return { connector, earlier }
 }
 
-/** Expired certificates go, and the oldest that was never used, where there are too many. */
+/** Certificates that are over go; and the oldest of those never used, and of those superseded, where there are too many. */
 function forget(tables: RegistryTables, connectorId: string, { serial, now }: RenewalOrder): void {
   const others = certificatesOf(tables, connectorId).filter((other) => other.serial !== serial)
-  const expired = others.filter(({ expiresAt }) => expiresAt <= now)
-  const unused = others.filter(
-    ({ expiresAt, firstUsedAt }) => expiresAt > now && firstUsedAt === undefined,
+  const isOver = ({ expiresAt, supersededUntil = expiresAt }: CertificateRecord) =>
+    expiresAt <= now || supersededUntil <= now
+  const [over, live] = [others.filter(isOver), others.filter((other) => !isOver(other))]
+  const superseded = live.filter(({ supersededUntil }) => supersededUntil !== undefined)
+  const unused = live.filter(
+    ({ firstUsedAt, supersededUntil }) =>
+      firstUsedAt === undefined && supersededUntil === undefined,
   )
-  const gone = new Set([
-    ...expired,
-    ...unused.slice(0, Math.max(0, unused.length - MAX_UNUSED + 1)),
-  ])
+  const gone = new Set(
+    [
+      ...over,
+      ...superseded.slice(0, Math.max(0, superseded.length - MAX_SUPERSEDED)),
+      ...unused.slice(0, Math.max(0, unused.length - MAX_UNUSED + 1)),
+    ].map((certificate) => certificate.serial),
+  )
   if (gone.size === 0) return
-  for (const certificate of gone) tables.remove('certificates', certificate.serial)
-  const left = (tables.get('serials', connectorId) ?? []).filter(
-    (kept) => ![...gone].some((certificate) => certificate.serial === kept),
-  )
+  for (const old of gone) tables.remove('certificates', old)
+  const left = (tables.get('serials', connectorId) ?? []).filter((kept) => !gone.has(kept))
   tables.put('serials', connectorId, left)
 }
 

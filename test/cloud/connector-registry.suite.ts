@@ -275,6 +275,29 @@ export function connectorRegistrySuite(
       })
     })
 
+    test('certificates that are over go with a later roll', async () => {
+      const { connector, certificate: first } = await registry.register(order())
+      const second = await renew(first.serial, connector.id, 'second', T0 + 1)
+      await registry.used(second.certificate.serial, T0 + 1)
+      const third = await renew(second.certificate.serial, connector.id, 'third', T0 + 2 * DAY)
+      expect(await registry.certificate(first.serial)).toBeUndefined()
+      const left = (await registry.certificates(connector.id)).map(({ serial }) => serial)
+      expect(left).toEqual([second.certificate.serial, third.certificate.serial])
+    })
+
+    test('a connector that rolls all the time does not pile certificates up', async () => {
+      const { connector, certificate } = await registry.register(order())
+      let { serial } = certificate
+      for (let i = 0; i < 80; i++) {
+        const next = await renew(serial, connector.id, `roll-${i}`, T0 + i)
+        serial = next.certificate.serial
+        await registry.used(serial, T0 + i)
+      }
+      const left = await registry.certificates(connector.id)
+      expect(left.length).toBeLessThan(70)
+      expect(left.at(-1)?.serial).toBe(serial)
+    })
+
     describe('standing', () => {
       test('moves along its table and tells who listens', async () => {
         const changes: RegistryChange[] = []

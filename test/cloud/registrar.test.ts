@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as jose from 'jose'
 import {
   createRegistrar,
   type CertificateAuthority,
+  type ConnectorRegistry,
   type RegistrarOptions,
+  type RegistrationOrder,
 } from '../../src/cloud/index.ts'
 import type { RegistrationReply } from '../../src/protocol/index.ts'
 import { adminToken, newKeys, registration, requestFor, startTrust } from './trust.ts'
@@ -120,6 +122,40 @@ describe('a registration', () => {
     expect(reply).toMatchObject({ type: 'refused', reason: 'unavailable', retryAfterMs: 1000 })
     expect(JSON.stringify([reply, trust.audit.events])).not.toContain('secret')
   })
+})
+
+test('a registration that cannot be recorded in time is put off, and what comes late is dropped', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const { registry } = trust
+    let commit!: () => void
+    let tell!: () => void
+    const asked = new Promise<void>((resolve) => (tell = resolve))
+    const slow = Object.create(registry, {
+      register: {
+        value: async (order: RegistrationOrder) => {
+          await new Promise<void>((resolve) => {
+            commit = resolve
+            tell()
+          })
+          return registry.register(order)
+        },
+      },
+    }) as ConnectorRegistry
+    const registrar = createRegistrar({ ...trust, registry: slow })
+    const message = registration(await adminToken(trust.issuer), await requestFor(await newKeys()))
+    const answer = registrar.register(message)
+    await asked
+    vi.advanceTimersByTime(5_000)
+    expect(await answer).toMatchObject({ reason: 'unavailable', retryAfterMs: 1000 })
+    commit()
+    const again = registered(await trust.registrar.register(message))
+    expect(await registry.list('contoso')).toHaveLength(1)
+    expect((await registry.connector(again.connectorId))?.tenantId).toBe('contoso')
+    expect(trust.audit.events.map(({ outcome }) => outcome)).toEqual(['refused', 'success'])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('a token', () => {
