@@ -1,0 +1,186 @@
+/**
+ * The package as it is packed: what is in it, whether its types resolve, and whether it works in an empty project.
+ *
+ * @module
+ */
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const run = promisify(execFile)
+const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
+const SUBPATHS = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'))
+const specifier = (subpath: string) => join(manifest.name, subpath)
+
+let directory: string
+let tarball: string
+let project: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'app-proxy-packaging-'))
+  if (!existsSync(join(ROOT, 'dist'))) await run(bin('tsup'), [], { cwd: ROOT })
+  const { stdout } = await run(
+    'npm',
+    // Building is not packing: `npm test` has just built.
+    ['pack', '--json', '--ignore-scripts', '--pack-destination', directory],
+    { cwd: ROOT },
+  )
+  const [packed] = JSON.parse(stdout) as [{ filename: string }]
+  tarball = join(directory, packed.filename)
+  project = join(directory, 'project')
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+  const lmdb = `lmdb@${manifest.devDependencies.lmdb}`
+  const quietly = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+  await run('npm', ['install', ...quietly, tarball, lmdb], { cwd: project })
+}, 180_000)
+
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+test('publint finds nothing', async () => {
+  const pack = await readFile(tarball)
+  const bytes = pack.buffer.slice(pack.byteOffset, pack.byteOffset + pack.byteLength)
+  const { messages } = await publint({ pack: { tarball: bytes as ArrayBuffer }, strict: true })
+  expect(messages.map((message) => formatMessage(message, manifest))).toEqual([])
+})
+
+test('are the types wrong? No', async () => {
+  // Exits 1 and prints the problems when they are.
+  const arguments_ = [tarball, '--profile', 'esm-only', '--format', 'json']
+  const { stdout } = await run(bin('attw'), arguments_, { maxBuffer: 64 * 1024 * 1024 })
+  const { analysis } = JSON.parse(stdout) as { analysis: { types: unknown } }
+  // `false` would mean that there are no types at all, which is no problem to this tool.
+  expect(analysis.types).toBeTypeOf('object')
+}, 60_000)
+
+test('holds the build, the protocol, and nothing of the sources', async () => {
+  const installed = join(project, 'node_modules', manifest.name)
+  expect((await readdir(installed)).sort()).toEqual(
+    expect.arrayContaining(['dist', 'package.json', 'spec']),
+  )
+  const files = await readdir(installed, { recursive: true })
+  expect(files.filter((path) => /(^|\/)(src|test|examples)\//.test(path))).toEqual([])
+})
+
+describe.each(SUBPATHS)('%s', (subpath) => {
+  test('imports', async () => {
+    const program = `import * as exported from '${specifier(subpath)}'; console.log(Object.keys(exported).length)`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+    })
+    expect(Number(stdout)).toBeGreaterThan(0)
+  })
+})
+
+test('every subpath type-checks', async () => {
+  const imports = SUBPATHS.map(
+    (subpath, i) => `import * as module${i} from '${specifier(subpath)}'\nvoid module${i}\n`,
+  )
+  await writeFile(join(project, 'all.ts'), imports.join(''))
+  const options = {
+    compilerOptions: {
+      strict: true,
+      target: 'ES2023',
+      module: 'NodeNext',
+      lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+      types: ['node'],
+      typeRoots: [join(ROOT, 'node_modules', '@types')],
+      skipLibCheck: true,
+      noEmit: true,
+    },
+    files: ['all.ts'],
+  }
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify(options))
+  const { stdout } = await run(bin('tsc'), ['-p', project], { cwd: project }).catch(
+    (error: { stdout: string }) => error,
+  )
+  expect(stdout).toBe('')
+}, 60_000)
+
+describe('the embed example of the README', () => {
+  test('has at most 25 lines', async () =>
+    expect((await embedExample()).code.trim().split('\n').length).toBeLessThanOrEqual(25))
+
+  test('runs as printed, and answers at the address it prints', async () => {
+    const { code, language } = await embedExample()
+    const file = join(project, `embed.${language === 'ts' ? 'ts' : 'mjs'}`)
+    await writeFile(file, code)
+    const loader = language === 'ts' ? ['--import', import.meta.resolve('tsx')] : []
+    const child = spawn(process.execPath, [...loader, file], {
+      cwd: project,
+      env: { ...process.env, PORT: '0' },
+    })
+    try {
+      const url = await firstUrl(child)
+      // Nothing is published under this name: the cloud itself says so.
+      expect((await fetch(url, { redirect: 'manual' })).status).toBeLessThan(500)
+    } finally {
+      child.kill()
+      await once(child, 'exit')
+    }
+  })
+})
+
+/** The fenced block after its marker. */
+async function embedExample(): Promise<{ code: string; language: string }> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+  const block = /<!-- embed-example -->\s*```(\w+)\n([^]*?)```/.exec(readme)
+  if (block === null) throw new Error('README.md has no block marked <!-- embed-example -->')
+  return { language: block[1]!, code: block[2]! }
+}
+
+/** The first URL that a program prints; what it printed instead, when it ends before. */
+function firstUrl(child: ChildProcessWithoutNullStreams): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = ''
+    const read = (chunk: Buffer) => {
+      printed += chunk.toString()
+      const url = /https?:\/\/[^\s'"]+/.exec(printed)?.[0]
+      if (url !== undefined) resolve(url)
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+    child.once('exit', (code) => reject(new Error(`exit ${code}: ${printed}`)))
+  })
+}
+
+test('the protocol bundle has nothing of the other rooms in it', async () => {
+  const dist = join(project, 'node_modules', manifest.name, 'dist')
+  const seen = await bundled(dist, 'protocol/index.js')
+  const imports = [...seen.values()].flatMap(importsOf)
+  const packages = new Set(imports.filter((path) => !path.startsWith('.')))
+  expect([...packages].sort()).toEqual(['msgpackr/pack', 'valibot'])
+  // Names that every one of these packages, or a binding of ours to Node, would bring along.
+  for (const code of seen.values())
+    expect(code).not.toMatch(/x509|undici|oauth4webapi|node:|reflect-metadata/)
+})
+
+/** A file of the bundle and all chunks it reaches, by path. */
+async function bundled(
+  dist: string,
+  path: string,
+  seen = new Map<string, string>(),
+): Promise<ReadonlyMap<string, string>> {
+  if (seen.has(path)) return seen
+  const code = await readFile(join(dist, path), 'utf8')
+  seen.set(path, code)
+  for (const chunk of importsOf(code))
+    if (chunk.startsWith('.')) await bundled(dist, join(path, '..', chunk), seen)
+  return seen
+}
+
+function importsOf(code: string): string[] {
+  return [...code.matchAll(/^\s*(?:import|export)\b[^'"]*?\bfrom\s*['"]([^'"]+)['"]/gm)].map(
+    (match) => match[1]!,
+  )
+}
