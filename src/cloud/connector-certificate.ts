@@ -69,7 +69,7 @@ export class ConnectorCertificates {
     if (der === undefined || der.length === 0) throw new Refused('certificate-missing')
     const leaf = await this.checkLeaf(der, now)
     const certificate = await this.#registry.certificate(leaf.serial)
-    if (certificate === undefined || !isRecordOf(certificate, leaf, der)) {
+    if (certificate === undefined || !sameOctets(certificate.der, der)) {
       throw new Refused('certificate-revoked', 'its serial number is not known')
     }
     const connector = await this.#registry.connector(certificate.connectorId)
@@ -147,12 +147,4 @@ function deviationOf(leaf: Leaf, issuer: x509.X509Certificate): string | undefin
   } catch {
     return 'an extension cannot be read'
   }
-}
-
-function isRecordOf(record: CertificateRecord, leaf: CheckedLeaf, der: Uint8Array): boolean {
-  return (
-    record.connectorId === leaf.connectorId &&
-    record.keyId === leaf.keyId &&
-    sameOctets(record.der, der)
-  )
 }

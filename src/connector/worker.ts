@@ -8,6 +8,8 @@
  */
 import {
   ClaimEntry,
+  headersFault,
+  ResetCode,
   withoutHopByHop,
   type ApplicationDetails,
   type Exchange,
@@ -27,9 +29,9 @@ export interface Carrier {
   decline(reason: DeclineReason): void
   /**
    * Claims the offer and opens the exchange. `confirmed` is told when the cloud says so; a claim that is gone, and a
-   * lost transport, close the exchange.
+   * lost transport, close the exchange. `undefined`: no further exchange can be carried now.
    */
-  claim(job: ClaimedJob, application: ApplicationDetails): Exchange
+  claim(job: ClaimedJob, application: ApplicationDetails): Exchange | undefined
   /** The slot is free again: grant the cloud another offer. Once per offer. */
   release(): void
 }
@@ -107,8 +109,11 @@ class Job implements ClaimedJob {
     const { applicationId, applicationVersion } = this.#offer
     this.#claim.resolve()
     this.#options.applications.details(applicationId, applicationVersion).then(
-      (details) => (details === undefined ? this.#decline() : this.#take(details)),
-      () => this.#decline(),
+      (details) => {
+        if (details === undefined) this.#decline('unknown-application')
+        else this.#take(details)
+      },
+      () => this.#decline('unknown-application'),
     )
   }
 
@@ -158,10 +163,15 @@ class Job implements ClaimedJob {
     informational: (head) => this.#exchange!.inform(head),
     responded: (head) => {
       const headers = withoutHopByHop(head.headers)
+      // What a frame may not carry would be our own violation, not the application's.
+      if (headersFault(headers) !== undefined) return this.#malformed(headersFault(headers))
       this.#exchange!.respond({ status: head.status, headers }, this.#isBodiless(head), this.#now())
     },
     data: (bytes) => this.#send(bytes),
     ended: (trailers) => {
+      if (trailers !== undefined && headersFault(trailers) !== undefined) {
+        return this.#malformed(headersFault(trailers))
+      }
       if (this.#held === undefined) this.#finish(trailers)
       else this.#answer = { trailers }
     },
@@ -174,6 +184,12 @@ class Job implements ClaimedJob {
       this.#cause = cause
       this.#exchange!.abort(code)
     },
+  }
+
+  #malformed(fault: unknown): void {
+    this.#cause = fault
+    this.#call!.abort()
+    this.#exchange!.abort(ResetCode.APPLICATION_MALFORMED)
   }
 
   #send(bytes: Uint8Array): void {
@@ -197,15 +213,18 @@ class Job implements ClaimedJob {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  #decline(): void {
-    if (this.#claim.decline()) this.#carrier.decline('unknown-application')
+  #decline(reason: DeclineReason): void {
+    this.#claim.decline()
+    this.#carrier.decline(reason)
     this.#leave()
   }
 
   #take(application: ApplicationDetails): void {
-    if (!this.#claim.claim()) return this.#leave()
+    const exchange = this.#carrier.claim(this, application)
+    if (exchange === undefined) return this.#decline('overloaded')
+    this.#claim.claim()
     this.#application = application
-    this.#exchange = this.#carrier.claim(this, application)
+    this.#exchange = exchange
     if (this.#claim.mayStart) this.#start()
   }
 

@@ -19,7 +19,7 @@ export interface UserListenerOptions {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** Milliseconds for the whole head of a request. Default 15 000. */
   readonly requestHeadMs?: number
-  /** Bytes of a request head. Default 64 KiB. */
+  /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
   /** Header fields of a request. Default 200. */
   readonly maxHeaders?: number
@@ -37,7 +37,7 @@ export function userHandler(
 
 /** A server for users. Nobody listens until you call `listen`. */
 export function createUserListener(edge: Edge, options: UserListenerOptions = {}): Server {
-  const { requestHeadMs = 15_000, maxHeadBytes = 64 * 1024, maxHeaders = 200 } = options
+  const { requestHeadMs = 15_000, maxHeadBytes = 32 * 1024, maxHeaders = 200 } = options
   const settings = {
     // Bodies have deadlines of their own, per exchange.
     requestTimeout: 0,

@@ -136,7 +136,12 @@ function post(
       },
     })
     request.on('response', resolve)
-    request.on('error', reject)
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      // A kept connection that the cloud closed just now. Every control call may be repeated.
+      const wasStale = request.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted
+      if (wasStale) resolve(post(url, body, agent, signal))
+      else reject(error)
+    })
     request.on('socket', (socket) => {
       const tls = socket as TLSSocket & { secureConnecting?: boolean }
       if (tls.secureConnecting === false) request.end(body)

@@ -1,0 +1,147 @@
+/**
+ * A multiplexed link to the cloud, as the worker sees it: brings offers, carries their answers. The transport is whoever
+ * calls {@link CloudLink.link}.
+ *
+ * @module
+ */
+import {
+  DialledLink,
+  Exchange,
+  INITIAL_WINDOW_BYTES,
+  isReplayable,
+  MAX_WINDOW_BYTES,
+  type ApplicationDetails,
+  type DeclineReason,
+  type DialledLinkHandler,
+  type Hello,
+  type LinkEnd,
+  type Offer,
+  type TimeLimits,
+  type Welcome,
+} from '../protocol/index.ts'
+import type { Clocks } from './ports.ts'
+import type { Carrier, ClaimedJob, Worker } from './worker.ts'
+
+/** What a link's transport is told. */
+export interface CloudLinkEvents {
+  /** There is something to send. */
+  wake(): void
+  up(welcome: Welcome): void
+  /** The cloud has another configuration. */
+  hint(version: string): void
+  draining(): void
+  closed(end: LinkEnd): void
+}
+
+export interface CloudLinkOptions {
+  readonly worker: Worker
+  readonly clocks: Clocks
+  readonly limits: TimeLimits
+  readonly hello: Hello
+  /** The cloud instance that was dialled; offers of any other origin are declined. */
+  readonly instance: string
+  readonly events: CloudLinkEvents
+}
+
+/** Joins a {@link DialledLink} to the worker. */
+export class CloudLink implements DialledLinkHandler {
+  /** The machine that the transport drives. */
+  readonly link: DialledLink
+  readonly options: CloudLinkOptions
+  /** Slots that came free in this turn. */
+  #free = 0
+
+  constructor(options: CloudLinkOptions) {
+    const { hello, limits, clocks } = options
+    this.options = options
+    this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now())
+  }
+
+  // ── what the link says ────────────────────────────────────────────────────────────────────
+
+  wake(): void {
+    this.options.events.wake()
+  }
+
+  welcome(welcome: Welcome): void {
+    this.options.events.up(welcome)
+  }
+
+  offer(offer: Offer): void {
+    const carrier = new LinkCarrier(this, offer)
+    if (offer.origin === this.options.instance) return this.options.worker.offered(offer, carrier)
+    carrier.decline('unlisted-origin')
+    carrier.release()
+  }
+
+  hint(version: string): void {
+    this.options.events.hint(version)
+  }
+
+  draining(): void {
+    this.options.events.draining()
+  }
+
+  closed(end: LinkEnd): void {
+    this.options.events.closed(end)
+  }
+
+  /** A slot is free: granted together with others of this turn. */
+  released(): void {
+    this.#free += 1
+    if (this.#free > 1) return
+    queueMicrotask(() => {
+      const offers = this.#free
+      this.#free = 0
+      this.link.grant(offers)
+    })
+  }
+}
+
+/** One offer on a link. */
+class LinkCarrier implements Carrier {
+  readonly #link: CloudLink
+  readonly #offer: Offer
+
+  constructor(link: CloudLink, offer: Offer) {
+    this.#link = link
+    this.#offer = offer
+  }
+
+  decline(reason: DeclineReason): void {
+    const { id, attempt } = this.#offer
+    this.#link.link.decline({ id, attempt, reason })
+  }
+
+  claim(job: ClaimedJob, application: ApplicationDetails): Exchange | undefined {
+    const { id, attempt, body, upgrade } = this.#offer
+    const { clocks, limits } = this.#link.options
+    const credit = body.kind === 'none' ? 0 : INITIAL_WINDOW_BYTES
+    return this.#link.link.claim(
+      { id, attempt, credit },
+      {
+        // A replayable request has started by then.
+        confirmed: () => {
+          if (!isReplayable(this.#offer)) job.confirmed()
+        },
+        open: (wire, { windowBytes, budget }) =>
+          new Exchange(wire, job, {
+            role: 'responder',
+            now: clocks.now(),
+            requestBody: body.kind !== 'none',
+            sendCreditBytes: windowBytes,
+            receiveWindowBytes: credit,
+            maxWindowBytes: MAX_WINDOW_BYTES,
+            budget,
+            limits,
+            responseHeadMs: application.responseHeadMs,
+            ...(upgrade !== undefined && { upgradeWindowBytes: windowBytes }),
+          }),
+      },
+    )
+  }
+
+  release(): void {
+    this.#link.released()
+  }
+}
