@@ -179,6 +179,14 @@ describe('an answer that is not a message', () => {
   })
 })
 
+test('a kept connection that the cloud closed meanwhile costs nothing', async () => {
+  await enrol()
+  await pull()
+  answerOnce((response) => response.socket!.destroy())
+  expect(await pull()).toMatchObject({ type: 'configuration' })
+  expect(cloud.arrived).toHaveLength(4)
+})
+
 test('a call is given up when it is aborted', async () => {
   await enrol()
   const identity = (await store.load()).current!
