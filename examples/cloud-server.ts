@@ -1,0 +1,175 @@
+/**
+ * A cloud instance as a server: one listener for users, one for connectors, everything it must remember in one directory.
+ *
+ *     node --import tsx examples/cloud-server.ts --config FILE
+ *
+ * FILE is JSON, see cloud-server.schema.json. One line of JSON on stdout says that it is ready:
+ * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again. SIGINT and SIGTERM drain, then end with code 0.
+ */
+import { once } from 'node:events'
+import { createWriteStream, readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import * as v from 'valibot'
+import {
+  createCertificateAuthority,
+  createCloud,
+  createDirectory,
+  createServerAuthority,
+  defaultCryptoProvider,
+  jsonLinesAudit,
+  KeyRing,
+} from 'app-proxy/cloud'
+import { openLmdbRegistry } from 'app-proxy/cloud/lmdb'
+import {
+  authorityFile,
+  createConnectorListener,
+  createUserListener,
+  keyRingFile,
+} from 'app-proxy/cloud/node'
+import type { TimeLimits } from 'app-proxy/protocol'
+import { CloudServerConfiguration } from './cloud-server-configuration.ts'
+
+const ONE_DAY_MS = 24 * 60 * 60 * 1000
+
+const { values } = parseArgs({ options: { config: { type: 'string' } } })
+if (values.config === undefined) throw new Error('usage: cloud-server.ts --config FILE')
+const configurationFile = values.config
+const { stateDir, users, connectors, limits, audit, ...read } = readConfiguration()
+const inState = (name: string) => join(stateDir, name)
+await mkdir(stateDir, { recursive: true, mode: 0o700 })
+
+// What the cloud knows, and what it signs with.
+const crypto = await defaultCryptoProvider()
+const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
+const directory = createDirectory(read.directory)
+const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
+const authority = await createCertificateAuthority({
+  crypto,
+  clocks,
+  store: authorityFile(inState('connector-authority.pem')),
+})
+const servers = await createServerAuthority({
+  crypto,
+  clocks,
+  store: authorityFile(inState('server-authority.pem')),
+})
+const instances: Record<string, string> = {}
+const cloud = createCloud({
+  directory,
+  registry,
+  authority,
+  keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
+  audit: jsonLinesAudit(auditWriter()),
+  instances: () => instances,
+  cloudAuthorities: [servers.certificate],
+  limits: limits as Partial<TimeLimits>, // JSON knows no undefined
+})
+
+// The two listeners: users and connectors never share a port.
+const issued = await issueCertificate()
+const caFile = inState('server-ca.pem')
+await writeFile(caFile, issued.ca)
+const connectorListener = createConnectorListener(cloud, issued)
+const userListener = createUserListener(cloud.edge, usersTls())
+const connectorPort = await listen(connectorListener.server, connectors)
+const usersPort = await listen(userListener, users)
+const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
+instances['cloud-1'] = connectorUrl
+
+if (users.tls === undefined)
+  console.error(
+    'warning: users come by plain http: fit for this machine or behind a TLS terminator',
+  )
+const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:${usersPort}`
+console.log(JSON.stringify({ usersUrl, connectorUrl, caFile }))
+
+process.on('SIGHUP', reload)
+setInterval(() => renewCertificates().catch(complain), ONE_DAY_MS).unref()
+let stopping: Promise<void> | undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    stopping ??= stop().then(() => process.exit(0))
+  })
+
+/** Takes nobody new, lets what is under way finish within the drain limit, then ends what is left. */
+async function stop(): Promise<void> {
+  connectorListener.drain()
+  const idle = setInterval(() => userListener.closeIdleConnections(), 50)
+  const ended = new Promise((closed) => userListener.close(closed))
+  const late = setTimeout(() => userListener.closeAllConnections(), cloud.origin.limits.drainMs)
+  await ended
+  clearInterval(idle)
+  clearTimeout(late)
+  await connectorListener.close()
+  await registry.close()
+}
+
+/** Applications come and go while users work; a mistake in the file changes nothing. */
+function reload(): void {
+  try {
+    directory.replace(readConfiguration().directory)
+    renewCertificates().catch(complain)
+  } catch (error) {
+    complain(error)
+  }
+}
+
+/** A generated certificate names the published hosts, and lasts 90 days. */
+async function renewCertificates(): Promise<void> {
+  const fresh = await issueCertificate()
+  connectorListener.server.setSecureContext(fresh)
+  if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
+}
+
+async function issueCertificate() {
+  const urls = directory.applications().map(({ externalUrl }) => externalUrl)
+  const hosts = [...urls, connectors.publicUrl ?? []].flat().map((url) => new URL(url).hostname)
+  const { key, certificate, ca } = await servers.issue({
+    dnsNames: [...new Set(['localhost', ...hosts.filter((host) => !/^\[|^[\d.]+$/.test(host))])],
+  })
+  return { key, cert: certificate, ca }
+}
+
+function usersTls() {
+  if (users.tls === undefined) return {}
+  if (users.tls === 'generated') return { tls: { key: issued.key, cert: issued.cert } }
+  const { keyFile, certFile } = users.tls
+  return { tls: { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8') } }
+}
+
+async function listen(
+  server: Server | TlsServer,
+  { port, host }: { readonly port: number; readonly host: string },
+): Promise<number> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+function auditWriter(): (line: string) => void {
+  const stream =
+    typeof audit === 'string'
+      ? process[audit]
+      : createWriteStream(audit.file, { flags: 'a', mode: 0o600 })
+  return (line) => stream.write(`${line}\n`)
+}
+
+function readConfiguration(): CloudServerConfiguration {
+  const result = v.safeParse(
+    CloudServerConfiguration,
+    JSON.parse(readFileSync(configurationFile, 'utf8')),
+  )
+  if (result.success) return result.output
+  // The issue's message would quote the value, which may be a secret.
+  const [issue] = result.issues
+  throw new Error(`${configurationFile}: ${v.getDotPath(issue) ?? 'it'} must be ${issue.expected}`)
+}
+
+function complain(error: unknown): void {
+  console.error(`configuration not changed: ${error instanceof Error ? error.message : error}`)
+}

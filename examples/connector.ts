@@ -1,0 +1,70 @@
+/**
+ * A connector: dials out to the cloud and serves published applications from where it runs.
+ *
+ *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE] [--name NAME]
+ *
+ * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to stderr, one JSON object a line. One line of JSON on stdout
+ * says that it is ready: `{"connectorId":"…","tenantId":"…"}`. SIGINT and SIGTERM finish what is under way, then end with code 0.
+ */
+import { readFile, stat } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { startConnector, type ConnectorEvent } from 'app-proxy/connector/node'
+
+const { values } = parseArgs({
+  options: {
+    url: { type: 'string' },
+    ca: { type: 'string' },
+    'state-dir': { type: 'string' },
+    'token-file': { type: 'string' },
+    name: { type: 'string' },
+  },
+})
+const { url, ca, 'state-dir': stateDirectory, 'token-file': tokenFile, name } = values
+if (url === undefined || stateDirectory === undefined)
+  throw new Error('usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE]')
+
+// Registration may have to be repeated for long: a signal ends that as well.
+const starting = new AbortController()
+let stop = async (): Promise<void> => starting.abort()
+let stopping: Promise<void> | undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    stopping ??= stop().then(() => process.exit(0))
+  })
+
+const connector = await startConnector({
+  url,
+  stateDirectory,
+  signal: starting.signal,
+  onEvent: log,
+  ...(ca !== undefined && { ca: await readFile(ca, 'utf8') }),
+  ...(tokenFile !== undefined && { token: () => readPrivate(tokenFile) }),
+  ...(name !== undefined && { name }),
+})
+stop = () => connector.stop()
+while (!connector.isReady) await sleep(20)
+const { connectorId, tenantId } = connector.identity
+console.log(JSON.stringify({ connectorId, tenantId }))
+
+/** A secret is taken only from a file that nobody else can read. */
+async function readPrivate(path: string): Promise<string> {
+  if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
+    throw new Error(`${path} must be readable by its owner alone`)
+  return (await readFile(path, 'utf8')).trim()
+}
+
+/** Identities and configurations are told by name: a log keeps no keys, and no pages of settings. */
+function log(event: ConnectorEvent): void {
+  const line = JSON.stringify(
+    { time: new Date().toISOString(), ...event },
+    (key, value: unknown) => {
+      if (value instanceof Error) return value.message
+      if (key === 'configuration') return (value as { version: string }).version
+      if (key === 'identity' || key === 'refused')
+        return (value as { connectorId: string }).connectorId
+      return value
+    },
+  )
+  process.stderr.write(`${line}\n`)
+}

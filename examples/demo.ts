@@ -1,0 +1,104 @@
+/**
+ * Everything at once, on this machine: an issuer, a private site, a cloud and a connector, each a process of its own.
+ *
+ *     npm run demo -- [options]        (--help lists them)
+ *
+ * 1. the issuer, the private site and the cloud start
+ * 2. Alice, who may register connectors, signs in through the issuer's forms for a token
+ * 3. the connector registers with the token and serves; one that is registered already needs none
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { FileIdentityStore } from 'app-proxy/connector/node'
+import {
+  applicationsOf,
+  AUDIENCE,
+  REGISTRAR,
+  writeCloudConfiguration,
+  writePrivate,
+  writeStsConfiguration,
+} from './demo/configurations.ts'
+import { readOptions, USAGE, UsageError, type DemoOptions } from './demo/options.ts'
+import { Processes } from './demo/processes.ts'
+import { jsonReport, tableReport, type Ready } from './demo/report.ts'
+import { isFree, openState } from './demo/state.ts'
+import { registrarToken } from './registrar-token.ts'
+
+const options = await readOptionsOrExit()
+const state = await openState(options)
+const inState = (name: string) => join(state.dir, name)
+const users = Object.entries(state.passwords).map(([username, password]) => ({
+  username,
+  password,
+}))
+if (!options.json) mkdirSync(inState('logs'), { recursive: true })
+const processes = new Processes({
+  ...(!options.json && { logDir: inState('logs') }),
+  died: (message) => void end(1, message),
+})
+let ending: Promise<void> | undefined
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0))
+
+try {
+  const ready = await start()
+  console.log(options.json ? jsonReport(ready) : tableReport(ready, state.isTemporary))
+} catch (error) {
+  await end(1, error instanceof Error ? error.message : String(error))
+}
+
+async function start(): Promise<Ready> {
+  const applications = applicationsOf(options, state)
+  const stsConfiguration = writeStsConfiguration(state, applications)
+  const cloudConfiguration = writeCloudConfiguration(state, applications)
+  const [{ issuer }, { connectorUrl, caFile }] = await Promise.all([
+    processes.start<Pick<Ready, 'issuer'>>('sts', ['--config', stsConfiguration]),
+    processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud-server', [
+      ...['--config', cloudConfiguration],
+    ]),
+    processes.start('intranet', ['--port', String(state.ports.intranet)]),
+  ])
+  const tokenFile = await fetchToken(issuer)
+  await processes.start('connector', [
+    ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
+    ...['--name', 'demo', '--token-file', tokenFile],
+  ])
+  rmSync(tokenFile, { force: true })
+  return { applications, users, issuer, connectorUrl, caFile, stateDir: state.dir }
+}
+
+/** Where the registrar's token is, unless the connector has registered before. */
+async function fetchToken(issuer: string): Promise<string> {
+  const tokenFile = inState('registrar-token')
+  const { current } = await new FileIdentityStore({ directory: inState('connector') }).load()
+  if (current !== undefined) return tokenFile
+  const token = await registrarToken({ issuer, ...REGISTRAR, audience: AUDIENCE, ...users[0]! })
+  return writePrivate(tokenFile, token)
+}
+
+/** Ends every process, then the demo; whoever asks first says with which code. */
+function end(code: number, message?: string): Promise<void> {
+  ending ??= (async () => {
+    if (message !== undefined) console.error(message)
+    await processes.stop()
+    if (state.isTemporary) rmSync(state.dir, { recursive: true, force: true })
+    process.exit(code)
+  })()
+  return ending
+}
+
+async function readOptionsOrExit(): Promise<DemoOptions> {
+  try {
+    const read = readOptions(process.argv.slice(2))
+    if (read === 'help') {
+      console.log(USAGE)
+      process.exit(0)
+    }
+    if (read.port === undefined || (await isFree(read.port))) return read
+    console.error(`port ${read.port} is in use`)
+    process.exit(1)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`${error.message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * What the demo says when it is ready: a table for people, or one line for programs.
+ */
+import type { DemoApplication } from './configurations.ts'
+
+export interface Ready {
+  readonly applications: readonly DemoApplication[]
+  /** The first may use what is behind sign-in, the second may not. */
+  readonly users: readonly { readonly username: string; readonly password: string }[]
+  readonly issuer: string
+  readonly connectorUrl: string
+  /** PEM: the authority of the connector listener, and of the user listener with `--https`. */
+  readonly caFile: string
+  readonly stateDir: string
+}
+
+export function jsonReport({ applications, ...rest }: Ready): string {
+  const shown = applications.map(({ id, externalUrl, preAuthentication }) => ({
+    id,
+    externalUrl,
+    preAuthentication,
+  }))
+  return JSON.stringify({ applications: shown, ...rest })
+}
+
+export function tableReport(ready: Ready, isTemporary: boolean): string {
+  const { applications, users, issuer, connectorUrl, caFile, stateDir } = ready
+  const isHttps = applications[0]!.externalUrl.startsWith('https:')
+  const browse = applications.map(({ externalUrl, preAuthentication }) => [
+    externalUrl,
+    preAuthentication === 'oidc' ? 'behind sign-in' : 'open to everyone',
+  ])
+  const [assigned, stranger] = users
+  const signIn = [
+    [assigned!.username, assigned!.password, 'is assigned, and let in'],
+    [stranger!.username, stranger!.password, 'is not assigned, and refused'],
+  ]
+  const under = [
+    ['issuer', issuer],
+    ['connectors dial', connectorUrl],
+    ['state and logs', `${stateDir}${isTemporary ? ' (removed at the end)' : ''}`],
+    ['users come by', isHttps ? `TLS; trust ${caFile}` : 'plain HTTP; --https for TLS'],
+  ]
+  return [
+    ...['Browse', table(browse)],
+    ...['Sign in as', table(signIn)],
+    ...['Underneath', table(under)],
+    'Ctrl-C ends it.',
+  ].join('\n\n')
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const line = (row: readonly string[]) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('   ')
+  return rows.map((row) => `  ${line(row)}`.trimEnd()).join('\n')
+}

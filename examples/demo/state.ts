@@ -1,0 +1,82 @@
+/**
+ * What the demo remembers between two starts with one state directory: ports, passwords, client secrets.
+ */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { DemoOptions } from './options.ts'
+
+export interface DemoState {
+  readonly dir: string
+  readonly isTemporary: boolean
+  readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet', number>>
+  /** By user name. */
+  readonly passwords: Readonly<Record<'alice' | 'bob', string>>
+  /** Application id → the secret of its client at the issuer. */
+  readonly clientSecrets: Readonly<Record<string, string>>
+}
+
+type Remembered = Pick<DemoState, 'ports' | 'passwords' | 'clientSecrets'>
+
+/** Opens the directory given, or a temporary one; what is missing is made. */
+export async function openState({ stateDir, port, published }: DemoOptions): Promise<DemoState> {
+  const isTemporary = stateDir === undefined
+  const dir = isTemporary ? mkdtempSync(join(tmpdir(), 'app-proxy-demo-')) : resolve(stateDir)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const file = join(dir, 'demo.json')
+  const before = readRemembered(file)
+  const remembered: Remembered = {
+    ports: {
+      users: port ?? (await freePort(before.ports?.users)),
+      connectors: await freePort(before.ports?.connectors),
+      sts: await freePort(before.ports?.sts),
+      intranet: await freePort(before.ports?.intranet),
+    },
+    passwords: before.passwords ?? { alice: secret(9), bob: secret(9) },
+    clientSecrets: {
+      ...Object.fromEntries(
+        ['intranet', ...published.map(({ name }) => name)].map((id) => [id, secret(32)]),
+      ),
+      ...before.clientSecrets,
+    },
+  }
+  writeFileSync(file, JSON.stringify(remembered, undefined, 2), { mode: 0o600 })
+  return { dir, isTemporary, ...remembered }
+}
+
+/** Whether nobody listens there. */
+export async function isFree(port: number): Promise<boolean> {
+  return (await probe(port)) !== undefined
+}
+
+/** The port of last time, else one the system picks. */
+async function freePort(before = 0): Promise<number> {
+  return (await probe(before)) ?? (await probe(0))!
+}
+
+async function probe(port: number): Promise<number | undefined> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return undefined
+  }
+  const { port: found } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return found
+}
+
+function readRemembered(file: string): Partial<Remembered> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Remembered
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw error
+  }
+}
+
+const secret = (bytes: number) => randomBytes(bytes).toString('base64url')
