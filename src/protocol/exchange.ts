@@ -51,7 +51,7 @@ export const RESPONDER = {
   tunnel:              { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'tunnel',            reset: 'cancelled' },
   done:                { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
   failed:              { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
-  cancelled:           { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: violation   },
+  cancelled:           { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: violation,           reset: violation   },
 } as const satisfies Table<
   ExchangeState,
   'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'abort' | 'expire' | 'lost' | 'violated',
