@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTunnel, until, type Tunnel } from './tunnel.ts'
+import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
 
 /** What the application saw and did, for the tests to look at. */
 const seen = { aborted: 0, requests: 0, last: undefined as IncomingMessage | undefined }
@@ -17,15 +17,13 @@ const backend: RequestListener = (request, response) => {
   })
   const { pathname } = new URL(request.url!, 'http://backend')
   if (pathname === '/headers') {
-    return response
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(
-        JSON.stringify({
-          method: request.method,
-          target: request.url,
-          headers: request.rawHeaders,
-        }),
-      )
+    return response.writeHead(200, { 'content-type': 'application/json' }).end(
+      JSON.stringify({
+        method: request.method,
+        target: request.url,
+        headers: request.rawHeaders,
+      }),
+    )
   }
   if (pathname === '/upload') {
     const hash = createHash('sha256')
@@ -44,10 +42,6 @@ const backend: RequestListener = (request, response) => {
 }
 
 let tunnel: Tunnel
-beforeAll(async () => {
-  tunnel = await startTunnel({ backend, limits: { claimMs: 1_000 } })
-})
-afterAll(() => tunnel.close())
 
 interface Answer {
   status: number
@@ -94,7 +88,12 @@ function call(
   })
 }
 
-describe('through cloud and connector, over mutual TLS', () => {
+describe.each(TRANSPORTS)('through cloud and connector, %s', (transport) => {
+  beforeAll(async () => {
+    tunnel = await startTunnel({ transport, backend, limits: { claimMs: 1_000 } })
+  })
+  afterAll(() => tunnel.close())
+
   test('a GET reaches the application and its answer the user', async () => {
     const answer = await call('/some/page?q=1')
     expect(answer.status).toBe(200)

@@ -12,8 +12,11 @@ import {
   defaultCryptoProvider,
   KeyRing,
   memoryAudit,
+  MemoryRequestQueue,
+  Sessions,
   type Cloud,
   type ConnectorRegistry,
+  type OfferLink,
 } from '../../src/cloud/index.ts'
 import {
   createConnectorListener,
@@ -22,13 +25,15 @@ import {
 } from '../../src/cloud/node/index.ts'
 import {
   startConnector,
+  UndiciBackend,
   type ConnectorEvent,
   type ConnectorOptions,
   type RunningConnector,
 } from '../../src/connector/node/index.ts'
-import type { TimeLimits } from '../../src/protocol/index.ts'
+import { TIME_LIMITS, type Offer, type TimeLimits } from '../../src/protocol/index.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
+import { MemoryConnector } from './memory-connector.ts'
 
 export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
 
@@ -37,7 +42,13 @@ export interface Tunnel {
   readonly cloud: Cloud
   readonly connectors: ConnectorListener
   readonly registry: ConnectorRegistry
+  /** The one that was started; not with the transport `in memory`. */
   readonly connector: RunningConnector
+  readonly sessions: Sessions
+  /** Every offer that was put on a link, in order. */
+  readonly offers: readonly Offer[]
+  /** The transport breaks under the connector, once. */
+  cut(): void
   readonly events: readonly ConnectorEvent[]
   readonly issuer: Issuer
   readonly audit: ReturnType<typeof memoryAudit>
@@ -51,7 +62,13 @@ export interface Tunnel {
   close(): Promise<void>
 }
 
+/** How connector and cloud are joined: in memory, by the multiplexed link; or over real mutual TLS, by the plain binding. */
+export const TRANSPORTS = ['in memory', 'plain over TLS'] as const
+export type Transport = (typeof TRANSPORTS)[number]
+
 export interface TunnelOptions {
+  /** Default `plain over TLS`. */
+  readonly transport?: Transport
   readonly backend: RequestListener
   readonly limits?: Partial<TimeLimits>
   readonly responseHeadMs?: number
@@ -60,7 +77,7 @@ export interface TunnelOptions {
   /** External and internal path of the application. Default `/`. */
   readonly externalPath?: string
   readonly internalPath?: string
-  /** Wraps the cloud's registration: a lost reply, for example. */
+  /** No connector is started. */
   readonly noConnector?: boolean
 }
 
@@ -84,6 +101,8 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const registry = createMemoryRegistry()
   const audit = memoryAudit()
   const instances: Record<string, string> = {}
+  const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })
+  const queue = new RecordingQueue()
   const cloud = createCloud({
     directory: createDirectory({
       tenants: [
@@ -99,11 +118,21 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
           preAuthentication: 'passthrough',
           ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
         },
+        {
+          id: 'secure',
+          groupId: 'default',
+          externalUrl: 'http://secure.localhost/',
+          internalUrl: `http://127.0.0.1:${backendPort}/`,
+          preAuthentication: 'oidc',
+          client: { id: 'secure' },
+          identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
+        },
       ],
     }),
     registry,
     authority,
-    keyRing: await KeyRing.open({ crypto, wallClock: clocks.wallClock }),
+    keyRing,
+    queue,
     audit,
     instances: () => instances,
     ...(options.limits !== undefined && { limits: options.limits }),
@@ -138,12 +167,32 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     await until(() => connector.isReady)
     return connector
   }
-  const connector = options.noConnector === true ? (undefined as never) : await start()
+  let memory: MemoryConnector | undefined
+  let connector: RunningConnector | undefined
+  const memoryBackend = new UndiciBackend()
+  if (options.noConnector !== true && options.transport === 'in memory') {
+    const claimer = {
+      tenantId: 'contoso',
+      connectorId: await registered(registry),
+      groupId: 'default',
+    }
+    const limits = { ...TIME_LIMITS, ...options.limits }
+    memory = new MemoryConnector(cloud, claimer, { backend: memoryBackend, limits })
+    await until(() => memory!.isUp)
+  } else if (options.noConnector !== true) connector = await start()
   return {
     cloud,
     connectors,
     registry,
-    connector,
+    get connector() {
+      return connector!
+    },
+    sessions: new Sessions({ keyRing, crypto }),
+    offers: queue.offers,
+    cut() {
+      memory?.cut()
+      connectors.server.closeAllConnections()
+    },
     events,
     issuer,
     audit,
@@ -154,6 +203,8 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     startConnector: start,
     async close() {
       await Promise.all(running.map((one) => one.stop()))
+      memory?.cut()
+      await memoryBackend.close()
       await connectors.close()
       for (const server of [users, backend]) {
         server.closeAllConnections()
@@ -177,6 +228,53 @@ export function registrarToken(
     jti: crypto.randomUUID(),
     ...claims,
   })
+}
+
+/** A connector that needs no certificate: it is joined in memory. */
+async function registered(registry: ConnectorRegistry): Promise<string> {
+  const now = Date.now()
+  const validity = { issuedAt: now, expiresAt: now + 60_000 }
+  const { connector } = await registry.register({
+    issuer: 'memory',
+    onceId: 'memory',
+    keyId: 'memory',
+    tokenExpiresAt: now + 60_000,
+    tenantId: 'contoso',
+    limit: 10,
+    now,
+    make: async () => ({
+      connector: {
+        id: 'memory',
+        tenantId: 'contoso',
+        groupId: 'default',
+        name: 'memory',
+        standing: 'active',
+        registeredAt: now,
+      },
+      certificate: {
+        serial: 'memory',
+        connectorId: 'memory',
+        keyId: 'memory',
+        der: new Uint8Array(1),
+        ...validity,
+      },
+    }),
+  })
+  return connector.id
+}
+
+/** The embedded queue, and every offer that was put on one of its links. */
+class RecordingQueue extends MemoryRequestQueue {
+  readonly offers: Offer[] = []
+
+  override attach(groupId: string, link: OfferLink): void {
+    const send = link.offer.bind(link)
+    link.offer = (offer) => {
+      this.offers.push(offer)
+      send(offer)
+    }
+    super.attach(groupId, link)
+  }
 }
 
 /** Waits for something that will be so; fails after `timeoutMs`. */
