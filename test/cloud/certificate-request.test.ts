@@ -55,6 +55,12 @@ test('a request that is not signed with its own key proves nothing', async () =>
   await expect(read(request)).rejects.toEqual(refused('request-signature'))
 })
 
+test('a request with a weak signature proves nothing', async () => {
+  const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-1' }
+  const request = await requestFor(await newKeys(), { signingAlgorithm })
+  await expect(read(request)).rejects.toEqual(refused('request-signature'))
+})
+
 test('a request whose signature was changed proves nothing', async () => {
   const request = await requestFor(await newKeys())
   request[request.length - 1]! ^= 1

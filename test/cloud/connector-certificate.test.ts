@@ -90,6 +90,23 @@ async function forged({
   return new Uint8Array(certificate.rawData)
 }
 
+/** The same certificate with what is signed as it is now. */
+async function signedAgain(der: Uint8Array): Promise<Uint8Array> {
+  const tbs = der.slice(4, 8 + ((der[6]! << 8) | der[7]!))
+  const raw = new Uint8Array(await crypto.subtle.sign(P256, root.key, tbs))
+  const integer = (octets: Uint8Array) => {
+    const first = octets.findIndex((octet) => octet !== 0)
+    const magnitude = octets.subarray(first)
+    const value = magnitude[0]! >= 0x80 ? [0, ...magnitude] : [...magnitude]
+    return [2, value.length, ...value]
+  }
+  const pair = [...integer(raw.subarray(0, 32)), ...integer(raw.subarray(32))]
+  const signature = [3, pair.length + 3, 0, 0x30, pair.length, ...pair]
+  const algorithm = [...Buffer.from('300a06082a8648ce3d040302', 'hex')]
+  const content = [...tbs, ...algorithm, ...signature]
+  return new Uint8Array([0x30, 0x82, content.length >> 8, content.length & 0xff, ...content])
+}
+
 describe('the profile of a leaf', () => {
   test('is met by what the authority issues', async () => {
     const { der, serial, keyId, expiresAt } = await issue()
@@ -121,6 +138,11 @@ describe('the profile of a leaf', () => {
       'CA:true',
       'basic constraints',
       { extensions: [new x509.BasicConstraintsExtension(true, undefined, true)] },
+    ],
+    [
+      'a path length, which only authorities have',
+      'basic constraints',
+      { extensions: [new x509.BasicConstraintsExtension(false, 0, true)] },
     ],
     [
       'basic constraints that are not critical',
@@ -155,7 +177,6 @@ describe('the profile of a leaf', () => {
     ],
     ['another subject', 'subject', { subject: 'CN=admin' }],
     ['another issuer', 'issuer', { issuer: 'CN=somebody' }],
-    ['serial number zero', 'serial number', { serialNumber: '00' }],
     ['a short serial number', 'serial number', { serialNumber: '41' }],
     [
       'a weak signature',
@@ -187,6 +208,25 @@ describe('the profile of a leaf', () => {
     const der = await forged(changes)
     await expect(certificates.checkLeaf(der, now)).rejects.toEqual(
       refused('certificate-profile', deviation),
+    )
+  })
+
+  test.each([0, 1, 3])('refuses version field %i, properly signed', async (version) => {
+    const der = await forged()
+    // [0] { INTEGER 2 }: version 3, at the beginning of what is signed.
+    const at = Buffer.from(der).indexOf(Buffer.from('a003020102', 'hex'))
+    der[at + 4] = version
+    await expect(certificates.checkLeaf(await signedAgain(der), now)).rejects.toEqual(
+      refused('certificate-profile', 'version'),
+    )
+  })
+
+  test.each([0x00, 0x3f, 0x80])('refuses a serial number that begins with %i', async (octet) => {
+    const der = await forged()
+    const at = Buffer.from(der).indexOf(Buffer.from('a0030201020210', 'hex'))
+    der[at + 7] = octet
+    await expect(certificates.checkLeaf(await signedAgain(der), now)).rejects.toEqual(
+      refused('certificate-profile', 'serial number'),
     )
   })
 

@@ -197,6 +197,15 @@ describe('a token', () => {
     registered(await register(adminToken(trust.issuer, claims)))
   })
 
+  test('must name its issuer exactly, even if the directory is not exact', async () => {
+    const tenant = trust.directory.tenant('contoso')!
+    const directory = { ...trust.directory, tenantOfIssuer: () => tenant }
+    const registrar = createRegistrar({ ...trust, directory })
+    const token = await adminToken(trust.issuer, { iss: `${trust.issuer.url}/` })
+    const request = await requestFor(await newKeys())
+    expect(await registrar.register(registration(token, request))).toEqual(refusal('token-issuer'))
+  })
+
   test('that is not a token is refused', async () => {
     for (const token of ['x', 'a.b.c', '..', `${'a.'.repeat(5000)}`]) {
       expect(await register(token)).toEqual(refusal('token-malformed'))
