@@ -14,6 +14,7 @@ import {
   memoryAudit,
   MemoryRequestQueue,
   Sessions,
+  type AuthorityStore,
   type Cloud,
   type ConnectorRegistry,
   type OfferLink,
@@ -47,6 +48,8 @@ export interface Tunnel {
   readonly sessions: Sessions
   /** Every offer that was put on a link, in order. */
   readonly offers: readonly Offer[]
+  /** Every link that was opened, in order. */
+  readonly links: readonly OfferLink[]
   /** The transport breaks under the connector, once. */
   cut(): void
   readonly events: readonly ConnectorEvent[]
@@ -79,6 +82,10 @@ export interface TunnelOptions {
   readonly internalPath?: string
   /** No connector is started. */
   readonly noConnector?: boolean
+  /** Where the connectors' authority keeps its root; for tests that sign with its very key. */
+  readonly authorityStore?: AuthorityStore
+  /** The cloud's wall clock. Default: the system's. */
+  readonly wallClock?: () => number
 }
 
 export async function listen(server: Server): Promise<number> {
@@ -88,14 +95,15 @@ export async function listen(server: Server): Promise<number> {
 
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const crypto = await defaultCryptoProvider()
-  const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
+  const wallClock = options.wallClock ?? (() => Date.now())
+  const clocks = { now: () => performance.now(), wallClock }
   const issuer = await startIssuer()
   const backend = createHttpServer({ requestTimeout: 0 }, options.backend)
   const backendPort = await listen(backend)
   const authority = await createCertificateAuthority({
     crypto,
     clocks,
-    store: memoryAuthorityStore(),
+    store: options.authorityStore ?? memoryAuthorityStore(),
   })
   const servers = await createServerAuthority({ crypto, clocks, store: memoryAuthorityStore() })
   const registry = createMemoryRegistry()
@@ -189,6 +197,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     },
     sessions: new Sessions({ keyRing, crypto }),
     offers: queue.offers,
+    links: queue.links,
     cut() {
       memory?.cut()
       connectors.server.closeAllConnections()
@@ -266,8 +275,10 @@ async function registered(registry: ConnectorRegistry): Promise<string> {
 /** The embedded queue, and every offer that was put on one of its links. */
 class RecordingQueue extends MemoryRequestQueue {
   readonly offers: Offer[] = []
+  readonly links: OfferLink[] = []
 
   override attach(groupId: string, link: OfferLink): void {
+    this.links.push(link)
     const send = link.offer.bind(link)
     link.offer = (offer) => {
       this.offers.push(offer)

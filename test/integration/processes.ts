@@ -1,0 +1,168 @@
+/**
+ * The example servers as processes of their own: what is measured and stopped here is what runs outside.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { TimeLimits } from '../../src/protocol/index.ts'
+import { startIssuer } from '../issuer.ts'
+import type { Observation } from './observed.ts'
+import { REGISTRAR_AUDIENCE, registrarToken } from './tunnel.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PAGE_BYTES = 4096
+const TICKS_PER_SECOND = 100
+
+/** An example server that runs. */
+export class Example<Ready = unknown> {
+  readonly #child: ChildProcess
+  readonly ready: Ready
+  /** What it said on stderr. */
+  readonly said: readonly string[]
+
+  private constructor(child: ChildProcess, ready: Ready, said: readonly string[]) {
+    this.#child = child
+    this.ready = ready
+    this.said = said
+  }
+
+  /** Starts `examples/NAME.ts`; it is ready when it has said so. */
+  static async start<Ready>(name: string, args: readonly string[]): Promise<Example<Ready>> {
+    const preloaded = ['tsx', './examples/demo/end-with-parent.ts', './test/integration/observed.ts']
+    const imports = preloaded.flatMap((path) => ['--import', path])
+    const child = spawn(process.execPath, [...imports, `examples/${name}.ts`, ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    const said: string[] = []
+    createInterface(child.stderr!).on('line', (line) => said.push(line))
+    const exit = once(child, 'exit').then(() => {
+      throw new Error(`${name} ended: ${said.join('\n')}`)
+    })
+    exit.catch(() => undefined)
+    const line = await Promise.race([once(createInterface(child.stdout!), 'line'), exit])
+    return new Example(child, JSON.parse(line[0] as string) as Ready, said)
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Resident memory, bytes. */
+  get residentBytes(): number {
+    return Number(this.#proc('statm').split(' ')[1]) * PAGE_BYTES
+  }
+
+  /** Processor time it has used, in user and system mode together. Seconds. */
+  get processorSeconds(): number {
+    const fields = this.#proc('stat').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  }
+
+  async observe(): Promise<Observation> {
+    this.#child.send('observe')
+    const [observation] = (await once(this.#child, 'message')) as [Observation]
+    return observation
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Ends it as an operator would; the exit code. */
+  async stop(): Promise<number | null> {
+    if (!this.isRunning) return this.#child.exitCode
+    const exit = once(this.#child, 'exit')
+    this.signal('SIGCONT')
+    this.signal('SIGTERM')
+    return ((await exit) as [number | null])[0]
+  }
+
+  #proc(file: string): string {
+    return readFileSync(`/proc/${this.#child.pid}/${file}`, 'utf8')
+  }
+}
+
+export interface ProcessesOptions {
+  /** The application that is published as `open.localhost`. */
+  readonly internalUrl: string
+  readonly limits?: Partial<TimeLimits>
+  /** Of the application. */
+  readonly responseHeadMs?: number
+  /** Users come by TLS. */
+  readonly tls?: boolean
+}
+
+/** A cloud and its connectors, each a process; the issuer is the test's. */
+export interface Processes {
+  readonly cloud: Example
+  /** Where users come to. */
+  readonly port: number
+  /** A further connector each time. */
+  startConnector(): Promise<Example<{ connectorId: string }>>
+  close(): Promise<void>
+}
+
+export async function startProcesses(options: ProcessesOptions): Promise<Processes> {
+  const directory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
+  const issuer = await startIssuer()
+  const configuration = join(directory, 'cloud.json')
+  await writeFile(configuration, JSON.stringify(cloudConfiguration(options, directory, issuer.url)))
+  const cloud = await Example.start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
+    'cloud-server',
+    ['--config', configuration],
+  )
+  const connectors: Example[] = []
+  return {
+    cloud,
+    port: Number(new URL(cloud.ready.usersUrl).port),
+    async startConnector() {
+      const name = `connector-${connectors.length}`
+      const tokenFile = join(directory, `${name}.token`)
+      await writeFile(tokenFile, await registrarToken(issuer), { mode: 0o600 })
+      const { connectorUrl, caFile } = cloud.ready
+      const connector = await Example.start<{ connectorId: string }>('connector', [
+        ...['--url', connectorUrl, '--ca', caFile, '--token-file', tokenFile],
+        ...['--state-dir', join(directory, name), '--name', name],
+      ])
+      connectors.push(connector)
+      return connector
+    },
+    async close() {
+      await Promise.all(connectors.map((connector) => connector.stop()))
+      await cloud.stop()
+      await issuer.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function cloudConfiguration(options: ProcessesOptions, directory: string, issuer: string): object {
+  const { internalUrl, limits = {}, responseHeadMs, tls = false } = options
+  return {
+    stateDir: join(directory, 'cloud'),
+    users: { port: 0, ...(tls && { tls: 'generated' }) },
+    connectors: { port: 0 },
+    // A connector that was killed or stopped ends nothing by itself.
+    limits: { drainMs: 500, ...limits },
+    directory: {
+      tenants: [{ id: 'contoso', issuer, registrars: { audience: REGISTRAR_AUDIENCE } }],
+      groups: [{ id: 'default', tenantId: 'contoso' }],
+      applications: [
+        {
+          id: 'open',
+          groupId: 'default',
+          externalUrl: `${tls ? 'https' : 'http'}://open.localhost/`,
+          internalUrl,
+          preAuthentication: 'passthrough',
+          ...(responseHeadMs !== undefined && { responseHeadMs }),
+        },
+      ],
+    },
+  }
+}
