@@ -1,5 +1,5 @@
 /**
- * Loaded into the processes of {@link ../integration/processes.ts}: tells the test, when asked, what the process holds.
+ * Loaded into the processes that processes.ts starts: tells the test, when asked, what the process holds.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'

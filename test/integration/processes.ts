@@ -33,7 +33,11 @@ export class Example<Ready = unknown> {
 
   /** Starts `examples/NAME.ts`; it is ready when it has said so. */
   static async start<Ready>(name: string, args: readonly string[]): Promise<Example<Ready>> {
-    const preloaded = ['tsx', './examples/demo/end-with-parent.ts', './test/integration/observed.ts']
+    const preloaded = [
+      'tsx',
+      './examples/demo/end-with-parent.ts',
+      './test/integration/observed.ts',
+    ]
     const imports = preloaded.flatMap((path) => ['--import', path])
     const child = spawn(process.execPath, [...imports, `examples/${name}.ts`, ...args], {
       cwd: ROOT,
