@@ -1,0 +1,279 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FileIdentityStore } from '../../src/connector/node/index.ts'
+import { listen } from '../integration/tunnel.ts'
+import {
+  descendantsOf,
+  isAlive,
+  runDemo,
+  startDemo,
+  UserAgent,
+  type DemoProcess,
+} from './demo-process.ts'
+
+const run = promisify(execFile)
+const onLinux = test.skipIf(process.platform !== 'linux')
+const withCurl = test.skipIf(spawnSync('curl', ['--version']).error !== undefined)
+const DEEP = '/headers?week=7&path=%2Fa'
+
+const root = mkdtempSync(join(tmpdir(), 'app-proxy-demo-test-'))
+const stateDir = join(root, 'state')
+let demo: DemoProcess
+beforeAll(async () => void (demo = await startDemo('--state-dir', stateDir)))
+afterAll(async () => {
+  await demo.stop()
+  rmSync(root, { recursive: true, force: true })
+})
+
+interface Told {
+  readonly target: string
+  readonly rawHeaders: readonly (readonly [string, string])[]
+}
+const fieldsOf = (text: string, name: string) =>
+  (JSON.parse(text) as Told).rawHeaders
+    .filter(([field]) => field.toLowerCase() === name)
+    .map(([, value]) => value)
+const registrations = () =>
+  readFileSync(join(stateDir, 'audit.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string; outcome: string })
+    .filter(({ type }) => type === 'connector.registration')
+const connectorId = async () =>
+  (await new FileIdentityStore({ directory: join(stateDir, 'connector') }).load()).current!
+    .connectorId
+
+test('one line of JSON says where to browse and who may sign in', () => {
+  expect(demo.lines).toHaveLength(1)
+  expect(demo.applications).toEqual([
+    {
+      id: 'intranet',
+      externalUrl: expect.stringMatching(/^http:\/\/intranet\.localhost:\d+\/$/),
+      preAuthentication: 'oidc',
+    },
+    {
+      id: 'open',
+      externalUrl: expect.stringMatching(/^http:\/\/open\.localhost:\d+\/$/),
+      preAuthentication: 'passthrough',
+    },
+  ])
+  expect(demo.users.map(({ username }) => username)).toEqual(['alice', 'bob'])
+  expect(demo.issuer).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect(demo.connectorUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
+  expect(demo.stateDir).toBe(stateDir)
+  expect(readFileSync(demo.caFile, 'utf8')).toMatch(/^-----BEGIN CERTIFICATE-----/)
+})
+
+test('the connector registered itself with the token of a registrar, which is gone', () => {
+  expect(registrations()).toMatchObject([{ outcome: 'success', subject: 'user-alice' }])
+  expect(existsSync(join(stateDir, 'registrar-token'))).toBe(false)
+})
+
+test('what holds secrets is for its owner alone', () => {
+  for (const file of ['demo.json', 'sts.json', 'cloud-server.json', 'audit.jsonl'])
+    expect(statSync(join(stateDir, file)).mode & 0o077, file).toBe(0)
+  for (const file of ['connector-authority.pem', 'server-authority.pem', 'key-ring.json'])
+    expect(statSync(join(stateDir, 'cloud', file)).mode & 0o077, file).toBe(0)
+})
+
+test('the open application is served without sign-in', async () => {
+  const answer = await new UserAgent().get(demo.url('open', DEEP))
+  expect(answer.status).toBe(200)
+  expect((JSON.parse(answer.text) as Told).target).toBe(DEEP)
+})
+
+test('a request without a session is redirected to the issuer', async () => {
+  const answer = await new UserAgent().get(demo.url('intranet', DEEP))
+  expect(answer.status).toBe(302)
+  expect(new URL(answer.headers.location!).origin).toBe(demo.issuer)
+})
+
+test('a program without a session is told so, and not redirected', async () => {
+  const headers = { accept: 'application/json' }
+  const answer = await new UserAgent().get(demo.url('intranet', DEEP), headers)
+  expect(answer.status).toBe(401)
+  expect(answer.headers['www-authenticate']).toMatch(/^Bearer /)
+})
+
+describe('the user who is assigned', () => {
+  const agent = new UserAgent()
+  test('signs in by the forms and lands on the deep link', async () => {
+    const answer = await agent.signIn(demo.url('intranet', DEEP), demo.users[0]!)
+    expect(answer.status).toBe(302)
+    expect(answer.headers.location).toBe(demo.url('intranet', DEEP))
+  })
+  test('is served, and no session cookie reaches the application', async () => {
+    expect(agent.cookieNames).toContainEqual(expect.stringMatching(/session/))
+    const answer = await agent.get(demo.url('intranet', DEEP))
+    expect(answer.status).toBe(200)
+    expect((JSON.parse(answer.text) as Told).target).toBe(DEEP)
+    expect(fieldsOf(answer.text, 'cookie')).toEqual([])
+    expect(fieldsOf(answer.text, 'x-user-email')).toEqual(['alice@contoso.example'])
+  })
+  test('cannot pass for somebody else', async () => {
+    const headers = { 'x-user-email': 'boss@contoso.example', X_User_Email: 'boss' }
+    const answer = await agent.get(demo.url('intranet', DEEP), headers)
+    expect(fieldsOf(answer.text, 'x-user-email')).toEqual(['alice@contoso.example'])
+    expect(fieldsOf(answer.text, 'x_user_email')).toEqual([])
+  })
+  test('sees on the page that no cookie reached it', async () => {
+    const answer = await agent.get(demo.url('intranet'))
+    expect(answer.text).toContain('<p id="cookies">none</p>')
+  })
+})
+
+describe('the user who is not assigned is refused by sign-in', () => {
+  test('with a page for browsers', async () => {
+    const answer = await new UserAgent().signIn(demo.url('intranet', DEEP), demo.users[1]!)
+    expect(answer.status).toBe(403)
+    expect(answer.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(answer.text).toMatch(/<dt>Source<\/dt>\s*<dd>Sign-in<\/dd>/)
+    expect(answer.text).toContain('not-assigned')
+  })
+  test('with a problem for programs', async () => {
+    const agent = new UserAgent()
+    const headers = { accept: 'application/json' }
+    const answer = await agent.signIn(demo.url('intranet', DEEP), demo.users[1]!, headers)
+    expect(answer.status).toBe(403)
+    expect(answer.headers['content-type']).toBe('application/problem+json')
+    expect(JSON.parse(answer.text)).toMatchObject({ source: 'sign-in', code: 'not-assigned' })
+    expect(agent.cookieNames).toEqual([])
+  })
+})
+
+withCurl('curl with a cookie jar signs in, follows, and stays signed in', async () => {
+  const jar = join(root, 'jar')
+  const curl = async (...args: string[]) => {
+    const common = ['-sSL', '--noproxy', '*', '--cookie', jar, '--cookie-jar', jar]
+    const { stdout } = await run('curl', [...common, '-w', '\n%{url_effective}', ...args])
+    const end = stdout.lastIndexOf('\n')
+    return { text: stdout.slice(0, end), url: stdout.slice(end + 1) }
+  }
+  const deep = demo.url('intranet', DEEP)
+  const { username, password } = demo.users[0]!
+  const login = await curl(deep)
+  expect(login.text).toContain('name="password"')
+  const fields = { username, password, action: 'continue' }
+  const filledIn = Object.entries(fields).flatMap(([name, value]) => [
+    ...['--data-urlencode', `${name}=${value}`],
+  ])
+  const consent = await curl(...filledIn, login.url)
+  expect(consent.text).toContain('Share who you are?')
+  const served = await curl('--data', 'action=continue', consent.url)
+  expect(served.url).toBe(deep)
+  expect((JSON.parse(served.text) as Told).target).toBe(DEEP)
+  const again = await curl(deep)
+  expect(fieldsOf(again.text, 'cookie')).toEqual([])
+})
+
+describe('a second start with the same directory', () => {
+  let own: Server
+  let before: { readonly id: string; readonly issuer: string }
+  beforeAll(async () => {
+    own = createServer((request, response) => response.end(`mine: ${request.url}`))
+    const port = await listen(own)
+    before = { id: await connectorId(), issuer: demo.issuer }
+    expect(await demo.stop('SIGTERM')).toBe(0)
+    demo = await startDemo(
+      ...['--state-dir', stateDir, '--publish-open', `mine=http://127.0.0.1:${port}/base`],
+      ...['--publish', `hers=http://127.0.0.1:${port}`],
+    )
+  })
+  afterAll(async () => void (await new Promise((closed) => own.close(closed))))
+
+  test('does not register again', async () => {
+    expect(await connectorId()).toBe(before.id)
+    expect(registrations()).toHaveLength(1)
+    expect(demo.issuer).toBe(before.issuer)
+  })
+  test('publishes the own application, open to everyone', async () => {
+    const answer = await new UserAgent().get(demo.url('mine', '/page?x=1'))
+    expect(answer).toMatchObject({ status: 200, text: 'mine: /base/page?x=1' })
+  })
+  test('publishes the own application behind sign-in', async () => {
+    const agent = new UserAgent()
+    const answer = await agent.signIn(demo.url('hers', '/page'), demo.users[0]!)
+    expect(answer.headers.location).toBe(demo.url('hers', '/page'))
+    expect(await agent.get(demo.url('hers', '/page'))).toMatchObject({ text: 'mine: /page' })
+  })
+  test('a port that is taken is named', async () => {
+    const { port } = new URL(demo.url('open'))
+    const taken = await runDemo('--port', port)
+    expect(taken).toMatchObject({ code: 1, errors: `port ${port} is in use\n` })
+  })
+  onLinux('ends with code 0 at Ctrl-C, twice, and leaves no process', async () => {
+    const processes = descendantsOf(demo.child.pid!)
+    for (const name of ['sts', 'intranet', 'cloud-server', 'connector'])
+      expect(processes.filter(({ command }) => command.includes(`/${name}.ts`))).toHaveLength(1)
+    expect(
+      processes.some(({ command }) => /eyJ/.test(command)),
+      'a token in argv',
+    ).toBe(false)
+    // A terminal sends it to every process of the group.
+    for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, 'SIGINT')
+    demo.child.kill('SIGINT')
+    expect(await demo.stop('SIGINT')).toBe(0)
+    expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
+  })
+})
+
+test('with --https users come by TLS, and their cookies are bound to it', async () => {
+  const secure = await startDemo('--https')
+  const agent = new UserAgent(readFileSync(secure.caFile, 'utf8'))
+  const deep = secure.url('intranet', DEEP)
+  expect(deep).toMatch(/^https:/)
+  expect((await agent.signIn(deep, secure.users[0]!)).headers.location).toBe(deep)
+  expect(agent.cookieNames.every((name) => name.startsWith('__Host-'))).toBe(true)
+  const answer = await agent.get(deep)
+  expect(fieldsOf(answer.text, 'x-forwarded-proto')).toEqual(['https'])
+  expect(await secure.stop()).toBe(0)
+  expect(existsSync(secure.stateDir), 'the temporary directory').toBe(false)
+})
+
+onLinux('names the process that dies, and ends with code 1', async () => {
+  const dying = await startDemo()
+  let said = ''
+  dying.child.stderr!.on('data', (text: Buffer) => (said += text.toString()))
+  const processes = descendantsOf(dying.child.pid!)
+  const intranet = processes.find(({ command }) => command.includes('/intranet.ts'))!
+  const ended = new Promise((resolve) => dying.child.once('close', resolve))
+  process.kill(intranet.pid, 'SIGKILL')
+  expect(await ended).toBe(1)
+  expect(said).toContain('intranet ended unexpectedly (SIGKILL)')
+  expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
+})
+
+onLinux('leaves no process when it is killed itself', async () => {
+  const killed = await startDemo('--state-dir', join(root, 'killed'))
+  const processes = descendantsOf(killed.child.pid!)
+  await killed.stop('SIGKILL')
+  await expect
+    .poll(() => processes.filter(({ pid }) => isAlive(pid)), { timeout: 20_000 })
+    .toEqual([])
+})
+
+test.each([
+  [['--prot', '3'], "Unknown option '--prot'"],
+  [['--port', '99999'], '--port 99999: a number from 0 to 65535 is needed'],
+  [['--publish', 'mine'], '--publish mine: NAME=URL is needed'],
+  [['--publish', 'My=http://127.0.0.1:1'], '--publish My=http://127.0.0.1:1: NAME may hold'],
+  [['--publish-open', 'mine=ftp://x/'], 'an http or https URL without a query is needed'],
+  [['--publish', 'open=http://127.0.0.1:1'], 'open.localhost is published already'],
+])('refuses %j with code 2', async (args, message) => {
+  const { code, errors } = await runDemo(...args)
+  expect(code).toBe(2)
+  expect(errors).toContain(message)
+  expect(errors).toContain('usage: npm run demo')
+})
+
+test('--help prints the usage', async () => {
+  expect(await runDemo('--help')).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('--publish NAME=URL'),
+  })
+})
