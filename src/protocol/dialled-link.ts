@@ -5,9 +5,19 @@
  * @module
  */
 import { PeerViolation } from './errors.ts'
-import type { Exchange, ExchangeWire } from './exchange.ts'
+import type { ExchangeWire } from './exchange-ports.ts'
+import type { Exchange } from './exchange.ts'
 import { FrameReader } from './frame.ts'
-import { FrameFlag, FrameType, ResetCode, type Claim, type Decline, type Hello, type Offer, type Welcome } from './frame-types.ts'
+import {
+  FrameFlag,
+  FrameType,
+  ResetCode,
+  type Claim,
+  type Decline,
+  type Hello,
+  type Offer,
+  type Welcome,
+} from './frame-types.ts'
 import {
   decodeConfiguration,
   decodeOffer,

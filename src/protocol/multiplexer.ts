@@ -11,10 +11,23 @@
 import type { CreditBudget } from './body-receiver.ts'
 import { PeerViolation } from './errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
-import type { Exchange, ExchangeWire } from './exchange.ts'
+import type { ExchangeWire } from './exchange-ports.ts'
+import type { Exchange } from './exchange.ts'
 import { encodeFrame, frameHeader } from './frame.ts'
-import { FrameFlag, FrameType, type HeaderList, type ResetCode, type ResponseHead } from './frame-types.ts'
-import { encodeCredit, encodeReset, encodeResponseHead, encodeStop, encodeTrailers } from './heads.ts'
+import {
+  FrameFlag,
+  FrameType,
+  type HeaderList,
+  type ResetCode,
+  type ResponseHead,
+} from './frame-types.ts'
+import {
+  encodeCredit,
+  encodeReset,
+  encodeResponseHead,
+  encodeStop,
+  encodeTrailers,
+} from './heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from './limits.ts'
 
 /** What all receivers of a link have granted together. */
