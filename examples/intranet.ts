@@ -65,6 +65,13 @@ function frontPage(request: IncomingMessage, response: ServerResponse): void {
 <style>
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
 body { max-width: 48rem; margin: 2rem auto; padding: 0 1.5rem }
+h1 { font-size: 1.75rem; margin: 0 }
+h2 { font-size: 1.125rem; margin: 2rem 0 .5rem }
+p { margin: .5rem 0 }
+input, button { font: inherit; padding: .25rem .5rem }
+table { font-size: .875rem; border-collapse: collapse }
+tr { border-top: 1px solid #8884 }
+th, td { padding-block: .25rem }
 th { text-align: left; vertical-align: top; padding-right: 1rem; font-weight: 500 }
 td { overflow-wrap: anywhere }
 </style>
@@ -75,8 +82,6 @@ td { overflow-wrap: anywhere }
 <p>This page lives on a private address. You asked for <code id="target">${escape(request.url!)}</code>.</p>
 <h2>Cookies that reached it</h2>
 <p id="cookies">${cookies.length === 0 ? 'none' : cookies.map(([, value]) => escape(value)).join('<br>')}</p>
-<h2>Header fields that reached it</h2>
-<table id="headers">${rows.join('\n')}</table>
 <h2>Send a form</h2>
 <form method="post" action="form">
 <label>Note <input name="note" required></label> <button>Send</button>
@@ -86,6 +91,8 @@ td { overflow-wrap: anywhere }
 <label>File <input type="file" name="file" required></label> <button>Upload</button>
 </form>
 <p><a href="headers">Header fields as JSON</a> · <a href="download?bytes=1048576" download="one-mebibyte.bin">Download 1 MiB</a></p>
+<h2>Header fields that reached it</h2>
+<table id="headers">${rows.join('\n')}</table>
 </main>
 </body>
 </html>

@@ -7,10 +7,15 @@ import type Provider from 'oidc-provider'
 import type { StsUser } from './users.ts'
 
 const STYLE =
-  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}' +
+  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif;accent-color:#1d5fbf}' +
   'body{max-width:22rem;margin:15vh auto;padding:0 1.5rem}' +
+  'h1{font-size:1.5rem;line-height:1.25;margin:0}p{margin:.5rem 0 1.5rem}' +
+  'p[role=alert]{border-left:.25rem solid #c62828;padding-left:.75rem}' +
   'label,input{display:block;width:100%;box-sizing:border-box}input{margin:.25rem 0 1rem}' +
-  'input,button{font:inherit;padding:.5rem .75rem}'
+  'input,button{font:inherit;padding:.5rem .75rem;border:1px solid #767676;border-radius:.375rem}' +
+  'button{min-width:7rem;margin-right:.5rem;cursor:pointer}' +
+  'button[value=continue]{background:#1d5fbf;border-color:#1d5fbf;color:#fff}' +
+  ':focus-visible{outline:3px solid #6ea8fe;outline-offset:1px}'
 const HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
