@@ -33,10 +33,25 @@ import {
   encodeWelcome,
 } from './heads.ts'
 import { Heartbeat } from './link-heartbeat.ts'
-import { ACCEPTED_LINK, type LinkEnd, type LinkState } from './link.ts'
+import type { LinkEnd, LinkLocalEvent, LinkState } from './link.ts'
 import { MAX_DATA_BYTES, MAX_WINDOW_BYTES } from './limits.ts'
 import { Multiplexer, type LinkBudget } from './multiplexer.ts'
-import { Machine } from './table.ts'
+import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+
+/** Every state × event pair of the cloud's end. */
+// prettier-ignore
+export const ACCEPTED_LINK = {
+  //          what we do                                                                                                               what the connector says
+  opening:  { welcome: 'open', refuse: 'refused', offer: misuse, drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', hello: 'opening', claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: 'closed'   },
+  open:     { welcome: misuse, refuse: misuse,    offer: 'open', drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', hello: violation, claim: 'open',     decline: 'open',     grant: 'open',     exchange: 'open',     ping: 'open',     goodbye: 'draining' },
+  draining: { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', hello: violation, claim: 'draining', decline: 'draining', grant: ignored,    exchange: 'draining', ping: 'draining', goodbye: 'draining' },
+  closed:   { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: ignored,   claim: ignored,    decline: ignored,    grant: ignored,    exchange: ignored,    ping: ignored,    goodbye: ignored    },
+  refused:  { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: violation, claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: ignored    },
+} as const satisfies Table<
+  LinkState,
+  LinkLocalEvent | 'welcome' | 'refuse' | 'offer',
+  'hello' | 'claim' | 'decline' | 'grant' | 'exchange' | 'ping' | 'goodbye'
+>
 
 /** Whom an accepted link tells; except for `wake`, never from inside a command. */
 export interface AcceptedLinkHandler {

@@ -32,10 +32,25 @@ import {
 } from './heads.ts'
 import { DeadlineWheel } from './deadlines.ts'
 import { Heartbeat } from './link-heartbeat.ts'
-import { DIALLED_LINK, type LinkEnd, type LinkState } from './link.ts'
+import type { LinkEnd, LinkLocalEvent, LinkState } from './link.ts'
 import { MAX_DATA_BYTES, MAX_NUMBER } from './limits.ts'
 import { Multiplexer, type LinkBudget } from './multiplexer.ts'
-import { Machine } from './table.ts'
+import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+
+/** Every state × event pair of the connector's end. */
+// prettier-ignore
+export const DIALLED_LINK = {
+  //          what we do                                                                                                      what the cloud says
+  opening:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', welcome: 'open',    refuse: 'refused',  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: 'closed'   },
+  open:     { claim: 'open',     decline: 'open',     grant: 'open',  drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'open',     exchange: 'open',     ping: 'open',     hint: 'open',     goodbye: 'draining' },
+  draining: { claim: 'draining', decline: 'draining', grant: ignored, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'draining', exchange: 'draining', ping: 'draining', hint: 'draining', goodbye: 'draining' },
+  closed:   { claim: ignored,    decline: ignored,    grant: ignored, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: ignored,   refuse: ignored,    offer: ignored,    exchange: ignored,    ping: ignored,    hint: ignored,    goodbye: ignored    },
+  refused:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: violation, refuse: violation,  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: ignored    },
+} as const satisfies Table<
+  LinkState,
+  LinkLocalEvent | 'claim' | 'decline' | 'grant',
+  'welcome' | 'refuse' | 'offer' | 'exchange' | 'ping' | 'hint' | 'goodbye'
+>
 
 /** Whom a dialled link tells; except for `wake`, never from inside a command. */
 export interface DialledLinkHandler {
