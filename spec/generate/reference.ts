@@ -20,7 +20,7 @@ export async function timeLimits(): Promise<string> {
     // A comment above two fields describes both.
     doc = docOf(member) || doc
     const default_ = group(protocol.TIME_LIMITS[name])
-    return [`\`${name}\``, default_, doc.replace(/ ?Defaults? [\d ]+(?: and [\d ]+)?/, '')]
+    return [`\`${name}\``, default_, doc.replace(/ ?Defaults? [\d ]+(?: and [\d ]+)?[.]?/, '')]
   })
   return markdownTable(['limit', 'default, ms', 'bounds'], rows)
 }
