@@ -79,7 +79,11 @@ export class PlainLink implements PlainCalls {
     this.limits = options.limits
     this.#path = `/links/${options.connectorInstance}-0`
     this.#wheel = new DeadlineWheel(this.clocks.now())
-    this.#tick = setInterval(() => this.#wheel.advance(this.clocks.now()), 50)
+    this.#tick = setInterval(() => {
+      this.#wheel.advance(this.clocks.now())
+      // Exchanges outlive their link here: each has calls of its own.
+      if (this.#closing && this.#wheel.size === 0) clearInterval(this.#tick)
+    }, 50)
     this.#tick.unref()
     this.#open()
   }
@@ -94,7 +98,6 @@ export class PlainLink implements PlainCalls {
   /** Ends it. */
   close(): void {
     this.drain()
-    clearInterval(this.#tick)
     clearTimeout(this.#grantTimer)
   }
 
@@ -224,14 +227,18 @@ export class PlainLink implements PlainCalls {
     clearTimeout(this.#grantTimer)
     this.#grantTimer = undefined
     const offers = this.#free
+    if (offers === 0 || this.#closing) return
     this.#free = 0
-    if (offers > 0 && !this.#closing) this.#small(`${this.#path}/credit`, encodeCredit(offers))
+    this.#small(`${this.#path}/credit`, encodeCredit(offers), () => {
+      // Whether the grant arrived, nobody knows: a new link starts with a fresh count.
+      for (const stream of this.#streams) stream.destroy()
+    })
   }
 
-  /** A call whose failure the link's loss will tell. */
-  #small(path: string, body: Uint8Array): void {
+  /** `failed`: the connection broke before an answer came. */
+  #small(path: string, body: Uint8Array, failed = (): void => undefined): void {
     const call = this.post(path, { 'content-length': String(body.length) })
-    call.on('error', () => undefined)
+    call.on('error', failed)
     call.on('response', (response) => response.resume())
     call.end(body)
   }
