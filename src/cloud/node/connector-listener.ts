@@ -21,15 +21,17 @@ import {
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
+  mayServe,
   PeerViolation,
   Refused,
   RegistrationRequest,
+  takesOffers,
   type Hello,
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connector-certificate.ts'
 import type { Claimer } from '../origin.ts'
-import { readBody, sendMessage, sendRefusal } from './connector-replies.ts'
+import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
 
@@ -86,20 +88,21 @@ export function createConnectorListener(
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 65_000,
   })
-  const peers = new Peers()
+  const callers = new Callers(cloud)
   server.on('secureConnection', (socket) => {
     if (socket.isSessionReused()) socket.destroy()
   })
   server.on('request', (request, response) => {
     request.on('error', nothing)
     response.on('error', nothing)
-    serve(cloud, routes, peers, request, response).catch((error: unknown) => {
-      sendRefusal(response, asRefusal(error), error instanceof PeerViolation ? 400 : undefined)
+    serve(cloud, routes, callers, request, response).catch((error: unknown) => {
+      sendRefusal(response, asRefusal(error))
     })
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const unsubscribe = cloud.registry.onChange((change) => {
     if (change.type !== 'changed' || change.links === 'keep') return
+    callers.changed()
     if (change.links === 'drain') return links.drain(change.connector.id)
     links.cut(change.connector.id)
     exchanges.cut(change.connector.id)
@@ -119,14 +122,14 @@ export function createConnectorListener(
 async function serve(
   cloud: Cloud,
   routes: readonly Route[],
-  peers: Peers,
+  callers: Callers,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const socket = request.socket as TLSSocket
-  const url = new URL(request.url ?? '/', 'https://connectors.invalid')
+  const url = urlOf(request)
   if (request.method === 'POST' && url.pathname === '/registration') {
-    const body = await readBody(request, MAX_MESSAGE_BYTES)
+    const body = await readBody(request, messageBounds(cloud))
     const remoteAddress = socket.remoteAddress
     const reply = await cloud.registrar.register(
       decodeMessage(RegistrationRequest, body),
@@ -135,17 +138,27 @@ async function serve(
     return sendMessage(response, encodeMessage(reply))
   }
   // Before anything else, for known and unknown paths alike: who calls?
-  const caller = await cloud.certificates.identify(
-    peers.certificate(socket),
-    cloud.clocks.wallClock(),
-  )
-  peers.endAt(socket, caller.certificate.expiresAt - cloud.clocks.wallClock())
+  const caller = await callers.identify(socket)
   for (const route of routes) {
     const match = route.method === request.method ? route.path.exec(url.pathname) : null
     if (match !== null)
       return route.serve({ request, response, url, parts: match.slice(1) }, caller)
   }
   throw new Refused('not-found', 'no such call')
+}
+
+/** A target that is none reads as the root, where nothing is. */
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  const base = 'https://connectors.invalid'
+  return new URL(URL.canParse(url, base) ? url : '/', base)
+}
+
+function messageBounds({ origin }: Cloud): BodyBounds {
+  return { maxBytes: MAX_MESSAGE_BYTES, withinMs: origin.limits.controlCallMs }
+}
+
+function controlBounds({ origin }: Cloud): BodyBounds {
+  return { maxBytes: MAX_CONTROL_BYTES, withinMs: origin.limits.controlCallMs }
 }
 
 function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): readonly Route[] {
@@ -156,7 +169,7 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
       async serve({ request, response }, caller) {
         const message = decodeMessage(
           ConfigurationRequest,
-          await readBody(request, MAX_MESSAGE_BYTES),
+          await readBody(request, messageBounds(cloud)),
         )
         sendMessage(
           response,
@@ -170,7 +183,7 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
       async serve({ request, response }, caller) {
         const message = decodeMessage(
           ApplicationRequest,
-          await readBody(request, MAX_MESSAGE_BYTES),
+          await readBody(request, messageBounds(cloud)),
         )
         sendMessage(response, encodeMessage(cloud.configuration.application(caller, message)))
       },
@@ -186,8 +199,8 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
       method: 'POST',
       path: /^\/links\/([\w-]{1,128})\/credit$/,
       async serve({ request, response, parts }, caller) {
-        const offers = decodeCredit(await readBody(request, MAX_CONTROL_BYTES))
-        if (!links.grant(claimerOf(caller), parts[0]!, offers))
+        const offers = decodeCredit(await readBody(request, controlBounds(cloud)))
+        if (!links.grant(serving(caller), parts[0]!, offers))
           throw new Refused('not-found', 'no such link')
         response.writeHead(204).end()
       },
@@ -198,22 +211,22 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
       serve({ request, response, url, parts }, caller) {
         request.resume()
         const attempt = integer(url.searchParams, 'attempt')
-        exchanges.pull(active(caller), parts[0]!, attempt, response)
+        exchanges.pull(serving(caller), parts[0]!, attempt, response)
       },
     },
     {
       method: 'POST',
       path: /^\/exchanges\/([0-9a-f]{32})\/response$/,
       serve({ request, response, parts }, caller) {
-        exchanges.respond(claimerOf(caller), parts[0]!, request, response)
+        exchanges.respond(serving(caller), parts[0]!, request, response)
       },
     },
     {
       method: 'POST',
       path: /^\/exchanges\/([0-9a-f]{32})\/decline$/,
       async serve({ request, response, parts }, caller) {
-        const decline = decodeDecline(await readBody(request, MAX_CONTROL_BYTES))
-        if (decline.id === parts[0]) cloud.origin.declined(claimerOf(caller), decline)
+        const decline = decodeDecline(await readBody(request, controlBounds(cloud)))
+        if (decline.id === parts[0]) cloud.origin.declined(serving(caller), decline)
         response.writeHead(204).end()
       },
     },
@@ -247,9 +260,20 @@ function claimerOf({ connector }: IdentifiedConnector): Claimer {
 
 /** Only an active connector gets offers; a pending one waits for its approval. */
 function active(caller: IdentifiedConnector): Claimer {
-  const { standing } = caller.connector
-  if (standing === 'active') return claimerOf(caller)
-  throw new Refused('unavailable', `the connector is ${standing}`, { retryAfterMs: 10_000 })
+  if (takesOffers(caller.connector.standing)) return claimerOf(caller)
+  throw notNow(caller)
+}
+
+/** What was offered to a connector that drains since, it may still do. */
+function serving(caller: IdentifiedConnector): Claimer {
+  if (mayServe(caller.connector.standing)) return claimerOf(caller)
+  throw notNow(caller)
+}
+
+function notNow({ connector }: IdentifiedConnector): Refused {
+  return new Refused('unavailable', `the connector is ${connector.standing}`, {
+    retryAfterMs: 10_000,
+  })
 }
 
 function asRefusal(error: unknown): Refused {
@@ -274,20 +298,42 @@ function nothing(): void {
   // the response's close says it
 }
 
-/** What is known of the connections' other ends: a certificate is read once per connection, and ends it. */
-class Peers {
+/** Who is at the other end of each connection: its certificate is read once, and ends it. */
+class Callers {
+  readonly #cloud: Cloud
   readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
   readonly #ending = new WeakSet<TLSSocket>()
+  #changes = 0
 
-  certificate(socket: TLSSocket): Uint8Array | undefined {
+  constructor(cloud: Cloud) {
+    this.#cloud = cloud
+  }
+
+  /** @throws Refused as {@link ConnectorCertificates.identify} does */
+  async identify(socket: TLSSocket): Promise<IdentifiedConnector> {
+    const { certificates, clocks } = this.#cloud
+    const before = this.#changes
+    const caller = await certificates.identify(this.#certificate(socket), clocks.wallClock())
+    // Whoever was cut while the registry was asked had nothing yet to cut: look again.
+    if (before !== this.#changes) return this.identify(socket)
+    this.#endAt(socket, caller.certificate.expiresAt - clocks.wallClock())
+    return caller
+  }
+
+  /** A connector's standing is another than it was. */
+  changed(): void {
+    this.#changes += 1
+  }
+
+  #certificate(socket: TLSSocket): Uint8Array | undefined {
     if (!this.#certificates.has(socket)) {
-      this.#certificates.set(socket, socket.getPeerCertificate().raw as Uint8Array | undefined)
+      this.#certificates.set(socket, socket.getPeerCertificate()?.raw as Uint8Array | undefined)
     }
     return this.#certificates.get(socket)
   }
 
   /** Breaks the connection when its certificate ends, whatever it carries then. */
-  endAt(socket: TLSSocket, leftMs: number): void {
+  #endAt(socket: TLSSocket, leftMs: number): void {
     if (this.#ending.has(socket) || leftMs > 2 ** 31 - 1) return
     this.#ending.add(socket)
     const timer = setTimeout(() => socket.destroy(), Math.max(0, leftMs)).unref()

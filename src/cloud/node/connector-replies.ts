@@ -13,6 +13,7 @@ const STATUS: Partial<Record<RefusalReason, number>> = {
   'certificate-expired': 401,
   'certificate-profile': 403,
   'certificate-revoked': 403,
+  'request-malformed': 400,
   'not-found': 410,
   'too-large': 413,
   unavailable: 503,
@@ -30,19 +31,20 @@ export function sendMessage(response: ServerResponse, message: Uint8Array): void
 }
 
 /** Answers with a problem (RFC 9457) that names the refusal's stable code, and closes the connection. */
-export function sendRefusal(response: ServerResponse, refused: Refused, status?: number): void {
+export function sendRefusal(response: ServerResponse, refused: Refused): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
+  const status = STATUS[refused.reason] ?? 403
   const body = JSON.stringify({
     type: 'about:blank',
     title: refused.message,
-    status: status ?? STATUS[refused.reason] ?? 403,
+    status,
     code: refused.reason,
   })
   response
-    .writeHead(status ?? STATUS[refused.reason] ?? 403, {
+    .writeHead(status, {
       'content-type': 'application/problem+json',
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
@@ -51,18 +53,44 @@ export function sendRefusal(response: ServerResponse, refused: Refused, status?:
     .end(body)
 }
 
+/** How much of a small call is read, and for how long. */
+export interface BodyBounds {
+  readonly maxBytes: number
+  /** Milliseconds to the last byte: a caller need not have shown who it is. */
+  readonly withinMs: number
+}
+
 /**
- * The whole body of a small call.
+ * The whole body of a small call. After a throw the rest is read and discarded, so that the refusal can be said.
  *
- * @throws Refused `too-large`
+ * @throws Refused `too-large`, or `request-malformed` when it breaks off or does not come in time
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > maxBytes) throw new Refused('too-large', `more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+export function readBody(
+  request: IncomingMessage,
+  { maxBytes, withinMs }: BodyBounds,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    const refuse = (refused: Refused) => {
+      clearTimeout(timer)
+      request.removeListener('data', take).resume()
+      reject(refused)
+    }
+    const take = (chunk: Uint8Array) => {
+      length += chunk.length
+      if (length > maxBytes) refuse(new Refused('too-large', `more than ${maxBytes} bytes`))
+      else chunks.push(chunk)
+    }
+    const timer = setTimeout(() => {
+      refuse(new Refused('request-malformed', `its body did not come within ${withinMs} ms`))
+    }, withinMs)
+    request
+      .on('data', take)
+      .on('end', () => resolve(Buffer.concat(chunks)))
+      .on('close', () => {
+        clearTimeout(timer)
+        reject(new Refused('request-malformed', 'its body broke off'))
+      })
+  })
 }

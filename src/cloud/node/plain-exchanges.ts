@@ -78,7 +78,7 @@ export class PlainExchanges {
   /** Ends every call of a connector, at once: its certificate no longer stands. */
   cut(connectorId: string): void {
     for (const exchange of this.#open) {
-      if (exchange.claimer.connectorId === connectorId) exchange.cut()
+      if (exchange.claimer.connectorId === connectorId) exchange.lost()
     }
   }
 
@@ -101,6 +101,10 @@ function gone(): Refused {
   return new Refused('not-found', 'no such exchange, or another connector has it')
 }
 
+function malformed(detail: string, cause?: unknown): Refused {
+  return new Refused('request-malformed', detail, { cause })
+}
+
 /** One claimed exchange: at most two calls. */
 class PlainExchange implements ExchangeWire {
   readonly claimer: Claimer
@@ -112,6 +116,7 @@ class PlainExchange implements ExchangeWire {
   #writer: ExchangeWriter | undefined
   #responseCall: ServerResponse | undefined
   #reader: ExchangeReader | undefined
+  #isRefused = false
 
   constructor(origin: Origin, claimer: Claimer, id: ExchangeId, forget: () => void) {
     this.#origin = origin
@@ -138,7 +143,7 @@ class PlainExchange implements ExchangeWire {
     if (!this.#claim(attempt, PLAIN_CREDIT_BYTES)) return false
     response.flushHeaders()
     response.on('error', nothing).on('close', () => {
-      if (!response.writableFinished) this.#lost()
+      if (!response.writableFinished) this.lost()
     })
     if (this.#exchange!.writable === 0) this.#endBody()
     return true
@@ -156,31 +161,33 @@ class PlainExchange implements ExchangeWire {
       },
       (error) => this.#violated(error),
     )
-    // The answer broke off without END: a lost transport is an abort, never an end.
     request.on('error', nothing).on('end', () => {
-      if (this.#exchange !== undefined && !isAnswered(this.#exchange)) this.#lost()
+      if (this.#exchange === undefined) this.#refuse(malformed('there is no CLAIM'))
+      // The answer broke off without END: a lost transport is an abort, never an end.
+      else if (!isAnswered(this.#exchange)) this.lost()
     })
     response.on('error', nothing).on('close', () => {
-      if (!response.writableFinished) this.#lost()
+      if (!response.writableFinished) this.lost()
     })
   }
 
-  /** Breaks both calls. */
-  cut(): void {
-    this.#forget()
-    this.#bodyCall?.destroy()
-    this.#responseCall?.destroy()
+  /** A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one is open now. */
+  lost(): void {
+    this.#cut()
+    this.#exchange?.lost()
   }
 
   // ── what the connector says ───────────────────────────────────────────────────────────────
 
   #received(type: FrameType, flags: number, payload: Uint8Array): void {
+    if (this.#isRefused) return
     if (this.#exchange === undefined) return this.#receivedClaim(type, payload)
     deliverFrame(this.#exchange, type, flags, payload, this.#now())
     if (type === FrameType.STOP) this.#endBody()
   }
 
   #receivedData(bytes: Uint8Array, end: boolean): void {
+    if (this.#isRefused) return
     if (this.#exchange === undefined) {
       throw new PeerViolation('UNEXPECTED_EVENT', 'DATA before CLAIM')
     }
@@ -201,19 +208,17 @@ class PlainExchange implements ExchangeWire {
 
   #violated(error: PeerViolation): void {
     if (this.#exchange !== undefined) this.#exchange.violated(error)
-    else this.#refuse(new Refused('not-found', error.message, { cause: error }))
+    else this.#refuse(malformed(error.message, error))
   }
 
+  /** Once: frames that follow, and the end in the middle of one, say nothing more. */
   #refuse(refused: Refused): void {
+    if (this.#isRefused) return
+    this.#isRefused = true
     this.#forget()
     const response = this.#responseCall!
     response.req.removeAllListeners('data').resume()
     sendRefusal(response, refused)
-  }
-
-  #lost(): void {
-    this.#exchange?.lost()
-    this.cut()
   }
 
   // ── what the exchange says; a requester sends no heads ────────────────────────────────────
@@ -245,7 +250,7 @@ class PlainExchange implements ExchangeWire {
   }
 
   reset(): void {
-    this.cut()
+    this.#cut()
   }
 
   closed(): void {
@@ -263,6 +268,12 @@ class PlainExchange implements ExchangeWire {
       windowBytes: PLAIN_WINDOW_BYTES,
     })
     return this.#exchange !== undefined
+  }
+
+  #cut(): void {
+    this.#forget()
+    this.#bodyCall?.destroy()
+    this.#responseCall?.destroy()
   }
 
   /** No body byte follows. */

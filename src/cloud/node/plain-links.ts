@@ -85,9 +85,9 @@ export class PlainLinks {
     for (const link of this.#links.values()) link.close()
   }
 
-  /** Ends every link of a connector, at once. */
+  /** Breaks every link of a connector, at once. */
   cut(connectorId: string): void {
-    for (const link of this.#links.values()) if (link.connectorId === connectorId) link.close()
+    for (const link of this.#links.values()) if (link.connectorId === connectorId) link.cut()
   }
 }
 
@@ -171,6 +171,13 @@ class PlainLink implements OfferLink {
     this.#origin.lost(this)
   }
 
+  /** Closes it without a goodbye that the other end could hold up. */
+  cut(): void {
+    const streams = [...this.#streams]
+    this.close()
+    for (const stream of streams) stream.cut()
+  }
+
   #newest(): OfferStream {
     return [...this.#streams].at(-1)!
   }
@@ -222,5 +229,9 @@ class OfferStream {
     setTimeout(() => {
       if (!this.#response.writableFinished) this.#response.destroy()
     }, 1_000).unref()
+  }
+
+  cut(): void {
+    this.#response.destroy()
   }
 }
