@@ -158,7 +158,7 @@ export class Multiplexer {
 
   #find(number: number): Exchange | undefined {
     const exchange = this.#exchanges.get(number)
-    if (exchange === undefined && number > this.#lastNumber) {
+    if (exchange === undefined && (number === 0 || number > this.#lastNumber)) {
       throw new PeerViolation('UNKNOWN_NUMBER', `${number} was never opened`)
     }
     return exchange
