@@ -24,9 +24,11 @@ export interface AuthorityStore {
 }
 
 export interface AuthorityOptions {
-  readonly crypto: CryptoProvider
-  readonly clocks: Pick<Clocks, 'wallClock'>
   readonly store: AuthorityStore
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+  /** Default: the runtime's. */
+  readonly clocks?: Pick<Clocks, 'wallClock'>
 }
 
 /** A root that can sign. */
@@ -36,6 +38,9 @@ export interface AuthorityRoot {
   /** Not extractable. */
   readonly key: CryptoKey
 }
+
+/** Where nobody gives one. */
+export const SYSTEM_CLOCK: Pick<Clocks, 'wallClock'> = { wallClock: () => Date.now() }
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000
 /** A root is valid a day before it was made: the peers' clocks may be behind. */
@@ -50,7 +55,7 @@ export async function authorityRoot(
   name: string,
   options: AuthorityOptions,
 ): Promise<AuthorityRoot> {
-  const { crypto, clocks, store } = options
+  const { crypto = globalThis.crypto, clocks = SYSTEM_CLOCK, store } = options
   const stored = await store.load()
   if (stored !== undefined) return opened(stored, crypto)
   await store.save(await newRoot(name, crypto, clocks.wallClock()))

@@ -59,7 +59,7 @@ const LEEWAY_MS = 60_000
 export async function createCertificateAuthority(
   options: AuthorityOptions,
 ): Promise<CertificateAuthority> {
-  const crypto = options.crypto as Crypto
+  const crypto = (options.crypto ?? globalThis.crypto) as Crypto
   const root = await authorityRoot('connectors', options)
 
   return {

@@ -30,8 +30,8 @@ export interface KeyRingOptions {
   readonly store?: KeyRingStore
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number
+  /** Milliseconds since 1970. Default: the runtime's clock. */
+  readonly wallClock?: () => number
   /** Keys kept after a rotation, the new one included. Default 3. */
   readonly keep?: number
 }
@@ -49,13 +49,13 @@ export class KeyRing {
   private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
     this.#store = options.store
     this.#crypto = options.crypto ?? crypto
-    this.#wallClock = options.wallClock
+    this.#wallClock = options.wallClock ?? (() => Date.now())
     this.#keep = options.keep ?? 3
     this.#keys = keys
   }
 
   /** Loads the ring; an empty one gets its first key. */
-  static async open(options: KeyRingOptions): Promise<KeyRing> {
+  static async open(options: KeyRingOptions = {}): Promise<KeyRing> {
     const ring = new KeyRing(options, (await options.store?.load()) ?? [])
     if (ring.#keys.length === 0) await ring.rotate()
     return ring

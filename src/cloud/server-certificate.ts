@@ -8,6 +8,7 @@ import * as x509 from '../x509.ts'
 import {
   authorityRoot,
   randomSerial,
+  SYSTEM_CLOCK,
   wholeSeconds,
   type AuthorityOptions,
 } from './authority-root.ts'
@@ -42,7 +43,7 @@ const BACKDATE_MS = 60 * 60 * 1000
 
 /** Opens the authority; its root is made on first start. Each certificate has a new key. */
 export async function createServerAuthority(options: AuthorityOptions): Promise<ServerAuthority> {
-  const crypto = options.crypto as Crypto
+  const crypto = (options.crypto ?? globalThis.crypto) as Crypto
   const root = await authorityRoot('servers', options)
 
   return {
@@ -52,7 +53,7 @@ export async function createServerAuthority(options: AuthorityOptions): Promise<
       ipAddresses = ['127.0.0.1', '::1'],
       validityMs = NINETY_DAYS_MS,
     } = {}) {
-      const now = options.clocks.wallClock()
+      const now = (options.clocks ?? SYSTEM_CLOCK).wallClock()
       const keys = await crypto.subtle.generateKey(ECDSA_P256, true, ['sign', 'verify'])
       const certificate = await x509.X509CertificateGenerator.create(
         {
