@@ -35,6 +35,8 @@ export interface CloudOptions {
   readonly limits?: Partial<TimeLimits>
   /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
   readonly renewAfterMs?: number
+  /** The `typ` that a registrar's token must have: `at+jwt` (RFC 9068), or `any` for issuers that set none. Default `at+jwt`. */
+  readonly tokenType?: 'at+jwt' | 'any'
   /** Validity of a connector's certificate. Milliseconds, default 60 days. */
   readonly validityMs?: number
   /** Default: in memory. */
@@ -103,6 +105,7 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       authority,
       audit,
+      ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
       ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
       ...validity,
     }),
