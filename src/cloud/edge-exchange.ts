@@ -114,7 +114,8 @@ export class EdgeExchange implements Submitter {
     // A request body that nobody will read to its end cannot be followed by another request.
     const close = this.#hasBody && !this.#isRequestComplete
     this.#user.respond({ status: head.status, headers }, close)
-    if (end) this.#finish(undefined)
+    // With what its head promised still missing, the next answer would be taken for it.
+    if (end) this.ended(undefined)
   }
 
   data(bytes: Uint8Array): void {
@@ -125,7 +126,7 @@ export class EdgeExchange implements Submitter {
   }
 
   ended(trailers: HeaderList | undefined): void {
-    if (this.#left > 0) return this.#breakOff()
+    if (this.#left > 0 || this.#left < 0) return this.#breakOff()
     this.#finish(trailers)
   }
 

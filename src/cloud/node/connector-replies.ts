@@ -43,6 +43,10 @@ export function sendRefusal(response: ServerResponse, refused: Refused): void {
     status,
     code: refused.reason,
   })
+  const { retryAfterMs } = refused
+  if (retryAfterMs !== undefined) {
+    response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000))
+  }
   response
     .writeHead(status, {
       'content-type': 'application/problem+json',
