@@ -180,7 +180,13 @@ describe.each(INTRUDERS)('a caller %s', (_, status, code, make) => {
         const problem = JSON.parse(body.toString()) as { code: string }
         expect(response.headers['content-type']).toBe('application/problem+json')
         const { connection } = response.headers
-        resolve({ status: response.statusCode!, code: problem.code, connection, body })
+        resolve({
+          status: response.statusCode!,
+          code: problem.code,
+          connection,
+          retryAfter: undefined,
+          body,
+        })
       })
     })
     request.end(method === 'POST' ? frames.claim({ id: ID, attempt: 1 }) : undefined)
@@ -264,6 +270,7 @@ describe('who calls', () => {
       expect(await caller.call(method, path, options)).toMatchObject({
         status: 503,
         code: 'unavailable',
+        retryAfter: '10',
       })
     }
     expect(claim).not.toHaveBeenCalled()

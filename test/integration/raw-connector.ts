@@ -23,6 +23,7 @@ export interface Answer {
   readonly code: string | undefined
   /** The answer's `Connection` field. */
   readonly connection: string | undefined
+  readonly retryAfter: string | undefined
   readonly body: Buffer
 }
 
@@ -192,6 +193,7 @@ export function outcomeOf(request: ClientRequest): Promise<Outcome> {
           status: response.statusCode!,
           code: isProblem ? (JSON.parse(body.toString()) as { code: string }).code : undefined,
           connection: response.headers.connection,
+          retryAfter: response.headers['retry-after'],
           body,
         })
       })
