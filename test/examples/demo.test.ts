@@ -18,7 +18,10 @@ import {
 
 const run = promisify(execFile)
 const onLinux = test.skipIf(process.platform !== 'linux')
-const withCurl = test.skipIf(spawnSync('curl', ['--version']).error !== undefined)
+// Missing is a failure in CI (Debian package curl), and skipped by name elsewhere.
+const withCurl = test.skipIf(
+  process.env['CI'] !== 'true' && spawnSync('curl', ['--version']).error !== undefined,
+)
 const DEEP = '/headers?week=7&path=%2Fa'
 
 const root = mkdtempSync(join(tmpdir(), 'app-proxy-demo-test-'))

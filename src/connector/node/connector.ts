@@ -43,13 +43,13 @@ export interface ConnectorOptions extends CloudTrust {
   /** Calls private applications. Default: an {@link UndiciBackend}. */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
-  /** Told what happens; nothing in it is secret. */
+  /** Told what happens. */
   readonly onEvent?: (event: ConnectorEvent) => void
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
 
-/** What a connector tells of itself. */
+/** What a connector tells of itself. A `renewed` identity holds its keys: log its id, not the event. */
 export type ConnectorEvent =
   | KeeperEvent
   | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
