@@ -90,8 +90,10 @@ export class NodeUserExchange implements UserExchange {
   }
 
   abort(): void {
-    // A reset, not a FIN: the user must not take a body without length for complete.
-    if (this.#request.socket.resetAndDestroy !== undefined) this.#request.socket.resetAndDestroy()
+    // A reset, not a FIN: the user must not take a body without length for complete. Over TLS a FIN without a closing
+    // alert says the same (RFC 9112, section 9.8). Only TCP can be reset: Node throws for TLS and for Unix sockets.
+    const { secure, remoteAddress } = this.head
+    if (!secure && remoteAddress !== '') this.#request.socket.resetAndDestroy()
     this.#response.destroy()
   }
 }
