@@ -114,6 +114,8 @@ class PlainExchange implements ExchangeWire {
   #exchange: Exchange | undefined
   #bodyCall: ServerResponse | undefined
   #writer: ExchangeWriter | undefined
+  /** No body byte follows. */
+  #isBodyOver = false
   #responseCall: ServerResponse | undefined
   #reader: ExchangeReader | undefined
   #isRefused = false
@@ -169,6 +171,7 @@ class PlainExchange implements ExchangeWire {
     response.on('error', nothing).on('close', () => {
       if (!response.writableFinished) this.lost()
     })
+    if (this.#isBodyOver) this.#endBody()
   }
 
   /** A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one is open now. */
@@ -276,8 +279,13 @@ class PlainExchange implements ExchangeWire {
     this.#responseCall?.destroy()
   }
 
-  /** No body byte follows. */
+  /**
+   * No body byte follows. Until the answer's call is there, this one stays open all the same: nothing else would tell the connector
+   * that the user has left, or the cloud that the connector has.
+   */
   #endBody(): void {
+    this.#isBodyOver = true
+    if (this.#responseCall === undefined && this.#exchange?.isClosed !== true) return
     if (this.#bodyCall?.writableEnded === false) this.#writer!.end()
   }
 
