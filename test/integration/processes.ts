@@ -93,7 +93,7 @@ export class Example<Ready = unknown> {
 }
 
 export interface ProcessesOptions {
-  /** The application that is published as `open.localhost`. */
+  /** The application that is published as `open.localhost`; `refusing.localhost` is one that nobody can reach. */
   readonly internalUrl: string
   readonly limits?: Partial<TimeLimits>
   /** Of the application. */
@@ -165,6 +165,14 @@ function cloudConfiguration(options: ProcessesOptions, directory: string, issuer
           internalUrl,
           preAuthentication: 'passthrough',
           ...(responseHeadMs !== undefined && { responseHeadMs }),
+        },
+        {
+          id: 'refusing',
+          groupId: 'default',
+          externalUrl: `${tls ? 'https' : 'http'}://refusing.localhost/`,
+          // Nobody listens on the TCP port multiplexer's port.
+          internalUrl: 'http://127.0.0.1:1/',
+          preAuthentication: 'passthrough',
         },
       ],
     },
