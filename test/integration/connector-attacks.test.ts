@@ -352,6 +352,18 @@ test('more than a user takes is left in the connector’s hands', async () => {
   await until(() => socket.destroyed)
 })
 
+test('an answer that never says what it is for is refused at the claim limit', async () => {
+  const call = server.answer('0'.repeat(32))
+  call.request.flushHeaders()
+  expect(await call.outcome).toMatchObject({ status: 400, code: 'request-malformed' })
+})
+
+test('a stream of offers for a version that is none of ours is refused', async () => {
+  const query = 'versions=7,9&instance=i&index=0&epoch=1&offers=1&max-data=16384&features=plain'
+  const answer = await server.call('GET', `/links/other/offers?${query}`)
+  expect(answer).toMatchObject({ status: 400, code: 'request-malformed' })
+})
+
 /** Whether a stream that is full has room again soon. */
 function drained(stream: { once(event: 'drain', then: () => void): unknown }): Promise<boolean> {
   return new Promise((resolve) => {

@@ -23,6 +23,7 @@ import {
   MAX_MESSAGE_BYTES,
   mayServe,
   PeerViolation,
+  PROTOCOL_VERSION,
   Refused,
   RegistrationRequest,
   takesOffers,
@@ -235,8 +236,12 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
 
 /** HELLO as a query: the plain binding has no frame to put it in. */
 function helloOf(query: URLSearchParams): Hello {
+  const versions = (query.get('versions') ?? '').split(',').map(Number)
+  if (!versions.includes(PROTOCOL_VERSION)) {
+    throw new PeerViolation('UNSUPPORTED_VERSION', `this cloud speaks version ${PROTOCOL_VERSION}`)
+  }
   return {
-    versions: (query.get('versions') ?? '').split(',').map(Number),
+    versions,
     instance: query.get('instance') ?? '',
     index: integer(query, 'index'),
     epoch: integer(query, 'epoch'),

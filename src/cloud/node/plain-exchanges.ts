@@ -172,6 +172,17 @@ class PlainExchange implements ExchangeWire {
       if (!response.writableFinished) this.lost()
     })
     if (this.#isBodyOver) this.#endBody()
+    if (this.#exchange === undefined) this.#awaitClaim(response)
+  }
+
+  /** A call that never says what it is for must not stay for ever. */
+  #awaitClaim(response: ServerResponse): void {
+    const timer = setTimeout(() => {
+      if (this.#exchange === undefined && !this.#isRefused)
+        this.#refuse(malformed('there is no CLAIM'))
+    }, this.#origin.limits.claimMs)
+    timer.unref()
+    response.once('close', () => clearTimeout(timer))
   }
 
   /** A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one is open now. */
