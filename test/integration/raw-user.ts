@@ -8,7 +8,10 @@ export class RawUser {
   port = 0
   /** All that came, as octets. */
   received = ''
-  /** `whole`: the connection was ended; `broken`: it was reset or cut, which TLS tells from an end no more than Node does. */
+  /**
+   * `whole`: the connection was ended; `broken`: it was reset. Node cannot tell them apart over TLS, nor while there are bytes it has
+   * not read; {@link isComplete} always can.
+   */
   readonly closed: Promise<'whole' | 'broken'>
 
   constructor(port: number, options: { tls?: boolean } = {}) {

@@ -1,0 +1,107 @@
+import { type RequestListener } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RawUser } from './raw-user.ts'
+import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
+
+const ABORTS = 300
+const BLOCK = Buffer.alloc(64 * 1024)
+
+/** The same moments in every run. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+const pause = (ms: number) => new Promise((later) => setTimeout(later, ms))
+
+const backend: RequestListener = (request, response) => {
+  const { pathname, searchParams } = new URL(request.url!, 'http://backend')
+  const dies = Number(searchParams.get('dies') ?? NaN)
+  if (!Number.isNaN(dies)) setTimeout(() => request.socket.destroy(), dies)
+  request.resume()
+  if (pathname === '/quick') response.end('quick')
+  if (pathname !== '/endless') return
+  const more = () => {
+    while (!response.destroyed && response.write(BLOCK));
+  }
+  response.on('drain', more)
+  more()
+}
+
+const sockets = () =>
+  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+
+describe.each(TRANSPORTS)('broken off at any moment, %s', (transport) => {
+  let tunnel: Tunnel
+  beforeAll(async () => {
+    tunnel = await startTunnel({ transport, backend, limits: { claimMs: 5_000 } })
+  })
+  afterAll(() => tunnel.close())
+
+  test(`${ABORTS} times by user or application: nothing is left open`, async () => {
+    const random = randomFrom(1)
+    const wave = async () => {
+      await Promise.all(Array.from({ length: 20 }, () => one(tunnel.port, random)))
+      await until(() => tunnel.cloud.origin.open === 0)
+    }
+    await wave()
+    const before = sockets()
+    expect(before).toBeGreaterThan(0)
+    for (let i = 0; i < ABORTS; i += 20) await wave()
+    // What is kept for reuse does not grow with what was broken off.
+    await until(() => sockets() <= before + 20)
+    const user = new RawUser(tunnel.port).ask('GET', '/quick', { connection: 'close' })
+    expect(await user.closed).toBe('whole')
+    expect(user.status).toBe(200)
+  }, 60_000)
+})
+
+/** One request, broken off within 30 ms by whoever is drawn. */
+async function one(port: number, random: () => number): Promise<void> {
+  const [kind, delay] = [Math.floor(random() * 6), random() * 30]
+  const byBackend = kind >= 3 ? `?dies=${delay}` : ''
+  const user = new RawUser(port)
+  if (kind % 3 === 0) user.ask('GET', `/endless${byBackend}`)
+  else if (kind % 3 === 1) user.ask('GET', `/silent${byBackend}`)
+  else {
+    user.ask('POST', `/silent${byBackend}`, { 'content-length': 1024 * 1024 * 1024 })
+    const more = () => {
+      while (!user.socket.destroyed && user.socket.write(BLOCK));
+    }
+    user.socket.on('drain', more)
+    more()
+  }
+  if (byBackend === '') await pause(delay)
+  else await until(() => user.status !== undefined || user.socket.destroyed)
+  // An answer that was begun has to break.
+  if (byBackend !== '' && user.status === 200) {
+    await user.closed
+    expect(user.isComplete).toBe(false)
+  }
+  user.leave()
+  await user.closed
+}
+
+describe('without a connector', () => {
+  let tunnel: Tunnel
+  beforeAll(async () => {
+    tunnel = await startTunnel({ backend, noConnector: true, limits: { queueWaitMs: 10_000 } })
+  })
+  afterAll(() => tunnel.close())
+
+  test('more than the queue holds: 503 and when to come again; who leaves makes room', async () => {
+    const waiting = Array.from({ length: 1_000 }, () =>
+      new RawUser(tunnel.port).ask('GET', '/quick'),
+    )
+    await until(() => tunnel.cloud.origin.queue.waiting('default') === 1_000)
+    const late = new RawUser(tunnel.port).ask('GET', '/quick')
+    await until(() => late.code !== undefined)
+    expect([late.status, late.code]).toEqual([503, 'queue-full'])
+    expect(late.received).toMatch(/^retry-after: \d+\r$/im)
+    for (const user of [late, ...waiting]) user.leave()
+    await until(() => tunnel.cloud.origin.open === 0)
+  })
+})
