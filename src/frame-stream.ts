@@ -90,8 +90,14 @@ export class ExchangeWriter {
     if (bytes === undefined) return
     this.#held = undefined
     this.#unreturned += bytes.length
-    this.#stream.write(frameHeader(FrameType.DATA, flags, 0, bytes.length))
-    if (bytes.length > 0) this.#stream.write(bytes)
+    // What a stream reads after a pause can be more than a frame holds.
+    let rest = bytes
+    for (; rest.length > MAX_DATA_BYTES; rest = rest.subarray(MAX_DATA_BYTES)) {
+      this.#stream.write(frameHeader(FrameType.DATA, 0, 0, MAX_DATA_BYTES))
+      this.#stream.write(rest.subarray(0, MAX_DATA_BYTES))
+    }
+    this.#stream.write(frameHeader(FrameType.DATA, flags, 0, rest.length))
+    if (rest.length > 0) this.#stream.write(rest)
   }
 
   #cork(): void {

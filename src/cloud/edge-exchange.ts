@@ -7,6 +7,7 @@
 import {
   dropSetCookies,
   headerValues,
+  joined,
   withoutHopByHop,
   type Exchange,
   type ExchangeFailed,
@@ -33,8 +34,6 @@ export class EdgeExchange implements Submitter {
   #isRequestComplete = false
   /** Request bytes there was no credit for. */
   #held: Uint8Array | undefined
-  /** The request body is complete, but for what is held. */
-  #complete: { trailers: HeaderList | undefined } | undefined
   /** Response bytes the user has not taken yet. */
   #untaken = 0
   #responded = false
@@ -70,10 +69,10 @@ export class EdgeExchange implements Submitter {
     } else this.#send(bytes)
   }
 
-  userEnded(trailers: HeaderList | undefined): void {
+  /** Its trailers end here: until they pass the same rules as headers, nobody is shown them. */
+  userEnded(): void {
     this.#isRequestComplete = true
-    if (this.#held !== undefined) this.#complete = { trailers }
-    else this.#exchange?.end(this.#now(), trailers)
+    if (this.#held === undefined) this.#exchange?.end(this.#now())
   }
 
   userDrained(): void {
@@ -115,7 +114,7 @@ export class EdgeExchange implements Submitter {
     const close = this.#hasBody && !this.#isRequestComplete
     this.#user.respond({ status: head.status, headers }, close)
     // With what its head promised still missing, the next answer would be taken for it.
-    if (end) this.ended(undefined)
+    if (end) this.ended()
   }
 
   data(bytes: Uint8Array): void {
@@ -125,9 +124,9 @@ export class EdgeExchange implements Submitter {
     else this.#untaken += bytes.length
   }
 
-  ended(trailers: HeaderList | undefined): void {
+  ended(): void {
     if (this.#left > 0 || this.#left < 0) return this.#breakOff()
-    this.#finish(trailers)
+    if (!this.#isGone) this.#user.end()
   }
 
   writable(): void {
@@ -137,7 +136,7 @@ export class EdgeExchange implements Submitter {
       this.#send(held)
       if (this.#held !== undefined) return
     }
-    if (this.#complete !== undefined) this.#exchange!.end(this.#now(), this.#complete.trailers)
+    if (this.#isRequestComplete) this.#exchange!.end(this.#now())
     else this.#user.resumeBody()
   }
 
@@ -168,11 +167,6 @@ export class EdgeExchange implements Submitter {
     }
     this.#held = bytes.subarray(sent)
     this.#user.pauseBody()
-  }
-
-  /** The response is complete. */
-  #finish(trailers: HeaderList | undefined): void {
-    if (!this.#isGone) this.#user.end(trailers)
   }
 
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */
@@ -208,11 +202,4 @@ function declaredLength(method: string, { status, headers }: ResponseHead): numb
   const [length, ...more] = headerValues(headers, 'content-length')
   if (length === undefined) return Number.NaN
   return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : -1
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length)
-  bytes.set(first)
-  bytes.set(second, first.length)
-  return bytes
 }

@@ -16,6 +16,7 @@ import {
   headerValue,
   headerValues,
   isReserved,
+  MAX_HEAD_BYTES,
   readTarget,
   selectByPath,
   type BodyKind,
@@ -51,6 +52,9 @@ export interface RequestLimits {
   /** Characters of the request target. Default 8 192. */
   readonly maxTarget?: number
 }
+
+/** Room for a user's header fields in an OFFER: the rest is for target, claims and our own fields. */
+const MAX_OFFERED_BYTES = MAX_HEAD_BYTES - 24 * 1024
 
 /** Serves users. */
 export class Edge {
@@ -214,8 +218,8 @@ class EdgeRequest {
     this.#exchange?.userData(bytes)
   }
 
-  ended(trailers: HeaderList | undefined): void {
-    this.#exchange?.userEnded(trailers)
+  ended(): void {
+    this.#exchange?.userEnded()
   }
 
   drained(): void {
@@ -299,6 +303,11 @@ function checkSize({ headers, target }: UserRequestHead, limits: RequestLimits):
   const { maxHeaders = 200, maxTarget = 8192 } = limits
   if (headers.length / 2 > maxHeaders) throw malformed('too many header fields')
   if (target.length > maxTarget) throw malformed('a target that is too long')
+  // An octet above 0x7F takes two in an OFFER, which holds 64 KiB with what we add.
+  let octets = 0
+  for (const text of headers)
+    octets += text.length + 3 + (/[^\0-\x7f]/.test(text) ? text.length : 0)
+  if (octets > MAX_OFFERED_BYTES) throw malformed('a head that is too large')
 }
 
 function malformed(cause: string): ExchangeFailed {

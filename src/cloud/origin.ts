@@ -126,7 +126,7 @@ export class Origin {
   /** A connector declines an offer that came over `link`. */
   declined(claimer: Claimer, decline: Decline): void {
     const entry = this.#entries.get(decline.id)
-    if (entry?.isFor(claimer) === true) entry.returned(decline.attempt)
+    if (entry?.isFor(claimer) === true) entry.declined(decline.attempt)
   }
 
   /** A link died: its unclaimed offers go elsewhere. */
@@ -211,13 +211,14 @@ class Entry implements Ticket, QueuedOffer {
     const { clocks, limits, instance } = this.#origin
     const attempt = this.#offer.offer(clocks.now() + limits.claimMs)
     this.#link = link
-    link.offer({
-      ...this.submission,
-      id: this.id,
-      attempt,
-      remainingMs: limits.claimMs,
-      origin: instance,
-    })
+    const remainingMs = limits.claimMs
+    try {
+      link.offer({ ...this.submission, id: this.id, attempt, remainingMs, origin: instance })
+    } catch (cause) {
+      // An offer that cannot be said is this user's trouble, and nobody else's.
+      this.#offer.cancel()
+      this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
+    }
   }
 
   claimed(claim: Claim, wire: ExchangeWire, carriage: CarriageOptions): Exchange | undefined {
@@ -242,6 +243,11 @@ class Entry implements Ticket, QueuedOffer {
 
   linkLost(link: OfferLink): void {
     if (this.#link === link && this.#exchange === undefined) this.returned(this.#offer.attempt)
+  }
+
+  /** What was claimed can no longer be declined: its exchange is under way. */
+  declined(attempt: number): void {
+    if (this.#exchange === undefined) this.returned(attempt)
   }
 
   /** The link of this attempt died or declined it, or the claim was lost. */

@@ -120,10 +120,8 @@ class LinkCarrier implements Carrier {
     return this.#link.link.claim(
       { id, attempt, credit },
       {
-        // A replayable request has started by then.
-        confirmed: () => {
-          if (!isReplayable(this.#offer)) job.confirmed()
-        },
+        // A replayable request starts at once, and is not confirmed.
+        ...(!isReplayable(this.#offer) && { confirmed: () => job.confirmed() }),
         open: (wire, { windowBytes, budget }) =>
           new Exchange(wire, job, {
             role: 'responder',

@@ -9,6 +9,7 @@
 import {
   ClaimEntry,
   headersFault,
+  joined,
   ResetCode,
   withoutHopByHop,
   type ApplicationDetails,
@@ -20,7 +21,7 @@ import {
   type Offer,
   type ResponseHead,
 } from '../protocol/index.ts'
-import type { Backend, BackendCall, BackendEvents } from './backend.ts'
+import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
 import { internalTarget, withHost } from './internal-request.ts'
 import type { Clocks } from './ports.ts'
 
@@ -92,6 +93,8 @@ class Job implements ClaimedJob {
   #held: Uint8Array | undefined
   /** The application's answer is complete, but for what is held. */
   #answer: { trailers: HeaderList | undefined } | undefined
+  /** The head was all of the answer. */
+  #isAnswered = false
   /** Request bytes the application has not taken yet. */
   #untaken = 0
   #cause: unknown
@@ -113,7 +116,7 @@ class Job implements ClaimedJob {
         if (details === undefined) this.#decline('unknown-application')
         else this.#take(details)
       },
-      () => this.#decline('unknown-application'),
+      () => this.#decline('overloaded'),
     )
   }
 
@@ -121,7 +124,8 @@ class Job implements ClaimedJob {
 
   confirmed(): void {
     this.#claim.confirm()
-    this.#start()
+    // It may have ended here while the confirmation was on its way.
+    if (this.#claim.mayStart) this.#start()
   }
 
   data(bytes: Uint8Array): void {
@@ -165,9 +169,14 @@ class Job implements ClaimedJob {
       const headers = withoutHopByHop(head.headers)
       // What a frame may not carry would be our own violation, not the application's.
       if (headersFault(headers) !== undefined) return this.#malformed(headersFault(headers))
-      this.#exchange!.respond({ status: head.status, headers }, this.#isBodiless(head), this.#now())
+      this.#isAnswered = this.#isBodiless(head)
+      this.#exchange!.respond({ status: head.status, headers }, this.#isAnswered, this.#now())
     },
-    data: (bytes) => this.#send(bytes),
+    data: (bytes) => {
+      // One more may follow a pause.
+      if (this.#held === undefined) this.#send(bytes)
+      else this.#held = joined(this.#held, bytes)
+    },
     ended: (trailers) => {
       if (trailers !== undefined && headersFault(trailers) !== undefined) {
         return this.#malformed(headersFault(trailers))
@@ -201,7 +210,7 @@ class Job implements ClaimedJob {
 
   #finish(trailers: HeaderList | undefined): void {
     const exchange = this.#exchange!
-    exchange.end(this.#now(), trailers)
+    if (!this.#isAnswered) exchange.end(this.#now(), trailers)
     // It has answered: whatever of the request is still to come, nobody reads.
     exchange.stop(this.#now())
   }
@@ -229,19 +238,26 @@ class Job implements ClaimedJob {
   }
 
   #start(): void {
-    const { method, target, headers, body } = this.#offer
     const application = this.#application!
-    this.#call = this.#options.backend.call(
-      {
-        application,
-        method,
-        target: internalTarget(application, target),
-        headers: withHost(headers, application),
-        body,
-        replayable: this.#claim.replayable,
-      },
-      this.#events,
-    )
+    try {
+      this.#call = this.#options.backend.call(this.#request(application), this.#events)
+    } catch (error) {
+      // A target or an application that no request can be made of.
+      this.#cause = error
+      this.#exchange!.abort(ResetCode.INTERNAL)
+    }
+  }
+
+  #request(application: ApplicationDetails): BackendRequest {
+    const { method, target, headers, body } = this.#offer
+    return {
+      application,
+      method,
+      target: internalTarget(application, target),
+      headers: withHost(headers, application),
+      body,
+      replayable: this.#claim.replayable,
+    }
   }
 
   #leave(): void {

@@ -136,8 +136,8 @@ export class AcceptedLink {
   /** Spends a grant. */
   offer(offer: Offer): void {
     if (!this.#machine.step('offer')) return
-    this.#grants -= 1
     this.#multiplexer.send(FrameType.OFFER, 0, encodeOffer(offer))
+    this.#grants -= 1
   }
 
   /** Tells the connector to pull its configuration. */

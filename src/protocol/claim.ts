@@ -21,7 +21,7 @@ export const CLAIM = {
   resolving: { resolve: misuse,      claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
   claimed:   { resolve: misuse,      claim: misuse,    decline: misuse,     lost: 'gone',  confirm: 'confirmed', gone: 'gone'    },
   confirmed: { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
-  gone:      { resolve: ignored,     claim: ignored,   decline: ignored,    lost: ignored, confirm: violation,   gone: violation },
+  gone:      { resolve: ignored,     claim: ignored,   decline: ignored,    lost: ignored, confirm: ignored,     gone: violation },
   declined:  { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
 } as const satisfies Table<ClaimState, 'resolve' | 'claim' | 'decline' | 'lost', 'confirm' | 'gone'>
 

@@ -69,8 +69,8 @@ export interface DialledLinkHandler {
 export interface ClaimOptions {
   /** Makes the responder's exchange; the pull's credit is reserved in `budget`. */
   open(wire: ExchangeWire, bounds: { windowBytes: number; budget: LinkBudget }): Exchange
-  /** The cloud confirms. */
-  confirmed(): void
+  /** The cloud confirms; without it, no CONFIRM is awaited: the request is replayable. */
+  confirmed?: () => void
 }
 
 /** The connector's end. */
@@ -146,7 +146,7 @@ export class DialledLink {
     const wire = this.#multiplexer.openNumber(number)
     const exchange = options.open(wire, { windowBytes: this.#welcome!.windowBytes, budget })
     this.#multiplexer.adopt(number, exchange)
-    this.#unconfirmed.set(number, options.confirmed)
+    if (options.confirmed !== undefined) this.#unconfirmed.set(number, options.confirmed)
     this.#multiplexer.send(FrameType.CLAIM, number, encodeClaim(claim))
     this.#wheel.add({
       get deadline() {

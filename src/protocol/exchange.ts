@@ -20,7 +20,7 @@ import type {
 } from './exchange-ports.ts'
 import { failureOf, idleFailure } from './exchange-failure.ts'
 import { ResetCode, type HeaderList, type ResponseHead } from './frame-types.ts'
-import { TIME_LIMITS, type TimeLimits } from './limits.ts'
+import { MAX_INTERIM, TIME_LIMITS, type TimeLimits } from './limits.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /** The last three are final. `answered`: the response is complete and the request is still open. */
@@ -83,6 +83,8 @@ export class Exchange {
   /** When either body last moved. */
   #movedAt: number
   #eventStream = false
+  /** Interim answers so far: nothing paces them, so they are counted. */
+  #interim = 0
 
   constructor(wire: ExchangeWire, handler: ExchangeHandler, options: ExchangeOptions) {
     this.role = options.role
@@ -253,7 +255,12 @@ export class Exchange {
   // ── what the peer said; each may throw PeerViolation ───────────────────────────────────────
 
   receivedInformational(head: ResponseHead): void {
-    if (this.#machine.step('informational')) this.#handler.informational?.(head)
+    if (!this.#machine.step('informational')) return
+    this.#interim += 1
+    if (this.#interim > MAX_INTERIM) {
+      throw new PeerViolation('UNEXPECTED_EVENT', `more than ${MAX_INTERIM} interim answers`)
+    }
+    this.#handler.informational?.(head)
   }
 
   receivedResponse(head: ResponseHead, end: boolean, now: number): void {

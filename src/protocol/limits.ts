@@ -76,6 +76,8 @@ export const MAX_WINDOW_BYTES = 2 * 1024 * 1024
 export const LINK_BUDGET_BYTES = 16 * 1024 * 1024
 /** Offers a connector takes at once unless it says otherwise. */
 export const DEFAULT_OFFERS = 200
+/** Interim (1xx) answers of one exchange. */
+export const MAX_INTERIM = 32
 /** How often one request is offered at most. */
 export const MAX_ATTEMPTS = 3
 /** A link drains when its exchange numbers reach this. */

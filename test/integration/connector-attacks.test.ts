@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import {
   encodeDecline,
   encodeFrame,
+  encodeResponseHead,
   FrameFlag,
   FrameType,
   type Offer,
@@ -362,6 +363,40 @@ test('a stream of offers for a version that is none of ours is refused', async (
   const query = 'versions=7,9&instance=i&index=0&epoch=1&offers=1&max-data=16384&features=plain'
   const answer = await server.call('GET', `/links/other/offers?${query}`)
   expect(answer).toMatchObject({ status: 400, code: 'request-malformed' })
+})
+
+test('what was claimed cannot be declined: it is answered once', async () => {
+  const { user, offer } = await get()
+  const call = server.answer(offer.id)
+  call.send(frames.claim(offer), frames.response(), frames.data('half'))
+  await until(() => world.cloud.origin.open === 1)
+  const body = encodeDecline({ id: offer.id, attempt: offer.attempt, reason: 'overloaded' })
+  const before = world.offers.length
+  await server.call('POST', `/exchanges/${offer.id}/decline`, { body })
+  await call.end(frames.data(' and half', true))
+  expect(await user).toMatchObject({ status: 200, body: Buffer.from('half and half') })
+  expect(world.offers).toHaveLength(before)
+})
+
+test('a stream of an older epoch does not displace a newer link', async () => {
+  const query = 'versions=1&instance=i&index=0&epoch=0&offers=1&max-data=16384&features=plain'
+  const answer = await server.call('GET', `/links/raw-0/offers?${query}`)
+  expect(answer).toMatchObject({ status: 410 })
+  expect(link.isClosed).toBe(false)
+})
+
+test('interim answers without end break off their exchange alone', async () => {
+  const { user, offer } = await get()
+  const interim = encodeFrame(
+    FrameType.INFORMATIONAL,
+    0,
+    0,
+    encodeResponseHead({ status: 102, headers: [] }),
+  )
+  const call = server.answer(offer.id)
+  const many = Array.from({ length: 100 }, () => interim)
+  expect(await call.end(frames.claim(offer), ...many)).toBe('broken')
+  expect(await user).toMatchObject({ status: 502 })
 })
 
 /** Whether a stream that is full has room again soon. */

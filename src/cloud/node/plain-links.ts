@@ -18,6 +18,7 @@ import {
   MAX_DATA_BYTES,
   PeerViolation,
   PROTOCOL_VERSION,
+  Refused,
   type Hello,
   type Offer,
 } from '../../protocol/index.ts'
@@ -45,11 +46,10 @@ export class PlainLinks {
   stream(claimer: Claimer, id: string, hello: Hello, response: ServerResponse): void {
     const key = `${claimer.connectorId} ${id}`
     let link = this.#links.get(key)
-    if (
-      link === undefined ||
-      link.epoch !== hello.epoch ||
-      link.claimer.groupId !== claimer.groupId
-    ) {
+    if (link !== undefined && hello.epoch < link.epoch) {
+      throw new Refused('not-found', 'a newer link has taken its place')
+    }
+    if (link?.continues(claimer, hello) !== true) {
       // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
       link?.close()
       link = new PlainLink(this.#origin, claimer, hello, (gone) => {
@@ -111,6 +111,11 @@ class PlainLink implements OfferLink {
     this.#closed = closed
   }
 
+  /** Whether a fresh stream is this link's; a draining one is over, and another may begin. */
+  continues({ groupId }: Claimer, { epoch }: Hello): boolean {
+    return !this.#draining && epoch === this.epoch && groupId === this.claimer.groupId
+  }
+
   get connectorId(): string {
     return this.claimer.connectorId
   }
@@ -139,8 +144,8 @@ class PlainLink implements OfferLink {
   }
 
   offer(offer: Offer): void {
-    this.#grants -= 1
     this.#newest().write(FrameType.OFFER, encodeOffer(offer))
+    this.#grants -= 1
   }
 
   grant(offers: number): void {

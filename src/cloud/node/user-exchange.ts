@@ -42,10 +42,15 @@ export class NodeUserExchange implements UserExchange {
     request.on('error', nothing)
     response.on('error', nothing)
     response.on('drain', () => events.drained())
-    response.on('close', () => {
+    const gone = (): void => {
+      if (this.#isGone) return
       this.#isGone = true
+      request.socket.off('close', gone)
       events.gone(response.writableFinished)
-    })
+    }
+    response.on('close', gone)
+    // A pipelined answer that waits behind another has no close of its own when the user leaves.
+    request.socket.setMaxListeners(0).on('close', gone)
   }
 
   startBody(): void {

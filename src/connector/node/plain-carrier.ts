@@ -138,7 +138,7 @@ export class PlainCarrier implements Carrier, ExchangeWire {
     const call = this.#calls.post(`/exchanges/${id}/body?attempt=${attempt}`)
     this.#bodyCall = call
     call.on('response', (response) => this.#pulled(response))
-    call.on('error', () => this.#exchange!.lost())
+    call.on('error', () => this.#failed())
     call.end()
   }
 
@@ -176,7 +176,7 @@ export class PlainCarrier implements Carrier, ExchangeWire {
       this.#token === undefined ? {} : { [EXCHANGE_TOKEN_HEADER]: this.#token },
     )
     this.#responseCall = call
-    call.on('error', () => exchange.lost())
+    call.on('error', () => this.#failed())
     call.on('response', (response) => {
       if (response.statusCode === 204) response.resume()
       else this.#refused(response)
@@ -192,7 +192,16 @@ export class PlainCarrier implements Carrier, ExchangeWire {
     response.on('error', () => undefined).resume()
     const { statusCode } = response
     if (statusCode === 409 || statusCode === 410) this.#exchange!.receivedReset(ResetCode.GONE)
-    else this.#exchange!.lost()
+    else this.#failed()
+  }
+
+  /** A call broke. If it was to be the claim it may never have arrived: another connector can have the offer, unless it is claimed. */
+  #failed(): void {
+    const exchange = this.#exchange!
+    if (exchange.isClosed) return
+    if (exchange.state === 'awaiting-response' && this.#token === undefined)
+      this.decline('overloaded')
+    exchange.lost()
   }
 
   #cut(): void {

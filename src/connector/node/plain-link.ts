@@ -198,6 +198,8 @@ export class PlainLink implements PlainCalls {
       case FrameType.CONFIGURATION:
         return events.hint(decodeConfiguration(payload).version)
       case FrameType.DRAIN:
+        // It may be another group that this connector serves from now on: a fresh stream finds out.
+        if (!this.#closing) this.#open()
         return events.draining()
       case FrameType.PING:
         return
@@ -235,11 +237,14 @@ export class PlainLink implements PlainCalls {
     })
   }
 
-  /** `failed`: the connection broke before an answer came. */
+  /** `failed`: the connection broke before an answer came, or the answer was not the one that says it is done. */
   #small(path: string, body: Uint8Array, failed = (): void => undefined): void {
     const call = this.post(path, { 'content-length': String(body.length) })
     call.on('error', failed)
-    call.on('response', (response) => response.resume())
+    call.on('response', (response) => {
+      response.resume()
+      if (response.statusCode !== 204) failed()
+    })
     call.end(body)
   }
 }
