@@ -49,6 +49,9 @@ export class PlainLinks {
     if (link !== undefined && hello.epoch < link.epoch) {
       throw new Refused('not-found', 'a newer link has taken its place')
     }
+    if (link === undefined && this.#countOf(claimer.connectorId) >= MAX_LINKS) {
+      throw new Refused('unavailable', `${MAX_LINKS} links are open already`)
+    }
     if (link?.continues(claimer, hello) !== true) {
       // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
       link?.close()
@@ -58,6 +61,12 @@ export class PlainLinks {
       this.#links.set(key, link)
     }
     link.addStream(response, hello)
+  }
+
+  #countOf(connectorId: string): number {
+    let count = 0
+    for (const link of this.#links.values()) if (link.connectorId === connectorId) count += 1
+    return count
   }
 
   /** `POST /links/{link}/credit`: so many more offers. `false`: no such link. */
@@ -90,6 +99,11 @@ export class PlainLinks {
     for (const link of this.#links.values()) if (link.connectorId === connectorId) link.cut()
   }
 }
+
+/** Links of one connector: its processes, and those that a crash left behind for a lease. */
+const MAX_LINKS = 16
+/** Streams of one link: the live one, its successor, and what a broken network holds on to. */
+const MAX_STREAMS = 4
 
 class PlainLink implements OfferLink {
   readonly claimer: Claimer
@@ -140,6 +154,7 @@ class PlainLink implements OfferLink {
       }),
     )
     this.#streams.add(stream)
+    if (this.#streams.size > MAX_STREAMS) [...this.#streams][0]!.end()
     if (this.#streams.size === 1) this.#origin.queue.attach(this.claimer.groupId, this)
   }
 
