@@ -52,14 +52,6 @@ export function ownCookies(fields: readonly string[]): readonly (readonly [strin
     .filter(([name]) => isOwnCookie(name))
 }
 
-/** A `Cookie` field without our cookies, the rest octet for octet; `undefined` when nothing is left. */
-export function withoutOwnCookies(field: string): string | undefined {
-  if (!OURS.test(field) && !/[;\s](?:__host-)?app-proxy-/i.test(field)) return field
-  const kept = field.split(';').filter((pair) => !isOwnCookie(split(pair)[0]))
-  const text = kept.join(';').replace(/^[ \t]+/, '')
-  return text === '' ? undefined : text
-}
-
 function pairs(fields: readonly string[]): string[] {
   let length = 0
   for (const field of fields) length += field.length
