@@ -22,6 +22,11 @@ export interface UserRequestHead {
   readonly httpVersion: string
   /** The peer's IP address. */
   readonly remoteAddress: string
+  /**
+   * The `Upgrade` field of a body-less request whose connection this transport can hand over. Undefined: there is none, or it is to
+   * be answered as an ordinary request.
+   */
+  readonly upgrade: string | undefined
 }
 
 /** What a user's connection tells the edge. */
@@ -49,6 +54,11 @@ export interface UserExchange {
   inform(head: ResponseHead): void
   /** Sends the final head. `close`: the connection serves no further request. */
   respond(head: ResponseHead, close: boolean): void
+  /**
+   * Sends a 101 whose list names the protocol in `Upgrade`; the transport adds `Connection`. From here on `data`, `write` and their
+   * pauses carry the tunnel's octets; `ended` and {@link UserExchange.end} each close one direction.
+   */
+  upgrade(head: ResponseHead): void
   /** Sends body bytes; `false`: wait for `drained`. */
   write(bytes: Uint8Array): boolean
   end(trailers?: HeaderList): void

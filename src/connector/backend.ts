@@ -20,6 +20,8 @@ export interface BackendRequest {
   /** Without hop-by-hop fields; `Host` is set. */
   readonly headers: HeaderList
   readonly body: BodyKind
+  /** The protocol the user wants to switch to: sent as `Upgrade`, with its `Connection`. Such a request has no body. */
+  readonly upgrade: string | undefined
   /** A safe request without body: a connection that died idle may be replaced, once. */
   readonly replayable: boolean
 }
@@ -28,6 +30,11 @@ export interface BackendRequest {
 export interface BackendEvents {
   informational(head: ResponseHead): void
   responded(head: ResponseHead): void
+  /**
+   * The application switched protocols; the head is the 101 as it came. From here on `data`, `ended`, {@link BackendCall.write} and
+   * {@link BackendCall.end} carry the tunnel, each direction ending alone. Only if the request asked for it.
+   */
+  upgraded(head: ResponseHead): void
   /** Bytes of the answer; one more may follow a pause. */
   data(bytes: Uint8Array): void
   ended(trailers: HeaderList | undefined): void

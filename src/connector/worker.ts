@@ -172,6 +172,7 @@ class Job implements ClaimedJob {
       this.#isAnswered = this.#isBodiless(head)
       this.#exchange!.respond({ status: head.status, headers }, this.#isAnswered, this.#now())
     },
+    upgraded: (head) => this.#exchange!.upgrade(head, this.#now()),
     data: (bytes) => {
       // One more may follow a pause.
       if (this.#held === undefined) this.#send(bytes)
@@ -249,13 +250,14 @@ class Job implements ClaimedJob {
   }
 
   #request(application: ApplicationDetails): BackendRequest {
-    const { method, target, headers, body } = this.#offer
+    const { method, target, headers, body, upgrade } = this.#offer
     return {
       application,
       method,
       target: internalTarget(application, target),
       headers: withHost(headers, application),
       body,
+      upgrade,
       replayable: this.#claim.replayable,
     }
   }

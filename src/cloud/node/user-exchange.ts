@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { ApiMisuse, type HeaderList, type ResponseHead } from '../../protocol/index.ts'
+import { ApiMisuse, ExchangeFailed, type HeaderList, type ResponseHead } from '../../protocol/index.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../user-exchange.ts'
 
 /** Binds a request and its response to the {@link UserExchange} port. */
@@ -30,6 +30,7 @@ export class NodeUserExchange implements UserExchange {
       secure: (request.socket as TLSSocket).encrypted === true,
       httpVersion: request.httpVersion,
       remoteAddress: request.socket.remoteAddress ?? '',
+      upgrade: undefined,
     }
   }
 
@@ -82,6 +83,10 @@ export class NodeUserExchange implements UserExchange {
     if (close) this.#response.shouldKeepAlive = false
     this.#response.writeHead(head.status, head.headers as string[])
     if (close) this.#response.flushHeaders()
+  }
+
+  upgrade(): void {
+    throw new ExchangeFailed('cloud', 'upgrade-unsupported')
   }
 
   write(bytes: Uint8Array): boolean {
