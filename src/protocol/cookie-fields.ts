@@ -8,7 +8,7 @@
  * @module
  */
 import type { HeaderList } from './frame-types.ts'
-import { trimBlanks } from './header-list.ts'
+import { isNamed, trimBlanks } from './header-list.ts'
 
 /** Whether a cookie name is one of ours. */
 export type IsOurCookie = (name: string) => boolean
@@ -18,7 +18,7 @@ export function withoutCookies(headers: HeaderList, isOurs: IsOurCookie): Header
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const [name, value] = [headers[i]!, headers[i + 1]!]
-    const rest = isField(name, 'cookie') ? withoutPairs(value, isOurs) : value
+    const rest = isNamed(name, 'cookie') ? withoutOurPairs(value, isOurs) : value
     if (rest !== undefined) kept.push(name, rest)
   }
   return kept
@@ -29,8 +29,7 @@ export function dropSetCookies(headers: HeaderList, isOurs: IsOurCookie): Header
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const [name, value] = [headers[i]!, headers[i + 1]!]
-    if (!isField(name, 'set-cookie') || !namesOurs(value.split(';', 1)[0]!, isOurs))
-      kept.push(name, value)
+    if (!isNamed(name, 'set-cookie') || !setsOurCookie(value, isOurs)) kept.push(name, value)
   }
   return kept
 }
@@ -41,33 +40,58 @@ export function joinCookies(headers: HeaderList): HeaderList {
   let first = -1
   for (let i = 0; i < headers.length; i += 2) {
     const [name, value] = [headers[i]!, headers[i + 1]!]
-    if (first !== -1 && isField(name, 'cookie')) {
+    if (first !== -1 && isNamed(name, 'cookie')) {
       joined[first] += `; ${value}`
       continue
     }
     joined.push(name, value)
-    if (isField(name, 'cookie')) first = joined.length - 1
+    if (isNamed(name, 'cookie')) first = joined.length - 1
   }
   return joined
 }
 
-/** `undefined` when nothing is left; the same string when nothing was ours. */
-function withoutPairs(value: string, isOurs: IsOurCookie): string | undefined {
-  const pairs = value.split(';')
-  const others = pairs.filter((pair) => !namesOurs(pair, isOurs))
-  if (others.length === pairs.length) return value
-  if (others.every((pair) => trimBlanks(pair) === '')) return undefined
-  // The blank after a removed first pair's semicolon belonged to the separator.
-  if (others[0] !== pairs[0]) others[0] = others[0]!.replace(/^[ \t]+/, '')
-  return others.join(';')
+/** A `Cookie` value without our cookies: `undefined` when nothing is left, the same string when none was ours. */
+export function withoutOurPairs(value: string, isOurs: IsOurCookie): string | undefined {
+  let kept: string | undefined
+  let [isFirst, isRemoved, isBlank] = [true, false, true]
+  let equals = -1
+  for (let start = 0, end = 0; end < value.length; start = end + 1) {
+    end = before(value, ';', start)
+    // One search for each sign, not one for each pair: a field may have thousands without any.
+    if (equals < start) equals = before(value, '=', start)
+    const at = nameAt(value, start, end)
+    if (equals < at) equals = before(value, '=', at)
+    if (isOurs(trimBlanks(value.slice(at, equals < end ? equals : end)))) {
+      isRemoved = true
+    } else {
+      const pair = value.slice(start, end)
+      isBlank &&= trimBlanks(pair) === ''
+      if (kept !== undefined) kept += `;${pair}`
+      // The blank after a removed first pair's semicolon belonged to the separator.
+      else kept = isFirst ? pair : pair.replace(/^[ \t]+/, '')
+    }
+    isFirst = false
+  }
+  if (!isRemoved) return value
+  return isBlank ? undefined : kept
 }
 
-function namesOurs(pair: string, isOurs: IsOurCookie): boolean {
-  const named = pair.replace(/^[= \t]+/, '')
-  const equals = named.indexOf('=')
-  return isOurs(trimBlanks(equals === -1 ? named : named.slice(0, equals)))
+/** Whether a `Set-Cookie` value would set one of our names. */
+export function setsOurCookie(value: string, isOurs: IsOurCookie): boolean {
+  const end = before(value, ';', 0)
+  const at = nameAt(value, 0, end)
+  return isOurs(trimBlanks(value.slice(at, Math.min(before(value, '=', at), end))))
 }
 
-function isField(name: string, lowerCase: string): boolean {
-  return name.length === lowerCase.length && name.toLowerCase() === lowerCase
+/** Where the sign is from `start` on, or the end. */
+function before(value: string, sign: string, start: number): number {
+  const at = value.indexOf(sign, start)
+  return at === -1 ? value.length : at
+}
+
+/** Where a pair's name begins: behind blanks, and behind what a parser may skip. */
+function nameAt(value: string, start: number, end: number): number {
+  let at = start
+  while (at < end && '= \t'.includes(value[at]!)) at++
+  return at
 }

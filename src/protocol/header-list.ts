@@ -26,8 +26,8 @@ export function headerValues(headers: HeaderList, name: string): string[] {
 
 /** The list without these names, in every spelling that folds to them. */
 export function withoutHeaders(headers: HeaderList, ...names: string[]): HeaderList {
-  const folded = new Set(names.map(foldName))
-  return keepNames(headers, (name) => !folded.has(foldName(name)))
+  const unwanted = new FoldedNames(names)
+  return keepNames(headers, (name) => !unwanted.has(name))
 }
 
 /**
@@ -38,31 +38,64 @@ export function foldName(name: string): string {
   return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
+/**
+ * Names in every spelling that folds to them. A list has many names and few of them matter, so most are told apart by
+ * length and initial, without folding them.
+ */
+export class FoldedNames {
+  readonly #folded: ReadonlySet<string>
+  /** By length (the last stands for all longer ones): which initials occur, a bit for each letter. */
+  readonly #initials = new Int32Array(64)
+
+  constructor(names: Iterable<string>) {
+    this.#folded = new Set(Array.from(names, foldName))
+    for (const name of this.#folded) {
+      const bits = /^[a-z]/.test(name) ? 1 << (name.charCodeAt(0) & 31) : -1
+      this.#initials[Math.min(name.length, 63)]! |= bits
+    }
+  }
+
+  has(name: string): boolean {
+    const bits = this.#initials[name.length < 63 ? name.length : 63]!
+    // Both letter cases have the same low five bits.
+    return ((bits >>> (name.charCodeAt(0) & 31)) & 1) === 1 && this.#folded.has(foldName(name))
+  }
+}
+
 /** A request's list as it may leave for the next hop: see the order in this file's head. */
 export function sanitiseRequest(
   headers: HeaderList,
-  reserved: ReadonlySet<string> = reservedNames([]),
+  reserved: FoldedNames = reservedNames([]),
 ): HeaderList {
   return withoutReserved(withoutHopByHop(headers), reserved)
 }
 
 /**
  * Removes what concerns one connection only: the hop-by-hop fields, and every field that *any* `Connection` field
- * nominates. Right for requests, responses and trailers alike.
+ * nominates. Right for requests, responses and trailers alike. A list that holds none of it is returned as it is.
  *
  * @see RFC 9110, section 7.6.1; RFC 9113, section 8.2.2
  */
 export function withoutHopByHop(headers: HeaderList): HeaderList {
-  const nominated = new Set<string>()
-  for (const value of headerValues(headers, 'connection'))
-    for (const option of value.split(',')) nominated.add(foldName(trimBlanks(option)))
-  return keepNames(headers, (name) => {
-    const folded = foldName(name)
-    return !HOP_BY_HOP.has(folded) && !nominated.has(folded)
-  })
+  const nominated = nominatedNames(headers)
+  return keepNames(headers, (name) => !isHopByHop(name) && nominated?.has(name) !== true)
 }
 
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+/** What the `Connection` fields nominate; `undefined` when that is nothing but hop-by-hop names. */
+export function nominatedNames(headers: HeaderList): FoldedNames | undefined {
+  let nominated: string[] | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isNamed(headers[i]!, 'connection')) continue
+    const value = headers[i + 1]!
+    if (value === 'keep-alive' || isHopByHop(value)) continue
+    nominated ??= []
+    for (const option of value.split(',')) nominated.push(trimBlanks(option))
+  }
+  return nominated && new FoldedNames(nominated)
+}
+
+/** What concerns one connection only, nominated or not. */
+export const HOP_BY_HOP: readonly string[] = [
   'connection',
   'http2-settings',
   'keep-alive',
@@ -74,11 +107,17 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-])
+]
+const HOP_BY_HOP_NAMES = new FoldedNames(HOP_BY_HOP)
+
+/** Whether a field of that name concerns one connection only. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP_NAMES.has(name)
+}
 
 /** The set that {@link withoutReserved} takes: `ours` (identity headers, for example), and always the forwarding family. */
-export function reservedNames(ours: Iterable<string>): ReadonlySet<string> {
-  return new Set([...FORWARDING, ...Array.from(ours, foldName)])
+export function reservedNames(ours: Iterable<string>): FoldedNames {
+  return new FoldedNames([...FORWARDING, ...ours])
 }
 
 /**
@@ -87,15 +126,12 @@ export function reservedNames(ours: Iterable<string>): ReadonlySet<string> {
  *
  * @see RFC 7239, section 8.1
  */
-export function withoutReserved(headers: HeaderList, reserved: ReadonlySet<string>): HeaderList {
-  return keepNames(headers, (name) => {
-    const folded = foldName(name)
-    return !reserved.has(folded) && !FORWARDING_FAMILY.test(folded)
-  })
+export function withoutReserved(headers: HeaderList, reserved: FoldedNames): HeaderList {
+  return keepNames(headers, (name) => !reserved.has(name) && !isForwardingFamily(name))
 }
 
 /** Headers by which applications and gateways learn where a request came from, or which URL it was for. */
-const FORWARDING = [
+export const FORWARDING: readonly string[] = [
   'client-ip',
   'forwarded',
   'forwarded-for',
@@ -108,7 +144,62 @@ const FORWARDING = [
   'x-real-ip',
   'x-rewrite-url',
 ]
-const FORWARDING_FAMILY = /^x-(?:forwarded|original)(?:-|$)/
+const FORWARDING_FAMILY = /^x[-_.](?:forwarded|original)(?:[-_.]|$)/i
+
+/** `X-Forwarded-…` and `X-Original-…`, whatever comes behind: reserved as {@link FORWARDING} is. */
+export function isForwardingFamily(name: string): boolean {
+  return name.length > 9 && (name.charCodeAt(0) | 32) === 0x78 && FORWARDING_FAMILY.test(name)
+}
+
+/**
+ * A list of trailers as it may be passed on: without what belongs to the connection, without reserved names, and without fields that
+ * say how a message is framed, routed, authenticated, cached or read, which a recipient must know before the content.
+ *
+ * @see RFC 9110, section 6.5.1
+ */
+export function sanitiseTrailers(trailers: HeaderList, reserved?: FoldedNames): HeaderList {
+  const kept = keepNames(withoutHopByHop(trailers), (name) => !isForbiddenTrailer(name))
+  return reserved === undefined ? kept : withoutReserved(kept, reserved)
+}
+
+/** Fields that are none in a trailer section, besides those of the connection and the forwarding family. */
+export const FORBIDDEN_TRAILERS: readonly string[] = [
+  // framing and routing
+  ...['content-length', 'host', 'location', 'max-forwards', 'origin', 'via'],
+  // request modifiers and conditions
+  ...[
+    'expect',
+    'if-match',
+    'if-modified-since',
+    'if-none-match',
+    'if-range',
+    'if-unmodified-since',
+  ],
+  ...['prefer', 'range', 'accept', 'accept-charset', 'accept-encoding', 'accept-language'],
+  // authentication and state
+  ...['authentication-info', 'authorization', 'cookie', 'set-cookie', 'www-authenticate'],
+  // control data of responses
+  ...[
+    'age',
+    'alt-svc',
+    'cache-control',
+    'date',
+    'expires',
+    'pragma',
+    'proxy-status',
+    'retry-after',
+  ],
+  ...['vary', 'warning', 'clear-site-data', 'refresh', 'strict-transport-security'],
+  // how the content is to be read
+  ...['accept-ranges', 'content-disposition', 'content-encoding', 'content-language'],
+  ...['content-location', 'content-range', 'content-security-policy', 'content-type'],
+]
+const FORBIDDEN_TRAILER_NAMES = new FoldedNames(FORBIDDEN_TRAILERS)
+const FORBIDDEN_FAMILY = /^(?:proxy|if|access[-_.]control|sec)[-_.]/i
+
+function isForbiddenTrailer(name: string): boolean {
+  return FORBIDDEN_TRAILER_NAMES.has(name) || FORBIDDEN_FAMILY.test(name)
+}
 
 /** Trims as HTTP does, space and tab only: `trim` would also eat U+00A0, an octet that others keep. */
 export function trimBlanks(text: string): string {
@@ -122,13 +213,17 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
-function isNamed(name: string, lowerCase: string): boolean {
+/** Whether a field has that name (lower case), in whatever letter case. */
+export function isNamed(name: string, lowerCase: string): boolean {
   return name.length === lowerCase.length && name.toLowerCase() === lowerCase
 }
 
+/** Copies from the first name on that is not kept; most lists have none. */
 function keepNames(headers: HeaderList, keep: (name: string) => boolean): HeaderList {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2)
-    if (keep(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  return kept
+  let kept: string[] | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!keep(headers[i]!)) kept ??= headers.slice(0, i)
+    else kept?.push(headers[i]!, headers[i + 1]!)
+  }
+  return kept ?? headers
 }

@@ -31,14 +31,23 @@ export interface Target {
  *   ones too), a `%` that encodes nothing, a dot segment in any spelling
  */
 export function readTarget(target: string, authority: string): Target {
+  if (ORDINARY.test(target)) return split(target)
   if (!isTarget(target)) throw malformed('a target with forbidden octets')
   if (target.includes('#')) throw malformed('a fragment')
-  const origin = originForm(target, authority)
-  const mark = origin.indexOf('?')
-  const path = mark === -1 ? origin : origin.slice(0, mark)
-  const fault = pathFault(path)
+  const read = split(originForm(target, authority))
+  const fault = pathFault(read.path)
   if (fault !== undefined) throw malformed(fault)
-  return { path, query: origin.slice(path.length) }
+  return read
+}
+
+/** A path that nobody reads in two ways, no segment of which begins with a dot; any query. */
+const ORDINARY =
+  /^(?=\/)(?:\/[!$&'()*+,\-0-9:=@A-Z_a-z~][!$&'()*+,\-.0-9:=@A-Z_a-z~]*)*\/?(?:\?[\x21\x22\x24-\x7e]*)?$/
+
+function split(origin: string): Target {
+  const mark = origin.indexOf('?')
+  if (mark === -1) return { path: origin, query: '' }
+  return { path: origin.slice(0, mark), query: origin.slice(mark) }
 }
 
 /**
@@ -83,6 +92,7 @@ export const RESERVED_PATH = '/.app-proxy'
 
 /** Whether any reading of the path lies under {@link RESERVED_PATH}. */
 export function isReserved(path: string): boolean {
+  if (isPlain(path)) return isUnder(path, RESERVED_PATH)
   return isUnder(path, RESERVED_PATH) || READINGS.some((read) => isUnder(read(path), RESERVED_PATH))
 }
 
@@ -126,7 +136,7 @@ const READINGS: readonly ((path: string) => string)[] = [
 
 /** A path for which all readings are one. */
 function isPlain(path: string): boolean {
-  return !/%|;|\/\//.test(path)
+  return !/[%;\\]|\/\//.test(path)
 }
 
 /** Octets, not characters: what they spell does not matter for comparing. */
