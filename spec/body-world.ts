@@ -56,7 +56,7 @@ function initial(windowBytes: number, remaining: number, maxWindowBytes: number)
     },
     windowBytes,
     maxWindowBytes,
-    { reserve: () => true, release: nothing },
+    { reserve: () => true, widen: () => true, release: nothing },
   )
   return { sender, receiver, forward, back, remaining, isLost: false }
 }

@@ -46,14 +46,15 @@ export const FRAME_VECTORS: readonly Entry[] = [
         index: 0,
         epoch: 1,
         offers: 200,
+        granted: 180,
         maxDataBytes: 16_384,
         features: ['plain'],
       },
     },
     invalid: {
-      'versions that are text': encode([['1'], 'run-1', 0, 1, 200, 16_384, []]),
-      'DATA beyond 64 KiB': encode([[1], 'run-1', 0, 1, 200, 65_537, []]),
-      'a missing element': encode([[1], 'run-1', 0, 1, 200, 16_384]),
+      'versions that are text': encode([['1'], 'run-1', 0, 1, 200, 180, 16_384, []]),
+      'DATA beyond 64 KiB': encode([[1], 'run-1', 0, 1, 200, 180, 65_537, []]),
+      'a missing element': encode([[1], 'run-1', 0, 1, 200, 180, 16_384]),
     },
   }),
   entry('WELCOME', "The cloud's answer.", heads.encodeWelcome, heads.decodeWelcome, {

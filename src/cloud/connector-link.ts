@@ -8,6 +8,7 @@ import {
   AcceptedLink,
   DATA_BYTES,
   INITIAL_WINDOW_BYTES,
+  LINK_FEATURES,
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
   type AcceptedLinkHandler,
@@ -28,6 +29,8 @@ import type { OfferLink } from './request-queue.ts'
 export interface ConnectorLinkEvents {
   /** There is something to send. */
   wake(): void
+  /** The connector has introduced itself. */
+  greeted?(hello: Hello): void
   closed(end: LinkEnd): void
 }
 
@@ -38,13 +41,16 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   readonly #origin: Origin
   readonly #claimer: Claimer
   readonly #events: ConnectorLinkEvents
+  /** What HELLO said of it. */
+  #hello: Hello | undefined
+  #carriesUpgrades = false
   #attached = false
 
   constructor(origin: Origin, claimer: Claimer, events: ConnectorLinkEvents) {
     this.#origin = origin
     this.#claimer = claimer
     this.#events = events
-    this.link = new AcceptedLink(this, origin.limits.requestHeadMs, origin.clocks.now())
+    this.link = new AcceptedLink(this, origin.limits.controlCallMs, origin.clocks.now())
   }
 
   get connectorId(): string {
@@ -52,11 +58,29 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   get grants(): number {
-    return this.link.grants
+    return this.#attached ? this.link.grants : 0
+  }
+
+  get carriesUpgrades(): boolean {
+    return this.#carriesUpgrades
   }
 
   offer(offer: Offer): void {
     this.link.offer(offer)
+  }
+
+  /** Whether this link is to be used no more now that there is `other`: a later one of the same connector process and index. */
+  isReplacedBy(other: Hello): boolean {
+    const own = this.#hello
+    if (own === undefined || own === other) return false
+    return own.instance === other.instance && own.index === other.index && own.epoch <= other.epoch
+  }
+
+  /** Offers nothing more; what the connector has not claimed yet goes elsewhere, what it has is finished. */
+  retire(): void {
+    this.#detach()
+    this.#origin.lost(this)
+    this.link.drain()
   }
 
   // ── what the link says ────────────────────────────────────────────────────────────────────
@@ -65,16 +89,19 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
     this.#events.wake()
   }
 
-  hello({ versions, maxDataBytes }: Hello): Welcome | undefined {
-    if (!versions.includes(PROTOCOL_VERSION)) return undefined
+  hello(hello: Hello): Welcome | undefined {
+    if (!hello.versions.includes(PROTOCOL_VERSION)) return undefined
+    this.#hello = hello
+    this.#carriesUpgrades = hello.features.includes('upgrade')
+    this.#events.greeted?.(hello)
     return {
       version: PROTOCOL_VERSION,
       instance: this.#origin.instance,
       windowBytes: INITIAL_WINDOW_BYTES,
-      maxDataBytes: Math.max(DATA_BYTES, Math.min(MAX_DATA_BYTES, maxDataBytes)),
+      maxDataBytes: Math.max(DATA_BYTES, Math.min(MAX_DATA_BYTES, hello.maxDataBytes)),
       pingMs: this.#origin.limits.pingMs,
       leaseMs: 0,
-      features: ['link'],
+      features: LINK_FEATURES,
     }
   }
 
@@ -96,8 +123,12 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   closed(end: LinkEnd): void {
-    if (this.#attached) this.#origin.queue.detach(this.#claimer.groupId, this)
+    this.#detach()
     this.#origin.lost(this)
     this.#events.closed(end)
+  }
+
+  #detach(): void {
+    if (this.#attached) this.#origin.queue.detach(this.#claimer.groupId, this)
   }
 }

@@ -16,6 +16,7 @@ import {
   TIME_LIMITS,
   type Claim,
   type CreditBudget,
+  type DeadlineHandle,
   type Decline,
   type ExchangeHandler,
   type ExchangeId,
@@ -96,7 +97,7 @@ export class Origin {
   ): Ticket {
     const entry = new Entry(this, this.#newId(), submission, to, submitter)
     this.#entries.set(entry.id, entry)
-    this.#wheel.add(entry)
+    entry.watch = this.#wheel.add(entry)
     this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))
     entry.queue()
     return entry
@@ -135,8 +136,9 @@ export class Origin {
   }
 
   /** For entries: forgets one that has its outcome. */
-  forget(id: ExchangeId): void {
-    this.#entries.delete(id)
+  forget(entry: Entry): void {
+    this.#entries.delete(entry.id)
+    this.#wheel.remove(entry.watch!)
     if (this.#entries.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
@@ -170,6 +172,8 @@ class Entry implements Ticket, QueuedOffer {
   readonly id: ExchangeId
   readonly groupId: string
   readonly submission: Submission
+  /** Its place on the origin's wheel. */
+  watch: DeadlineHandle | undefined
   readonly #origin: Origin
   readonly #to: { groupId: string; tenantId: string; responseHeadMs?: number }
   readonly #submitter: Submitter
@@ -194,9 +198,12 @@ class Entry implements Ticket, QueuedOffer {
     this.#offer = new OfferEntry(origin.clocks.now() + origin.limits.queueWaitMs)
   }
 
-  get deadline(): number | undefined {
-    if (this.#settled) return undefined
+  get deadline(): number {
     return this.#exchange?.deadline ?? this.#offer.deadline
+  }
+
+  get isUpgrade(): boolean {
+    return this.submission.upgrade !== undefined
   }
 
   isFor(claimer: Claimer): boolean {
@@ -204,7 +211,9 @@ class Entry implements Ticket, QueuedOffer {
   }
 
   queue(): void {
-    if (!this.#origin.queue.put(this)) this.#fail(new ExchangeFailed('cloud', 'queue-full'))
+    const answer = this.#origin.queue.put(this)
+    if (answer === 'full') this.#fail(new ExchangeFailed('cloud', 'queue-full'))
+    if (answer === 'unsupported') this.#fail(new ExchangeFailed('connector', 'upgrade-unsupported'))
   }
 
   deliver(link: OfferLink): void {
@@ -286,7 +295,7 @@ class Entry implements Ticket, QueuedOffer {
   settle(): void {
     if (this.#settled) return
     this.#settled = true
-    this.#origin.forget(this.id)
+    this.#origin.forget(this)
   }
 
   #fail(error: ExchangeFailed): void {

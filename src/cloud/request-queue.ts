@@ -13,6 +13,8 @@ export interface OfferLink {
   readonly connectorId: string
   /** Unspent grants: how many offers it takes now. 0 while it drains. */
   readonly grants: number
+  /** Whether it can carry a switch of protocols. */
+  readonly carriesUpgrades: boolean
   /** Spends one grant. */
   offer(offer: Offer): void
 }
@@ -20,13 +22,18 @@ export interface OfferLink {
 /** An offer on the queue. */
 export interface QueuedOffer {
   readonly groupId: string
+  /** Only a link that {@link OfferLink.carriesUpgrades} may take it. */
+  readonly isUpgrade: boolean
   /** Puts it on `link`. */
   deliver(link: OfferLink): void
 }
 
+/** What became of an offer. `unsupported`: the group is served, but by no link that could carry it. */
+export type QueueAnswer = 'accepted' | 'full' | 'unsupported'
+
 export interface RequestQueue {
-  /** Delivers at once when a link is free, else queues. `false`: the queue of that group is full. */
-  put(offer: QueuedOffer): boolean
+  /** Delivers at once when a link is free, else queues. */
+  put(offer: QueuedOffer): QueueAnswer
   /** Takes back an offer that waits; whoever has it already is not told. */
   withdraw(offer: QueuedOffer): void
   /** `link` serves `groupId` from now on. */
@@ -56,16 +63,19 @@ export class MemoryRequestQueue implements RequestQueue {
     this.#maxWaiting = maxWaiting
   }
 
-  put(offer: QueuedOffer): boolean {
+  put(offer: QueuedOffer): QueueAnswer {
     const group = this.#group(offer.groupId)
-    const link = mostGrants(group.links)
+    const link = mostGrants(group.links, offer)
     if (link !== undefined) {
       offer.deliver(link)
-      return true
+      return 'accepted'
     }
-    if (group.waiting.size >= this.#maxWaiting) return false
+    if (offer.isUpgrade && group.links.size > 0 && ![...group.links].some(carries)) {
+      return 'unsupported'
+    }
+    if (group.waiting.size >= this.#maxWaiting) return 'full'
     group.waiting.add(offer)
-    return true
+    return 'accepted'
   }
 
   withdraw(offer: QueuedOffer): void {
@@ -86,8 +96,10 @@ export class MemoryRequestQueue implements RequestQueue {
 
   granted(groupId: string, link: OfferLink): void {
     const group = this.#group(groupId)
+    if (group.waiting.size === 0) return
     for (const offer of group.waiting) {
       if (link.grants === 0) return
+      if (offer.isUpgrade && !link.carriesUpgrades) continue
       group.waiting.delete(offer)
       offer.deliver(link)
     }
@@ -111,10 +123,15 @@ export class MemoryRequestQueue implements RequestQueue {
   }
 }
 
-function mostGrants(links: Iterable<OfferLink>): OfferLink | undefined {
+function mostGrants(links: Iterable<OfferLink>, { isUpgrade }: QueuedOffer): OfferLink | undefined {
   let best: OfferLink | undefined
   for (const link of links) {
+    if (isUpgrade && !link.carriesUpgrades) continue
     if (link.grants > (best?.grants ?? 0)) best = link
   }
   return best
+}
+
+function carries({ carriesUpgrades }: OfferLink): boolean {
+  return carriesUpgrades
 }

@@ -19,6 +19,7 @@ import {
   type TimeLimits,
   type Welcome,
 } from '../protocol/index.ts'
+import type { OfferSlots, SlotHolder } from './offer-slots.ts'
 import type { Clocks } from './ports.ts'
 import type { Carrier, ClaimedJob, Worker } from './worker.ts'
 
@@ -37,23 +38,28 @@ export interface CloudLinkOptions {
   readonly worker: Worker
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  readonly hello: Hello
+  /** `offers` and `granted` are the slots'. */
+  readonly hello: Omit<Hello, 'offers' | 'granted'>
+  readonly slots: OfferSlots
   /** The cloud instance that was dialled; offers of any other origin are declined. */
   readonly instance: string
   readonly events: CloudLinkEvents
 }
 
 /** Joins a {@link DialledLink} to the worker. */
-export class CloudLink implements DialledLinkHandler {
+export class CloudLink implements DialledLinkHandler, SlotHolder {
   /** The machine that the transport drives. */
   readonly link: DialledLink
   readonly options: CloudLinkOptions
-  /** Slots that came free in this turn. */
+  /** Slots that came free and were not granted yet. */
   #free = 0
+  #granting = false
 
   constructor(options: CloudLinkOptions) {
-    const { hello, limits, clocks } = options
+    const { limits, clocks, slots } = options
+    const hello = { ...options.hello, offers: slots.total, granted: slots.free }
     this.options = options
+    slots.attach(this)
     this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now())
   }
 
@@ -65,10 +71,12 @@ export class CloudLink implements DialledLinkHandler {
 
   welcome(welcome: Welcome): void {
     this.options.events.up(welcome)
+    this.#grant()
   }
 
   offer(offer: Offer): void {
     const carrier = new LinkCarrier(this, offer)
+    this.options.slots.take()
     if (offer.origin === this.options.instance) return this.options.worker.offered(offer, carrier)
     carrier.decline('unlisted-origin')
     carrier.release()
@@ -83,18 +91,28 @@ export class CloudLink implements DialledLinkHandler {
   }
 
   closed(end: LinkEnd): void {
+    this.options.slots.detach(this)
     this.options.events.closed(end)
   }
 
-  /** A slot is free: granted together with others of this turn. */
-  released(): void {
+  /** A slot is free: it is granted when a quarter are, or soon. */
+  freed(): void {
     this.#free += 1
-    if (this.#free > 1) return
+    // A frame per exchange says no more than one per many.
+    if (this.#free * 4 >= this.options.slots.total) return this.#grant()
+    if (this.#granting) return
+    this.#granting = true
     queueMicrotask(() => {
-      const offers = this.#free
-      this.#free = 0
-      this.link.grant(offers)
+      this.#granting = false
+      this.#grant()
     })
+  }
+
+  #grant(): void {
+    if (this.#free === 0 || this.link.state !== 'open') return
+    const offers = this.#free
+    this.#free = 0
+    this.link.grant(offers)
   }
 }
 
@@ -140,6 +158,6 @@ class LinkCarrier implements Carrier {
   }
 
   release(): void {
-    this.#link.released()
+    this.#link.options.slots.release()
   }
 }

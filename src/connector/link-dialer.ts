@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  drained,
   idleDialer,
   nextDialer,
   type Binding,
@@ -27,9 +28,11 @@ export interface DialledLink {
 export interface DialEvents {
   connected(): void
   /** The instance, or something between, does not speak this binding. */
-  unsupported(): void
+  unsupported(cause: unknown): void
   /** It could not be made, or, once connected, it ended. */
   ended(cause: unknown): void
+  /** The cloud drains it: what is under way goes on, and another is dialled. */
+  draining(): void
 }
 
 export interface LinkDialerOptions {
@@ -39,7 +42,7 @@ export interface LinkDialerOptions {
   readonly preferred: Binding
   /** Makes a link. `epoch` grows with each. */
   readonly connect: (binding: Binding, epoch: number, events: DialEvents) => DialledLink
-  readonly changed?: (state: DialerState['state'], cause: unknown) => void
+  readonly changed?: (state: DialerState, cause: unknown) => void
 }
 
 /** One instance's link, dialled until {@link LinkDialer.close}. */
@@ -47,6 +50,8 @@ export class LinkDialer {
   readonly #options: LinkDialerOptions
   readonly #driver: MachineDriver<DialerState, DialerEvent>
   #link: DialledLink | undefined
+  /** Those that were replaced, and still finish what they carry. */
+  readonly #retiring = new Set<DialledLink>()
   #cause: unknown
 
   constructor(options: LinkDialerOptions) {
@@ -62,7 +67,7 @@ export class LinkDialer {
       scheduler: environment.scheduler,
       timeout: () => ({ type: 'timeout', ...this.#moment() }),
       changed: (to, from) => {
-        if (to.state !== from.state) changed?.(to.state, this.#cause)
+        if (to.state !== from.state) changed?.(to, this.#cause)
       },
     })
   }
@@ -77,6 +82,13 @@ export class LinkDialer {
     this.#driver.send({ type: 'dial', now: this.#moment().now })
   }
 
+  /** Dials a link that takes over from the one that is up: with a new certificate, say. */
+  redial(): void {
+    if (!this.isUp) return
+    this.#retire()
+    this.#driver.send({ type: 'redial', now: this.#moment().now })
+  }
+
   drain(): void {
     this.#driver.stop()
     this.#link?.drain()
@@ -87,19 +99,38 @@ export class LinkDialer {
     this.#driver.send({ type: 'close' })
     this.#driver.stop()
     this.#link?.close()
+    for (const link of this.#retiring) link.close()
   }
 
   #connect(op: number, binding: Binding): void {
     this.#link?.close()
-    this.#link = this.#options.connect(binding, op, {
+    this.#cause = undefined
+    const link = this.#options.connect(binding, op, {
       connected: () => this.#tell(op, { type: 'connected', now: this.#moment().now }),
-      unsupported: () => this.#tell(op, { type: 'unsupported', ...this.#moment() }),
+      unsupported: (cause) => {
+        this.#cause = cause
+        this.#tell(op, { type: 'unsupported', ...this.#moment() })
+      },
       ended: (cause) => {
+        if (this.#retiring.delete(link)) return
         this.#cause = cause
         const type = this.isUp ? 'lost' : 'failed'
         this.#tell(op, { type, ...this.#moment() })
       },
+      draining: () => {
+        if (this.#link !== link || !this.isUp) return
+        this.#retire()
+        this.#tell(op, drained(this.#driver.state, this.#moment()))
+      },
     })
+    this.#link = link
+  }
+
+  #retire(): void {
+    const link = this.#link!
+    this.#link = undefined
+    this.#retiring.add(link)
+    link.drain()
   }
 
   #tell(op: number, event: DialerEvent): void {

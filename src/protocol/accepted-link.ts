@@ -1,8 +1,5 @@
 /**
- * The cloud's end of a link.
- *
- * Driver law: one input ({@link AcceptedLink.receive}, a command, or {@link AcceptedLink.tick} at
- * {@link AcceptedLink.deadline}), then {@link AcceptedLink.takeOutput} until the transport is full or nothing is left, then wait.
+ * The cloud's end of a link. How it is driven: link-endpoint.ts.
  *
  * @see spec/PROTOCOL.md, "Links"
  * @module
@@ -10,9 +7,7 @@
 import { PeerViolation } from './errors.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
-import { FrameReader } from './frame.ts'
 import {
-  FrameFlag,
   FrameType,
   ResetCode,
   type Claim,
@@ -26,16 +21,15 @@ import {
   decodeCredit,
   decodeDecline,
   decodeHello,
-  decodePing,
   encodeConfiguration,
   encodeOffer,
   encodeReset,
   encodeWelcome,
 } from './heads.ts'
-import { Heartbeat } from './link-heartbeat.ts'
-import type { LinkEnd, LinkLocalEvent, LinkState } from './link.ts'
-import { MAX_DATA_BYTES, MAX_WINDOW_BYTES } from './limits.ts'
-import { Multiplexer, type LinkBudget } from './multiplexer.ts'
+import { MAX_WINDOW_BYTES } from './limits.ts'
+import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
+import type { LinkLocalEvent, LinkPeerEvent, LinkState } from './link.ts'
+import { LinkBudget } from './multiplexer.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /** Every state × event pair of the cloud's end. */
@@ -50,13 +44,11 @@ export const ACCEPTED_LINK = {
 } as const satisfies Table<
   LinkState,
   LinkLocalEvent | 'welcome' | 'refuse' | 'offer',
-  'hello' | 'claim' | 'decline' | 'grant' | 'exchange' | 'ping' | 'goodbye'
+  LinkPeerEvent | 'hello' | 'claim' | 'decline' | 'grant'
 >
 
 /** Whom an accepted link tells; except for `wake`, never from inside a command. */
-export interface AcceptedLinkHandler {
-  /** There is something to send: {@link AcceptedLink.takeOutput} before this turn ends. */
-  wake(): void
+export interface AcceptedLinkHandler extends LinkHandler {
   /** The connector introduces itself. `undefined`: refused, its versions are none of ours. */
   hello(hello: Hello): Welcome | undefined
   /** A claim. `undefined`: gone. */
@@ -64,7 +56,6 @@ export interface AcceptedLinkHandler {
   decline(decline: Decline): void
   /** There are more grants. */
   granted(): void
-  closed(end: LinkEnd): void
 }
 
 /** How this link bounds an exchange. */
@@ -81,39 +72,19 @@ export interface ClaimAnswer {
 }
 
 /** The cloud's end. */
-export class AcceptedLink {
-  readonly #machine = new Machine(ACCEPTED_LINK, 'opening')
+export class AcceptedLink extends LinkEndpoint {
+  readonly #machine: Machine<LinkState, keyof (typeof ACCEPTED_LINK)['open']>
   readonly #handler: AcceptedLinkHandler
-  readonly #multiplexer = new Multiplexer(
-    () => this.#handler.wake(),
-    () => this.#idle(),
-  )
-  readonly #reader: FrameReader
-  #heartbeat: Heartbeat
-  #welcome: Welcome | undefined
+  #carriage: LinkCarriage | undefined
   #grants = 0
   #offers = 0
-  #now: number
 
   /** @param openingMs until HELLO must have come */
   constructor(handler: AcceptedLinkHandler, openingMs: number, now: number) {
+    const machine = new Machine(ACCEPTED_LINK, 'opening' as LinkState)
+    super(machine, handler, openingMs, now)
+    this.#machine = machine
     this.#handler = handler
-    this.#now = now
-    this.#heartbeat = new Heartbeat(openingMs, now)
-    this.#reader = new FrameReader(
-      {
-        frame: (type, flags, number, payload) => this.#received(type, flags, number, payload),
-        data: (number, bytes, end) => {
-          if (!this.#machine.step('exchange')) return
-          this.#multiplexer.receivedData(number, bytes, end, this.#now)
-        },
-      },
-      MAX_DATA_BYTES,
-    )
-  }
-
-  get state(): LinkState {
-    return this.#machine.state
   }
 
   /** Offers that may be made now. */
@@ -121,144 +92,81 @@ export class AcceptedLink {
     return this.state === 'open' ? this.#grants : 0
   }
 
-  /** Exchanges open. */
-  get open(): number {
-    return this.#multiplexer.open
-  }
-
-  /** When to {@link tick}; `Infinity` when it is over. */
-  get deadline(): number {
-    return this.#isOver ? Infinity : this.#heartbeat.deadline
-  }
-
   // ── commands ──────────────────────────────────────────────────────────────────────────────
 
   /** Spends a grant. */
   offer(offer: Offer): void {
     if (!this.#machine.step('offer')) return
-    this.#multiplexer.send(FrameType.OFFER, 0, encodeOffer(offer))
+    this.multiplexer.send(FrameType.OFFER, 0, encodeOffer(offer))
     this.#grants -= 1
   }
 
   /** Tells the connector to pull its configuration. */
   hint(version: string): void {
     if (this.state !== 'open') return
-    this.#multiplexer.send(FrameType.CONFIGURATION, 0, encodeConfiguration({ version }))
-  }
-
-  /** Offers nothing more; closes when the last exchange ended. */
-  drain(): void {
-    if (!this.#machine.step('drain')) return
-    this.#multiplexer.send(FrameType.DRAIN, 0)
-    if (this.#multiplexer.open === 0) this.#idle()
-  }
-
-  close(): void {
-    if (this.#machine.step('close')) this.#end({ reason: 'closed' })
-  }
-
-  // ── inputs ────────────────────────────────────────────────────────────────────────────────
-
-  /** Bytes from the transport. */
-  receive(bytes: Uint8Array, now: number): void {
-    if (this.#isOver) return
-    this.#now = now
-    this.#heartbeat.heard(now)
-    try {
-      this.#reader.push(bytes)
-    } catch (cause) {
-      if (!(cause instanceof PeerViolation)) throw cause
-      this.#fail(cause)
-    }
-  }
-
-  /** The transport ended, or broke. */
-  lost(cause?: unknown): void {
-    if (this.#machine.step('lost')) this.#end({ reason: 'lost', cause })
-  }
-
-  /** The {@link deadline} came. */
-  tick(now: number): void {
-    const verdict = this.#isOver ? undefined : this.#heartbeat.check(now)
-    if (verdict === undefined) return
-    if (verdict === 'ping' && this.state !== 'opening') {
-      this.#multiplexer.send(FrameType.PING, 0, new Uint8Array(8))
-    } else if (this.#machine.step('lost')) this.#end({ reason: 'silent' })
-  }
-
-  /** What to send, in order; DATA only while there is room. */
-  takeOutput(roomBytes: number): Uint8Array[] {
-    return this.#multiplexer.takeOutput(roomBytes)
-  }
-
-  /** Whether DATA waits for room in the transport. */
-  get hasMore(): boolean {
-    return this.#multiplexer.hasMore
+    this.multiplexer.send(FrameType.CONFIGURATION, 0, encodeConfiguration({ version }))
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  get #isOver(): boolean {
-    return this.state === 'closed' || this.state === 'refused'
-  }
-
-  #received(type: FrameType, flags: number, number: number, payload: Uint8Array): void {
-    const step = (event: keyof (typeof ACCEPTED_LINK)['open']) => this.#machine.step(event)
+  protected override received(
+    type: FrameType,
+    flags: number,
+    number: number,
+    payload: Uint8Array,
+  ): void {
     switch (type) {
       case FrameType.HELLO:
-        if (step('hello')) this.#greeted(decodeHello(payload))
+        if (this.#machine.step('hello')) this.#greet(decodeHello(payload))
         return
       case FrameType.CLAIM:
-        if (step('claim')) this.#claimed(number, decodeClaim(payload))
+        if (this.#machine.step('claim')) this.#claimed(number, decodeClaim(payload))
         return
       case FrameType.DECLINE:
-        if (step('decline')) this.#handler.decline(decodeDecline(payload))
-        return
-      case FrameType.PING:
-        if (step('ping') && (flags & FrameFlag.ACK) === 0) {
-          this.#multiplexer.send(FrameType.PING, 0, decodePing(payload), FrameFlag.ACK)
-        }
+        if (this.#machine.step('decline')) this.#handler.decline(decodeDecline(payload))
         return
       case FrameType.DRAIN:
-        if (step('goodbye') && this.#multiplexer.open === 0) this.#idle()
+        if (this.#machine.step('goodbye') && this.open === 0) this.idle()
         return
       case FrameType.CREDIT:
-        if (number === 0) return step('grant') ? this.#granted(decodeCredit(payload)) : undefined
+        if (number !== 0) break
+        if (this.#machine.step('grant')) this.#granted(decodeCredit(payload))
+        return
     }
-    if (step('exchange')) this.#multiplexer.received(type, flags, number, payload, this.#now)
+    this.exchangeFrame(type, flags, number, payload)
   }
 
-  #greeted(hello: Hello): void {
+  #greet(hello: Hello): void {
     const welcome = this.#handler.hello(hello)
     if (welcome === undefined) {
       this.#machine.step('refuse')
-      this.#multiplexer.send(FrameType.RESET, 0, encodeReset({ code: ResetCode.UNSUPPORTED }))
+      this.multiplexer.send(FrameType.RESET, 0, encodeReset({ code: ResetCode.UNSUPPORTED }))
       return this.#handler.closed({ reason: 'refused' })
     }
     this.#machine.step('welcome')
-    this.#welcome = welcome
-    this.#multiplexer.maxDataBytes = Math.min(welcome.maxDataBytes, hello.maxDataBytes)
-    this.#heartbeat = new Heartbeat(welcome.pingMs, this.#now)
+    const { windowBytes } = welcome
+    const budget = new LinkBudget(hello.offers, windowBytes)
+    this.#carriage = { windowBytes, maxWindowBytes: MAX_WINDOW_BYTES, budget }
+    this.greeted(welcome.pingMs, Math.min(welcome.maxDataBytes, hello.maxDataBytes))
     this.#offers = hello.offers
-    this.#grants = hello.offers
-    this.#multiplexer.send(FrameType.WELCOME, 0, encodeWelcome(welcome))
+    this.#grants = Math.min(hello.offers, hello.granted)
+    this.multiplexer.send(FrameType.WELCOME, 0, encodeWelcome(welcome))
     this.#handler.granted()
   }
 
   #claimed(number: number, claim: Claim): void {
-    const wire = this.#multiplexer.openNumber(number)
-    const { budget } = this.#multiplexer
-    const { windowBytes } = this.#welcome!
-    const carriage = { windowBytes, maxWindowBytes: MAX_WINDOW_BYTES, budget }
+    const wire = this.multiplexer.openNumber(number)
+    const carriage = this.#carriage!
+    const { budget, windowBytes } = carriage
     // Refused before the budget is exceeded, not after.
     const reserved = budget.reserve(windowBytes)
     const answer = reserved ? this.#handler.claim(claim, wire, carriage) : undefined
     if (answer === undefined) {
-      if (reserved) budget.release(windowBytes)
-      return this.#multiplexer.send(FrameType.RESET, number, encodeReset({ code: ResetCode.GONE }))
+      if (reserved) budget.release(windowBytes, 0)
+      return this.multiplexer.send(FrameType.RESET, number, encodeReset({ code: ResetCode.GONE }))
     }
-    this.#multiplexer.adopt(number, answer.exchange)
-    if (answer.confirm) this.#multiplexer.send(FrameType.CONFIRM, number)
+    this.multiplexer.adopt(wire, answer.exchange)
+    if (answer.confirm) this.multiplexer.send(FrameType.CONFIRM, number)
   }
 
   #granted(offers: number): void {
@@ -267,19 +175,5 @@ export class AcceptedLink {
     }
     this.#grants += offers
     this.#handler.granted()
-  }
-
-  #idle(): void {
-    if (this.#machine.step('idle')) this.#end({ reason: 'drained' })
-  }
-
-  #fail(cause: PeerViolation): void {
-    this.#multiplexer.send(FrameType.RESET, 0, encodeReset({ code: ResetCode.VIOLATION }))
-    if (this.#machine.step('close')) this.#end({ reason: 'violation', cause })
-  }
-
-  #end(end: LinkEnd): void {
-    this.#multiplexer.lost(end.cause)
-    this.#handler.closed(end)
   }
 }

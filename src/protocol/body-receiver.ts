@@ -9,6 +9,7 @@
  */
 import { PeerViolation } from './errors.ts'
 import type { ResetCode } from './frame-types.ts'
+import { MAX_CREDIT_STEP_BYTES } from './limits.ts'
 import { ignored, Machine, violation, type Table } from './table.ts'
 
 /** `open` → data may arrive; `finished` came to its end, `failed` was broken off, `stopped` is unwanted. */
@@ -34,9 +35,12 @@ export interface BodyReceiverOutput {
 
 /** What all receivers of a link may grant together. */
 export interface CreditBudget {
-  /** Reserves `bytes`; `false` when that would exceed the budget. */
+  /** Sets `bytes` aside for a body's first window; `false` when that would exceed the budget. */
   reserve(bytes: number): boolean
-  release(bytes: number): void
+  /** Sets `bytes` aside to widen a window; never at the cost of first windows. */
+  widen(bytes: number): boolean
+  /** A body is over: what its first window, and what its widening held. */
+  release(first: number, widened: number): void
 }
 
 /** One body on its way in. */
@@ -46,6 +50,8 @@ export class BodyReceiver {
   readonly #budget: CreditBudget | undefined
   readonly #maxWindow: number
   #window: number
+  /** How much of the window came by widening. */
+  #widened = 0
   /** Bytes the peer may still send. */
   #granted: number
   /** Received and not yet consumed. */
@@ -94,6 +100,11 @@ export class BodyReceiver {
     return this.#window
   }
 
+  /** How much of {@link window} came by widening. */
+  get widened(): number {
+    return this.#widened
+  }
+
   /** Opens an upgraded body, which had no window before. */
   open(windowBytes: number): void {
     this.#window += windowBytes
@@ -126,8 +137,9 @@ export class BodyReceiver {
     this.#buffered -= length
     if (!this.#machine.step('consume')) return
     this.#returnable += length
-    // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up.
-    if (this.#returnable * 2 < this.#window) return
+    // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up. A wide window is returned in
+    // smaller parts of itself, or a peer at the end of a long line would wait for each.
+    if (this.#returnable < Math.min(this.#window / 2, MAX_CREDIT_STEP_BYTES)) return
     const bytes = this.#returnable + this.#growth()
     this.#returnable = 0
     this.#granted += bytes
@@ -144,8 +156,9 @@ export class BodyReceiver {
     if (this.#budget === undefined || this.#buffered > 0 || this.#window >= this.#maxWindow)
       return 0
     const more = Math.min(this.#window, this.#maxWindow - this.#window)
-    if (!this.#budget.reserve(more)) return 0
+    if (!this.#budget.widen(more)) return 0
     this.#window += more
+    this.#widened += more
     return more
   }
 }

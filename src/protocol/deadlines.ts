@@ -14,17 +14,25 @@ export interface Deadlined {
   expire(now: number): void
 }
 
+/** Milliseconds per slot, unless a wheel says otherwise. */
+export const SLOT_MS = 50
 const SLOTS = 20
+
+/** An entry's place on the wheel. */
+export interface DeadlineHandle {
+  readonly entry: Deadlined
+}
 
 /** Checks each entry when its deadline falls due, never early, at most one slot late (one turn when it moved nearer). */
 export class DeadlineWheel {
   readonly #slotMs: number
-  #slots: Deadlined[][] = Array.from({ length: SLOTS }, () => [])
+  /** The head of each slot's ring. */
+  readonly #slots = Array.from({ length: SLOTS }, () => new Place(undefined as never))
   #slot: number
   #size = 0
 
   /** @param slotMs milliseconds per slot. Default 50; a turn is 20 slots. */
-  constructor(now: number, slotMs = 50) {
+  constructor(now: number, slotMs = SLOT_MS) {
     this.#slotMs = slotMs
     this.#slot = Math.floor(now / slotMs)
   }
@@ -34,9 +42,19 @@ export class DeadlineWheel {
     return this.#size
   }
 
-  add(entry: Deadlined): void {
+  add(entry: Deadlined): DeadlineHandle {
+    const place = new Place(entry)
     this.#size += 1
-    this.#place(entry)
+    this.#place(place)
+    return place
+  }
+
+  /** Forgets an entry at once: what is over is not kept from the garbage collector for a turn. */
+  remove(handle: DeadlineHandle): void {
+    const place = handle as Place
+    if (place.next === place) return
+    place.unlink()
+    this.#size -= 1
   }
 
   /** Looks at every slot that has passed. Call it at least once per slot. */
@@ -46,23 +64,48 @@ export class DeadlineWheel {
     if (until - this.#slot > SLOTS) this.#slot = until - SLOTS
     while (this.#slot < until) {
       this.#slot += 1
-      const index = this.#slot % SLOTS
-      const due = this.#slots[index]!
-      if (due.length === 0) continue
-      this.#slots[index] = []
-      for (const entry of due) this.#look(entry, now)
+      const head = this.#slots[this.#slot % SLOTS]!
+      // Whatever is placed anew lies ahead, never in this slot.
+      while (head.next !== head) this.#look(head.next, now)
     }
   }
 
-  #look(entry: Deadlined, now: number): void {
+  #look(place: Place, now: number): void {
+    const { entry } = place
+    place.unlink()
+    this.#place(place)
     if (entry.deadline !== undefined && entry.deadline <= now) entry.expire(now)
-    if (entry.deadline === undefined) this.#size -= 1
-    else this.#place(entry)
+    if (entry.deadline === undefined) this.remove(place)
   }
 
-  #place(entry: Deadlined): void {
-    const ahead = Math.ceil((entry.deadline ?? 0) / this.#slotMs) - this.#slot
+  #place(place: Place): void {
+    const ahead = Math.ceil((place.entry.deadline ?? 0) / this.#slotMs) - this.#slot
     const slot = this.#slot + Math.max(1, Math.min(SLOTS - 1, ahead))
-    this.#slots[slot % SLOTS]!.push(entry)
+    place.linkBefore(this.#slots[slot % SLOTS]!)
+  }
+}
+
+/** One in a slot's ring; alone, it is linked to itself. */
+class Place implements DeadlineHandle {
+  readonly entry: Deadlined
+  next: Place = this
+  #previous: Place = this
+
+  constructor(entry: Deadlined) {
+    this.entry = entry
+  }
+
+  linkBefore(head: Place): void {
+    this.next = head
+    this.#previous = head.#previous
+    this.#previous.next = this
+    head.#previous = this
+  }
+
+  unlink(): void {
+    this.#previous.next = this.next
+    this.next.#previous = this.#previous
+    this.next = this
+    this.#previous = this
   }
 }

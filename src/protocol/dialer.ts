@@ -54,15 +54,17 @@ export type DialerEvent =
   | { type: 'failed'; now: number; random: number }
   /** A connection that was up ended. */
   | { type: 'lost'; now: number; random: number }
+  /** Another connection is to take its place: the certificate is new, or the cloud drains this one. */
+  | { type: 'redial'; now: number }
 
 /** Every state × event pair of a dialer. */
 // prettier-ignore
 export const DIALER = {
-  'idle':           { dial: 'connecting', close: ignored, timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse    },
-  'connecting':     { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'plain-fallback', failed: 'backoff', lost: misuse    },
-  'plain-fallback': { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'backoff',        failed: 'backoff', lost: misuse    },
-  'up':             { dial: ignored,      close: 'idle',  timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: 'backoff' },
-  'backoff':        { dial: 'connecting', close: 'idle',  timeout: 'connecting', connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse    },
+  'idle':           { dial: 'connecting', close: ignored, timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse,    redial: ignored      },
+  'connecting':     { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'plain-fallback', failed: 'backoff', lost: misuse,    redial: ignored      },
+  'plain-fallback': { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'backoff',        failed: 'backoff', lost: misuse,    redial: ignored      },
+  'up':             { dial: ignored,      close: 'idle',  timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: 'backoff', redial: 'connecting' },
+  'backoff':        { dial: 'connecting', close: 'idle',  timeout: 'connecting', connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse,    redial: ignored      },
 } as const satisfies Table<DialerState['state'], DialerEvent['type']>
 
 /** Effects. `connect` is answered by exactly one of `connected`, `unsupported`, `failed`; then, once up, by `lost`. */
@@ -130,6 +132,18 @@ const up = (from: Common & { binding: Binding }, { now }: { now: number }) => {
   return { state: 'up', ...common(from), op, linkProven, binding, since: now } as const
 }
 
+const isYoung = (from: { since: number; limits: DialerLimits }, now: number) =>
+  now - from.since < from.limits.backoffMaxMs
+
+/**
+ * What a cloud that drains a connection means to its dialer: dial another at once; but a cloud that drains whatever it has just
+ * accepted is waited for as one that drops it.
+ */
+export function drained(from: DialerState, moment: Moment): DialerEvent {
+  const type = from.state === 'up' && isYoung(from, moment.now) ? 'lost' : 'redial'
+  return { type, ...moment }
+}
+
 const close = (from: Common, out: DialerOutput) => {
   out.disconnect(from.op)
   return { state: 'idle', ...common(from), failures: 0 } as const
@@ -158,8 +172,8 @@ const MOVES = {
   up: {
     close: (from, _, out) => close(from, out),
     // A connection that dies young counts as a failure, or a cloud that accepts and drops would be dialled in a tight loop.
-    lost: (from, event) =>
-      backOff(from, event, event.now - from.since < from.limits.backoffMaxMs ? from.failures : 0),
+    lost: (from, event) => backOff(from, event, isYoung(from, event.now) ? from.failures : 0),
+    redial: (from, { now }, out) => connect(from, now, out),
   },
   backoff: {
     dial: (from, { now }, out) => connect(from, now, out),

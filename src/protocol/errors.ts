@@ -135,6 +135,8 @@ export type FailureReason =
   | 'idle-timeout'
   | 'user-aborted'
   | 'user-malformed'
+  | 'user-too-slow'
+  | 'origin-refused'
   | 'cancelled'
   | 'internal'
 

@@ -194,6 +194,7 @@ export class Exchange {
     if (this.#upgradeWindow === 0) throw new ApiMisuse('the request asked for no upgrade')
     if (!this.#incoming.isOpen)
       throw new ApiMisuse('the request body was stopped: nothing to upgrade')
+    if (this.#budget?.reserve(this.#upgradeWindow) === false) return this.abort(ResetCode.INTERNAL)
     if (!this.#machine.step('upgrade')) return
     this.#movedAt = now
     this.#requestOpen = true
@@ -377,7 +378,8 @@ export class Exchange {
   #close(outcome: ExchangeOutcome): void {
     this.#outgoing.abort()
     this.#incoming.abort()
-    this.#budget?.release(this.#incoming.window)
+    const { window, widened } = this.#incoming
+    this.#budget?.release(window - widened, widened)
     this.#wire.closed()
     this.#handler.closed(outcome)
   }

@@ -62,8 +62,10 @@ export interface Hello {
   readonly index: number
   /** Grows with each new link of the same instance and index; a late goodbye of an old epoch removes nothing. */
   readonly epoch: number
-  /** Offers the connector takes at once. */
+  /** Offers the connector takes at once, at most. */
   readonly offers: number
+  /** How many of them may be made now; the rest is granted as slots come free. */
+  readonly granted: number
   /** Largest DATA payload it accepts. */
   readonly maxDataBytes: number
   readonly features: readonly string[]

@@ -28,7 +28,7 @@ export function frameHeader(
   length: number,
 ): Uint8Array {
   const header = new Uint8Array(FRAME_HEADER_BYTES)
-  writeHeader(header, type, flags, number, length)
+  writeFrameHeader(header, 0, type, flags, number, length)
   return header
 }
 
@@ -40,7 +40,7 @@ export function encodeFrame(
   payload: Uint8Array = EMPTY,
 ): Uint8Array {
   const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length)
-  writeHeader(frame, type, flags, number, payload.length)
+  writeFrameHeader(frame, 0, type, flags, number, payload.length)
   frame.set(payload, FRAME_HEADER_BYTES)
   return frame
 }
@@ -200,23 +200,28 @@ function meaningfulFlags(type: FrameType): number {
   }
 }
 
-function writeHeader(
+/**
+ * Writes a frame header into `into` at `at`.
+ *
+ * @throws ApiMisuse for a length that this type of frame cannot carry: the peer would end the whole link for it
+ */
+export function writeFrameHeader(
   into: Uint8Array,
+  at: number,
   type: FrameType,
   flags: number,
   number: number,
   length: number,
 ): void {
-  // The peer would end the whole link for it.
   if (length > mostBytes(type))
     throw new ApiMisuse(`a frame of type ${type} cannot carry ${length} octets`)
-  into[0] = length >>> 16
-  into[1] = length >>> 8
-  into[2] = length
-  into[3] = type
-  into[4] = flags
-  into[5] = number >>> 24
-  into[6] = number >>> 16
-  into[7] = number >>> 8
-  into[8] = number
+  into[at] = length >>> 16
+  into[at + 1] = length >>> 8
+  into[at + 2] = length
+  into[at + 3] = type
+  into[at + 4] = flags
+  into[at + 5] = number >>> 24
+  into[at + 6] = number >>> 16
+  into[at + 7] = number >>> 8
+  into[at + 8] = number
 }

@@ -22,13 +22,13 @@ import {
   type Welcome,
 } from './frame-types.ts'
 import { PositionalReader, malformed } from './positional.ts'
-import { MAX_CREDIT, MAX_DATA_BYTES } from './limits.ts'
+import { MAX_CREDIT, MAX_DATA_BYTES, MAX_OFFERS } from './limits.ts'
 import { encode } from './msgpack.ts'
 
-/** `[versions, instance, index, epoch, offers, maxDataBytes, features]` */
+/** `[versions, instance, index, epoch, offers, granted, maxDataBytes, features]` */
 export function encodeHello(hello: Hello): Uint8Array {
-  const { versions, instance, index, epoch, offers, maxDataBytes, features } = hello
-  return encode([versions, instance, index, epoch, offers, maxDataBytes, features])
+  const { versions, instance, index, epoch, offers, granted, maxDataBytes, features } = hello
+  return encode([versions, instance, index, epoch, offers, granted, maxDataBytes, features])
 }
 
 export function decodeHello(payload: Uint8Array): Hello {
@@ -38,7 +38,8 @@ export function decodeHello(payload: Uint8Array): Hello {
     instance: from.name('instance'),
     index: from.count('index'),
     epoch: from.count('epoch'),
-    offers: from.count('offers', MAX_CREDIT),
+    offers: from.count('offers', MAX_OFFERS),
+    granted: from.count('granted', MAX_OFFERS),
     maxDataBytes: dataBytes(from),
     features: from.list('features', isName),
   }

@@ -69,13 +69,19 @@ export const MAX_MESSAGE_BYTES = 256 * 1024
 /** Nesting of a link frame's payload, and of a control message. */
 export const MAX_FRAME_DEPTH = 4
 export const MAX_MESSAGE_DEPTH = 8
-/** A response body's first window, and how far it may grow. */
+/** A body's first window, and how far it may grow: 8 MiB fill 100 MB/s over a round trip of 50 ms, and half again. */
 export const INITIAL_WINDOW_BYTES = 64 * 1024
-export const MAX_WINDOW_BYTES = 2 * 1024 * 1024
-/** What all exchanges of a link may have been granted together. */
+export const MAX_WINDOW_BYTES = 8 * 1024 * 1024
+/** What is given back of a window at a time, at most. */
+export const MAX_CREDIT_STEP_BYTES = 512 * 1024
+/** By how much all windows of a link may have grown together; their first windows are bounded by its offers. */
 export const LINK_BUDGET_BYTES = 16 * 1024 * 1024
+/** DATA waits while a link's transport holds this much. */
+export const TRANSPORT_ROOM_BYTES = 256 * 1024
 /** Offers a connector takes at once unless it says otherwise. */
 export const DEFAULT_OFFERS = 200
+/** The largest number of offers a connector may say it takes at once. */
+export const MAX_OFFERS = 10_000
 /** Interim (1xx) answers of one exchange. */
 export const MAX_INTERIM = 32
 /** How often one request is offered at most. */

@@ -9,11 +9,12 @@
  * @module
  */
 import type { CreditBudget } from './body-receiver.ts'
+import type { DeadlineHandle, DeadlineWheel } from './deadlines.ts'
 import { PeerViolation } from './errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
-import { encodeFrame, frameHeader } from './frame.ts'
+import { FrameOutput } from './frame-output.ts'
 import {
   FrameFlag,
   FrameType,
@@ -30,52 +31,68 @@ import {
 } from './heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from './limits.ts'
 
-/** What all receivers of a link have granted together. */
+/** What all receivers of a link have granted together: first windows as many as it takes offers, and room to widen them. */
 export class LinkBudget implements CreditBudget {
-  #left: number
+  #first: number
+  #widening: number
 
-  /** @param bytes default 16 MiB */
-  constructor(bytes = LINK_BUDGET_BYTES) {
-    this.#left = bytes
+  /**
+   * @param offers how many bodies of `windowBytes` there may be at once
+   * @param wideningBytes default 16 MiB
+   */
+  constructor(offers: number, windowBytes: number, wideningBytes = LINK_BUDGET_BYTES) {
+    this.#first = offers * windowBytes
+    this.#widening = wideningBytes
   }
 
   reserve(bytes: number): boolean {
-    if (bytes > this.#left) return false
-    this.#left -= bytes
+    if (bytes > this.#first) return false
+    this.#first -= bytes
     return true
   }
 
-  release(bytes: number): void {
-    this.#left += bytes
+  widen(bytes: number): boolean {
+    if (bytes > this.#widening) return false
+    this.#widening -= bytes
+    return true
+  }
+
+  release(first: number, widened: number): void {
+    this.#first += first
+    this.#widening += widened
   }
 }
 
 /** Carries the exchanges of one link. */
 export class Multiplexer {
-  readonly budget = new LinkBudget()
   /** The largest DATA payload agreed on. */
   maxDataBytes = DATA_BYTES
-  readonly #exchanges = new Map<number, Exchange>()
-  /** Those with DATA to send, in turn. */
-  readonly #ready: NumberedWire[] = []
+  /** By number, those whose exchange is open. */
+  readonly #wires = new Map<number, NumberedWire>()
+  readonly #wheel: DeadlineWheel | undefined
+  readonly #output = new FrameOutput()
+  /** Those with DATA to send, in turn: a list through {@link NumberedWire.next}. */
+  #first: NumberedWire | undefined
+  #last: NumberedWire | undefined
   readonly #idle: () => void
   readonly #wake: () => void
   #awake = false
-  #out: Uint8Array[] = []
   #lastNumber = 0
 
   /**
    * @param wake told when there is something to send, once until {@link takeOutput}
    * @param idle told when the last exchange ended
+   * @param wheel watches the exchanges' deadlines, if nobody else does
    */
-  constructor(wake: () => void, idle: () => void) {
+  constructor(wake: () => void, idle: () => void, wheel?: DeadlineWheel) {
     this.#wake = wake
     this.#idle = idle
+    this.#wheel = wheel
   }
 
   /** Exchanges open. */
   get open(): number {
-    return this.#exchanges.size
+    return this.#wires.size
   }
 
   /** The largest number used. */
@@ -84,7 +101,7 @@ export class Multiplexer {
   }
 
   /** A number is opened: by us, or by the peer's CLAIM. Numbers strictly increase and are never reused. */
-  openNumber(number: number): ExchangeWire {
+  openNumber(number: number): NumberedWire {
     if (number <= this.#lastNumber) {
       throw new PeerViolation('NUMBER_NOT_INCREASING', `${number} after ${this.#lastNumber}`)
     }
@@ -92,13 +109,17 @@ export class Multiplexer {
     return new NumberedWire(this, number)
   }
 
-  adopt(number: number, exchange: Exchange): void {
-    if (!exchange.isClosed) this.#exchanges.set(number, exchange)
+  /** The exchange that `wire` carries; it may be over already. */
+  adopt(wire: NumberedWire, exchange: Exchange): void {
+    if (exchange.isClosed) return
+    wire.exchange = exchange
+    wire.watch = this.#wheel?.add(exchange)
+    this.#wires.set(wire.number, wire)
   }
 
   /** A frame that leaves as it is, before any DATA that waits. */
   send(type: FrameType, number: number, payload?: Uint8Array, flags = 0): void {
-    this.#out.push(encodeFrame(type, flags, number, payload))
+    this.#output.frame(type, flags, number, payload)
     this.#rouse()
   }
 
@@ -106,48 +127,71 @@ export class Multiplexer {
   received(type: FrameType, flags: number, number: number, payload: Uint8Array, now: number): void {
     const exchange = this.#find(number)
     if (exchange === undefined) return
-    guard(exchange, () => deliverFrame(exchange, type, flags, payload, now))
+    try {
+      deliverFrame(exchange, type, flags, payload, now)
+    } catch (error) {
+      violated(exchange, error)
+    }
   }
 
   receivedData(number: number, bytes: Uint8Array, end: boolean, now: number): void {
     const exchange = this.#find(number)
     if (exchange === undefined) return
-    guard(exchange, () => exchange.receivedData(bytes, end, now))
+    try {
+      exchange.receivedData(bytes, end, now)
+    } catch (error) {
+      violated(exchange, error)
+    }
   }
 
   /** What is to be sent now, in order; DATA only up to `roomBytes`, and one frame beyond. */
   takeOutput(roomBytes: number): Uint8Array[] {
     let room = roomBytes
-    while (room > 0 && this.#ready.length > 0) {
-      const wire = this.#ready.shift()!
-      room -= wire.sendOne(this.#out, this.maxDataBytes)
-      if (wire.hasMore) this.#ready.push(wire)
+    while (room > 0 && this.#first !== undefined) {
+      const wire = this.#first
+      this.#first = wire.next
+      wire.next = undefined
+      if (this.#first === undefined) this.#last = undefined
+      room -= wire.sendOne(this.#output, this.maxDataBytes)
+      if (wire.hasMore) this.#append(wire)
     }
-    const out = this.#out
-    this.#out = []
     this.#awake = false
-    return out
+    return this.#output.take()
   }
 
   /** Whether DATA waits for room. */
   get hasMore(): boolean {
-    return this.#ready.length > 0
+    return this.#first !== undefined
+  }
+
+  /** Nothing has been said for a while: lets go of memory. */
+  rest(): void {
+    this.#output.release()
   }
 
   /** The transport is gone: every exchange is lost. */
   lost(cause: unknown): void {
-    for (const exchange of [...this.#exchanges.values()]) exchange.lost(cause)
+    for (const { exchange } of [...this.#wires.values()]) exchange!.lost(cause)
   }
 
   // ── what the wires of the exchanges ask ───────────────────────────────────────────────────
 
   ready(wire: NumberedWire): void {
-    this.#ready.push(wire)
+    this.#append(wire)
     this.#rouse()
   }
 
-  forget(number: number): void {
-    if (this.#exchanges.delete(number) && this.#exchanges.size === 0) this.#idle()
+  forget(wire: NumberedWire): void {
+    if (!this.#wires.delete(wire.number)) return
+    if (wire.watch !== undefined) this.#wheel!.remove(wire.watch)
+    wire.exchange = undefined
+    if (this.#wires.size === 0) this.#idle()
+  }
+
+  #append(wire: NumberedWire): void {
+    if (this.#last === undefined) this.#first = wire
+    else this.#last.next = wire
+    this.#last = wire
   }
 
   #rouse(): void {
@@ -157,7 +201,7 @@ export class Multiplexer {
   }
 
   #find(number: number): Exchange | undefined {
-    const exchange = this.#exchanges.get(number)
+    const exchange = this.#wires.get(number)?.exchange
     if (exchange === undefined && (number === 0 || number > this.#lastNumber)) {
       throw new PeerViolation('UNKNOWN_NUMBER', `${number} was never opened`)
     }
@@ -166,21 +210,21 @@ export class Multiplexer {
 }
 
 /** The one place where a violation inside an exchange becomes its reset. */
-function guard(exchange: Exchange, step: () => void): void {
-  try {
-    step()
-  } catch (error) {
-    if (!(error instanceof PeerViolation)) throw error
-    exchange.violated(error)
-  }
+function violated(exchange: Exchange, error: unknown): void {
+  if (!(error instanceof PeerViolation)) throw error
+  exchange.violated(error)
 }
 
 const EMPTY = new Uint8Array(0)
 
 /** One exchange's way out. */
-class NumberedWire implements ExchangeWire {
+export class NumberedWire implements ExchangeWire {
+  readonly number: number
+  exchange: Exchange | undefined
+  watch: DeadlineHandle | undefined
+  /** Behind this one in the turn. */
+  next: NumberedWire | undefined
   readonly #link: Multiplexer
-  readonly #number: number
   #pending: Uint8Array[] = []
   #ended = false
   #trailers: HeaderList | undefined
@@ -188,7 +232,7 @@ class NumberedWire implements ExchangeWire {
 
   constructor(link: Multiplexer, number: number) {
     this.#link = link
-    this.#number = number
+    this.number = number
   }
 
   get hasMore(): boolean {
@@ -196,12 +240,12 @@ class NumberedWire implements ExchangeWire {
   }
 
   informational(head: ResponseHead): void {
-    this.#link.send(FrameType.INFORMATIONAL, this.#number, encodeResponseHead(head))
+    this.#link.send(FrameType.INFORMATIONAL, this.number, encodeResponseHead(head))
   }
 
   respond(head: ResponseHead, end: boolean): void {
     const flags = end ? FrameFlag.END : 0
-    this.#link.send(FrameType.RESPONSE, this.#number, encodeResponseHead(head), flags)
+    this.#link.send(FrameType.RESPONSE, this.number, encodeResponseHead(head), flags)
   }
 
   data(bytes: Uint8Array, end: boolean): void {
@@ -217,39 +261,35 @@ class NumberedWire implements ExchangeWire {
   }
 
   credit(bytes: number): void {
-    this.#link.send(FrameType.CREDIT, this.#number, encodeCredit(bytes))
+    this.#link.send(FrameType.CREDIT, this.number, encodeCredit(bytes))
   }
 
   stop(code: ResetCode): void {
-    this.#link.send(FrameType.STOP, this.#number, encodeStop({ code }))
+    this.#link.send(FrameType.STOP, this.number, encodeStop({ code }))
   }
 
   reset(code: ResetCode): void {
     this.#pending = []
     this.#ended = false
-    this.#link.send(FrameType.RESET, this.#number, encodeReset({ code }))
+    this.#link.send(FrameType.RESET, this.number, encodeReset({ code }))
   }
 
   /** What was said and waits for its turn is still sent. */
   closed(): void {
-    this.#link.forget(this.#number)
+    this.#link.forget(this)
   }
 
   /** Sends one frame, or the end; returns its bytes. */
-  sendOne(out: Uint8Array[], maxDataBytes: number): number {
+  sendOne(out: FrameOutput, maxDataBytes: number): number {
     const [first = EMPTY] = this.#pending
     const bytes = first.length > maxDataBytes ? first.subarray(0, maxDataBytes) : first
     if (bytes.length < first.length) this.#pending[0] = first.subarray(bytes.length)
     else this.#pending.shift()
     const isLast = this.#pending.length === 0
     const end = isLast && this.#ended && this.#trailers === undefined
-    if (bytes.length > 0 || end) {
-      out.push(frameHeader(FrameType.DATA, end ? FrameFlag.END : 0, this.#number, bytes.length))
-      if (bytes.length > 0) out.push(bytes)
-    }
+    if (bytes.length > 0 || end) out.data(this.number, bytes, end)
     if (isLast && this.#trailers !== undefined) {
-      const payload = encodeTrailers(this.#trailers)
-      out.push(encodeFrame(FrameType.TRAILERS, FrameFlag.END, this.#number, payload))
+      out.frame(FrameType.TRAILERS, FrameFlag.END, this.number, encodeTrailers(this.#trailers))
     }
     if (isLast) this.#isReady = false
     return bytes.length

@@ -1,7 +1,12 @@
 import type { Cloud } from '../../src/cloud/index.ts'
 import { ConnectorLink, type Claimer } from '../../src/cloud/index.ts'
-import { CloudLink, Worker, type Backend } from '../../src/connector/index.ts'
-import { MAX_DATA_BYTES, PROTOCOL_VERSION, type TimeLimits } from '../../src/protocol/index.ts'
+import { CloudLink, OfferSlots, Worker, type Backend } from '../../src/connector/index.ts'
+import {
+  LINK_FEATURES,
+  MAX_DATA_BYTES,
+  PROTOCOL_VERSION,
+  type TimeLimits,
+} from '../../src/protocol/index.ts'
 
 /** A connector in the same process, joined to the cloud by a multiplexed link whose bytes pass in memory. */
 export class MemoryConnector {
@@ -42,14 +47,14 @@ export class MemoryConnector {
       clocks,
       limits: options.limits,
       instance: cloud.origin.instance,
+      slots: new OfferSlots(options.offers ?? 200),
       hello: {
         versions: [PROTOCOL_VERSION],
         instance: 'memory',
         index: 0,
         epoch: 1,
-        offers: options.offers ?? 200,
         maxDataBytes: MAX_DATA_BYTES,
-        features: ['link'],
+        features: LINK_FEATURES,
       },
       events: {
         ...events,

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -65,12 +65,12 @@ export interface Tunnel {
   close(): Promise<void>
 }
 
-/** How connector and cloud are joined: in memory, by the multiplexed link; or over real mutual TLS, by the plain binding. */
-export const TRANSPORTS = ['in memory', 'plain over TLS'] as const
+/** How connector and cloud are joined: by the multiplexed link, in memory or over real mutual TLS; or by the plain binding. */
+export const TRANSPORTS = ['in memory', 'link over TLS', 'plain over TLS'] as const
 export type Transport = (typeof TRANSPORTS)[number]
 
 export interface TunnelOptions {
-  /** Default `plain over TLS`. */
+  /** Default `link over TLS`. */
   readonly transport?: Transport
   readonly backend: RequestListener
   readonly limits?: Partial<TimeLimits>
@@ -153,6 +153,11 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     key: certificate.key,
     cert: certificate.certificate,
   })
+  const sockets = new Set<Socket>()
+  connectors.server.on('secureConnection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   const connectorUrl = `https://127.0.0.1:${await listen(connectors.server)}`
   instances['cloud-1'] = connectorUrl
   const users = createUserListener(cloud.edge)
@@ -167,6 +172,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
       stateDirectory,
       token: () => registrarToken(issuer),
       onEvent: (event) => events.push(event),
+      binding: options.transport === 'plain over TLS' ? 'plain' : 'link',
       ...(options.limits !== undefined && { limits: options.limits }),
       ...options.connector,
       ...more,
@@ -200,7 +206,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     links: queue.links,
     cut() {
       memory?.cut()
-      connectors.server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
     },
     events,
     issuer,

@@ -161,6 +161,7 @@ describe('the other heads come back as they were sent', () => {
     index: 0,
     epoch: 1_700_000_000_000,
     offers: 200,
+    granted: 200,
     maxDataBytes: 16_384,
     features: ['plain'],
   }

@@ -7,9 +7,10 @@ import {
   encodeHello,
   encodeOffer,
   Exchange,
+  FrameReader,
   FrameType,
   INITIAL_WINDOW_BYTES,
-  LINK_BUDGET_BYTES,
+  MAX_DATA_BYTES,
   type AcceptedLinkHandler,
   type DialledLinkHandler,
   type ExchangeHandler,
@@ -28,6 +29,7 @@ const HELLO: Hello = {
   index: 0,
   epoch: 1,
   offers: 2,
+  granted: 2,
   maxDataBytes: DATA_BYTES,
   features: [],
 }
@@ -161,6 +163,22 @@ function told(...frames: Uint8Array[]): Pair {
   return pair
 }
 
+/** Type and number of each frame. */
+function framesOf(chunks: readonly Uint8Array[]): [type: number, number: number][] {
+  const frames: [number, number][] = []
+  const reader = new FrameReader(
+    {
+      frame: (type, _flags, number) => frames.push([type, number]),
+      data: (number, bytes) => {
+        if (bytes.length > 0) frames.push([FrameType.DATA, number])
+      },
+    },
+    MAX_DATA_BYTES,
+  )
+  for (const chunk of chunks) reader.push(chunk)
+  return frames
+}
+
 describe('a link', () => {
   test('opens with HELLO and WELCOME, and grants what HELLO said', () => {
     const pair = new Pair().settle()
@@ -190,11 +208,11 @@ describe('a link', () => {
     responder.exchange!.send(new Uint8Array(5), 0)
     responder.exchange!.end(0)
     const answer = pair.connector.takeOutput(Infinity)
-    // RESPONSE; then DATA, whose header and payload go apart, so that the payload is not copied.
-    expect(answer.map((bytes) => bytes.length > 5 && bytes[3])).toEqual([
-      FrameType.RESPONSE,
-      FrameType.DATA,
-      false,
+    // What is said in one turn is one chunk.
+    expect(answer).toHaveLength(1)
+    expect(framesOf(answer)).toEqual([
+      [FrameType.RESPONSE, 1],
+      [FrameType.DATA, 1],
     ])
     for (const bytes of answer) pair.cloud.receive(bytes, 0)
     expect(pair.requesters[0]).toMatchObject({ bytes: 5, outcome: { kind: 'done' } })
@@ -237,11 +255,19 @@ describe('a link', () => {
       exchange!.respond({ status: 200, headers: [] }, false, 0)
       exchange!.send(new Uint8Array(3 * DATA_BYTES), 0)
     }
-    const frames = pair.connector.takeOutput(Infinity).filter((bytes) => bytes.length === 9)
-    const numbers = frames.map((header) =>
-      new DataView(header.buffer, header.byteOffset).getUint32(5),
-    )
+    const frames = framesOf(pair.connector.takeOutput(Infinity))
+    const numbers = frames.filter(([type]) => type === FrameType.DATA).map(([, number]) => number)
     expect(numbers).toEqual([1, 2, 1, 2, 1, 2])
+  })
+
+  test('passes the payload of a large DATA frame by reference', () => {
+    const pair = new Pair().settle()
+    const { exchange } = pair.claim(1)
+    pair.settle()
+    const payload = new Uint8Array(DATA_BYTES)
+    exchange!.respond({ status: 200, headers: [] }, false, 0)
+    exchange!.send(payload, 0)
+    expect(pair.connector.takeOutput(Infinity)).toContain(payload)
   })
 
   test('lets a full transport wait, but not what is no DATA', () => {
@@ -275,10 +301,8 @@ describe('a link', () => {
   })
 
   test('refuses an exchange that its budget cannot hold', () => {
-    const pair = new Pair({ hello: { ...HELLO, offers: 1_000 } }).settle()
-    const ends = Array.from({ length: LINK_BUDGET_BYTES / INITIAL_WINDOW_BYTES + 1 }, (_, n) =>
-      pair.claim(n + 1),
-    )
+    const pair = new Pair({ hello: { ...HELLO, offers: 7, granted: 0 } }).settle()
+    const ends = Array.from({ length: 8 }, (_, n) => pair.claim(n + 1))
     pair.settle()
     expect(ends.filter(({ outcome }) => outcome !== undefined)).toHaveLength(1)
     // What is over gives its window back.

@@ -21,25 +21,33 @@ import {
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_OFFERS,
   mayServe,
   PeerViolation,
   PROTOCOL_VERSION,
   Refused,
   RegistrationRequest,
   takesOffers,
+  type Binding,
   type Hello,
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
+import { ConnectorLinks } from '../connector-links.ts'
 import type { IdentifiedConnector } from '../connector-certificate.ts'
 import type { Claimer } from '../origin.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
+import { Callers } from './callers.ts'
+import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
 
-/** Options of {@link createConnectorListener}: the server's own certificate, PEM. */
+/** Options of {@link createConnectorListener}. */
 export interface ConnectorListenerOptions {
+  /** The server's own key and certificate, PEM. */
   readonly key: string
   readonly cert: string
+  /** What connectors may come by. Default both; they prefer `link`, and fall back to `plain` where it is refused. */
+  readonly bindings?: readonly Binding[]
 }
 
 /** A server for connectors. */
@@ -71,9 +79,14 @@ export function createConnectorListener(
   cloud: Cloud,
   options: ConnectorListenerOptions,
 ): ConnectorListener {
-  const links = new PlainLinks(cloud.origin)
+  const { bindings = ['link', 'plain'] } = options
+  const links = new ConnectorLinks(cloud.origin)
+  const plainLinks = new PlainLinks(cloud.origin)
   const exchanges = new PlainExchanges(cloud.origin, () => randomToken(cloud))
-  const routes = routesOf(cloud, links, exchanges)
+  const routes = routesOf(
+    cloud,
+    bindings.includes('plain') ? { links: plainLinks, exchanges } : undefined,
+  )
   const server = createServer({
     key: options.key,
     cert: options.cert,
@@ -100,20 +113,43 @@ export function createConnectorListener(
       sendRefusal(response, asRefusal(error))
     })
   })
+  server.on('upgrade', (request, stream, head) => {
+    const socket = stream as TLSSocket
+    socket.on('error', nothing)
+    const upgrade = async (): Promise<void> => {
+      // Before anything else, for known and unknown paths alike: who calls?
+      const caller = await callers.identify(socket)
+      checkLinkCall(request)
+      if (!bindings.includes('link')) throw new Refused('not-found', 'no such binding here')
+      const owner = { claimer: active(caller), serial: caller.certificate.serial }
+      acceptLink(links, owner, socket, head, () => cloud.clocks.now())
+    }
+    upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(error)))
+  })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const unsubscribe = cloud.registry.onChange((change) => {
+    if (change.type === 'superseded') return links.superseded(change.certificate.serial)
     if (change.type !== 'changed' || change.links === 'keep') return
+    const { id } = change.connector
     callers.changed()
-    if (change.links === 'drain') return links.drain(change.connector.id)
-    links.cut(change.connector.id)
-    exchanges.cut(change.connector.id)
+    if (change.links === 'drain') {
+      links.drain(id)
+      return plainLinks.drain(id)
+    }
+    links.cut(id)
+    plainLinks.cut(id)
+    exchanges.cut(id)
   })
   return {
     server,
-    drain: () => links.drain(),
+    drain() {
+      links.drain()
+      plainLinks.drain()
+    },
     async close() {
       unsubscribe()
       links.close()
+      plainLinks.close()
       server.closeAllConnections()
       if (server.listening) await new Promise((closed) => server.close(closed))
     },
@@ -162,7 +198,17 @@ function controlBounds({ origin }: Cloud): BodyBounds {
   return { maxBytes: MAX_CONTROL_BYTES, withinMs: origin.limits.controlCallMs }
 }
 
-function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): readonly Route[] {
+interface PlainParts {
+  readonly links: PlainLinks
+  readonly exchanges: PlainExchanges
+}
+
+/** The control calls, and those of the plain binding. */
+function routesOf(cloud: Cloud, plain: PlainParts | undefined): readonly Route[] {
+  return [...controlRoutes(cloud), ...(plain === undefined ? [] : plainRoutes(cloud, plain))]
+}
+
+function controlRoutes(cloud: Cloud): readonly Route[] {
   return [
     {
       method: 'POST',
@@ -189,6 +235,11 @@ function routesOf(cloud: Cloud, links: PlainLinks, exchanges: PlainExchanges): r
         sendMessage(response, encodeMessage(cloud.configuration.application(caller, message)))
       },
     },
+  ]
+}
+
+function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly Route[] {
+  return [
     {
       method: 'GET',
       path: /^\/links\/([\w-]{1,128})\/offers$/,
@@ -245,7 +296,8 @@ function helloOf(query: URLSearchParams): Hello {
     instance: query.get('instance') ?? '',
     index: integer(query, 'index'),
     epoch: integer(query, 'epoch'),
-    offers: Math.min(10_000, integer(query, 'offers')),
+    offers: Math.min(MAX_OFFERS, integer(query, 'offers')),
+    granted: integer(query, 'granted'),
     maxDataBytes: integer(query, 'max-data'),
     features: (query.get('features') ?? '').split(','),
   }
@@ -301,47 +353,4 @@ function pem(der: Uint8Array): string {
 
 function nothing(): void {
   // the response's close says it
-}
-
-/** Who is at the other end of each connection: its certificate is read once, and ends it. */
-class Callers {
-  readonly #cloud: Cloud
-  readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
-  readonly #ending = new WeakSet<TLSSocket>()
-  #changes = 0
-
-  constructor(cloud: Cloud) {
-    this.#cloud = cloud
-  }
-
-  /** @throws Refused as {@link ConnectorCertificates.identify} does */
-  async identify(socket: TLSSocket): Promise<IdentifiedConnector> {
-    const { certificates, clocks } = this.#cloud
-    const before = this.#changes
-    const caller = await certificates.identify(this.#certificate(socket), clocks.wallClock())
-    // Whoever was cut while the registry was asked had nothing yet to cut: look again.
-    if (before !== this.#changes) return this.identify(socket)
-    this.#endAt(socket, caller.certificate.expiresAt - clocks.wallClock())
-    return caller
-  }
-
-  /** A connector's standing is another than it was. */
-  changed(): void {
-    this.#changes += 1
-  }
-
-  #certificate(socket: TLSSocket): Uint8Array | undefined {
-    if (!this.#certificates.has(socket)) {
-      this.#certificates.set(socket, socket.getPeerCertificate()?.raw as Uint8Array | undefined)
-    }
-    return this.#certificates.get(socket)
-  }
-
-  /** Breaks the connection when its certificate ends, whatever it carries then. */
-  #endAt(socket: TLSSocket, leftMs: number): void {
-    if (this.#ending.has(socket) || leftMs > 2 ** 31 - 1) return
-    this.#ending.add(socket)
-    const timer = setTimeout(() => socket.destroy(), Math.max(0, leftMs)).unref()
-    socket.once('close', () => clearTimeout(timer))
-  }
 }

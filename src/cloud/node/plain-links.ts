@@ -23,6 +23,7 @@ import {
   type Offer,
 } from '../../protocol/index.ts'
 import { PLAIN_WINDOW_BYTES } from '../../frame-stream.ts'
+import { MAX_LINKS } from '../connector-links.ts'
 import type { Claimer, Origin } from '../origin.ts'
 import type { OfferLink } from '../request-queue.ts'
 
@@ -100,8 +101,6 @@ export class PlainLinks {
   }
 }
 
-/** Links of one connector: its processes, and those that a crash left behind for a lease. */
-const MAX_LINKS = 16
 /** Streams of one link: the live one, its successor, and what a broken network holds on to. */
 const MAX_STREAMS = 4
 
@@ -121,7 +120,7 @@ class PlainLink implements OfferLink {
     this.claimer = claimer
     this.epoch = hello.epoch
     this.#offers = hello.offers
-    this.#grants = hello.offers
+    this.#grants = Math.min(hello.offers, hello.granted)
     this.#closed = closed
   }
 
@@ -132,6 +131,11 @@ class PlainLink implements OfferLink {
 
   get connectorId(): string {
     return this.claimer.connectorId
+  }
+
+  /** An HTTP call cannot switch protocols in its middle. */
+  get carriesUpgrades(): boolean {
+    return false
   }
 
   get grants(): number {

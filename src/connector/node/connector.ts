@@ -9,7 +9,9 @@ import {
   ConfigurationInvalid,
   DEFAULT_OFFERS,
   TIME_LIMITS,
+  type Binding,
   type ConnectorConfiguration,
+  type DialerState,
   type ExchangeOutcome,
   type Offer,
   type TimeLimits,
@@ -19,11 +21,13 @@ import type { Backend } from '../backend.ts'
 import { ConfigurationKeeper, type KeeperEvent } from '../configuration-keeper.ts'
 import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
-import { LinkDialer } from '../link-dialer.ts'
+import { LinkDialer, type DialEvents, type DialledLink } from '../link-dialer.ts'
+import { OfferSlots } from '../offer-slots.ts'
 import type { ConnectorEnvironment, ConnectorIdentity } from '../ports.ts'
 import { Worker } from '../worker.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
+import { MultiplexedLink } from './multiplexed-link.ts'
 import { PlainLink } from './plain-link.ts'
 import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
 import { UndiciBackend } from './undici-backend.ts'
@@ -40,6 +44,11 @@ export interface ConnectorOptions extends CloudTrust {
   readonly name?: string
   /** Exchanges at once, per cloud instance. Default 200. */
   readonly offers?: number
+  /**
+   * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade to it is refused. `plain`: calls
+   * only; slower, and without WebSockets. Default `link`.
+   */
+  readonly binding?: Binding
   /** Calls private applications. Default: an {@link UndiciBackend}. */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
@@ -54,11 +63,13 @@ export type ConnectorEvent =
   | KeeperEvent
   | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
   | { readonly type: 'registration-delayed'; readonly error: unknown }
-  /** A link's dialer moved: `up`, `backoff`, … */
+  /** A link's dialer moved: `up`, `backoff`, …; `plain-fallback` when the link binding was refused, for the `cause`. */
   | {
       readonly type: 'link'
       readonly instance: string
-      readonly state: string
+      readonly state: DialerState['state']
+      /** What is being dialled, or up. */
+      readonly binding?: Binding
       readonly cause: unknown
     }
   | {
@@ -227,33 +238,47 @@ class NodeConnector implements RunningConnector {
   }
 
   #dialer(instance: string, url: string): LinkDialer {
-    const { environment, limits, keeper, tell } = this.#parts
+    const { environment, limits, tell } = this.#parts
+    const { binding = 'link', offers = DEFAULT_OFFERS } = this.#options
+    const slots = new OfferSlots(offers)
     return new LinkDialer({
       environment,
       limits,
-      preferred: 'plain',
-      changed: (state, cause) => tell({ type: 'link', instance, state, cause }),
-      connect: (_binding, epoch, events) =>
-        new PlainLink({
-          instance,
-          url,
-          agent: () => this.#agent,
-          worker: this.#worker,
-          clocks: environment.clocks,
-          limits,
-          connectorInstance: this.#instance,
-          epoch,
-          offers: this.#options.offers ?? DEFAULT_OFFERS,
-          events: {
-            up: () => events.connected(),
-            lost: (cause) => events.ended(cause),
-            hint: (version) => {
-              if (version !== keeper.configuration?.version) keeper.hint()
-            },
-            draining: () => undefined, // it offers nothing more; the next lease decides
-          },
-        }),
+      preferred: binding,
+      changed: (to, cause) => {
+        const dialled = 'binding' in to ? { binding: to.binding } : {}
+        tell({ type: 'link', instance, state: to.state, ...dialled, cause })
+      },
+      connect: (way, epoch, events) => this.#link(way, { instance, url, epoch, slots }, events),
     })
+  }
+
+  #link(
+    binding: Binding,
+    to: { instance: string; url: string; epoch: number; slots: OfferSlots },
+    events: DialEvents,
+  ): DialledLink {
+    const { environment, limits, keeper } = this.#parts
+    const common = {
+      ...to,
+      worker: this.#worker,
+      clocks: environment.clocks,
+      limits,
+      connectorInstance: this.#instance,
+    }
+    const told = {
+      up: () => events.connected(),
+      ended: (cause: unknown) => events.ended(cause),
+      unsupported: (cause: unknown) => events.unsupported(cause),
+      draining: () => events.draining(),
+      hint: (version: string) => {
+        if (version !== keeper.configuration?.version) keeper.hint()
+      },
+    }
+    if (binding === 'plain') {
+      return new PlainLink({ ...common, agent: () => this.#agent, events: told })
+    }
+    return new MultiplexedLink({ ...common, agent: this.#agent, events: told })
   }
 
   /** New calls are made with the identity in force; those under way end on the connections they have. */
@@ -262,6 +287,7 @@ class NodeConnector implements RunningConnector {
     const old = this.#agent
     this.#agent = new Agent(agentOptions(tls))
     retire(old)
+    for (const { dialer } of this.#links.values()) dialer.redial()
   }
 }
 

@@ -26,6 +26,7 @@ import {
   type TimeLimits,
   type Welcome,
 } from '../../protocol/index.ts'
+import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
 import type { Clocks } from '../ports.ts'
 import type { Worker } from '../worker.ts'
 import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
@@ -43,22 +44,20 @@ export interface PlainLinkOptions {
   /** This connector process, and this link of it. */
   readonly connectorInstance: string
   readonly epoch: number
-  /** Offers taken at once. */
-  readonly offers: number
+  readonly slots: OfferSlots
   readonly events: PlainLinkEvents
 }
 
 export interface PlainLinkEvents {
   up(welcome: Welcome): void
   /** No live stream any more; the link is over. */
-  lost(cause: unknown): void
+  ended(cause: unknown): void
   /** The cloud has another configuration. */
   hint(version: string): void
-  draining(): void
 }
 
 /** One link to one cloud instance. */
-export class PlainLink implements PlainCalls {
+export class PlainLink implements PlainCalls, SlotHolder {
   readonly clocks: Clocks
   readonly limits: TimeLimits
   readonly #options: PlainLinkOptions
@@ -72,6 +71,8 @@ export class PlainLink implements PlainCalls {
   /** Slots that came free and were not granted again yet. */
   #free = 0
   #closing = false
+  /** What HELLO granted. */
+  readonly #granted: number
 
   constructor(options: PlainLinkOptions) {
     this.#options = options
@@ -79,6 +80,8 @@ export class PlainLink implements PlainCalls {
     this.limits = options.limits
     this.#path = `/links/${options.connectorInstance}-0`
     this.#wheel = new DeadlineWheel(this.clocks.now())
+    this.#granted = options.slots.free
+    options.slots.attach(this)
     this.#tick = setInterval(() => {
       this.#wheel.advance(this.clocks.now())
       // Exchanges outlive their link here: each has calls of its own.
@@ -92,6 +95,7 @@ export class PlainLink implements PlainCalls {
   drain(): void {
     this.#closing = true
     clearTimeout(this.#successor)
+    this.#options.slots.detach(this)
     for (const stream of this.#streams) stream.destroy()
   }
 
@@ -125,23 +129,29 @@ export class PlainLink implements PlainCalls {
   }
 
   released(): void {
+    this.#options.slots.release()
+  }
+
+  /** A slot is free. */
+  freed(): void {
     this.#free += 1
     if (this.#closing) return
     // A grant per exchange would be one more call each; they wait for company.
-    if (this.#free * 4 >= this.#options.offers) this.#grant()
+    if (this.#free * 4 >= this.#options.slots.total) this.#grant()
     else this.#grantTimer ??= setTimeout(() => this.#grant(), 250).unref()
   }
 
   // ── streams ───────────────────────────────────────────────────────────────────────────────
 
   #open(): void {
-    const { url, connectorInstance, epoch, offers, agent } = this.#options
+    const { url, connectorInstance, epoch, slots, agent } = this.#options
     const query = new URLSearchParams({
       versions: '1',
       instance: connectorInstance,
       index: '0',
       epoch: String(epoch),
-      offers: String(offers),
+      offers: String(slots.total),
+      granted: String(this.#granted),
       'max-data': String(MAX_DATA_BYTES),
       features: 'plain',
     })
@@ -191,6 +201,7 @@ export class PlainLink implements PlainCalls {
       case FrameType.OFFER: {
         const offer = decodeOffer(payload)
         const carrier = new PlainCarrier(this, offer)
+        this.#options.slots.take()
         if (offer.origin === instance) return worker.offered(offer, carrier)
         carrier.decline('unlisted-origin')
         return carrier.release()
@@ -200,7 +211,7 @@ export class PlainLink implements PlainCalls {
       case FrameType.DRAIN:
         // It may be another group that this connector serves from now on: a fresh stream finds out.
         if (!this.#closing) this.#open()
-        return events.draining()
+        return
       case FrameType.PING:
         return
       default:
@@ -220,7 +231,7 @@ export class PlainLink implements PlainCalls {
   #ended(call: ClientRequest, cause: unknown): void {
     if (!this.#streams.delete(call) || this.#streams.size > 0) return
     clearTimeout(this.#successor)
-    if (!this.#closing) this.#options.events.lost(cause)
+    if (!this.#closing) this.#options.events.ended(cause)
   }
 
   // ── small calls ───────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,146 @@
+/**
+ * The link binding, connector side: one request with `Upgrade: app-proxy/1`, then frames both ways.
+ *
+ * @see spec/PROTOCOL.md, "The link binding"
+ * @module
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request as httpsRequest, type Agent } from 'node:https'
+import type { Socket } from 'node:net'
+import {
+  LINK_FEATURES,
+  MAX_DATA_BYTES,
+  PROTOCOL_VERSION,
+  type LinkEnd,
+  type TimeLimits,
+} from '../../protocol/index.ts'
+import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../link-transport.ts'
+import { CloudLink } from '../cloud-link.ts'
+import type { OfferSlots } from '../offer-slots.ts'
+import type { Clocks } from '../ports.ts'
+import type { Worker } from '../worker.ts'
+
+export interface MultiplexedLinkOptions {
+  /** The cloud instance's id and base URL. */
+  readonly instance: string
+  readonly url: string
+  readonly agent: Agent
+  readonly worker: Worker
+  readonly clocks: Clocks
+  readonly limits: TimeLimits
+  /** This connector process, and this link of it. */
+  readonly connectorInstance: string
+  readonly epoch: number
+  readonly slots: OfferSlots
+  readonly events: MultiplexedLinkEvents
+}
+
+/** None is told from inside the constructor. */
+export interface MultiplexedLinkEvents {
+  up(): void
+  /** The answer was no switch of protocols: whoever gave it does not speak this binding. */
+  unsupported(cause: unknown): void
+  /** It could not be made, or it ended. */
+  ended(cause: unknown): void
+  /** The cloud has another configuration. */
+  hint(version: string): void
+  /** The cloud drains: another link should take over. */
+  draining(): void
+}
+
+/** One link to one cloud instance. */
+export class MultiplexedLink {
+  readonly #options: MultiplexedLinkOptions
+  readonly #call: ClientRequest
+  #link: CloudLink | undefined
+  #isOver = false
+
+  constructor(options: MultiplexedLinkOptions) {
+    this.#options = options
+    this.#call = httpsRequest(`${options.url}${LINK_PATH}`, {
+      agent: options.agent,
+      headers: { connection: 'Upgrade', upgrade: LINK_UPGRADE },
+    })
+    this.#call.on('upgrade', (response, socket, head) => this.#upgraded(response, socket, head))
+    this.#call.on('response', (response) => this.#refused(response))
+    this.#call.on('error', (error) => this.#end(() => options.events.ended(error)))
+    this.#call.end()
+  }
+
+  /** Takes no more offers; what is under way goes on. */
+  drain(): void {
+    if (this.#link === undefined) this.close()
+    else this.#link.link.drain()
+  }
+
+  /** Ends it, at once; nothing more is told. */
+  close(): void {
+    this.#isOver = true
+    this.#link?.link.close()
+    if (this.#link === undefined) this.#call.destroy()
+  }
+
+  #upgraded(response: IncomingMessage, socket: Socket, head: Uint8Array): void {
+    if (this.#isOver || response.headers.upgrade !== LINK_UPGRADE) {
+      socket.destroy()
+      const cause = new Error(`the cloud switched to ${response.headers.upgrade}`)
+      return this.#end(() => this.#options.events.ended(cause))
+    }
+    const { worker, clocks, limits, instance, connectorInstance, epoch, slots, events } =
+      this.#options
+    socket.setNoDelay(true)
+    let transport: LinkTransport | undefined
+    const link = new CloudLink({
+      worker,
+      clocks,
+      limits,
+      instance,
+      slots,
+      hello: {
+        versions: [PROTOCOL_VERSION],
+        instance: connectorInstance,
+        index: 0,
+        epoch,
+        maxDataBytes: MAX_DATA_BYTES,
+        features: LINK_FEATURES,
+      },
+      events: {
+        // What the constructor says leaves when the transport is there.
+        wake: () => transport?.wake(),
+        up: () => events.up(),
+        hint: (version) => events.hint(version),
+        draining: () => events.draining(),
+        closed: (end) => {
+          transport?.closed(end)
+          this.#end(() => events.ended(endError(end)))
+        },
+      },
+    })
+    this.#link = link
+    transport = new LinkTransport(socket, link.link, () => clocks.now(), head)
+  }
+
+  /**
+   * A cloud that is there and says no, or not now, is not asked by another binding; anything else is an answer of
+   * somebody who does not know this one.
+   */
+  #refused(response: IncomingMessage): void {
+    const { statusCode = 0 } = response
+    const cause = new Error(`the cloud answered ${statusCode} to the upgrade`)
+    this.#call.destroy()
+    const { events } = this.#options
+    const isRefusal =
+      [401, 403, 429].includes(statusCode) || (statusCode >= 500 && statusCode !== 501)
+    this.#end(() => (isRefusal ? events.ended(cause) : events.unsupported(cause)))
+  }
+
+  #end(tell: () => void): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    tell()
+  }
+}
+
+function endError({ reason, cause }: LinkEnd): Error {
+  return new Error(`the link ended: ${reason}`, { cause })
+}
