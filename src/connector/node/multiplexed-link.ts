@@ -53,6 +53,7 @@ export class MultiplexedLink {
   readonly #options: MultiplexedLinkOptions
   readonly #call: ClientRequest
   #link: CloudLink | undefined
+  #transport: LinkTransport | undefined
   #isOver = false
 
   constructor(options: MultiplexedLinkOptions) {
@@ -89,7 +90,6 @@ export class MultiplexedLink {
     const { worker, clocks, limits, instance, connectorInstance, epoch, slots, events } =
       this.#options
     socket.setNoDelay(true)
-    let transport: LinkTransport | undefined
     const link = new CloudLink({
       worker,
       clocks,
@@ -106,18 +106,18 @@ export class MultiplexedLink {
       },
       events: {
         // What the constructor says leaves when the transport is there.
-        wake: () => transport?.wake(),
+        wake: () => this.#transport?.wake(),
         up: () => events.up(),
         hint: (version) => events.hint(version),
         draining: () => events.draining(),
         closed: (end) => {
-          transport?.closed(end)
+          this.#transport?.closed(end)
           this.#end(() => events.ended(endError(end)))
         },
       },
     })
     this.#link = link
-    transport = new LinkTransport(socket, link.link, () => clocks.now(), head)
+    this.#transport = new LinkTransport(socket, link.link, () => clocks.now(), head)
   }
 
   /**
