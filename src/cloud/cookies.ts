@@ -52,6 +52,40 @@ export function ownCookies(fields: readonly string[]): readonly (readonly [strin
     .filter(([name]) => isOwnCookie(name))
 }
 
+/** The value of the one cookie of that name, one of ours; `undefined` when there is none, or more than one. */
+export function onlyCookie(fields: readonly string[], name: string): string | undefined {
+  let characters = 0
+  for (const field of fields) characters += field.length
+  if (characters > MAX_COOKIE_CHARACTERS) return undefined
+  let found: string | undefined
+  for (const field of fields) {
+    for (let start = 0; start < field.length;) {
+      const semicolon = field.indexOf(';', start)
+      const end = semicolon === -1 ? field.length : semicolon
+      const value = valueOf(field, start, end, name)
+      if (value !== undefined && found !== undefined) return undefined
+      found ??= value
+      start = end + 1
+    }
+  }
+  return found
+}
+
+/** The value of the pair in `field` from `start` to `end`, if it bears the name. */
+function valueOf(field: string, start: number, end: number, name: string): string | undefined {
+  let at = start
+  while (isBlank(field, at)) at++
+  if (!field.startsWith(name, at)) return undefined
+  at += name.length
+  while (isBlank(field, at)) at++
+  return at < end && field[at] === '=' ? trim(field.slice(at + 1, end)) : undefined
+}
+
+function isBlank(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code === 0x20 || code === 0x09
+}
+
 function pairs(fields: readonly string[]): string[] {
   let length = 0
   for (const field of fields) length += field.length

@@ -99,6 +99,12 @@ const ApplicationConfiguration = v.strictObject({
     ),
     v.description('Header name → what of the user it tells the application; with `oidc` only.'),
   ),
+  allowedOrigins: v.pipe(
+    v.optional(texts),
+    v.description(
+      'Origins, besides its own host, whose pages may open a WebSocket for a signed-in user; with `oidc` only. Default: none.',
+    ),
+  ),
   hostHeader: v.pipe(
     v.optional(v.picklist(['internal', 'external']), 'internal'),
     v.description('Which `Host` the application is shown.'),
@@ -188,7 +194,8 @@ function readApplication(
   refuse(`${path}.internalUrl`, internalUrlFault(application.internalUrl))
   checkSignIn(application, path)
   checkIdentityHeaders(application, path)
-  const { name, client, assigned, ...rest } = application
+  checkOrigins(application, path)
+  const { name, client, assigned, allowedOrigins, ...rest } = application
   const complete = {
     ...rest,
     name: name ?? application.id,
@@ -197,6 +204,7 @@ function readApplication(
     externalUrl: new URL(application.externalUrl).href,
     internalUrl: new URL(application.internalUrl).href,
     ...(assigned && { assigned }),
+    ...(allowedOrigins && { allowedOrigins }),
   }
   // Connectors are told the version, and the client's secret is none of theirs.
   const version = contentVersion({ ...complete, client: client?.id })
@@ -207,7 +215,7 @@ function readApplication(
 
 /** An operator who writes down who is assigned believes that somebody checks. */
 function checkSignIn(application: Checked['applications'][number], path: string): void {
-  const { preAuthentication, client, assigned, identityHeaders } = application
+  const { preAuthentication, client, assigned, identityHeaders, allowedOrigins } = application
   if (preAuthentication === 'oidc') {
     if (client === undefined)
       throw new ConfigurationInvalid(`${path}.client`, 'is needed by "oidc"')
@@ -216,6 +224,7 @@ function checkSignIn(application: Checked['applications'][number], path: string)
   const detail = 'has no meaning with "passthrough": nobody signs in'
   if (client !== undefined) throw new ConfigurationInvalid(`${path}.client`, detail)
   if (assigned !== undefined) throw new ConfigurationInvalid(`${path}.assigned`, detail)
+  if (allowedOrigins !== undefined) throw new ConfigurationInvalid(`${path}.allowedOrigins`, detail)
   if (Object.keys(identityHeaders).length > 0)
     throw new ConfigurationInvalid(`${path}.identityHeaders`, detail)
 }
@@ -231,6 +240,20 @@ function checkIdentityHeaders(application: Checked['applications'][number], path
     if (seen.has(folded)) throw new ConfigurationInvalid(at, 'is another spelling of one before')
     seen.add(folded)
   }
+}
+
+/** Browsers send them in one form, so that is the one to compare with. */
+function checkOrigins(
+  { allowedOrigins = [] }: Checked['applications'][number],
+  path: string,
+): void {
+  allowedOrigins.forEach((origin, i) => {
+    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+      throw new ConfigurationInvalid(
+        `${path}.allowedOrigins[${i}]`,
+        'must be an origin, such as "https://host.example"',
+      )
+  })
 }
 
 /** Names whose meaning the protocol, or the gateway itself, gives. */

@@ -50,7 +50,14 @@ class InMemoryDirectory implements ConfiguredDirectory {
   }
 
   applicationsOn(host: string): readonly Application[] {
-    return this.#index.hosts.get(canonicalHost(host) ?? '') ?? []
+    const { hosts, spellings } = this.#index
+    let published = hosts.get(host) ?? spellings.get(host)
+    if (published !== undefined) return published
+    published = hosts.get(canonicalHost(host) ?? '')
+    if (published === undefined) return []
+    if (spellings.size >= SPELLINGS) spellings.clear()
+    spellings.set(host, published)
+    return published
   }
 
   tenants(): readonly Tenant[] {
@@ -69,7 +76,11 @@ interface Index {
   readonly groups: ReadonlyMap<string, ConnectorGroup>
   readonly applications: ReadonlyMap<string, Application>
   readonly hosts: ReadonlyMap<string, readonly Application[]>
+  /** Other ways to write these hosts, with a port for example, as they were met. */
+  readonly spellings: Map<string, readonly Application[]>
 }
+
+const SPELLINGS = 256
 
 function indexed(configuration: unknown): Index {
   const { tenants, groups, applications } = readDirectory(configuration)
@@ -86,6 +97,7 @@ function indexed(configuration: unknown): Index {
     groups: new Map(groups.map((group) => [group.id, group])),
     applications: new Map(applications.map((application) => [application.id, application])),
     hosts,
+    spellings: new Map(),
   }
 }
 

@@ -5,33 +5,47 @@
  * @module
  */
 import {
-  dropSetCookies,
+  ExchangeFailed,
   headerValues,
   joined,
-  withoutHopByHop,
   type Exchange,
-  type ExchangeFailed,
   type ExchangeOutcome,
   type HeaderList,
   type ResponseHead,
 } from '../protocol/index.ts'
-import { isOwnCookie } from './cookies.ts'
+import { offeredTrailers } from './offered-headers.ts'
 import type { Origin, Submission, Submitter, Ticket } from './origin.ts'
-import type { Application } from './ports.ts'
+import type { Published } from './published.ts'
+import { responseHeaders, responseTrailers } from './response-headers.ts'
+import { isGranted } from './upgrade.ts'
 import type { UserExchange } from './user-exchange.ts'
+
+/** Whose request it is. */
+export interface Asker {
+  readonly user: UserExchange
+  /** Answers with an error of ours, while no response was begun. */
+  fail(error: ExchangeFailed): void
+}
 
 /** Ties a user's request to its exchange. */
 export class EdgeExchange implements Submitter {
+  readonly #asker: Asker
   readonly #user: UserExchange
-  readonly #application: Application
-  readonly #refuse: (error: ExchangeFailed) => void
+  readonly #application: Published
   #origin: Origin | undefined
   #ticket: Ticket | undefined
   #exchange: Exchange | undefined
+  /** The protocols the user would switch to. */
+  #upgrade: string | undefined
+  #isTunnel = false
   #hasBody = false
   #bodyStarted = false
   /** The user has sent all of it. */
   #isRequestComplete = false
+  /** The application wants no more of it. */
+  #isUnwanted = false
+  /** What its body ended with. */
+  #trailers: HeaderList | undefined
   /** Request bytes there was no credit for. */
   #held: Uint8Array | undefined
   /** Response bytes the user has not taken yet. */
@@ -40,39 +54,38 @@ export class EdgeExchange implements Submitter {
   #isGone = false
   /** What is left of a declared Content-Length; NaN when none was declared. */
   #left = Number.NaN
+  /** For a tunnel that is over while its user has not closed. */
+  #lingering: ReturnType<typeof setTimeout> | undefined
 
-  /** @param refuse answers with an error of ours, while no response was begun */
-  constructor(
-    user: UserExchange,
-    application: Application,
-    refuse: (error: ExchangeFailed) => void,
-  ) {
-    this.#user = user
+  constructor(asker: Asker, application: Published) {
+    this.#asker = asker
+    this.#user = asker.user
     this.#application = application
-    this.#refuse = refuse
   }
 
   /** Puts the request on the queue. */
   submit(origin: Origin, submission: Submission): void {
-    const { groupId, tenantId, responseHeadMs } = this.#application
     this.#origin = origin
     this.#hasBody = submission.body.kind !== 'none'
-    this.#ticket = origin.submit(submission, { groupId, tenantId, responseHeadMs }, this)
+    this.#upgrade = submission.upgrade
+    this.#ticket = origin.submit(submission, this.#application.destination, this)
   }
 
   // ── what the user's connection says ───────────────────────────────────────────────────────
 
   userData(bytes: Uint8Array): void {
+    if (this.#isUnwanted) return
     if (this.#held !== undefined) {
       // Pausing took one turn: at most one read of the socket is here.
       this.#held = joined(this.#held, bytes)
     } else this.#send(bytes)
   }
 
-  /** Its trailers end here: until they pass the same rules as headers, nobody is shown them. */
-  userEnded(): void {
+  /** Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed. */
+  userEnded(trailers: HeaderList | undefined): void {
     this.#isRequestComplete = true
-    if (this.#held === undefined) this.#exchange?.end(this.#now())
+    if (!this.#isTunnel) this.#trailers = offeredTrailers(trailers, this.#application)
+    if (this.#held === undefined) this.#exchange?.end(this.#now(), this.#trailers)
   }
 
   userDrained(): void {
@@ -83,7 +96,9 @@ export class EdgeExchange implements Submitter {
 
   userGone(complete: boolean): void {
     this.#isGone = true
-    if (!complete || this.#exchange?.state === 'answered') this.#ticket?.cancel()
+    clearTimeout(this.#lingering)
+    // Of a tunnel nothing is left, whichever direction was still open.
+    if (!complete || this.#isTunnel || this.#exchange?.state === 'answered') this.#ticket?.cancel()
   }
 
   // ── what the origin says ──────────────────────────────────────────────────────────────────
@@ -97,16 +112,22 @@ export class EdgeExchange implements Submitter {
   }
 
   failed(error: ExchangeFailed): void {
-    this.#refuse(error)
+    this.#asker.fail(error)
   }
 
   // ── what the connector says ───────────────────────────────────────────────────────────────
 
+  /** All but 100, which the pull answered: what of the rest can be sent, the user's transport knows. */
   informational(head: ResponseHead): void {
-    this.#user.inform(head)
+    if (head.status === 100 || this.#isGone) return
+    this.#user.inform({
+      status: head.status,
+      headers: responseHeaders(head, this.#application),
+    })
   }
 
   responded(head: ResponseHead, end: boolean): void {
+    if (head.status === 101) return this.#switched(head)
     this.#responded = true
     const headers = responseHeaders(head, this.#application)
     this.#left = declaredLength(this.#user.head.method, head)
@@ -114,7 +135,7 @@ export class EdgeExchange implements Submitter {
     const close = this.#hasBody && !this.#isRequestComplete
     this.#user.respond({ status: head.status, headers }, close)
     // With what its head promised still missing, the next answer would be taken for it.
-    if (end) this.ended()
+    if (end) this.ended(undefined)
   }
 
   data(bytes: Uint8Array): void {
@@ -124,9 +145,11 @@ export class EdgeExchange implements Submitter {
     else this.#untaken += bytes.length
   }
 
-  ended(): void {
+  ended(trailers: HeaderList | undefined): void {
     if (this.#left > 0 || this.#left < 0) return this.#breakOff()
-    if (!this.#isGone) this.#user.end()
+    if (this.#isGone) return
+    if (this.#isTunnel) this.#user.end()
+    else this.#user.end(responseTrailers(trailers))
   }
 
   writable(): void {
@@ -136,23 +159,27 @@ export class EdgeExchange implements Submitter {
       this.#send(held)
       if (this.#held !== undefined) return
     }
-    if (this.#isRequestComplete) this.#exchange!.end(this.#now())
+    if (this.#isRequestComplete) this.#exchange!.end(this.#now(), this.#trailers)
     else this.#user.resumeBody()
   }
 
   stopped(): void {
     this.#held = undefined
-    if (!this.#isRequestComplete) this.#user.pauseBody()
+    this.#isUnwanted = true
+    // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is read.
+    if (this.#isTunnel) this.#user.resumeBody()
+    else if (!this.#isRequestComplete) this.#user.pauseBody()
   }
 
   closed(outcome: ExchangeOutcome): void {
     if (outcome.kind === 'failed' && !this.#responded) {
       if (this.#ticket!.offeredAgain(outcome)) return
       this.#ticket!.settle()
-      return this.#refuse(outcome.error)
+      return this.#asker.fail(outcome.error)
     }
     this.#ticket!.settle()
     if (outcome.kind === 'failed') this.#user.abort()
+    else if (outcome.kind === 'done' && this.#isTunnel) this.#linger()
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
@@ -169,6 +196,30 @@ export class EdgeExchange implements Submitter {
     this.#user.pauseBody()
   }
 
+  /** From here on both directions carry octets of another protocol, and each ends by itself. */
+  #switched(head: ResponseHead): void {
+    if (!isGranted(head.headers, this.#upgrade ?? '')) {
+      this.#exchange!.cancel()
+      return this.#asker.fail(new ExchangeFailed('application', 'application-malformed'))
+    }
+    this.#responded = true
+    this.#isTunnel = true
+    if (this.#isGone) return
+    this.#user.upgrade({ status: 101, headers: responseHeaders(head, this.#application) })
+    this.#bodyStarted = true
+    this.#user.startBody()
+  }
+
+  /** The application has closed both directions. What it said last is still on its way to the user, who gets time to close as well. */
+  #linger(): void {
+    if (this.#isRequestComplete || this.#isGone) return
+    this.#isUnwanted = true
+    this.#user.resumeBody()
+    const { drainMs } = this.#origin!.limits
+    this.#lingering = setTimeout(() => this.#user.abort(), drainMs)
+    if (typeof this.#lingering === 'object' && 'unref' in this.#lingering) this.#lingering.unref()
+  }
+
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */
   #breakOff(): void {
     this.#user.abort()
@@ -178,23 +229,6 @@ export class EdgeExchange implements Submitter {
   #now(): number {
     return this.#origin!.clocks.now()
   }
-}
-
-/** The response head as the user gets it: our cookie names are ours. That no octet in it forges a line, the frame's decoder saw to. */
-function responseHeaders({ headers }: ResponseHead, application: Application): HeaderList {
-  return translateLocation(dropSetCookies(withoutHopByHop(headers), isOwnCookie), application)
-}
-
-/** A redirect to the application's internal URL would lead the user nowhere, and tell what is inside. */
-function translateLocation(headers: HeaderList, application: Application): HeaderList {
-  const { internalUrl, externalUrl } = application
-  const origin = new URL(internalUrl).origin
-  return headers.map((value, i) => {
-    const isLocation = i % 2 === 1 && /^(content-)?location$/i.test(headers[i - 1]!)
-    if (!isLocation || !value.startsWith(origin)) return value
-    if (value.startsWith(internalUrl)) return externalUrl + value.slice(internalUrl.length)
-    return value === origin ? externalUrl : value
-  })
 }
 
 function declaredLength(method: string, { status, headers }: ResponseHead): number {

@@ -2,67 +2,80 @@
  * The request header list as the connector gets it.
  *
  * Order matters: what belongs to the connection goes first, then what only a gateway may say, then our cookies; only
- * then is our own word added. So nothing a user sends can remove or imitate it.
+ * then is our own word added. So nothing a user sends can remove or imitate it. One pass does it all, because it is
+ * done for every request.
  *
- * @see spec/PROTOCOL.md, "Headers"; RFC 7239; RFC 9110 §7.6.3
+ * @see spec/PROTOCOL.md, "Targets, headers and the user's side"; RFC 7239; RFC 9110 §7.6.3
  * @module
  */
 import {
-  reservedNames,
-  sanitiseRequest,
-  withoutCookies,
-  withoutHeaders,
+  isForwardingFamily,
+  isNamed,
+  nominatedNames,
+  sanitiseTrailers,
+  headersFault,
+  withoutOurPairs,
   type HeaderList,
   type UserClaims,
 } from '../protocol/index.ts'
 import { isOwnCookie } from './cookies.ts'
-import type { Application } from './ports.ts'
+import type { Published } from './published.ts'
+import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** Header fields that make one logical line of our own: what we add to a user's list. */
+/** What of a user's head matters here. */
+type Head = Pick<UserRequestHead, 'headers' | 'httpVersion' | 'remoteAddress'>
+
+/** The header fields of an offer: what is left of the user's, then our own. */
 export function offeredHeaders(
-  head: UserRequestHead,
-  application: Application,
+  { headers, httpVersion, remoteAddress }: Head,
+  application: Published,
   claims: UserClaims | undefined,
 ): HeaderList {
-  const reserved = reservedNames(Object.keys(application.identityHeaders))
-  const sanitised = withoutCookies(sanitiseRequest(head.headers, reserved), isOwnCookie)
-  return [
-    // `Expect` is answered here, by the pull; `Host` is the connector's to set.
-    ...withoutHeaders(sanitised, 'host', 'expect'),
-    ...forwarding(head, application),
-    ...identity(application, claims),
-  ]
-}
-
-function forwarding(head: UserRequestHead, { externalUrl }: Application): HeaderList {
-  const { host, protocol } = new URL(externalUrl)
-  const proto = protocol.slice(0, -1)
-  const address = head.remoteAddress.replace(/^::ffff:/, '')
-  const node = address.includes(':') ? `"[${address}]"` : address
-  return [
-    ...['Forwarded', `for=${node};host="${host}";proto=${proto}`],
-    ...['X-Forwarded-For', address],
-    ...['X-Forwarded-Host', host],
-    ...['X-Forwarded-Proto', proto],
-    ...['Via', `${head.httpVersion} app-proxy`],
-  ]
-}
-
-function identity(application: Application, claims: UserClaims | undefined): HeaderList {
-  if (claims === undefined) return []
-  return Object.entries(application.identityHeaders).flatMap(([name, claim]) => {
-    const value = claims[claim]
-    if (value === undefined) return []
-    return [name, octets(typeof value === 'string' ? value : value.join(','))]
-  })
-}
-
-/** UTF-8, as octets in a header value; without what could end the line. */
-function octets(text: string): string {
-  let value = ''
-  for (const octet of new TextEncoder().encode(text)) {
-    value += octet < 0x20 || octet === 0x7f ? ' ' : String.fromCharCode(octet)
+  const nominated = nominatedNames(headers)
+  const { withheld } = application
+  const offered: string[] = []
+  let takesTrailers = false
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (isForwardingFamily(name)) continue
+    if (withheld.has(name)) {
+      takesTrailers ||= isNamed(name, 'te') && TRAILERS.test(headers[i + 1]!)
+      // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's length.
+      const isExact = isNamed(name, 'cookie') || isNamed(name, 'content-length')
+      if (!isExact || nominated?.has(name) === true) continue
+      const value =
+        name.length === 6 ? withoutOurPairs(headers[i + 1]!, isOwnCookie) : headers[i + 1]
+      if (value !== undefined) offered.push(name, value)
+    } else if (nominated === undefined || !nominated.has(name)) offered.push(name, headers[i + 1]!)
   }
-  return value
+  // Every hop from here on carries them, whatever the user's own connection does.
+  if (takesTrailers) offered.push('TE', 'trailers')
+  const { host, tail } = application.forwarded
+  const address = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+  const node = address.includes(':') ? `"[${address}]"` : address
+  offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
+  offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)
+  offered.push('Via', `${httpVersion} app-proxy`)
+  if (claims !== undefined) for (const text of application.identity(claims)) offered.push(text)
+  return offered
+}
+
+const MAX_TRAILERS = 200
+/** A member of `TE`, which has no weight there (RFC 9110 §10.1.4). */
+const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i
+
+/**
+ * The trailers of a request as they may go on, by the rules of its headers. Trailers that no frame could carry are
+ * dropped, all of them: the request is under way, and whoever needs them checks that they came (RFC 9110 §6.5.1).
+ */
+export function offeredTrailers(
+  trailers: HeaderList | undefined,
+  application: Published,
+): HeaderList | undefined {
+  if (trailers === undefined || trailers.length > 2 * MAX_TRAILERS) return undefined
+  if (headersFault(trailers) !== undefined) return undefined
+  if (isBeyond(trailers, MAX_OFFERED_BYTES)) return undefined
+  const kept = sanitiseTrailers(trailers, application.reserved)
+  return kept.length === 0 ? undefined : kept
 }

@@ -66,6 +66,11 @@ export interface Application {
   readonly identityHeaders: Readonly<
     Record<string, 'subject' | 'name' | 'email' | 'groups' | 'roles'>
   >
+  /**
+   * Origins, besides its own host, whose pages may open a WebSocket (or switch to another protocol) in the name of a signed-in
+   * user. Default none.
+   */
+  readonly allowedOrigins?: readonly string[]
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

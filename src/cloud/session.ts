@@ -7,9 +7,10 @@
 import * as v from 'valibot'
 import type { UserClaims } from '../protocol/frame-types.ts'
 import type { SignInIdentity } from '../protocol/sign-in.ts'
-import { clearOwnCookie, ownCookieName, ownCookies, setOwnCookie } from './cookies.ts'
+import { clearOwnCookie, onlyCookie, setOwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, CryptoProvider } from './ports.ts'
+import { published } from './published.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
 
 /** Authentication to one application has occurred. */
@@ -53,7 +54,8 @@ type Sealed = v.InferOutput<typeof Sealed>
 export class Sessions {
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
-  readonly #opened = new Map<string, Session>()
+  #opened = new Map<string, Opened>()
+  #openedBefore = new Map<string, Opened>()
   readonly #cached: number
 
   constructor(options: SessionsOptions) {
@@ -91,11 +93,25 @@ export class Sessions {
     cookieFields: readonly string[],
     wallNow: number,
   ): Promise<Session | undefined> {
-    const name = sessionCookieName(application)
-    const values = ownCookies(cookieFields).filter((cookie) => cookie[0] === name)
-    if (values.length !== 1) return undefined
-    const session = await this.#open(scopeOf(application, host), values[0]![1])
+    const value = onlyCookie(cookieFields, published(application).sessionCookie)
+    if (value === undefined) return undefined
+    const session =
+      this.#remembered(application, host, value) ?? (await this.#open(application, host, value))
     return session !== undefined && wallNow < session.expiresAt ? session : undefined
+  }
+
+  /** What {@link read} would answer, where that takes no decryption: the cookie was opened before, or there is none. Else `unknown`. */
+  known(
+    application: Application,
+    host: string,
+    cookieFields: readonly string[],
+    wallNow: number,
+  ): Session | undefined | 'unknown' {
+    const value = onlyCookie(cookieFields, published(application).sessionCookie)
+    if (value === undefined) return undefined
+    const session = this.#remembered(application, host, value)
+    if (session === undefined) return 'unknown'
+    return wallNow < session.expiresAt ? session : undefined
   }
 
   /** The `Set-Cookie` value that ends the session in this browser. */
@@ -103,26 +119,59 @@ export class Sessions {
     return clearOwnCookie(sessionCookieName(application), isSecure(application))
   }
 
-  async #open(scope: SealScope, value: string): Promise<Session | undefined> {
-    const key = JSON.stringify([scope.tenantId, scope.applicationId, scope.host, value])
-    const known = this.#opened.get(key)
-    if (known !== undefined) {
-      this.#opened.delete(key) // the last used is the last in the map's order
-      this.#opened.set(key, known)
-      return known
-    }
+  /** By the cookie's value alone: it is sealed with a nonce of its own, so no two scopes share one. */
+  #remembered(application: Application, host: string, value: string): Session | undefined {
+    const opened = this.#opened.get(value) ?? this.#promoted(value)
+    if (opened === undefined || opened.host !== host) return undefined
+    const { applicationId, tenantId, session } = opened
+    return applicationId === application.id && tenantId === application.tenantId
+      ? session
+      : undefined
+  }
+
+  async #open(application: Application, host: string, value: string): Promise<Session | undefined> {
+    const scope = scopeOf(application, host)
     const parsed = v.safeParse(Sealed, await unseal(this.#ring, scope, value))
     if (!parsed.success) return undefined
     const session = asSession(parsed.output)
-    this.#opened.set(key, session)
-    if (this.#opened.size > this.#cached) this.#opened.delete(this.#opened.keys().next().value!)
+    const { tenantId, applicationId } = scope
+    // A copy: the value as it came keeps the whole field in memory.
+    this.#remember(JSON.parse(JSON.stringify(value)) as string, {
+      ...{ tenantId, applicationId, host, session },
+    })
     return session
   }
+
+  #promoted(value: string): Opened | undefined {
+    const opened = this.#openedBefore.get(value)
+    if (opened !== undefined) {
+      this.#openedBefore.delete(value)
+      this.#remember(value, opened)
+    }
+    return opened
+  }
+
+  /** Two generations: whatever was not used while one filled up is forgotten. */
+  #remember(value: string, opened: Opened): void {
+    if (this.#opened.size >= Math.ceil(this.#cached / 2)) {
+      this.#openedBefore = this.#cached > 1 ? this.#opened : new Map()
+      this.#opened = new Map()
+    }
+    this.#opened.set(value, opened)
+  }
+}
+
+/** A cookie that was opened, and where it is valid. */
+interface Opened {
+  readonly tenantId: string
+  readonly applicationId: string
+  readonly host: string
+  readonly session: Session
 }
 
 /** Every application has a cookie of its own: two on one host do not overwrite each other's. */
 export function sessionCookieName(application: Application): string {
-  return ownCookieName(isSecure(application), 'session', application.id)
+  return published(application).sessionCookie
 }
 
 /** Whether users reach it over https. */

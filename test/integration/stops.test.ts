@@ -319,7 +319,7 @@ describe('an impatient cloud, users by TLS', () => {
     const one = user().ask('POST', '/upload', { 'content-length': 10 })
     one.socket.write('a')
     await until(() => one.status !== undefined)
-    expect([one.status, one.code]).toEqual([504, 'idle-timeout'])
+    expect([one.status, one.code]).toEqual([408, 'user-too-slow'])
     await until(() => last().cancelled)
     one.leave()
   })

@@ -1,0 +1,86 @@
+/**
+ * A user's request until it is an exchange: everything the edge answers by itself.
+ *
+ * @module
+ */
+import { ExchangeFailed, failureStatus, headerValue, type HeaderList } from '../protocol/index.ts'
+import type { EdgeExchange } from './edge-exchange.ts'
+import { failureResponse, prefersHtml, type Failure } from './failure-page.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+
+/** What an answer of our own says. */
+export type OwnAnswer = Omit<Failure, 'requestId'> & { readonly headers?: HeaderList }
+
+/** Stands between the user's connection and the exchange, once there is one. */
+export class EdgeRequest implements UserEvents {
+  readonly user: UserExchange
+  readonly id: string
+  isGone = false
+  #exchange: EdgeExchange | undefined
+
+  constructor(user: UserExchange, id: string) {
+    this.user = user
+    this.id = id
+  }
+
+  /** From now on the exchange is told. */
+  hand(exchange: EdgeExchange): void {
+    this.#exchange = exchange
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#exchange?.userData(bytes)
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#exchange?.userEnded(trailers)
+  }
+
+  drained(): void {
+    this.#exchange?.userDrained()
+  }
+
+  gone(complete: boolean): void {
+    this.isGone = true
+    this.#exchange?.userGone(complete)
+  }
+
+  fail(error: ExchangeFailed): void {
+    const { reason, source } = error
+    const { status, ...words } = failureStatus(reason)
+    const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
+    this.answer({ status, code: reason, ...words, source, ...retryAfterMs })
+  }
+
+  redirect(location: string, cookies: readonly string[]): void {
+    const headers = ['Location', location, 'Cache-Control', 'no-store', 'Content-Length', '0']
+    this.#send(302, [...headers, ...setCookies(cookies)], new Uint8Array(0))
+  }
+
+  answer({ headers = [], ...failure }: OwnAnswer): void {
+    const accept = prefersHtml(this.user.head.headers) ? 'html' : 'problem'
+    const response = failureResponse({ ...failure, requestId: this.id }, accept)
+    this.#send(response.status, [...response.headers, ...headers], response.body)
+  }
+
+  /** A body nobody read makes the connection useless for another request. */
+  #send(status: number, headers: HeaderList, body: Uint8Array): void {
+    if (this.isGone) return
+    const { head } = this.user
+    this.user.respond({ status, headers }, hasBody(head))
+    if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
+    this.user.end()
+  }
+}
+
+export function setCookies(values: readonly string[]): HeaderList {
+  return values.flatMap((value) => ['Set-Cookie', value])
+}
+
+function hasBody({ headers }: UserRequestHead): boolean {
+  const length = headerValue(headers, 'content-length')
+  return (
+    headerValue(headers, 'transfer-encoding') !== undefined ||
+    (length !== undefined && length !== '0')
+  )
+}
