@@ -1,0 +1,87 @@
+/**
+ * The command line.
+ *
+ * @module
+ */
+import { parseArgs } from 'node:util'
+
+export const SECTIONS = ['micro', 'load', 'idle', 'slow'] as const
+export type Section = (typeof SECTIONS)[number]
+
+export interface BenchOptions {
+  readonly sections: ReadonlySet<Section>
+  readonly contenders: ReadonlySet<string> | undefined
+  readonly runs: number
+  /** Of each load measurement. */
+  readonly seconds: number
+  readonly warmUpSeconds: number
+  readonly connections: number
+  readonly bulkMiB: number
+  readonly quick: boolean
+  readonly profile: boolean
+  readonly markdown: boolean
+  readonly build: boolean
+  /** Where the JSON goes; the plot goes beside it. */
+  readonly out: string
+}
+
+export const USAGE = `usage: npm run bench -- [options]
+
+  --only LIST         of micro, load, idle, slow, separated by commas; default: all of them
+  --contenders LIST   of link+sign-in, link, plain+sign-in, plain, http-proxy-3, nginx, ssh, direct; default: all of them
+  --runs N            rounds; default 5
+  --seconds N         of each load measurement; default 8
+  --connections N     of the load generator; default 64
+  --bulk MIB          size of the bulk bodies; default 512
+  --quick             a short smoke run: 1 round, 2 seconds, 64 MiB
+  --profile           instead: where our cloud and connector spend their time under load
+  --markdown          print tables for bench/README.md
+  --no-build          take dist as it is; default: build it when it is older than src
+  --out FILE          default bench/results/latest.json`
+
+/** @throws TypeError when an argument is not as {@link USAGE} says */
+export function readOptions(args: readonly string[]): BenchOptions | undefined {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean', default: false } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ only: text, contenders: text, runs: text, seconds: text, connections: text },
+      ...{ bulk: text, out: text },
+      ...{ quick: flag, profile: flag, markdown: flag, 'no-build': flag, help: flag },
+    },
+  })
+  if (values.help) return undefined
+  const { quick } = values
+  return {
+    sections: new Set(sectionsOf(values.only)),
+    contenders: values.contenders === undefined ? undefined : new Set(listOf(values.contenders)),
+    runs: count('runs', values.runs, quick ? 1 : 5),
+    seconds: count('seconds', values.seconds, quick ? 2 : 8),
+    warmUpSeconds: quick ? 1 : 3,
+    connections: count('connections', values.connections, 64),
+    bulkMiB: count('bulk', values.bulk, quick ? 64 : 512),
+    quick,
+    profile: values.profile,
+    markdown: values.markdown,
+    build: !values['no-build'],
+    out: values.out ?? 'bench/results/latest.json',
+  }
+}
+
+function sectionsOf(only: string | undefined): readonly Section[] {
+  if (only === undefined) return SECTIONS
+  return listOf(only).map((name) => {
+    const section = SECTIONS.find((one) => one === name)
+    if (section === undefined) throw new TypeError(`--only knows ${SECTIONS.join(', ')}`)
+    return section
+  })
+}
+
+const listOf = (text: string) => text.split(',').filter((name) => name !== '')
+
+function count(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number`)
+  return value
+}
