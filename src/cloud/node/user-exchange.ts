@@ -3,35 +3,56 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  STATUS_CODES,
+  validateHeaderName,
+  validateHeaderValue,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { ApiMisuse, ExchangeFailed, type HeaderList, type ResponseHead } from '../../protocol/index.ts'
+import {
+  ApiMisuse,
+  headerValue,
+  withoutHeaders,
+  type HeaderList,
+  type ResponseHead,
+} from '../../protocol/index.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../user-exchange.ts'
+import { closeLingering, type LingerLimits } from './lingering-close.ts'
+
+/** Options of {@link NodeUserExchange}. */
+export interface NodeUserExchangeOptions extends LingerLimits {
+  /**
+   * Milliseconds without a byte of the answer after which a user who closed its direction (FIN) counts as gone. One who has left
+   * altogether looks the same until something is sent to it, and must not hold a connector for long. Default 2 000.
+   */
+  readonly halfClosedMs?: number
+  /** The user waits for `100 Continue` before it sends its body. Default false. */
+  readonly expectsContinue?: boolean
+}
 
 /** Binds a request and its response to the {@link UserExchange} port. */
 export class NodeUserExchange implements UserExchange {
   readonly head: UserRequestHead
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  /** The user waits for `100 Continue` before it sends its body. */
-  readonly #expectsContinue: boolean
+  readonly #options: NodeUserExchangeOptions
   #events: UserEvents | undefined
   #isGone = false
+  #forget: () => void = nothing
 
-  constructor(request: IncomingMessage, response: ServerResponse, expectsContinue = false) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: NodeUserExchangeOptions = {},
+  ) {
     this.#request = request
     this.#response = response
-    this.#expectsContinue = expectsContinue
-    this.head = {
-      method: request.method ?? '',
-      target: request.url ?? '',
-      headers: request.rawHeaders,
-      authority: request.headers.host ?? '',
-      secure: (request.socket as TLSSocket).encrypted === true,
-      httpVersion: request.httpVersion,
-      remoteAddress: request.socket.remoteAddress ?? '',
-      upgrade: undefined,
-    }
+    this.#options = options
+    this.head = requestHead(request, undefined)
   }
 
   listen(events: UserEvents): void {
@@ -39,24 +60,38 @@ export class NodeUserExchange implements UserExchange {
     this.#events = events
     const request = this.#request
     const response = this.#response
+    const socket = request.socket
     // A broken connection is told once, by the response's close; its error events say nothing more.
     request.on('error', nothing)
     response.on('error', nothing)
     response.on('drain', () => events.drained())
+    let patience: NodeJS.Timeout | undefined
+    const halfClosed = (): void => {
+      patience = leaveWhenSilent(socket, response, this.#options.halfClosedMs)
+    }
     const gone = (): void => {
       if (this.#isGone) return
-      this.#isGone = true
-      request.socket.off('close', gone)
+      this.release()
       events.gone(response.writableFinished)
+    }
+    this.#forget = () => {
+      socket.off('close', gone).off('end', halfClosed)
+      clearInterval(patience)
     }
     response.on('close', gone)
     // A pipelined answer that waits behind another has no close of its own when the user leaves.
-    request.socket.setMaxListeners(0).on('close', gone)
+    socket.setMaxListeners(0).on('close', gone).on('end', halfClosed)
+  }
+
+  /** Lets go of the connection without a word. */
+  release(): void {
+    this.#isGone = true
+    this.#forget()
   }
 
   startBody(): void {
     const events = this.#events!
-    if (this.#expectsContinue) this.#response.writeContinue()
+    if (this.#options.expectsContinue) this.#response.writeContinue()
     this.#request.on('data', (bytes: Uint8Array) => events.data(bytes))
     this.#request.on('end', () => {
       const trailers = this.#request.rawTrailers
@@ -72,27 +107,38 @@ export class NodeUserExchange implements UserExchange {
     this.#request.resume()
   }
 
-  inform(head: ResponseHead): void {
-    if (this.#isGone || this.head.httpVersion === '1.0') return
-    // What Node can send of the 1xx, besides the 100 that startBody answers.
-    if (head.status === 102) this.#response.writeProcessing()
+  /**
+   * Every 1xx as it is, besides 100, which {@link startBody} answers, and 101. Not for HTTP/1.0, nor for a pipelined answer that waits
+   * behind another.
+   */
+  inform({ status, headers }: ResponseHead): void {
+    if (this.head.httpVersion === '1.0' || !isInterim(status)) return
+    // Node's own writeEarlyHints() refuses legal Link values; of an answer that was not begun, the socket has no byte yet.
+    if (!this.#response.headersSent)
+      this.#response.socket?.write(rawHead(status, headers), 'latin1')
   }
 
-  respond(head: ResponseHead, close: boolean): void {
+  respond({ status, headers }: ResponseHead, close: boolean): void {
     if (this.#isGone) return
-    if (close) this.#response.shouldKeepAlive = false
-    this.#response.writeHead(head.status, head.headers as string[])
+    if (close) {
+      this.#response.shouldKeepAlive = false
+      this.#lingerAtClose()
+    }
+    // Node throws for a `Trailer` field on an answer that will not be chunked.
+    const list = this.#mayTrail(status, headers) ? headers : withoutHeaders(headers, 'trailer')
+    this.#response.writeHead(status, list as string[])
     if (close) this.#response.flushHeaders()
   }
 
   upgrade(): void {
-    throw new ExchangeFailed('cloud', 'upgrade-unsupported')
+    throw new ApiMisuse('this request was not handed over: head.upgrade is undefined')
   }
 
   write(bytes: Uint8Array): boolean {
     return this.#isGone || this.#response.write(bytes)
   }
 
+  /** Trailers go out with a chunked body only; HTTP/1.0 and an answer of known length have no place for them. */
   end(trailers?: HeaderList): void {
     if (this.#isGone) return
     if (trailers !== undefined) this.#response.addTrailers(pairs(trailers))
@@ -100,18 +146,98 @@ export class NodeUserExchange implements UserExchange {
   }
 
   abort(): void {
-    // A reset, not a FIN: the user must not take a body without length for complete. Over TLS a FIN without a closing
-    // alert says the same (RFC 9112, section 9.8). Only TCP can be reset: Node throws for TLS and for Unix sockets.
-    const { secure, remoteAddress } = this.head
-    if (!secure && remoteAddress !== '') this.#request.socket.resetAndDestroy()
+    breakOff(this.#request.socket, this.head)
     this.#response.destroy()
+  }
+
+  #mayTrail(status: number, headers: HeaderList): boolean {
+    const { method, httpVersion } = this.head
+    if (httpVersion === '1.0' || method === 'HEAD' || status === 204 || status === 304) return false
+    return headerValue(headers, 'content-length') === undefined
+  }
+
+  /** Node would destroy the socket right after the answer, with the user's body still coming. */
+  #lingerAtClose(): void {
+    const request = this.#request
+    const { socket } = request
+    const destroySoon = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      if (request.complete) destroySoon()
+      else closeLingering(socket, this.#options)
+    }
   }
 }
 
-function nothing(): void {
-  // see listen()
+/** The head of a request on `node:http`. */
+export function requestHead(
+  request: IncomingMessage,
+  upgrade: string | undefined,
+): UserRequestHead {
+  return {
+    method: request.method ?? '',
+    target: request.url ?? '',
+    headers: request.rawHeaders,
+    authority: request.headers.host ?? '',
+    secure: (request.socket as TLSSocket).encrypted === true,
+    httpVersion: request.httpVersion,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    upgrade,
+  }
 }
 
-function pairs(list: HeaderList): [string, string][] {
+/** Whether an application's interim answer concerns the user: its 100 answers us, and a 101 is no interim answer. */
+export function isInterim(status: number): boolean {
+  return status > 101 && status < 200
+}
+
+/**
+ * A status line and its fields, as they are, for a socket.
+ *
+ * @throws {TypeError} For a name or value that could end its line.
+ */
+export function rawHead(status: number, headers: HeaderList): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  for (const [name, value] of pairs(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    text += `${name}: ${value}\r\n`
+  }
+  return `${text}\r\n`
+}
+
+/**
+ * A reset, not a FIN: the user must not take a body without length for complete. Over TLS a FIN without a closing alert says the same
+ * (RFC 9112, section 9.8). Only TCP can be reset: Node throws for TLS and for Unix sockets.
+ */
+export function breakOff(socket: Socket, { secure, remoteAddress }: UserRequestHead): void {
+  if (!secure && remoteAddress !== '') socket.resetAndDestroy()
+  else socket.destroy()
+}
+
+/** Whether an answer is under way on a connection; and if so, whether the user has seen some of it. Node says it nowhere else. */
+export function answerOn(socket: Duplex): { readonly headersSent: boolean } | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+/** A user who only closed its direction reads on; one who left is noticed when something is sent, or by this. */
+function leaveWhenSilent(
+  socket: Socket,
+  response: ServerResponse,
+  halfClosedMs = 2_000,
+): NodeJS.Timeout {
+  let written = socket.bytesWritten
+  return setInterval(() => {
+    // With bytes under way, TCP finds out whether anybody takes them.
+    if (socket.bytesWritten === written && response.writableLength === 0) socket.destroy()
+    written = socket.bytesWritten
+  }, halfClosedMs)
+}
+
+function nothing(): void {
+  // nobody to tell
+}
+
+/** Header fields one by one. */
+export function pairs(list: HeaderList): [string, string][] {
   return Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i]!, list[2 * i + 1]!])
 }

@@ -1,5 +1,5 @@
 /**
- * The user listener: plain or TLS HTTP/1.1 in front of an edge.
+ * The user listener: HTTP/1.1 in front of an edge, and with TLS HTTP/2 as well.
  *
  * @module
  */
@@ -10,41 +10,84 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { Edge } from '../edge.ts'
-import { NodeUserExchange } from './user-exchange.ts'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { Edge, RequestLimits } from '../edge.ts'
+import { HandshakeExchange } from './handshake-exchange.ts'
+import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
+import { closeLingering } from './lingering-close.ts'
+import { answerOn, NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
+import { offeredProtocols, serveWithoutUpgrade } from './user-upgrade.ts'
+
+/** What serves the requests: an {@link Edge}, or something in front of one. */
+export type UserEdge = Pick<Edge, 'handle'>
 
 /** Options of {@link createUserListener}. */
-export interface UserListenerOptions {
-  /** PEM key and certificate chain: users come by TLS. Default: plain HTTP, for localhost or behind a TLS terminator. */
+export interface UserListenerOptions extends Omit<NodeUserExchangeOptions, 'expectsContinue'> {
+  /**
+   * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default: plain HTTP/1.1, for localhost or behind
+   * a TLS terminator; HTTP/2 in clear text is not served.
+   */
   readonly tls?: { readonly key: string; readonly cert: string }
-  /** Milliseconds for the whole head of a request. Default 15 000. */
+  /** Milliseconds for the whole head of a request, and for a TLS handshake. Default 15 000. */
   readonly requestHeadMs?: number
+  /** Milliseconds a connection without a request is kept. Default 65 000. */
+  readonly keepAliveMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
   /** Header fields of a request. Default 200. */
   readonly maxHeaders?: number
+  readonly http2?: Http2Limits
 }
 
 /**
  * The handler to mount in a `node:http` server of your own: `createServer(userHandler(cloud.edge))`. To leave
- * `Expect: 100-continue` to the edge, add it on `checkContinue` as well.
+ * `Expect: 100-continue` to the edge, add it on `checkContinue` as well; for WebSockets and the like, add
+ * {@link userUpgradeHandler}. A user who half-closes gets its answer if the server's `httpAllowHalfOpen` is true.
  */
 export function userHandler(
-  edge: Edge,
+  edge: UserEdge,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => edge.handle(new NodeUserExchange(request, response))
 }
 
-/** A server for users. Nobody listens until you call `listen`. */
-export function createUserListener(edge: Edge, options: UserListenerOptions = {}): Server {
-  const { requestHeadMs = 15_000, maxHeadBytes = 32 * 1024, maxHeaders = 200 } = options
+/**
+ * The companion of {@link userHandler} for the event `upgrade`: `server.on('upgrade', userUpgradeHandler(cloud.edge))`.
+ *
+ * Without a listener on it Node serves such requests as ordinary ones. With this one, what no application could switch to (`h2c`, an
+ * offer with a body) is served as ordinary too; for that the server emits `connection` or `secureConnection` a second time.
+ */
+export function userUpgradeHandler(
+  edge: UserEdge,
+  limits: RequestLimits = {},
+  options: NodeUserExchangeOptions = {},
+): (request: IncomingMessage, socket: Duplex, rest: Buffer) => void {
+  return (request, socket, rest) => {
+    // Pipelined behind a request whose answer is under way: what is read next would be told from nothing.
+    if (answerOn(socket) !== undefined) return void socket.destroy()
+    const offered = offeredProtocols(request)
+    if (offered === undefined) return serveWithoutUpgrade(request, socket, rest)
+    edge.handle(new HandshakeExchange(request, socket as Socket, offered, rest, options), limits)
+  }
+}
+
+/**
+ * A server for users. Nobody listens until you call `listen`.
+ *
+ * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it: HTTP/2 connections and switched ones
+ * included. WebSockets come by HTTP/1.1: extended CONNECT (RFC 8441) is not offered, so browsers open a connection of their own.
+ */
+export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
+  const { requestHeadMs = 15_000, keepAliveMs = 65_000, lingerMs = 2_000 } = options
+  const { maxHeadBytes = 32 * 1024, maxHeaders = 200 } = options
   const settings = {
     // Bodies have deadlines of their own, per exchange.
     requestTimeout: 0,
     headersTimeout: requestHeadMs,
-    keepAliveTimeout: 65_000,
+    keepAliveTimeout: keepAliveMs,
     maxHeaderSize: maxHeadBytes,
-    connectionsCheckingInterval: 1_000,
+    connectionsCheckingInterval: Math.min(1_000, requestHeadMs),
     insecureHTTPParser: false,
   }
   const server =
@@ -54,27 +97,97 @@ export function createUserListener(edge: Edge, options: UserListenerOptions = {}
           ...settings,
           ...options.tls,
           minVersion: 'TLSv1.2',
-          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: requestHeadMs,
+          // As on node:http's own sockets: each direction ends by itself.
+          allowHalfOpen: true,
+          ALPNProtocols: ['h2', 'http/1.1'],
         })
   // Node drops what is beyond silently; the edge must see it to refuse it.
   server.maxHeadersCount = 0
+  // Who has sent all of its request still gets the answer.
+  ;(server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true
   const handle = (
     request: IncomingMessage,
     response: ServerResponse,
     expectsContinue: boolean,
   ): void => {
-    edge.handle(new NodeUserExchange(request, response, expectsContinue), { maxHeaders })
+    // Our direction has ended: nothing can be answered here.
+    if (!request.socket.writable) return void request.socket.destroy()
+    edge.handle(new NodeUserExchange(request, response, { ...options, expectsContinue }), {
+      maxHeaders,
+    })
   }
   server.on('request', (request, response) => handle(request, response, false))
   server.on('checkContinue', (request, response) => handle(request, response, true))
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : '400 Bad Request'
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-    return undefined
+  server.on('upgrade', userUpgradeHandler(edge, { maxHeaders }, options))
+  server.on('clientError', (error, socket) => refuse(error, socket as Socket, options))
+  const sessions = new Http2Sessions((exchange) => edge.handle(exchange, { maxHeaders }), {
+    ...options.http2,
+    maxHeadBytes,
+    maxHeaders,
+    idleMs: keepAliveMs,
+    lingerMs,
   })
-  return server as Server
+  if (options.tls !== undefined) routeByProtocol(server, sessions)
+  return closingAll(server, sessions)
+}
+
+/** What is no request, Node tells here: also what breaks off in the middle of a body. */
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  options: NodeUserExchangeOptions,
+): void {
+  const { code = '' } = error
+  const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  // In the middle of an answer, another would be taken for a part of it.
+  const mayAnswer = isHttp && socket.writable && answerOn(socket)?.headersSent !== true
+  if (!mayAnswer) return void socket.destroy()
+  const status = REFUSALS[code] ?? '400 Bad Request'
+  socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  closeLingering(socket, options)
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */
+function routeByProtocol(server: Server, sessions: Http2Sessions): void {
+  const serveHttp1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') return sessions.accept(socket)
+    for (const serve of serveHttp1) serve.call(server, socket)
+  })
+}
+
+/** Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes under way. */
+function closingAll(server: Server, sessions: Http2Sessions): Server {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    if (sockets.has(socket)) return
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  const close = server.close.bind(server)
+  const closeIdle = server.closeIdleConnections.bind(server)
+  const closeAll = server.closeAllConnections.bind(server)
+  return Object.assign(server, {
+    close(closed?: (error?: Error) => void) {
+      sessions.drain()
+      return close(closed)
+    },
+    closeIdleConnections() {
+      sessions.closeIdle()
+      closeIdle()
+    },
+    closeAllConnections() {
+      sessions.destroy()
+      closeAll()
+      for (const socket of sockets) socket.destroy()
+    },
+  })
 }

@@ -1,0 +1,178 @@
+/**
+ * The HTTP/2 connections of users, and the limits one of them may not pass.
+ *
+ * What nghttp2 and Node bound by themselves: floods of PING and SETTINGS acknowledgements (1 000 waiting), of CONTINUATION and of
+ * invalid frames, and 1 000 resets at once. What is bounded here: resets in relation to requests (CVE-2023-44487, CVE-2025-8671),
+ * idle time, streams, header fields and bytes, memory.
+ *
+ * @module
+ */
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import type { HeaderList } from '../../protocol/index.ts'
+import { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
+
+/** Limits of one HTTP/2 connection. */
+export interface Http2Limits {
+  /** Streams at a time. Default 100. */
+  readonly maxConcurrentStreams?: number
+  /**
+   * Streams the user may have reset, or made us reset by an error of its own, within 10 seconds. When there are more, and they are more
+   * than half of its streams, the connection ends with ENHANCE_YOUR_CALM. Default 200.
+   */
+  readonly maxResets?: number
+  /** MiB that one connection may hold in Node's buffers; a stream beyond is refused. Default 10. */
+  readonly maxSessionMemoryMiB?: number
+}
+
+/** What the listener sets besides. */
+export interface Http2SessionOptions extends Http2Limits {
+  readonly maxHeadBytes: number
+  readonly maxHeaders: number
+  /** Milliseconds without a request after which a connection is closed. */
+  readonly idleMs: number
+  /** Milliseconds a closed connection waits for the user to close it too. */
+  readonly lingerMs: number
+}
+
+/** Resets are counted over this time. */
+const RESET_WINDOW_MS = 10_000
+
+/** Serves streams of HTTP/2 connections. */
+export class Http2Sessions {
+  readonly #serve: (exchange: Http2UserExchange) => void
+  readonly #options: Http2SessionOptions
+  readonly #sessions = new Set<Http2Connection>()
+
+  constructor(serve: (exchange: Http2UserExchange) => void, options: Http2SessionOptions) {
+    this.#serve = serve
+    this.#options = options
+  }
+
+  /** Takes a connection on which `h2` was agreed. */
+  accept(socket: TLSSocket): void {
+    const connection = new Http2Connection(socket, this.#serve, this.#options)
+    this.#sessions.add(connection)
+    socket.once('close', () => this.#sessions.delete(connection))
+  }
+
+  /** No new streams; a connection ends with its last one. */
+  drain(): void {
+    for (const connection of this.#sessions) connection.drain()
+  }
+
+  closeIdle(): void {
+    for (const connection of this.#sessions) if (connection.open === 0) connection.drain()
+  }
+
+  destroy(): void {
+    for (const connection of this.#sessions) connection.destroy()
+  }
+}
+
+class Http2Connection {
+  readonly #serve: (exchange: Http2UserExchange) => void
+  readonly #options: Http2SessionOptions
+  readonly #socket: TLSSocket
+  readonly #session: ServerHttp2Session
+  readonly #remoteAddress: string
+  #open = 0
+  #timer: NodeJS.Timeout | undefined
+  #windowStart = performance.now()
+  #streams = 0
+  #resets = 0
+
+  constructor(
+    socket: TLSSocket,
+    serve: (exchange: Http2UserExchange) => void,
+    options: Http2SessionOptions,
+  ) {
+    const { maxConcurrentStreams = 100, maxSessionMemoryMiB = 10 } = options
+    this.#serve = serve
+    this.#options = options
+    this.#socket = socket
+    this.#remoteAddress = socket.remoteAddress ?? ''
+    this.#session = performServerHandshake(socket, {
+      maxSessionMemory: maxSessionMemoryMiB,
+      maxSessionInvalidFrames: 100,
+      // Cookies may come in many fields and count as one.
+      maxHeaderListPairs: 2 * options.maxHeaders + 8,
+      settings: { maxConcurrentStreams, maxHeaderListSize: options.maxHeadBytes },
+    })
+    this.#session.on('error', () => undefined)
+    // The declared types leave out the fourth: the fields as they came.
+    this.#session.on('stream', ((
+      stream: ServerHttp2Stream,
+      ...[, , raw]: [object, number, string[]]
+    ) => this.#accept(stream, raw)) as (stream: ServerHttp2Stream) => void)
+    // Nobody closes half of such a connection and waits.
+    socket.once('end', () => this.destroy())
+    socket.once('close', () => clearTimeout(this.#timer))
+    this.#idle()
+  }
+
+  /** Streams under way. */
+  get open(): number {
+    return this.#open
+  }
+
+  drain(): void {
+    if (this.#session.closed) return
+    this.#session.close()
+    if (this.#open === 0) this.#idle()
+  }
+
+  destroy(): void {
+    this.#session.destroy()
+    this.#socket.destroy()
+  }
+
+  #accept(stream: ServerHttp2Stream, raw: HeaderList): void {
+    this.#streams += 1
+    // Reset before anybody was told of it.
+    if (stream.destroyed || stream.closed) return this.#reset()
+    clearTimeout(this.#timer)
+    this.#open += 1
+    const head = http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
+    const exchange = typeof head === 'number' ? undefined : new Http2UserExchange(stream, head)
+    stream.once('close', () => {
+      this.#open -= 1
+      if (this.#open === 0) this.#idle()
+      const isClean = stream.rstCode === constants.NGHTTP2_NO_ERROR
+      if (!isClean && exchange?.isAborted !== true) this.#reset()
+    })
+    if (exchange !== undefined) return this.#serve(exchange)
+    stream.on('error', () => undefined)
+    stream.respond({ ':status': head as number }, { endStream: true })
+  }
+
+  #idle(): void {
+    clearTimeout(this.#timer)
+    const { idleMs, lingerMs } = this.#options
+    const close = (): void => {
+      this.#session.close()
+      this.#timer = setTimeout(() => this.destroy(), lingerMs)
+    }
+    if (this.#session.closed) close()
+    else this.#timer = setTimeout(close, idleMs)
+  }
+
+  #reset(): void {
+    const now = performance.now()
+    if (now - this.#windowStart > RESET_WINDOW_MS) {
+      this.#windowStart = now
+      this.#resets = 0
+      this.#streams = this.#open + 1
+    }
+    this.#resets += 1
+    const { maxResets = 200 } = this.#options
+    if (this.#resets <= maxResets || this.#resets * 2 <= this.#streams) return
+    if (!this.#session.destroyed)
+      this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * One user request on `node:http2`, as the edge's port wants it.
+ *
+ * @see RFC 9113 §8
+ * @module
+ */
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import {
+  ApiMisuse,
+  headerValue,
+  headerValues,
+  withoutHeaders,
+  type HeaderList,
+  type ResponseHead,
+} from '../../protocol/index.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../user-exchange.ts'
+import { isInterim, pairs } from './user-exchange.ts'
+
+/** What belongs to an HTTP/1.1 connection and has no place in HTTP/2 (RFC 9113 §8.2.2). */
+const CONNECTION_SPECIFIC = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'te',
+]
+
+/** The head of a request on a stream, or why there is none: the status to refuse it with. */
+export function http2RequestHead(
+  rawHeaders: HeaderList,
+  remoteAddress: string,
+  endsAfterHead: boolean,
+): UserRequestHead | number {
+  const headers: string[] = []
+  const cookies: string[] = []
+  const pseudo: Record<string, string> = {}
+  for (const [name, value] of pairs(rawHeaders)) {
+    if (name.startsWith(':')) pseudo[name] = value
+    else if (name === 'cookie') cookies.push(value)
+    else headers.push(name, value)
+  }
+  const { ':method': method = '', ':path': target, ':authority': authority } = pseudo
+  // CONNECT alone has no path.
+  if (target === undefined) return constants.HTTP_STATUS_NOT_IMPLEMENTED
+  const hosts = headerValues(headers, 'host')
+  const isAmbiguous =
+    authority !== undefined && hosts.some((host) => host.toLowerCase() !== authority.toLowerCase())
+  if (isAmbiguous) return constants.HTTP_STATUS_BAD_REQUEST
+  // RFC 9113 §8.2.3: split for compression only.
+  if (cookies.length > 0) headers.push('cookie', cookies.join('; '))
+  // Edges read framing in HTTP/1.1's words; a length that was declared, nghttp2 has checked or will.
+  if (!endsAfterHead && headerValue(headers, 'content-length') === undefined)
+    headers.push('transfer-encoding', 'chunked')
+  return {
+    method,
+    target,
+    headers,
+    authority: authority ?? hosts[0] ?? '',
+    secure: true,
+    httpVersion: '2',
+    remoteAddress,
+    upgrade: undefined,
+  }
+}
+
+/** Binds a stream to the {@link UserExchange} port. The connection is never closed over one exchange. */
+export class Http2UserExchange implements UserExchange {
+  readonly head: UserRequestHead
+  readonly #stream: ServerHttp2Stream
+  #events: UserEvents | undefined
+  /** The user has sent all of its request. */
+  #isRequestComplete: boolean
+  #requestTrailers: HeaderList | undefined
+  /** The answer's head leaves no room for a body. */
+  #isBodyless = false
+  #isEnded = false
+  /** What the answer ends with. */
+  #trailers: HeaderList = []
+  #isGone = false
+  #isAborted = false
+
+  constructor(stream: ServerHttp2Stream, head: UserRequestHead) {
+    this.#stream = stream
+    this.head = head
+    this.#isRequestComplete = stream.endAfterHeaders
+  }
+
+  /** We broke it off, not the user. */
+  get isAborted(): boolean {
+    return this.#isAborted
+  }
+
+  listen(events: UserEvents): void {
+    if (this.#events !== undefined) throw new ApiMisuse('listen() was called before')
+    this.#events = events
+    const stream = this.#stream
+    // The close that follows says it.
+    stream.on('error', () => undefined)
+    stream.on('drain', () => events.drained())
+    stream.on('trailers', (_fields, _flags, raw: string[] = []) => (this.#requestTrailers = raw))
+    stream.on('wantTrailers', () => this.#sendTrailers())
+    stream.on('finish', () => this.#finished())
+    stream.on('close', () => this.#closed())
+  }
+
+  startBody(): void {
+    const events = this.#events!
+    const stream = this.#stream
+    if (this.#isGone) return
+    if (/^100-continue$/i.test(headerValue(this.head.headers, 'expect') ?? '')) this.#inform(100)
+    stream.on('data', (bytes: Uint8Array) => events.data(bytes))
+    stream.on('end', () => {
+      // A stream that was reset ends as well.
+      if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+      this.#isRequestComplete = true
+      events.ended(this.#requestTrailers)
+    })
+  }
+
+  pauseBody(): void {
+    this.#stream.pause()
+  }
+
+  resumeBody(): void {
+    this.#stream.resume()
+  }
+
+  /** Every 1xx as it is, besides 100, which {@link startBody} answers, and 101, which HTTP/2 does not know. */
+  inform({ status, headers }: ResponseHead): void {
+    if (isInterim(status)) this.#inform(status, headers)
+  }
+
+  respond({ status, headers }: ResponseHead): void {
+    if (!this.#canRespond) return
+    const { method } = this.head
+    this.#isBodyless = method === 'HEAD' || [204, 205, 304].includes(status)
+    // Waiting for trailers costs an empty frame; an answer that says its length has none in HTTP/1.1 either.
+    const waitForTrailers =
+      !this.#isBodyless && headerValue(headers, 'content-length') === undefined
+    const fields = { ':status': status, ...fieldsOf(headers) }
+    try {
+      this.#stream.respond(fields, { waitForTrailers })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+      // Twice what may be there once. HTTP/1.1 would have passed it on, and its reader joined it.
+      this.#stream.respond(joinedFields(fields), { waitForTrailers })
+    }
+  }
+
+  upgrade(): void {
+    throw new ApiMisuse('a stream of HTTP/2 has no connection to hand over')
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isGone || this.#isBodyless || this.#stream.writableEnded) return true
+    return this.#stream.write(bytes)
+  }
+
+  end(trailers: HeaderList = []): void {
+    if (this.#isGone || this.#isEnded) return
+    this.#isEnded = true
+    this.#trailers = trailers
+    if (this.#stream.writableFinished) this.#finished()
+    else this.#stream.end()
+  }
+
+  abort(): void {
+    this.#isAborted = true
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  get #canRespond(): boolean {
+    const { destroyed, closed, headersSent } = this.#stream
+    return !this.#isGone && !destroyed && !closed && !headersSent
+  }
+
+  #inform(status: number, headers: HeaderList = []): void {
+    if (this.#canRespond)
+      this.#stream.additionalHeaders({ ':status': status, ...fieldsOf(headers) })
+  }
+
+  #sendTrailers(): void {
+    const stream = this.#stream
+    if (stream.destroyed || stream.closed) return
+    // With none, Node ends the stream by an empty DATA frame.
+    stream.sendTrailers(fieldsOf(this.#trailers))
+    // They leave in the next turn.
+    if (!this.#isRequestComplete) setImmediate(() => setImmediate(() => this.#refuseRest()))
+  }
+
+  #finished(): void {
+    if (!this.#isEnded || this.#isRequestComplete) return
+    const isTrailed = this.#stream.headersSent && !this.#isBodyless && this.#waits
+    if (!isTrailed) this.#refuseRest()
+  }
+
+  get #waits(): boolean {
+    const sent = this.#stream.sentHeaders as OutgoingHttpHeaders | undefined
+    return sent?.['content-length'] === undefined
+  }
+
+  /** RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted, and the connection goes on. */
+  #refuseRest(): void {
+    const stream = this.#stream
+    if (stream.destroyed || stream.closed) return
+    stream.removeAllListeners('data')
+    stream.resume()
+    stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  #closed(): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    const { rstCode, aborted, writableFinished } = this.#stream
+    const isWhole = this.#isEnded && writableFinished && !aborted
+    this.#events!.gone(isWhole && rstCode === constants.NGHTTP2_NO_ERROR)
+  }
+}
+
+/** Several fields of one name stay several. */
+function fieldsOf(headers: HeaderList): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = Object.create(null)
+  for (const [name, value] of pairs(withoutHeaders(headers, ...CONNECTION_SPECIFIC))) {
+    // A NUL would begin another field in Node's own list.
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    const field = name.toLowerCase()
+    const before = fields[field]
+    fields[field] = before === undefined ? value : [before, value].flat()
+  }
+  return fields
+}
+
+function joinedFields(fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const joined = Object.entries(fields).map(([name, value]) => {
+    const stays = !Array.isArray(value) || name === 'set-cookie'
+    return [name, stays ? value : value.join(', ')]
+  })
+  return Object.fromEntries(joined) as OutgoingHttpHeaders
+}
