@@ -7,6 +7,7 @@
  * @see RFC 9112 §9.6
  * @module
  */
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** How long a connection that serves no further request is kept for the user to read its answer. */
@@ -17,20 +18,39 @@ export interface LingerLimits {
   readonly lingerBytes?: number
 }
 
-/** Ends our direction, discards the user's, and destroys the socket when it ends or a limit is reached. */
-export function closeLingering(socket: Socket, limits: LingerLimits = {}): void {
+/** How often the limits are looked at. */
+const LOOK_MS = 50
+
+/**
+ * Ends our direction, discards the user's, and destroys the socket when it ends or a limit is reached.
+ *
+ * @param request whose body is still coming through Node's parser; without it nobody parses this connection any more
+ */
+export function closeLingering(
+  socket: Socket,
+  limits: LingerLimits = {},
+  request?: IncomingMessage,
+): void {
   const { lingerMs = 2_000, lingerBytes = 64 * 1024 * 1024 } = limits
   if (socket.destroyed) return
-  let left = lingerBytes
-  const discard = (bytes: Uint8Array): void => {
-    left -= bytes.length
-    if (left < 0) socket.destroy()
-  }
-  const timer = setTimeout(() => socket.destroy(), lingerMs)
-  socket.once('close', () => clearTimeout(timer))
-  // Node's parser lets go of a socket that somebody else listens to; then nobody but us does.
-  socket.on('data', discard)
-  socket.removeAllListeners('data').on('data', discard)
+  const start = performance.now()
+  const read = socket.bytesRead
+  const timer = setInterval(
+    () => {
+      const isLate = performance.now() - start >= lingerMs
+      if (isLate || socket.bytesRead - read > lingerBytes) socket.destroy()
+    },
+    Math.min(LOOK_MS, lingerMs),
+  )
+  socket.once('close', () => clearInterval(timer))
+  // Node's parser lets go of a socket that somebody else listens to.
+  if (request === undefined) socket.on('data', discard).removeAllListeners('data')
+  const source = request ?? socket
+  source.removeAllListeners('data').on('data', discard)
   socket.end()
-  socket.resume()
+  source.resume()
+}
+
+function discard(): void {
+  // nobody wants it
 }

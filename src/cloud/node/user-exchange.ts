@@ -42,6 +42,7 @@ export class NodeUserExchange implements UserExchange {
   readonly #options: NodeUserExchangeOptions
   #events: UserEvents | undefined
   #isGone = false
+  #hasWritten = false
   #forget: () => void = nothing
 
   constructor(
@@ -127,7 +128,8 @@ export class NodeUserExchange implements UserExchange {
     // Node throws for a `Trailer` field on an answer that will not be chunked.
     const list = this.#mayTrail(status, headers) ? headers : withoutHeaders(headers, 'trailer')
     this.#response.writeHead(status, list as string[])
-    if (close) this.#response.flushHeaders()
+    // With what comes of the body in this turn; an answer that keeps its user waiting for it shows its head.
+    process.nextTick(() => this.#flushHead())
   }
 
   upgrade(): void {
@@ -135,6 +137,7 @@ export class NodeUserExchange implements UserExchange {
   }
 
   write(bytes: Uint8Array): boolean {
+    this.#hasWritten = true
     return this.#isGone || this.#response.write(bytes)
   }
 
@@ -150,6 +153,11 @@ export class NodeUserExchange implements UserExchange {
     this.#response.destroy()
   }
 
+  #flushHead(): void {
+    const response = this.#response
+    if (!this.#isGone && !this.#hasWritten && !response.writableEnded) response.flushHeaders()
+  }
+
   #mayTrail(status: number, headers: HeaderList): boolean {
     const { method, httpVersion } = this.head
     if (httpVersion === '1.0' || method === 'HEAD' || status === 204 || status === 304) return false
@@ -163,7 +171,7 @@ export class NodeUserExchange implements UserExchange {
     const destroySoon = socket.destroySoon.bind(socket)
     socket.destroySoon = () => {
       if (request.complete) destroySoon()
-      else closeLingering(socket, this.#options)
+      else closeLingering(socket, this.#options, request)
     }
   }
 }
