@@ -32,6 +32,8 @@ export class ApplicationCache {
   readonly #options: ApplicationCacheOptions
   /** In order of use, the one unused longest first. */
   readonly #entries = new Map<string, Entry>()
+  /** The one used last: it is in its place already. */
+  #latest: string | undefined
 
   constructor(options: ApplicationCacheOptions) {
     this.#options = options
@@ -43,23 +45,35 @@ export class ApplicationCache {
   }
 
   /**
-   * The details to serve an offer by, fetched if they are not known in the version the offer names.
+   * The details to serve an offer by: at once if they are known in the version the offer names, otherwise fetched.
    *
    * @returns undefined if the cloud does not know the application
    * @throws whatever the channel threw if the cloud could not be asked
    */
-  details(applicationId: string, version: string): Promise<ApplicationDetails | undefined> {
-    const entry = this.#entries.get(applicationId) ?? new Entry(applicationId, this.#options)
-    this.#entries.delete(applicationId)
-    this.#entries.set(applicationId, entry)
-    this.#evict()
-    return entry.details(version)
+  details(
+    applicationId: string,
+    version: string,
+  ): ApplicationDetails | undefined | Promise<ApplicationDetails | undefined> {
+    const entry = this.#entry(applicationId)
+    return entry.answers(version) ? entry.answer : entry.details(version)
   }
 
   /** Abandons what is being fetched. */
   close(): void {
     for (const entry of this.#entries.values()) entry.close()
     this.#entries.clear()
+    this.#latest = undefined
+  }
+
+  #entry(id: string): Entry {
+    const known = this.#entries.get(id)
+    if (known !== undefined && id === this.#latest) return known
+    const entry = known ?? new Entry(id, this.#options)
+    this.#entries.delete(id)
+    this.#entries.set(id, entry)
+    this.#latest = id
+    this.#evict()
+    return entry
   }
 
   #evict(): void {
@@ -97,6 +111,20 @@ class Entry {
     })
   }
 
+  /** Whether nothing need be asked. */
+  answers(version: string): boolean {
+    const { state } = this.#driver
+    // The one case that every request meets, before the rule.
+    if (state.state === 'known' && state.details.version === version) return true
+    return answers(state, version)
+  }
+
+  /** The details, unless the cloud knows none. */
+  get answer(): ApplicationDetails | undefined {
+    const { state } = this.#driver
+    return state.state === 'known' ? state.details : undefined
+  }
+
   async details(version: string): Promise<ApplicationDetails | undefined> {
     // Twice: the fetch under way may be for another version than the one wanted now.
     for (let tries = 0; tries < 2; tries++) {
@@ -106,8 +134,7 @@ class Entry {
       if (state.state === 'absent') throw this.#error
       if (answers(state, version)) break
     }
-    const { state } = this.#driver
-    return state.state === 'known' ? state.details : undefined
+    return this.answer
   }
 
   close(): void {

@@ -10,22 +10,65 @@ import {
   joinInternal,
   pathAfter,
   readTarget,
-  withoutHeaders,
   type ApplicationDetails,
   type HeaderList,
 } from '../protocol/index.ts'
 
-/** Path and query at the application. */
-export function internalTarget(application: ApplicationDetails, target: string): string {
+/** Where an application is and how it is addressed: what its details say, read once. */
+export interface InternalAddress {
+  /** Scheme, host and port, as a URL's origin. */
+  readonly origin: string
+  readonly isSecure: boolean
+  /** A name or an address, an IPv6 one without brackets. */
+  readonly hostname: string
+  readonly port: number
+  /** The `Host` it is shown. */
+  readonly hostField: string
+  readonly basePath: string
+  readonly externalHost: string
+  readonly externalPath: string
+}
+
+/** The address of an application; the same object for the same details. */
+export function internalAddress(application: ApplicationDetails): InternalAddress {
+  let address = addresses.get(application)
+  if (address === undefined) {
+    address = readAddress(application)
+    addresses.set(application, address)
+  }
+  return address
+}
+
+const addresses = new WeakMap<ApplicationDetails, InternalAddress>()
+
+function readAddress(application: ApplicationDetails): InternalAddress {
+  const internal = new URL(application.internalUrl)
   const external = new URL(application.externalUrl)
-  const { path, query } = readTarget(target, external.host)
-  const rest = pathAfter(external.pathname, path)
-  return joinInternal(new URL(application.internalUrl).pathname, rest) + query
+  const isSecure = internal.protocol === 'https:'
+  return {
+    origin: internal.origin,
+    isSecure,
+    hostname: internal.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: internal.port === '' ? (isSecure ? 443 : 80) : Number(internal.port),
+    hostField: application.hostHeader === 'internal' ? internal.host : external.host,
+    basePath: internal.pathname,
+    externalHost: external.host,
+    externalPath: external.pathname,
+  }
+}
+
+/** Path and query at the application. */
+export function internalTarget(address: InternalAddress, target: string): string {
+  const { path, query } = readTarget(target, address.externalHost)
+  return joinInternal(address.basePath, pathAfter(address.externalPath, path)) + query
 }
 
 /** The header list with the `Host` the application is to see, first as RFC 9110 §7.2 advises. */
-export function withHost(headers: HeaderList, application: ApplicationDetails): HeaderList {
-  const { hostHeader, internalUrl, externalUrl } = application
-  const host = new URL(hostHeader === 'internal' ? internalUrl : externalUrl).host
-  return ['Host', host, ...withoutHeaders(headers, 'host')]
+export function withHost(headers: HeaderList, address: InternalAddress): HeaderList {
+  const list = ['Host', address.hostField]
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (name.length !== 4 || name.toLowerCase() !== 'host') list.push(name, headers[i + 1]!)
+  }
+  return list
 }

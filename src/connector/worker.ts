@@ -8,10 +8,7 @@
  */
 import {
   ClaimEntry,
-  headersFault,
-  joined,
   ResetCode,
-  withoutHopByHop,
   type ApplicationDetails,
   type Exchange,
   type ExchangeHandler,
@@ -19,11 +16,11 @@ import {
   type HeaderList,
   type DeclineReason,
   type Offer,
-  type ResponseHead,
 } from '../protocol/index.ts'
-import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
-import { internalTarget, withHost } from './internal-request.ts'
+import type { Backend, BackendRequest } from './backend.ts'
+import { internalAddress, internalTarget, withHost } from './internal-request.ts'
 import type { Clocks } from './ports.ts'
+import { Relay } from './relay.ts'
 
 /** How one offer is answered, whatever carries it. */
 export interface Carrier {
@@ -45,8 +42,11 @@ export interface ClaimedJob extends ExchangeHandler {
 
 /** Where the worker asks for applications: a cache in front of the cloud. */
 export interface Applications {
-  /** Details at least as new as `version`; undefined: the cloud knows no such application. */
-  details(id: string, version: string): Promise<ApplicationDetails | undefined>
+  /** Details at least as new as `version`, at once if they are known; undefined: the cloud knows no such application. */
+  details(
+    id: string,
+    version: string,
+  ): ApplicationDetails | undefined | Promise<ApplicationDetails | undefined>
 }
 
 export interface WorkerOptions {
@@ -73,7 +73,7 @@ export class Worker {
 
   /** A binding received an offer. */
   offered(offer: Offer, carrier: Carrier): void {
-    const job: Job = new Job(offer, carrier, this.#options, () => this.#jobs.delete(job))
+    const job = new Job(offer, carrier, this.#options, this.#jobs)
     this.#jobs.add(job)
     job.resolve()
   }
@@ -84,26 +84,19 @@ class Job implements ClaimedJob {
   readonly #offer: Offer
   readonly #carrier: Carrier
   readonly #options: WorkerOptions
-  readonly #over: () => void
+  readonly #jobs: Set<Job>
   readonly #claim: ClaimEntry
   #application: ApplicationDetails | undefined
   #exchange: Exchange | undefined
-  #call: BackendCall | undefined
-  /** Response bytes there was no credit for. */
-  #held: Uint8Array | undefined
-  /** The application's answer is complete, but for what is held. */
-  #answer: { trailers: HeaderList | undefined } | undefined
-  /** The head was all of the answer. */
-  #isAnswered = false
-  /** Request bytes the application has not taken yet. */
-  #untaken = 0
+  /** From the start of the call on. */
+  #relay: Relay | undefined
   #cause: unknown
 
-  constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, over: () => void) {
+  constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, jobs: Set<Job>) {
     this.#offer = offer
     this.#carrier = carrier
     this.#options = options
-    this.#over = over
+    this.#jobs = jobs
     this.#claim = new ClaimEntry(offer)
   }
 
@@ -111,11 +104,11 @@ class Job implements ClaimedJob {
   resolve(): void {
     const { applicationId, applicationVersion } = this.#offer
     this.#claim.resolve()
-    this.#options.applications.details(applicationId, applicationVersion).then(
-      (details) => {
-        if (details === undefined) this.#decline('unknown-application')
-        else this.#take(details)
-      },
+    const details = this.#options.applications.details(applicationId, applicationVersion)
+    // Once known, an application costs a request no turn of the event loop.
+    if (!(details instanceof Promise)) return this.#resolved(details)
+    details.then(
+      (found) => this.#resolved(found),
       () => this.#decline('overloaded'),
     )
   }
@@ -129,107 +122,34 @@ class Job implements ClaimedJob {
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#call!.write(bytes)) this.#exchange!.consumed(bytes.length, this.#now())
-    else this.#untaken += bytes.length
+    this.#relay!.write(bytes)
   }
 
   ended(trailers: HeaderList | undefined): void {
-    this.#call!.end(trailers)
+    this.#relay!.end(trailers)
   }
 
   writable(): void {
-    const held = this.#held
-    if (held !== undefined) {
-      this.#held = undefined
-      this.#send(held)
-      if (this.#held !== undefined) return
-    }
-    if (this.#answer !== undefined) this.#finish(this.#answer.trailers)
-    else this.#call?.resume()
+    this.#relay?.writable()
   }
 
   stopped(): void {
-    this.#call?.abort()
+    this.#relay?.stopped()
   }
 
   closed(outcome: ExchangeOutcome): void {
     if (outcome.kind !== 'done') {
       this.#claim.lost()
-      this.#call?.abort()
-      this.#options.failed?.(this.#offer, outcome, this.#cause)
+      this.#relay?.abort()
+      this.#options.failed?.(this.#offer, outcome, this.#relay?.cause ?? this.#cause)
     }
     this.#leave()
   }
 
-  // ── what the application says ─────────────────────────────────────────────────────────────
-
-  readonly #events: BackendEvents = {
-    informational: (head) => this.#exchange!.inform(head),
-    responded: (head) => {
-      const headers = withoutHopByHop(head.headers)
-      // What a frame may not carry would be our own violation, not the application's.
-      if (headersFault(headers) !== undefined) return this.#malformed(headersFault(headers))
-      this.#isAnswered = this.#isBodiless(head)
-      this.#exchange!.respond({ status: head.status, headers }, this.#isAnswered, this.#now())
-    },
-    upgraded: (head) => this.#exchange!.upgrade(head, this.#now()),
-    data: (bytes) => {
-      // One more may follow a pause.
-      if (this.#held === undefined) this.#send(bytes)
-      else this.#held = joined(this.#held, bytes)
-    },
-    ended: (trailers) => {
-      if (trailers !== undefined && headersFault(trailers) !== undefined) {
-        return this.#malformed(headersFault(trailers))
-      }
-      if (this.#held === undefined) this.#finish(trailers)
-      else this.#answer = { trailers }
-    },
-    drained: () => {
-      const bytes = this.#untaken
-      this.#untaken = 0
-      if (bytes > 0) this.#exchange!.consumed(bytes, this.#now())
-    },
-    failed: (code, cause) => {
-      this.#cause = cause
-      this.#exchange!.abort(code)
-    },
-  }
-
-  #malformed(fault: unknown): void {
-    this.#cause = fault
-    this.#call!.abort()
-    this.#exchange!.abort(ResetCode.APPLICATION_MALFORMED)
-  }
-
-  #send(bytes: Uint8Array): void {
-    const sent = this.#exchange!.send(bytes, this.#now())
-    if (sent === bytes.length) return
-    this.#held = bytes.subarray(sent)
-    this.#call!.pause()
-  }
-
-  #finish(trailers: HeaderList | undefined): void {
-    const exchange = this.#exchange!
-    if (!this.#isAnswered) exchange.end(this.#now(), trailers)
-    // It has answered: whatever of the request is still to come, nobody reads.
-    exchange.stop(this.#now())
-  }
-
-  /** No body follows such a head (RFC 9112 §6.3). */
-  #isBodiless({ status }: ResponseHead): boolean {
-    return this.#offer.method === 'HEAD' || status === 204 || status === 304
-  }
-
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  #decline(reason: DeclineReason): void {
-    this.#claim.decline()
-    this.#carrier.decline(reason)
-    this.#leave()
-  }
-
-  #take(application: ApplicationDetails): void {
+  #resolved(application: ApplicationDetails | undefined): void {
+    if (application === undefined) return this.#decline('unknown-application')
     const exchange = this.#carrier.claim(this, application)
     if (exchange === undefined) return this.#decline('overloaded')
     this.#claim.claim()
@@ -238,24 +158,33 @@ class Job implements ClaimedJob {
     if (this.#claim.mayStart) this.#start()
   }
 
+  #decline(reason: DeclineReason): void {
+    this.#claim.decline()
+    this.#carrier.decline(reason)
+    this.#leave()
+  }
+
   #start(): void {
-    const application = this.#application!
+    const { backend, clocks } = this.#options
+    const exchange = this.#exchange!
     try {
-      this.#call = this.#options.backend.call(this.#request(application), this.#events)
+      this.#relay = new Relay(this.#offer, exchange, clocks, backend, this.#request())
     } catch (error) {
       // A target or an application that no request can be made of.
       this.#cause = error
-      this.#exchange!.abort(ResetCode.INTERNAL)
+      exchange.abort(ResetCode.INTERNAL)
     }
   }
 
-  #request(application: ApplicationDetails): BackendRequest {
+  #request(): BackendRequest {
     const { method, target, headers, body, upgrade } = this.#offer
+    const application = this.#application!
+    const address = internalAddress(application)
     return {
       application,
       method,
-      target: internalTarget(application, target),
-      headers: withHost(headers, application),
+      target: internalTarget(address, target),
+      headers: withHost(headers, address),
       body,
       upgrade,
       replayable: this.#claim.replayable,
@@ -263,11 +192,7 @@ class Job implements ClaimedJob {
   }
 
   #leave(): void {
-    this.#over()
+    this.#jobs.delete(this)
     this.#carrier.release()
-  }
-
-  #now(): number {
-    return this.#options.clocks.now()
   }
 }

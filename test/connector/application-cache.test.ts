@@ -42,7 +42,8 @@ const publish = (id: string, version = 'v1') => {
   }
   world.cloud.applications.set(id, application)
 }
-const details = (id: string, version = 'v1') => world.within(MINUTE_MS, cache.details(id, version))
+const details = (id: string, version = 'v1') =>
+  world.within(MINUTE_MS, Promise.resolve(cache.details(id, version)))
 const calls = () => world.cloud.applicationCalls.length
 
 test('fetches what it does not know, once', async () => {
@@ -51,6 +52,15 @@ test('fetches what it does not know, once', async () => {
   expect(await details('wiki')).toMatchObject({ id: 'wiki' })
   expect(calls()).toBe(1)
   expect(world.time.timers).toBe(0)
+})
+
+test('what is known is there at once', async () => {
+  publish('wiki')
+  expect(cache.details('wiki', 'v1')).toBeInstanceOf(Promise)
+  await details('wiki')
+  expect(cache.details('wiki', 'v1')).toMatchObject({ id: 'wiki', version: 'v1' })
+  expect(await details('nobody')).toBeUndefined()
+  expect(cache.details('nobody', 'v1')).toBeUndefined()
 })
 
 test('many offers at once share one call', async () => {

@@ -28,9 +28,9 @@ import { Worker } from '../worker.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
+import { NodeBackend } from './node-backend.ts'
 import { PlainLink } from './plain-link.ts'
 import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
-import { UndiciBackend } from './undici-backend.ts'
 
 /** Options of {@link startConnector}. */
 export interface ConnectorOptions extends CloudTrust {
@@ -49,7 +49,7 @@ export interface ConnectorOptions extends CloudTrust {
    * only; slower, and without WebSockets. Default `link`.
    */
   readonly binding?: Binding
-  /** Calls private applications. Default: an {@link UndiciBackend}. */
+  /** Calls private applications. Default: a {@link NodeBackend}. */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
   /** Told what happens. */
@@ -158,7 +158,7 @@ class NodeConnector implements RunningConnector {
     this.#options = options
     this.#parts = parts
     this.#instance = randomName(environment)
-    this.#backend = options.backend ?? new UndiciBackend()
+    this.#backend = options.backend ?? new NodeBackend()
     this.#applications = new ApplicationCache({
       channel,
       environment,

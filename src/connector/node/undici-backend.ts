@@ -1,52 +1,40 @@
 /**
  * Private applications over `undici`: `dispatch` with raw header handlers, paused and resumed by credit.
  *
+ * The short path. It has no upgrades, no request trailers and no patience with a `100 Continue`, and an application that
+ * answers before it has read the request body is not always heard: {@link NodeBackend} takes it for safe requests without a body.
+ *
  * @module
  */
 import { Readable } from 'node:stream'
-import { Agent, type Dispatcher } from 'undici'
-import { ResetCode, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { MAX_HEAD_BYTES, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
-
-/** Options of {@link UndiciBackend}. */
-export interface UndiciBackendOptions {
-  /** PEM: authorities that private https applications may be certified by, besides the system's. */
-  readonly ca?: string
-  /** Milliseconds to connect. Default 10 000. */
-  readonly connectMs?: number
-  /** Milliseconds that an unused connection is kept. Default 4 000. */
-  readonly keepAliveMs?: number
-}
+import { internalAddress } from '../internal-request.ts'
+import {
+  authorities,
+  CONNECT_MS,
+  KEEP_ALIVE_MS,
+  type ApplicationConnectionOptions,
+} from './application-connections.ts'
+import { CONNECTION_RESET, fault, faultOf, isStale, UNASKED_UPGRADE } from './application-faults.ts'
 
 /** Calls private applications. The only time limits are the exchange's own; undici's are off. */
 export class UndiciBackend implements Backend {
   readonly #verifying: Agent
   readonly #trusting: Agent
 
-  constructor(options: UndiciBackendOptions = {}) {
-    const agent = (rejectUnauthorized: boolean) =>
-      new Agent({
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        keepAliveTimeout: options.keepAliveMs ?? 4_000,
-        pipelining: 1,
-        maxRedirections: 0,
-        connect: {
-          timeout: options.connectMs ?? 10_000,
-          rejectUnauthorized,
-          // A resumed session would skip what the application's certificate is checked for.
-          maxCachedSessions: 0,
-          ...(options.ca !== undefined && { ca: options.ca }),
-        },
-      } as Agent.Options)
-    this.#verifying = agent(true)
-    this.#trusting = agent(false)
+  constructor(options: ApplicationConnectionOptions = {}) {
+    this.#verifying = agent(options, true)
+    this.#trusting = agent(options, false)
   }
 
+  /** @throws TypeError for an upgrade */
   call(request: BackendRequest, events: BackendEvents): BackendCall {
+    if (request.upgrade !== undefined || request.method === 'CONNECT')
+      throw new TypeError('undici switches no protocols here')
     const call = new UndiciCall(this.#agent(request.application), request, events)
-    // Not from inside call(): whoever calls must have what it returns first.
-    queueMicrotask(() => call.start())
+    call.start()
     return call
   }
 
@@ -59,7 +47,37 @@ export class UndiciBackend implements Backend {
   }
 }
 
-class UndiciCall implements BackendCall {
+function agent(options: ApplicationConnectionOptions, rejectUnauthorized: boolean): Agent {
+  const connect = buildConnector({
+    timeout: options.connectMs ?? CONNECT_MS,
+    rejectUnauthorized,
+    // A resumed session would skip what the application's certificate is checked for.
+    maxCachedSessions: 0,
+    ...authorities(options.ca),
+  })
+  return new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    pipelining: 1,
+    connect: ({ servername: _, ...to }, done) => {
+      // The certificate is that of the internal URL, whatever `Host` is sent: undici would take the name from there.
+      connect(to as buildConnector.Options, (error, socket) => {
+        socket?.once('error', renameReset)
+        if (error === null) done(null, socket)
+        else done(error, null)
+      })
+    },
+  })
+}
+
+/** Heard before undici, which takes a reset after a body without length for the end of it. */
+function renameReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = CONNECTION_RESET
+}
+
+class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   readonly #agent: Agent
   readonly #request: BackendRequest
   readonly #events: BackendEvents
@@ -70,6 +88,8 @@ class UndiciCall implements BackendCall {
   #over = false
   #responded = false
   #retried = false
+  /** Inside `dispatch`: what it reports now must wait until the caller has the call. */
+  #starting = false
 
   constructor(agent: Agent, request: BackendRequest, events: BackendEvents) {
     this.#agent = agent
@@ -81,22 +101,29 @@ class UndiciCall implements BackendCall {
   start(): void {
     if (this.#over) return
     const { application, method, target, headers } = this.#request
-    const options: Dispatcher.DispatchOptions = {
-      origin: new URL(application.internalUrl).origin,
-      path: target,
-      method: method as Dispatcher.HttpMethod,
-      headers: headers as string[],
-      body: this.#body,
-    }
+    const { origin, hostname } = internalAddress(application)
+    this.#starting = true
     try {
-      this.#agent.dispatch(options, this.#handler)
+      this.#agent.dispatch(
+        {
+          origin,
+          path: target,
+          method: method as Dispatcher.HttpMethod,
+          headers: headers as string[],
+          body: this.#body,
+          // One for all requests of an origin, or their connections would not be shared.
+          servername: hostname,
+        } as Dispatcher.DispatchOptions,
+        this,
+      )
     } catch (error) {
       this.#fail(error)
     }
+    this.#starting = false
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#over || this.#body!.push(bytes)
+    return this.#over || this.#body === null || this.#body.push(bytes)
   }
 
   end(): void {
@@ -119,53 +146,66 @@ class UndiciCall implements BackendCall {
     this.#body?.destroy()
   }
 
-  readonly #handler: Dispatcher.DispatchHandler = {
-    onConnect: (abort) => {
-      this.#abort = abort
-      if (this.#over) abort()
-    },
-    onHeaders: (status, raw, resume) => {
-      if (this.#over) return true
-      const head = { status, headers: text(raw) }
-      if (status < 200) {
-        this.#events.informational(head)
-        return true
-      }
-      this.#responded = true
-      this.#resume = resume
-      this.#events.responded(head)
-      return !this.#paused
-    },
-    onData: (bytes) => {
-      if (!this.#over) this.#events.data(bytes)
-      return !this.#paused
-    },
-    onComplete: (trailers) => {
-      if (this.#over) return
-      this.#over = true
-      this.#events.ended(
-        trailers !== null && trailers.length > 0 ? text(trailers as never) : undefined,
-      )
-    },
-    onError: (error) => this.#fail(error),
+  // ── what undici says ──────────────────────────────────────────────────────────────────────
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort
+    if (this.#over) abort()
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    if (this.#over) return true
+    if (status < 200) return this.#informed(status, raw)
+    this.#responded = true
+    this.#resume = resume
+    this.#events.responded({ status, headers: text(raw) })
+    return !this.#paused
+  }
+
+  onData(bytes: Buffer): boolean {
+    if (!this.#over) this.#events.data(bytes)
+    return !this.#paused
+  }
+
+  onComplete(raw: string[] | null): void {
+    if (this.#over) return
+    this.#over = true
+    // What is left of an unfinished request nobody reads.
+    this.#body?.destroy()
+    const trailers = raw as unknown as Buffer[] | null
+    this.#events.ended(trailers !== null && trailers.length > 0 ? text(trailers) : undefined)
+  }
+
+  onError(error: unknown): void {
+    this.#fail(error)
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #informed(status: number, raw: Buffer[]): boolean {
+    if (status === 101) {
+      const error = fault(UNASKED_UPGRADE, 'a 101 that switches to nothing')
+      this.#fail(error)
+      this.#abort?.(error)
+    } else this.#events.informational({ status, headers: text(raw) })
+    return true
   }
 
   #fail(error: unknown): void {
     if (this.#over) return
+    if (this.#starting) return queueMicrotask(() => this.#fail(error))
     if (this.#mayRetry(error)) {
       this.#retried = true
       return this.start()
     }
     this.#over = true
     this.#body?.destroy()
-    this.#events.failed(codeOf(error, this.#responded), error)
+    this.#events.failed(faultOf(error, this.#responded), error)
   }
 
-  /** A connection that the application closed while we reached for it (RFC 9110 §9.2.2). */
+  /** A connection that the application closed while we reached for it. */
   #mayRetry(error: unknown): boolean {
-    const code = (error as NodeJS.ErrnoException).code
-    const stale = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
-    return stale && this.#request.replayable && !this.#responded && !this.#retried
+    return this.#request.replayable && !this.#responded && !this.#retried && isStale(error)
   }
 }
 
@@ -184,15 +224,9 @@ class RequestBody extends Readable {
   }
 }
 
-function codeOf(error: unknown, responded: boolean): ResetCode {
-  const { code = '' } = error as NodeJS.ErrnoException
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
-    return ResetCode.APPLICATION_MALFORMED
-  if (responded) return ResetCode.APPLICATION_ABORTED
-  return ResetCode.UNREACHABLE
-}
-
 /** Octets as code points. */
-function text(raw: readonly (Buffer | string)[]): HeaderList {
-  return raw.map((item) => (typeof item === 'string' ? item : item.toString('latin1')))
+function text(raw: readonly Buffer[]): HeaderList {
+  const list: string[] = []
+  for (let i = 0; i < raw.length; i++) list.push(raw[i]!.toString('latin1'))
+  return list
 }

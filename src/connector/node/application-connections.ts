@@ -1,0 +1,138 @@
+/**
+ * Connections to private applications for `node:http`: pooled ones, and those that switch protocols.
+ *
+ * @module
+ */
+import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { rootCertificates } from 'node:tls'
+import type { ApplicationDetails } from '../../protocol/index.ts'
+import { internalAddress } from '../internal-request.ts'
+import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
+
+/** How private applications are connected to. */
+export interface ApplicationConnectionOptions {
+  /** PEM: authorities that private https applications may be certified by, besides the public ones. */
+  readonly ca?: string
+  /** Milliseconds to connect, TLS included. Default 10 000. */
+  readonly connectMs?: number
+  /** Milliseconds that an unused connection is kept, unless the application names fewer. Default 4 000. */
+  readonly keepAliveMs?: number
+}
+
+export const CONNECT_MS = 10_000
+export const KEEP_ALIVE_MS = 4_000
+
+/** The `ca` option for TLS: given alone, it would replace the public ones. */
+export function authorities(ca: string | undefined): { ca?: string[] } {
+  return ca === undefined ? {} : { ca: [...rootCertificates, ca] }
+}
+
+/** The name an https application shows a certificate for: that of its internal URL, whatever `Host` it is sent. */
+export function serverNameOf(hostname: string): string {
+  return isIP(hostname) === 0 ? hostname : ''
+}
+
+/** The agents that requests go out by. No limit on connections: the offers a connector grants are the limit. */
+export class ApplicationConnections {
+  readonly #pooled: { http: HttpAgent; https: HttpsAgent }
+  readonly #switching: { http: HttpAgent; https: HttpsAgent }
+
+  constructor(options: ApplicationConnectionOptions) {
+    const { keepAliveMs = KEEP_ALIVE_MS, connectMs = CONNECT_MS } = options
+    // A resumed TLS session would skip what the application's certificate is checked for.
+    const tls = { maxCachedSessions: 0, ...authorities(options.ca) }
+    const pooled = { keepAlive: true, timeout: keepAliveMs }
+    this.#pooled = {
+      http: prepared(new HttpAgent(pooled), connectMs),
+      https: prepared(new HttpsAgent({ ...pooled, ...tls }), connectMs),
+    }
+    // In a tunnel each direction ends alone.
+    const switching = { keepAlive: false, allowHalfOpen: true }
+    this.#switching = {
+      http: prepared(new HttpAgent(switching), connectMs),
+      https: prepared(new HttpsAgent({ ...switching, ...tls }), connectMs),
+    }
+  }
+
+  /** What a request needs to find its connection. */
+  to(application: ApplicationDetails, isUpgrade: boolean): ClientRequestArgs {
+    const { isSecure, hostname, port } = internalAddress(application)
+    const agents = isUpgrade ? this.#switching : this.#pooled
+    if (!isSecure) return { agent: agents.http, host: hostname, port }
+    const tls = {
+      servername: serverNameOf(hostname),
+      rejectUnauthorized: application.verifyCertificate,
+    }
+    return { agent: agents.https, host: hostname, port, ...tls }
+  }
+
+  close(): void {
+    for (const { http, https } of [this.#pooled, this.#switching]) {
+      http.destroy()
+      https.destroy()
+    }
+  }
+}
+
+function prepared<A extends HttpAgent>(agent: A, connectMs: number): A {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (...args) => {
+    const socket = connect(...args) as Socket
+    limitConnecting(socket, connectMs)
+    keepReading(socket)
+    return socket
+  }
+  const [keep, reuse] = [agent.keepSocketAlive.bind(agent), agent.reuseSocket.bind(agent)]
+  agent.keepSocketAlive = (socket) => {
+    // Bytes that answer no request would be taken for the answer to the next.
+    socket.on('data', destroyThis)
+    return keep(socket)
+  }
+  agent.reuseSocket = (socket, request) => {
+    socket.off('data', destroyThis)
+    reuse(socket, request)
+  }
+  return agent
+}
+
+function destroyThis(this: Duplex): void {
+  this.destroy()
+}
+
+function limitConnecting(socket: Socket, connectMs: number): void {
+  const timer = setTimeout(() => {
+    socket.destroy(fault(CONNECT_TIMEOUT, `no connection within ${connectMs} ms`))
+  }, connectMs)
+  const connected = (): void => clearTimeout(timer)
+  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connected)
+  socket.once('close', connected)
+}
+
+/**
+ * A write that the application refuses must not destroy what it has answered already: it said its word and closed,
+ * as it may. The answer is read to its end, and the reading tells of an end without an answer.
+ *
+ * @see RFC 9112, section 9.6
+ */
+function keepReading(socket: Socket): void {
+  const write = socket._write.bind(socket)
+  socket._write = (chunk, encoding, done) => write(chunk, encoding, forgiving(socket, done))
+  const writev = socket._writev?.bind(socket)
+  if (writev === undefined) return
+  socket._writev = (chunks, done) => writev(chunks, forgiving(socket, done))
+}
+
+function forgiving(
+  socket: Socket,
+  done: (error?: Error | null) => void,
+): (error?: Error | null) => void {
+  return (error) => {
+    const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
+    done(REFUSED.has(code) && !socket.readableEnded && !socket.destroyed ? null : error)
+  }
+}
+
+const REFUSED = new Set(['EPIPE', 'ECONNRESET'])

@@ -1,0 +1,45 @@
+/**
+ * From what an HTTP library threw to who is at fault.
+ *
+ * @module
+ */
+import { ResetCode } from '../../protocol/index.ts'
+
+/** We sent, or were about to send, a body other than the head announced. */
+export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
+/** The application switched protocols although nobody asked. */
+export const UNASKED_UPGRADE = 'ERR_UNASKED_UPGRADE'
+/** No connection within the connect limit. */
+export const CONNECT_TIMEOUT = 'ERR_CONNECT_TIMEOUT'
+/** A connection was reset: `undici` would take a reset after a body without length for its end. */
+export const CONNECTION_RESET = 'ERR_CONNECTION_RESET'
+
+/** An error with a code that {@link faultOf} knows. */
+export function fault(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+/** What to tell the cloud. */
+export function faultOf(error: unknown, responded: boolean): ResetCode {
+  const { code = '', message = '' } = error as NodeJS.ErrnoException
+  // The end of a connection inside a message: broken off, whatever the parser calls it.
+  if (code === 'HPE_INVALID_EOF_STATE') return ResetCode.APPLICATION_ABORTED
+  if (code.startsWith('HPE_') || MALFORMED.has(code)) return ResetCode.APPLICATION_MALFORMED
+  if (code === 'UND_ERR_SOCKET' && message.startsWith('bad '))
+    return ResetCode.APPLICATION_MALFORMED
+  if (OURS.test(code)) return ResetCode.INTERNAL
+  return responded || BROKEN.has(code) ? ResetCode.APPLICATION_ABORTED : ResetCode.UNREACHABLE
+}
+
+/** Whether the application may have closed the connection before it saw the request (RFC 9110 §9.2.2). */
+export function isStale(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return BROKEN.has(code) && faultOf(error, false) !== ResetCode.APPLICATION_MALFORMED
+}
+
+const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNASKED_UPGRADE])
+/** It accepted the connection, and broke it. */
+const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', CONNECTION_RESET])
+/** What the libraries say of requests they refuse to make, and of a backend that is closed. */
+const OURS =
+  /^(UND_ERR_(INVALID_ARG|NOT_SUPPORTED|REQ_CONTENT_LENGTH_MISMATCH|DESTROYED|CLOSED|ABORTED)|ERR_(INVALID_|UNESCAPED_|HTTP_|STREAM_|REQUEST_BODY_LENGTH).*)$/

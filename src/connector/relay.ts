@@ -1,0 +1,209 @@
+/**
+ * Between an exchange and the call that serves it: bytes by reference, paced by credit one way and by the application's
+ * reading the other; heads and trailers checked, because what a frame may not carry would be our own violation.
+ *
+ * @module
+ */
+import {
+  headersFault,
+  headerValues,
+  joined,
+  MAX_HEAD_BYTES,
+  MAX_INTERIM,
+  ResetCode,
+  withoutHopByHop,
+  type Exchange,
+  type HeaderList,
+  type Offer,
+  type ResponseHead,
+} from '../protocol/index.ts'
+import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
+import type { Clocks } from './ports.ts'
+
+/** Carries one request to an application and its answer back. */
+export class Relay implements BackendEvents {
+  readonly #offer: Offer
+  readonly #exchange: Exchange
+  readonly #clocks: Clocks
+  readonly #call: BackendCall
+  /** Response bytes there was no credit for. */
+  #held: Uint8Array | undefined
+  /** The application's answer is complete, but for what is held. */
+  #isComplete = false
+  #trailers: HeaderList | undefined
+  /** The head was all of the answer. */
+  #isBodiless = false
+  #isTunnel = false
+  /** The answer's end was passed on. */
+  #isEnded = false
+  /** Request bytes the application has not taken yet. */
+  #untaken = 0
+  #interim = 0
+  #cause: unknown
+
+  /** @throws whatever the backend throws for a request that it cannot make */
+  constructor(
+    offer: Offer,
+    exchange: Exchange,
+    clocks: Clocks,
+    backend: Backend,
+    request: BackendRequest,
+  ) {
+    this.#offer = offer
+    this.#exchange = exchange
+    this.#clocks = clocks
+    this.#call = backend.call(request, this)
+  }
+
+  /** Why the application failed, for logs. */
+  get cause(): unknown {
+    return this.#cause
+  }
+
+  // ── what the cloud says ───────────────────────────────────────────────────────────────────
+
+  write(bytes: Uint8Array): void {
+    if (this.#call.write(bytes)) this.#exchange.consumed(bytes.length, this.#now())
+    else this.#untaken += bytes.length
+  }
+
+  end(trailers: HeaderList | undefined): void {
+    this.#call.end(trailers)
+  }
+
+  writable(): void {
+    const held = this.#held
+    if (held !== undefined) {
+      this.#held = undefined
+      this.#send(held)
+      if (this.#held !== undefined) return
+    }
+    if (this.#isComplete) this.#finish()
+    else this.#call.resume()
+  }
+
+  /** Nobody wants the answer: so nobody reads the request either. */
+  stopped(): void {
+    this.#held = undefined
+    this.#call.abort()
+    this.#exchange.stop(this.#now())
+  }
+
+  abort(): void {
+    this.#call.abort()
+  }
+
+  // ── what the application says ─────────────────────────────────────────────────────────────
+
+  informational({ status, headers }: ResponseHead): void {
+    // Nothing paces them, so the requester counts; those beyond are nobody's loss.
+    if (status < 100 || this.#interim === MAX_INTERIM) return
+    this.#interim += 1
+    const kept = withoutHopByHop(headers)
+    const fault = headFault(kept)
+    if (fault !== undefined) return this.#malformed(fault)
+    this.#exchange.inform({ status, headers: kept })
+  }
+
+  responded({ status, headers }: ResponseHead): void {
+    const kept = withoutHopByHop(headers)
+    const fault = status < 200 || status > 999 ? `status ${status}` : headFault(kept)
+    if (fault !== undefined) return this.#malformed(fault)
+    // No body follows such a head (RFC 9112 §6.3).
+    this.#isBodiless = this.#offer.method === 'HEAD' || status === 204 || status === 304
+    this.#exchange.respond({ status, headers: kept }, this.#isBodiless, this.#now())
+  }
+
+  upgraded({ status, headers }: ResponseHead): void {
+    const protocols = headerValues(headers, 'upgrade')
+    // Hop by hop as it is, the user must learn what this connection speaks from here on.
+    const kept = [...withoutHopByHop(headers), ...protocols.flatMap((value) => ['Upgrade', value])]
+    const fault = isWished(this.#offer.upgrade, protocols)
+      ? headFault(kept)
+      : 'a protocol nobody asked for'
+    if (fault !== undefined) return this.#malformed(fault)
+    this.#isTunnel = true
+    this.#exchange.upgrade({ status, headers: kept }, this.#now())
+  }
+
+  data(bytes: Uint8Array): void {
+    // One more may follow a pause.
+    if (this.#held === undefined) this.#send(bytes)
+    else this.#held = joined(this.#held, bytes)
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#trailers = trailers === undefined ? undefined : withoutHopByHop(trailers)
+    const fault = this.#trailers === undefined ? undefined : headFault(this.#trailers)
+    if (fault !== undefined) return this.#malformed(fault)
+    this.#isComplete = true
+    if (this.#held === undefined) this.#finish()
+  }
+
+  drained(): void {
+    const bytes = this.#untaken
+    this.#untaken = 0
+    if (bytes > 0) this.#exchange.consumed(bytes, this.#now())
+  }
+
+  failed(code: ResetCode, cause: unknown): void {
+    this.#cause = cause
+    // The answer is whole; only what it does not depend on broke.
+    if (this.#isEnded) this.#exchange.stop(this.#now())
+    else this.#exchange.abort(code)
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #malformed(fault: string): void {
+    this.#cause = new Error(`the application's answer has ${fault}`)
+    this.#call.abort()
+    this.#exchange.abort(ResetCode.APPLICATION_MALFORMED)
+  }
+
+  #send(bytes: Uint8Array): void {
+    const sent = this.#exchange.send(bytes, this.#now())
+    if (sent === bytes.length) return
+    this.#held = bytes.subarray(sent)
+    this.#call.pause()
+  }
+
+  #finish(): void {
+    this.#isEnded = true
+    if (!this.#isBodiless) this.#exchange.end(this.#now(), this.#trailers)
+    // It has answered: whatever of the request is still to come, nobody reads. A tunnel's directions end each alone.
+    if (!this.#isTunnel) this.#exchange.stop(this.#now())
+  }
+
+  #now(): number {
+    return this.#clocks.now()
+  }
+}
+
+/** Whether the application switched to nothing but what was asked for (RFC 9110 §7.8). */
+function isWished(wish: string | undefined, protocols: readonly string[]): boolean {
+  const wished = protocolsOf(wish ?? '')
+  const chosen = protocols.flatMap(protocolsOf)
+  return chosen.length > 0 && chosen.every((protocol) => wished.includes(protocol))
+}
+
+function protocolsOf(list: string): string[] {
+  return list.split(',').map((protocol) => protocol.trim().toLowerCase())
+}
+
+/** What keeps a header list out of a frame; never quotes a value. */
+function headFault(headers: HeaderList): string | undefined {
+  const fault = headersFault(headers)
+  if (fault !== undefined) return fault
+  return fitsFrame(headers) ? undefined : 'more header fields than a frame holds'
+}
+
+function fitsFrame(headers: HeaderList): boolean {
+  let octets = 16
+  for (let i = 0; i < headers.length; i++) octets += headers[i]!.length + 3
+  if (octets * 2 <= MAX_HEAD_BYTES) return true
+  // An octet above 7F takes two.
+  for (const text of headers)
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) octets++
+  return octets <= MAX_HEAD_BYTES
+}
