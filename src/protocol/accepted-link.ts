@@ -28,7 +28,7 @@ import {
 } from './heads.ts'
 import { MAX_WINDOW_BYTES } from './limits.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
-import type { LinkLocalEvent, LinkPeerEvent, LinkState } from './link.ts'
+import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
@@ -44,7 +44,7 @@ export const ACCEPTED_LINK = {
 } as const satisfies Table<
   LinkState,
   LinkLocalEvent | 'welcome' | 'refuse' | 'offer',
-  LinkPeerEvent | 'hello' | 'claim' | 'decline' | 'grant'
+  'exchange' | 'ping' | 'goodbye' | 'hello' | 'claim' | 'decline' | 'grant'
 >
 
 /** Whom an accepted link tells; except for `wake`, never from inside a command. */

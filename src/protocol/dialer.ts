@@ -140,8 +140,8 @@ const isYoung = (from: { since: number; limits: DialerLimits }, now: number) =>
  * accepted is waited for as one that drops it.
  */
 export function drained(from: DialerState, moment: Moment): DialerEvent {
-  const type = from.state === 'up' && isYoung(from, moment.now) ? 'lost' : 'redial'
-  return { type, ...moment }
+  const isNew = from.state === 'up' && moment.now - from.since < from.limits.backoffMinMs
+  return { type: isNew ? 'lost' : 'redial', ...moment }
 }
 
 const close = (from: Common, out: DialerOutput) => {

@@ -29,7 +29,7 @@ import {
 import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
 import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from './limits.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
-import type { LinkLocalEvent, LinkPeerEvent, LinkState } from './link.ts'
+import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
@@ -45,7 +45,7 @@ export const DIALLED_LINK = {
 } as const satisfies Table<
   LinkState,
   LinkLocalEvent | 'claim' | 'decline' | 'grant',
-  LinkPeerEvent | 'welcome' | 'refuse' | 'offer' | 'hint'
+  'exchange' | 'ping' | 'goodbye' | 'welcome' | 'refuse' | 'offer' | 'hint'
 >
 
 /** Whom a dialled link tells; except for `wake`, never from inside a command. */
