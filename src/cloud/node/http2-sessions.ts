@@ -172,7 +172,9 @@ class Http2Connection {
     this.#resets += 1
     const { maxResets = 200 } = this.#options
     if (this.#resets <= maxResets || this.#resets * 2 <= this.#streams) return
-    if (!this.#session.destroyed)
-      this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    if (this.#session.destroyed) return
+    // Without an error, Node sends the code of none.
+    const error = new Error('too many streams were reset')
+    this.#session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 }

@@ -169,7 +169,10 @@ export class Http2UserExchange implements UserExchange {
 
   abort(): void {
     this.#isAborted = true
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    const stream = this.#stream
+    // Node ends what it resets, and an END_STREAM before the reset would be a clean end to who does not count.
+    stream.end = () => stream
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   get #canRespond(): boolean {
