@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { appProxy } from './contenders/app-proxy.ts'
 import { startBackend } from './contenders/backend.ts'
@@ -42,16 +42,21 @@ if (options === undefined) console.log(USAGE)
 else await run(options)
 
 async function run(options: BenchOptions): Promise<void> {
+  const style = options.markdown ? 'markdown' : 'text'
+  if (options.show !== undefined) {
+    const recorded = JSON.parse(await readFile(options.show, 'utf8')) as Results
+    return console.log(report(recorded, style))
+  }
   if (options.build) await buildIfOld(log)
   const workspace = await Workspace.open()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void workspace.close().then(() => process.exit(130)))
-  }
+  const giveUp = (code: number) => void workspace.close().then(() => process.exit(code))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => giveUp(130))
+  process.stdout.on('error', () => giveUp(1)) // nobody reads it any more: `| head`
   try {
     if (options.profile) return await profile(workspace, options, log)
     const results = await measure(options, workspace)
     await write(results, options.out)
-    console.log(report(results, options.markdown ? 'markdown' : 'text'))
+    console.log(report(results, style))
   } finally {
     await workspace.close()
   }

@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly profile: boolean
   readonly markdown: boolean
   readonly build: boolean
+  /** The JSON of an earlier run. */
+  readonly show: string | undefined
   /** Where the JSON goes; the plot goes beside it. */
   readonly out: string
 }
@@ -36,6 +38,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --quick             a short smoke run: 1 round, 2 seconds, 64 MiB
   --profile           instead: where our cloud and connector spend their time under load
   --markdown          print tables for bench/README.md
+  --show FILE         instead: print the tables of an earlier run
   --no-build          take dist as it is; default: build it when it is older than src
   --out FILE          default bench/results/latest.json`
 
@@ -47,7 +50,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     args: [...args],
     options: {
       ...{ only: text, contenders: text, runs: text, seconds: text, connections: text },
-      ...{ bulk: text, out: text },
+      ...{ bulk: text, out: text, show: text },
       ...{ quick: flag, profile: flag, markdown: flag, 'no-build': flag, help: flag },
     },
   })
@@ -65,6 +68,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     profile: values.profile,
     markdown: values.markdown,
     build: !values['no-build'],
+    show: values.show,
     out: values.out ?? 'bench/results/latest.json',
   }
 }

@@ -124,6 +124,8 @@ describe('the report', () => {
       'markdown',
     ).split('\n')
     expect(lines).toEqual(['|     |     a |', '| --- | ----: |', '| row | 1 000 |'])
+    // A column that is empty all the way is one nevertheless.
+    expect(table([['', '']], 'markdown')).toBe('|     |     |\n| --- | --: |')
   })
 })
 

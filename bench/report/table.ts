@@ -104,7 +104,8 @@ function grouped(value: number, digits: number): string {
 
 /** The first row is the head. */
 export function table(rows: readonly (readonly string[])[], style: Style): string {
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
+  const least = style === 'markdown' ? 3 : 0
+  const widths = rows[0]!.map((_, at) => Math.max(least, ...rows.map((row) => row[at]!.length)))
   const lines = rows.map((row) =>
     row.map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!))),
   )
