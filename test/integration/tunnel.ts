@@ -26,7 +26,7 @@ import {
 } from '../../src/cloud/node/index.ts'
 import {
   startConnector,
-  UndiciBackend,
+  NodeBackend,
   type ConnectorEvent,
   type ConnectorOptions,
   type RunningConnector,
@@ -183,7 +183,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   }
   let memory: MemoryConnector | undefined
   let connector: RunningConnector | undefined
-  const memoryBackend = new UndiciBackend()
+  const memoryBackend = new NodeBackend()
   if (options.noConnector !== true && options.transport === 'in memory') {
     const claimer = {
       tenantId: 'contoso',

@@ -21,11 +21,17 @@ export function fault(code: string, message: string): Error {
 
 /** What to tell the cloud. */
 export function faultOf(error: unknown, responded: boolean): ResetCode {
-  const { code = '', message = '' } = error as NodeJS.ErrnoException
+  const { name, code = '', message = '' } = error as NodeJS.ErrnoException
+  // undici's parser says in words what Node's says by code.
+  const isSyntax = code.startsWith('HPE_') || name === 'HTTPParserError'
   // The end of a connection inside a message: broken off, whatever the parser calls it.
-  if (code === 'HPE_INVALID_EOF_STATE') return ResetCode.APPLICATION_ABORTED
-  if (code.startsWith('HPE_') || MALFORMED.has(code)) return ResetCode.APPLICATION_MALFORMED
+  if (isSyntax && (code === 'HPE_INVALID_EOF_STATE' || message.includes('Invalid EOF state')))
+    return ResetCode.APPLICATION_ABORTED
+  if (isSyntax || MALFORMED.has(code)) return ResetCode.APPLICATION_MALFORMED
   if (code === 'UND_ERR_SOCKET' && message.startsWith('bad '))
+    return ResetCode.APPLICATION_MALFORMED
+  // A head it could not read, once it had read a length in it; later, an answer shorter than its length.
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !responded)
     return ResetCode.APPLICATION_MALFORMED
   if (OURS.test(code)) return ResetCode.INTERNAL
   return responded || BROKEN.has(code) ? ResetCode.APPLICATION_ABORTED : ResetCode.UNREACHABLE

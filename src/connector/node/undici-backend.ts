@@ -86,7 +86,7 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   #resume: (() => void) | undefined
   #paused = false
   #over = false
-  #responded = false
+  #status = 0
   #retried = false
   /** Inside `dispatch`: what it reports now must wait until the caller has the call. */
   #starting = false
@@ -156,7 +156,7 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (this.#over) return true
     if (status < 200) return this.#informed(status, raw)
-    this.#responded = true
+    this.#status = status
     this.#resume = resume
     this.#events.responded({ status, headers: text(raw) })
     return !this.#paused
@@ -193,6 +193,10 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   #fail(error: unknown): void {
     if (this.#over) return
+    // A 304 tells the length that a 200 would have (RFC 9110 §8.6); undici misses the body.
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304)
+      return this.onComplete(null)
     if (this.#starting) return queueMicrotask(() => this.#fail(error))
     if (this.#mayRetry(error)) {
       this.#retried = true
@@ -200,12 +204,12 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
     }
     this.#over = true
     this.#body?.destroy()
-    this.#events.failed(faultOf(error, this.#responded), error)
+    this.#events.failed(faultOf(error, this.#status > 0), error)
   }
 
   /** A connection that the application closed while we reached for it. */
   #mayRetry(error: unknown): boolean {
-    return this.#request.replayable && !this.#responded && !this.#retried && isStale(error)
+    return this.#request.replayable && this.#status === 0 && !this.#retried && isStale(error)
   }
 }
 

@@ -1,0 +1,133 @@
+import type {
+  Backend,
+  BackendCall,
+  BackendEvents,
+  BackendRequest,
+} from '../../../src/connector/index.ts'
+import {
+  ResetCode,
+  type ApplicationDetails,
+  type HeaderList,
+  type ResponseHead,
+} from '../../../src/protocol/index.ts'
+import { until } from '../../integration/tunnel.ts'
+
+/** A backend call, and all that was told of it. */
+export class ObservedCall implements BackendEvents {
+  readonly call: BackendCall
+  readonly interim: ResponseHead[] = []
+  head: ResponseHead | undefined
+  isUpgraded = false
+  body = ''
+  bytes = 0
+  pieces = 0
+  trailers: HeaderList | undefined
+  isEnded = false
+  code: ResetCode | undefined
+  cause: unknown
+  drains = 0
+  /** Events before `call` returned, or after the last. */
+  misplaced = 0
+  #returned = false
+
+  constructor(backend: Backend, request: BackendRequest) {
+    this.call = backend.call(request, this)
+    this.#returned = true
+  }
+
+  informational(head: ResponseHead): void {
+    this.#event()
+    this.interim.push(head)
+  }
+
+  responded(head: ResponseHead): void {
+    this.#event()
+    this.head = head
+  }
+
+  upgraded(head: ResponseHead): void {
+    this.#event()
+    this.head = head
+    this.isUpgraded = true
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#event()
+    this.pieces += 1
+    this.bytes += bytes.length
+    if (this.bytes < 1 << 20) this.body += Buffer.from(bytes).toString('latin1')
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#event()
+    this.isEnded = true
+    this.trailers = trailers
+  }
+
+  drained(): void {
+    this.drains += 1
+  }
+
+  failed(code: ResetCode, cause: unknown): void {
+    this.#event()
+    this.code = code
+    this.cause = cause
+  }
+
+  /** It is over, one way or the other. */
+  async settled(): Promise<this> {
+    await until(() => this.isEnded || this.code !== undefined)
+    return this
+  }
+
+  async responding(): Promise<this> {
+    await until(() => this.head !== undefined || this.code !== undefined)
+    return this
+  }
+
+  /** `done`, or the name of the code it failed with. */
+  get outcome(): string {
+    if (this.code === undefined) return this.isEnded ? 'done' : 'open'
+    return Object.entries(ResetCode).find(([, code]) => code === this.code)![0]
+  }
+
+  #event(): void {
+    if (!this.#returned || this.code !== undefined || (this.isEnded && !this.isUpgraded))
+      this.misplaced += 1
+  }
+}
+
+/** A request to an application on loopback; a GET unless said otherwise. */
+export function requestTo(
+  application: number | ApplicationDetails,
+  parts: Partial<BackendRequest> = {},
+): BackendRequest {
+  const details = typeof application === 'number' ? detailsAt(application) : application
+  const request = { method: 'GET', body: { kind: 'none' } as const, ...parts }
+  return {
+    application: details,
+    target: '/',
+    headers: ['Host', 'internal.example'],
+    upgrade: undefined,
+    replayable:
+      request.method === 'GET' && request.body.kind === 'none' && parts.upgrade === undefined,
+    ...request,
+  }
+}
+
+/** One object per application: connectors keep them. */
+export function detailsAt(
+  port: number,
+  parts: Partial<ApplicationDetails> = {},
+): ApplicationDetails {
+  return {
+    id: 'wiki',
+    version: 'v1',
+    internalUrl: `http://127.0.0.1:${port}/`,
+    externalUrl: 'https://wiki.example/',
+    hostHeader: 'internal',
+    verifyCertificate: true,
+    responseHeadMs: 85_000,
+    ...parts,
+  }
+}
