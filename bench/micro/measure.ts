@@ -7,6 +7,7 @@ import type { MicroFigure } from '../report/results.ts'
 import { median } from '../report/statistics.ts'
 
 const SAMPLES = 9
+const WARM_UP_MS = 500
 const SAMPLE_MS = Number(process.env['BENCH_SAMPLE_MS'] ?? 100)
 /** Well within the semi-space that the process is started with. */
 const ENOUGH_ALLOCATED_BYTES = 4 * 2 ** 20
@@ -27,7 +28,7 @@ export function measure(
 
 /** The median of some samples, after the compiler has seen it. */
 export function nanoseconds(operation: (times: number) => void): number {
-  const warm = performance.now() + 3 * SAMPLE_MS
+  const warm = performance.now() + WARM_UP_MS
   while (performance.now() < warm) operation(16)
   let times = 1
   while (elapsedMs(operation, times) < SAMPLE_MS) times *= 2

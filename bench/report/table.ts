@@ -81,13 +81,17 @@ function slowCells(all: readonly SlowReaderFigures[]): string[][] {
 }
 
 function microCells(figures: readonly MicroFigure[]): string[][] {
-  return [
-    ['', 'ns', 'bytes', ''],
-    ...figures.map(({ name, nanoseconds, bytes, note = '' }) => [
-      ...[name, shown(nanoseconds), shown(bytes), note],
-    ]),
-  ]
+  const rows = figures.map(({ name, nanoseconds, bytes, note = '' }) => [
+    ...[name, shown(nanoseconds), shown(bytes), note],
+  ])
+  // A column that nobody has anything to say in is left out.
+  const kept = ['', 'ns', 'bytes', ''].flatMap((head, at) =>
+    rows.some((row) => !EMPTY.has(row[at]!)) ? [{ head, at }] : [],
+  )
+  return [kept.map(({ head }) => head), ...rows.map((row) => kept.map(({ at }) => row[at]!))]
 }
+
+const EMPTY: ReadonlySet<string> = new Set(['', '–'])
 
 const shown = (value: number | undefined) =>
   value === undefined ? '–' : grouped(value, value < 100 ? 1 : 0)
