@@ -187,6 +187,37 @@ describe.each(KINDS)('request bodies over %s', (_, create) => {
       }
     })
 
+    test('and closes while its answer waits to be read: a refused write destroys nothing', async () => {
+      const body = 'z'.repeat(40_000)
+      const application = await raw(({ socket }) => {
+        socket.pause()
+        // So much that it is read no further while it waits.
+        socket.write(`HTTP/1.1 413 Content Too Large\r\nContent-Length: ${2 * body.length}\r\n\r\n`)
+        socket.write(body)
+      })
+      const one = post({ body: STREAMED })
+      one.responded = function (head) {
+        this.head = head
+        this.call.pause()
+      }
+      one.call.write(PIECE)
+      await one.responding()
+      const connection = application.connections[0]!
+      one.call.write(PIECE)
+      await until(() => connection.socket.writableLength === 0)
+      connection.socket.write(body)
+      // With bytes unread: the connection is reset.
+      connection.socket.destroySoon()
+      await until(() => connection.closed)
+      for (let i = 0; i < 20; i++) {
+        one.call.write(PIECE)
+        await new Promise((later) => setImmediate(later))
+      }
+      one.call.resume()
+      await one.settled()
+      expect([one.outcome, one.bytes]).toEqual(['done', 2 * body.length])
+    })
+
     test('and keeps the connection: it carries nothing else, and is closed', async () => {
       let answered = 0
       const application = await raw(({ socket, received }) => {
