@@ -112,13 +112,16 @@ describe('a patient cloud', () => {
     connector.signal('SIGSTOP')
     const one = user().ask('POST', '/upload', { 'content-length': 64 * MIB })
     one.socket.write(Buffer.alloc(64 * MIB))
+    // What is thrown away after the answer, so that the user can read it, is another matter.
+    let bytes = 0
+    await until(async () => (bytes = await taken(one)) > 0)
+    await pause(300)
+    bytes = await taken(one)
+    expect(one.status).toBeUndefined()
     await until(() => one.status !== undefined)
-    expect([one.status, one.code]).toEqual([504, 'claim-timeout'])
-    await one.closed
-    const bytes = await taken(one)
-    expect(bytes).toBeGreaterThan(0)
-    expect(bytes).toBeLessThanOrEqual(128 * KIB)
     connector.signal('SIGCONT')
+    expect([one.status, one.code]).toEqual([504, 'claim-timeout'])
+    expect(bytes).toBeLessThanOrEqual(128 * KIB)
     expect(asked).toHaveLength(0)
   })
 

@@ -14,7 +14,7 @@ import type { Socket } from 'node:net'
 export interface LingerLimits {
   /** Milliseconds. Default 2 000. */
   readonly lingerMs?: number
-  /** Bytes that are read and thrown away meanwhile. Default 64 MiB. */
+  /** Bytes that are read and thrown away meanwhile. Default 1 MiB. */
   readonly lingerBytes?: number
 }
 
@@ -31,7 +31,7 @@ export function closeLingering(
   limits: LingerLimits = {},
   request?: IncomingMessage,
 ): void {
-  const { lingerMs = 2_000, lingerBytes = 64 * 1024 * 1024 } = limits
+  const { lingerMs = 2_000, lingerBytes = 1024 * 1024 } = limits
   if (socket.destroyed) return
   const start = performance.now()
   const read = socket.bytesRead

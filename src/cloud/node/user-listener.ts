@@ -44,7 +44,7 @@ export interface UserListenerOptions extends Omit<NodeUserExchangeOptions, 'expe
 /**
  * The handler to mount in a `node:http` server of your own: `createServer(userHandler(cloud.edge))`. To leave
  * `Expect: 100-continue` to the edge, add it on `checkContinue` as well; for WebSockets and the like, add
- * {@link userUpgradeHandler}. A user who half-closes gets its answer if the server's `httpAllowHalfOpen` is true.
+ * {@link userUpgradeHandler}.
  */
 export function userHandler(
   edge: UserEdge,
@@ -104,8 +104,6 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
         })
   // Node drops what is beyond silently; the edge must see it to refuse it.
   server.maxHeadersCount = 0
-  // Who has sent all of its request still gets the answer.
-  ;(server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true
   const handle = (
     request: IncomingMessage,
     response: ServerResponse,
