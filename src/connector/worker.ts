@@ -117,8 +117,8 @@ class Job implements ClaimedJob {
 
   confirmed(): void {
     this.#claim.confirm()
-    // It may have ended here while the confirmation was on its way.
-    if (this.#claim.mayStart) this.#start()
+    // It may have ended here while the confirmation was on its way, and what may be repeated has started without it.
+    if (this.#claim.mayStart && this.#relay === undefined) this.#start()
   }
 
   data(bytes: Uint8Array): void {

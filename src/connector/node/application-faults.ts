@@ -7,8 +7,8 @@ import { ResetCode } from '../../protocol/index.ts'
 
 /** We sent, or were about to send, a body other than the head announced. */
 export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
-/** The application switched protocols although nobody asked. */
-export const UNASKED_UPGRADE = 'ERR_UNASKED_UPGRADE'
+/** The application answered with a status that answers nothing: below 100, or a 101 nobody asked for. */
+export const UNUSABLE_STATUS = 'ERR_UNUSABLE_STATUS'
 /** No connection within the connect limit. */
 export const CONNECT_TIMEOUT = 'ERR_CONNECT_TIMEOUT'
 /** A connection was reset: `undici` would take a reset after a body without length for its end. */
@@ -43,7 +43,7 @@ export function isStale(error: unknown): boolean {
   return BROKEN.has(code) && faultOf(error, false) !== ResetCode.APPLICATION_MALFORMED
 }
 
-const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNASKED_UPGRADE])
+const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNUSABLE_STATUS])
 /** It accepted the connection, and broke it. */
 const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', CONNECTION_RESET])
 /** What the libraries say of requests they refuse to make, and of a backend that is closed. */

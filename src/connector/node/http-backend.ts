@@ -13,7 +13,7 @@ import {
   ApplicationConnections,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
-import { BODY_LENGTH, fault, faultOf, isStale, UNASKED_UPGRADE } from './application-faults.ts'
+import { BODY_LENGTH, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 
 /** Calls private applications with `node:http`. The only time limits are the exchange's own; Node's are off. */
 export class HttpBackend implements Backend {
@@ -132,7 +132,7 @@ class HttpCall implements BackendCall {
     if (this.#over) return void response.resume()
     this.#response = response
     if (response.statusCode === 101)
-      return this.#failed(fault(UNASKED_UPGRADE, 'a 101 that switches to nothing'))
+      return this.#failed(fault(UNUSABLE_STATUS, 'a 101 that switches to nothing'))
     response.on('data', (bytes: Uint8Array) => {
       if (!this.#over) this.#events.data(bytes)
     })
@@ -155,7 +155,7 @@ class HttpCall implements BackendCall {
     if (this.#over) return void socket.destroy()
     this.#tunnel = socket
     if (this.#wanted.upgrade === undefined)
-      return this.#failed(fault(UNASKED_UPGRADE, 'a 101 nobody asked for'))
+      return this.#failed(fault(UNUSABLE_STATUS, 'a 101 nobody asked for'))
     if (head.length > 0) socket.unshift(head)
     socket.on('drain', () => {
       if (!this.#over) this.#events.drained()

@@ -17,7 +17,7 @@ import {
   KEEP_ALIVE_MS,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
-import { CONNECTION_RESET, fault, faultOf, isStale, UNASKED_UPGRADE } from './application-faults.ts'
+import { CONNECTION_RESET, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 
 /** Calls private applications. The only time limits are the exchange's own; undici's are off. */
 export class UndiciBackend implements Backend {
@@ -183,8 +183,8 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
   #informed(status: number, raw: Buffer[]): boolean {
-    if (status === 101) {
-      const error = fault(UNASKED_UPGRADE, 'a 101 that switches to nothing')
+    if (status === 101 || status < 100) {
+      const error = fault(UNUSABLE_STATUS, `a ${status}, which answers nothing`)
       this.#fail(error)
       this.#abort?.(error)
     } else this.#events.informational({ status, headers: text(raw) })
