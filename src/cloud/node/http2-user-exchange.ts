@@ -73,6 +73,7 @@ export class Http2UserExchange implements UserExchange {
   #events: UserEvents | undefined
   /** The user has sent all of its request. */
   #isRequestComplete: boolean
+  #bodyStarted = false
   #requestTrailers: HeaderList | undefined
   /** The answer's head leaves no room for a body. */
   #isBodyless = false
@@ -101,6 +102,7 @@ export class Http2UserExchange implements UserExchange {
     stream.on('error', () => undefined)
     stream.on('drain', () => events.drained())
     stream.on('trailers', (_fields, _flags, raw: string[] = []) => (this.#requestTrailers = raw))
+    stream.on('end', () => this.#ended())
     stream.on('wantTrailers', () => this.#sendTrailers())
     stream.on('finish', () => this.#finished())
     stream.on('close', () => this.#closed())
@@ -111,13 +113,10 @@ export class Http2UserExchange implements UserExchange {
     const stream = this.#stream
     if (this.#isGone) return
     if (/^100-continue$/i.test(headerValue(this.head.headers, 'expect') ?? '')) this.#inform(100)
+    this.#bodyStarted = true
+    // An empty body has ended before anybody asked for it.
+    if (stream.readableEnded) return this.#ended()
     stream.on('data', (bytes: Uint8Array) => events.data(bytes))
-    stream.on('end', () => {
-      // A stream that was reset ends as well.
-      if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
-      this.#isRequestComplete = true
-      events.ended(this.#requestTrailers)
-    })
   }
 
   pauseBody(): void {
@@ -173,6 +172,14 @@ export class Http2UserExchange implements UserExchange {
     // Node ends what it resets, and an END_STREAM before the reset would be a clean end to who does not count.
     stream.end = () => stream
     stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  #ended(): void {
+    const stream = this.#stream
+    // A stream that was reset ends as well.
+    if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+    this.#isRequestComplete = true
+    if (this.#bodyStarted) this.#events!.ended(this.#requestTrailers)
   }
 
   get #canRespond(): boolean {

@@ -26,8 +26,9 @@ import { closeLingering, type LingerLimits } from './lingering-close.ts'
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
   /**
-   * Milliseconds without a byte of the answer after which a user who closed its direction (FIN) counts as gone. One who has left
-   * altogether looks the same until something is sent to it, and must not hold a connector for long. Default 2 000.
+   * Milliseconds without a byte of the answer after which a user who closed its direction (FIN) counts as gone: for handshakes, and on
+   * servers whose `httpAllowHalfOpen` is true; on others it is gone at once. One who has left altogether looks the same until something
+   * is sent to it, and must not hold a connector for long. Default 2 000.
    */
   readonly halfClosedMs?: number
   /** The user waits for `100 Continue` before it sends its body. Default false. */

@@ -77,6 +77,9 @@ export function userUpgradeHandler(
  *
  * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it: HTTP/2 connections and switched ones
  * included. WebSockets come by HTTP/1.1: extended CONNECT (RFC 8441) is not offered, so browsers open a connection of their own.
+ *
+ * A user who closes its direction (FIN) before it has its answer has left, as nginx has it too, and its request is cancelled. Who must
+ * answer such users sets `httpAllowHalfOpen` of the returned server to true.
  */
 export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
   const { requestHeadMs = 15_000, keepAliveMs = 65_000, lingerMs = 2_000 } = options

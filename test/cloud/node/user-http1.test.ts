@@ -7,6 +7,9 @@ import { RawUser } from '../../integration/raw-user.ts'
 import { until } from '../../integration/tunnel.ts'
 import { curl, startDirectEdge, type DirectEdge } from './direct-edge.ts'
 
+/** Whoever sends its 10 MiB before it reads. */
+const WHOLE = { lingerBytes: 16 << 20 }
+
 let edge: DirectEdge
 afterEach(() => edge.close())
 
@@ -85,8 +88,19 @@ describe('trailers', () => {
 })
 
 describe.each([false, true])('a user who closes its direction, TLS: %s', (tls) => {
-  test('still gets its answer', async () => {
+  test('has left', async () => {
+    edge = await startDirectEdge(() => undefined, { overTls: tls, halfClosedMs: 60_000 })
+    const user = new RawUser(edge.port, { tls })
+    user.socket.allowHalfOpen = true
+    user.ask('GET', '/')
+    await until(() => edge.visits.length === 1)
+    user.socket.end()
+    await until(() => edge.last.gone === false)
+  })
+
+  test('still gets its answer where that is allowed', async () => {
     edge = await startDirectEdge(() => undefined, { overTls: tls })
+    allowHalfOpen(edge)
     const user = new RawUser(edge.port, { tls })
     user.socket.allowHalfOpen = true
     user.ask('GET', '/1').ask('GET', '/2').socket.end()
@@ -101,6 +115,7 @@ describe.each([false, true])('a user who closes its direction, TLS: %s', (tls) =
       overTls: tls,
       halfClosedMs: 100,
     })
+    allowHalfOpen(edge)
     const user = new RawUser(edge.port, { tls })
     user.socket.allowHalfOpen = true
     user.ask('GET', '/').socket.end()
@@ -119,6 +134,7 @@ describe('an answer before the request is whole', () => {
   test.each([false, true])('is read by who sends all of it first, TLS: %s', async (tls) => {
     edge = await startDirectEdge((visit) => visit.answer(413, 'too large', [], true), {
       overTls: tls,
+      ...WHOLE,
     })
     const user = new RawUser(edge.port, { tls })
     user.socket.pause()
@@ -141,7 +157,7 @@ describe('an answer before the request is whole', () => {
         visit.answer(413, 'enough', [], true)
       }
       visit.user.startBody()
-    })
+    }, WHOLE)
     const user = new RawUser(edge.port)
     user.ask('POST', '/', { 'transfer-encoding': 'chunked' })
     const chunk = Buffer.from(`10000\r\n${'x'.repeat(0x10000)}\r\n`)
@@ -153,7 +169,7 @@ describe('an answer before the request is whole', () => {
   })
 
   test('curl sees it', async () => {
-    edge = await startDirectEdge((visit) => visit.answer(413, 'too large', [], true))
+    edge = await startDirectEdge((visit) => visit.answer(413, 'too large', [], true), WHOLE)
     const directory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
     const file = join(directory, 'body')
     await writeFile(file, Buffer.alloc(10 << 20))
@@ -232,3 +248,8 @@ describe('the connection', () => {
     await until(() => edge.last.gone === false)
   })
 })
+
+/** The types of Node leave it out. */
+function allowHalfOpen({ server }: DirectEdge): void {
+  Object.assign(server, { httpAllowHalfOpen: true })
+}

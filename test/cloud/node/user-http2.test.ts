@@ -63,6 +63,19 @@ describe('a request', () => {
     expect(edge.last.trailers).toEqual(['x-sum', '7'])
   })
 
+  test('whose body ends empty before it is asked for is complete', async () => {
+    await start(() => undefined)
+    const asked = new Asked({ ':method': 'PUT' }, false)
+    asked.stream.end()
+    await until(() => edge.visits.length === 1)
+    // What the client sent is there once the server has answered it.
+    await new Promise((done) => session.ping(done))
+    expect(edge.last.isEnded).toBe(false)
+    edge.last.echo()
+    await asked.closed()
+    expect(asked.body).toBe('PUT ')
+  })
+
   test('longer or shorter than it says is reset, and never complete', async () => {
     await start((visit) => visit.echo())
     for (const body of ['abc', 'abcdef']) {
