@@ -25,6 +25,7 @@ import {
   type Offer,
   type TimeLimits,
 } from '../protocol/index.ts'
+import { ExchangeIds } from './exchange-ids.ts'
 import type { Clocks, CryptoProvider } from './ports.ts'
 import type { OfferLink, QueuedOffer, RequestQueue } from './request-queue.ts'
 
@@ -70,7 +71,7 @@ export class Origin {
   readonly queue: RequestQueue
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  readonly #crypto: CryptoProvider
+  readonly #ids: ExchangeIds
   readonly #entries = new Map<ExchangeId, Entry>()
   readonly #wheel: DeadlineWheel
   #timer: ReturnType<typeof setInterval> | undefined
@@ -80,7 +81,7 @@ export class Origin {
     this.queue = options.queue
     this.clocks = options.clocks
     this.limits = options.limits ?? TIME_LIMITS
-    this.#crypto = options.crypto
+    this.#ids = new ExchangeIds(options.crypto)
     this.#wheel = new DeadlineWheel(this.clocks.now())
   }
 
@@ -95,7 +96,7 @@ export class Origin {
     to: { groupId: string; tenantId: string; responseHeadMs?: number },
     submitter: Submitter,
   ): Ticket {
-    const entry = new Entry(this, this.#newId(), submission, to, submitter)
+    const entry = new Entry(this, this.#ids.next(), submission, to, submitter)
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))
@@ -146,14 +147,6 @@ export class Origin {
 
   #tick(): void {
     this.#wheel.advance(this.clocks.now())
-  }
-
-  #newId(): ExchangeId {
-    let id = ''
-    for (const octet of this.#crypto.getRandomValues(new Uint8Array(16))) {
-      id += octet.toString(16).padStart(2, '0')
-    }
-    return id
   }
 }
 

@@ -242,10 +242,21 @@ function exchangeId(from: PositionalReader): ExchangeId {
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
 
 function idOctets(id: ExchangeId): Uint8Array {
-  if (!/^[0-9a-f]{32}$/.test(id)) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
   const octets = new Uint8Array(16)
-  for (let i = 0; i < 16; i++) octets[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16)
+  for (let i = 0; i < 16; i++) {
+    const octet = (digit(id, 2 * i) << 4) | digit(id, 2 * i + 1)
+    if (octet < 0) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
+    octets[i] = octet
+  }
+  if (id.length !== 32) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
   return octets
+}
+
+/** The value of a lower-case hexadecimal digit; negative for anything else. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
 }
 
 function bodyKind(value: unknown): BodyKind {
@@ -280,15 +291,24 @@ function userClaims(value: unknown): UserClaims | undefined {
 
 /** An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us for it. */
 function wellFormed(claims: UserClaims): UserClaims {
-  const mend = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd')
+  // Almost every user's claims come with many requests.
+  let mended = MENDED.get(claims)
+  if (mended === undefined) MENDED.set(claims, (mended = mend(claims)))
+  return mended
+}
+
+const MENDED = new WeakMap<UserClaims, UserClaims>()
+
+function mend(claims: UserClaims): UserClaims {
+  const text = (value: string) => value.replace(/\p{Surrogate}/gu, '\ufffd')
   const { subject, issuer, name, email, groups, roles } = claims
   return {
-    subject: mend(subject),
-    issuer: mend(issuer),
-    ...(name !== undefined && { name: mend(name) }),
-    ...(email !== undefined && { email: mend(email) }),
-    ...(groups !== undefined && { groups: groups.map(mend) }),
-    ...(roles !== undefined && { roles: roles.map(mend) }),
+    subject: text(subject),
+    issuer: text(issuer),
+    ...(name !== undefined && { name: text(name) }),
+    ...(email !== undefined && { email: text(email) }),
+    ...(groups !== undefined && { groups: groups.map(text) }),
+    ...(roles !== undefined && { roles: roles.map(text) }),
   }
 }
 
