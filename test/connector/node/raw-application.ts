@@ -21,6 +21,8 @@ export interface RawConnection {
 export class RawApplication {
   readonly connections: RawConnection[] = []
   readonly #server: Server
+  /** Under TLS too, those whose handshake failed among them. */
+  readonly #sockets = new Set<Socket>()
 
   /** @param respond called at each piece that arrives; a connection is not closed unless it does so */
   static async listen(
@@ -57,6 +59,7 @@ export class RawApplication {
       tls === undefined
         ? createTcpServer({ allowHalfOpen: true }, accept)
         : createTlsServer({ allowHalfOpen: true, ...tls }, accept)
+    this.#server.on('connection', (socket: Socket) => this.#sockets.add(socket))
   }
 
   get port(): number {
@@ -70,7 +73,7 @@ export class RawApplication {
   }
 
   async close(): Promise<void> {
-    for (const { socket } of this.connections) socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
   }
 }
