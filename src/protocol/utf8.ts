@@ -5,9 +5,6 @@
  * @module
  */
 
-/** `String.fromCharCode` takes its octets as arguments, and arguments live on the stack. */
-const RUN = 4096
-
 /** The text of `octets[start..end)`, or `undefined` where it is not well-formed UTF-8. */
 export function readUtf8(octets: Uint8Array, start: number, end: number): string | undefined {
   const ascii = asciiEnd(octets, start, end)
@@ -21,18 +18,24 @@ function asciiEnd(octets: Uint8Array, start: number, end: number): number {
   return at
 }
 
+/** Eight at a time: a concatenation per octet costs more than twice as much. */
 function readAscii(octets: Uint8Array, start: number, end: number): string {
-  let text = ''
-  if (end - start <= 24) {
-    for (let i = start; i < end; i++) text += String.fromCharCode(octets[i]!)
-    return text
+  const text = String.fromCharCode
+  const o = octets
+  let read = ''
+  let i = start
+  for (; i + 8 <= end; i += 8) {
+    read += text(o[i]!, o[i + 1]!, o[i + 2]!, o[i + 3]!, o[i + 4]!, o[i + 5]!, o[i + 6]!, o[i + 7]!)
   }
-  for (let i = start; i < end; i += RUN)
-    text += String.fromCharCode.apply(
-      undefined,
-      octets.subarray(i, Math.min(i + RUN, end)) as unknown as number[],
-    )
-  return text
+  if (i + 4 <= end) {
+    read += text(o[i]!, o[i + 1]!, o[i + 2]!, o[i + 3]!)
+    i += 4
+  }
+  if (i + 2 <= end) {
+    read += text(o[i]!, o[i + 1]!)
+    i += 2
+  }
+  return i < end ? read + text(o[i]!) : read
 }
 
 function readRest(
