@@ -1,8 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import {
   createCertificateAuthority,
   createCloud,
@@ -73,6 +79,8 @@ export interface TunnelOptions {
   /** Default `link over TLS`. */
   readonly transport?: Transport
   readonly backend: RequestListener
+  /** How the application switches protocols. Default: it does not. */
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   readonly limits?: Partial<TimeLimits>
   readonly responseHeadMs?: number
   readonly renewAfterMs?: number
@@ -99,6 +107,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const clocks = { now: () => performance.now(), wallClock }
   const issuer = await startIssuer()
   const backend = createHttpServer({ requestTimeout: 0 }, options.backend)
+  if (options.upgrade !== undefined) backend.on('upgrade', options.upgrade)
   const backendPort = await listen(backend)
   const authority = await createCertificateAuthority({
     crypto,
