@@ -108,11 +108,14 @@ export class PlainLink implements PlainCalls, SlotHolder {
   // ── what carriers ask ─────────────────────────────────────────────────────────────────────
 
   post(path: string, headers: Record<string, string> = {}): ClientRequest {
-    return httpsRequest(`${this.#options.url}${path}`, {
+    const call = httpsRequest(`${this.#options.url}${path}`, {
       method: 'POST',
       agent: this.#options.agent(),
       headers: { 'content-type': 'application/octet-stream', ...headers },
     })
+    // Node's agents leave TLS sockets to gather small writes for as long as the other end delays its acknowledgement.
+    call.setNoDelay(true)
+    return call
   }
 
   watch(exchange: Exchange): void {
