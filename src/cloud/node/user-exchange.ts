@@ -138,8 +138,11 @@ export class NodeUserExchange implements UserExchange {
   }
 
   write(bytes: Uint8Array): boolean {
+    if (this.#isGone) return true
+    // A link's bytes come in the pieces that TLS makes of them: what one turn brings leaves together.
+    if (this.#hasWritten) this.#cork()
     this.#hasWritten = true
-    return this.#isGone || this.#response.write(bytes)
+    return this.#response.write(bytes)
   }
 
   /** Trailers go out with a chunked body only; HTTP/1.0 and an answer of known length have no place for them. */
@@ -152,6 +155,13 @@ export class NodeUserExchange implements UserExchange {
   abort(): void {
     breakOff(this.#request.socket, this.head)
     this.#response.destroy()
+  }
+
+  #cork(): void {
+    const { socket } = this.#response
+    if (socket === null || socket.writableCorked > 0) return
+    socket.cork()
+    setImmediate(() => socket.uncork())
   }
 
   #flushHead(): void {
