@@ -46,7 +46,7 @@ export interface UserExchange {
   readonly head: UserRequestHead
   /** Names who is told. Once, before anything else. */
   listen(events: UserEvents): void
-  /** Begins to take the request body; answers `Expect: 100-continue`. */
+  /** Begins to take the request body, and answers `Expect: 100-continue`; after {@link UserExchange.upgrade}, to take the tunnel's octets. */
   startBody(): void
   pauseBody(): void
   resumeBody(): void

@@ -165,6 +165,8 @@ test.each([
   ['application-malformed', 502],
   ['idle-timeout', 504],
   ['user-malformed', 400],
+  ['user-too-slow', 408],
+  ['origin-refused', 403],
   ['internal', 500],
   ['user-aborted', 499],
   ['cancelled', 499],

@@ -1,0 +1,193 @@
+import {
+  createDirectory,
+  Edge,
+  KeyRing,
+  memoryAudit,
+  MemoryRequestQueue,
+  Origin,
+  Sessions,
+  type PreAuthentication,
+  type RequestLimits,
+  type UserEvents,
+  type UserExchange,
+  type UserRequestHead,
+} from '../../src/cloud/index.ts'
+import {
+  TIME_LIMITS,
+  type Exchange,
+  type ExchangeWire,
+  type HeaderList,
+  type Offer,
+  type ResponseHead,
+  type TimeLimits,
+} from '../../src/protocol/index.ts'
+
+export const HOST = 'secure.example'
+const CLAIMER = { tenantId: 'contoso', connectorId: 'c', groupId: 'default' }
+
+/** A user whose connection is this object: what it was told, in order. */
+export class MemoryUser implements UserExchange {
+  readonly head: UserRequestHead
+  readonly said: (readonly [string, ...unknown[]])[] = []
+  events!: UserEvents
+  takes = true
+
+  constructor(head: Partial<UserRequestHead>) {
+    this.head = {
+      method: 'GET',
+      target: '/',
+      authority: 'open.example',
+      headers: [],
+      secure: true,
+      httpVersion: '1.1',
+      remoteAddress: '192.0.2.7',
+      upgrade: undefined,
+      ...head,
+    }
+  }
+
+  listen(events: UserEvents): void {
+    this.events = events
+  }
+  startBody = () => void this.said.push(['startBody'])
+  pauseBody = () => void this.said.push(['pauseBody'])
+  resumeBody = () => void this.said.push(['resumeBody'])
+  inform = (head: ResponseHead) => void this.said.push(['inform', head.status, head.headers])
+  respond = (head: ResponseHead, close: boolean) =>
+    void this.said.push(['respond', head.status, head.headers, close])
+  upgrade = (head: ResponseHead) => void this.said.push(['upgrade', head.headers])
+  write = (bytes: Uint8Array) => {
+    this.said.push(['write', new TextDecoder().decode(bytes)])
+    return this.takes
+  }
+  end = (trailers?: HeaderList) =>
+    void this.said.push(trailers === undefined ? ['end'] : ['end', trailers])
+  abort = () => void this.said.push(['abort'])
+
+  get verbs(): string[] {
+    return this.said.map(([verb]) => verb)
+  }
+  one(verb: string): readonly unknown[] | undefined {
+    return this.said.find(([said]) => said === verb)?.slice(1)
+  }
+  get status(): number | undefined {
+    return this.one('respond')?.[0] as number | undefined
+  }
+  get headers(): HeaderList {
+    return this.one('respond')?.[1] as HeaderList
+  }
+  get close(): boolean {
+    return this.one('respond')?.[2] as boolean
+  }
+  /** The stable code of an answer of ours. */
+  get code(): string {
+    return (JSON.parse(this.one('write')![0] as string) as { code: string }).code
+  }
+}
+
+/** The connector's end of one exchange: what the wire was told. */
+export interface Claimed {
+  readonly exchange: Exchange
+  readonly sent: (readonly [string, ...unknown[]])[]
+}
+
+/** An edge before an origin whose connector is the test. */
+export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
+  const clock = { now: 0, wall: Date.now() }
+  const clocks = { now: () => clock.now, wallClock: () => clock.wall }
+  const directory = createDirectory({
+    tenants: [{ id: 'contoso', issuer: 'https://sts.example', registrars: { audience: 'x' } }],
+    groups: [{ id: 'default', tenantId: 'contoso' }],
+    applications: [
+      {
+        id: 'open',
+        groupId: 'default',
+        externalUrl: 'https://open.example/',
+        internalUrl: 'http://10.0.0.1:8080/base/',
+        preAuthentication: 'passthrough',
+      },
+      {
+        id: 'secure',
+        groupId: 'default',
+        externalUrl: `https://${HOST}/`,
+        internalUrl: 'http://10.0.0.1:8080/',
+        preAuthentication: 'oidc',
+        client: { id: 'secure' },
+        identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups', 'X-Name': 'name' },
+        allowedOrigins: ['https://friend.example:8443'],
+      },
+    ],
+  })
+  const sessions = new Sessions({ keyRing: await KeyRing.open() })
+  const origin = new Origin({
+    instance: 'cloud-1',
+    queue: new MemoryRequestQueue(),
+    clocks,
+    crypto,
+    limits: { ...TIME_LIMITS, ...limits },
+  })
+  const redirects: string[] = []
+  const preAuthentication = {
+    begin: (_application: unknown, _host: string, target: string) => {
+      redirects.push(target)
+      return Promise.resolve({ kind: 'redirect', location: 'https://sts.example/', setCookies: [] })
+    },
+  } as unknown as PreAuthentication
+  const audit = memoryAudit()
+  const edge = new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit })
+  const offers: Offer[] = []
+  origin.queue.attach('default', {
+    connectorId: 'c',
+    grants: 1000,
+    carriesUpgrades: true,
+    offer: (offer: Offer) => void offers.push(offer),
+  } as never)
+  const application = directory.application('secure')!
+  const { setCookie } = await sessions.start(application, HOST, {
+    subject: 'alice',
+    issuer: 'https://sts.example',
+    name: 'Ålice',
+    groups: ['staff', 'admins'],
+    authenticatedAt: clock.wall,
+    expiresAt: clock.wall + 3_600_000,
+  } as never)
+  const cookie = setCookie.split(';')[0]!
+  await sessions.read(application, HOST, [cookie], clock.wall)
+  return {
+    clock,
+    edge,
+    origin,
+    offers,
+    sessions,
+    application,
+    redirects,
+    audit,
+    cookie,
+    ask(head: Partial<UserRequestHead>, bounds?: RequestLimits): MemoryUser {
+      const user = new MemoryUser(head)
+      edge.handle(user, bounds)
+      return user
+    },
+    /** Takes the last offer. */
+    claim(credit = 0): Claimed {
+      const { id, attempt } = offers.at(-1)!
+      const sent: [string, ...unknown[]][] = []
+      const wire: ExchangeWire = {
+        informational: () => undefined,
+        respond: () => undefined,
+        data: (bytes, end) => void sent.push(['data', new TextDecoder().decode(bytes), end]),
+        trailers: (fields) => void sent.push(['trailers', fields]),
+        credit: (bytes) => void sent.push(['credit', bytes]),
+        stop: (code) => void sent.push(['stop', code]),
+        reset: (code) => void sent.push(['reset', code]),
+        closed: () => void sent.push(['closed']),
+      }
+      const carriage = { windowBytes: 65_536 }
+      const exchange = origin.claim(CLAIMER, { id, attempt, credit }, wire, carriage)!
+      return { exchange, sent }
+    },
+  }
+}
+export type EdgeWorld = Awaited<ReturnType<typeof edgeWorld>>
+
+export const octets = (text: string) => new TextEncoder().encode(text)
