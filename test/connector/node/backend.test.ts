@@ -37,9 +37,6 @@ describe.each(KINDS)('applications over %s', (kind, create) => {
     expect(one.misplaced).toBe(0)
     return one.outcome
   }
-  /** What only `node:http` can do. */
-  const whole = test.skipIf(kind === 'undici')
-
   test('the header list arrives octet for octet and in order, the target too', async () => {
     await answer('HTTP/1.1 204 No Content\r\n\r\n')
     const headers = [
@@ -96,16 +93,15 @@ describe.each(KINDS)('applications over %s', (kind, create) => {
     expect([one.head!.status, one.outcome]).toEqual([200, 'done'])
   })
 
-  whole.each(['POST', 'PUT', 'DELETE'])(
-    '%s: a 100 nobody asked for is swallowed',
-    async (method) => {
-      await answer('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      const one = call({ method, body: { kind: 'length', bytes: 0 } })
-      one.call.end()
-      await one.settled()
-      expect([one.interim, one.body, one.outcome]).toEqual([[], 'ok', 'done'])
-    },
-  )
+  // Undici takes it for a broken answer; whatever may get one goes over node:http.
+  const mayGetContinue = kind === 'undici' ? [] : ['POST', 'PUT', 'DELETE']
+  test.each(mayGetContinue)('%s: a 100 nobody asked for is swallowed', async (method) => {
+    await answer('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    const one = call({ method, body: { kind: 'length', bytes: 0 } })
+    one.call.end()
+    await one.settled()
+    expect([one.interim, one.body, one.outcome]).toEqual([[], 'ok', 'done'])
+  })
 
   const BIG = 'x'.repeat(1000)
   test.each([
