@@ -215,7 +215,22 @@ class Entry implements Ticket, QueuedOffer {
     this.#link = link
     const remainingMs = limits.claimMs
     try {
-      link.offer({ ...this.submission, id: this.id, attempt, remainingMs, origin: instance })
+      const { submission } = this
+      // Field by field: a spread costs as much as the rest of an offer.
+      link.offer({
+        id: this.id,
+        attempt,
+        applicationId: submission.applicationId,
+        applicationVersion: submission.applicationVersion,
+        method: submission.method,
+        target: submission.target,
+        headers: submission.headers,
+        user: submission.user,
+        body: submission.body,
+        upgrade: submission.upgrade,
+        remainingMs,
+        origin: instance,
+      })
     } catch (cause) {
       // An offer that cannot be said is this user's trouble, and nobody else's.
       this.#offer.cancel()
