@@ -67,7 +67,7 @@ export class LinkDialer {
       scheduler: environment.scheduler,
       timeout: () => ({ type: 'timeout', ...this.#moment() }),
       changed: (to, from) => {
-        if (to.state !== from.state) changed?.(to, this.#cause)
+        if (to.state !== from.state) changed?.(to, isSetback(to) ? this.#cause : undefined)
       },
     })
   }
@@ -104,7 +104,6 @@ export class LinkDialer {
 
   #connect(op: number, binding: Binding): void {
     this.#link?.close()
-    this.#cause = undefined
     const link = this.#options.connect(binding, op, {
       connected: () => this.#tell(op, { type: 'connected', now: this.#moment().now }),
       unsupported: (cause) => {
@@ -141,4 +140,9 @@ export class LinkDialer {
     const { clocks, random } = this.#options.environment
     return { now: clocks.now(), random: random() }
   }
+}
+
+/** What was told last is the reason of these states only. */
+function isSetback({ state }: DialerState): boolean {
+  return state === 'backoff' || state === 'plain-fallback'
 }

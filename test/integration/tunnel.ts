@@ -37,7 +37,7 @@ import {
   type ConnectorOptions,
   type RunningConnector,
 } from '../../src/connector/node/index.ts'
-import { TIME_LIMITS, type Offer, type TimeLimits } from '../../src/protocol/index.ts'
+import { TIME_LIMITS, type Binding, type Offer, type TimeLimits } from '../../src/protocol/index.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { MemoryConnector } from './memory-connector.ts'
@@ -88,6 +88,10 @@ export interface TunnelOptions {
   /** External and internal path of the application. Default `/`. */
   readonly externalPath?: string
   readonly internalPath?: string
+  /** What the cloud serves connectors by. Default: both. */
+  readonly bindings?: readonly Binding[]
+  /** The port that connectors are told, for a relay in front of the listener's. Default: the listener's own. */
+  readonly relay?: (port: number) => Promise<number>
   /** No connector is started. */
   readonly noConnector?: boolean
   /** Where the connectors' authority keeps its root; for tests that sign with its very key. */
@@ -161,14 +165,17 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const connectors = createConnectorListener(cloud, {
     key: certificate.key,
     cert: certificate.certificate,
+    ...(options.bindings !== undefined && { bindings: options.bindings }),
   })
   const sockets = new Set<Socket>()
   connectors.server.on('secureConnection', (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
-  const connectorUrl = `https://127.0.0.1:${await listen(connectors.server)}`
-  instances['cloud-1'] = connectorUrl
+  const connectorPort = await listen(connectors.server)
+  const connectorUrl = `https://127.0.0.1:${connectorPort}`
+  const dialledPort = (await options.relay?.(connectorPort)) ?? connectorPort
+  instances['cloud-1'] = `https://127.0.0.1:${dialledPort}`
   const users = createUserListener(cloud.edge)
   const port = await listen(users)
   const stateDirectory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
