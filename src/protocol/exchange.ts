@@ -298,6 +298,8 @@ export class Exchange {
 
   receivedStop(code: ResetCode, now: number): void {
     if (!this.#outgoing.isOpen) return this.#outgoing.stop(code)
+    if (this.role === 'responder' && this.state === 'awaiting-response')
+      throw new PeerViolation('UNEXPECTED_EVENT', 'a response is stopped that has not begun')
     this.#movedAt = now
     this.#outgoing.stop(code)
     this.#outgoingClosed()
