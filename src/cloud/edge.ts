@@ -2,7 +2,7 @@
  * The edge: what happens to a user's request before and after it is on the queue.
  *
  * 1. which application is it for; is its target unambiguous
- * 2. pre-authentication, if the application asks for it
+ * 2. admission: who asks, and may they (see admission.ts); what is under `/.app-proxy/` is ours (see own-paths.ts)
  * 3. the offer: sanitised headers, typed claims, never our cookies
  * 4. the exchange (see edge-exchange.ts)
  *
@@ -13,38 +13,32 @@ import {
   bodyKindOf,
   canonicalHost,
   ExchangeFailed,
-  headerValue,
-  headerValues,
   isNamed,
   isReserved,
   readTarget,
   type BodyKind,
   type Target,
-  type UserClaims,
 } from '../protocol/index.ts'
-import { applicationHint } from './attempts.ts'
+import { Admission, type AdmissionOptions, type Caller } from './admission.ts'
 import { EdgeExchange } from './edge-exchange.ts'
-import { EdgeRequest, setCookies } from './edge-request.ts'
+import { EdgeRequest } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
 import type { Origin } from './origin.ts'
-import type { Application, AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
-import { published, selectApplication, type Published } from './published.ts'
+import { OwnPaths } from './own-paths.ts'
+import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
+import { selectApplication, type Published } from './published.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
-import type { Session, Sessions } from './session.ts'
-import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
-import { checkOrigin, isUnmetWebSocket, upgradeWish } from './upgrade.ts'
+import { signInPaths } from './sign-in-paths.ts'
+import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { UserExchange, UserRequestHead } from './user-exchange.ts'
 
 export type { RequestLimits } from './request-limits.ts'
 
 /** Options of {@link Edge}. */
-export interface EdgeOptions {
+export interface EdgeOptions extends AdmissionOptions {
   readonly directory: Directory
   readonly origin: Origin
-  readonly sessions: Sessions
-  readonly preAuthentication: PreAuthentication
-  readonly clocks: Clocks
   readonly crypto: CryptoProvider
   readonly audit: AuditSink
 }
@@ -55,10 +49,14 @@ const DEFAULT_LIMITS: RequestLimits = {}
 export class Edge {
   readonly #options: EdgeOptions
   readonly #ids: RequestIds
+  readonly #admission: Admission
+  readonly #ownPaths: OwnPaths
 
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#ids = new RequestIds(options.crypto)
+    this.#admission = new Admission(options)
+    this.#ownPaths = new OwnPaths(signInPaths(options.preAuthentication))
   }
 
   /** Serves one request; never throws, and always answers or breaks the connection. */
@@ -66,7 +64,6 @@ export class Edge {
     const request = new EdgeRequest(user, this.#ids.next())
     user.listen(request)
     try {
-      // Only sign-in, and a session cookie not seen before, take a promise.
       this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
     } catch (error) {
       this.#failed(request, error)
@@ -86,105 +83,23 @@ export class Edge {
   }
 
   #serve(request: EdgeRequest, limits: RequestLimits): Promise<void> | void {
-    const { directory, sessions, clocks } = this.#options
     const { head } = request.user
     checkSize(head, limits)
     const body = bodyKindOf(head.method, head.headers)
-    const applications = directory.applicationsOn(head.authority)
+    const applications = this.#options.directory.applicationsOn(head.authority)
     if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')
     checkHost(head)
     const target = readTarget(head.target, head.authority)
-    if (isReserved(target.path)) return this.#serveOwn(request, applications, target)
-    const selected = selectApplication(applications, target.path)
-    if (selected === undefined) throw new ExchangeFailed('user', 'unknown-application')
-    const { application } = selected
-    if (application.preAuthentication === 'passthrough')
-      return this.#offer(request, selected, target, body, undefined)
-    const cookies = headerValues(head.headers, 'cookie')
-    const now = clocks.wallClock()
-    const session = sessions.known(application, selected.host, cookies, now)
-    if (session !== 'unknown') return this.#admit(request, selected, target, body, session)
-    return sessions
-      .read(application, selected.host, cookies, now)
-      .then((opened) => this.#admit(request, selected, target, body, opened))
-  }
-
-  #admit(
-    request: EdgeRequest,
-    application: Published,
-    target: Target,
-    body: BodyKind,
-    session: Session | undefined,
-  ): Promise<void> | void {
-    if (session === undefined) return this.#signIn(request, application, target)
-    const { head } = request.user
-    if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
-      checkOrigin(head, application)
-    return this.#offer(request, application, target, body, session.user)
-  }
-
-  /** No session: a navigation goes to the issuer, a program learns that it must authenticate. */
-  #signIn(
-    request: EdgeRequest,
-    { application, host }: Published,
-    target: Target,
-  ): Promise<void> | void {
-    const { head } = request.user
-    if (isNavigation(head)) return this.#begin(request, application, host, target)
-    request.answer({
-      status: 401,
-      code: 'sign-in-required',
-      title: 'Sign-in required',
-      detail: 'Open this address in a browser to sign in.',
-      source: 'sign-in',
-      headers: ['WWW-Authenticate', `Bearer realm="${host}"`],
+    if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
+    const application = selectApplication(applications, target.path)
+    if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
+    // What is answered for an application whoever asks, such as a CORS preflight, is answered here.
+    const admitted = this.#admission.admit(request, application, target)
+    if (!(admitted instanceof Promise))
+      return admitted && this.#offer(request, application, target, body, admitted)
+    return admitted.then((caller) => {
+      if (caller !== undefined) this.#offer(request, application, target, body, caller)
     })
-  }
-
-  async #begin(
-    request: EdgeRequest,
-    application: Application,
-    host: string,
-    target: Target,
-  ): Promise<void> {
-    const begun = await this.#options.preAuthentication.begin(
-      application,
-      host,
-      target.path + target.query,
-      headerValues(request.user.head.headers, 'cookie'),
-      request.id,
-    )
-    if (begun.kind === 'redirect') return request.redirect(begun.location, begun.setCookies)
-    request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
-  }
-
-  /** Paths under `/.app-proxy/` are ours on every external host, and never forwarded. */
-  async #serveOwn(
-    request: EdgeRequest,
-    applications: readonly Application[],
-    { path, query }: Target,
-  ): Promise<void> {
-    const hint = applicationHint(query.slice(1))
-    const protectedOnes = applications.filter((one) => one.preAuthentication === 'oidc')
-    const application = protectedOnes.find((one) => one.id === hint) ?? protectedOnes[0]
-    if (path !== CALLBACK_PATH || application === undefined || request.user.head.method !== 'GET') {
-      return request.answer({
-        status: 404,
-        code: 'not-found',
-        title: 'Nothing here',
-        detail: 'This address belongs to the service itself, and there is nothing at it.',
-        source: 'cloud',
-      })
-    }
-    const result = await this.#options.preAuthentication.callback(
-      application,
-      published(application).host,
-      query.slice(1),
-      headerValues(request.user.head.headers, 'cookie'),
-      request.id,
-    )
-    if (result.kind === 'signed-in') return request.redirect(result.location, result.setCookies)
-    request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
   }
 
   #offer(
@@ -192,7 +107,7 @@ export class Edge {
     application: Published,
     target: Target,
     body: BodyKind,
-    claims: UserClaims | undefined,
+    caller: Caller,
   ): void {
     const { head } = request.user
     const upgrade = body.kind === 'none' ? upgradeWish(head) : undefined
@@ -208,8 +123,8 @@ export class Edge {
       applicationVersion: version,
       method: head.method,
       target: target.query === '' ? target.path : target.path + target.query,
-      headers: offeredHeaders(head, application, claims),
-      user: claims,
+      headers: offeredHeaders(head, application, caller.user),
+      user: caller.user,
       body,
       upgrade,
     })
@@ -226,15 +141,4 @@ function checkHost({ headers, authority }: UserRequestHead): void {
     if (hosts > 1 || (host !== authority && canonicalHost(host) !== canonicalHost(authority)))
       throw new ExchangeFailed('user', 'user-malformed', { cause: 'more than one host' })
   }
-}
-
-/** A browser that goes somewhere can be sent to sign in; a program that fetches, or a WebSocket, cannot. */
-function isNavigation(head: UserRequestHead): boolean {
-  const { method, headers } = head
-  if (method !== 'GET' && method !== 'HEAD') return false
-  if (upgradeWish(head) !== undefined || isUnmetWebSocket(head)) return false
-  const mode = headerValue(headers, 'sec-fetch-mode')
-  if (mode !== undefined) return mode === 'navigate'
-  const accept = headerValue(headers, 'accept')
-  return accept === undefined || /text\/html|\*\/\*/i.test(accept)
 }

@@ -1,0 +1,154 @@
+/**
+ * Who may pass: from a request for an application either an answer of ours, or a caller whose request goes on.
+ *
+ * 1. a passthrough application asks nobody
+ * 2. a session cookie that opens
+ * 3. none: a navigation goes to the issuer, a program learns that it must authenticate
+ * 4. whoever is known passes the decision that is made for each request
+ *
+ * @see ARCHITECTURE section 7
+ * @module
+ */
+import { headerValue, headerValues, type Target, type UserClaims } from '../protocol/index.ts'
+import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
+import type { Clocks } from './ports.ts'
+import type { Published } from './published.ts'
+import type { Session, Sessions } from './session.ts'
+import type { PreAuthentication } from './sign-in.ts'
+import { checkOrigin, isUnmetWebSocket, upgradeWish } from './upgrade.ts'
+import type { UserRequestHead } from './user-exchange.ts'
+
+/** Who asks, as far as is known. A {@link Session} is one; so is a program that shows a token, which has no session id. */
+export interface Caller {
+  /** Names the session whose cookie the request carried. */
+  readonly id?: string
+  /** Absent: anyone may ask. */
+  readonly user?: UserClaims
+}
+
+/** What is decided for each request, when the caller is known. */
+export type AccessVerdict =
+  | { readonly kind: 'allow' }
+  /** The answer, whose `code` is the reason. */
+  | { readonly kind: 'deny'; readonly answer: OwnAnswer }
+  /** The caller must authenticate again, and more strongly: a navigation goes to the issuer. */
+  | { readonly kind: 'step-up'; readonly answer: OwnAnswer }
+
+/** Asked on the hot path: synchronous, and expected to remember what it decided. */
+export type DecideAccess = (
+  application: Published,
+  caller: Caller,
+  head: UserRequestHead,
+) => AccessVerdict
+
+export interface AdmissionOptions {
+  readonly sessions: Sessions
+  readonly preAuthentication: PreAuthentication
+  readonly clocks: Clocks
+  /** Default: whoever is signed in is let through. */
+  readonly decideAccess?: DecideAccess
+}
+
+/** The caller, or `undefined` when the request was answered. */
+export type Admitted = Caller | undefined
+
+const ANYONE: Caller = {}
+
+export class Admission {
+  readonly #options: AdmissionOptions
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+  }
+
+  /** Only sign-in, and a session cookie not seen before, take a promise. */
+  admit(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+  ): Admitted | Promise<Admitted> {
+    if (application.application.preAuthentication === 'passthrough') return ANYONE
+    const { sessions, clocks } = this.#options
+    const cookies = headerValues(request.user.head.headers, 'cookie')
+    const now = clocks.wallClock()
+    const known = sessions.known(application.application, application.host, cookies, now)
+    if (known !== 'unknown') return this.#bySession(request, application, target, known)
+    return sessions
+      .read(application.application, application.host, cookies, now)
+      .then((session) => this.#bySession(request, application, target, session))
+  }
+
+  #bySession(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    session: Session | undefined,
+  ): Admitted | Promise<undefined> {
+    if (session === undefined) return this.#unknown(request, application, target)
+    const { head } = request.user
+    if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
+      checkOrigin(head, application)
+    return this.#decided(request, application, target, session)
+  }
+
+  #decided(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    caller: Caller,
+  ): Admitted | Promise<undefined> {
+    const { decideAccess } = this.#options
+    if (decideAccess === undefined) return caller
+    const { head } = request.user
+    const verdict = decideAccess(application, caller, head)
+    if (verdict.kind === 'allow') return caller
+    if (verdict.kind === 'step-up' && isNavigation(head))
+      return this.#begin(request, application, target)
+    return void request.answer(verdict.answer)
+  }
+
+  /** No session: a navigation goes to the issuer, a program learns that it must authenticate. */
+  #unknown(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+  ): undefined | Promise<undefined> {
+    if (isNavigation(request.user.head)) return this.#begin(request, application, target)
+    request.answer({
+      status: 401,
+      code: 'sign-in-required',
+      title: 'Sign-in required',
+      detail: 'Open this address in a browser to sign in.',
+      source: 'sign-in',
+      headers: ['WWW-Authenticate', `Bearer realm="${application.host}"`],
+    })
+    return undefined
+  }
+
+  async #begin(
+    request: EdgeRequest,
+    { application, host }: Published,
+    target: Target,
+  ): Promise<undefined> {
+    const begun = await this.#options.preAuthentication.begin(
+      application,
+      host,
+      target.path + target.query,
+      headerValues(request.user.head.headers, 'cookie'),
+      request.id,
+    )
+    if (begun.kind === 'redirect') request.redirect(begun.location, begun.setCookies)
+    else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
+  }
+}
+
+/** A browser that goes somewhere can be sent to sign in; a program that fetches, or a WebSocket, cannot. */
+function isNavigation(head: UserRequestHead): boolean {
+  const { method, headers } = head
+  if (method !== 'GET' && method !== 'HEAD') return false
+  if (upgradeWish(head) !== undefined || isUnmetWebSocket(head)) return false
+  const mode = headerValue(headers, 'sec-fetch-mode')
+  if (mode !== undefined) return mode === 'navigate'
+  const accept = headerValue(headers, 'accept')
+  return accept === undefined || /text\/html|\*\/\*/i.test(accept)
+}
