@@ -56,10 +56,19 @@ export const CloudServerConfiguration = v.strictObject({
   ),
   audit: v.pipe(
     v.optional(
-      v.union([v.picklist(['stdout', 'stderr']), v.strictObject({ file: path })]),
-      'stderr',
+      v.strictObject({
+        to: v.optional(
+          v.union([v.picklist(['stdout', 'stderr']), v.strictObject({ file: path })]),
+          'stderr',
+        ),
+        format: v.pipe(
+          v.optional(v.picklist(['native', 'ocsf']), 'native'),
+          v.description('`ocsf`: under the names of the Open Cybersecurity Schema Framework.'),
+        ),
+      }),
+      {},
     ),
-    v.description('Where audit events go, one line of JSON each.'),
+    v.description('Audit events: where they go, one line of JSON each, and in whose names.'),
   ),
 })
 export type CloudServerConfiguration = v.InferOutput<typeof CloudServerConfiguration>

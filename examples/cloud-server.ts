@@ -64,7 +64,7 @@ const cloud = createCloud({
   registry,
   authority,
   keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
-  audit: jsonLinesAudit(auditWriter()),
+  audit: jsonLinesAudit(auditWriter(), audit),
   instances: () => instances,
   cloudAuthorities: [servers.certificate],
   limits: limits as Partial<TimeLimits>, // JSON knows no undefined
@@ -153,9 +153,9 @@ async function listen(
 
 function auditWriter(): (line: string) => void {
   const stream =
-    typeof audit === 'string'
-      ? process[audit]
-      : createWriteStream(audit.file, { flags: 'a', mode: 0o600 })
+    typeof audit.to === 'string'
+      ? process[audit.to]
+      : createWriteStream(audit.to.file, { flags: 'a', mode: 0o600 })
   return (line) => stream.write(`${line}\n`)
 }
 

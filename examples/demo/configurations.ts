@@ -93,7 +93,7 @@ export function writeCloudConfiguration(
     stateDir: join(dir, 'cloud'),
     users: { port: ports.users, ...(isHttps && { tls: 'generated' }) },
     connectors: { port: ports.connectors },
-    audit: { file: join(dir, 'audit.jsonl') },
+    audit: { to: { file: join(dir, 'audit.jsonl') } },
     // Ctrl-C should not take half a minute.
     limits: { drainMs: 2_000 },
     directory: {

@@ -5,6 +5,7 @@
  */
 import { access, readFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
+import { auditEvents } from './audit.ts'
 import { machines } from './machines.ts'
 import { messageReference } from './messages.ts'
 import * as reference from './reference.ts'
@@ -46,6 +47,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['violations', await reference.violationReasons()],
     ['refusals', await reference.refusalReasons()],
     ['failures', await reference.failureReasons()],
+    ['audit-events', auditEvents()],
   ])
 }
 

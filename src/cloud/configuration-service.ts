@@ -17,6 +17,7 @@ import {
   type ConfigurationRequest,
   type ConnectorConfiguration,
 } from '../protocol/index.ts'
+import type { AuditEntry } from './audit-events.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
@@ -146,38 +147,39 @@ export class ConfigurationService {
         }),
       })
       const { serial, expiresAt } = certificate
-      this.#audit(caller, 'connector.renewal', 'success', { serial, expiresAt, ignored, repeated })
+      this.#audit(caller, {
+        type: 'connector.renewal',
+        outcome: 'success',
+        detail: { serial, expiresAt, ignored, repeated },
+      })
       return certificate
     } catch (error) {
       if (error instanceof Refused) {
-        this.#audit(caller, 'connector.renewal', 'refused', {}, error.reason)
+        const { reason } = error
+        this.#audit(caller, { type: 'connector.renewal', outcome: 'refused', reason })
       }
       throw error
     }
   }
 
   #auditFailedVersion(caller: IdentifiedConnector, version: string, error: string): void {
-    this.#audit(caller, 'connector.configuration', 'failed', {
-      version,
-      error: error.slice(0, MAX_ERROR_LENGTH),
+    this.#audit(caller, {
+      type: 'connector.configuration',
+      outcome: 'failed',
+      detail: { version, error: error.slice(0, MAX_ERROR_LENGTH) },
     })
   }
 
   #audit(
     { connector, certificate }: IdentifiedConnector,
-    type: string,
-    outcome: 'success' | 'refused' | 'failed',
-    detail: Readonly<Record<string, unknown>>,
-    reason?: string,
+    entry: AuditEntry<'connector.renewal' | 'connector.configuration', 'tenantId' | 'connectorId'>,
   ): void {
     this.#options.audit.write({
       time: this.#options.clocks.wallClock(),
-      type,
-      outcome,
-      ...(reason === undefined ? {} : { reason }),
+      ...entry,
       tenantId: connector.tenantId,
       connectorId: connector.id,
-      detail: { ...detail, callerSerial: certificate.serial },
+      detail: { ...entry.detail, callerSerial: certificate.serial },
     })
   }
 }

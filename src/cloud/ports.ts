@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AuditEvent } from './audit-events.ts'
+
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
 
@@ -89,25 +91,7 @@ export interface Directory {
   applications(): readonly Application[]
 }
 
-/** One thing that happened, for the record; never holds a token, a cookie, a code or a key. */
-export interface AuditEvent {
-  /** Milliseconds since 1970. */
-  readonly time: number
-  /** Dotted, stable: `connector.registered`, `sign-in.denied`, … */
-  readonly type: string
-  readonly outcome: 'success' | 'refused' | 'failed'
-  /** The stable code of a refusal or failure. */
-  readonly reason?: string
-  readonly tenantId?: string
-  readonly connectorId?: string
-  readonly applicationId?: string
-  readonly subject?: string
-  readonly requestId?: string
-  /** Anything else, JSON-able. */
-  readonly detail?: Readonly<Record<string, unknown>>
-}
-
-/** Where audit events go. Must not throw. */
+/** Where audit events go. Must not throw, nor take long: it is called where they happen. @see audit-events.ts */
 export interface AuditSink {
   write(event: AuditEvent): void
 }

@@ -230,13 +230,13 @@ function answer(
 ): RegistrationReply {
   const time = clocks.wallClock()
   const known = {
+    address: remoteAddress,
     ...(final.registrar === undefined
       ? {}
       : { tenantId: final.registrar.tenantId, subject: final.registrar.subject }),
   }
   const detail = {
     instance: { name: instance.name, version: instance.version },
-    ...(remoteAddress === undefined ? {} : { remoteAddress }),
     ...(final.key === undefined ? {} : { keyId: final.key.keyId, ignored: final.key.ignored }),
   }
   if (final.state === 'refused') {

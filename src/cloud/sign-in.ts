@@ -27,6 +27,7 @@ import {
   type SignInOutput,
   type SignInState,
 } from '../protocol/sign-in.ts'
+import type { AuditEntry, AuditEventType } from './audit-events.ts'
 import { isAssigned } from './assignment.ts'
 import { Attempts } from './attempts.ts'
 import type { Fetch } from './bounded-fetch.ts'
@@ -254,7 +255,9 @@ export class PreAuthentication {
     outcome: Outcome,
   ): Promise<SignedIn> {
     const { session, setCookie } = await this.#options.sessions.start(application, host, identity)
-    this.#write(application, 'sign-in.signed-in', 'success', {
+    this.#write(application, {
+      type: 'sign-in.signed-in',
+      outcome: 'success',
       subject: identity.subject,
       requestId: outcome.requestId,
     })
@@ -269,7 +272,9 @@ export class PreAuthentication {
   #deny(application: Application, denied: SignInDenied, outcome: Outcome): SignInRefusal {
     const { reason } = denied
     const denial = SIGN_IN_DENIALS[reason]
-    this.#write(application, 'sign-in.denied', denial.status < 500 ? 'refused' : 'failed', {
+    this.#write(application, {
+      type: 'sign-in.denied',
+      outcome: denial.status < 500 ? 'refused' : 'failed',
       reason,
       subject: outcome.subject,
       requestId: outcome.requestId,
@@ -320,21 +325,14 @@ export class PreAuthentication {
 
   #write(
     { id, tenantId }: Application,
-    type: string,
-    outcome: 'success' | 'refused' | 'failed',
-    rest: object,
+    entry: AuditEntry<SignInEvents, 'tenantId' | 'applicationId'>,
   ): void {
-    const known = Object.entries(rest).filter(([, value]) => value !== undefined)
-    this.#options.audit.write({
-      time: this.#options.clocks.wallClock(),
-      type,
-      outcome,
-      tenantId,
-      applicationId: id,
-      ...Object.fromEntries(known),
-    })
+    const time = this.#options.clocks.wallClock()
+    this.#options.audit.write({ time, tenantId, applicationId: id, ...entry })
   }
 }
+
+type SignInEvents = Extract<AuditEventType, `sign-in.${string}`>
 
 type Done = { token: string } | { identity: SignInIdentity } | object
 

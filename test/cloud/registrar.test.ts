@@ -55,9 +55,9 @@ describe('a registration', () => {
         tenantId: 'contoso',
         subject: 'alice',
         connectorId: reply.connectorId,
+        address: '192.0.2.1',
         detail: {
           instance: { name: 'branch-office', version: '1.0.0' },
-          remoteAddress: '192.0.2.1',
           keyId: expect.stringMatching(/^[0-9a-f]{64}$/),
           ignored: [],
           standing: 'active',

@@ -1,0 +1,178 @@
+/**
+ * Every audit event there is: the table is the only authority, and a new event is a new row in the commit that writes it.
+ *
+ * From the table come the type {@link AuditEvent} (a writer that names a field or an outcome the row does not have is not compiled), the reference in PROTOCOL.md,
+ * and the names that an event has in OCSF (see audit-ocsf.ts).
+ *
+ * What a row must not have: a token, a cookie, an authorization code, a state, a nonce, a verifier, a key, a password or a request body, in whole or in part. A
+ * test looks for planted ones.
+ *
+ * To write one: `audit.write({ time: clocks.wallClock(), type: 'sign-in.begun', outcome: 'success', tenantId, … })`. Fields that are `undefined` are left out.
+ *
+ * @see spec/PROTOCOL.md, "Audit events"
+ * @module
+ */
+
+/** The form of an event as it is written down; it changes only when a reader of the form before could misunderstand. */
+export const AUDIT_VERSION = 1
+
+/** Fields that an event may have besides `time`, `type`, `outcome` and `reason`: a row says which it has. */
+export interface AuditFields {
+  readonly tenantId: string
+  readonly connectorId: string
+  readonly applicationId: string
+  /** The user, as the issuer calls them (`sub`). */
+  readonly subject: string
+  /** What revocation names; it opens nothing, for the cookie is sealed. */
+  readonly sessionId: string
+  /** The request that the user can quote; it joins the events of one request. */
+  readonly requestId: string
+  /** The IP address of who did it. */
+  readonly address: string
+}
+
+/** What became of it. `refused`: by a rule, on purpose; `failed`: by a fault. */
+export type AuditOutcome = 'success' | 'refused' | 'failed'
+
+/** How much an event asks for attention when it is not a success; a success is always informational. */
+export type AuditSeverity = 'informational' | 'low' | 'medium' | 'high'
+
+/** One row of the table. */
+export interface AuditEventKind {
+  /** One sentence: when is it written? */
+  readonly text: string
+  readonly outcomes: readonly AuditOutcome[]
+  /** Each is there when it is known. */
+  readonly fields: readonly (keyof AuditFields)[]
+  /** Key of `detail` → what it tells. */
+  readonly detail: Readonly<Record<string, string>>
+  readonly severity: AuditSeverity
+  readonly ocsf: OcsfKind
+}
+
+/** The OCSF class of an event and its activity there; `method` takes the activity from the HTTP method. */
+export type OcsfKind =
+  | { readonly class: 'authentication'; readonly activity: 'logon' | 'logoff' | 'preauth' }
+  | {
+      readonly class: 'entity-management'
+      readonly activity: 'create' | 'update' | 'delete' | 'enable' | 'disable'
+      /** What the entity is, in our words. */
+      readonly entity: 'connector' | 'session' | 'configuration'
+    }
+  | { readonly class: 'tunnel-activity'; readonly activity: 'open' | 'close' }
+  | { readonly class: 'http-activity'; readonly activity: 'method' }
+  | { readonly class: 'application-error'; readonly activity: 'general' }
+
+const CONNECTOR = ['tenantId', 'connectorId'] as const
+const USER = ['tenantId', 'applicationId', 'subject', 'requestId'] as const
+
+export const AUDIT_EVENTS = {
+  'connector.registration': {
+    text: 'An administrator has asked for a connector to be registered.',
+    outcomes: ['success', 'refused'],
+    fields: ['tenantId', 'connectorId', 'subject', 'address'],
+    detail: {
+      instance: 'Name and version that the connector gave itself.',
+      keyId: 'SHA-256 of its public key.',
+      ignored: 'What its certificate request asked for and did not get.',
+      standing: '`active`, or `pending` until an operator approves.',
+      repeated: 'It is the answer to a lost reply: nothing new was registered.',
+      while: 'The state of the registrar in which it was refused.',
+      because: 'What was found, in words; quotes nothing of the token.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'create', entity: 'connector' },
+  },
+  'connector.renewal': {
+    text: 'A connector has asked for its next certificate.',
+    outcomes: ['success', 'refused'],
+    fields: CONNECTOR,
+    detail: {
+      serial: 'Serial number of the new certificate.',
+      expiresAt: 'Its end, milliseconds since 1970.',
+      ignored: 'What the certificate request asked for and did not get.',
+      repeated: 'It is the answer to a lost reply: nothing new was issued.',
+      callerSerial: 'Serial number of the certificate it called with.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
+  },
+  'connector.configuration': {
+    text: 'A connector reports that it could not apply a configuration; it goes on with the one before.',
+    outcomes: ['failed'],
+    fields: CONNECTOR,
+    detail: {
+      version: 'The version it could not apply.',
+      error: 'What it says went wrong, cut off.',
+      callerSerial: 'Serial number of the certificate it called with.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
+  },
+  'sign-in.signed-in': {
+    text: 'A user has signed in to an application: a session begins.',
+    outcomes: ['success'],
+    fields: USER,
+    detail: {},
+    severity: 'informational',
+    ocsf: { class: 'authentication', activity: 'logon' },
+  },
+  'sign-in.denied': {
+    text: 'A sign-in ended without a session.',
+    outcomes: ['refused', 'failed'],
+    fields: USER,
+    detail: {
+      source: 'Whose doing it was: `sign-in`, `issuer` or `cloud`.',
+      evidence: 'The stable code of the library that noticed.',
+    },
+    severity: 'low',
+    ocsf: { class: 'authentication', activity: 'logon' },
+  },
+  'edge.internal-error': {
+    text: 'Serving a request met a fault of this service; the user was told so.',
+    outcomes: ['failed'],
+    fields: ['requestId'],
+    detail: {},
+    severity: 'high',
+    ocsf: { class: 'application-error', activity: 'general' },
+  },
+} as const satisfies Readonly<Record<string, AuditEventKind>>
+
+type Rows = typeof AUDIT_EVENTS
+/** Dotted, stable: readers may switch on it. */
+export type AuditEventType = keyof Rows
+
+/** The event of one type: exactly the outcomes, fields and details of its row. */
+export type AuditEventOf<T extends AuditEventType> = {
+  readonly [F in Rows[T]['fields'][number]]?: AuditFields[F] | undefined
+} & {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly type: T
+  readonly outcome: Rows[T]['outcomes'][number]
+  /** The stable code of a refusal or failure. */
+  readonly reason?: string | undefined
+  readonly detail?: { readonly [K in keyof Rows[T]['detail']]?: unknown } | undefined
+  /** Its name among all events of all instances; given when it is written down. @see identifiedAudit */
+  readonly id?: string | undefined
+}
+
+/** What a writer says that adds the rest itself: `time`, and the fields named in `K`. */
+export type AuditEntry<T extends AuditEventType, K extends keyof AuditFields = never> = {
+  [One in T]: Omit<AuditEventOf<One>, 'time' | K>
+}[T]
+
+/** An event as a reader sees it that treats all alike: any {@link AuditEvent} is one. */
+export interface AuditRecord extends Readonly<
+  Partial<Record<keyof AuditFields, string | undefined>>
+> {
+  readonly time: number
+  readonly type: AuditEventType
+  readonly outcome: AuditOutcome
+  readonly reason?: string | undefined
+  readonly detail?: Readonly<Record<string, unknown>> | undefined
+  readonly id?: string | undefined
+}
+
+/** One thing that happened, for the record; never holds a token, a cookie, a code or a key. `type` tells which fields there are. */
+export type AuditEvent = { [T in AuditEventType]: AuditEventOf<T> }[AuditEventType]
