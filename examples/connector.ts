@@ -4,12 +4,13 @@
  *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE] [--name NAME]
  *
  * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to stderr, one JSON object a line. One line of JSON on stdout
- * says that it is ready: `{"connectorId":"…","tenantId":"…"}`. SIGINT and SIGTERM finish what is under way, then end with code 0.
+ * says that it is ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish what is under way, then end with code 0.
  */
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startConnector, type ConnectorEvent } from 'app-proxy/connector/node'
+import type { Binding } from 'app-proxy/protocol'
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +34,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stopping ??= stop().then(() => process.exit(0))
   })
 
+/** How each cloud instance was reached: by the fast `link`, or by `plain` calls where it does not get through. */
+const bindings: Record<string, Binding> = {}
 const connector = await startConnector({
   url,
   stateDirectory,
@@ -45,7 +48,7 @@ const connector = await startConnector({
 stop = () => connector.stop()
 while (!connector.isReady) await sleep(20)
 const { connectorId, tenantId } = connector.identity
-console.log(JSON.stringify({ connectorId, tenantId }))
+console.log(JSON.stringify({ connectorId, tenantId, bindings }))
 
 /** A secret is taken only from a file that nobody else can read. */
 async function readPrivate(path: string): Promise<string> {
@@ -56,6 +59,7 @@ async function readPrivate(path: string): Promise<string> {
 
 /** Identities and configurations are told by name: a log keeps no keys, and no pages of settings. */
 function log(event: ConnectorEvent): void {
+  if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
   const line = JSON.stringify(
     { time: new Date().toISOString(), ...event },
     (key, value: unknown) => {

@@ -58,12 +58,12 @@ async function start(): Promise<Ready> {
     processes.start('intranet', ['--port', String(state.ports.intranet)]),
   ])
   const tokenFile = await fetchToken(issuer)
-  await processes.start('connector', [
+  const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector', [
     ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
     ...['--name', 'demo', '--token-file', tokenFile],
   ])
   rmSync(tokenFile, { force: true })
-  return { applications, users, issuer, connectorUrl, caFile, stateDir: state.dir }
+  return { applications, users, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
 }
 
 /** Where the registrar's token is, unless the connector has registered before. */

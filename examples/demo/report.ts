@@ -1,6 +1,7 @@
 /**
  * What the demo says when it is ready: a table for people, or one line for programs.
  */
+import type { Binding } from 'app-proxy/protocol'
 import type { DemoApplication } from './configurations.ts'
 
 export interface Ready {
@@ -9,9 +10,16 @@ export interface Ready {
   readonly users: readonly { readonly username: string; readonly password: string }[]
   readonly issuer: string
   readonly connectorUrl: string
+  /** How the connector reached each cloud instance. */
+  readonly bindings: Readonly<Record<string, Binding>>
   /** PEM: the authority of the connector listener, and of the user listener with `--https`. */
   readonly caFile: string
   readonly stateDir: string
+}
+
+const BINDINGS: Readonly<Record<Binding, string>> = {
+  link: 'link: one framed connection',
+  plain: 'plain: HTTP calls, without WebSockets',
 }
 
 export function jsonReport({ applications, ...rest }: Ready): string {
@@ -24,7 +32,7 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 }
 
 export function tableReport(ready: Ready, isTemporary: boolean): string {
-  const { applications, users, issuer, connectorUrl, caFile, stateDir } = ready
+  const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
   const browse = applications.map(({ externalUrl, preAuthentication }) => [
     externalUrl,
@@ -38,6 +46,10 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
   const under = [
     ['issuer', issuer],
     ['connectors dial', connectorUrl],
+    [
+      'the demo’s came by',
+      [...new Set(Object.values(bindings))].map((one) => BINDINGS[one]).join(),
+    ],
     ['state and logs', `${stateDir}${isTemporary ? ' (removed at the end)' : ''}`],
     ['users come by', isHttps ? `TLS; trust ${caFile}` : 'plain HTTP; --https for TLS'],
   ]

@@ -1,69 +1,41 @@
 /** A person with a real browser, through the demo: the pages, the redirects and the cookies as Chromium takes them. */
-import { existsSync, mkdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  agree,
+  giveNameAndPassword,
+  launchBrowser,
+  missingBrowser,
+  newVisitor,
+  screenshot,
+} from './chromium.ts'
 import { startDemo, type DemoProcess } from './demo-process.ts'
-
-const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const ARTIFACTS = fileURLToPath(new URL('../.artifacts', import.meta.url))
-const isMissing = !existsSync(CHROMIUM)
 
 if (process.env['CI'] === 'true') {
   test('a browser is installed', () => {
-    expect(isMissing, `${CHROMIUM} is missing; CHROMIUM_PATH names another`).toBe(false)
+    expect(missingBrowser).toBeUndefined()
   })
 }
 
-describe.skipIf(isMissing)('in a real browser', () => {
+describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
   let demo: DemoProcess
   let browser: Browser
   beforeAll(async () => {
-    mkdirSync(ARTIFACTS, { recursive: true })
     demo = await startDemo()
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-        ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-        '--no-proxy-server',
-      ],
-    })
+    browser = await launchBrowser()
   })
   afterAll(async () => {
     await browser?.close()
     await demo?.stop()
   })
 
-  /** A new browser with no cookies; fails the test when a page breaks its own rules. */
-  async function open(): Promise<{ page: Page; complaints: string[] }> {
-    const page = await (
-      await browser.newContext({ viewport: { width: 900, height: 700 } })
-    ).newPage()
-    const complaints: string[] = []
-    page.on('console', (message) => {
-      // A refusal's status, or no icon, is no fault of the page.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-        complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    return { page, complaints }
-  }
-
-  const screenshot = (page: Page, name: string) =>
-    page.screenshot({ path: `${ARTIFACTS}/${name}.png`, fullPage: true })
-
   async function signIn(page: Page, index: 0 | 1): Promise<void> {
-    const { username, password } = demo.users[index]!
-    await page.getByLabel('Name').fill(username)
-    await page.getByLabel('Password').fill(password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await giveNameAndPassword(page, demo.users[index]!)
     await page.getByRole('button', { name: 'Continue' }).waitFor()
   }
-  const agree = (page: Page) => page.getByRole('button', { name: 'Continue' }).click()
 
   test('the assigned user signs in, lands on the deep link and uses the page', async () => {
-    const { page, complaints } = await open()
+    const { page, complaints } = await newVisitor(browser)
     const deep = demo.url('intranet', '/?week=7')
     await page.goto(deep)
     expect(new URL(page.url()).origin).toBe(demo.issuer)
@@ -93,7 +65,7 @@ describe.skipIf(isMissing)('in a real browser', () => {
   })
 
   test('a wrong password is told, and can be put right', async () => {
-    const { page } = await open()
+    const { page } = await newVisitor(browser)
     await page.goto(demo.url('intranet'))
     await page.getByLabel('Name').fill('alice')
     await page.getByLabel('Password').fill('wrong')
@@ -105,7 +77,7 @@ describe.skipIf(isMissing)('in a real browser', () => {
   })
 
   test('who is not assigned sees that sign-in refused', async () => {
-    const { page, complaints } = await open()
+    const { page, complaints } = await newVisitor(browser)
     await page.goto(demo.url('intranet', '/?week=7'))
     await signIn(page, 1)
     const [response] = await Promise.all([
@@ -120,7 +92,7 @@ describe.skipIf(isMissing)('in a real browser', () => {
   })
 
   test('who cancels is told that nobody was signed in', async () => {
-    const { page } = await open()
+    const { page } = await newVisitor(browser)
     await page.goto(demo.url('intranet'))
     await signIn(page, 0)
     const [response] = await Promise.all([

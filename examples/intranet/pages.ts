@@ -1,0 +1,102 @@
+/**
+ * The private site's pages. Nothing on them comes from elsewhere.
+ */
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { escape, pairsOf, send } from './answers.ts'
+
+const read = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
+const STYLE = read('site.css')
+const LIVE = read('live.js')
+
+/** What arrived, as a page: who the proxy says is there, and which cookies came along. */
+export function frontPage(request: IncomingMessage, response: ServerResponse): void {
+  const cookies = pairsOf(request).filter(([name]) => name.toLowerCase() === 'cookie')
+  const rows = pairsOf(request).map(
+    ([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`,
+  )
+  const content = `<section class="card">
+<h2>This page lives on a private address</h2>
+<p>You asked for <code id="target">${escape(request.url!)}</code>.</p>
+<h3>Cookies that reached it</h3>
+<p id="cookies">${cookies.length === 0 ? 'none' : cookies.map(([, value]) => escape(value)).join('<br>')}</p>
+<p><a class="button" href="live">WebSocket and event stream, live</a></p>
+</section>
+<div class="pair">
+<section class="card">
+<h2>Send a form</h2>
+<form method="post" action="form">
+<label for="note">Note</label>
+<p class="line"><input id="note" name="note" required> <button>Send</button></p>
+</form>
+</section>
+<section class="card">
+<h2>Upload a file</h2>
+<form method="post" action="upload" enctype="multipart/form-data">
+<label for="file">File</label>
+<p class="line"><input id="file" type="file" name="file" required> <button>Upload</button></p>
+</form>
+</section>
+</div>
+<section class="card">
+<h2>Header fields that reached it</h2>
+<div class="wide"><table id="headers">${rows.join('\n')}</table></div>
+<p><a href="headers">The same as JSON</a> · <a href="download?bytes=1048576" download="one-mebibyte.bin">Download 1 MiB</a></p>
+</section>`
+  send(response, 200, 'text/html; charset=utf-8', page('Intranet', request, content))
+}
+
+/** Opens the WebSocket and the event stream beside it, and shows what comes. */
+export function livePage(request: IncomingMessage, response: ServerResponse): void {
+  const content = `<p><a href="./">Intranet</a></p>
+<div class="pair">
+<section class="card">
+<h2>Echo <small>WebSocket</small> <output id="echo-state" class="state">connecting</output></h2>
+<p id="greeting" class="quiet">&nbsp;</p>
+<form id="say">
+<p class="line"><select id="voice" aria-label="Sub-protocol"><option>echo<option>shout<option>reverse</select>
+<input id="text" aria-label="Message" placeholder="Say something" maxlength="1000" autocomplete="off" required> <button>Send</button></p>
+</form>
+<p><button id="binary" type="button">Send 64 KiB of octets</button></p>
+<ol id="messages" class="log" aria-live="polite"></ol>
+</section>
+<section class="card">
+<h2>Ticks <small>server-sent events</small> <output id="ticks-state" class="state">connecting</output></h2>
+<p class="quiet">The site ends the stream after ten. The browser comes back, and misses none.</p>
+<p id="tick" class="big">–</p>
+<ol id="ticks" class="log"></ol>
+</section>
+</div>
+<script type="module">
+${LIVE}</script>`
+  send(response, 200, 'text/html; charset=utf-8', page('Live', request, content))
+}
+
+const page = (title: string, request: IncomingMessage, content: string) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>
+${STYLE}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+${visitor(request)}
+</header>
+<main>
+${content}
+</main>
+</body>
+</html>
+`
+
+/** Names come from the proxy's header fields: octets that are UTF-8. */
+function visitor({ headers }: IncomingMessage): string {
+  const name = headers['x-user-name']
+  if (typeof name !== 'string') return '<p id="visitor">Open to everyone</p>'
+  return `<p id="visitor">Signed in as <strong>${escape(Buffer.from(name, 'latin1').toString())}</strong></p>`
+}

@@ -1,0 +1,76 @@
+/** Real Chromium, for what only a browser does: pages, redirects, cookies, WebSockets and event streams as it takes them. */
+import { existsSync, mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const ARTIFACTS = fileURLToPath(new URL('../.artifacts', import.meta.url))
+
+/** Why there is no browser to test with; absent: there is one. */
+export const missingBrowser = existsSync(CHROMIUM)
+  ? undefined
+  : `${CHROMIUM} is missing; CHROMIUM_PATH names another`
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--no-proxy-server',
+    ],
+  })
+}
+
+export interface OpenPage {
+  readonly page: Page
+  /** What the page, or a rule that it broke, complained of. */
+  readonly complaints: string[]
+}
+
+/** A page in a browser that knows no cookies. */
+export async function newVisitor(browser: Browser): Promise<OpenPage> {
+  return newPage(await browser.newContext({ viewport: { width: 900, height: 700 } }))
+}
+
+/** Another tab. */
+export async function newPage(context: BrowserContext): Promise<OpenPage> {
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    // A refusal's status, or no icon, is no fault of the page.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  return { page, complaints }
+}
+
+/** To `test/.artifacts/NAME.png`, which is for people to look at. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(ARTIFACTS, { recursive: true })
+  await page.screenshot({ path: `${ARTIFACTS}/${name}.png`, fullPage: true })
+}
+
+interface User {
+  readonly username: string
+  readonly password: string
+}
+
+/** Fills in the issuer's form. */
+export async function giveNameAndPassword(page: Page, { username, password }: User): Promise<void> {
+  await page.getByLabel('Name').fill(username)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+/** Agrees that the application learns who signs in. */
+export const agree = (page: Page) => page.getByRole('button', { name: 'Continue' }).click()
+
+/** Opens `url`, signs in at the issuer, and is back at `url`. */
+export async function signInAt(page: Page, url: string, user: User): Promise<void> {
+  await page.goto(url)
+  await giveNameAndPassword(page, user)
+  await agree(page)
+  await page.waitForURL(url)
+}
