@@ -48,7 +48,7 @@ export function frontPage(request: IncomingMessage, response: ServerResponse): v
 
 /** Opens the WebSocket and the event stream beside it, and shows what comes. */
 export function livePage(request: IncomingMessage, response: ServerResponse): void {
-  const content = `<p><a href="./">Intranet</a></p>
+  const content = `<p><a href="./">← Intranet</a></p>
 <div class="pair">
 <section class="card">
 <h2>Echo <small>WebSocket</small> <output id="echo-state" class="state">connecting</output></h2>

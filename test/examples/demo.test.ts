@@ -72,6 +72,10 @@ test('one line of JSON says where to browse and who may sign in', () => {
   expect(readFileSync(demo.caFile, 'utf8')).toMatch(/^-----BEGIN CERTIFICATE-----/)
 })
 
+test('the connector came by the link binding', () => {
+  expect(demo.bindings).toEqual({ 'cloud-1': 'link' })
+})
+
 test('the connector registered itself with the token of a registrar, which is gone', () => {
   expect(registrations()).toMatchObject([{ outcome: 'success', subject: 'user-alice' }])
   expect(existsSync(join(stateDir, 'registrar-token'))).toBe(false)

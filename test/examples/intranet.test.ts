@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { WebSocket } from 'ws'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 let site: ChildProcess
@@ -66,4 +67,42 @@ test('a slow answer, an unknown page and a wrong count', async () => {
   expect(await (await fetch(`${url}/slow?ms=10`)).text()).toBe('after 10 ms\n')
   expect((await fetch(`${url}/nowhere`)).status).toBe(404)
   expect((await fetch(`${url}/download?bytes=-1`)).status).toBe(400)
+})
+
+test('the echo agrees on a sub-protocol it knows, and closes as it is told', async () => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/echo?greet`, ['whisper', 'reverse'])
+  const messages: string[] = []
+  socket.on('message', (data) => messages.push(String(data)))
+  await once(socket, 'open')
+  expect(socket.protocol).toBe('reverse')
+  socket.send('stressed')
+  socket.send('/close 4002 enough')
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+  expect([code, String(reason)]).toEqual([4002, 'enough'])
+  expect(JSON.parse(messages[0]!)).toMatchObject({ protocol: 'reverse', target: '/echo?greet' })
+  expect(messages.slice(1)).toEqual(['desserts'])
+})
+
+test('a WebSocket elsewhere is not found', async () => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/nowhere`)
+  const [error] = (await once(socket, 'error')) as [Error]
+  expect(error.message).toContain('404')
+})
+
+test('ticks go on after the one that was seen', async () => {
+  const response = await fetch(`${url}/ticks?every=20&times=3`, {
+    headers: { 'last-event-id': '41' },
+  })
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  const ids = [...(await response.text()).matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)
+  expect(ids).toEqual(['42', '43', '44'])
+})
+
+test('who is gone is not counted', async () => {
+  const gone = new AbortController()
+  await fetch(`${url}/ticks`, { signal: gone.signal })
+  const connected = async () => (await fetch(`${url}/connected`)).json()
+  await expect.poll(connected).toEqual({ echo: 0, ticks: 1 })
+  gone.abort()
+  await expect.poll(connected).toEqual({ echo: 0, ticks: 0 })
 })
