@@ -20,6 +20,7 @@ export const FLOWS: Readonly<Record<string, string>> = {
   1: 'Installation of a connector',
   2: 'Regular updates of the configuration',
   3: 'Access to a published application',
+  4: 'Sign-in and session',
 }
 
 const CONDITIONAL_ACCESS =
@@ -83,4 +84,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R3.5b', text: 'It then streams the response body.' },
   { id: 'R3.6a', text: 'The cloud streams the body to the user.' },
   { id: 'R3.6b', text: 'Header fields are processed on the way as the application defines.' },
+
+  { id: 'R4.1a', text: 'A session is good for one application of one tenant on one host; no other application\'s cookie is read.' },
+  { id: 'R4.1b', text: 'A session cookie that comes twice is no session.' },
+  { id: 'R4.1c', text: 'A session tells who the user is, when and how strongly they authenticated, and the issuer\'s own session.' },
+  { id: 'R4.1d', text: 'Old keys of the key ring still open sessions, the newest seals them, and with a key that leaves the ring its sessions end.' },
+  { id: 'R4.2a', text: 'A revoked session lets no further request pass: it is revoked by itself, by its user, by the issuer\'s session or by its application.' },
+  { id: 'R4.2b', text: 'Revocation ends what is open in the session\'s name, streams and WebSockets, within a second.' },
+  { id: 'R4.2c', text: 'The end of a session ends what is open in its name.' },
 ]

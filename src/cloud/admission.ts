@@ -9,7 +9,8 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { headerValue, headerValues, type Target, type UserClaims } from '../protocol/index.ts'
+import { headerValue, headerValues, type Target } from '../protocol/index.ts'
+import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import type { Clocks } from './ports.ts'
 import type { Published } from './published.ts'
@@ -17,14 +18,6 @@ import type { Session, Sessions } from './session.ts'
 import type { PreAuthentication } from './sign-in.ts'
 import { checkOrigin, isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { UserRequestHead } from './user-exchange.ts'
-
-/** Who asks, as far as is known. A {@link Session} is one; so is a program that shows a token, which has no session id. */
-export interface Caller {
-  /** Names the session whose cookie the request carried. */
-  readonly id?: string
-  /** Absent: anyone may ask. */
-  readonly user?: UserClaims
-}
 
 /** What is decided for each request, when the caller is known. */
 export type AccessVerdict =
@@ -51,8 +44,6 @@ export interface AdmissionOptions {
 
 /** The caller, or `undefined` when the request was answered. */
 export type Admitted = Caller | undefined
-
-const ANYONE: Caller = {}
 
 export class Admission {
   readonly #options: AdmissionOptions

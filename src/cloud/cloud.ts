@@ -16,6 +16,7 @@ import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
 import { createRegistrar, type Registrar } from './registrar.ts'
 import { MemoryRequestQueue, type RequestQueue } from './request-queue.ts'
 import { Sessions } from './session.ts'
+import type { SessionRevocations } from './session-revocations.ts'
 import { PreAuthentication } from './sign-in.ts'
 
 /** Options of {@link createCloud}. */
@@ -41,6 +42,10 @@ export interface CloudOptions {
   readonly validityMs?: number
   /** Default: in memory. */
   readonly queue?: RequestQueue
+  /** Sessions ended before their time. Default: in memory, so for this process only. */
+  readonly revocations?: SessionRevocations
+  /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
+  readonly longestSessionMs?: number
   /** Default: the runtime's. */
   readonly clocks?: Clocks
   /** Default: the runtime's Web Crypto. */
@@ -50,6 +55,8 @@ export interface CloudOptions {
 /** What the listeners stand on. */
 export interface Cloud {
   readonly edge: Edge
+  /** Whoever may end users' sessions does so with its `revoke`. */
+  readonly sessions: Sessions
   readonly origin: Origin
   readonly registrar: Registrar
   readonly configuration: ConfigurationService
@@ -77,7 +84,13 @@ export function createCloud(options: CloudOptions): Cloud {
     crypto,
     limits,
   })
-  const sessions = new Sessions({ keyRing, crypto })
+  const sessions = new Sessions({
+    keyRing,
+    crypto,
+    wallClock: () => clocks.wallClock(),
+    ...(options.revocations && { revocations: options.revocations }),
+    ...(options.longestSessionMs !== undefined && { longestMs: options.longestSessionMs }),
+  })
   const preAuthentication = new PreAuthentication({
     directory,
     keyRing,
@@ -92,6 +105,7 @@ export function createCloud(options: CloudOptions): Cloud {
     registry,
     authority,
     origin,
+    sessions,
     edge: new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit }),
     certificates: new ConnectorCertificates({
       crypto,

@@ -25,6 +25,8 @@ export interface Asker {
   readonly user: UserExchange
   /** Answers with an error of ours, while no response was begun. */
   fail(error: ExchangeFailed): void
+  /** Answers that the session is over, while no response was begun. */
+  tellSessionEnded(): void
 }
 
 /** Ties a user's request to its exchange. */
@@ -99,6 +101,14 @@ export class EdgeExchange implements Submitter {
     clearTimeout(this.#lingering)
     // Of a tunnel nothing is left, whichever direction was still open.
     if (!complete || this.#isTunnel || this.#exchange?.state === 'answered') this.#ticket?.cancel()
+  }
+
+  /** What was begun cannot be taken back: it breaks off, and nobody takes it for whole. */
+  sessionEnded(): void {
+    if (this.#isGone) return
+    if (this.#responded) this.#user.abort()
+    else this.#asker.tellSessionEnded()
+    this.#ticket?.cancel()
   }
 
   // ── what the origin says ──────────────────────────────────────────────────────────────────

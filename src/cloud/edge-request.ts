@@ -4,19 +4,26 @@
  * @module
  */
 import { ExchangeFailed, failureStatus, headerValue, type HeaderList } from '../protocol/index.ts'
+import { ANYONE, type Caller } from './caller.ts'
 import type { EdgeExchange } from './edge-exchange.ts'
 import { failureResponse, prefersHtml, type Failure } from './failure-page.ts'
+import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
+import type { Application } from './ports.ts'
+import type { Published } from './published.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /** What an answer of our own says. */
 export type OwnAnswer = Omit<Failure, 'requestId'> & { readonly headers?: HeaderList }
 
 /** Stands between the user's connection and the exchange, once there is one. */
-export class EdgeRequest implements UserEvents {
+export class EdgeRequest implements UserEvents, LiveExchange {
   readonly user: UserExchange
   readonly id: string
   isGone = false
+  caller: Caller = ANYONE
   #exchange: EdgeExchange | undefined
+  #application: Published | undefined
+  #live: LiveExchanges | undefined
 
   constructor(user: UserExchange, id: string) {
     this.user = user
@@ -26,6 +33,34 @@ export class EdgeRequest implements UserEvents {
   /** From now on the exchange is told. */
   hand(exchange: EdgeExchange): void {
     this.#exchange = exchange
+  }
+
+  /** The exchange goes on in the caller's name, and ends with their session. */
+  isInNameOf(caller: Caller, application: Published, live: LiveExchanges): void {
+    this.caller = caller
+    this.#application = application
+    this.#live = live
+    live.add(this)
+  }
+
+  get application(): Application {
+    return this.#application!.application
+  }
+
+  sessionEnded(): void {
+    this.#live?.remove(this)
+    this.#exchange?.sessionEnded()
+  }
+
+  tellSessionEnded(): void {
+    this.answer({
+      status: 401,
+      code: 'session-ended',
+      title: 'Your session has ended',
+      detail: 'You were signed out, or signed in too long ago. Open this page again to sign in.',
+      source: 'sign-in',
+      headers: ['WWW-Authenticate', `Bearer realm="${this.#application!.host}"`],
+    })
   }
 
   data(bytes: Uint8Array): void {
@@ -42,6 +77,7 @@ export class EdgeRequest implements UserEvents {
 
   gone(complete: boolean): void {
     this.isGone = true
+    this.#live?.remove(this)
     this.#exchange?.userGone(complete)
   }
 

@@ -19,10 +19,12 @@ import {
   type BodyKind,
   type Target,
 } from '../protocol/index.ts'
-import { Admission, type AdmissionOptions, type Caller } from './admission.ts'
+import { Admission, type AdmissionOptions } from './admission.ts'
+import type { Caller } from './caller.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
+import { LiveExchanges } from './live-exchanges.ts'
 import type { Origin } from './origin.ts'
 import { OwnPaths } from './own-paths.ts'
 import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
@@ -51,10 +53,15 @@ export class Edge {
   readonly #ids: RequestIds
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
+  readonly #live: LiveExchanges
 
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#ids = new RequestIds(options.crypto)
+    this.#live = new LiveExchanges({
+      revocations: options.sessions.revocations,
+      wallClock: () => options.clocks.wallClock(),
+    })
     this.#admission = new Admission(options)
     this.#ownPaths = new OwnPaths(signInPaths(options.preAuthentication))
   }
@@ -117,6 +124,7 @@ export class Edge {
     if (request.isGone) return
     const exchange = new EdgeExchange(request, application)
     request.hand(exchange)
+    if (caller.user !== undefined) request.isInNameOf(caller, application, this.#live)
     const { id, version } = application.application
     exchange.submit(this.#options.origin, {
       applicationId: id,

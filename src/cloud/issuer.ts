@@ -117,7 +117,8 @@ export class Issuer {
       throw denialOf(error)
     }
     const { aud, azp, iat, sub } = claims
-    if (typeof sub !== 'string' || sub === '') throw new SignInDenied('token-malformed')
+    if (typeof sub !== 'string' || sub === '' || sub.length > MAX_CLAIM_CHARACTERS)
+      throw new SignInDenied('token-malformed')
     if (claims['nonce'] !== nonce) throw new SignInDenied('token-nonce')
     if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== client.id)
       throw new SignInDenied('token-audience')
@@ -176,6 +177,12 @@ export class Issuer {
   }
 }
 
+/** What goes into every cookie is kept short; no issuer is known to need more. */
+const MAX_CLAIM_CHARACTERS = 255
+const MAX_METHODS = 16
+const short = (value: string | undefined) =>
+  value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+
 /** The identity that verified claims tell. */
 export function identityOf(claims: JWTPayload): SignInIdentity {
   const one = (name: string) => {
@@ -193,8 +200,9 @@ export function identityOf(claims: JWTPayload): SignInIdentity {
     username: one('preferred_username'),
     groups: many('groups'),
     roles: many('roles'),
-    strength: one('acr'),
-    methods: many('amr'),
+    strength: short(one('acr')),
+    methods: many('amr')?.filter(short).slice(0, MAX_METHODS),
+    issuerSession: short(one('sid')),
   }
   const authTime = claims['auth_time']
   return {

@@ -45,6 +45,7 @@ export class KeyRing {
   readonly #keep: number
   readonly #derived = new Map<string, Promise<Uint8Array>>()
   #keys: readonly SealingKey[]
+  #version = 0
 
   private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
     this.#store = options.store
@@ -66,6 +67,11 @@ export class KeyRing {
     return this.#keys.at(-1)!.id
   }
 
+  /** Changes whenever the keys do: what was opened before may have been opened with one that is gone. */
+  get version(): number {
+    return this.#version
+  }
+
   has(id: string): boolean {
     return this.#keys.some((key) => key.id === id)
   }
@@ -80,15 +86,20 @@ export class KeyRing {
     }
     const keys = [...this.#keys, key].slice(-this.#keep)
     await this.#store?.save(keys)
-    this.#keys = keys
-    this.#derived.clear()
+    this.#take(keys)
   }
 
   /** Takes up what another instance saved. */
   async reload(): Promise<void> {
     const keys = (await this.#store?.load()) ?? []
-    if (keys.length === 0) return
+    const isSame = keys.every(({ id }, i) => id === this.#keys[i]?.id)
+    if (keys.length === 0 || (isSame && keys.length === this.#keys.length)) return
+    this.#take(keys)
+  }
+
+  #take(keys: readonly SealingKey[]): void {
     this.#keys = keys
+    this.#version += 1
     this.#derived.clear()
   }
 

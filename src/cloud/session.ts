@@ -7,85 +7,95 @@
 import * as v from 'valibot'
 import type { UserClaims } from '../protocol/frame-types.ts'
 import type { SignInIdentity } from '../protocol/sign-in.ts'
+import type { Caller } from './caller.ts'
 import { clearOwnCookie, onlyCookie, setOwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, CryptoProvider } from './ports.ts'
 import { published } from './published.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
+import { openedSession, SealedSession, sealedSession } from './sealed-session.ts'
+import {
+  MemoryRevocations,
+  type Revocation,
+  type SessionRevocations,
+} from './session-revocations.ts'
 
 /** Authentication to one application has occurred. */
-export interface Session {
-  /** 128 random bits, new at every sign-in; what revocation names. */
+export interface Session extends Caller {
+  /** 128 random bits, new at every sign-in and kept when a session is renewed; what revocation names. */
   readonly id: string
   readonly user: UserClaims
-  /** Milliseconds since 1970. */
+  /** When this cookie was made. Milliseconds since 1970. */
+  readonly startedAt: number
   readonly authenticatedAt: number
-  /** Milliseconds since 1970: the end of the issuer's token. */
+  /** The end of the issuer's token, or what the longest session allows. Milliseconds since 1970. */
   readonly expiresAt: number
 }
 
 export interface SessionsOptions {
   readonly keyRing: KeyRing
+  /** Default: in this process's memory. */
+  readonly revocations?: SessionRevocations
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
+  /** Milliseconds since 1970. Default: the runtime's clock. */
+  readonly wallClock?: () => number
   /** Opened cookies remembered. Default 2048, which is some 6 MB at the most. */
   readonly cached?: number
+  /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
+  readonly longestMs?: number
 }
 
-/** The whole cookie, name and value, stays below this. */
-export const MAX_SESSION_CHARACTERS = 3 * 1024
-
-const text = v.string()
-/** The sealed form; short keys, because it travels with every request. */
-const Sealed = v.object({
-  v: v.literal(1),
-  id: text,
-  sub: text,
-  iss: text,
-  name: v.optional(text),
-  email: v.optional(text),
-  groups: v.optional(v.array(text)),
-  roles: v.optional(v.array(text)),
-  auth: v.number(),
-  exp: v.number(),
-})
-type Sealed = v.InferOutput<typeof Sealed>
-
 export class Sessions {
+  readonly revocations: SessionRevocations
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
+  readonly #wallClock: () => number
   #opened = new Map<string, Opened>()
   #openedBefore = new Map<string, Opened>()
   readonly #cached: number
+  readonly #longestMs: number
+  /** The ring whose keys opened what is remembered. */
+  #ringVersion: number
 
   constructor(options: SessionsOptions) {
     this.#ring = options.keyRing
+    this.#ringVersion = this.#ring.version
     this.#crypto = options.crypto ?? crypto
+    this.#wallClock = options.wallClock ?? (() => Date.now())
     this.#cached = options.cached ?? 2048
+    this.#longestMs = options.longestMs ?? 24 * 3_600_000
+    this.revocations =
+      options.revocations ??
+      new MemoryRevocations({ keepMs: this.#longestMs, wallClock: this.#wallClock })
   }
 
   /**
-   * A new session for a signed-in user, with its `Set-Cookie` value.
+   * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before` keeps its id: whoever ends the session ends both.
    *
-   * A cookie that would reach 3 KiB loses roles, then groups, from the end of the lists, those the application is assigned by last; then e-mail and name.
+   * A cookie that would reach 3 KiB loses claims, see {@link sealedSession}.
    */
   async start(
     application: Application,
     host: string,
     identity: SignInIdentity,
+    before?: Session,
   ): Promise<{ session: Session; setCookie: string }> {
-    const id = hexadecimal(this.#crypto.getRandomValues(new Uint8Array(16)))
+    const id = before?.id ?? hexadecimal(this.#crypto.getRandomValues(new Uint8Array(16)))
     const secure = isSecure(application)
     const name = sessionCookieName(application)
-    const sealed = fit(asSealed(id, identity, application), roomFor(name))
+    const startedAt = this.#wallClock()
+    const expiresAt = Math.min(identity.expiresAt, startedAt + this.#longestMs)
+    const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, name)
     const value = await seal(this.#ring, scopeOf(application, host), sealed)
-    return { session: asSession(sealed), setCookie: setOwnCookie(name, value, { secure }) }
+    return { session: openedSession(sealed), setCookie: setOwnCookie(name, value, { secure }) }
   }
 
   /**
    * The session that a request's `Cookie` fields carry for this application on this host.
    *
-   * `undefined` when there is none, it has ended, or it cannot be opened; also when the name comes twice: one of them was planted. `wallNow` is milliseconds since 1970.
+   * `undefined` when there is none, it has ended or was revoked, or it cannot be opened; also when the name comes twice: one of them was planted. `wallNow` is
+   * milliseconds since 1970.
    */
   async read(
     application: Application,
@@ -95,9 +105,9 @@ export class Sessions {
   ): Promise<Session | undefined> {
     const value = onlyCookie(cookieFields, published(application).sessionCookie)
     if (value === undefined) return undefined
-    const session =
+    const opened =
       this.#remembered(application, host, value) ?? (await this.#open(application, host, value))
-    return session !== undefined && wallNow < session.expiresAt ? session : undefined
+    return opened && this.#valid(opened, application, wallNow)
   }
 
   /** What {@link read} would answer, where that takes no decryption: the cookie was opened before, or there is none. Else `unknown`. */
@@ -109,9 +119,13 @@ export class Sessions {
   ): Session | undefined | 'unknown' {
     const value = onlyCookie(cookieFields, published(application).sessionCookie)
     if (value === undefined) return undefined
-    const session = this.#remembered(application, host, value)
-    if (session === undefined) return 'unknown'
-    return wallNow < session.expiresAt ? session : undefined
+    const opened = this.#remembered(application, host, value)
+    return opened === undefined ? 'unknown' : this.#valid(opened, application, wallNow)
+  }
+
+  /** Ends sessions before their time; what is open in their name is broken off. */
+  revoke(revocation: Revocation): Promise<void> {
+    return this.revocations.revoke(revocation)
   }
 
   /** The `Set-Cookie` value that ends the session in this browser. */
@@ -119,27 +133,46 @@ export class Sessions {
     return clearOwnCookie(sessionCookieName(application), isSecure(application))
   }
 
+  #valid(opened: Opened, application: Application, wallNow: number): Session | undefined {
+    const { session } = opened
+    if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
+    const { version } = this.revocations
+    if (opened.foundGoodAt === version) return session
+    opened.foundGoodAt = version
+    opened.isRevoked = this.revocations.isRevoked(session, application)
+    return opened.isRevoked ? undefined : session
+  }
+
   /** By the cookie's value alone: it is sealed with a nonce of its own, so no two scopes share one. */
-  #remembered(application: Application, host: string, value: string): Session | undefined {
+  #remembered(application: Application, host: string, value: string): Opened | undefined {
+    if (this.#ringVersion !== this.#ring.version) this.#forget()
     const opened = this.#opened.get(value) ?? this.#promoted(value)
     if (opened === undefined || opened.host !== host) return undefined
-    const { applicationId, tenantId, session } = opened
+    const { applicationId, tenantId } = opened
     return applicationId === application.id && tenantId === application.tenantId
-      ? session
+      ? opened
       : undefined
   }
 
-  async #open(application: Application, host: string, value: string): Promise<Session | undefined> {
+  /** A key may have left the ring: what it opened is no session any more. */
+  #forget(): void {
+    this.#ringVersion = this.#ring.version
+    this.#opened = new Map()
+    this.#openedBefore = new Map()
+  }
+
+  async #open(application: Application, host: string, value: string): Promise<Opened | undefined> {
     const scope = scopeOf(application, host)
-    const parsed = v.safeParse(Sealed, await unseal(this.#ring, scope, value))
+    const { version } = this.#ring
+    const parsed = v.safeParse(SealedSession, await unseal(this.#ring, scope, value))
     if (!parsed.success) return undefined
-    const session = asSession(parsed.output)
     const { tenantId, applicationId } = scope
+    const session = openedSession(parsed.output)
+    const opened = { tenantId, applicationId, host, session, foundGoodAt: -1, isRevoked: false }
     // A copy: the value as it came keeps the whole field in memory.
-    this.#remember(JSON.parse(JSON.stringify(value)) as string, {
-      ...{ tenantId, applicationId, host, session },
-    })
-    return session
+    if (version === this.#ring.version && version === this.#ringVersion)
+      this.#remember(JSON.parse(JSON.stringify(value)) as string, opened)
+    return opened
   }
 
   #promoted(value: string): Opened | undefined {
@@ -167,6 +200,9 @@ interface Opened {
   readonly applicationId: string
   readonly host: string
   readonly session: Session
+  /** The version of the revocations that were asked last. */
+  foundGoodAt: number
+  isRevoked: boolean
 }
 
 /** Every application has a cookie of its own: two on one host do not overwrite each other's. */
@@ -185,56 +221,6 @@ const scopeOf = ({ id, tenantId }: Application, host: string): SealScope => ({
   applicationId: id,
   host,
 })
-
-function asSealed(id: string, user: SignInIdentity, application: Application): Sealed {
-  const assigned = new Set(application.assigned?.groups)
-  return {
-    v: 1,
-    id,
-    sub: user.subject,
-    iss: user.issuer,
-    ...(user.name !== undefined && { name: user.name }),
-    ...(user.email !== undefined && { email: user.email }),
-    ...(user.groups && {
-      groups: user.groups.toSorted((a, b) => Number(assigned.has(b)) - Number(assigned.has(a))),
-    }),
-    ...(user.roles && { roles: [...user.roles] }),
-    auth: user.authenticatedAt,
-    exp: user.expiresAt,
-  }
-}
-
-const asSession = ({ id, sub, iss, name, email, groups, roles, auth, exp }: Sealed): Session => ({
-  id,
-  user: {
-    subject: sub,
-    issuer: iss,
-    ...(name !== undefined && { name }),
-    ...(email !== undefined && { email }),
-    ...(groups && { groups }),
-    ...(roles && { roles }),
-  },
-  authenticatedAt: auth,
-  expiresAt: exp,
-})
-
-/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150. */
-const roomFor = (name: string) =>
-  Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 150) * 3) / 4)
-
-function fit(sealed: Sealed, room: number): Sealed {
-  const { groups = [], roles = [], name, email, ...least } = sealed
-  let left = room - octets({ ...least, name, email, groups: [], roles: [] })
-  const take = (list: readonly string[]) => list.filter((item) => (left -= octets(item) + 1) >= 0)
-  if (left < 0) return least
-  return {
-    ...sealed,
-    ...(sealed.groups && { groups: take(groups) }),
-    ...(sealed.roles && { roles: take(roles) }),
-  }
-}
-
-const octets = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length
 
 const hexadecimal = (bytes: Uint8Array) =>
   Array.from(bytes, (octet) => octet.toString(16).padStart(2, '0')).join('')

@@ -53,6 +53,8 @@ export interface SignInIdentity extends UserClaims {
   /** How strongly: `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
+  /** The issuer's own session, `sid`: what a back-channel logout names. */
+  readonly issuerSession?: string
 }
 
 /** `deadline` is monotonic milliseconds. */

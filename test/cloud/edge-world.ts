@@ -118,7 +118,10 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
       },
     ],
   })
-  const sessions = new Sessions({ keyRing: await KeyRing.open() })
+  const sessions = new Sessions({
+    keyRing: await KeyRing.open(),
+    wallClock: () => clock.wall,
+  })
   const origin = new Origin({
     instance: 'cloud-1',
     queue: new MemoryRequestQueue(),
@@ -143,11 +146,12 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
     offer: (offer: Offer) => void offers.push(offer),
   } as never)
   const application = directory.application('secure')!
-  const { setCookie } = await sessions.start(application, HOST, {
+  const { setCookie, session } = await sessions.start(application, HOST, {
     subject: 'alice',
     issuer: 'https://sts.example',
     name: 'Ålice',
     groups: ['staff', 'admins'],
+    issuerSession: 'sid-alice',
     authenticatedAt: clock.wall,
     expiresAt: clock.wall + 3_600_000,
   } as never)
@@ -163,6 +167,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
     redirects,
     audit,
     cookie,
+    session,
     ask(head: Partial<UserRequestHead>, bounds?: RequestLimits): MemoryUser {
       const user = new MemoryUser(head)
       edge.handle(user, bounds)

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isOwnCookie } from '../../src/cloud/cookies.ts'
-import { KeyRing } from '../../src/cloud/key-ring.ts'
+import { KeyRing, type SealingKey } from '../../src/cloud/key-ring.ts'
 import type { Application } from '../../src/cloud/ports.ts'
-import { MAX_SESSION_CHARACTERS, sessionCookieName, Sessions } from '../../src/cloud/session.ts'
+import { MAX_SESSION_CHARACTERS } from '../../src/cloud/sealed-session.ts'
+import { sessionCookieName, Sessions } from '../../src/cloud/session.ts'
 import { withoutCookies } from '../../src/protocol/cookie-fields.ts'
 import type { SignInIdentity } from '../../src/protocol/sign-in.ts'
 
@@ -39,7 +40,7 @@ let keyRing: KeyRing
 let sessions: Sessions
 beforeAll(async () => {
   keyRing = await KeyRing.open({ wallClock: () => NOW })
-  sessions = new Sessions({ keyRing })
+  sessions = new Sessions({ keyRing, wallClock: () => NOW })
 })
 const pair = (setCookie: string) => setCookie.split(';', 1)[0]!
 const start = async (app = application(), user = identity, host = HOST) =>
@@ -74,6 +75,7 @@ describe('the session cookie', () => {
         groups: ['staff'],
         roles: ['reader'],
       },
+      startedAt: NOW,
       authenticatedAt: NOW - 1000,
       expiresAt: NOW + 3_600_000,
     })
@@ -144,7 +146,7 @@ describe('the session cookie', () => {
   })
 
   test('is remembered while there is room', async () => {
-    const small = new Sessions({ keyRing, cached: 1 })
+    const small = new Sessions({ keyRing, wallClock: () => NOW, cached: 1 })
     const [one, two] = [await start(), await start()]
     const first = await small.read(application(), HOST, [one], NOW)
     expect(await small.read(application(), HOST, [one], NOW)).toBe(first)
@@ -156,6 +158,93 @@ describe('the session cookie', () => {
     expect(sessions.end(application())).toBe(
       '__Host-app-proxy-session-intranet=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax',
     )
+  })
+})
+
+describe('what a session tells of its sign-in', () => {
+  const strong = {
+    ...identity,
+    ...{ username: 'alice', strength: 'urn:mfa', methods: ['pwd', 'otp'], issuerSession: 's-1' },
+  }
+
+  test('is the user name, how and how strongly they authenticated, and the issuer’s session', async () => {
+    const cookie = await start(application(), strong)
+    expect(await sessions.read(application(), HOST, [cookie], NOW)).toMatchObject({
+      username: 'alice',
+      strength: 'urn:mfa',
+      methods: ['pwd', 'otp'],
+      issuerSession: 's-1',
+    })
+  })
+
+  test('stays when groups and roles are too many', async () => {
+    const crowd = Array.from({ length: 500 }, (_, i) => `group-${i}-${'x'.repeat(20)}`)
+    const { session } = await sessions.start(application(), HOST, {
+      ...strong,
+      groups: crowd,
+      roles: crowd,
+    })
+    expect(session).toMatchObject({ username: 'alice', strength: 'urn:mfa', issuerSession: 's-1' })
+    expect(session.user.groups!.length).toBeGreaterThan(10)
+    expect(session.user.roles).toEqual([])
+  })
+
+  test('keeps first the list that a header of the application tells', async () => {
+    const crowd = Array.from({ length: 500 }, (_, i) => `role-${i}-${'x'.repeat(20)}`)
+    const app = application({ identityHeaders: { 'X-Roles': 'roles' } })
+    const user = { ...strong, groups: crowd, roles: crowd }
+    const { session, setCookie } = await sessions.start(app, HOST, user)
+    expect(session.user.roles!.length).toBeGreaterThan(10)
+    expect(session.user.groups).toEqual([])
+    expect(pair(setCookie).length).toBeLessThan(MAX_SESSION_CHARACTERS)
+  })
+
+  test('ends after 24 hours, however long the issuer’s token lasts', async () => {
+    const user = { ...identity, expiresAt: NOW + 30 * 24 * 3_600_000 }
+    const { session } = await sessions.start(application(), HOST, user)
+    expect(session.expiresAt).toBe(NOW + 24 * 3_600_000)
+  })
+})
+
+describe('when keys rotate', () => {
+  test('the old ones still open, and the new one seals', async () => {
+    const ring = await KeyRing.open({ wallClock: () => NOW })
+    const ours = new Sessions({ keyRing: ring, wallClock: () => NOW })
+    const old = pair((await ours.start(application(), HOST, identity)).setCookie)
+    await ring.rotate()
+    expect(await ours.read(application(), HOST, [old], NOW)).toBeDefined()
+    const fresh = pair((await ours.start(application(), HOST, identity)).setCookie)
+    const header = JSON.parse(atob(fresh.split('=')[1]!.split('.')[0]!)) as { kid: string }
+    expect(header.kid).toBe(ring.newest)
+  })
+
+  test('a session whose key has left is over, also when it was remembered', async () => {
+    const ring = await KeyRing.open({ wallClock: () => NOW, keep: 2 })
+    const ours = new Sessions({ keyRing: ring, wallClock: () => NOW })
+    const old = pair((await ours.start(application(), HOST, identity)).setCookie)
+    for (let i = 0; i < 2; i++) {
+      expect(await ours.read(application(), HOST, [old], NOW)).toBeDefined()
+      expect(ours.known(application(), HOST, [old], NOW)).toMatchObject({ user: { subject: 'u1' } })
+      await ring.rotate()
+    }
+    expect(ours.known(application(), HOST, [old], NOW)).toBe('unknown')
+    expect(await ours.read(application(), HOST, [old], NOW)).toBeUndefined()
+  })
+
+  test('looking for what another instance saved forgets nothing when nothing is new', async () => {
+    let saved: readonly SealingKey[] = []
+    const store = {
+      load: () => Promise.resolve(saved),
+      save: (keys: readonly SealingKey[]) => Promise.resolve(void (saved = keys)),
+    }
+    const [ring, other] = [await KeyRing.open({ store }), await KeyRing.open({ store })]
+    const { version } = ring
+    await ring.reload()
+    expect(ring.version).toBe(version)
+    await other.rotate()
+    await ring.reload()
+    expect(ring.version).not.toBe(version)
+    expect(ring.newest).toBe(other.newest)
   })
 })
 

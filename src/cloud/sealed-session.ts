@@ -1,0 +1,120 @@
+/**
+ * What of a session is sealed into its cookie: short, because it travels with every request, and below 3 KiB whatever the issuer says of the user.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import type { SignInIdentity } from '../protocol/sign-in.ts'
+import type { Application } from './ports.ts'
+import type { Session } from './session.ts'
+
+/** The whole cookie, name and value, stays below this. */
+export const MAX_SESSION_CHARACTERS = 3 * 1024
+
+const text = v.string()
+/** The version is part of it: a cookie of another one is no session. */
+export const SealedSession = v.object({
+  v: v.literal(2),
+  id: text,
+  sub: text,
+  iss: text,
+  sid: v.optional(text),
+  acr: v.optional(text),
+  amr: v.optional(v.array(text)),
+  user: v.optional(text),
+  name: v.optional(text),
+  email: v.optional(text),
+  groups: v.optional(v.array(text)),
+  roles: v.optional(v.array(text)),
+  iat: v.number(),
+  auth: v.number(),
+  exp: v.number(),
+})
+export type SealedSession = v.InferOutput<typeof SealedSession>
+
+/** When a session begins and ends, milliseconds since 1970. */
+export interface SessionSpan {
+  readonly startedAt: number
+  readonly expiresAt: number
+}
+
+/**
+ * The form to seal, made to fit a cookie of that name.
+ *
+ * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups last that the
+ * application is assigned to; then e-mail, name and user name.
+ */
+export function sealedSession(
+  id: string,
+  user: SignInIdentity,
+  { startedAt, expiresAt }: SessionSpan,
+  application: Application,
+  cookieName: string,
+): SealedSession {
+  const assigned = new Set(application.assigned?.groups)
+  const known: { [Name in keyof SealedSession]: SealedSession[Name] | undefined } = {
+    v: 2,
+    id,
+    sub: user.subject,
+    iss: user.issuer,
+    sid: user.issuerSession,
+    acr: user.strength,
+    amr: user.methods && [...user.methods],
+    user: user.username,
+    name: user.name,
+    email: user.email,
+    groups: user.groups?.toSorted((a, b) => Number(assigned.has(b)) - Number(assigned.has(a))),
+    roles: user.roles && [...user.roles],
+    iat: startedAt,
+    auth: user.authenticatedAt,
+    exp: expiresAt,
+  }
+  const sealed = Object.fromEntries(
+    Object.entries(known).filter(([, value]) => value !== undefined),
+  ) as SealedSession
+  const told = new Set<string>(Object.values(application.identityHeaders))
+  return fit(sealed, roomFor(cookieName), told.has('roles') && !told.has('groups'))
+}
+
+/** The session that a sealed form tells. */
+export function openedSession(sealed: SealedSession): Session {
+  const { id, sub, iss, sid, acr, amr, user, name, email, groups, roles, iat, auth, exp } = sealed
+  return {
+    id,
+    user: {
+      subject: sub,
+      issuer: iss,
+      ...(name !== undefined && { name }),
+      ...(email !== undefined && { email }),
+      ...(groups && { groups }),
+      ...(roles && { roles }),
+    },
+    ...(user !== undefined && { username: user }),
+    startedAt: iat,
+    authenticatedAt: auth,
+    ...(acr !== undefined && { strength: acr }),
+    ...(amr && { methods: amr }),
+    ...(sid !== undefined && { issuerSession: sid }),
+    expiresAt: exp,
+  }
+}
+
+/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150. */
+const roomFor = (name: string) =>
+  Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 150) * 3) / 4)
+
+function fit(sealed: SealedSession, room: number, rolesFirst: boolean): SealedSession {
+  const { groups = [], roles = [], name, email, user, ...least } = sealed
+  let left = room - octets({ ...least, name, email, user, groups: [], roles: [] })
+  if (left < 0) return least
+  const take = (list: readonly string[]) => list.filter((item) => (left -= octets(item) + 1) >= 0)
+  const keptRoles = rolesFirst ? take(roles) : undefined
+  const keptGroups = take(groups)
+  return {
+    ...sealed,
+    ...(sealed.groups && { groups: keptGroups }),
+    ...(sealed.roles && { roles: keptRoles ?? take(roles) }),
+  }
+}
+
+const octets = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length
