@@ -48,6 +48,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['refusals', await reference.refusalReasons()],
     ['failures', await reference.failureReasons()],
     ['audit-events', auditEvents()],
+    ['denials', reference.denialReasons()],
   ])
 }
 

@@ -7,6 +7,7 @@ import ts from 'typescript'
 import * as protocol from '../../src/protocol/index.ts'
 import { failureStatus } from '../../src/protocol/failure.ts'
 import type { FailureReason } from '../../src/protocol/errors.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
 import { declarationOf, docOf, literalsOf, parse } from './source.ts'
 import { markdownTable } from './tables.ts'
 
@@ -81,6 +82,17 @@ export async function failureReasons(): Promise<string> {
     return [`\`${reason}\``, String(status), `\`${error}\``, title]
   })
   return markdownTable(['reason', 'HTTP status', 'RFC 9209 error', 'title'], rows)
+}
+
+/** Every way a sign-in is denied. */
+export function denialReasons(): string {
+  const rows = Object.entries(SIGN_IN_DENIALS).map(([reason, { source, status, title }]) => [
+    `\`${reason}\``,
+    source,
+    String(status),
+    title,
+  ])
+  return markdownTable(['reason', 'source', 'HTTP status', 'title'], rows)
 }
 
 async function unionOf(name: string): Promise<readonly string[]> {

@@ -31,11 +31,15 @@ export function boundedFetch(options: BoundedFetchOptions): Fetch {
       body = response.body === null ? null : await collect(response.body, maxBytes)
     } catch (error) {
       if (error instanceof SignInDenied) throw error
+      // Whoever gives a signal of its own gives a time limit.
       throw new SignInDenied(
-        timeout.aborted ? 'issuer-timeout' : 'issuer-unavailable',
+        signal.aborted ? 'issuer-timeout' : 'issuer-unavailable',
         codeOf(error),
       )
     }
+    // A runtime that hides redirects answers with status 0.
+    if (response.status === 0 || (response.status >= 300 && response.status < 400))
+      throw new SignInDenied('issuer-redirected')
     return new Response(body, { status: response.status, headers: response.headers })
   }
 }
@@ -50,7 +54,7 @@ async function collect(body: ReadableStream<Uint8Array>, maxBytes: number): Prom
     length += value.length
     if (length > maxBytes) {
       await reader.cancel()
-      throw new SignInDenied('issuer-malformed', 'too-large')
+      throw new SignInDenied('issuer-too-large')
     }
     parts.push(value.slice())
   }

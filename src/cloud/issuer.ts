@@ -12,6 +12,8 @@ import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../protocol/sign-in.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import { checkJson, screenTokenAnswer } from './token-answer.ts'
+import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
 
 export interface IssuerOptions {
   /** The issuer identifier: https, or http on a loopback address. */
@@ -35,12 +37,10 @@ export interface IssuerClient {
   readonly redirectUri: string
 }
 
-/** Signatures by a private key only: never `none`, never a shared secret. */
-const ALGORITHMS = [
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
-]
+/** An unknown key id causes no look-up for so long after the last one… */
 const KEY_COOL_DOWN_MS = 30_000
+/** …and nothing does for so long after one that failed. */
+const KEY_REST_MS = 2_000
 
 interface Known {
   readonly metadata: oauth.AuthorizationServer
@@ -87,6 +87,7 @@ export class Issuer {
         attempt.verifier,
         this.#http(),
       )
+      await screenTokenAnswer(response, code, algorithmsOf(metadata), crypto)
       const tokens = await oauth.processAuthorizationCodeResponse(metadata, self, response, {
         expectedNonce: attempt.nonce,
         requireIdToken: true,
@@ -107,21 +108,24 @@ export class Issuer {
       const verified = await jwtVerify(token, keys, {
         issuer: metadata.issuer,
         audience: client.id,
-        algorithms: ALGORITHMS,
+        algorithms: algorithmsOf(metadata),
         requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
         clockTolerance: leewayMs / 1000,
         currentDate: new Date(wallNow),
       })
       claims = verified.payload
     } catch (error) {
+      // Keys that the runtime cannot use, or must not: too short, for example.
+      if (error instanceof TypeError || error instanceof DOMException)
+        throw new SignInDenied('issuer-keys', error.name)
       throw denialOf(error)
     }
     const { aud, azp, iat, sub } = claims
     if (typeof sub !== 'string' || sub === '' || sub.length > MAX_CLAIM_CHARACTERS)
-      throw new SignInDenied('token-malformed')
+      throw new SignInDenied('token-claims', 'sub')
     if (claims['nonce'] !== nonce) throw new SignInDenied('token-nonce')
     if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== client.id)
-      throw new SignInDenied('token-audience')
+      throw new SignInDenied('token-party')
     if (iat! * 1000 > wallNow + leewayMs) throw new SignInDenied('token-not-yet-valid')
     return claims
   }
@@ -138,9 +142,12 @@ export class Issuer {
     const url = new URL(issuer)
     try {
       const response = await oauth.discoveryRequest(url, { algorithm: 'oidc', ...this.#http() })
+      if (response.status === 200) checkJson(response)
       const metadata = await oauth.processDiscoveryResponse(url, response)
+      // Octet by octet: it is what tokens name (Discovery section 4.3).
+      if (metadata.issuer !== issuer) throw new SignInDenied('issuer-mismatch')
       const keys = createRemoteJWKSet(this.#endpoint(metadata.jwks_uri), {
-        [joseFetch]: this.#fetch,
+        [joseFetch]: this.#keyFetch(),
         cooldownDuration: KEY_COOL_DOWN_MS,
         cacheMaxAge: metadataMs,
         timeoutDuration: timeoutMs,
@@ -154,10 +161,35 @@ export class Issuer {
   }
 
   /** An endpoint the metadata must name, over https unless the issuer itself is on a loopback address. */
-  #endpoint(address: string | undefined): URL {
-    const url = URL.canParse(address ?? '') ? new URL(address!) : undefined
-    if (url?.protocol === 'https:' || (this.#insecure && url && isLoopback(url))) return url
-    throw new SignInDenied('issuer-malformed')
+  #endpoint(address: unknown): URL {
+    if (typeof address !== 'string' || !URL.canParse(address))
+      throw new SignInDenied('issuer-malformed', 'endpoint')
+    const url = new URL(address)
+    if (url.protocol === 'https:' || (this.#insecure && isLoopback(url))) return url
+    throw new SignInDenied('issuer-insecure')
+  }
+
+  /**
+   * Fetches keys, and after a failure leaves the issuer alone for a while: the library counts only its successes, so that every token with an unknown key would cause
+   * another look-up.
+   */
+  #keyFetch(): Fetch {
+    const { wallClock } = this.#options
+    let failedAt = Number.NEGATIVE_INFINITY
+    return async (url, init) => {
+      // A clock that was put back does not prolong the rest.
+      if (Math.abs(wallClock() - failedAt) < KEY_REST_MS)
+        throw new SignInDenied('issuer-unavailable', 'resting')
+      try {
+        const response = await this.#fetch(url, init)
+        if (response.status !== 200) throw new SignInDenied('issuer-unavailable')
+        if (!(await isKeySet(response.clone()))) throw new SignInDenied('issuer-keys')
+        return response
+      } catch (error) {
+        failedAt = wallClock()
+        throw error
+      }
+    }
   }
 
   #http(): oauth.HttpRequestOptions<'GET'> & oauth.HttpRequestOptions<'POST', URLSearchParams> {
@@ -182,6 +214,21 @@ const MAX_CLAIM_CHARACTERS = 255
 const MAX_METHODS = 16
 const short = (value: string | undefined) =>
   value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+
+/** Of the algorithms the issuer signs with, those we accept; without a word of it, what every issuer must know. */
+function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
+  const said = metadata.id_token_signing_alg_values_supported
+  const list: readonly unknown[] = Array.isArray(said) ? said : ['RS256']
+  return SIGNATURE_ALGORITHMS.filter((algorithm) => list.includes(algorithm))
+}
+
+async function isKeySet(response: Response): Promise<boolean> {
+  const set = (await response.json().catch(() => undefined)) as
+    { keys?: unknown } | undefined | null
+  return Array.isArray(set?.keys) && set.keys.length > 0 && set.keys.every(isObject)
+}
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null
 
 /** The identity that verified claims tell. */
 export function identityOf(claims: JWTPayload): SignInIdentity {

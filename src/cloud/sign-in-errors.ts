@@ -26,11 +26,17 @@ export class SignInDenied extends Error {
 const CLAIMS: Readonly<Record<string, SignInReason>> = {
   iss: 'token-issuer',
   aud: 'token-audience',
-  azp: 'token-audience',
+  azp: 'token-party',
   nonce: 'token-nonce',
   exp: 'token-expired',
   nbf: 'token-not-yet-valid',
   iat: 'token-not-yet-valid',
+}
+
+const ANSWERS: Readonly<Record<string, SignInReason>> = {
+  [oauth.RESPONSE_IS_NOT_CONFORM]: 'issuer-unavailable',
+  // The metadata's own name.
+  [oauth.JSON_ATTRIBUTE_COMPARISON]: 'issuer-mismatch',
 }
 
 /** One function from whatever the fetches and checks throw to the reason of the denial. */
@@ -44,24 +50,16 @@ function reasonOf(error: unknown): SignInReason {
   if (error instanceof oauth.ResponseBodyError) return ofTokenEndpoint(error)
   if (error instanceof oauth.WWWAuthenticateChallengeError) return 'client-refused'
   if (error instanceof oauth.OperationProcessingError)
-    return (
-      CLAIMS[claimOf(error.cause)] ??
-      (error.code === oauth.RESPONSE_IS_NOT_CONFORM ? 'issuer-unavailable' : 'issuer-malformed')
-    )
+    return CLAIMS[claimOf(error.cause)] ?? ANSWERS[error.code ?? ''] ?? 'issuer-malformed'
   if (error instanceof oauth.UnsupportedOperationError) return 'issuer-malformed'
   if (error instanceof jose.JWTExpired) return 'token-expired'
   if (error instanceof jose.JWTClaimValidationFailed)
-    return error.reason === 'missing'
-      ? 'token-malformed'
-      : (CLAIMS[error.claim] ?? 'token-malformed')
-  if (
-    error instanceof jose.JWSSignatureVerificationFailed ||
-    error instanceof jose.JOSEAlgNotAllowed ||
-    error instanceof jose.JWKSNoMatchingKey ||
-    error instanceof jose.JWKSMultipleMatchingKeys
-  )
-    return 'token-signature'
-  if (error instanceof jose.JWKSInvalid) return 'issuer-malformed'
+    return error.reason === 'missing' ? 'token-claims' : (CLAIMS[error.claim] ?? 'token-claims')
+  if (error instanceof jose.JWSSignatureVerificationFailed) return 'token-signature'
+  if (error instanceof jose.JOSEAlgNotAllowed) return 'token-algorithm'
+  if (error instanceof jose.JWKSNoMatchingKey || error instanceof jose.JWKSMultipleMatchingKeys)
+    return 'token-key'
+  if (error instanceof jose.JWKSInvalid) return 'issuer-keys'
   if (error instanceof jose.JWSInvalid || error instanceof jose.JWTInvalid) return 'token-malformed'
   // What is left of the keys' look-up is an answer that is not a 200.
   if (error instanceof jose.JOSEError) return 'issuer-unavailable'

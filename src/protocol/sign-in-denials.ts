@@ -20,19 +20,32 @@ export type SignInReason =
   | 'issuer-mismatch'
   | 'issuer-unavailable'
   | 'issuer-timeout'
+  | 'issuer-redirected'
+  | 'issuer-too-large'
   | 'issuer-malformed'
+  | 'issuer-insecure'
+  | 'issuer-keys'
   | 'issuer-refused'
   | 'access-denied'
   | 'code-refused'
   | 'client-refused'
   // its token
+  | 'token-missing'
   | 'token-malformed'
+  | 'token-too-large'
+  | 'token-encrypted'
+  | 'token-header'
+  | 'token-algorithm'
+  | 'token-key'
   | 'token-signature'
+  | 'token-claims'
   | 'token-issuer'
   | 'token-audience'
+  | 'token-party'
   | 'token-expired'
   | 'token-not-yet-valid'
   | 'token-nonce'
+  | 'token-hash'
   | 'token-tenant'
   // the decision
   | 'not-assigned'
@@ -51,6 +64,13 @@ export interface SignInDenial {
 
 const STALE = 'Open the page you wanted again; the sign-in starts afresh.'
 const TOKEN = 'The sign-in service sent a token that this application cannot accept.'
+const FAULTY = 'The sign-in service gave an answer that cannot be used.'
+const badAnswer = {
+  source: 'issuer',
+  status: 502,
+  title: 'Sign-in service faulty',
+  detail: FAULTY,
+} as const
 const badToken = { source: 'issuer', status: 403, title: 'Sign-in refused', detail: TOKEN } as const
 
 /** Every reason's source, status and words. */
@@ -103,12 +123,11 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     title: 'Sign-in service too slow',
     detail: 'The sign-in service did not answer in time. Try again in a moment.',
   },
-  'issuer-malformed': {
-    source: 'issuer',
-    status: 502,
-    title: 'Sign-in service faulty',
-    detail: 'The sign-in service gave an answer that cannot be used.',
-  },
+  'issuer-redirected': badAnswer,
+  'issuer-too-large': badAnswer,
+  'issuer-malformed': badAnswer,
+  'issuer-insecure': badAnswer,
+  'issuer-keys': badAnswer,
   'issuer-refused': {
     source: 'issuer',
     status: 403,
@@ -133,13 +152,22 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     title: 'Sign-in not set up correctly',
     detail: 'The sign-in service does not accept this application. Tell its administrator.',
   },
+  'token-missing': badAnswer,
   'token-malformed': badToken,
+  'token-too-large': badToken,
+  'token-encrypted': badToken,
+  'token-header': badToken,
+  'token-algorithm': badToken,
+  'token-key': badToken,
   'token-signature': badToken,
+  'token-claims': badToken,
   'token-issuer': badToken,
   'token-audience': badToken,
+  'token-party': badToken,
   'token-expired': badToken,
   'token-not-yet-valid': badToken,
   'token-nonce': badToken,
+  'token-hash': badToken,
   'token-tenant': badToken,
   'not-assigned': {
     source: 'sign-in',

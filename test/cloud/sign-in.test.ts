@@ -320,7 +320,7 @@ describe('the redirect to the issuer', () => {
       fetch: async () => Response.redirect('http://127.0.0.1:1/', 302),
     })
     expect(await redirecting.preAuthentication.begin(redirecting.intranet, HOST, '/')).toEqual(
-      denied('issuer', 'issuer-unavailable'),
+      denied('issuer', 'issuer-redirected'),
     )
     const endless = await preAuthenticationAt(sts.issuer, {
       fetch: async () =>
@@ -330,7 +330,7 @@ describe('the redirect to the issuer', () => {
         ),
     })
     expect(await endless.preAuthentication.begin(endless.intranet, HOST, '/')).toEqual(
-      denied('issuer', 'issuer-malformed'),
+      denied('issuer', 'issuer-too-large'),
     )
   })
 })

@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { SignedIn, SignInRefusal } from '../../src/cloud/sign-in.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
+import { ANSWER_ROWS, HTTPS_ROWS } from '../hostile-issuer/answer-rows.ts'
+import { HostileIssuer, status, type Misbehaviour } from '../hostile-issuer/issuer.ts'
+import { TOKEN_ROWS, type Row } from '../hostile-issuer/token-rows.ts'
+import { cookieOf, HOST, preAuthenticationAt, type Bench } from './sts-process.ts'
+
+let issuer: HostileIssuer
+
+beforeAll(async () => {
+  issuer = await HostileIssuer.start()
+})
+afterAll(() => issuer.close())
+beforeEach(() => {
+  issuer.misbehaviour = {}
+  issuer.publicUrl = undefined
+  issuer.keys.splice(1)
+})
+
+type Options = Parameters<typeof preAuthenticationAt>[1]
+/** Everything is asked for anew. */
+const bench = (options: Options = {}) =>
+  preAuthenticationAt(issuer.publicUrl ?? issuer.url, {
+    clientId: issuer.clientId,
+    secret: issuer.clientSecret,
+    stepMs: 10_000,
+    ...options,
+  })
+
+/** One whole sign-in: to the issuer, back, and through the callback. */
+async function signIn({ preAuthentication, intranet }: Bench): Promise<SignedIn | SignInRefusal> {
+  const begun = await preAuthentication.begin(intranet, HOST, '/')
+  if (begun.kind === 'denied') return begun
+  const cookie = cookieOf(begun.setCookies)
+  issuer.secrets.add(cookie.slice(cookie.indexOf('=') + 1))
+  const authorize = begun.location.replace(issuer.publicUrl ?? issuer.url, issuer.url)
+  const { headers } = await fetch(authorize, { redirect: 'manual' })
+  const query = new URL(headers.get('location')!).search.slice(1)
+  return preAuthentication.callback(intranet, HOST, query, [cookie])
+}
+
+/** Refused for the reason, without a session, and told to the record without a secret. */
+async function expectRefusal(world: Bench, { reason, wrong }: Row): Promise<void> {
+  issuer.misbehaviour = wrong
+  const result = await signIn(world)
+  expect(result).toMatchObject({ kind: 'denied', reason })
+  for (const cookie of result.setCookies) expect(cookie).toMatch(/^[^=]*attempt[^=]*=;.*Max-Age=0/)
+  expect(world.audit).toHaveLength(1)
+  expect(world.audit[0]).toMatchObject({
+    type: 'sign-in.denied',
+    reason,
+    applicationId: 'intranet',
+  })
+  expect(world.audit[0]!.detail).toMatchObject({
+    source: SIGN_IN_DENIALS[reason as keyof typeof SIGN_IN_DENIALS].source,
+  })
+  const record = JSON.stringify([world.audit, { ...result, setCookies: [] }])
+  for (const secret of [...issuer.secrets, issuer.clientSecret])
+    expect(record.includes(secret), 'the record holds a secret').toBe(false)
+}
+
+test('an issuer that does nothing wrong is believed', async () => {
+  const world = await bench()
+  expect(await signIn(world)).toMatchObject({
+    kind: 'signed-in',
+    session: { user: { subject: 'u1' } },
+  })
+  expect(world.audit).toMatchObject([{ type: 'sign-in.signed-in' }])
+})
+
+test.each<[string, Misbehaviour]>([
+  [
+    'several audiences and the application as the authorised party',
+    {
+      idToken: ({ sign, claims }) =>
+        sign({ ...claims, aud: ['intranet', 'wiki'], azp: 'intranet' }),
+    },
+  ],
+  [
+    'no key id while there is one key only',
+    { idToken: ({ sign, claims }) => sign(claims, { kid: undefined }) },
+  ],
+  ['a media type of its own', { idToken: ({ sign, claims }) => sign(claims, { typ: 'JWT' }) }],
+  [
+    'true hashes of access token and code',
+    {
+      idToken: async ({ sign, claims, accessToken, code }) =>
+        sign({ ...claims, at_hash: await half(accessToken), c_hash: await half(code) }),
+    },
+  ],
+  [
+    'a clock that is half a minute ahead',
+    {
+      idToken: ({ sign, claims, seconds }) =>
+        sign({ ...claims, iat: seconds + 30, nbf: seconds + 30, exp: seconds + 90 }),
+    },
+  ],
+  [
+    'a member name inside a value',
+    { idToken: ({ sign, claims }) => sign({ ...claims, name: '{"sub": "sub":', x: [{ sub: 1 }] }) },
+  ],
+])('a token with %s is accepted', async (_, fine) => {
+  issuer.misbehaviour = fine
+  expect(await signIn(await bench())).toMatchObject({ kind: 'signed-in' })
+})
+
+const half = async (whole: string) => {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(whole))
+  return Buffer.from(digest).subarray(0, 16).toString('base64url')
+}
+
+describe('refused, for its own reason:', () => {
+  const rows = [...TOKEN_ROWS, ...ANSWER_ROWS]
+
+  test.each(rows.map((row) => [row.title, row] as const))('%s', async (_, row) =>
+    // Only where nothing comes, time is to run out.
+    expectRefusal(await bench(row.reason === 'issuer-timeout' ? { stepMs: 250 } : {}), row),
+  )
+
+  test.each(HTTPS_ROWS.map((row) => [row.title, row] as const))('%s', async (_, row) => {
+    issuer.publicUrl = 'https://issuer.example'
+    const fetchIt = (url: string, init: RequestInit) =>
+      fetch(url.replace('https://issuer.example', issuer.url), init)
+    await expectRefusal(await bench({ fetch: fetchIt }), row)
+  })
+
+  test('no title comes twice', () =>
+    expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length))
+})
+
+test('T18 a token that names no tenant is refused where two tenants share the issuer', async () => {
+  const { options } = await bench()
+  const tenant = options.directory.tenant()
+  const world = await bench({
+    directory: { tenant: () => tenant, tenants: () => [tenant, { ...tenant, id: 'fabrikam' }] },
+  })
+  await expectRefusal(world, {
+    title: '',
+    reason: 'token-tenant',
+    wrong: { idToken: ({ sign, claims }) => sign({ ...claims, tid: undefined }) },
+  })
+})
+
+describe('keys that change', () => {
+  const asked = () => issuer.asked.get('/keys') ?? 0
+  const unknownKey: Misbehaviour = {
+    idToken: ({ sign, claims }) => sign(claims, { kid: crypto.randomUUID() }),
+  }
+
+  test('T20 keys that rotated are found by one look-up', async () => {
+    const world = await bench()
+    await signIn(world)
+    await issuer.rotate()
+    // Right after the last look-up nobody asks again: the keys are known to be fresh.
+    expect(await signIn(world)).toMatchObject({ kind: 'denied', reason: 'token-key' })
+    const later = await bench()
+    const before = asked()
+    expect(await signIn(later)).toMatchObject({ kind: 'signed-in' })
+    expect(asked() - before).toBe(1)
+  })
+
+  test('T20 a flood of unknown keys causes no look-up while the keys are fresh', async () => {
+    const world = await bench()
+    await signIn(world)
+    const before = asked()
+    issuer.misbehaviour = unknownKey
+    const results = await Promise.all(Array.from({ length: 20 }, () => signIn(world)))
+    for (const result of results) expect(result).toMatchObject({ reason: 'token-key' })
+    expect(asked() - before).toBe(0)
+  })
+
+  test('T20 while the keys cannot be had, a flood causes one look-up, and nobody gets in', async () => {
+    const world = await bench()
+    issuer.misbehaviour = { ...unknownKey, keys: () => status(503) }
+    const before = asked()
+    for (let i = 0; i < 10; i++)
+      expect(await signIn(world)).toMatchObject({ kind: 'denied', reason: 'issuer-unavailable' })
+    expect(asked() - before).toBe(1)
+  })
+
+  test('T20 keys that can be had again are asked for again', async () => {
+    const world = await bench()
+    issuer.misbehaviour = { keys: () => status(503) }
+    expect(await signIn(world)).toMatchObject({ reason: 'issuer-unavailable' })
+    issuer.misbehaviour = {}
+    world.turnClock(2_000)
+    expect(await signIn(world)).toMatchObject({ kind: 'signed-in' })
+  })
+})
