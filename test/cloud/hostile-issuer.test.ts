@@ -131,7 +131,7 @@ describe('refused, for its own reason:', () => {
 
 test('T18 a token that names no tenant is refused where two tenants share the issuer', async () => {
   const { options } = await bench()
-  const tenant = options.directory.tenant()
+  const tenant = options.directory.tenant('contoso')!
   const world = await bench({
     directory: { tenant: () => tenant, tenants: () => [tenant, { ...tenant, id: 'fabrikam' }] },
   })
