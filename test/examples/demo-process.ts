@@ -111,6 +111,11 @@ export class UserAgent {
     return [...this.#cookies.keys()]
   }
 
+  /** As a `Cookie` field. */
+  get cookie(): string {
+    return [...this.#cookies].map((pair) => pair.join('=')).join('; ')
+  }
+
   async get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const { protocol, host, hostname, port, pathname, search } = new URL(url)
     const request = (protocol === 'https:' ? https : http).request({
@@ -118,7 +123,7 @@ export class UserAgent {
       headers: {
         host,
         accept: 'text/html',
-        cookie: [...this.#cookies].map((pair) => pair.join('=')).join('; '),
+        cookie: this.cookie,
         ...headers,
       },
       ...(this.#ca !== undefined && { ca: this.#ca, servername: hostname }),
