@@ -10,19 +10,21 @@ import { UndiciBackend } from './undici-backend.ts'
 
 /**
  * Safe requests without a body go over {@link UndiciBackend}, everything else over {@link HttpBackend}: bodies, because an
- * application may answer before it has read one or say `100 Continue` unasked; upgrades; and what may not be repeated.
+ * application may answer before it has read one or say `100 Continue` unasked; upgrades; and what may not be repeated. Methods
+ * with small letters `node:http` would write in capitals, so they take the first way.
  */
 export class NodeBackend implements Backend {
   readonly #short: UndiciBackend
   readonly #whole: HttpBackend
 
   constructor(options: ApplicationConnectionOptions = {}) {
-    this.#short = new UndiciBackend(options)
     this.#whole = new HttpBackend(options)
+    this.#short = new UndiciBackend(options, this.#whole)
   }
 
   call(request: BackendRequest, events: BackendEvents): BackendCall {
-    return (request.replayable ? this.#short : this.#whole).call(request, events)
+    const isShort = request.replayable || /[a-z]/.test(request.method)
+    return (isShort ? this.#short : this.#whole).call(request, events)
   }
 
   async close(): Promise<void> {

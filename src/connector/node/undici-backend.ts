@@ -1,8 +1,9 @@
 /**
  * Private applications over `undici`: `dispatch` with raw header handlers, paused and resumed by credit.
  *
- * The short path. It has no upgrades, no request trailers and no patience with a `100 Continue`, and an application that
- * answers before it has read the request body is not always heard: {@link NodeBackend} takes it for safe requests without a body.
+ * The short path. It has no upgrades, no request trailers and no patience with a `100 Continue` (what may be repeated is asked again
+ * by another backend then), and an application that answers before it has read the request body is not always heard:
+ * {@link NodeBackend} takes it for safe requests without a body.
  *
  * @module
  */
@@ -23,19 +24,36 @@ import { CONNECTION_RESET, fault, faultOf, isStale, UNUSABLE_STATUS } from './ap
 export class UndiciBackend implements Backend {
   readonly #verifying: Agent
   readonly #trusting: Agent
+  readonly #patient: Backend | undefined
+  /** Applications that said `100 Continue` where nobody waited for it. */
+  readonly #hasty = new WeakSet<ApplicationDetails>()
+  #hasHasty = false
 
-  constructor(options: ApplicationConnectionOptions = {}) {
+  /** @param patient serves what may be repeated, for applications that say `100 Continue` unasked. Default: their answer is malformed */
+  constructor(options: ApplicationConnectionOptions = {}, patient?: Backend) {
     this.#verifying = agent(options, true)
     this.#trusting = agent(options, false)
+    this.#patient = patient
   }
 
   /** @throws TypeError for an upgrade */
   call(request: BackendRequest, events: BackendEvents): BackendCall {
     if (request.upgrade !== undefined || request.method === 'CONNECT')
       throw new TypeError('undici switches no protocols here')
-    const call = new UndiciCall(this.#agent(request.application), request, events)
+    const { application, replayable } = request
+    if (this.#hasHasty && replayable && this.#hasty.has(application))
+      return this.#patient!.call(request, events)
+    const call = new UndiciCall(this, this.#agent(application), request, events)
     call.start()
     return call
+  }
+
+  /** For calls: the application said `100 Continue`, which undici takes no answer after. Who asks it instead, from now on too. */
+  patientWith(application: ApplicationDetails): Backend | undefined {
+    if (this.#patient === undefined) return undefined
+    this.#hasty.add(application)
+    this.#hasHasty = true
+    return this.#patient
   }
 
   async close(): Promise<void> {
@@ -78,6 +96,7 @@ function renameReset(error: NodeJS.ErrnoException): void {
 }
 
 class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
+  readonly #backend: UndiciBackend
   readonly #agent: Agent
   readonly #request: BackendRequest
   readonly #events: BackendEvents
@@ -88,10 +107,18 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   #over = false
   #status = 0
   #retried = false
+  /** The call that took this one's place. */
+  #instead: BackendCall | undefined
   /** Inside `dispatch`: what it reports now must wait until the caller has the call. */
   #starting = false
 
-  constructor(agent: Agent, request: BackendRequest, events: BackendEvents) {
+  constructor(
+    backend: UndiciBackend,
+    agent: Agent,
+    request: BackendRequest,
+    events: BackendEvents,
+  ) {
+    this.#backend = backend
     this.#agent = agent
     this.#request = request
     this.#events = events
@@ -132,14 +159,17 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   pause(): void {
     this.#paused = true
+    this.#instead?.pause()
   }
 
   resume(): void {
     this.#paused = false
-    this.#resume?.()
+    if (this.#instead === undefined) this.#resume?.()
+    else this.#instead.resume()
   }
 
   abort(): void {
+    this.#instead?.abort()
     if (this.#over) return
     this.#over = true
     this.#abort?.(new Error('the exchange is over'))
@@ -203,6 +233,13 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
       return this.start()
     }
     this.#over = true
+    const patient = this.#mayAskAgain(error)
+      ? this.#backend.patientWith(this.#request.application)
+      : undefined
+    if (patient !== undefined) {
+      this.#instead = patient.call(this.#request, this.#events)
+      return
+    }
     this.#body?.destroy()
     this.#events.failed(faultOf(error, this.#status > 0), error)
   }
@@ -210,6 +247,13 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   /** A connection that the application closed while we reached for it. */
   #mayRetry(error: unknown): boolean {
     return this.#request.replayable && this.#status === 0 && !this.#retried && isStale(error)
+  }
+
+  /** undici's word for a `100 Continue` that it did not ask for. */
+  #mayAskAgain(error: unknown): boolean {
+    const { code, message } = error as NodeJS.ErrnoException
+    const isContinue = code === 'UND_ERR_SOCKET' && message === 'bad response'
+    return this.#request.replayable && this.#status === 0 && isContinue
   }
 }
 

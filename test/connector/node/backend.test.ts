@@ -93,14 +93,67 @@ describe.each(KINDS)('applications over %s', (kind, create) => {
     expect([one.head!.status, one.outcome]).toEqual([200, 'done'])
   })
 
-  // Undici takes it for a broken answer; whatever may get one goes over node:http.
-  const mayGetContinue = kind === 'undici' ? [] : ['POST', 'PUT', 'DELETE']
+  // Undici takes it for a broken answer.
+  const mayGetContinue = kind === 'undici' ? [] : ['POST', 'PUT', 'DELETE', 'GET']
   test.each(mayGetContinue)('%s: a 100 nobody asked for is swallowed', async (method) => {
     await answer('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
     const one = call({ method, body: { kind: 'length', bytes: 0 } })
     one.call.end()
     await one.settled()
     expect([one.interim, one.body, one.outcome]).toEqual([[], 'ok', 'done'])
+  })
+
+  // Node writes methods in capitals; what may have others goes over undici.
+  const methods = ['FOO', 'M-SEARCH', 'PROPFIND', 'x!y', 'get', 'Foo']
+  test.each(methods.filter((method) => kind !== 'node:http' || !/[a-z]/.test(method)))(
+    'the method %s is sent as it is, with and without a body',
+    async (method) => {
+      await serve((connection) => {
+        const [head, body] = connection.received.split('\r\n\r\n')
+        if (body === undefined || (/length: 3/i.test(head!) && body !== 'abc')) return
+        connection.socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok')
+        connection.socket.end()
+      })
+      const one = await call({ method }).settled()
+      expect([one.body, one.outcome]).toEqual(['ok', 'done'])
+      const headers = ['Host', 'a.example', 'Content-Length', '3']
+      const two = call({ method, headers, body: { kind: 'length', bytes: 3 } })
+      two.call.write(Buffer.from('abc'))
+      two.call.end()
+      await two.settled()
+      expect([two.body, two.outcome]).toEqual(['ok', 'done'])
+      const lines = application.connections.map(({ received }) => received.split('\r\n')[0])
+      expect(lines).toEqual([`${method} / HTTP/1.1`, `${method} / HTTP/1.1`])
+      expect(application.connections[1]!.received).toContain('\r\n\r\nabc')
+    },
+  )
+
+  test('an application that says 100 Continue unasked is asked twice once, and from then on once', async () => {
+    if (kind !== 'each by its shortest path') return
+    const heads: string[] = []
+    await serve((connection) => {
+      if (!connection.received.endsWith('\r\n\r\n')) return
+      heads.push(connection.received)
+      connection.received = ''
+      connection.socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n')
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const request = requestTo(application.port)
+    for (let i = 0; i < 3; i++) {
+      const one = await new ObservedCall(backend, request).settled()
+      expect([one.outcome, one.body, one.interim.length, one.misplaced]).toEqual([
+        'done',
+        'ok',
+        1,
+        0,
+      ])
+    }
+    expect(heads).toHaveLength(4)
+    const broken = new ObservedCall(backend, request)
+    broken.call.pause()
+    broken.call.abort()
+    await new Promise((later) => setTimeout(later, 50))
+    expect(broken.outcome).toBe('open')
   })
 
   const BIG = 'x'.repeat(1000)
