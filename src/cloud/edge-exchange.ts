@@ -86,7 +86,11 @@ export class EdgeExchange implements Submitter {
   /** Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed. */
   userEnded(trailers: HeaderList | undefined): void {
     this.#isRequestComplete = true
-    if (!this.#isTunnel) this.#trailers = offeredTrailers(trailers, this.#application)
+    try {
+      if (!this.#isTunnel) this.#trailers = offeredTrailers(trailers, this.#application)
+    } catch (error) {
+      return this.#refuse(error as ExchangeFailed)
+    }
     if (this.#held === undefined) this.#exchange?.end(this.#now(), this.#trailers)
   }
 
@@ -228,6 +232,14 @@ export class EdgeExchange implements Submitter {
     const { drainMs } = this.#origin!.limits
     this.#lingering = setTimeout(() => this.#user.abort(), drainMs)
     if (typeof this.#lingering === 'object' && 'unref' in this.#lingering) this.#lingering.unref()
+  }
+
+  /** What the user sent cannot be passed on whole: so the application is not let believe that it was. */
+  #refuse(error: ExchangeFailed): void {
+    if (this.#isGone || this.#ticket === undefined) return
+    this.#ticket.cancel()
+    if (this.#responded) this.#user.abort()
+    else this.#asker.fail(error)
   }
 
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */

@@ -92,6 +92,8 @@ export class Edge {
   #serve(request: EdgeRequest, limits: RequestLimits): Promise<void> | void {
     const { head } = request.user
     checkSize(head, limits)
+    // It asks for a tunnel to anywhere; what it names is no path of an application.
+    if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
     const body = bodyKindOf(head.method, head.headers)
     const applications = this.#options.directory.applicationsOn(head.authority)
     if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')

@@ -9,6 +9,7 @@
  * @module
  */
 import {
+  ExchangeFailed,
   isForwardingFamily,
   isNamed,
   nominatedNames,
@@ -66,16 +67,19 @@ const MAX_TRAILERS = 200
 const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i
 
 /**
- * The trailers of a request as they may go on, by the rules of its headers. Trailers that no frame could carry are
- * dropped, all of them: the request is under way, and whoever needs them checks that they came (RFC 9110 §6.5.1).
+ * The trailers of a request as they may go on, by the rules of its headers.
+ *
+ * @throws ExchangeFailed `user-malformed` for trailers that no frame could carry: an application must not take for whole what
+ *   came without its end
  */
 export function offeredTrailers(
   trailers: HeaderList | undefined,
   application: Published,
 ): HeaderList | undefined {
-  if (trailers === undefined || trailers.length > 2 * MAX_TRAILERS) return undefined
-  if (headersFault(trailers) !== undefined) return undefined
-  if (isBeyond(trailers, MAX_OFFERED_BYTES)) return undefined
+  if (trailers === undefined) return undefined
+  const isLarge = trailers.length > 2 * MAX_TRAILERS || isBeyond(trailers, MAX_OFFERED_BYTES)
+  const fault = isLarge ? 'too many trailers' : headersFault(trailers)
+  if (fault !== undefined) throw new ExchangeFailed('user', 'user-malformed', { cause: fault })
   const kept = sanitiseTrailers(trailers, application.reserved)
   return kept.length === 0 ? undefined : kept
 }

@@ -20,10 +20,16 @@ export interface RequestLimits {
 /** Room for a user's header fields in an OFFER: the rest is for target, claims and our own fields. */
 export const MAX_OFFERED_BYTES = MAX_HEAD_BYTES - 24 * 1024
 const MAX_TARGET = 8192
+/** Longer than any that is registered; HTTP/2 bounds it by the head only. */
+const MAX_METHOD = 64
 
 /** @throws ExchangeFailed `user-malformed` when the head is beyond a limit */
-export function checkSize({ headers, target }: UserRequestHead, limits: RequestLimits): void {
+export function checkSize(
+  { method, headers, target }: UserRequestHead,
+  limits: RequestLimits,
+): void {
   const { maxHeaders = 200, maxHeaderBytes = MAX_OFFERED_BYTES, maxTarget = MAX_TARGET } = limits
+  if (method.length > MAX_METHOD) throw tooLarge('a method that is too long')
   if (headers.length > 2 * maxHeaders) throw tooLarge('too many header fields')
   if (target.length > Math.min(maxTarget, MAX_TARGET)) throw tooLarge('a target that is too long')
   if (isBeyond(headers, Math.min(maxHeaderBytes, MAX_OFFERED_BYTES)))

@@ -167,6 +167,7 @@ class Job implements ClaimedJob {
   #start(): void {
     const { backend, clocks } = this.#options
     const exchange = this.#exchange!
+    if (this.#offer.method === 'CONNECT') return exchange.abort(ResetCode.UNSUPPORTED)
     try {
       this.#relay = new Relay(this.#offer, exchange, clocks, backend, this.#request())
     } catch (error) {

@@ -128,6 +128,7 @@ export type FailureReason =
   | 'connector-violation'
   | 'unknown-application'
   | 'upgrade-unsupported'
+  | 'method-unsupported'
   | 'application-unreachable'
   | 'application-timeout'
   | 'application-aborted'

@@ -39,6 +39,7 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used.'),
   'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address.'),
   'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol.'),
+  'method-unsupported':      failure(501, 'http_request_error', 'Not supported', 'Requests with this method are not passed on.'),
   'application-unreachable': failure(502, 'destination_unavailable', UNREACHED, `The application does not accept connections. ${LATER}`),
   'application-timeout':     failure(504, 'http_response_timeout', SLOW, `The application did not answer in time. ${LATER}`),
   'application-aborted':     failure(502, 'http_response_incomplete', BROKEN, `The application broke off its answer. ${LATER}`),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { ResetCode } from '../../src/protocol/index.ts'
 import { edgeWorld, HOST, octets, type EdgeWorld } from './edge-world.ts'
 
 let world: EdgeWorld
@@ -59,9 +60,40 @@ describe('trailers of a request', () => {
     ['too many', Array.from({ length: 402 }, () => 'a')],
     ['too large', ['a', 'x'.repeat(50_000)]],
     ['malformed', ['a', 'b\r\nc: d']],
-  ])('that are %s are dropped, and the body is complete', (_, trailers) =>
-    expect(trailersOf(trailers)).toEqual([['data', '', true]]),
-  )
+  ])('that are %s: the request is refused, and the application’s broken off', (_, trailers) => {
+    const user = world.ask(UPLOAD)
+    const { sent } = world.claim(100)
+    user.events.data(octets('abc'))
+    user.events.ended(trailers)
+    expect(sent.slice(1)).toEqual([['reset', ResetCode.CANCELLED], ['closed']])
+    expect([user.status, user.code]).toEqual([400, 'user-malformed'])
+    expect(world.origin.open).toBe(0)
+  })
+
+  test('that are malformed, under an answer: the user is broken off', () => {
+    const user = world.ask(UPLOAD)
+    const { exchange, sent } = world.claim(100)
+    exchange.receivedResponse({ status: 200, headers: [] }, false, 0)
+    user.events.ended(['a', 'b\r\nc: d'])
+    expect(sent).toEqual([['reset', ResetCode.CANCELLED], ['closed']])
+    expect(user.verbs.at(-1)).toBe('abort')
+  })
+})
+
+describe('methods', () => {
+  test.each(['GET', 'FOO', 'get', 'M-SEARCH', 'x!y'])('%s is offered as it is', (method) => {
+    world.ask({ method })
+    expect(world.offers.at(-1)!.method).toBe(method)
+  })
+
+  test.each([
+    ['CONNECT', 501, 'method-unsupported'],
+    ['X'.repeat(65), 400, 'user-malformed'],
+  ])('%s is refused with %i', (method, status, code) => {
+    const user = world.ask({ method })
+    expect([user.status, user.code]).toEqual([status, code])
+    expect(world.offers).toHaveLength(0)
+  })
 })
 
 describe('trailers of a response', () => {

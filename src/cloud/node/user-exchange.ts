@@ -234,7 +234,7 @@ export function breakOff(socket: Socket, { secure, remoteAddress }: UserRequestH
 }
 
 /** Whether an answer is under way on a connection; and if so, whether the user has seen some of it. Node says it nowhere else. */
-export function answerOn(socket: Duplex): { readonly headersSent: boolean } | undefined {
+export function answerOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 

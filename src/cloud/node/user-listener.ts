@@ -16,7 +16,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Edge, RequestLimits } from '../edge.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
-import { closeLingering } from './lingering-close.ts'
+import { answerRefused, refuseUnread } from './refused-requests.ts'
 import { answerOn, NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
 import { offeredProtocols, serveWithoutUpgrade } from './user-upgrade.ts'
 
@@ -24,7 +24,8 @@ import { offeredProtocols, serveWithoutUpgrade } from './user-upgrade.ts'
 export type UserEdge = Pick<Edge, 'handle'>
 
 /** Options of {@link createUserListener}. */
-export interface UserListenerOptions extends Omit<NodeUserExchangeOptions, 'expectsContinue'> {
+export interface UserListenerOptions
+  extends Omit<NodeUserExchangeOptions, 'expectsContinue'>, RequestLimits {
   /**
    * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default: plain HTTP/1.1, for localhost or behind
    * a TLS terminator; HTTP/2 in clear text is not served.
@@ -36,8 +37,6 @@ export interface UserListenerOptions extends Omit<NodeUserExchangeOptions, 'expe
   readonly keepAliveMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
-  /** Header fields of a request. Default 200. */
-  readonly maxHeaders?: number
   readonly http2?: Http2Limits
 }
 
@@ -48,8 +47,9 @@ export interface UserListenerOptions extends Omit<NodeUserExchangeOptions, 'expe
  */
 export function userHandler(
   edge: UserEdge,
+  limits: RequestLimits = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => edge.handle(new NodeUserExchange(request, response))
+  return (request, response) => edge.handle(new NodeUserExchange(request, response), limits)
 }
 
 /**
@@ -83,7 +83,12 @@ export function userUpgradeHandler(
  */
 export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
   const { requestHeadMs = 15_000, keepAliveMs = 65_000, lingerMs = 2_000 } = options
-  const { maxHeadBytes = 32 * 1024, maxHeaders = 200 } = options
+  const { maxHeadBytes = 32 * 1024, maxHeaders = 200, maxHeaderBytes, maxTarget } = options
+  const limits: RequestLimits = {
+    maxHeaders,
+    ...(maxHeaderBytes !== undefined && { maxHeaderBytes }),
+    ...(maxTarget !== undefined && { maxTarget }),
+  }
   const settings = {
     // Bodies have deadlines of their own, per exchange.
     requestTimeout: 0,
@@ -114,15 +119,19 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
   ): void => {
     // Our direction has ended: nothing can be answered here.
     if (!request.socket.writable) return void request.socket.destroy()
-    edge.handle(new NodeUserExchange(request, response, { ...options, expectsContinue }), {
-      maxHeaders,
-    })
+    const exchange = new NodeUserExchange(request, response, { ...options, expectsContinue })
+    edge.handle(exchange, limits)
   }
   server.on('request', (request, response) => handle(request, response, false))
   server.on('checkContinue', (request, response) => handle(request, response, true))
-  server.on('upgrade', userUpgradeHandler(edge, { maxHeaders }, options))
-  server.on('clientError', (error, socket) => refuse(error, socket as Socket, options))
-  const sessions = new Http2Sessions((exchange) => edge.handle(exchange, { maxHeaders }), {
+  server.on('upgrade', userUpgradeHandler(edge, limits, options))
+  server.on('clientError', (error, socket) => refuseUnread(error, socket as Socket, options))
+  // Without a listener Node would close such a connection without a word.
+  server.on('connect', (_request, socket) => {
+    if (answerOn(socket) !== undefined) socket.destroy()
+    else answerRefused(socket as Socket, 'method-unsupported', options)
+  })
+  const sessions = new Http2Sessions((exchange) => edge.handle(exchange, limits), {
     ...options.http2,
     maxHeadBytes,
     maxHeaders,
@@ -131,28 +140,6 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
   })
   if (options.tls !== undefined) routeByProtocol(server, sessions)
   return closingAll(server, sessions)
-}
-
-/** What is no request, Node tells here: also what breaks off in the middle of a body. */
-function refuse(
-  error: NodeJS.ErrnoException,
-  socket: Socket,
-  options: NodeUserExchangeOptions,
-): void {
-  const { code = '' } = error
-  const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  // In the middle of an answer, another would be taken for a part of it.
-  const mayAnswer = isHttp && socket.writable && answerOn(socket)?.headersSent !== true
-  if (!mayAnswer) return void socket.destroy()
-  const status = REFUSALS[code] ?? '400 Bad Request'
-  socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-  closeLingering(socket, options)
-}
-
-const REFUSALS: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
 /** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */

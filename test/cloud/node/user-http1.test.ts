@@ -225,9 +225,8 @@ describe('the connection', () => {
     const drip = setInterval(() => socket.write('X-Drip: 1\r\n'), 20)
     await new Promise((closed) => socket.once('close', closed))
     clearInterval(drip)
-    expect(heard).toBe(
-      'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
-    )
+    expect(heard).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\nConnection: close\r\n/)
+    expect(heard).toMatch(/"code":"user-too-slow","source":"user"/)
     expect(edge.visits).toHaveLength(0)
   })
 
@@ -239,13 +238,57 @@ describe('the connection', () => {
     const user = new RawUser(edge.port)
     user.socket.write('\0\0\r\n\r\n')
     await user.closed
-    expect(user.status).toBe(400)
+    expect([user.status, user.code]).toEqual([400, 'user-malformed'])
+    expect(user.received).toMatch(/^proxy-status: app-proxy; error=http_request_error/im)
+    expect(user.isComplete).toBe(true)
     const second = new RawUser(edge.port).ask('GET', '/')
     await until(() => second.received.includes('begun'))
     second.socket.write('\0\0\r\n\r\n')
     await second.closed
     expect(second.received).not.toContain('400')
     await until(() => edge.last.gone === false)
+  })
+})
+
+describe('methods', () => {
+  // The parser reads its own only, and those as they are written.
+  test.each(['get', 'Propfind', 'FOO', 'DESCRIBE', 'CONNECT'])('%s: 501', async (method) => {
+    edge = await startDirectEdge((visit) => visit.echo())
+    const user = new RawUser(edge.port).ask(method, method === 'CONNECT' ? 'a.example:443' : '/')
+    await user.closed
+    expect([user.status, user.code, user.isComplete]).toEqual([501, 'method-unsupported', true])
+    expect(edge.visits).toHaveLength(0)
+  })
+
+  test.each(['M-SEARCH', 'PROPFIND', 'QUERY', 'LOCK', 'TRACE'])(
+    '%s is passed on',
+    async (method) => {
+      edge = await startDirectEdge((visit) => visit.echo())
+      const user = new RawUser(edge.port).ask(method, '/')
+      await until(() => user.received.endsWith(`${method} `))
+      user.leave()
+    },
+  )
+})
+
+describe('a body that breaks off in its trailers', () => {
+  test.each([
+    ['a length', 'Content-Length: 3'],
+    ['a coding', 'Transfer-Encoding: gzip'],
+    ['a name that is none', 'not a name: 1'],
+    ['a NUL', 'X-Sum: a\0b'],
+  ])('%s: 400, and whoever works at it is told at once', async (_, field) => {
+    edge = await startDirectEdge(({ user }) => user.startBody(), { lingerMs: 60_000 })
+    const user = new RawUser(edge.port).ask('POST', '/', { 'transfer-encoding': 'chunked' })
+    user.socket.write(`3\r\nabc\r\n0\r\nX-First: 1\r\n${field}\r\nX-Last: 1\r\n\r\n`)
+    await until(() => edge.visits[0]?.gone === false)
+    await until(() => user.isComplete)
+    expect([user.status, user.code]).toEqual([400, 'user-malformed'])
+    expect([edge.last.isEnded, edge.last.body]).toEqual([false, 'abc'])
+    edge.last.answer(200, 'too late')
+    user.leave()
+    await user.closed
+    expect(user.received).not.toContain('too late')
   })
 })
 
