@@ -7,10 +7,11 @@ import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { rootCertificates } from 'node:tls'
+import { rootCertificates, type TLSSocket } from 'node:tls'
 import type { ApplicationDetails } from '../../protocol/index.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
+import { heedingAlert } from './cut-connections.ts'
 
 /** How private applications are connected to. */
 export interface ApplicationConnectionOptions {
@@ -53,7 +54,7 @@ export class ApplicationConnections {
     const switching = { keepAlive: false, allowHalfOpen: true }
     this.#switching = {
       http: prepared(new HttpAgent(switching), connectMs),
-      https: prepared(new HttpsAgent({ ...switching, ...tls }), connectMs),
+      https: prepared(heedful(new HttpsAgent({ ...switching, ...tls })), connectMs),
     }
   }
 
@@ -75,6 +76,16 @@ export class ApplicationConnections {
       https.destroy()
     }
   }
+}
+
+/** A tunnel that was cut must not pass for one that ended. */
+function heedful(agent: HttpsAgent): HttpsAgent {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options) =>
+    heedingAlert(options as { host?: string; port?: number }, (socket) => {
+      return connect({ ...options, socket } as typeof options) as TLSSocket
+    })
+  return agent
 }
 
 function prepared<A extends HttpAgent>(agent: A, connectMs: number): A {

@@ -13,6 +13,7 @@ import {
   ApplicationConnections,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
+import { wasCut } from './cut-connections.ts'
 import { BODY_LENGTH, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 
 /** Calls private applications with `node:http`. The only time limits are the exchange's own; Node's are off. */
@@ -164,7 +165,8 @@ class HttpCall implements BackendCall {
       if (!this.#over) this.#events.data(bytes)
     })
     socket.on('end', () => {
-      if (!this.#over) this.#events.ended(undefined)
+      if (wasCut(socket)) this.#failed(fault('ECONNRESET', 'the tunnel was cut'))
+      else if (!this.#over) this.#events.ended(undefined)
     })
     socket.on('close', () => {
       if (!socket.readableEnded) this.#failed(fault('ECONNRESET', 'the tunnel was cut'))

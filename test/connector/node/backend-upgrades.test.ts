@@ -180,11 +180,41 @@ describe.each(KINDS)('switched protocols over %s', (_kind, secure, create) => {
     await serve(switching(() => undefined))
     const one = await call().responding()
     const { socket } = application.connections[0]!
-    // Node resets TCP only; over TLS a connection cut short is one without a closing alert, which it tells as an end.
+    // Node resets TCP only; over TLS a connection cut short is one without a closing alert.
     if (secure) socket.destroy()
     else socket.resetAndDestroy()
-    const { outcome } = await one.settled()
-    expect(outcome).toBe(secure ? 'done' : 'APPLICATION_ABORTED')
+    expect((await one.settled()).outcome).toBe('APPLICATION_ABORTED')
+  })
+
+  test('so is one that is cut behind bytes that nobody has read yet', async () => {
+    await serve(
+      switching(({ socket }) => {
+        socket.write(Buffer.alloc(256 * 1024), () => {
+          if (secure) socket.destroy()
+          else socket.resetAndDestroy()
+        })
+      }),
+    )
+    const one = call()
+    one.upgraded = function (head) {
+      this.head = head
+      this.call.pause()
+    }
+    await one.responding()
+    await until(() => application.connections[0]!.closed || one.code !== undefined)
+    one.call.resume()
+    expect((await one.settled()).outcome).toBe('APPLICATION_ABORTED')
+  })
+
+  test('nobody listens: unreachable', async () => {
+    await serve(() => undefined)
+    const { port } = application
+    await application.close()
+    const details = secure ? { internalUrl: `https://127.0.0.1:${port}/` } : {}
+    const wish = { upgrade: 'websocket' }
+    const one = await new ObservedCall(backend, requestTo(detailsAt(port, details), wish)).settled()
+    expect([one.outcome, one.misplaced]).toEqual(['UNREACHABLE', 0])
+    await serve(() => undefined)
   })
 
   test('breaking off is no end', async () => {
