@@ -49,6 +49,8 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['failures', await reference.failureReasons()],
     ['audit-events', auditEvents()],
     ['denials', reference.denialReasons()],
+    ['navigation-facts', await reference.navigationFacts()],
+    ['navigation', reference.navigationRules()],
   ])
 }
 

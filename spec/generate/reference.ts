@@ -5,6 +5,7 @@
  */
 import ts from 'typescript'
 import * as protocol from '../../src/protocol/index.ts'
+import { NAVIGATION } from '../../src/cloud/navigation.ts'
 import { failureStatus } from '../../src/protocol/failure.ts'
 import type { FailureReason } from '../../src/protocol/errors.ts'
 import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
@@ -82,6 +83,28 @@ export async function failureReasons(): Promise<string> {
     return [`\`${reason}\``, String(status), `\`${error}\``, title]
   })
   return markdownTable(['reason', 'HTTP status', 'RFC 9209 error', 'title'], rows)
+}
+
+/** Who is sent to sign in, and who is told 401. */
+export function navigationRules(): string {
+  const rows = NAVIGATION.map(({ when, then, because }, i) => {
+    const facts = Object.entries(when).map(
+      ([fact, values]: [string, readonly string[]]) => `${fact}: ${values.join(' or ')}`,
+    )
+    return [String(i + 1), facts.join('; ') || 'any other', `**${then}**`, because]
+  })
+  return markdownTable(['', 'when', 'then', 'because'], rows)
+}
+
+/** What the facts in {@link navigationRules} mean. */
+export async function navigationFacts(): Promise<string> {
+  const facts = declarationOf(await parse('src/cloud/navigation.ts'), 'NavigationFacts')
+  if (!ts.isInterfaceDeclaration(facts)) throw new Error('NavigationFacts must be an interface')
+  const rows = facts.members.map((member) => {
+    const type = (member as ts.PropertySignature).type!.getText().replaceAll("'", '')
+    return [`\`${member.name!.getText()}\``, type.replaceAll(' | ', ', '), docOf(member)]
+  })
+  return markdownTable(['fact', 'one of', 'from'], rows)
 }
 
 /** Every way a sign-in is denied. */

@@ -9,14 +9,15 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { headerValue, headerValues, type Target } from '../protocol/index.ts'
+import { headerValues, type Target } from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
+import { wayIn } from './navigation.ts'
 import type { Clocks } from './ports.ts'
 import type { Published } from './published.ts'
 import type { Session, Sessions } from './session.ts'
 import type { PreAuthentication } from './sign-in.ts'
-import { checkOrigin, isUnmetWebSocket, upgradeWish } from './upgrade.ts'
+import { checkOrigin, upgradeWish } from './upgrade.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /** What is decided for each request, when the caller is known. */
@@ -93,7 +94,7 @@ export class Admission {
     const { head } = request.user
     const verdict = decideAccess(application, caller, head)
     if (verdict.kind === 'allow') return caller
-    if (verdict.kind === 'step-up' && isNavigation(head))
+    if (verdict.kind === 'step-up' && wayIn(head) !== 'refuse')
       return this.#begin(request, application, target)
     return void request.answer(verdict.answer)
   }
@@ -104,7 +105,7 @@ export class Admission {
     application: Published,
     target: Target,
   ): undefined | Promise<undefined> {
-    if (isNavigation(request.user.head)) return this.#begin(request, application, target)
+    if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
     request.answer({
       status: 401,
       code: 'sign-in-required',
@@ -131,15 +132,4 @@ export class Admission {
     if (begun.kind === 'redirect') request.redirect(begun.location, begun.setCookies)
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
   }
-}
-
-/** A browser that goes somewhere can be sent to sign in; a program that fetches, or a WebSocket, cannot. */
-function isNavigation(head: UserRequestHead): boolean {
-  const { method, headers } = head
-  if (method !== 'GET' && method !== 'HEAD') return false
-  if (upgradeWish(head) !== undefined || isUnmetWebSocket(head)) return false
-  const mode = headerValue(headers, 'sec-fetch-mode')
-  if (mode !== undefined) return mode === 'navigate'
-  const accept = headerValue(headers, 'accept')
-  return accept === undefined || /text\/html|\*\/\*/i.test(accept)
 }
