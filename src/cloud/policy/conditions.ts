@@ -1,0 +1,230 @@
+/**
+ * Whether the conditions of a policy hold. The answer may be that nobody knows: an issuer that does not say how the user
+ * authenticated, an address no lookup knows the country of. `undefined` stands for that, and what it means is the policy's matter.
+ *
+ * @module
+ */
+import { ConfigurationInvalid } from '../../protocol/index.ts'
+import type {
+  AuthenticationCondition,
+  Conditions,
+  From,
+  NamedLocation,
+  RiskLevel,
+  Who,
+} from './access-policy.ts'
+import { isInside, parseNetwork, type Network, type parseAddress } from './network.ts'
+import { LocalHours, windowFault } from './time-window.ts'
+
+/** What of a user policies and assignment look at. */
+export interface PolicyUser {
+  readonly subject: string
+  readonly email?: string
+  readonly username?: string
+  readonly groups?: readonly string[]
+  readonly roles?: readonly string[]
+  /** Groups or roles may be missing from the lists: whoever is not found in them may still be a member. */
+  readonly isPartial?: boolean
+}
+
+/** A claim that policies can compare. */
+export type ClaimValue = string | number | boolean
+
+/** How and when the user authenticated. */
+export interface Authentication {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly acr?: string
+  readonly amr?: readonly string[]
+}
+
+/** What a decision is made from. */
+export interface Facts {
+  readonly user: PolicyUser
+  readonly authentication: Authentication
+  readonly address: ReturnType<typeof parseAddress>
+  readonly country: string | undefined
+  readonly claims: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
+  readonly risk: RiskLevel | undefined
+  readonly now: number
+}
+
+/** True, false, or not known. */
+export type Truth = boolean | undefined
+
+/** What is to be remembered of an answer: until when time alone leaves it as it is, and what was not known. */
+export interface Notes {
+  until: number
+  readonly unknown: Set<string>
+}
+
+export type Condition = (facts: Facts, notes: Notes) => Truth
+
+/**
+ * All of the conditions, as one. What cannot change is asked first: where it says no, the clock does not matter.
+ *
+ * @throws ConfigurationInvalid with the path of what is wrong
+ */
+export function compileConditions(
+  conditions: Conditions,
+  locations: ReadonlyMap<string, NamedLocation>,
+  path: string,
+): Condition {
+  if (Object.keys(conditions).length === 0)
+    throw new ConfigurationInvalid(path, 'must name a condition')
+  const { who, from, device, risk, authentication, time } = conditions
+  const all: Condition[] = []
+  if (who) all.push(whoIs(who, `${path}.who`))
+  if (from) all.push(comesFrom(from, locations, `${path}.from`))
+  if (device) all.push(hasClaims(device, `${path}.device`))
+  if (risk)
+    all.push(({ risk: level }, notes) => known(level, 'risk', notes, (one) => risk.includes(one)))
+  if (authentication) all.push(authenticated(authentication, `${path}.authentication`))
+  if (time) all.push(isDuring(time, `${path}.time`))
+  return every(all)
+}
+
+/** Whether the user is one of those; `undefined` when only a list that may be incomplete says no. */
+export function isAmong(
+  { users = [], groups = [], roles = [] }: Partial<Who>,
+  user: PolicyUser,
+): Truth {
+  const email = user.email?.toLowerCase()
+  const isNamed =
+    users.some(
+      (name) => name === user.subject || name === user.username || name.toLowerCase() === email,
+    ) ||
+    (user.groups?.some((group) => groups.includes(group)) ?? false) ||
+    (user.roles?.some((role) => roles.includes(role)) ?? false)
+  if (isNamed) return true
+  return user.isPartial === true && groups.length + roles.length > 0 ? undefined : false
+}
+
+/** How an authentication must have been, for a condition and for a step-up alike. */
+export function authenticated(
+  { acr, amr, maxAgeMs }: AuthenticationCondition,
+  path: string,
+): Condition {
+  refuseEmpty({ acr, amr, maxAgeMs }, path)
+  const all: Condition[] = []
+  if (acr)
+    all.push((facts, notes) =>
+      known(facts.authentication.acr, 'acr', notes, (one) => acr.includes(one)),
+    )
+  if (amr) {
+    refuseEmpty(amr, `${path}.amr`)
+    all.push(({ authentication }, notes) =>
+      known(authentication.amr, 'amr', notes, (used) => {
+        const any = amr.any === undefined || amr.any.some((method) => used.includes(method))
+        return any && (amr.all ?? []).every((method) => used.includes(method))
+      }),
+    )
+  }
+  if (maxAgeMs !== undefined)
+    all.push(({ authentication, now }, notes) => {
+      const end = authentication.at + maxAgeMs
+      if (now < end) notes.until = Math.min(notes.until, end)
+      return now < end
+    })
+  return every(all)
+}
+
+/** The networks of a list, with the path of a wrong one. */
+export function networksOf(texts: readonly string[], path: string): readonly Network[] {
+  return texts.map((text, i) => {
+    try {
+      return parseNetwork(text)
+    } catch (error) {
+      throw new ConfigurationInvalid(`${path}[${i}]`, (error as Error).message)
+    }
+  })
+}
+
+/** `false` if one is; else `undefined` if one is; else true. */
+function every(all: readonly Condition[]): Condition {
+  return (facts, notes) => {
+    let truth: Truth = true
+    for (const condition of all) {
+      const one = condition(facts, notes)
+      if (one === false) return false
+      truth = truth && one
+    }
+    return truth
+  }
+}
+
+function whoIs(who: Who, path: string): Condition {
+  refuseEmpty(who, path)
+  return ({ user }, notes) => known(isAmong(who, user), 'who', notes, (among) => among)
+}
+
+function comesFrom(
+  from: From,
+  locations: ReadonlyMap<string, NamedLocation>,
+  path: string,
+): Condition {
+  refuseEmpty(from, path)
+  const networks = [...networksOf(from.networks ?? [], `${path}.networks`)]
+  const countries = [...(from.countries ?? [])]
+  from.locations?.forEach((name, i) => {
+    const location = locations.get(name)
+    if (location === undefined)
+      throw new ConfigurationInvalid(`${path}.locations[${i}]`, 'names no location of the tenant')
+    networks.push(...networksOf(location.networks ?? [], 'networks'))
+    countries.push(...(location.countries ?? []))
+  })
+  return ({ address, country }, notes) => {
+    if (address === undefined) return known(address, 'address', notes, () => true)
+    if (isInside(address, networks)) return true
+    if (countries.length === 0) return false
+    return known(country, 'country', notes, (one) => countries.includes(one))
+  }
+}
+
+function hasClaims(device: NonNullable<Conditions['device']>, path: string): Condition {
+  refuseEmpty(device, path)
+  const wanted = Object.entries(device)
+  return every(
+    wanted.map(
+      ([name, values]): Condition =>
+        ({ claims }, notes) =>
+          known(
+            Object.hasOwn(claims, name) ? claims[name] : undefined,
+            `device.${name}`,
+            notes,
+            (claim) =>
+              typeof claim === 'object'
+                ? claim.some((item) => values.includes(item))
+                : values.includes(claim),
+          ),
+    ),
+  )
+}
+
+function isDuring(windows: NonNullable<Conditions['time']>, path: string): Condition {
+  const hours = windows.map((window, i) => {
+    const fault = windowFault(window)
+    if (fault !== undefined) throw new ConfigurationInvalid(`${path}[${i}]`, fault)
+    return new LocalHours(window)
+  })
+  return ({ now }, notes) => {
+    for (const one of hours) notes.until = Math.min(notes.until, one.until(now))
+    return hours.some((one) => one.holds(now))
+  }
+}
+
+function known<T>(
+  value: T | undefined,
+  name: string,
+  notes: Notes,
+  ask: (value: T) => boolean,
+): Truth {
+  if (value !== undefined) return ask(value)
+  notes.unknown.add(name)
+  return undefined
+}
+
+function refuseEmpty(members: object, path: string): void {
+  if (Object.values(members).every((value) => value === undefined))
+    throw new ConfigurationInvalid(path, 'must not be empty')
+}
