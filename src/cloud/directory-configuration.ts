@@ -12,6 +12,13 @@ import {
   TIME_LIMITS,
 } from '../protocol/index.ts'
 import { contentVersion } from './content-version.ts'
+import {
+  AccessPolicy,
+  ApplicationPolicy,
+  NamedLocation,
+  type AccessRules,
+} from './policy/access-policy.ts'
+import { readAccess } from './policy/read-access.ts'
 import type { Application, ConnectorGroup, Tenant } from './ports.ts'
 import { externalUrlFault, internalUrlFault, issuerFault } from './published-url.ts'
 
@@ -60,6 +67,16 @@ const TenantConfiguration = v.strictObject({
     v.optional(id),
     v.description('The group new connectors join. Default: the first group of the tenant.'),
   ),
+  locations: v.pipe(
+    v.optional(v.array(NamedLocation)),
+    v.description('Places that policies may name.'),
+  ),
+  policies: v.pipe(
+    v.optional(v.array(AccessPolicy)),
+    v.description(
+      'Conditional access. Default: none. Where there is a list, whoever no policy of it allows is denied.',
+    ),
+  ),
 })
 
 const GroupConfiguration = v.strictObject({
@@ -89,8 +106,18 @@ const ApplicationConfiguration = v.strictObject({
     v.description("Its own client at the tenant's issuer; with `oidc` only, and then always."),
   ),
   assigned: v.pipe(
-    v.optional(v.strictObject({ users: v.optional(texts, []), groups: v.optional(texts, []) })),
+    v.optional(
+      v.strictObject({
+        users: v.optional(texts, []),
+        groups: v.optional(texts, []),
+        roles: v.optional(texts, []),
+      }),
+    ),
     v.description('Who may use it; with `oidc` only. Default: every user the issuer signs in.'),
+  ),
+  policies: v.pipe(
+    v.optional(v.array(ApplicationPolicy)),
+    v.description("Its own policies, besides its tenant's; with `oidc` only."),
   ),
   identityHeaders: v.pipe(
     v.optional(
@@ -148,11 +175,14 @@ export function readDirectory(configuration: unknown): DirectoryContent {
   unique(tenants, 'tenants', 'issuer')
   unique(groups, 'groups', 'id')
   unique(applications, 'applications', 'id')
+  const access = readAccess(tenants, groups, applications)
   return {
     groups: groups.map((group, i) => readGroup(group, `groups[${i}]`, tenants)),
     tenants: tenants.map((tenant, i) => readTenant(tenant, `tenants[${i}]`, groups)),
     applications: distinct(
-      applications.map((one, i) => readApplication(one, `applications[${i}]`, groups)),
+      applications.map((one, i) =>
+        readApplication(one, `applications[${i}]`, groups, access.get(one.id)),
+      ),
     ),
   }
 }
@@ -178,13 +208,15 @@ function readTenant(
   if (defaultGroupId === undefined) throw new ConfigurationInvalid(path, 'has no connector group')
   if (!own.some(({ id }) => id === defaultGroupId))
     throw new ConfigurationInvalid(`${path}.defaultGroupId`, 'names no group of this tenant')
-  return { ...tenant, name: tenant.name ?? tenant.id, defaultGroupId }
+  const { locations: _locations, policies: _policies, ...rest } = tenant
+  return { ...rest, name: tenant.name ?? tenant.id, defaultGroupId }
 }
 
 function readApplication(
   application: Checked['applications'][number],
   path: string,
   groups: Checked['groups'],
+  access: AccessRules | undefined,
 ): Application {
   const group = groups.find(({ id }) => id === application.groupId)
   if (group === undefined) throw new ConfigurationInvalid(`${path}.groupId`, 'names no group')
@@ -195,7 +227,7 @@ function readApplication(
   checkSignIn(application, path)
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
-  const { name, client, assigned, allowedOrigins, ...rest } = application
+  const { name, client, assigned, allowedOrigins, policies: _policies, ...rest } = application
   const complete = {
     ...rest,
     name: name ?? application.id,
@@ -206,11 +238,16 @@ function readApplication(
     ...(assigned && { assigned }),
     ...(allowedOrigins && { allowedOrigins }),
   }
-  // Connectors are told the version, and the client's secret is none of theirs.
+  // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
   const version = contentVersion({ ...complete, client: client?.id })
   if (client === undefined) return { ...complete, version }
   const { id, secret } = client
-  return { ...complete, version, client: secret === undefined ? { id } : { id, secret } }
+  return {
+    ...complete,
+    version,
+    client: secret === undefined ? { id } : { id, secret },
+    ...(access && { access }),
+  }
 }
 
 /** An operator who writes down who is assigned believes that somebody checks. */

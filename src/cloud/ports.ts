@@ -5,6 +5,7 @@
  */
 
 import type { AuditEvent } from './audit-events.ts'
+import type { AccessRules } from './policy/access-policy.ts'
 
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
@@ -52,7 +53,7 @@ export interface Application {
   readonly id: string
   readonly tenantId: string
   readonly name: string
-  /** Changes whenever any of it changes. */
+  /** Changes whenever any of it changes that connectors may be told. */
   readonly version: string
   /** `https://host[:port]/path/`; http only on localhost names. */
   readonly externalUrl: string
@@ -63,7 +64,16 @@ export interface Application {
   /** The application's own client at the tenant's issuer; present exactly when `preAuthentication` is `oidc`. */
   readonly client?: { readonly id: string; readonly secret?: string }
   /** Who is assigned; absent: every user the issuer signs in. */
-  readonly assigned?: { readonly users: readonly string[]; readonly groups: readonly string[] }
+  readonly assigned?: {
+    readonly users: readonly string[]
+    readonly groups: readonly string[]
+    readonly roles: readonly string[]
+  }
+  /**
+   * Conditional access: whoever is assigned must be let in by these too. Absent: there is none. Other rules must be another object, because
+   * decisions are remembered by it.
+   */
+  readonly access?: AccessRules
   /** Header name → claim it carries, for the application. Default none. */
   readonly identityHeaders: Readonly<
     Record<string, 'subject' | 'name' | 'email' | 'groups' | 'roles'>

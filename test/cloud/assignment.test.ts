@@ -3,14 +3,15 @@ import { isAssigned } from '../../src/cloud/assignment.ts'
 import { identityOf } from '../../src/cloud/issuer.ts'
 import type { Application } from '../../src/cloud/ports.ts'
 
-const assigned = (users: string[], groups: string[] = []) =>
-  ({ assigned: { users, groups } }) as unknown as Application
+const assigned = (users: string[], groups: string[] = [], roles: string[] = []) =>
+  ({ assigned: { users, groups, roles } }) as unknown as Application
 const user = (claims: object) =>
   identityOf({ sub: 'u1', iss: 'https://login.example', iat: 100, exp: 200, ...claims })
 const alice = user({
   email: 'Alice@contoso.example',
   preferred_username: 'alice',
   groups: ['staff', 7],
+  roles: ['reader'],
 })
 
 test.each<[string, Application, boolean]>([
@@ -24,6 +25,9 @@ test.each<[string, Application, boolean]>([
   ['to a group of the user', assigned([], ['sales', 'staff']), true],
   ['to a group named like the user', assigned([], ['alice']), false],
   ['to a user named like a group', assigned(['staff']), false],
+  ['to a role of the user', assigned([], [], ['writer', 'reader']), true],
+  ['to a role that is another user’s', assigned([], [], ['writer']), false],
+  ['to a role named like a group', assigned([], [], ['staff']), false],
 ])('an application assigned %s', (_, application, expected) =>
   expect(isAssigned(application, alice)).toBe(expected),
 )

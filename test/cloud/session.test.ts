@@ -252,7 +252,9 @@ describe('a session with more groups than a cookie holds', () => {
   const many = Array.from({ length: 500 }, (_, i) => `group-${i}-${'x'.repeat(20)}`)
 
   test('keeps what fits, the assigned ones first, below 3 KiB', async () => {
-    const app = application({ assigned: { users: [], groups: ['group-499-' + 'x'.repeat(20)] } })
+    const app = application({
+      assigned: { users: [], groups: ['group-499-' + 'x'.repeat(20)], roles: [] },
+    })
     const { session, setCookie } = await sessions.start(app, HOST, { ...identity, groups: many })
     expect(pair(setCookie).length).toBeLessThan(MAX_SESSION_CHARACTERS)
     expect(pair(setCookie).length).toBeGreaterThan(MAX_SESSION_CHARACTERS - 200)

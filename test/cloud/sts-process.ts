@@ -115,7 +115,7 @@ export async function preAuthenticationAt(
       id: overrides.clientId ?? id,
       secret: overrides.secret ?? `${id}-secret-for-tests`,
     },
-    assigned: { users: [], groups: ['staff'] },
+    assigned: { users: [], groups: ['staff'], roles: [] },
     identityHeaders: {},
     hostHeader: 'internal',
     verifyCertificate: true,

@@ -100,7 +100,7 @@ export const TimeWindow = v.strictObject({
 /** Weekdays and times of day in one time zone. */
 export type TimeWindow = v.InferOutput<typeof TimeWindow>
 
-const Conditions = v.strictObject({
+export const Conditions = v.strictObject({
   who: v.optional(Who),
   from: v.optional(From),
   authentication: v.optional(Authentication),

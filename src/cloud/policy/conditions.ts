@@ -84,11 +84,15 @@ export function compileConditions(
   return every(all)
 }
 
+/** Users by subject, e-mail address or user name; groups and roles by name. */
+export interface Named {
+  readonly users?: readonly string[] | undefined
+  readonly groups?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
+}
+
 /** Whether the user is one of those; `undefined` when only a list that may be incomplete says no. */
-export function isAmong(
-  { users = [], groups = [], roles = [] }: Partial<Who>,
-  user: PolicyUser,
-): Truth {
+export function isAmong({ users = [], groups = [], roles = [] }: Named, user: PolicyUser): Truth {
   const email = user.email?.toLowerCase()
   const isNamed =
     users.some(
