@@ -13,6 +13,8 @@ export interface RegistrarTokenOptions {
   readonly audience: string
   readonly username: string
   readonly password: string
+  /** Given where it is asked for. */
+  readonly pin?: string
 }
 
 /** The registrar's access token: a JWT for `audience`. */
@@ -60,7 +62,7 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
 export async function signInWithForms(
   start: string,
   until: string,
-  { username, password }: { readonly username: string; readonly password: string },
+  { username, password, pin }: Pick<RegistrarTokenOptions, 'username' | 'password' | 'pin'>,
   jar: Map<string, string> = new Map(),
 ): Promise<URL> {
   let url = new URL(start)
@@ -89,6 +91,7 @@ export async function signInWithForms(
       isPasswordGiven = true
       form.set('username', username)
       form.set('password', password)
+      if (pin !== undefined && page.includes('name="pin"')) form.set('pin', pin)
     }
   }
   throw new Error('sign-in goes round in circles')

@@ -12,7 +12,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ClientMetadata, JWKS } from 'oidc-provider'
-import { interactionPages } from './sts/interactions.ts'
+import { askSignOut, interactionPages, toldSignedOut } from './sts/interactions.ts'
+import { localFetch } from './sts/local-fetch.ts'
+import { ONE_FACTOR, prompts, TWO_FACTOR } from './sts/strength.ts'
 import { passwordChecker, type StsUser } from './sts/users.ts'
 
 interface StsConfiguration {
@@ -29,16 +31,18 @@ interface StsConfiguration {
   readonly audience: string
   /** Where keys are kept; absent: new ones at each start. */
   readonly stateDir?: string
+  /** PEM file of the authority under which applications are reached; read when it is needed. */
+  readonly caFile?: string
 }
 
 // Standard output is for the ready line; the provider's notices go to the other one.
 console.info = console.error
-const { Provider } = await import('oidc-provider')
+const { Provider, interactionPolicy } = await import('oidc-provider')
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: sts.ts --config FILE')
 const configuration = JSON.parse(readFileSync(values.config, 'utf8')) as StsConfiguration
-const { tenantId, users, clients, audience, stateDir } = configuration
+const { tenantId, users, clients, audience, stateDir, caFile } = configuration
 
 const server = createServer()
 await new Promise<void>((resolve, reject) => {
@@ -66,7 +70,7 @@ const provider = new Provider(issuer, {
   // The claims come with the ID token itself; a code flow needs no second call for them.
   conformIdTokenClaims: false,
   claims: {
-    openid: ['sub', 'tid', 'groups', 'roles'],
+    openid: ['sub', 'tid', 'groups', 'roles', 'auth_time', 'acr', 'amr'],
     profile: ['name', 'preferred_username'],
     email: ['email'],
   },
@@ -79,10 +83,18 @@ const provider = new Provider(issuer, {
     const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
     return user && { tid: tenantId, roles: user.roles ?? [], name: user.name ?? user.username }
   },
-  interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  acrValues: [ONE_FACTOR.acr, TWO_FACTOR.acr],
+  // The provider calls no address of this machine by itself; here every application is one.
+  fetch: localFetch(caFile),
+  interactions: {
+    policy: prompts(interactionPolicy),
+    url: (_, interaction) => `/interaction/${interaction.uid}`,
+  },
   ttl: { AccessToken: 600, IdToken: 3600, Session: 8 * 3600, Interaction: 3600, Grant: 8 * 3600 },
   features: {
     devInteractions: { enabled: false },
+    rpInitiatedLogout: { logoutSource: askSignOut, postLogoutSuccessSource: toldSignedOut },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,
@@ -93,6 +105,7 @@ const provider = new Provider(issuer, {
     },
   },
 })
+provider.on('backchannel.error', (_, error) => console.error('back-channel', error.message))
 provider.on('server_error', (_, error) => console.error('server_error', error.message))
 
 const interactions = interactionPages(provider, passwordChecker(users), subjectOf)

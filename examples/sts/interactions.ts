@@ -1,10 +1,11 @@
 /**
- * The pages of the example issuer: sign in, and agree that an application learns who you are. Plain forms, no script, nothing from outside.
+ * The pages of the example issuer: sign in, agree that an application learns who you are, sign out. Plain forms, no script, nothing from outside.
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type Provider from 'oidc-provider'
-import type { StsUser } from './users.ts'
+import type { default as Provider, KoaContextWithOIDC } from 'oidc-provider'
+import { isTwoFactorAsked, ONE_FACTOR, TWO_FACTOR } from './strength.ts'
+import type { PasswordCheck, StsUser } from './users.ts'
 
 const STYLE =
   ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif;accent-color:#1d5fbf}' +
@@ -14,7 +15,7 @@ const STYLE =
   'label,input{display:block;width:100%;box-sizing:border-box}input{margin:.25rem 0 1rem}' +
   'input,button{font:inherit;padding:.5rem .75rem;border:1px solid #767676;border-radius:.375rem}' +
   'button{min-width:7rem;margin-right:.5rem;cursor:pointer}' +
-  'button[value=continue]{background:#1d5fbf;border-color:#1d5fbf;color:#fff}' +
+  'button[value=continue],.main{background:#1d5fbf;border-color:#1d5fbf;color:#fff}' +
   ':focus-visible{outline:3px solid #6ea8fe;outline-offset:1px}'
 const HEADERS = {
   'content-type': 'text/html; charset=utf-8',
@@ -25,12 +26,10 @@ const HEADERS = {
 }
 const MAX_FORM_BYTES = 8 * 1024
 
-type Check = (username: string, password: string) => Promise<StsUser | undefined>
-
 /** Handles `/interaction/…`: GET shows what is asked, POST takes the form. */
 export function interactionPages(
   provider: Provider,
-  check: Check,
+  check: PasswordCheck,
   subjectOf: (user: StsUser) => string,
 ) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -39,8 +38,10 @@ export function interactionPages(
     const client = String(
       (await provider.Client.find(String(params['client_id'])))?.clientName ?? params['client_id'],
     )
+    const needsPin = isTwoFactorAsked(params['acr_values'])
     if (request.method === 'GET' || request.method === 'HEAD') {
-      return send(response, 200, prompt.name === 'login' ? login(client) : consent(client))
+      const html = prompt.name === 'login' ? login(client, needsPin) : consent(client)
+      return send(response, 200, html)
     }
     if (request.method !== 'POST') return send(response, 405, page('Not allowed', ''))
     const form = await readForm(request)
@@ -49,9 +50,12 @@ export function interactionPages(
       return provider.interactionFinished(request, response, result)
     }
     if (prompt.name === 'login') {
-      const user = await check(form.get('username') ?? '', form.get('password') ?? '')
-      if (user === undefined) return send(response, 401, login(client, true))
-      const result = { login: { accountId: subjectOf(user), amr: ['pwd'], remember: false } }
+      const given = (name: string) => form.get(name) ?? ''
+      const pin = needsPin ? given('pin') : undefined
+      const user = await check(given('username'), given('password'), pin)
+      if (user === undefined) return send(response, 401, login(client, needsPin, true))
+      const strength = needsPin ? TWO_FACTOR : ONE_FACTOR
+      const result = { login: { accountId: subjectOf(user), ...strength, remember: false } }
       return provider.interactionFinished(request, response, result)
     }
     const grantId = await grant(provider, interaction)
@@ -80,19 +84,23 @@ async function grant(provider: Provider, { grantId, session, params, prompt }: I
   return record.save()
 }
 
-const login = (client: string, isWrong = false) =>
+const login = (client: string, needsPin: boolean, isWrong = false) =>
   page(
     'Sign in',
     `<p>to continue to <strong>${escape(client)}</strong></p>
-${isWrong ? '<p role="alert">That name and password do not match.</p>' : ''}
+${isWrong ? `<p role="alert">That name and ${needsPin ? 'password and PIN' : 'password'} do not match.</p>` : ''}
 <form method="post" autocomplete="on">
 <label for="username">Name</label>
 <input id="username" name="username" autocomplete="username" autocapitalize="none" required autofocus>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
+${needsPin ? PIN_FIELD : ''}
 <button type="submit" name="action" value="continue">Sign in</button>
 </form>`,
   )
+
+const PIN_FIELD = `<label for="pin">PIN</label>
+<input id="pin" name="pin" inputmode="numeric" autocomplete="off" required>`
 
 const consent = (client: string) =>
   page(
@@ -103,6 +111,22 @@ const consent = (client: string) =>
 <button type="submit" name="action" value="cancel">Cancel</button>
 </form>`,
   )
+
+/** Asked when an application sends its user here to sign out; `form` is the provider's. */
+export function askSignOut(context: KoaContextWithOIDC, form: string): void {
+  const content = `<p>You will have to sign in again, for every application.</p>
+${form}
+<button type="submit" form="op.logoutForm" name="logout" value="yes" class="main">Sign out</button>
+<button type="submit" form="op.logoutForm">Stay signed in</button>`
+  context.set(HEADERS)
+  context.body = page('Sign out?', content)
+}
+
+/** Shown to whoever no application sent here. */
+export function toldSignedOut(context: KoaContextWithOIDC): void {
+  context.set(HEADERS)
+  context.body = page('Signed out', '')
+}
 
 const page = (title: string, content: string) => `<!doctype html>
 <html lang="en">

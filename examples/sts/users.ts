@@ -12,6 +12,8 @@ export interface StsUser {
   readonly password?: string
   /** …or `scrypt:SALT:HASH`, both base64url; see {@link hashPassword}. */
   readonly hash?: string
+  /** Asked beside the password where an application wants more than that. */
+  readonly pin?: string
   readonly name?: string
   readonly email?: string
   readonly groups?: readonly string[]
@@ -28,17 +30,23 @@ export function hashPassword(password: string): string {
   return `scrypt:${salt.toString('base64url')}:${hash.toString('base64url')}`
 }
 
+/** Resolves with the user if all that is given is right; `pin` absent: none was asked for. */
+export type PasswordCheck = (
+  username: string,
+  password: string,
+  pin?: string,
+) => Promise<StsUser | undefined>
+
 /** Checks a name and a password; it takes as long for a name that nobody has. */
-export function passwordChecker(
-  users: readonly StsUser[],
-): (username: string, password: string) => Promise<StsUser | undefined> {
+export function passwordChecker(users: readonly StsUser[]): PasswordCheck {
   const hashes = new Map(users.map((user) => [user.username, hashOf(user)]))
   const nobody = hashPassword(randomBytes(16).toString('hex'))
-  return async (username, password) => {
+  return async (username, password, pin) => {
     const [, salt, hash] = (hashes.get(username) ?? nobody).split(':')
     const given = await derive(password, Buffer.from(salt!, 'base64url'), LENGTH)
     const isRight = timingSafeEqual(given, Buffer.from(hash!, 'base64url'))
-    return isRight ? users.find((user) => user.username === username) : undefined
+    const user = users.find((one) => one.username === username)
+    return isRight && (pin === undefined || pin === user?.pin) ? user : undefined
   }
 }
 
