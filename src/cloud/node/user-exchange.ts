@@ -129,8 +129,9 @@ export class NodeUserExchange implements UserExchange {
     // Node throws for a `Trailer` field on an answer that will not be chunked.
     const list = this.#mayTrail(status, headers) ? headers : withoutHeaders(headers, 'trailer')
     this.#response.writeHead(status, list as string[])
-    // With what comes of the body in this turn; an answer that keeps its user waiting for it shows its head.
-    process.nextTick(() => this.#flushHead())
+    // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps its user waiting for it
+    // shows its head.
+    setImmediate(() => this.#flushHead())
   }
 
   upgrade(): void {
