@@ -12,6 +12,7 @@ import {
   TIME_LIMITS,
 } from '../protocol/index.ts'
 import { contentVersion } from './content-version.ts'
+import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
 import {
   AccessPolicy,
   ApplicationPolicy,
@@ -132,6 +133,12 @@ const ApplicationConfiguration = v.strictObject({
       'Origins, besides its own host, whose pages may open a WebSocket for a signed-in user; with `oidc` only. Default: none.',
     ),
   ),
+  cors: v.pipe(
+    v.optional(CorsConfiguration),
+    v.description(
+      'Pages of other sites that may read its answers. Default: with `passthrough` the application answers for itself, with `oidc` there are none.',
+    ),
+  ),
   hostHeader: v.pipe(
     v.optional(v.picklist(['internal', 'external']), 'internal'),
     v.description('Which `Host` the application is shown.'),
@@ -227,7 +234,8 @@ function readApplication(
   checkSignIn(application, path)
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
-  const { name, client, assigned, allowedOrigins, policies: _policies, ...rest } = application
+  if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
+  const { name, client, assigned, allowedOrigins, cors, policies: _policies, ...rest } = application
   const complete = {
     ...rest,
     name: name ?? application.id,
@@ -240,14 +248,10 @@ function readApplication(
   }
   // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
   const version = contentVersion({ ...complete, client: client?.id })
-  if (client === undefined) return { ...complete, version }
+  const edge = { ...(cors && { cors }), ...(access && { access }) }
+  if (client === undefined) return { ...complete, ...edge, version }
   const { id, secret } = client
-  return {
-    ...complete,
-    version,
-    client: secret === undefined ? { id } : { id, secret },
-    ...(access && { access }),
-  }
+  return { ...complete, ...edge, version, client: secret === undefined ? { id } : { id, secret } }
 }
 
 /** An operator who writes down who is assigned believes that somebody checks. */
@@ -285,7 +289,7 @@ function checkOrigins(
   path: string,
 ): void {
   allowedOrigins.forEach((origin, i) => {
-    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+    if (!isOrigin(origin))
       throw new ConfigurationInvalid(
         `${path}.allowedOrigins[${i}]`,
         'must be an origin, such as "https://host.example"',

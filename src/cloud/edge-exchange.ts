@@ -13,6 +13,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../protocol/index.ts'
+import { withGrants } from './cors.ts'
 import { offeredTrailers } from './offered-headers.ts'
 import type { Origin, Submission, Submitter, Ticket } from './origin.ts'
 import type { Published } from './published.ts'
@@ -23,6 +24,8 @@ import type { UserExchange } from './user-exchange.ts'
 /** Whose request it is. */
 export interface Asker {
   readonly user: UserExchange
+  /** What the response says to pages of other sites, by a rule of ours; undefined: what it said itself. */
+  readonly cors?: HeaderList | undefined
   /** Answers with an error of ours, while no response was begun. */
   fail(error: ExchangeFailed): void
   /** Answers that the session is over, while no response was begun. */
@@ -143,7 +146,9 @@ export class EdgeExchange implements Submitter {
   responded(head: ResponseHead, end: boolean): void {
     if (head.status === 101) return this.#switched(head)
     this.#responded = true
-    const headers = responseHeaders(head, this.#application)
+    const { cors } = this.#asker
+    const passed = responseHeaders(head, this.#application)
+    const headers = cors === undefined ? passed : withGrants(passed, cors)
     this.#left = declaredLength(this.#user.head.method, head)
     // A request body that nobody will read to its end cannot be followed by another request.
     const close = this.#hasBody && !this.#isRequestComplete

@@ -21,6 +21,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   readonly id: string
   isGone = false
   caller: Caller = ANYONE
+  /** What answers say to pages of other sites; undefined: nothing. */
+  cors: HeaderList | undefined
   #exchange: EdgeExchange | undefined
   #application: Published | undefined
   #live: LiveExchanges | undefined
@@ -93,6 +95,10 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#send(302, [...headers, ...setCookies(cookies)], new Uint8Array(0))
   }
 
+  empty(status: number, headers: HeaderList): void {
+    this.#send(status, ['Cache-Control', 'no-store', ...headers], new Uint8Array(0))
+  }
+
   answer({ headers = [], ...failure }: OwnAnswer): void {
     const accept = prefersHtml(this.user.head.headers) ? 'html' : 'problem'
     const response = failureResponse({ ...failure, requestId: this.id }, accept)
@@ -103,7 +109,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone) return
     const { head } = this.user
-    this.user.respond({ status, headers }, hasBody(head))
+    const granted = this.cors === undefined ? headers : [...headers, ...this.cors]
+    this.user.respond({ status, headers: granted }, hasBody(head))
     if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
     this.user.end()
   }

@@ -21,6 +21,7 @@ import {
 } from '../protocol/index.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { Caller } from './caller.ts'
+import { answerCors } from './cors.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
@@ -102,7 +103,7 @@ export class Edge {
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
     const application = selectApplication(applications, target.path)
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
-    // What is answered for an application whoever asks, such as a CORS preflight, is answered here.
+    if (answerCors(request, application, target.path)) return
     const admitted = this.#admission.admit(request, application, target)
     if (!(admitted instanceof Promise))
       return admitted && this.#offer(request, application, target, body, admitted)

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Cors } from './cors-configuration.ts'
 import type { AuditEvent } from './audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
 
@@ -83,6 +84,8 @@ export interface Application {
    * user. Default none.
    */
   readonly allowedOrigins?: readonly string[]
+  /** Pages of other sites that may read its answers. Default: with `passthrough` it answers for itself, with `oidc` there are none. */
+  readonly cors?: Cors
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

@@ -14,6 +14,7 @@ import {
   type HeaderList,
   type UserClaims,
 } from '../protocol/index.ts'
+import { CorsRule } from './cors.ts'
 import { ownCookieName } from './cookies.ts'
 import type { Application } from './ports.ts'
 
@@ -29,6 +30,8 @@ export class Published {
   /** Scheme, host and port of the internal URL. */
   readonly internalOrigin: string
   readonly sessionCookie: string
+  /** Undefined: the application answers for itself, or nobody does. */
+  readonly cors: CorsRule | undefined
   /** Names that only we may say. */
   readonly reserved: FoldedNames
   /** Names that do not go into an offer as they came: reserved, of the connection, or ours to answer. */
@@ -56,6 +59,7 @@ export class Published {
     this.scheme = protocol.slice(0, -1)
     this.internalOrigin = new URL(application.internalUrl).origin
     this.sessionCookie = ownCookieName(protocol === 'https:', 'session', id)
+    this.cors = application.cors && new CorsRule(application.cors)
     this.reserved = reservedNames(identityNames)
     this.withheld = new FoldedNames([
       ...[...HOP_BY_HOP, ...FORWARDING, ...identityNames],

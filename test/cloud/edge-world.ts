@@ -91,8 +91,11 @@ export interface Claimed {
   readonly sent: (readonly [string, ...unknown[]])[]
 }
 
-/** An edge before an origin whose connector is the test. */
-export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
+/** An edge before an origin whose connector is the test. `options`: what applications have besides, by id. */
+export async function edgeWorld(
+  limits: Partial<TimeLimits> = {},
+  options: { readonly open?: object; readonly secure?: object } = {},
+) {
   const clock = { now: 0, wall: Date.now() }
   const clocks = { now: () => clock.now, wallClock: () => clock.wall }
   const directory = createDirectory({
@@ -105,6 +108,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
         externalUrl: 'https://open.example/',
         internalUrl: 'http://10.0.0.1:8080/base/',
         preAuthentication: 'passthrough',
+        ...options.open,
       },
       {
         id: 'secure',
@@ -115,6 +119,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}) {
         client: { id: 'secure' },
         identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups', 'X-Name': 'name' },
         allowedOrigins: ['https://friend.example:8443'],
+        ...options.secure,
       },
     ],
   })

@@ -1,0 +1,253 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { CorsRule } from '../../src/cloud/cors.ts'
+import { createDirectory } from '../../src/cloud/directory.ts'
+import {
+  ConfigurationInvalid,
+  headerValues,
+  ResetCode,
+  type HeaderList,
+} from '../../src/protocol/index.ts'
+import { edgeWorld, HOST, octets, type EdgeWorld, type MemoryUser } from './edge-world.ts'
+
+const PORTAL = 'https://portal.example'
+const STRANGER = 'https://evil.example'
+const RULE = {
+  origins: [PORTAL, 'https://other.example:8443'],
+  methods: ['GET', 'PUT'],
+  headers: ['Content-Type', 'x-app-*'],
+  exposeHeaders: ['X-Total'],
+  credentials: true,
+  maxAgeSeconds: 60,
+}
+
+let world: EdgeWorld
+beforeEach(async () => {
+  world = await edgeWorld({}, { secure: { cors: RULE }, open: {} })
+})
+
+const preflight = (
+  origin: string,
+  { authority = HOST, target = '/', more = [] as string[], method = 'PUT' } = {},
+) =>
+  world.ask({
+    ...{ method: 'OPTIONS', authority, target },
+    headers: ['Origin', origin, 'Access-Control-Request-Method', method, ...more],
+  })
+const grantsOf = (headers: HeaderList) =>
+  Object.fromEntries(
+    headers.flatMap((name, i) =>
+      i % 2 === 0 && /^access-control-/i.test(name) ? [[name.toLowerCase(), headers[i + 1]!]] : [],
+    ),
+  )
+const varied = ({ headers }: MemoryUser) => headerValues(headers, 'vary').join(', ')
+const session = () => ['Cookie', world.cookie]
+
+describe('a preflight where there is a rule', () => {
+  test('T46 of an allowed origin is granted here, and sent to nobody', () => {
+    const user = preflight(PORTAL, {
+      more: ['Access-Control-Request-Headers', 'content-type, X-App-Trace'],
+    })
+    expect(user.status).toBe(204)
+    expect(grantsOf(user.headers)).toEqual({
+      'access-control-allow-origin': PORTAL,
+      'access-control-allow-credentials': 'true',
+      'access-control-allow-methods': 'GET, PUT',
+      'access-control-allow-headers': 'content-type, X-App-Trace',
+      'access-control-max-age': '60',
+    })
+    expect(varied(user)).toMatch(/Origin, Access-Control-Request-Method/)
+    expect(headerValues(user.headers, 'set-cookie')).toEqual([])
+    expect([world.offers, world.redirects]).toEqual([[], []])
+  })
+
+  test('T46 is answered the same for somebody who is signed in', () => {
+    expect(preflight(PORTAL, { more: session() }).status).toBe(204)
+    expect(preflight(STRANGER, { more: session() }).status).toBe(403)
+    expect(world.offers).toEqual([])
+  })
+
+  test.each<[string, string, object]>([
+    ['cors-origin-refused', STRANGER, {}],
+    ['cors-origin-refused', 'null', {}],
+    ['cors-origin-refused', 'https://PORTAL.example', {}],
+    ['cors-origin-refused', 'http://portal.example', {}],
+    ['cors-origin-refused', `${PORTAL}:443`, {}],
+    ['cors-origin-refused', `${PORTAL}.evil.example`, {}],
+    ['cors-origin-refused', PORTAL, { more: ['Origin', PORTAL] }],
+    ['cors-method-refused', PORTAL, { method: 'DELETE' }],
+    ['cors-method-refused', PORTAL, { method: 'put' }],
+    ['cors-headers-refused', PORTAL, { more: ['Access-Control-Request-Headers', 'x-other'] }],
+    [
+      'cors-headers-refused',
+      PORTAL,
+      { more: ['Access-Control-Request-Headers', 'x-app-a,authorization'] },
+    ],
+  ])('T46 is refused with %s: %s %j', (code, origin, rest) => {
+    const user = preflight(origin, rest)
+    expect([user.status, user.code]).toEqual([403, code])
+    expect(grantsOf(user.headers)).toEqual({})
+    expect(varied(user)).toMatch(/Origin/)
+    expect(world.offers).toEqual([])
+  })
+})
+
+describe('a preflight where there is no rule', () => {
+  test('T46 is refused where users sign in, whoever asks', async () => {
+    world = await edgeWorld()
+    for (const more of [[], session()]) {
+      const user = preflight(PORTAL, { more })
+      expect([user.status, user.code]).toEqual([403, 'cors-not-configured'])
+    }
+    expect([world.offers, world.redirects]).toEqual([[], []])
+  })
+
+  test('is the application’s own affair where nobody signs in', () => {
+    preflight(STRANGER, { authority: 'open.example' })
+    expect(world.offers).toMatchObject([{ method: 'OPTIONS', user: undefined }])
+    expect(headerValues(world.offers[0]!.headers, 'origin')).toEqual([STRANGER])
+  })
+
+  test('an OPTIONS that is none is a request like any other', () => {
+    world.ask({ authority: HOST, method: 'OPTIONS', headers: session() })
+    world.ask({ authority: HOST, method: 'OPTIONS', headers: ['Origin', PORTAL, ...session()] })
+    expect(world.offers).toHaveLength(2)
+  })
+})
+
+describe('another request where there is a rule', () => {
+  const ask = (origin: string | undefined, headers: HeaderList = session()) =>
+    world.ask({
+      authority: HOST,
+      headers: [...(origin === undefined ? [] : ['Origin', origin]), ...headers],
+    })
+  const respond = (headers: HeaderList) => {
+    const { exchange } = world.claim()
+    exchange.receivedResponse({ status: 200, headers }, false, 0)
+    exchange.receivedData(octets('x'), true, 0)
+  }
+  const APPLICATION = [
+    'access-control-allow-origin',
+    '*',
+    'Access-Control-Expose-Headers',
+    'X-Inner',
+    'X-Total',
+    '7',
+  ]
+
+  test('has an answer that an allowed origin may read, by our rule and not by the application’s', () => {
+    const user = ask(PORTAL)
+    respond(APPLICATION)
+    expect(grantsOf(user.headers)).toEqual({
+      'access-control-allow-origin': PORTAL,
+      'access-control-allow-credentials': 'true',
+      'access-control-expose-headers': 'X-Total, WWW-Authenticate',
+    })
+    expect(headerValues(user.headers, 'x-total')).toEqual(['7'])
+    expect(varied(user)).toBe('Origin')
+  })
+
+  test.each([[STRANGER], [undefined], ['null']])('has one that %s may not read', (origin) => {
+    const user = ask(origin)
+    respond(APPLICATION)
+    expect(grantsOf(user.headers)).toEqual({})
+    expect(varied(user)).toBe('Origin')
+  })
+
+  test('T46 without a session has a 401 that an allowed origin may read', () => {
+    const user = ask(PORTAL, ['Sec-Fetch-Mode', 'cors'])
+    expect([user.status, user.code]).toEqual([401, 'sign-in-required'])
+    expect(grantsOf(user.headers)).toMatchObject({ 'access-control-allow-origin': PORTAL })
+    expect(grantsOf(ask(STRANGER, ['Sec-Fetch-Mode', 'cors']).headers)).toEqual({})
+  })
+
+  test('has failures of ours that an allowed origin may read', () => {
+    const user = ask(PORTAL)
+    world.claim().exchange.receivedReset(ResetCode.UNREACHABLE)
+    expect(user.status).toBeGreaterThanOrEqual(500)
+    expect(grantsOf(user.headers)).toMatchObject({ 'access-control-allow-origin': PORTAL })
+  })
+})
+
+test('a rule without credentials may be for everybody', async () => {
+  world = await edgeWorld({}, { open: { cors: { origins: ['*'], headers: ['*'] } } })
+  const asked = { authority: 'open.example', method: 'POST' }
+  const more = ['Access-Control-Request-Headers', 'x-any']
+  expect(grantsOf(preflight(STRANGER, { ...asked, more }).headers)).toEqual({
+    'access-control-allow-origin': '*',
+    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-headers': 'x-any',
+    'access-control-max-age': '600',
+  })
+  more[1] = 'authorization'
+  expect(preflight(STRANGER, { ...asked, more }).code).toBe('cors-headers-refused')
+  expect(world.offers).toEqual([])
+})
+
+test('a rule may be for some paths only', async () => {
+  world = await edgeWorld({}, { secure: { cors: { ...RULE, paths: ['/api/'] } } })
+  expect(preflight(PORTAL, { target: '/api/things' }).status).toBe(204)
+  for (const target of ['/', '/apix'])
+    expect(preflight(PORTAL, { target }).code).toBe('cors-not-configured')
+  expect(preflight(PORTAL, { target: '/x%2f..%2fapi' }).status).toBe(400)
+  expect(preflight(PORTAL, { target: '//api/things' }).code).toBe('user-malformed')
+})
+
+test('T46 whatever an origin is called, only a listed one is granted anything', () => {
+  const rule = new CorsRule({ ...RULE, paths: undefined })
+  const origins = fc.oneof(
+    fc.string(),
+    fc.webUrl().map((url) => new URL(url).origin),
+    fc.constantFrom(
+      ...RULE.origins,
+      `${PORTAL}/`,
+      ` ${PORTAL}`,
+      `${PORTAL},${PORTAL}`,
+      '__proto__',
+      '*',
+    ),
+  )
+  fc.assert(
+    fc.property(origins, (origin) => {
+      const head = {
+        headers: ['Origin', origin, 'Access-Control-Request-Method', 'GET'],
+      } as never
+      const isListed = RULE.origins.includes(origin)
+      expect('access-control-allow-origin' in grantsOf(rule.grants(head))).toBe(isListed)
+      expect(typeof rule.preflight(head) === 'string').toBe(!isListed)
+    }),
+  )
+})
+
+test.each<[string, object]>([
+  ['origins[0]', { origins: ['*'], credentials: true }],
+  ['origins[1]', { origins: [PORTAL, '*'] }],
+  ['origins[0]', { origins: ['https://portal.example/'] }],
+  ['origins[0]', { origins: ['https://*.example'] }],
+  ['origins[0]', { origins: ['null'] }],
+  ['origins[0]', { origins: ['portal.example'] }],
+  ['methods[0]', { origins: [PORTAL], methods: ['GET, PUT'] }],
+  ['headers[0]', { origins: [PORTAL], headers: ['x y'] }],
+  ['exposeHeaders[0]', { origins: [PORTAL], exposeHeaders: ['*'], credentials: true }],
+  ['paths[0]', { origins: [PORTAL], paths: ['api'] }],
+  ['paths[0]', { origins: [PORTAL], paths: ['/a%2fb'] }],
+  ['paths[0]', { origins: [PORTAL], paths: ['/../b'] }],
+])('a configuration is refused at %s: %j', (where, cors) => {
+  const make = () =>
+    createDirectory({
+      tenants: [{ id: 't', issuer: 'https://i.example', registrars: { audience: 'x' } }],
+      groups: [{ id: 'g', tenantId: 't' }],
+      applications: [
+        {
+          id: 'a',
+          groupId: 'g',
+          externalUrl: 'https://a.example/',
+          internalUrl: 'http://10.0.0.1/',
+          preAuthentication: 'passthrough',
+          cors,
+        },
+      ],
+    })
+  expect(make).toThrow(ConfigurationInvalid)
+  expect(make).toThrow(`applications[0].cors.${where}`)
+})
