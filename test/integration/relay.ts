@@ -8,6 +8,8 @@ export class Relay {
   /** Octets on their way up, and the most there ever were. */
   #upwards = 0
   mostUpwards = 0
+  /** Octets that were ever sent up. */
+  allUpwards = 0
 
   /** @param delayMs each way */
   constructor(to: number, delayMs = 0) {
@@ -37,10 +39,16 @@ export class Relay {
     await new Promise((closed) => this.#server.close(closed))
   }
 
+  #rising(octets: number): void {
+    this.allUpwards += octets
+    this.#upwards += octets
+    this.mostUpwards = Math.max(this.mostUpwards, this.#upwards)
+  }
+
   #carry(from: Socket, to: Socket, isUp: boolean): void {
     from.setNoDelay(true)
     from.on('data', (octets) => {
-      if (isUp) this.mostUpwards = Math.max(this.mostUpwards, (this.#upwards += octets.length))
+      if (isUp) this.#rising(octets.length)
       setTimeout(() => {
         if (isUp) this.#upwards -= octets.length
         if (!to.destroyed) to.write(octets)

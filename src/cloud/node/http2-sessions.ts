@@ -16,9 +16,10 @@ import {
 import type { TLSSocket } from 'node:tls'
 import type { HeaderList } from '../../protocol/index.ts'
 import { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
+import { Http2Windows, type UploadLimits } from './http2-windows.ts'
 
 /** Limits of one HTTP/2 connection. */
-export interface Http2Limits {
+export interface Http2Limits extends UploadLimits {
   /** Streams at a time. Default 100. */
   readonly maxConcurrentStreams?: number
   /**
@@ -81,6 +82,7 @@ class Http2Connection {
   readonly #socket: TLSSocket
   readonly #session: ServerHttp2Session
   readonly #remoteAddress: string
+  readonly #windows: Http2Windows
   #open = 0
   #timer: NodeJS.Timeout | undefined
   #windowStart = performance.now()
@@ -104,6 +106,8 @@ class Http2Connection {
       maxHeaderListPairs: 2 * options.maxHeaders + 8,
       settings: { maxConcurrentStreams, maxHeaderListSize: options.maxHeadBytes },
     })
+    const tooMuch = (): void => this.#calmDown('too much was sent ahead')
+    this.#windows = new Http2Windows(this.#session, options, tooMuch)
     this.#session.on('error', () => undefined)
     // The declared types leave out the fourth: the fields as they came.
     this.#session.on('stream', ((
@@ -139,9 +143,12 @@ class Http2Connection {
     clearTimeout(this.#timer)
     this.#open += 1
     const head = http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
-    const exchange = typeof head === 'number' ? undefined : new Http2UserExchange(stream, head)
+    const exchange =
+      typeof head === 'number' ? undefined : new Http2UserExchange(stream, head, this.#windows)
+    if (!stream.endAfterHeaders) this.#windows.opened(stream)
     stream.once('close', () => {
       this.#open -= 1
+      this.#windows.closed(stream)
       if (this.#open === 0) this.#idle()
       const isClean = stream.rstCode === constants.NGHTTP2_NO_ERROR
       if (!isClean && exchange?.isAborted !== true) this.#reset()
@@ -172,9 +179,12 @@ class Http2Connection {
     this.#resets += 1
     const { maxResets = 200 } = this.#options
     if (this.#resets <= maxResets || this.#resets * 2 <= this.#streams) return
+    this.#calmDown('too many streams were reset')
+  }
+
+  #calmDown(why: string): void {
     if (this.#session.destroyed) return
     // Without an error, Node sends the code of none.
-    const error = new Error('too many streams were reset')
-    this.#session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    this.#session.destroy(new Error(why), constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 }

@@ -70,6 +70,7 @@ export function http2RequestHead(
 export class Http2UserExchange implements UserExchange {
   readonly head: UserRequestHead
   readonly #stream: ServerHttp2Stream
+  readonly #uploads: { taken(bytes: number): void } | undefined
   #events: UserEvents | undefined
   /** The user has sent all of its request. */
   #isRequestComplete: boolean
@@ -83,9 +84,15 @@ export class Http2UserExchange implements UserExchange {
   #isGone = false
   #isAborted = false
 
-  constructor(stream: ServerHttp2Stream, head: UserRequestHead) {
+  /** @param uploads is told of body bytes that were taken */
+  constructor(
+    stream: ServerHttp2Stream,
+    head: UserRequestHead,
+    uploads?: { taken(bytes: number): void },
+  ) {
     this.#stream = stream
     this.head = head
+    this.#uploads = uploads
     this.#isRequestComplete = stream.endAfterHeaders
   }
 
@@ -116,7 +123,10 @@ export class Http2UserExchange implements UserExchange {
     this.#bodyStarted = true
     // An empty body has ended before anybody asked for it.
     if (stream.readableEnded) return this.#ended()
-    stream.on('data', (bytes: Uint8Array) => events.data(bytes))
+    stream.on('data', (bytes: Uint8Array) => {
+      this.#uploads?.taken(bytes.length)
+      events.data(bytes)
+    })
   }
 
   pauseBody(): void {
