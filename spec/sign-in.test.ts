@@ -2,7 +2,7 @@
  * Access 1.1–1.5 and its note, at the driver of the sign-in, against the real example issuer: every redirect is followed and every form is filled in.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { failureResponse } from '../src/cloud/failure-page.ts'
+import { failureResponse } from '../src/cloud/pages/pages.ts'
 import { Issuer } from '../src/cloud/issuer.ts'
 import { PreAuthentication, type SignedIn, type SignInRedirect } from '../src/cloud/sign-in.ts'
 import {
@@ -200,7 +200,10 @@ test('R3.1.Nb the user is told the source of the problem', async () => {
   const shown = async (user: typeof ALICE, options = {}) => {
     const { outcome } = await signIn(user, '/', options)
     if (outcome.kind !== 'denied') throw new Error('not denied')
-    const { body } = failureResponse({ ...outcome, code: outcome.reason, requestId: 'r1' }, 'html')
+    const { body } = failureResponse(
+      { ...outcome, code: outcome.reason, requestId: 'r1' },
+      { accept: 'html' },
+    )
     return new TextDecoder().decode(body)
   }
   expect(await shown(BOB)).toContain('<dt>Source</dt><dd>Sign-in</dd>')

@@ -47,6 +47,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['violations', await reference.violationReasons()],
     ['refusals', await reference.refusalReasons()],
     ['failures', await reference.failureReasons()],
+    ['own-answers', reference.ownAnswers()],
     ['audit-events', auditEvents()],
     ['denials', reference.denialReasons()],
     ['navigation-facts', await reference.navigationFacts()],

@@ -6,6 +6,7 @@
 import ts from 'typescript'
 import * as protocol from '../../src/protocol/index.ts'
 import { NAVIGATION } from '../../src/cloud/navigation.ts'
+import { OWN_ANSWERS } from '../../src/cloud/pages/own-answers.ts'
 import { failureStatus } from '../../src/protocol/failure.ts'
 import type { FailureReason } from '../../src/protocol/errors.ts'
 import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
@@ -79,10 +80,18 @@ export async function refusalReasons(): Promise<string> {
 /** Every way an exchange fails, and what the user is told. */
 export async function failureReasons(): Promise<string> {
   const rows = (await unionOf('FailureReason')).map((reason) => {
-    const { status, error, title } = failureStatus(reason as FailureReason)
-    return [`\`${reason}\``, String(status), `\`${error}\``, title]
+    const { status, error, title, detail } = failureStatus(reason as FailureReason)
+    return [`\`${reason}\``, String(status), `\`${error}\``, `**${title}** ${detail}`]
   })
-  return markdownTable(['reason', 'HTTP status', 'RFC 9209 error', 'title'], rows)
+  return markdownTable(['code', 'HTTP status', 'RFC 9209 error', 'words'], rows)
+}
+
+/** Every answer that is about no exchange and no sign-in that failed. */
+export function ownAnswers(): string {
+  const rows = Object.values(OWN_ANSWERS).map(({ code, status, source, title, detail }) => {
+    return [`\`${code}\``, String(status), source, `**${title}** ${detail}`]
+  })
+  return markdownTable(['code', 'HTTP status', 'source', 'words'], rows)
 }
 
 /** Who is sent to sign in, and who is told 401. */
@@ -109,13 +118,15 @@ export async function navigationFacts(): Promise<string> {
 
 /** Every way a sign-in is denied. */
 export function denialReasons(): string {
-  const rows = Object.entries(SIGN_IN_DENIALS).map(([reason, { source, status, title }]) => [
-    `\`${reason}\``,
-    source,
-    String(status),
-    title,
-  ])
-  return markdownTable(['reason', 'source', 'HTTP status', 'title'], rows)
+  const rows = Object.entries(SIGN_IN_DENIALS).map(
+    ([reason, { source, status, title, detail }]) => [
+      `\`${reason}\``,
+      String(status),
+      source,
+      `**${title}** ${detail}`,
+    ],
+  )
+  return markdownTable(['code', 'HTTP status', 'source', 'words'], rows)
 }
 
 async function unionOf(name: string): Promise<readonly string[]> {

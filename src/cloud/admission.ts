@@ -13,6 +13,7 @@ import { headerValues, type Target } from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import { wayIn } from './navigation.ts'
+import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Clocks } from './ports.ts'
 import type { Published } from './published.ts'
 import type { Session, Sessions } from './session.ts'
@@ -107,11 +108,7 @@ export class Admission {
   ): undefined | Promise<undefined> {
     if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
     request.answer({
-      status: 401,
-      code: 'sign-in-required',
-      title: 'Sign-in required',
-      detail: 'Open this address in a browser to sign in.',
-      source: 'sign-in',
+      ...OWN_ANSWERS['sign-in-required'],
       headers: ['WWW-Authenticate', `Bearer realm="${application.host}"`],
     })
     return undefined

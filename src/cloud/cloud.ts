@@ -12,6 +12,7 @@ import type { ConnectorRegistry } from './connector-registry.ts'
 import { Edge } from './edge.ts'
 import type { KeyRing } from './key-ring.ts'
 import { Origin } from './origin.ts'
+import type { PageRenderer } from './pages/pages.ts'
 import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
 import { createRegistrar, type Registrar } from './registrar.ts'
 import { MemoryRequestQueue, type RequestQueue } from './request-queue.ts'
@@ -46,6 +47,8 @@ export interface CloudOptions {
   readonly revocations?: SessionRevocations
   /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
   readonly longestSessionMs?: number
+  /** Other words or another template for what the service itself says. Default: plain pages in English. */
+  readonly pages?: PageRenderer
   /** Default: the runtime's. */
   readonly clocks?: Clocks
   /** Default: the runtime's Web Crypto. */
@@ -106,7 +109,16 @@ export function createCloud(options: CloudOptions): Cloud {
     authority,
     origin,
     sessions,
-    edge: new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit }),
+    edge: new Edge({
+      directory,
+      origin,
+      sessions,
+      preAuthentication,
+      clocks,
+      crypto,
+      audit,
+      ...(options.pages && { pages: options.pages }),
+    }),
     certificates: new ConnectorCertificates({
       crypto,
       authority: authority.certificate,

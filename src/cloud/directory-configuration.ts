@@ -20,6 +20,7 @@ import {
   type AccessRules,
 } from './policy/access-policy.ts'
 import { readAccess } from './policy/read-access.ts'
+import { logoFault } from './pages/logo.ts'
 import type { Application, ConnectorGroup, Tenant } from './ports.ts'
 import { externalUrlFault, internalUrlFault, issuerFault } from './published-url.ts'
 
@@ -45,6 +46,16 @@ const Registrars = v.strictObject({
   roles: v.pipe(
     v.optional(v.pipe(texts, v.minLength(1)), [...REGISTRAR_ROLES]),
     v.description('Roles of which one is enough.'),
+  ),
+})
+
+const Branding = v.strictObject({
+  name: v.exactOptional(v.pipe(text, v.maxLength(80))),
+  logo: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.description('A `data:` URI, base64, of a PNG, WebP or SVG image; at most 32 KiB.'),
+    ),
   ),
 })
 
@@ -77,6 +88,10 @@ const TenantConfiguration = v.strictObject({
     v.description(
       'Conditional access. Default: none. Where there is a list, whoever no policy of it allows is denied.',
     ),
+  ),
+  branding: v.pipe(
+    v.optional(Branding),
+    v.description('How the tenant shows itself on the pages that its users see.'),
   ),
 })
 
@@ -215,8 +230,10 @@ function readTenant(
   if (defaultGroupId === undefined) throw new ConfigurationInvalid(path, 'has no connector group')
   if (!own.some(({ id }) => id === defaultGroupId))
     throw new ConfigurationInvalid(`${path}.defaultGroupId`, 'names no group of this tenant')
-  const { locations: _locations, policies: _policies, ...rest } = tenant
-  return { ...rest, name: tenant.name ?? tenant.id, defaultGroupId }
+  const { locations: _locations, policies: _policies, branding, ...rest } = tenant
+  if (branding?.logo !== undefined) refuse(`${path}.branding.logo`, logoFault(branding.logo))
+  const name = tenant.name ?? tenant.id
+  return { ...rest, name, defaultGroupId, ...(branding && { branding }) }
 }
 
 function readApplication(

@@ -3,17 +3,34 @@
  *
  * @module
  */
-import { ExchangeFailed, failureStatus, headerValue, type HeaderList } from '../protocol/index.ts'
+import {
+  ExchangeFailed,
+  failureStatus,
+  headerValue,
+  headerValues,
+  type HeaderList,
+} from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import type { EdgeExchange } from './edge-exchange.ts'
-import { failureResponse, prefersHtml, type Failure } from './failure-page.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
-import type { Application } from './ports.ts'
+import type { Failure } from './pages/answer.ts'
+import { prefersHtml } from './pages/negotiation.ts'
+import { OWN_ANSWERS } from './pages/own-answers.ts'
+import { failureResponse, type PageRenderer } from './pages/pages.ts'
+import type { Application, Directory } from './ports.ts'
 import type { Published } from './published.ts'
+import { returnTarget } from './return-target.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /** What an answer of our own says. */
 export type OwnAnswer = Omit<Failure, 'requestId'> & { readonly headers?: HeaderList }
+
+/** What answers of our own need to know. */
+export interface AnswerOptions {
+  readonly directory: Pick<Directory, 'tenant'>
+  /** Default: our own words and template. */
+  readonly pages?: PageRenderer
+}
 
 /** Stands between the user's connection and the exchange, once there is one. */
 export class EdgeRequest implements UserEvents, LiveExchange {
@@ -23,13 +40,17 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   caller: Caller = ANYONE
   /** What answers say to pages of other sites; undefined: nothing. */
   cors: HeaderList | undefined
+  /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
+  site: Application | undefined
+  readonly #answers: AnswerOptions
   #exchange: EdgeExchange | undefined
   #application: Published | undefined
   #live: LiveExchanges | undefined
 
-  constructor(user: UserExchange, id: string) {
+  constructor(user: UserExchange, id: string, answers: AnswerOptions) {
     this.user = user
     this.id = id
+    this.#answers = answers
   }
 
   /** From now on the exchange is told. */
@@ -56,11 +77,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
 
   tellSessionEnded(): void {
     this.answer({
-      status: 401,
-      code: 'session-ended',
-      title: 'Your session has ended',
-      detail: 'You were signed out, or signed in too long ago. Open this page again to sign in.',
-      source: 'sign-in',
+      ...OWN_ANSWERS['session-ended'],
       headers: ['WWW-Authenticate', `Bearer realm="${this.#application!.host}"`],
     })
   }
@@ -100,8 +117,22 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   answer({ headers = [], ...failure }: OwnAnswer): void {
-    const accept = prefersHtml(this.user.head.headers) ? 'html' : 'problem'
-    const response = failureResponse({ ...failure, requestId: this.id }, accept)
+    const { directory, pages } = this.#answers
+    const { method, target, headers: asked } = this.user.head
+    const { site } = this
+    const back = method === 'GET' || method === 'HEAD' ? returnTarget(target) : undefined
+    const branding = site && directory.tenant(site.tenantId)?.branding
+    const response = failureResponse(
+      { ...failure, requestId: this.id },
+      {
+        accept: prefersHtml(asked) ? 'html' : 'problem',
+        acceptLanguage: headerValues(asked, 'accept-language').join(', '),
+        ...(back !== undefined && { target: back }),
+        ...(site && { start: new URL(site.externalUrl).pathname }),
+        ...(branding && { branding }),
+      },
+      pages,
+    )
     this.#send(response.status, [...response.headers, ...headers], response.body)
   }
 

@@ -23,7 +23,7 @@ import { Admission, type AdmissionOptions } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { answerCors } from './cors.ts'
 import { EdgeExchange } from './edge-exchange.ts'
-import { EdgeRequest } from './edge-request.ts'
+import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
 import { LiveExchanges } from './live-exchanges.ts'
 import type { Origin } from './origin.ts'
@@ -39,7 +39,7 @@ import type { UserExchange, UserRequestHead } from './user-exchange.ts'
 export type { RequestLimits } from './request-limits.ts'
 
 /** Options of {@link Edge}. */
-export interface EdgeOptions extends AdmissionOptions {
+export interface EdgeOptions extends AdmissionOptions, AnswerOptions {
   readonly directory: Directory
   readonly origin: Origin
   readonly crypto: CryptoProvider
@@ -69,7 +69,7 @@ export class Edge {
 
   /** Serves one request; never throws, and always answers or breaks the connection. */
   handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
-    const request = new EdgeRequest(user, this.#ids.next())
+    const request = new EdgeRequest(user, this.#ids.next(), this.#options)
     user.listen(request)
     try {
       this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
@@ -98,11 +98,13 @@ export class Edge {
     const body = bodyKindOf(head.method, head.headers)
     const applications = this.#options.directory.applicationsOn(head.authority)
     if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')
+    request.site = applications[0]
     checkHost(head)
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
     const application = selectApplication(applications, target.path)
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
+    request.site = application.application
     if (answerCors(request, application, target.path)) return
     const admitted = this.#admission.admit(request, application, target)
     if (!(admitted instanceof Promise))

@@ -5,6 +5,7 @@
  */
 import type { Target } from '../protocol/index.ts'
 import type { EdgeRequest } from './edge-request.ts'
+import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Application } from './ports.ts'
 
 /** A request for a path of ours. */
@@ -39,11 +40,5 @@ export class OwnPaths {
 
 /** The answer of a handler that finds it has nothing to serve. */
 export function nothingHere({ request }: OwnCall): void {
-  request.answer({
-    status: 404,
-    code: 'not-found',
-    title: 'Nothing here',
-    detail: 'This address belongs to the service itself, and there is nothing at it.',
-    source: 'cloud',
-  })
+  request.answer(OWN_ANSWERS['not-found'])
 }

@@ -7,6 +7,7 @@
 import type { Cors } from './cors-configuration.ts'
 import type { AuditEvent } from './audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
+import type { Branding } from './pages/answer.ts'
 
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
@@ -40,6 +41,8 @@ export interface Tenant {
   readonly approveConnectors: boolean
   /** The group new connectors join. */
   readonly defaultGroupId: string
+  /** How it shows itself on the pages its users see. Default: not at all. */
+  readonly branding?: Branding
 }
 
 /** Connectors of a group serve the same applications. */

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { failureStatus, type FailureReason } from '../../protocol/index.ts'
-import { failureResponse } from '../failure-page.ts'
+import { failureResponse } from '../pages/pages.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
 import { answerOn, rawHead } from './user-exchange.ts'
 
@@ -53,7 +53,7 @@ export function answerRefused(
   const requestId = randomBytes(9).toString('base64url')
   const source = reason === 'method-unsupported' ? 'cloud' : 'user'
   const failure = { status, code: reason, title, detail, error, source, requestId } as const
-  const { headers, body } = failureResponse(failure, 'problem')
+  const { headers, body } = failureResponse(failure, { accept: 'problem' })
   socket.write(rawHead(status, ['Connection', 'close', ...headers]), 'latin1')
   socket.write(body)
   closeLingering(socket, limits)

@@ -1,0 +1,100 @@
+/**
+ * From an answer to what goes out: page or problem, the tenant's name and logo, and what the user can do next.
+ *
+ * @see spec/PROTOCOL.md, "Answers of the service itself"
+ * @module
+ */
+import type { Failure, Branding, FailureResponse } from './answer.ts'
+import { problem } from './problem.ts'
+import { renderPage, type Page, type RenderedPage } from './template.ts'
+import { usualActions } from './usual-actions.ts'
+
+/** An embedder's own words or template. Where it throws, ours are used: an answer must be given. */
+export interface PageRenderer {
+  /**
+   * Other words for an answer, in another language perhaps (name it in `language`), for page and problem alike. `acceptLanguage` is what the user's browser prefers, empty
+   * when it does not say. Default: the words as they are, in English.
+   */
+  readonly words?: (
+    failure: Failure,
+    acceptLanguage: string,
+  ) => Partial<Pick<Failure, 'title' | 'detail' | 'actions' | 'language'>>
+  /** Another template; it must escape. Default {@link renderPage}. */
+  readonly html?: (page: Page) => RenderedPage
+}
+
+/** Who is answered, and where. */
+export interface Asked {
+  readonly accept: 'html' | 'problem'
+  /** Joined `Accept-Language`. Default none. */
+  readonly acceptLanguage?: string
+  /** Where the user may go back to: a target that is safe as one. */
+  readonly target?: string
+  /** The path of the application's front page. */
+  readonly start?: string
+  readonly branding?: Branding
+}
+
+/** The answer, in the form that was asked for. */
+export function failureResponse(
+  failure: Failure,
+  asked: Asked,
+  renderer: PageRenderer = {},
+): FailureResponse {
+  const worded = { ...failure, ...words(failure, asked, renderer) }
+  return asked.accept === 'html'
+    ? pageResponse(worded, asked, renderer)
+    : response(worded, typeOf(failure), problem(worded), [])
+}
+
+function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {
+  const { branding } = asked
+  const actions = failure.actions ?? usualActions(failure, asked)
+  const page: Page = { ...failure, actions, ...(branding && { branding }) }
+  const { html, contentSecurityPolicy } = rendered(page, renderer)
+  // A form's POST must name its origin, which `no-referrer` would withhold; of the page's own URL nothing is told either way.
+  const referrer = actions.some((action) => 'post' in action) ? 'strict-origin' : 'no-referrer'
+  return response(failure, 'text/html; charset=utf-8', html, [
+    ...['Content-Language', failure.language ?? 'en'],
+    ...['Content-Security-Policy', contentSecurityPolicy],
+    ...['Referrer-Policy', referrer],
+  ])
+}
+
+function response(
+  { status, code, error, retryAfterMs }: Failure,
+  type: string,
+  text: string,
+  more: readonly string[],
+): FailureResponse {
+  const body = new TextEncoder().encode(text)
+  const headers = ['Content-Type', type, 'Content-Length', String(body.length)]
+  headers.push('Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', ...more)
+  if (status >= 400) {
+    const cause = error ?? (status < 500 ? 'http_request_denied' : 'proxy_internal_error')
+    headers.push('Proxy-Status', `app-proxy; error=${cause}; details="${code}"`)
+  }
+  if (retryAfterMs !== undefined)
+    headers.push('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  return { status, headers, body }
+}
+
+/** What is no problem is plain JSON. */
+const typeOf = ({ status }: Failure) =>
+  status < 400 ? 'application/json' : 'application/problem+json'
+
+function words(failure: Failure, { acceptLanguage = '' }: Asked, renderer: PageRenderer) {
+  try {
+    return renderer.words?.(failure, acceptLanguage)
+  } catch {
+    return undefined
+  }
+}
+
+function rendered(page: Page, renderer: PageRenderer): RenderedPage {
+  try {
+    return renderer.html?.(page) ?? renderPage(page)
+  } catch {
+    return renderPage(page)
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The answer for programs: problem details, the same words as the page.
+ *
+ * @see RFC 9457
+ * @module
+ */
+import type { Failure } from './answer.ts'
+
+/** What `type` begins with; the code follows. It is a name, and nothing is to be fetched there. */
+export const PROBLEM_TYPE = 'urn:app-proxy:problem:'
+
+/** The problem as JSON. */
+export function problem(failure: Failure): string {
+  const { status, code, title, detail, source, requestId, members } = failure
+  const type = PROBLEM_TYPE + code
+  // Whatever else is to be said cannot take the place of these.
+  return JSON.stringify({
+    type,
+    title,
+    status,
+    detail,
+    code,
+    source,
+    requestId,
+    ...without(members),
+  })
+}
+
+const OURS = ['type', 'title', 'status', 'detail', 'code', 'source', 'requestId']
+const without = (members: Failure['members'] = {}) =>
+  Object.fromEntries(Object.entries(members).filter(([name]) => !OURS.includes(name)))

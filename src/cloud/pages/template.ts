@@ -1,0 +1,152 @@
+/**
+ * The one template of all pages.
+ *
+ * It loads nothing: the style is in it, a logo is a `data:` URI in an `<img>` (so an SVG runs nothing), and a page with a script names the script's hash. All text is
+ * escaped, wherever it comes from.
+ *
+ * @module
+ */
+import { SOURCES, type Action, type Branding, type Failure } from './answer.ts'
+import { STYLE, STYLE_HASH } from './style.ts'
+
+/** All that a page shows. */
+export interface Page extends Failure {
+  readonly actions: readonly Action[]
+  readonly branding?: Branding
+}
+
+/** A page, and what it may do. */
+export interface RenderedPage {
+  readonly html: string
+  /** Value of `Content-Security-Policy`. */
+  readonly contentSecurityPolicy: string
+}
+
+/** The page of an answer, as it is unless a {@link PageRenderer} has its own. */
+export function renderPage(page: Page): RenderedPage {
+  return { html: document(page), contentSecurityPolicy: policy(page) }
+}
+
+function policy({ actions, branding, script }: Page): string {
+  const posts = actions.some((action) => 'post' in action)
+  return [
+    "default-src 'none'",
+    `style-src '${STYLE_HASH}'`,
+    ...(branding?.logo === undefined ? [] : ['img-src data:']),
+    ...(script === undefined ? [] : [`script-src '${script.hash}'`]),
+    "base-uri 'none'",
+    `form-action '${posts ? 'self' : 'none'}'`,
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+function document(page: Page): string {
+  const { title, detail, actions, branding, script, language = 'en' } = page
+  const name = branding?.name === undefined ? '' : ` · ${branding.name}`
+  return `<!doctype html>
+<html lang="${escape(language)}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escape(title + name)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+${header(branding)}<main>
+<h1>${escape(title)}</h1>
+<p>${escape(detail)}</p>
+${next(actions)}${way(page)}</main>
+${footer(page)}${script === undefined ? '' : `<script>${script.text}</script>\n`}</body>
+</html>
+`
+}
+
+function header(branding: Branding | undefined): string {
+  const { name, logo } = branding ?? {}
+  if (name === undefined && logo === undefined) return ''
+  // Next to its name the logo says nothing more.
+  const image = logo === undefined ? '' : `<img src="${escape(logo)}" alt="">`
+  return `<header>${image}${name === undefined ? '' : `<span>${escape(name)}</span>`}</header>\n`
+}
+
+function next(actions: readonly Action[]): string {
+  const items = actions.map(item).filter((one) => one !== '')
+  return items.length === 0 ? '' : `<ul class="next">\n${items.join('\n')}\n</ul>\n`
+}
+
+function item(action: Action): string {
+  const label = escape(action.label)
+  if ('href' in action) {
+    if (!isLink(action.href)) return ''
+    const id = action.id === undefined ? '' : ` id="${escape(action.id)}"`
+    return `<li><a href="${escape(action.href)}"${id}>${label}</a></li>`
+  }
+  if (!isPath(action.post)) return ''
+  const fields = Object.entries(action.fields ?? {}).map(
+    ([name, value]) => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`,
+  )
+  const form = `<form method="post" action="${escape(action.post)}">`
+  return `<li>${form}${fields.join('')}<button>${label}</button></form></li>`
+}
+
+/** One slash and no second, no backslash, nothing that a URL parser would drop. */
+const isPath = (target: string) => /^\/(?![/\\])[!-[\]-~]*$/.test(target)
+const isLink = (href: string) => isPath(href) || /^https?:\/\/[!-[\]-~]+$/i.test(href)
+
+const HOPS = ['Your browser', 'This service', 'Connector', 'Application']
+const SIGN_IN_HOPS = ['Your browser', 'This service', 'Sign-in service']
+/** The way a request goes, and the place on it where each source is. */
+const PLACES: Readonly<Record<Failure['source'], readonly [readonly string[], number]>> = {
+  user: [HOPS, 0],
+  cloud: [HOPS, 1],
+  connector: [HOPS, 2],
+  application: [HOPS, 3],
+  'sign-in': [SIGN_IN_HOPS, 1],
+  issuer: [SIGN_IN_HOPS, 2],
+}
+
+/** Where on its way a request met a fault. A refusal is a decision, and has no such place. */
+function way({ status, source }: Page): string {
+  if (status < 500) return ''
+  const [hops, at] = PLACES[source]
+  const items = hops.map((hop, i) => {
+    const [kind, mark, text] =
+      i < at
+        ? ['before', '✓', 'Reached']
+        : i === at
+          ? ['here', '✕', 'Problem here']
+          : ['after', '', 'Not reached']
+    return `<li class="${kind}"><i aria-hidden="true">${mark}</i><b>${hop}</b><span>${text}</span></li>`
+  })
+  return `<h2 id="way">Where it stopped</h2>\n<ol class="way" aria-labelledby="way">\n${items.join('\n')}\n</ol>\n`
+}
+
+function footer({ status, code, source, requestId }: Page): string {
+  if (status < 400) return ''
+  return `<footer>
+<dl>
+<dt>Source</dt><dd>${escape(SOURCES[source])}</dd>
+<dt>Status</dt><dd>${status} <code>${escape(code)}</code></dd>
+<dt>Request</dt><dd><code>${escape(requestId)}</code></dd>
+</dl>
+<p>If you ask for help, quote the request.</p>
+</footer>
+`
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  // A parser would make other characters of these two.
+  '\r': '&#13;',
+  '\0': '\ufffd',
+}
+
+/** Text as HTML, between tags and in quoted attributes alike. */
+export function escape(text: string): string {
+  return text.replace(/[&<>"'\r\0]/g, (character) => ESCAPES[character]!)
+}

@@ -1,0 +1,37 @@
+/**
+ * What the user can do next, where an answer does not say.
+ *
+ * @module
+ */
+import type { Action, Failure } from './answer.ts'
+
+/** Trying again changes nothing there. */
+const FINAL: ReadonlySet<string> = new Set([
+  'unknown-application',
+  'not-found',
+  'user-malformed',
+  'upgrade-unsupported',
+  'method-unsupported',
+  'origin-refused',
+  'client-refused',
+])
+/** A decision about the user, which holds for the whole application. */
+const DECIDED: ReadonlySet<string> = new Set(['not-assigned', 'policy-denied'])
+
+/**
+ * “Try again” where that may help and the request can be made by a link, then the application's front page.
+ *
+ * A sign-in that went wrong is tried again by opening the front page: where the user wanted to go is known to nobody then.
+ */
+export function usualActions(
+  { status, code }: Failure,
+  { target, start }: { readonly target?: string; readonly start?: string },
+): readonly Action[] {
+  if (status < 400 || DECIDED.has(code)) return []
+  const again = FINAL.has(code) ? undefined : (target ?? start)
+  const actions: Action[] = []
+  if (again !== undefined) actions.push({ label: 'Try again', href: again })
+  if (start !== undefined && start !== again)
+    actions.push({ label: 'Go to the start page', href: start })
+  return actions
+}
