@@ -57,7 +57,7 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
 }
 
 /**
- * Follows redirects and fills in the issuer's login and consent forms until it is sent to an address that begins with `until`; returns that address without opening it.
+ * Follows redirects and fills in the issuer's forms, those of sign-in, consent and sign-out, until it is sent to an address that begins with `until`; returns that address without opening it.
  */
 export async function signInWithForms(
   start: string,
@@ -86,6 +86,10 @@ export async function signInWithForms(
     if (!response.ok || !page.includes('<form'))
       throw new Error(`sign-in ended: ${response.status}`)
     form = new URLSearchParams({ action: 'continue' })
+    const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1]
+    if (action !== undefined) url = new URL(action, url)
+    const secret = /name="xsrf" value="([^"]+)"/.exec(page)?.[1]
+    if (secret !== undefined) form = new URLSearchParams({ xsrf: secret, logout: 'yes' })
     if (page.includes('name="password"')) {
       if (isPasswordGiven) throw new Error('the password was not accepted')
       isPasswordGiven = true

@@ -92,4 +92,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.2a', text: 'A revoked session lets no further request pass: it is revoked by itself, by its user, by the issuer\'s session or by its application.' },
   { id: 'R4.2b', text: 'Revocation ends what is open in the session\'s name, streams and WebSockets, within a second.' },
   { id: 'R4.2c', text: 'The end of a session ends what is open in its name.' },
+
+  { id: 'R4.3a', text: 'Sign-out ends the session itself and what is open in its name; its cookie and what the browser cached are cleared.' },
+  { id: 'R4.3b', text: 'Sign-out goes on to the issuer, where it offers that, and ends at a page that says so.' },
+  { id: 'R4.3c', text: 'Only pages of the same host sign a user out; whoever else leads there, the user is asked first.' },
+  { id: 'R4.3d', text: 'A script that signs out is answered without a redirect.' },
+  { id: 'R4.3e', text: 'Who is not signed in can sign out.' },
+  { id: 'R4.4a', text: 'A back-channel logout of the issuer ends the sessions it names, and what is open in their names within a second.' },
+  { id: 'R4.4b', text: 'A logout token is checked in every part and taken once; one that is refused revokes nothing.' },
 ]

@@ -3,7 +3,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CALLBACK_PATH } from 'app-proxy/cloud'
+import { BACK_CHANNEL_LOGOUT_PATH, CALLBACK_PATH, SIGNED_OUT_PATH } from 'app-proxy/cloud'
 import type { DemoOptions, Published } from './options.ts'
 import type { DemoState } from './state.ts'
 
@@ -72,6 +72,9 @@ export function writeStsConfiguration(
           client_name: id,
           client_secret: clientSecrets[id],
           redirect_uris: [new URL(CALLBACK_PATH, externalUrl).href],
+          post_logout_redirect_uris: [new URL(SIGNED_OUT_PATH, externalUrl).href],
+          backchannel_logout_uri: new URL(BACK_CHANNEL_LOGOUT_PATH, externalUrl).href,
+          backchannel_logout_session_required: true,
         })),
       {
         client_id: REGISTRAR.clientId,

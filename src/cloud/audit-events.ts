@@ -128,6 +128,22 @@ export const AUDIT_EVENTS = {
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },
   },
+  'sign-out.signed-out': {
+    text: 'A user has signed out of an application: the session is revoked.',
+    outcomes: ['success'],
+    fields: [...USER, 'sessionId'],
+    detail: {},
+    severity: 'informational',
+    ocsf: { class: 'authentication', activity: 'logoff' },
+  },
+  'sign-out.back-channel': {
+    text: 'Somebody has sent a logout token for an application; taken, it has revoked what it names.',
+    outcomes: ['success', 'refused'],
+    fields: USER,
+    detail: { evidence: 'What of the token was found wrong, as a stable code.' },
+    severity: 'medium',
+    ocsf: { class: 'authentication', activity: 'logoff' },
+  },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',
     outcomes: ['failed'],

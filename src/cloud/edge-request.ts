@@ -11,7 +11,6 @@ import {
   type HeaderList,
 } from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
-import type { EdgeExchange } from './edge-exchange.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
 import type { Failure } from './pages/answer.ts'
 import { prefersHtml } from './pages/negotiation.ts'
@@ -32,6 +31,15 @@ export interface AnswerOptions {
   readonly pages?: PageRenderer
 }
 
+/** Whom the user's connection is for: an exchange, or a reader of our own. */
+export interface RequestReader {
+  userData(bytes: Uint8Array): void
+  userEnded(trailers: HeaderList | undefined): void
+  userDrained(): void
+  userGone(complete: boolean): void
+  sessionEnded?(): void
+}
+
 /** Stands between the user's connection and the exchange, once there is one. */
 export class EdgeRequest implements UserEvents, LiveExchange {
   readonly user: UserExchange
@@ -43,7 +51,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
   site: Application | undefined
   readonly #answers: AnswerOptions
-  #exchange: EdgeExchange | undefined
+  #exchange: RequestReader | undefined
   #application: Published | undefined
   #live: LiveExchanges | undefined
 
@@ -53,8 +61,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#answers = answers
   }
 
-  /** From now on the exchange is told. */
-  hand(exchange: EdgeExchange): void {
+  /** From now on the exchange is told, or whoever else reads the body. */
+  hand(exchange: RequestReader): void {
     this.#exchange = exchange
   }
 
@@ -72,7 +80,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
 
   sessionEnded(): void {
     this.#live?.remove(this)
-    this.#exchange?.sessionEnded()
+    this.#exchange?.sessionEnded?.()
   }
 
   tellSessionEnded(): void {
@@ -108,8 +116,14 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   redirect(location: string, cookies: readonly string[]): void {
-    const headers = ['Location', location, 'Cache-Control', 'no-store', 'Content-Length', '0']
-    this.#send(302, [...headers, ...setCookies(cookies)], new Uint8Array(0))
+    this.reply(302, ['Location', location, ...setCookies(cookies)])
+  }
+
+  /** An answer of ours that is no page and no problem, and that nobody keeps. */
+  reply(status: number, headers: HeaderList, body = ''): void {
+    const octets = new TextEncoder().encode(body)
+    const common = ['Cache-Control', 'no-store', 'Content-Length', String(octets.length)]
+    this.#send(status, [...headers, ...common], octets)
   }
 
   empty(status: number, headers: HeaderList): void {

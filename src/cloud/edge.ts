@@ -22,6 +22,7 @@ import {
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { answerCors } from './cors.ts'
+import { BackChannelLogout } from './back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
@@ -33,6 +34,8 @@ import { selectApplication, type Published } from './published.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { signInPaths } from './sign-in-paths.ts'
+import { SignOut } from './sign-out.ts'
+import { signOutPaths } from './sign-out-paths.ts'
 import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { UserExchange, UserRequestHead } from './user-exchange.ts'
 
@@ -64,7 +67,15 @@ export class Edge {
       wallClock: () => options.clocks.wallClock(),
     })
     this.#admission = new Admission(options)
-    this.#ownPaths = new OwnPaths(signInPaths(options.preAuthentication))
+    const { preAuthentication } = options
+    const { issuers } = preAuthentication
+    this.#ownPaths = new OwnPaths(
+      signInPaths(preAuthentication),
+      signOutPaths(
+        new SignOut({ ...options, issuers }),
+        new BackChannelLogout({ ...options, issuers }),
+      ),
+    )
   }
 
   /** Serves one request; never throws, and always answers or breaks the connection. */

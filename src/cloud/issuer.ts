@@ -11,6 +11,7 @@ import { createRemoteJWKSet, customFetch as joseFetch, jwtVerify, type JWTPayloa
 import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../protocol/sign-in.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
+import { verifyLogoutToken, type LogoutClaims } from './logout-token.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
@@ -128,6 +129,33 @@ export class Issuer {
       throw new SignInDenied('token-party')
     if (iat! * 1000 > wallNow + leewayMs) throw new SignInDenied('token-not-yet-valid')
     return claims
+  }
+
+  /** Checks a logout token that is meant for this client. */
+  async verifyLogout(clientId: string, token: string): Promise<LogoutClaims> {
+    const { metadata, keys } = await this.#know()
+    const { wallClock, leewayMs } = this.#options
+    try {
+      return await verifyLogoutToken(token, {
+        ...{
+          issuer: metadata.issuer,
+          clientId,
+          keys,
+          algorithms: algorithmsOf(metadata),
+          leewayMs,
+        },
+        wallNow: wallClock(),
+      })
+    } catch (error) {
+      throw denialOf(error)
+    }
+  }
+
+  /** Where a user is sent to sign out of the issuer, if it offers that. */
+  async endSession(): Promise<URL | undefined> {
+    const { metadata } = await this.#know()
+    const address = metadata.end_session_endpoint
+    return address === undefined ? undefined : this.#endpoint(address)
   }
 
   async #know(): Promise<Known> {

@@ -86,7 +86,11 @@ export class Published {
 
   /** Whether a page of this origin may open connections in the name of a user who is signed in here. */
   allows(origin: string): boolean {
-    if (this.application.allowedOrigins?.includes(origin) === true) return true
+    return this.application.allowedOrigins?.includes(origin) === true || this.isOwnOrigin(origin)
+  }
+
+  /** Whether a page of this origin is one of this host. */
+  isOwnOrigin(origin: string): boolean {
     // The port says nothing: a mapping in front of us changes it, and cookies do not tell ports apart.
     const match = /^(https?):\/\/([^/]+)$/.exec(origin)
     if (match === null || match[1] !== this.scheme) return false

@@ -12,11 +12,13 @@ import type { Application } from './ports.ts'
 export type Revocation =
   /** One session: a sign-out. */
   | { readonly kind: 'session'; readonly id: string; readonly at: number }
-  /** All of a user's, everywhere. */
+  /** All of a user's. */
   | {
       readonly kind: 'user'
       readonly issuer: string
       readonly subject: string
+      /** Of this application only. */
+      readonly applicationId?: string
       readonly at: number
     }
   /** All that one session at the issuer, its `sid`, led to. */
@@ -24,6 +26,7 @@ export type Revocation =
       readonly kind: 'issuer-session'
       readonly issuer: string
       readonly issuerSession: string
+      readonly applicationId?: string
       readonly at: number
     }
   /** All of an application, whoever the user is. */
@@ -86,14 +89,15 @@ export class MemoryRevocations implements SessionRevocations {
     const startedAt = caller.startedAt ?? 0
     const { user, issuerSession } = caller
     const isOver = (name: string) => startedAt <= (this.#revoked.get(name) ?? -1)
-    return (
-      // A cookie of it that was renewed meanwhile is as void.
-      (caller.id !== undefined && this.#revoked.has(key('session', caller.id))) ||
-      (user !== undefined && isOver(key('user', user.issuer, user.subject))) ||
-      (user !== undefined &&
-        issuerSession !== undefined &&
-        isOver(key('issuer-session', user.issuer, issuerSession))) ||
-      isOver(key('application', id))
+    // A cookie of it that was renewed meanwhile is as void.
+    if (caller.id !== undefined && this.#revoked.has(key('session', caller.id))) return true
+    if (isOver(key('application', id))) return true
+    if (user === undefined) return false
+    const { issuer, subject } = user
+    return ['', id].some(
+      (of) =>
+        isOver(key('user', issuer, subject, of)) ||
+        (issuerSession !== undefined && isOver(key('issuer-session', issuer, issuerSession, of))),
     )
   }
 
@@ -113,15 +117,16 @@ export class MemoryRevocations implements SessionRevocations {
 }
 
 function nameOf(revocation: Revocation): string {
-  switch (revocation.kind) {
+  const { kind } = revocation
+  switch (kind) {
     case 'session':
-      return key('session', revocation.id)
+      return key(kind, revocation.id)
     case 'user':
-      return key('user', revocation.issuer, revocation.subject)
+      return key(kind, revocation.issuer, revocation.subject, revocation.applicationId ?? '')
     case 'issuer-session':
-      return key('issuer-session', revocation.issuer, revocation.issuerSession)
+      return key(kind, revocation.issuer, revocation.issuerSession, revocation.applicationId ?? '')
     case 'application':
-      return key('application', revocation.applicationId)
+      return key(kind, revocation.applicationId)
   }
 }
 

@@ -30,8 +30,8 @@ import {
 import type { AuditEntry, AuditEventType } from './audit-events.ts'
 import { isAssigned } from './assignment.ts'
 import { Attempts } from './attempts.ts'
-import type { Fetch } from './bounded-fetch.ts'
-import { identityOf, Issuer, type IssuerClient } from './issuer.ts'
+import { identityOf, type IssuerClient } from './issuer.ts'
+import { Issuers, type IssuersOptions } from './issuers.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from './ports.ts'
 import { OWN_PATH, returnTarget } from './return-target.ts'
@@ -43,7 +43,7 @@ export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
 /** A longer callback query is not looked at. */
 const MAX_QUERY_CHARACTERS = 8 * 1024
 
-export interface PreAuthenticationOptions {
+export interface PreAuthenticationOptions extends IssuersOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>
   readonly keyRing: KeyRing
   readonly sessions: Sessions
@@ -51,14 +51,6 @@ export interface PreAuthenticationOptions {
   readonly audit: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
-  /** Asks the issuer. Default: the runtime's `fetch`. */
-  readonly fetch?: Fetch
-  /** How long each step at the issuer may take. Milliseconds, default 15 000. */
-  readonly stepMs?: number
-  /** How long an issuer's metadata and keys are used. Milliseconds, default 600 000. */
-  readonly metadataMs?: number
-  /** How far our clock and the issuer's may differ. Milliseconds, default 60 000. */
-  readonly leewayMs?: number
   /** The scopes asked for. Default `openid profile email`. */
   readonly scope?: string
 }
@@ -92,13 +84,15 @@ export interface SignInRefusal {
 }
 
 export class PreAuthentication {
+  /** The issuers it sends users to. */
+  readonly issuers: Issuers
   readonly #options: PreAuthenticationOptions
   readonly #attempts: Attempts
   readonly #crypto: CryptoProvider
-  readonly #issuers = new Map<string, Issuer>()
 
   constructor(options: PreAuthenticationOptions) {
     this.#options = options
+    this.issuers = new Issuers(options)
     this.#crypto = options.crypto ?? crypto
     this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
   }
@@ -117,7 +111,7 @@ export class PreAuthentication {
   ): Promise<SignInRedirect | SignInRefusal> {
     try {
       const { tenant, client } = this.#parties(application, host)
-      const metadata = await this.#issuer(tenant).metadata()
+      const metadata = await this.issuers.of(tenant).metadata()
       const { attempt, setCookies } = await this.#attempts.begin(
         application,
         host,
@@ -222,7 +216,7 @@ export class PreAuthentication {
         )
     }
     const { tenant, client } = this.#parties(application, host)
-    const issuer = this.#issuer(tenant)
+    const issuer = this.issuers.of(tenant)
     const out: SignInOutput = {
       redeem: (op, _, code) =>
         perform(op, 'redeem', async () => ({ token: await issuer.redeem(client, attempt, code) })),
@@ -298,23 +292,6 @@ export class PreAuthentication {
     if (tenant === undefined || application.client === undefined) throw new SignInDenied('internal')
     const redirectUri = origin(application, host) + CALLBACK_PATH
     return { tenant, client: { ...application.client, redirectUri } }
-  }
-
-  #issuer({ issuer }: Tenant): Issuer {
-    let known = this.#issuers.get(issuer)
-    if (known === undefined) {
-      const { fetch, clocks, stepMs, metadataMs, leewayMs } = this.#options
-      known = new Issuer({
-        issuer,
-        ...(fetch && { fetch }),
-        wallClock: () => clocks.wallClock(),
-        timeoutMs: stepMs ?? TIME_LIMITS.controlCallMs,
-        metadataMs: metadataMs ?? 600_000,
-        leewayMs: leewayMs ?? 60_000,
-      })
-      this.#issuers.set(issuer, known)
-    }
-    return known
   }
 
   async #challenge(verifier: string): Promise<string> {

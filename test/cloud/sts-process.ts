@@ -12,6 +12,8 @@ import type { Application, Clocks, Tenant } from '../../src/cloud/ports.ts'
 import { KeyRing } from '../../src/cloud/key-ring.ts'
 import { Sessions } from '../../src/cloud/session.ts'
 import { CALLBACK_PATH, PreAuthentication } from '../../src/cloud/sign-in.ts'
+import { SIGNED_OUT_PATH } from '../../src/cloud/sign-out.ts'
+import { BACK_CHANNEL_LOGOUT_PATH } from '../../src/cloud/sign-out-paths.ts'
 import { signInWithForms } from '../../examples/registrar-token.ts'
 
 export const HOST = 'intranet.localhost:8080'
@@ -34,6 +36,9 @@ export async function startSts(): Promise<StsProcess> {
     client_id: id,
     client_secret: `${id}-secret-for-tests`,
     redirect_uris: [`http://${host}${CALLBACK_PATH}`],
+    post_logout_redirect_uris: [`http://${host}${SIGNED_OUT_PATH}`],
+    backchannel_logout_uri: `http://${host}${BACK_CHANNEL_LOGOUT_PATH}`,
+    backchannel_logout_session_required: true,
   })
   await writeFile(
     config,

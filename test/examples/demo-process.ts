@@ -116,10 +116,23 @@ export class UserAgent {
     return [...this.#cookies].map((pair) => pair.join('=')).join('; ')
   }
 
-  async get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.#ask('GET', url, headers)
+  }
+
+  post(url: string, headers: Readonly<Record<string, string>> = {}, body = ''): Promise<Answer> {
+    return this.#ask('POST', url, headers, body)
+  }
+
+  async #ask(
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body?: string,
+  ): Promise<Answer> {
     const { protocol, host, hostname, port, pathname, search } = new URL(url)
     const request = (protocol === 'https:' ? https : http).request({
-      ...{ host: '127.0.0.1', port, path: pathname + search, agent: false },
+      ...{ method, host: '127.0.0.1', port, path: pathname + search, agent: false },
       headers: {
         host,
         accept: 'text/html',
@@ -128,7 +141,7 @@ export class UserAgent {
       },
       ...(this.#ca !== undefined && { ca: this.#ca, servername: hostname }),
     })
-    request.end()
+    request.end(body)
     const [response] = (await once(request, 'response')) as [http.IncomingMessage]
     for (const cookie of response.headers['set-cookie'] ?? []) this.#keep(cookie)
     let text = ''
@@ -141,10 +154,11 @@ export class UserAgent {
     url: string,
     user: { readonly username: string; readonly password: string },
     headers?: Readonly<Record<string, string>>,
+    atIssuer?: Map<string, string>,
   ): Promise<Answer> {
     const sent = await this.get(url)
     const callback = new URL('/.app-proxy/sign-in/callback', url).href
-    const back = await signInWithForms(sent.headers.location!, callback, user)
+    const back = await signInWithForms(sent.headers.location!, callback, user, atIssuer)
     return this.get(back.href, headers)
   }
 

@@ -50,6 +50,8 @@ export type Action =
       readonly post: string
       /** Sent as a form. */
       readonly fields?: Readonly<Record<string, string>>
+      /** Its answer redirects to another host, which the page's policy would forbid otherwise. */
+      readonly leavesHost?: true
     }
 
 /** A script that is the same on every page, so that its hash can be written down: data reaches it by the page's elements. */

@@ -28,14 +28,15 @@ export function renderPage(page: Page): RenderedPage {
 }
 
 function policy({ actions, branding, script }: Page): string {
-  const posts = actions.some((action) => 'post' in action)
+  const posts = actions.filter((action) => 'post' in action)
+  const isFree = posts.some(({ leavesHost }) => leavesHost)
   return [
     "default-src 'none'",
     `style-src '${STYLE_HASH}'`,
     ...(branding?.logo === undefined ? [] : ['img-src data:']),
     ...(script === undefined ? [] : [`script-src '${script.hash}'`]),
     "base-uri 'none'",
-    `form-action '${posts ? 'self' : 'none'}'`,
+    ...(isFree ? [] : [`form-action '${posts.length > 0 ? 'self' : 'none'}'`]),
     "frame-ancestors 'none'",
   ].join('; ')
 }
