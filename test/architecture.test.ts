@@ -47,7 +47,7 @@ test.each(files)('%s has a kebab-case name and no default export', (path) => {
 describe('src/protocol is pure', () => {
   test.each(within('protocol/'))('%s', (path) => {
     for (const specifier of importsOf(path))
-      expect(target(path, specifier)).toMatch(/^(protocol\/|valibot$|msgpackr)/)
+      expect(target(path, specifier)).toMatch(/^(protocol\/|valibot$)/)
     expect(codeOf(path)).not.toMatch(
       // `fetch` is also the name of an effect; the compiler, which knows no such global here, tells them apart.
       /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|crypto|process|Buffer|console|globalThis|TextDecoder|TextEncoder)\b(?!['":?])|Math\.random/,

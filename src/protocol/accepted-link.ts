@@ -22,7 +22,7 @@ import {
   decodeDecline,
   decodeHello,
   encodeConfiguration,
-  encodeOffer,
+  offerElements,
   encodeReset,
   encodeWelcome,
 } from './heads.ts'
@@ -97,7 +97,7 @@ export class AcceptedLink extends LinkEndpoint {
   /** Spends a grant. */
   offer(offer: Offer): void {
     if (!this.#machine.step('offer')) return
-    this.multiplexer.send(FrameType.OFFER, 0, encodeOffer(offer))
+    this.multiplexer.sendHead(FrameType.OFFER, 0, offerElements(offer))
     this.#grants -= 1
   }
 

@@ -21,7 +21,7 @@ import {
   decodeOffer,
   decodeReset,
   decodeWelcome,
-  encodeClaim,
+  claimElements,
   encodeCredit,
   encodeDecline,
   encodeHello,
@@ -116,7 +116,7 @@ export class DialledLink extends LinkEndpoint {
     const exchange = options.open(wire, { windowBytes: this.#windowBytes, budget })
     this.multiplexer.adopt(wire, exchange)
     if (options.confirmed !== undefined) this.#unconfirmed.set(number, options.confirmed)
-    this.multiplexer.send(FrameType.CLAIM, number, encodeClaim(claim))
+    this.multiplexer.sendHead(FrameType.CLAIM, number, claimElements(claim))
     return exchange
   }
 

@@ -9,6 +9,7 @@
 import { writeFrameHeader } from './frame.ts'
 import { FrameFlag, FrameType } from './frame-types.ts'
 import { FRAME_HEADER_BYTES } from './limits.ts'
+import { pack, packedBound } from './msgpack-writer.ts'
 
 const EMPTY = new Uint8Array(0)
 /** A slab grows with what one turn says, up to this. */
@@ -29,6 +30,16 @@ export class FrameOutput {
   frame(type: FrameType, flags: number, number: number, payload: Uint8Array = EMPTY): void {
     this.#header(type, flags, number, payload.length, payload.length)
     this.#copy(payload)
+  }
+
+  /** A frame whose payload is a MessagePack value, written where it leaves from. */
+  head(type: FrameType, flags: number, number: number, value: readonly unknown[]): void {
+    const most = FRAME_HEADER_BYTES + packedBound(value)
+    if (this.#slab.length - this.#at < most) this.#grow(most)
+    const start = this.#at + FRAME_HEADER_BYTES
+    const end = pack(value, this.#slab, start)
+    writeFrameHeader(this.#slab, this.#at, type, flags, number, end - start)
+    this.#at = end
   }
 
   /** A DATA frame; a large payload is not copied, and must not change until it is sent. */
@@ -58,7 +69,8 @@ export class FrameOutput {
   }
 
   #header(type: FrameType, flags: number, number: number, length: number, copied: number): void {
-    if (this.#slab.length - this.#at < FRAME_HEADER_BYTES + copied) this.#grow(copied)
+    const needed = FRAME_HEADER_BYTES + copied
+    if (this.#slab.length - this.#at < needed) this.#grow(needed)
     writeFrameHeader(this.#slab, this.#at, type, flags, number, length)
     this.#at += FRAME_HEADER_BYTES
   }
@@ -74,10 +86,10 @@ export class FrameOutput {
     this.#from = this.#at
   }
 
-  #grow(copied: number): void {
+  #grow(needed: number): void {
     this.#seal()
     const doubled = Math.min(MAX_SLAB_BYTES, Math.max(MIN_SLAB_BYTES, 2 * this.#slab.length))
-    this.#slab = new Uint8Array(Math.max(doubled, FRAME_HEADER_BYTES + copied))
+    this.#slab = new Uint8Array(Math.max(doubled, needed))
     this.#from = 0
     this.#at = 0
   }

@@ -69,15 +69,26 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
  * `user` is nil or a map, `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
  */
 export function encodeOffer(offer: Offer): Uint8Array {
-  const { attempt, applicationId, applicationVersion, method, target, headers } = offer
-  const { upgrade, remainingMs, origin } = offer
-  const body = offer.body.kind === 'length' ? offer.body.bytes : offer.body.kind === 'streamed'
-  const user = offer.user && wellFormed(offer.user)
-  const id = idOctets(offer.id)
-  return encode([
-    ...[id, attempt, applicationId, applicationVersion, method, target],
-    ...[headers, user, body, upgrade, remainingMs, origin],
-  ])
+  return encode(offerElements(offer))
+}
+
+/** What {@link encodeOffer} encodes, for who writes it where it leaves from. */
+export function offerElements(offer: Offer): readonly unknown[] {
+  const { body } = offer
+  return [
+    idOctets(offer.id),
+    offer.attempt,
+    offer.applicationId,
+    offer.applicationVersion,
+    offer.method,
+    offer.target,
+    offer.headers,
+    offer.user && wellFormed(offer.user),
+    body.kind === 'length' ? body.bytes : body.kind === 'streamed',
+    offer.upgrade,
+    offer.remainingMs,
+    offer.origin,
+  ]
 }
 
 export function decodeOffer(payload: Uint8Array): Offer {
@@ -100,7 +111,12 @@ export function decodeOffer(payload: Uint8Array): Offer {
 
 /** `[id, attempt, credit]` */
 export function encodeClaim(claim: Claim): Uint8Array {
-  return encode([idOctets(claim.id), claim.attempt, claim.credit])
+  return encode(claimElements(claim))
+}
+
+/** What {@link encodeClaim} encodes. */
+export function claimElements(claim: Claim): readonly unknown[] {
+  return [idOctets(claim.id), claim.attempt, claim.credit]
 }
 
 export function decodeClaim(payload: Uint8Array): Claim {
@@ -122,7 +138,12 @@ export function decodeDecline(payload: Uint8Array): Decline {
 
 /** `[status, headers]`, for RESPONSE and INFORMATIONAL. */
 export function encodeResponseHead(head: ResponseHead): Uint8Array {
-  return encode([head.status, head.headers])
+  return encode(responseElements(head))
+}
+
+/** What {@link encodeResponseHead} encodes. */
+export function responseElements(head: ResponseHead): readonly unknown[] {
+  return [head.status, head.headers]
 }
 
 /** The head of a RESPONSE: 101, or 200 and above. */

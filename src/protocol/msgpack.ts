@@ -2,16 +2,16 @@
  * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings, octets, arrays and
  * maps with string keys. Nothing else.
  *
- * Encoding is msgpackr's. Decoding is our own, because no decoder at hand is safe against a hostile peer: msgpackr
- * decodes its own record, error, regular-expression and set extensions whatever its options say, and accepts the byte
- * 0xc1, invalid UTF-8 and repeated keys; others know no depth limit. A gate in front of them would have to parse
- * everything once already, and at that point it is a decoder.
+ * Our own in both directions. No decoder at hand is safe against a hostile peer: msgpackr decodes its own record, error,
+ * regular-expression and set extensions whatever its options say, and accepts the byte 0xc1, invalid UTF-8 and repeated keys;
+ * others know no depth limit. A gate in front of them would have to parse everything once already, and at that point it is a
+ * decoder. Encoding is in msgpack-writer.ts.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
  */
-import { Packr } from 'msgpackr/pack'
 import { PeerViolation, type PeerViolationReason } from './errors.ts'
+import { pack, packedBound } from './msgpack-writer.ts'
 import { readUtf8 } from './utf8.ts'
 
 export interface DecodeLimits {
@@ -28,17 +28,9 @@ export interface DecodeLimits {
  * `undefined` is left out of a map and is nil in an array. The result owns its memory.
  */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  // msgpackr hands out slices of a shared 8 KiB buffer: keeping a small one would keep all of it.
-  return new Uint8Array(packr.pack(value))
+  const room = new Uint8Array(packedBound(value))
+  return room.slice(0, pack(value, room, 0))
 }
-
-const packr = new Packr({
-  useRecords: false,
-  variableMapSize: true,
-  encodeUndefinedAsNil: true,
-  // Missing from msgpackr's own types.
-  ...{ skipValues: [undefined] },
-})
 
 /**
  * Decodes exactly one value. Maps become plain objects, bin a copy of its octets, and nil `undefined`, in a map as

@@ -22,13 +22,7 @@ import {
   type ResetCode,
   type ResponseHead,
 } from './frame-types.ts'
-import {
-  encodeCredit,
-  encodeReset,
-  encodeResponseHead,
-  encodeStop,
-  encodeTrailers,
-} from './heads.ts'
+import { encodeCredit, encodeReset, encodeStop, encodeTrailers, responseElements } from './heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from './limits.ts'
 
 /** What all receivers of a link have granted together: first windows as many as it takes offers, and room to widen them. */
@@ -120,6 +114,12 @@ export class Multiplexer {
   /** A frame that leaves as it is, before any DATA that waits. */
   send(type: FrameType, number: number, payload?: Uint8Array, flags = 0): void {
     this.#output.frame(type, flags, number, payload)
+    this.#rouse()
+  }
+
+  /** As {@link send}, of a payload that is a MessagePack value. */
+  sendHead(type: FrameType, number: number, value: readonly unknown[], flags = 0): void {
+    this.#output.head(type, flags, number, value)
     this.#rouse()
   }
 
@@ -240,12 +240,12 @@ export class NumberedWire implements ExchangeWire {
   }
 
   informational(head: ResponseHead): void {
-    this.#link.send(FrameType.INFORMATIONAL, this.number, encodeResponseHead(head))
+    this.#link.sendHead(FrameType.INFORMATIONAL, this.number, responseElements(head))
   }
 
   respond(head: ResponseHead, end: boolean): void {
     const flags = end ? FrameFlag.END : 0
-    this.#link.send(FrameType.RESPONSE, this.number, encodeResponseHead(head), flags)
+    this.#link.sendHead(FrameType.RESPONSE, this.number, responseElements(head), flags)
   }
 
   data(bytes: Uint8Array, end: boolean): void {

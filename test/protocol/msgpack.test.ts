@@ -50,6 +50,27 @@ describe('what is encoded', () => {
     ['text as UTF-8', 'é', 'a2c3a9'],
   ])('%s', (_, value, hex) => expect(hexOf(encode(value))).toBe(hex))
 
+  test('the octets are those of msgpackr', () => {
+    const packr = new Packr({
+      useRecords: false,
+      variableMapSize: true,
+      encodeUndefinedAsNil: true,
+    })
+    fc.assert(
+      fc.property(values['value'], (value) => {
+        expect(hexOf(encode(value))).toBe(hexOf(packr.pack(value)))
+      }),
+    )
+  })
+
+  test('half a surrogate pair becomes U+FFFD', () => {
+    expect(hexOf(encode('a\ud800b'))).toBe('a561efbfbd62')
+  })
+
+  test.each([NaN, Infinity, 1n, Symbol('x'), () => 1])('%s is refused', (value) => {
+    expect(() => encode([value])).toThrow(expect.objectContaining({ code: 'ERR_API_MISUSE' }))
+  })
+
   test('owns its memory', () => {
     const bytes = encode('abc')
     expect(bytes.buffer.byteLength).toBe(bytes.length)

@@ -127,7 +127,8 @@ export class NodeUserExchange implements UserExchange {
       this.#lingerAtClose()
     }
     // Node throws for a `Trailer` field on an answer that will not be chunked.
-    const list = this.#mayTrail(status, headers) ? headers : withoutHeaders(headers, 'trailer')
+    const isPlain = headerValue(headers, 'trailer') === undefined || this.#mayTrail(status, headers)
+    const list = isPlain ? headers : withoutHeaders(headers, 'trailer')
     this.#response.writeHead(status, list as string[])
     // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps its user waiting for it
     // shows its head.
