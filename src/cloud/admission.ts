@@ -9,7 +9,7 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { headerValues, type Target } from '../protocol/index.ts'
+import { headerValues, type StepUpRequest, type Target } from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import { wayIn } from './navigation.ts'
@@ -19,7 +19,6 @@ import type { Published } from './published.ts'
 import type { Session, Sessions } from './session.ts'
 import type { PreAuthentication } from './sign-in.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
-import type { UserRequestHead } from './user-exchange.ts'
 
 /** What is decided for each request, when the caller is known. */
 export type AccessVerdict =
@@ -27,13 +26,13 @@ export type AccessVerdict =
   /** The answer, whose `code` is the reason. */
   | { readonly kind: 'deny'; readonly answer: OwnAnswer }
   /** The caller must authenticate again, and more strongly: a navigation goes to the issuer. */
-  | { readonly kind: 'step-up'; readonly answer: OwnAnswer }
+  | { readonly kind: 'step-up'; readonly stepUp: StepUpRequest; readonly answer: OwnAnswer }
 
 /** Asked on the hot path: synchronous, and expected to remember what it decided. */
 export type DecideAccess = (
   application: Published,
   caller: Caller,
-  head: UserRequestHead,
+  request: EdgeRequest,
 ) => AccessVerdict
 
 export interface AdmissionOptions {
@@ -93,10 +92,10 @@ export class Admission {
     const { decideAccess } = this.#options
     if (decideAccess === undefined) return caller
     const { head } = request.user
-    const verdict = decideAccess(application, caller, head)
+    const verdict = decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
     if (verdict.kind === 'step-up' && wayIn(head) !== 'refuse')
-      return this.#begin(request, application, target)
+      return this.#begin(request, application, target, verdict.stepUp)
     return void request.answer(verdict.answer)
   }
 
@@ -118,6 +117,7 @@ export class Admission {
     request: EdgeRequest,
     { application, host }: Published,
     target: Target,
+    stepUp?: StepUpRequest,
   ): Promise<undefined> {
     const begun = await this.#options.preAuthentication.begin(
       application,
@@ -125,6 +125,7 @@ export class Admission {
       target.path + target.query,
       headerValues(request.user.head.headers, 'cookie'),
       request.id,
+      stepUp,
     )
     if (begun.kind === 'redirect') request.redirect(begun.location, begun.setCookies)
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })

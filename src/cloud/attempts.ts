@@ -32,11 +32,15 @@ const Sealed = v.object({
   returnTo: text,
   issuer: text,
   issuerNamesItself: v.boolean(),
+  isStepUp: v.optional(v.boolean()),
   expiresAt: v.number(),
 })
 
 /** What an attempt is begun with; the rest is random. */
-export type AttemptBeginning = Pick<SignInAttempt, 'returnTo' | 'issuer' | 'issuerNamesItself'>
+export type AttemptBeginning = Pick<
+  SignInAttempt,
+  'returnTo' | 'issuer' | 'issuerNamesItself' | 'isStepUp'
+>
 
 export class Attempts {
   readonly #ring: KeyRing

@@ -64,7 +64,7 @@ export type OcsfKind =
   | { readonly class: 'application-error'; readonly activity: 'general' }
 
 const CONNECTOR = ['tenantId', 'connectorId'] as const
-const USER = ['tenantId', 'applicationId', 'subject', 'requestId'] as const
+const USER = ['tenantId', 'applicationId', 'subject', 'requestId', 'address'] as const
 
 export const AUDIT_EVENTS = {
   'connector.registration': {
@@ -143,6 +143,32 @@ export const AUDIT_EVENTS = {
     detail: { evidence: 'What of the token was found wrong, as a stable code.' },
     severity: 'medium',
     ocsf: { class: 'authentication', activity: 'logoff' },
+  },
+  'access.decided': {
+    text: 'Conditional access denied somebody or asked for a stronger sign-in; or a policy that only reports would have. Once for each session until it is decided otherwise.',
+    outcomes: ['success', 'refused', 'failed'],
+    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    detail: {
+      effect: '`allow`, `deny` or `step-up`.',
+      policy: 'The policy it comes from.',
+      matched:
+        'Every policy that applies or may: what it does, whether it is enforced, what is not known.',
+      because: 'What is wrong with policies that are broken.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'authentication', activity: 'preauth' },
+  },
+  'risk.detected': {
+    text: 'Somebody signs in, or goes on, in an unusual way.',
+    outcomes: ['success'],
+    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    detail: {
+      level: '`low`, `medium` or `high`.',
+      reasons:
+        '`new-network`, `new-country`, `impossible-travel`, `many-failures`, `anonymiser`, or what another assessor says.',
+    },
+    severity: 'informational',
+    ocsf: { class: 'authentication', activity: 'preauth' },
   },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',

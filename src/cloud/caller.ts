@@ -4,6 +4,7 @@
  * @module
  */
 import type { UserClaims } from '../protocol/frame-types.ts'
+import type { KeptClaims } from './policy/named.ts'
 
 export interface Caller {
   /** Absent: anyone may ask. */
@@ -14,11 +15,15 @@ export interface Caller {
   readonly username?: string
   /** When the session began here, or the token was issued. Milliseconds since 1970. */
   readonly startedAt?: number
-  /** When the user last authenticated at the issuer. Milliseconds since 1970. */
+  /** When the user last authenticated at the issuer, if it said. Milliseconds since 1970. */
   readonly authenticatedAt?: number
   /** How strongly: the issuer's `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
+  /** Other claims, those that policies of the application name. */
+  readonly claims?: KeptClaims
+  /** Groups or roles that somebody named had no room. */
+  readonly isPartial?: boolean
   /** The issuer's `sid`: what a back-channel logout names. */
   readonly issuerSession?: string
   /** Milliseconds since 1970. */

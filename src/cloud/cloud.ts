@@ -13,6 +13,9 @@ import { Edge } from './edge.ts'
 import type { KeyRing } from './key-ring.ts'
 import { Origin } from './origin.ts'
 import type { PageRenderer } from './pages/pages.ts'
+import { AccessControl } from './policy/access-control.ts'
+import type { TrustedProxies } from './policy/client-address.ts'
+import type { Locate, RiskAssessor } from './policy/risk.ts'
 import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
 import { createRegistrar, type Registrar } from './registrar.ts'
 import { MemoryRequestQueue, type RequestQueue } from './request-queue.ts'
@@ -49,6 +52,12 @@ export interface CloudOptions {
   readonly longestSessionMs?: number
   /** Other words or another template for what the service itself says. Default: plain pages in English. */
   readonly pages?: PageRenderer
+  /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
+  readonly trustedProxies?: TrustedProxies
+  /** Where addresses are, for policies that ask for a country. Default: nobody knows. */
+  readonly locate?: Locate
+  /** How risky sign-ins are, for policies that ask. Default: nobody knows. */
+  readonly risk?: RiskAssessor
   /** Default: the runtime's. */
   readonly clocks?: Clocks
   /** Default: the runtime's Web Crypto. */
@@ -94,7 +103,12 @@ export function createCloud(options: CloudOptions): Cloud {
     ...(options.revocations && { revocations: options.revocations }),
     ...(options.longestSessionMs !== undefined && { longestMs: options.longestSessionMs }),
   })
+  const access = new AccessControl({
+    ...{ clocks, audit },
+    ...{ locate: options.locate, risk: options.risk },
+  })
   const preAuthentication = new PreAuthentication({
+    access,
     directory,
     keyRing,
     sessions,
@@ -110,14 +124,10 @@ export function createCloud(options: CloudOptions): Cloud {
     origin,
     sessions,
     edge: new Edge({
-      directory,
-      origin,
-      sessions,
-      preAuthentication,
-      clocks,
-      crypto,
-      audit,
+      ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
       ...(options.pages && { pages: options.pages }),
+      decideAccess: access.onRequest,
+      ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
     }),
     certificates: new ConnectorCertificates({
       crypto,

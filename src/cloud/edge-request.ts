@@ -44,6 +44,8 @@ export interface RequestReader {
 export class EdgeRequest implements UserEvents, LiveExchange {
   readonly user: UserExchange
   readonly id: string
+  /** Where the user comes from, through whatever proxies are trusted; or `unknown`. */
+  readonly address: string
   isGone = false
   caller: Caller = ANYONE
   /** What answers say to pages of other sites; undefined: nothing. */
@@ -55,9 +57,10 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   #application: Published | undefined
   #live: LiveExchanges | undefined
 
-  constructor(user: UserExchange, id: string, answers: AnswerOptions) {
+  constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
     this.user = user
     this.id = id
+    this.address = address
     this.#answers = answers
   }
 

@@ -29,6 +29,8 @@ import { offeredHeaders } from './offered-headers.ts'
 import { LiveExchanges } from './live-exchanges.ts'
 import type { Origin } from './origin.ts'
 import { OwnPaths } from './own-paths.ts'
+import { AccessControl } from './policy/access-control.ts'
+import { ClientAddresses, type TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
 import { selectApplication, type Published } from './published.ts'
 import { RequestIds } from './request-ids.ts'
@@ -47,6 +49,8 @@ export interface EdgeOptions extends AdmissionOptions, AnswerOptions {
   readonly origin: Origin
   readonly crypto: CryptoProvider
   readonly audit: AuditSink
+  /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
+  readonly trustedProxies?: TrustedProxies
 }
 
 const DEFAULT_LIMITS: RequestLimits = {}
@@ -58,6 +62,7 @@ export class Edge {
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
   readonly #live: LiveExchanges
+  readonly #addresses: ClientAddresses
 
   constructor(options: EdgeOptions) {
     this.#options = options
@@ -66,7 +71,9 @@ export class Edge {
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
     })
-    this.#admission = new Admission(options)
+    this.#addresses = new ClientAddresses(options.trustedProxies)
+    const { onRequest } = new AccessControl(options)
+    this.#admission = new Admission({ decideAccess: onRequest, ...options })
     const { preAuthentication } = options
     const { issuers } = preAuthentication
     this.#ownPaths = new OwnPaths(
@@ -80,7 +87,9 @@ export class Edge {
 
   /** Serves one request; never throws, and always answers or breaks the connection. */
   handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
-    const request = new EdgeRequest(user, this.#ids.next(), this.#options)
+    const { remoteAddress, headers } = user.head
+    const address = this.#addresses.of(remoteAddress, headers)
+    const request = new EdgeRequest(user, this.#ids.next(), address, this.#options)
     user.listen(request)
     try {
       this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
@@ -147,7 +156,7 @@ export class Edge {
       applicationVersion: version,
       method: head.method,
       target: target.query === '' ? target.path : target.path + target.query,
-      headers: offeredHeaders(head, application, caller.user),
+      headers: offeredHeaders(head, request.address, application, caller.user),
       user: caller.user,
       body,
       upgrade,

@@ -12,6 +12,7 @@ import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../protocol/sign-in.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { verifyLogoutToken, type LogoutClaims } from './logout-token.ts'
+import { keptClaims } from './policy/named.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
@@ -256,10 +257,10 @@ async function isKeySet(response: Response): Promise<boolean> {
   return Array.isArray(set?.keys) && set.keys.length > 0 && set.keys.every(isObject)
 }
 
-const isObject = (value: unknown) => typeof value === 'object' && value !== null
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** The identity that verified claims tell. */
-export function identityOf(claims: JWTPayload): SignInIdentity {
+/** The identity that verified claims tell; `named`: other claims to keep. */
+export function identityOf(claims: JWTPayload, named: readonly string[] = []): SignInIdentity {
   const one = (name: string) => {
     const value = claims[name]
     return typeof value === 'string' && value !== '' ? value : undefined
@@ -268,6 +269,7 @@ export function identityOf(claims: JWTPayload): SignInIdentity {
     const value = claims[name]
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined
   }
+  const authTime = claims['auth_time']
   const optional = {
     name: one('name'),
     // An address that the issuer says is unverified is nobody's.
@@ -278,17 +280,28 @@ export function identityOf(claims: JWTPayload): SignInIdentity {
     strength: short(one('acr')),
     methods: many('amr')?.filter(short).slice(0, MAX_METHODS),
     issuerSession: short(one('sid')),
+    claims: keptClaims(claims, named),
+    isPartial: areGroupsElsewhere(claims) || undefined,
+    // A token may be issued long after: when it was says nothing of the authentication.
+    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
   }
-  const authTime = claims['auth_time']
   return {
     subject: claims.sub!,
     issuer: claims.iss!,
     ...(Object.fromEntries(
       Object.entries(optional).filter(([, value]) => value !== undefined),
     ) as Partial<SignInIdentity>),
-    authenticatedAt: (typeof authTime === 'number' ? authTime : claims.iat!) * 1000,
     expiresAt: claims.exp! * 1000,
   }
+}
+
+/** Groups too many for a token are left out of it, and the token says where they are, or that there are some (OpenID Connect Core section 5.6.2). */
+function areGroupsElsewhere(claims: JWTPayload): boolean {
+  const elsewhere = claims['_claim_names']
+  return (
+    claims['hasgroups'] === true ||
+    (isObject(elsewhere) && ('groups' in elsewhere || 'roles' in elsewhere))
+  )
 }
 
 /** `http:` on an address that only this machine can mean. */

@@ -25,11 +25,12 @@ import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /** What of a user's head matters here. */
-type Head = Pick<UserRequestHead, 'headers' | 'httpVersion' | 'remoteAddress'>
+type Head = Pick<UserRequestHead, 'headers' | 'httpVersion'>
 
-/** The header fields of an offer: what is left of the user's, then our own. */
+/** The header fields of an offer: what is left of the user's, then our own. `address`: the user's, in canonical form. */
 export function offeredHeaders(
-  { headers, httpVersion, remoteAddress }: Head,
+  { headers, httpVersion }: Head,
+  address: string,
   application: Published,
   claims: UserClaims | undefined,
 ): HeaderList {
@@ -53,7 +54,6 @@ export function offeredHeaders(
   // Every hop from here on carries them, whatever the user's own connection does.
   if (takesTrailers) offered.push('TE', 'trailers')
   const { host, tail } = application.forwarded
-  const address = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
   const node = address.includes(':') ? `"[${address}]"` : address
   offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
   offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import type { SignInIdentity } from '../protocol/sign-in.ts'
+import { namedBy } from './policy/named.ts'
 import type { Application } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -12,6 +13,7 @@ import type { Session } from './session.ts'
 export const MAX_SESSION_CHARACTERS = 3 * 1024
 
 const text = v.string()
+const claim = v.union([text, v.number(), v.boolean()])
 /** The version is part of it: a cookie of another one is no session. */
 export const SealedSession = v.object({
   v: v.literal(2),
@@ -27,7 +29,9 @@ export const SealedSession = v.object({
   groups: v.optional(v.array(text)),
   roles: v.optional(v.array(text)),
   iat: v.number(),
-  auth: v.number(),
+  auth: v.optional(v.number()),
+  claims: v.optional(v.record(text, v.union([claim, v.array(claim)]))),
+  part: v.optional(v.literal(true)),
   exp: v.number(),
 })
 export type SealedSession = v.InferOutput<typeof SealedSession>
@@ -41,8 +45,8 @@ export interface SessionSpan {
 /**
  * The form to seal, made to fit a cookie of that name.
  *
- * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups last that the
- * application is assigned to; then e-mail, name and user name.
+ * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups and roles last that its
+ * assignment or its policies name; then e-mail, name and user name.
  */
 export function sealedSession(
   id: string,
@@ -51,7 +55,9 @@ export function sealedSession(
   application: Application,
   cookieName: string,
 ): SealedSession {
-  const assigned = new Set(application.assigned?.groups)
+  const named = namedBy(application)
+  const namedFirst = (list: readonly string[] | undefined, names: ReadonlySet<string>) =>
+    list?.toSorted((a, b) => Number(names.has(b)) - Number(names.has(a)))
   const known: { [Name in keyof SealedSession]: SealedSession[Name] | undefined } = {
     v: 2,
     id,
@@ -63,22 +69,34 @@ export function sealedSession(
     user: user.username,
     name: user.name,
     email: user.email,
-    groups: user.groups?.toSorted((a, b) => Number(assigned.has(b)) - Number(assigned.has(a))),
-    roles: user.roles && [...user.roles],
+    groups: namedFirst(user.groups, named.groups),
+    roles: namedFirst(user.roles, named.roles),
     iat: startedAt,
     auth: user.authenticatedAt,
     exp: expiresAt,
+    claims: user.claims as SealedSession['claims'],
+    part: user.isPartial === true ? true : undefined,
   }
   const sealed = Object.fromEntries(
     Object.entries(known).filter(([, value]) => value !== undefined),
   ) as SealedSession
   const told = new Set<string>(Object.values(application.identityHeaders))
-  return fit(sealed, roomFor(cookieName), told.has('roles') && !told.has('groups'))
+  const fitting = fit(sealed, roomFor(cookieName), told.has('roles') && !told.has('groups'))
+  const lost = (
+    list: readonly string[] = [],
+    kept: readonly string[] = [],
+    names: ReadonlySet<string>,
+  ) => list.slice(kept.length).some((name) => names.has(name))
+  return lost(sealed.groups, fitting.groups, named.groups) ||
+    lost(sealed.roles, fitting.roles, named.roles)
+    ? { ...fitting, part: true }
+    : fitting
 }
 
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
   const { id, sub, iss, sid, acr, amr, user, name, email, groups, roles, iat, auth, exp } = sealed
+  const { claims, part } = sealed
   return {
     id,
     user: {
@@ -91,10 +109,12 @@ export function openedSession(sealed: SealedSession): Session {
     },
     ...(user !== undefined && { username: user }),
     startedAt: iat,
-    authenticatedAt: auth,
+    ...(auth !== undefined && { authenticatedAt: auth }),
     ...(acr !== undefined && { strength: acr }),
     ...(amr && { methods: amr }),
     ...(sid !== undefined && { issuerSession: sid }),
+    ...(claims && { claims }),
+    ...(part && { isPartial: part }),
     expiresAt: exp,
   }
 }

@@ -27,7 +27,6 @@ export interface Session extends Caller {
   readonly user: UserClaims
   /** When this cookie was made. Milliseconds since 1970. */
   readonly startedAt: number
-  readonly authenticatedAt: number
   /** The end of the issuer's token, or what the longest session allows. Milliseconds since 1970. */
   readonly expiresAt: number
 }

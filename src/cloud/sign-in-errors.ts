@@ -15,11 +15,14 @@ export class SignInDenied extends Error {
   readonly reason: SignInReason
   /** The stable code of the library that noticed; for the audit record. */
   readonly evidence: string | undefined
+  /** Words for the user, where an operator has better ones than the reason's. */
+  readonly detail: string | undefined
 
-  constructor(reason: SignInReason, evidence?: string) {
+  constructor(reason: SignInReason, evidence?: string, detail?: string) {
     super(reason)
     this.reason = reason
     this.evidence = evidence
+    this.detail = detail
   }
 }
 

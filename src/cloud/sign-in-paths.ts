@@ -28,7 +28,8 @@ async function callback(preAuthentication: PreAuthentication, call: OwnCall): Pr
     query,
     headerValues(request.user.head.headers, 'cookie'),
     request.id,
+    request.address,
   )
-  if (result.kind === 'signed-in') return request.redirect(result.location, result.setCookies)
+  if (result.kind !== 'denied') return request.redirect(result.location, result.setCookies)
   request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
 }

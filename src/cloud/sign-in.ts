@@ -26,14 +26,17 @@ import {
   type SignInIdentity,
   type SignInOutput,
   type SignInState,
+  type StepUpRequest,
 } from '../protocol/sign-in.ts'
 import type { AuditEntry, AuditEventType } from './audit-events.ts'
-import { isAssigned } from './assignment.ts'
 import { Attempts } from './attempts.ts'
 import { identityOf, type IssuerClient } from './issuer.ts'
 import { Issuers, type IssuersOptions } from './issuers.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from './ports.ts'
+import { AccessControl } from './policy/access-control.ts'
+import { namedBy } from './policy/named.ts'
+import { stepUpParameters } from './policy/step-up.ts'
 import { OWN_PATH, returnTarget } from './return-target.ts'
 import { isSecure, Sessions, type Session } from './session.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
@@ -51,6 +54,8 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly audit: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
+  /** Decides who is let in. Default: assignment and policies, without knowing of places and risk. */
+  readonly access?: Pick<AccessControl, 'atSignIn'>
   /** The scopes asked for. Default `openid profile email`. */
   readonly scope?: string
 }
@@ -88,11 +93,13 @@ export class PreAuthentication {
   readonly issuers: Issuers
   readonly #options: PreAuthenticationOptions
   readonly #attempts: Attempts
+  readonly #access: Pick<AccessControl, 'atSignIn'>
   readonly #crypto: CryptoProvider
 
   constructor(options: PreAuthenticationOptions) {
     this.#options = options
     this.issuers = new Issuers(options)
+    this.#access = options.access ?? new AccessControl(options)
     this.#crypto = options.crypto ?? crypto
     this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
   }
@@ -108,6 +115,7 @@ export class PreAuthentication {
     target: string,
     cookieFields: readonly string[] = [],
     requestId?: string,
+    stepUp?: StepUpRequest,
   ): Promise<SignInRedirect | SignInRefusal> {
     try {
       const { tenant, client } = this.#parties(application, host)
@@ -119,6 +127,7 @@ export class PreAuthentication {
           returnTo: returnTarget(target) ?? new URL(application.externalUrl).pathname,
           issuer: metadata.issuer,
           issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
+          ...(stepUp && { isStepUp: true }),
         },
         cookieFields,
         this.#options.clocks.wallClock(),
@@ -133,6 +142,7 @@ export class PreAuthentication {
         nonce: attempt.nonce,
         code_challenge: await this.#challenge(attempt.verifier),
         code_challenge_method: 'S256',
+        ...stepUpParameters(stepUp),
       }
       for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
       return { kind: 'redirect', location: location.href, setCookies }
@@ -151,8 +161,9 @@ export class PreAuthentication {
     query: string,
     cookieFields: readonly string[],
     requestId?: string,
-  ): Promise<SignedIn | SignInRefusal> {
-    const outcome = { setCookies: [] as string[], requestId }
+    address?: string,
+  ): Promise<SignedIn | SignInRedirect | SignInRefusal> {
+    const outcome: Outcome = { setCookies: [], requestId, address }
     try {
       const parameters = callbackParameters(query)
       const { state } = parameters
@@ -166,7 +177,7 @@ export class PreAuthentication {
       )
       if (typeof attempt === 'string') throw new SignInDenied(`attempt-${attempt}`)
       outcome.setCookies.push(this.#attempts.end(application, state))
-      return await this.#continue(application, host, attempt, parameters, outcome)
+      return await this.#continue(application, host, attempt, parameters, cookieFields, outcome)
     } catch (error) {
       return this.#deny(application, denialOf(error), outcome)
     }
@@ -177,14 +188,31 @@ export class PreAuthentication {
     host: string,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
+    cookieFields: readonly string[],
     outcome: Outcome,
-  ): Promise<SignedIn | SignInRefusal> {
-    const { evidence, end } = await this.#run(application, host, attempt, parameters)
+  ): Promise<SignedIn | SignInRedirect | SignInRefusal> {
+    const { evidence, end, detail } = await this.#run(
+      application,
+      host,
+      attempt,
+      parameters,
+      outcome,
+    )
     if (end.state === 'signed-in') return this.#start(application, host, end, outcome)
-    // Policy that asks for a stronger authentication is not there yet: until then nobody passes it.
+    if (end.state === 'step-up') {
+      const begun = await this.begin(
+        application,
+        host,
+        attempt.returnTo,
+        cookieFields,
+        outcome.requestId,
+        end.stepUp,
+      )
+      return { ...begun, setCookies: [...outcome.setCookies, ...begun.setCookies] }
+    }
     const denied = end.state === 'denied' ? end : ({ reason: 'internal' } as const)
     const subject = 'subject' in denied ? denied.subject : undefined
-    return this.#deny(application, new SignInDenied(denied.reason, evidence), {
+    return this.#deny(application, new SignInDenied(denied.reason, evidence, detail), {
       ...outcome,
       subject,
     })
@@ -196,9 +224,11 @@ export class PreAuthentication {
     host: string,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
-  ): Promise<{ end: SignInState; evidence: string | undefined }> {
+    { address, requestId }: Outcome,
+  ): Promise<{ end: SignInState } & Pick<SignInDenied, 'evidence' | 'detail'>> {
     const { clocks } = this.#options
     let evidence: string | undefined
+    let detail: string | undefined
     let effect: (() => Promise<SignInEvent>) | undefined
     const perform = (
       op: number,
@@ -207,10 +237,14 @@ export class PreAuthentication {
     ) => {
       effect = () =>
         work().then(
-          (done) => ({ type: `${name}Done`, op, now: clocks.now(), ...done }) as SignInEvent,
+          (done) =>
+            ('stepUp' in done
+              ? { type: 'decideStepUp', op, ...done }
+              : { type: `${name}Done`, op, now: clocks.now(), ...done }) as SignInEvent,
           (error: unknown) => {
             const denied = denialOf(error)
             evidence = denied.evidence
+            detail = denied.detail
             return { type: `${name}Refused`, op, reason: denied.reason } as const
           },
         )
@@ -224,12 +258,16 @@ export class PreAuthentication {
         perform(op, 'verify', async () => {
           const claims = await issuer.verify(client, attempt.nonce, token)
           this.#checkTenant(tenant, claims)
-          return { identity: identityOf(claims) }
+          return { identity: identityOf(claims, namedBy(application).claims) }
         }),
       decide: (op, identity) =>
         perform(op, 'decide', async () => {
-          if (!isAssigned(application, identity)) throw new SignInDenied('not-assigned')
-          return {}
+          const { isStepUp } = attempt
+          const from = { address, requestId, isStepUp }
+          const decision = this.#access.atSignIn(application, identity, from)
+          if (decision.effect === 'deny')
+            throw new SignInDenied(decision.code, undefined, decision.reason)
+          return decision.effect === 'step-up' ? { stepUp: decision.stepUp } : {}
         }),
     }
     let state = redirected(attempt, this.#options.stepMs ?? TIME_LIMITS.controlCallMs)
@@ -237,7 +275,7 @@ export class PreAuthentication {
     for (;;) {
       effect = undefined
       state = next(SIGN_IN, SIGN_IN_MOVES, state, event, out)
-      if (effect === undefined || !('deadline' in state)) return { end: state, evidence }
+      if (effect === undefined || !('deadline' in state)) return { end: state, evidence, detail }
       event = await before(effect, state.deadline - clocks.now())
     }
   }
@@ -254,6 +292,7 @@ export class PreAuthentication {
       outcome: 'success',
       subject: identity.subject,
       requestId: outcome.requestId,
+      address: outcome.address,
     })
     return {
       kind: 'signed-in',
@@ -272,9 +311,11 @@ export class PreAuthentication {
       reason,
       subject: outcome.subject,
       requestId: outcome.requestId,
+      address: outcome.address,
       detail: { source: denial.source, ...(denied.evidence && { evidence: denied.evidence }) },
     })
-    return { kind: 'denied', reason, ...denial, setCookies: outcome.setCookies }
+    const detail = denied.detail ?? denial.detail
+    return { kind: 'denied', reason, ...denial, detail, setCookies: outcome.setCookies }
   }
 
   /** A token says which tenant it is for; it must where an issuer serves several. */
@@ -311,11 +352,12 @@ export class PreAuthentication {
 
 type SignInEvents = Extract<AuditEventType, `sign-in.${string}`>
 
-type Done = { token: string } | { identity: SignInIdentity } | object
+type Done = { token: string } | { identity: SignInIdentity } | { stepUp: StepUpRequest } | object
 
 interface Outcome {
   readonly setCookies: string[]
   readonly requestId: string | undefined
+  readonly address?: string | undefined
   readonly subject?: string | undefined
 }
 

@@ -5,8 +5,8 @@
  * @module
  */
 
-/** Whose decision or fault a denial is: the sign-in's own rules, the issuer, or this service. */
-export type SignInSource = 'sign-in' | 'issuer' | 'cloud'
+/** Whose decision or fault a denial is: the sign-in's own rules, the issuer, the operator's policies, or this service. */
+export type SignInSource = 'sign-in' | 'issuer' | 'policy' | 'cloud'
 
 /** Why a sign-in is denied. Stable: programs may switch on it. */
 export type SignInReason =
@@ -49,6 +49,11 @@ export type SignInReason =
   | 'token-tenant'
   // the decision
   | 'not-assigned'
+  | 'policy-denies'
+  | 'no-policy-allows'
+  | 'policy-broken'
+  | 'step-up-contradiction'
+  | 'step-up-unmet'
   // ourselves
   | 'internal'
 
@@ -174,6 +179,39 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     status: 403,
     title: 'You do not have access',
     detail: 'You are signed in, but you are not assigned to this application.',
+  },
+  'policy-denies': {
+    source: 'policy',
+    status: 403,
+    title: 'Access denied',
+    detail: 'Your organisation does not allow this access.',
+  },
+  'no-policy-allows': {
+    source: 'policy',
+    status: 403,
+    title: 'Access denied',
+    detail:
+      'Your organisation allows access only under conditions that are not met now, such as another place, device or time. Tell your administrator the request number.',
+  },
+  'policy-broken': {
+    source: 'policy',
+    status: 500,
+    title: 'Access cannot be decided',
+    detail: 'The access policies cannot be read, so nobody is let in. Tell your administrator.',
+  },
+  'step-up-contradiction': {
+    source: 'policy',
+    status: 403,
+    title: 'Access denied',
+    detail:
+      'The access policies ask for sign-ins that exclude each other. Tell your administrator.',
+  },
+  'step-up-unmet': {
+    source: 'policy',
+    status: 403,
+    title: 'A stronger sign-in is needed',
+    detail:
+      'You came back from the sign-in service without the stronger sign-in that your organisation asks for, such as a second factor. Open the page again to try once more.',
   },
   internal: {
     source: 'cloud',

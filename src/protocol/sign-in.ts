@@ -30,6 +30,8 @@ export interface SignInAttempt {
   readonly issuer: string
   /** The issuer announced that it names itself in the callback (RFC 9207): then it must. */
   readonly issuerNamesItself: boolean
+  /** The issuer was asked for a stronger sign-in than before: it is not asked again. */
+  readonly isStepUp?: boolean | undefined
   /** Milliseconds since 1970. */
   readonly expiresAt: number
 }
@@ -42,19 +44,36 @@ export interface CallbackParameters {
   readonly error?: string
 }
 
+/** A claim that can be compared. */
+export type ClaimValue = string | number | boolean
+
 /** What a verified ID token says. */
 export interface SignInIdentity extends UserClaims {
   /** `preferred_username`: a name the issuer knows the user by; not unique for ever. */
   readonly username?: string
-  /** When the user authenticated, milliseconds since 1970. */
-  readonly authenticatedAt: number
+  /** When the user authenticated, milliseconds since 1970; absent: the issuer did not say. */
+  readonly authenticatedAt?: number
   /** The token's end, milliseconds since 1970. */
   readonly expiresAt: number
   /** How strongly: `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
+  /** Other claims of the token: those that the application's policies name. */
+  readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
+  /** The issuer says that there are more groups than it lists. */
+  readonly isPartial?: boolean
   /** The issuer's own session, `sid`: what a back-channel logout names. */
   readonly issuerSession?: string
+}
+
+/** A stronger sign-in, as the issuer is asked for it. */
+export interface StepUpRequest {
+  /** For `acr_values`, the first preferred. */
+  readonly acrValues?: readonly string[]
+  /** For `max_age`, which counts in seconds. */
+  readonly maxAgeMs?: number
+  /** Methods that policies name: there is no parameter for them, only the `amr` claim of the answer. */
+  readonly amr?: readonly string[]
 }
 
 /** `deadline` is monotonic milliseconds. */
@@ -83,8 +102,7 @@ export type SignInState =
   | {
       readonly state: 'step-up'
       readonly attempt: SignInAttempt
-      /** The authentication context to ask the issuer for. */
-      readonly strength: string
+      readonly stepUp: StepUpRequest
     }
   | { readonly state: 'denied'; readonly reason: SignInReason; readonly subject?: string }
 
@@ -104,7 +122,7 @@ export type SignInEvent =
   | { readonly type: 'verifyRefused'; readonly op: number; readonly reason: SignInReason }
   | { readonly type: 'decideDone'; readonly op: number }
   | { readonly type: 'decideRefused'; readonly op: number; readonly reason: SignInReason }
-  | { readonly type: 'decideStepUp'; readonly op: number; readonly strength: string }
+  | { readonly type: 'decideStepUp'; readonly op: number; readonly stepUp: StepUpRequest }
   // the clock
   | { readonly type: 'timeout' }
 
@@ -197,7 +215,7 @@ export const SIGN_IN_MOVES = {
       reason,
       subject: identity.subject,
     }),
-    decideStepUp: ({ attempt }, { strength }) => ({ state: 'step-up', attempt, strength }),
+    decideStepUp: ({ attempt }, { stepUp }) => ({ state: 'step-up', attempt, stepUp }),
     timeout: ({ identity }) => ({
       state: 'denied',
       reason: 'internal',

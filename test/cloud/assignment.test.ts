@@ -44,7 +44,6 @@ test('claims of a wrong type are left out', () => {
     subject: 'u1',
     issuer: 'https://login.example',
     roles: ['reader'],
-    authenticatedAt: 100_000,
     expiresAt: 200_000,
   })
 })

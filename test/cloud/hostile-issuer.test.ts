@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SignedIn, SignInRefusal } from '../../src/cloud/sign-in.ts'
 import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
 import { ANSWER_ROWS, HTTPS_ROWS } from '../hostile-issuer/answer-rows.ts'
 import { HostileIssuer, status, type Misbehaviour } from '../hostile-issuer/issuer.ts'
@@ -29,7 +28,10 @@ const bench = (options: Options = {}) =>
   })
 
 /** One whole sign-in: to the issuer, back, and through the callback. */
-async function signIn({ preAuthentication, intranet }: Bench): Promise<SignedIn | SignInRefusal> {
+async function signIn({
+  preAuthentication,
+  intranet,
+}: Bench): ReturnType<Bench['preAuthentication']['callback']> {
   const begun = await preAuthentication.begin(intranet, HOST, '/')
   if (begun.kind === 'denied') return begun
   const cookie = cookieOf(begun.setCookies)

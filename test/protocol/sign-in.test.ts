@@ -105,8 +105,9 @@ describe('a sign-in', () => {
 
   test('may ask for a stronger authentication', () =>
     expect(
-      run(code, redeemed, verified, { type: 'decideStepUp', op: 3, strength: 'mfa' }).state,
-    ).toEqual({ state: 'step-up', attempt, strength: 'mfa' }))
+      run(code, redeemed, verified, { type: 'decideStepUp', op: 3, stepUp: { acrValues: ['mfa'] } })
+        .state,
+    ).toEqual({ state: 'step-up', attempt, stepUp: { acrValues: ['mfa'] } }))
 })
 
 describe('the event that a callback is', () => {
@@ -143,7 +144,10 @@ describe('the event that a callback is', () => {
 test.each(Object.entries(SIGN_IN_DENIALS))(
   'a denial for %s has a status of its source',
   (_, denial) => {
-    const statuses = { 'sign-in': [400, 403], issuer: [403, 502, 503, 504], cloud: [500, 502] }
+    const statuses = {
+      ...{ 'sign-in': [400, 403], issuer: [403, 502, 503, 504], policy: [403, 500] },
+      cloud: [500, 502],
+    }
     expect(statuses[denial.source]).toContain(denial.status)
     expect(denial.title).toMatch(/\S/)
     expect(denial.detail).toMatch(/\.$/)

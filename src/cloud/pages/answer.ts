@@ -84,4 +84,5 @@ export const SOURCES: Readonly<Record<Failure['source'], string>> = {
   application: 'The application',
   'sign-in': 'Sign-in',
   issuer: 'The sign-in service',
+  policy: 'Access policy',
 }

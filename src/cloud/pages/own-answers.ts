@@ -24,8 +24,7 @@ const own = <C extends string>(
 export const OWN_ANSWERS = {
   ...own('sign-in-required', 401, 'sign-in', 'Sign-in required', 'Open this address in a browser to sign in.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
-  ...own('step-up-required', 401, 'sign-in', 'A stronger sign-in is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
-  ...own('policy-denied', 403, 'sign-in', 'You cannot open this from here', 'The rules of your organisation do not allow this access, as you are signed in or from where you are. Its administrators can tell you what is needed.'),
+  ...own('step-up-required', 401, 'policy', 'A stronger sign-in is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('not-found', 404, 'cloud', 'Nothing here', 'This address belongs to the service itself, and there is nothing at it.'),
   ...own('continue-to-sign-in', 200, 'sign-in', 'Sign in to go on', 'You are being sent to the sign-in page of your organisation.'),
   ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You will have to sign in again to use this application.'),

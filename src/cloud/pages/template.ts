@@ -105,6 +105,7 @@ const PLACES: Readonly<Record<Failure['source'], readonly [readonly string[], nu
   application: [HOPS, 3],
   'sign-in': [SIGN_IN_HOPS, 1],
   issuer: [SIGN_IN_HOPS, 2],
+  policy: [SIGN_IN_HOPS, 1],
 }
 
 /** Where on its way a request met a fault. A refusal is a decision, and has no such place. */

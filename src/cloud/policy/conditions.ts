@@ -13,29 +13,27 @@ import type {
   RiskLevel,
   Who,
 } from './access-policy.ts'
+import type { KeptClaims } from './named.ts'
 import { isInside, parseNetwork, type Network, type parseAddress } from './network.ts'
 import { LocalHours, windowFault } from './time-window.ts'
 
 /** What of a user policies and assignment look at. */
 export interface PolicyUser {
   readonly subject: string
-  readonly email?: string
-  readonly username?: string
-  readonly groups?: readonly string[]
-  readonly roles?: readonly string[]
+  readonly email?: string | undefined
+  readonly username?: string | undefined
+  readonly groups?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
   /** Groups or roles may be missing from the lists: whoever is not found in them may still be a member. */
-  readonly isPartial?: boolean
+  readonly isPartial?: boolean | undefined
 }
-
-/** A claim that policies can compare. */
-export type ClaimValue = string | number | boolean
 
 /** How and when the user authenticated. */
 export interface Authentication {
-  /** Milliseconds since 1970. */
-  readonly at: number
-  readonly acr?: string
-  readonly amr?: readonly string[]
+  /** Milliseconds since 1970. Absent: the issuer did not say. */
+  readonly at?: number | undefined
+  readonly acr?: string | undefined
+  readonly amr?: readonly string[] | undefined
 }
 
 /** What a decision is made from. */
@@ -44,7 +42,7 @@ export interface Facts {
   readonly authentication: Authentication
   readonly address: ReturnType<typeof parseAddress>
   readonly country: string | undefined
-  readonly claims: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
+  readonly claims: KeptClaims
   readonly risk: RiskLevel | undefined
   readonly now: number
 }
@@ -125,11 +123,13 @@ export function authenticated(
     )
   }
   if (maxAgeMs !== undefined)
-    all.push(({ authentication, now }, notes) => {
-      const end = authentication.at + maxAgeMs
-      if (now < end) notes.until = Math.min(notes.until, end)
-      return now < end
-    })
+    all.push(({ authentication, now }, notes) =>
+      known(authentication.at, 'age', notes, (at) => {
+        const end = at + maxAgeMs
+        if (now < end) notes.until = Math.min(notes.until, end)
+        return now < end
+      }),
+    )
   return every(all)
 }
 

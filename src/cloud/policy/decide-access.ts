@@ -17,9 +17,11 @@
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
  */
+import type { StepUpRequest } from '../../protocol/sign-in.ts'
 import type { AccessRules, RiskLevel, StepUp } from './access-policy.ts'
 import { compileAccess, type Policy } from './compile-access.ts'
-import type { Authentication, ClaimValue, Facts, Notes, PolicyUser, Truth } from './conditions.ts'
+import type { Authentication, Facts, Notes, PolicyUser, Truth } from './conditions.ts'
+import type { KeptClaims } from './named.ts'
 import { parseAddress } from './network.ts'
 
 /** Who asks for what, and how. */
@@ -28,17 +30,17 @@ export interface AccessContext {
   readonly user: PolicyUser
   readonly authentication: Authentication
   /** The user's IP address. What is no address is not known. */
-  readonly address?: string
+  readonly address?: string | undefined
   /** The country of that address: ISO 3166-1 alpha-2, capital letters. Absent: not known. */
-  readonly country?: string
+  readonly country?: string | undefined
   /** Other claims of the user's token: what `device` conditions compare. */
-  readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
+  readonly claims?: KeptClaims | undefined
   /** Absent: not known. */
-  readonly risk?: RiskLevel
+  readonly risk?: RiskLevel | undefined
   /** Milliseconds since 1970. */
   readonly now: number
   /** The user comes back from the issuer, which was asked for a stronger sign-in: not to be asked again. */
-  readonly isSteppedUp?: boolean
+  readonly isSteppedUp?: boolean | undefined
 }
 
 /** Why access is denied. Stable: programs may switch on it. */
@@ -52,18 +54,8 @@ export interface MatchedPolicy {
   readonly mode: 'enforced' | 'report-only'
   /** Of a step-up: the user has signed in like that. */
   readonly isMet?: boolean
-  /** Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`, `risk`, `who`, `device.<claim>`. */
+  /** Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`, `age`, `risk`, `who`, `device.<claim>`. */
   readonly unknown?: readonly string[]
-}
-
-/** What to ask the issuer for. */
-export interface StepUpRequest {
-  /** For `acr_values`, the first preferred. */
-  readonly acrValues?: readonly string[]
-  /** For `max_age`, which counts in seconds. */
-  readonly maxAgeMs?: number
-  /** Methods that the policies name: there is no parameter for them, only the `amr` claim of the answer. */
-  readonly amr?: readonly string[]
 }
 
 interface Decided {

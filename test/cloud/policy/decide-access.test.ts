@@ -12,8 +12,8 @@ import {
   decideAccess,
   type AccessContext,
   type AccessDecision,
-  type StepUpRequest,
 } from '../../../src/cloud/policy/decide-access.ts'
+import type { StepUpRequest } from '../../../src/protocol/index.ts'
 
 const NOW = Date.parse('2026-06-01T10:00:00Z') // a Monday, noon in Berlin
 const alice: AccessContext = {

@@ -1,0 +1,238 @@
+/**
+ * Assignment and conditional access in force: at sign-in, and at every request with what may have changed: where the user comes from, how long ago they
+ * authenticated, the risk, the time, and the rules themselves.
+ *
+ * A decision about a session is remembered for as long as it can hold: for that session, address and application as they are, until time alone may change
+ * it. Whoever is remembered costs a look-up. A directory that is replaced has other applications, and nothing is remembered of those.
+ *
+ * @see spec/PROTOCOL.md, "Conditional access"
+ * @module
+ */
+import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { SIGN_IN_DENIALS } from '../../protocol/sign-in-denials.ts'
+import type { SignInIdentity, StepUpRequest } from '../../protocol/sign-in.ts'
+import type { AccessVerdict, DecideAccess } from '../admission.ts'
+import { isAssigned } from '../assignment.ts'
+import type { Caller } from '../caller.ts'
+import type { OwnAnswer } from '../edge-request.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import type { Application, AuditSink, Clocks } from '../ports.ts'
+import { UNKNOWN_ADDRESS } from './client-address.ts'
+import type { PolicyUser } from './conditions.ts'
+import {
+  decideAccess,
+  type AccessDecision,
+  type AccessDenial,
+  type MatchedPolicy,
+} from './decide-access.ts'
+import { stepUpChallenge, stepUpParameters } from './step-up.ts'
+import type { Locate, RiskAssessment, RiskAssessor } from './risk.ts'
+
+export interface AccessControlOptions {
+  readonly clocks: Pick<Clocks, 'wallClock'>
+  readonly audit: AuditSink
+  /** Where addresses are. Default: nobody knows, and a policy that asks for a country restricts and does not permit. */
+  readonly locate?: Locate | undefined
+  /** Default: nobody knows, and a policy that asks for risk restricts and does not permit. */
+  readonly risk?: RiskAssessor | undefined
+  /** How long a decision may rest on the same assessment of risk. Milliseconds, default 60 000. */
+  readonly riskMs?: number | undefined
+}
+
+/** What a sign-in is decided from, besides the user. */
+export interface SignInCircumstances {
+  readonly address?: string | undefined
+  readonly requestId?: string | undefined
+  /** The issuer was asked for a stronger sign-in. */
+  readonly isStepUp?: boolean | undefined
+}
+
+/** What is decided at sign-in: also that the user is not assigned. */
+export type SignInDecision =
+  | AccessDecision
+  | { readonly effect: 'deny'; readonly code: 'not-assigned'; readonly reason?: never }
+
+/** Addresses that one session may come from by turns, IPv4 and IPv6, without being decided anew each time. */
+const MAX_REMEMBERED = 4
+
+export class AccessControl {
+  readonly #options: AccessControlOptions
+  readonly #remembered = new WeakMap<Caller, Remembered[]>()
+  readonly #told = new WeakMap<Caller, string>()
+
+  constructor(options: AccessControlOptions) {
+    this.#options = options
+  }
+
+  /** Whether the user, whom the issuer has just vouched for, is let in. */
+  atSignIn(
+    application: Application,
+    identity: SignInIdentity,
+    { address, requestId, isStepUp }: SignInCircumstances,
+  ): SignInDecision {
+    if (!isAssigned(application, identity)) return { effect: 'deny', code: 'not-assigned' }
+    const party = { application, user: identity, caller: identity, address, requestId }
+    return this.#decide(party, isStepUp).decision
+  }
+
+  /** Whether a caller's request goes on. */
+  readonly onRequest: DecideAccess = ({ application, host }, caller, request) => {
+    const { address } = request
+    const remembered = this.#remembered.get(caller)
+    if (remembered !== undefined)
+      for (const one of remembered)
+        if (one.application === application && one.address === address && this.#holds(one))
+          return one.verdict
+    const { verdict, until } = this.#verdict(application, host, caller, address, request.id)
+    this.#remember(caller, remembered, { application, address, verdict, until })
+    return verdict
+  }
+
+  #holds({ until }: Remembered): boolean {
+    return until === Infinity || this.#options.clocks.wallClock() < until
+  }
+
+  #remember(caller: Caller, remembered: Remembered[] | undefined, one: Remembered): void {
+    const others = (remembered ?? []).filter(
+      ({ application, address }) => application === one.application && address !== one.address,
+    )
+    this.#remembered.set(caller, [one, ...others.slice(0, MAX_REMEMBERED - 1)])
+  }
+
+  #verdict(
+    application: Application,
+    host: string,
+    caller: Caller,
+    address: string,
+    requestId: string,
+  ): { verdict: AccessVerdict; until: number } {
+    const { user, ...rest } = caller
+    if (user === undefined) return { verdict: ALLOWED, until: Infinity }
+    const known = { ...user, ...rest }
+    if (!isAssigned(application, known))
+      return { verdict: { kind: 'deny', answer: denial('not-assigned') }, until: Infinity }
+    if (application.access === undefined) return { verdict: ALLOWED, until: Infinity }
+    const party = { application, user: known, caller, address, requestId }
+    const { decision, until } = this.#decide(party)
+    return { verdict: verdictOf(decision, host), until }
+  }
+
+  #decide(
+    { application, user, caller, address = UNKNOWN_ADDRESS, requestId }: Party,
+    isSteppedUp?: boolean,
+  ): { decision: AccessDecision; until: number } {
+    const { clocks, locate, risk, riskMs = 60_000 } = this.#options
+    const now = clocks.wallClock()
+    const { id: applicationId, tenantId, access } = application
+    const place = locate?.(address)
+    const assessment = risk?.assess({ tenantId, subject: user.subject, address, place, now })
+    const decision = decideAccess(access, {
+      applicationId,
+      user,
+      authentication: { at: caller.authenticatedAt, acr: caller.strength, amr: caller.methods },
+      address,
+      country: place?.country,
+      claims: caller.claims,
+      risk: assessment?.level,
+      now,
+      isSteppedUp,
+    })
+    this.#tell({ application, user, caller, address, requestId }, assessment, decision)
+    // What others know of addresses and risk may change at any time.
+    const isLasting = locate === undefined && risk === undefined
+    return { decision, until: isLasting ? decision.until : Math.min(decision.until, now + riskMs) }
+  }
+
+  /** Writes down what is remarkable, once for each caller until it is something else. */
+  #tell(party: Party, assessment: RiskAssessment | undefined, decision: AccessDecision): void {
+    const { application, user, caller, address, requestId } = party
+    const common = {
+      time: this.#options.clocks.wallClock(),
+      tenantId: application.tenantId,
+      applicationId: application.id,
+      subject: user.subject,
+      ...(caller.id !== undefined && { sessionId: caller.id }),
+      requestId,
+      address,
+    }
+    const isRisky = assessment !== undefined && assessment.level !== 'none'
+    const news = JSON.stringify([isRisky && assessment, { ...decision, until: 0 }])
+    if (this.#told.get(caller) === news) return
+    this.#told.set(caller, news)
+    const { audit } = this.#options
+    if (isRisky)
+      audit.write({
+        ...common,
+        type: 'risk.detected',
+        outcome: 'success',
+        detail: { ...assessment },
+      })
+    // Who signs in is told of by the sign-in; a policy is, where it does something or would.
+    if (decision.effect === 'allow' && !decision.matched.some(wouldRestrict)) return
+    const { effect, policy, matched } = decision
+    const isDenied = decision.effect === 'deny'
+    audit.write({
+      ...common,
+      type: 'access.decided',
+      outcome:
+        effect === 'allow'
+          ? 'success'
+          : isDenied && decision.code === 'policy-broken'
+            ? 'failed'
+            : 'refused',
+      reason: isDenied ? decision.code : effect === 'step-up' ? 'step-up-required' : undefined,
+      detail: {
+        ...{ effect, policy, matched },
+        ...(isDenied && decision.cause !== undefined && { because: causeOf(decision.cause) }),
+      },
+    })
+  }
+}
+
+const ALLOWED: AccessVerdict = { kind: 'allow' }
+
+const wouldRestrict = ({ effect, mode, isMet }: MatchedPolicy) =>
+  mode === 'report-only' && effect !== 'allow' && isMet !== true
+
+/** Messages of our own quote no value; others' may. */
+const causeOf = (cause: unknown) =>
+  cause instanceof ConfigurationInvalid
+    ? cause.message
+    : cause instanceof Error
+      ? cause.name
+      : 'unknown'
+
+function verdictOf(decision: AccessDecision, host: string): AccessVerdict {
+  if (decision.effect === 'allow') return ALLOWED
+  if (decision.effect === 'deny')
+    return { kind: 'deny', answer: denial(decision.code, decision.reason) }
+  return { kind: 'step-up', stepUp: decision.stepUp, answer: challenge(decision.stepUp, host) }
+}
+
+function denial(code: AccessDenial | 'not-assigned', reason?: string): OwnAnswer {
+  const words = SIGN_IN_DENIALS[code]
+  return { ...words, code, detail: reason ?? words.detail }
+}
+
+const challenge = (stepUp: StepUpRequest, host: string): OwnAnswer => ({
+  ...OWN_ANSWERS['step-up-required'],
+  members: { ...stepUpParameters(stepUp) },
+  headers: ['WWW-Authenticate', stepUpChallenge(host, stepUp)],
+})
+
+/** Whose access is decided. */
+interface Party {
+  readonly application: Application
+  readonly user: PolicyUser
+  readonly caller: Caller
+  readonly address?: string | undefined
+  readonly requestId?: string | undefined
+}
+
+interface Remembered {
+  readonly application: Application
+  readonly address: string
+  readonly verdict: AccessVerdict
+  /** Milliseconds since 1970. */
+  readonly until: number
+}

@@ -1,0 +1,57 @@
+/**
+ * What the policies and the assignment of an application name of a user: what a session must keep, when it cannot keep everything.
+ *
+ * @module
+ */
+import type { ClaimValue } from '../../protocol/sign-in.ts'
+import type { Application } from '../ports.ts'
+
+/** Names that somebody looks at. */
+export interface Named {
+  readonly groups: ReadonlySet<string>
+  readonly roles: ReadonlySet<string>
+  /** Claims of the user's token that `device` conditions compare. */
+  readonly claims: readonly string[]
+}
+
+/** What is named of a user for this application. */
+export function namedBy({ assigned, access }: Application): Named {
+  const groups = new Set(assigned?.groups)
+  const roles = new Set(assigned?.roles)
+  const claims = new Set<string>()
+  for (const { when, unless = [] } of access?.policies ?? [])
+    for (const { who, device } of when ? [when, ...unless] : unless) {
+      for (const group of who?.groups ?? []) groups.add(group)
+      for (const role of who?.roles ?? []) roles.add(role)
+      for (const claim of Object.keys(device ?? {})) claims.add(claim)
+    }
+  return { groups, roles, claims: [...claims] }
+}
+
+/** Claims as they are kept. */
+export type KeptClaims = Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
+
+/** All of them together, as JSON: they travel in the session cookie. */
+const MAX_OCTETS = 512
+
+/**
+ * Those of a token's claims, as far as they can be compared. One that has no room, or is no text, number, truth value or list of them, is left out: then it
+ * is not known.
+ */
+export function keptClaims(
+  claims: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): KeptClaims | undefined {
+  let left = MAX_OCTETS
+  const kept = names.flatMap((name) => {
+    const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+    if (!(Array.isArray(value) ? value.every(isComparable) : isComparable(value))) return []
+    const octets = new TextEncoder().encode(JSON.stringify([name, value])).length
+    if (octets > left) return []
+    left -= octets
+    return [[name, value] as const]
+  })
+  return kept.length === 0 ? undefined : (Object.fromEntries(kept) as KeptClaims)
+}
+
+const isComparable = (value: unknown) => ['string', 'number', 'boolean'].includes(typeof value)

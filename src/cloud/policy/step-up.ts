@@ -1,0 +1,30 @@
+/**
+ * How a stronger sign-in is asked for: of the issuer, and of a program.
+ *
+ * @module
+ */
+import type { StepUpRequest } from '../../protocol/sign-in.ts'
+
+/** Parameters of the authorization request. @see OpenID Connect Core section 3.1.2.1 */
+export function stepUpParameters(
+  stepUp: StepUpRequest | undefined,
+): Readonly<Record<string, string>> {
+  const { acrValues, maxAgeMs } = stepUp ?? {}
+  return {
+    ...(acrValues && { acr_values: acrValues.join(' ') }),
+    ...(maxAgeMs !== undefined && { max_age: String(Math.floor(maxAgeMs / 1000)) }),
+  }
+}
+
+/** The `WWW-Authenticate` value for a program, which cannot follow the user to the issuer: it learns what to ask for. @see RFC 9470 section 3 */
+export function stepUpChallenge(realm: string, stepUp: StepUpRequest): string {
+  const parameters = {
+    realm,
+    error: 'insufficient_user_authentication',
+    error_description: 'A stronger or more recent sign-in is needed',
+    ...stepUpParameters(stepUp),
+  }
+  // None of them has a quote or a backslash: hosts have not, and neither have acr values.
+  const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
+  return `Bearer ${written.join(', ')}`
+}
