@@ -24,7 +24,7 @@ import {
   jsonLinesAudit,
   KeyRing,
 } from 'app-proxy/cloud'
-import { openLmdbRegistry } from 'app-proxy/cloud/lmdb'
+import { openLmdbRegistry, openLmdbRevocations } from 'app-proxy/cloud/lmdb'
 import {
   authorityFile,
   createConnectorListener,
@@ -48,6 +48,7 @@ const crypto = await defaultCryptoProvider()
 const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
 const directory = createDirectory(read.directory)
 const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
+const revocations = openLmdbRevocations({ path: inState('revocations.lmdb') })
 const authority = await createCertificateAuthority({
   crypto,
   clocks,
@@ -62,6 +63,7 @@ const instances: Record<string, string> = {}
 const cloud = createCloud({
   directory,
   registry,
+  revocations,
   authority,
   keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
   audit: jsonLinesAudit(auditWriter(), audit),
@@ -107,6 +109,7 @@ async function stop(): Promise<void> {
   clearTimeout(late)
   await connectorListener.close()
   await registry.close()
+  await revocations.close()
 }
 
 /** Applications come and go while users work; a mistake in the file changes nothing. */

@@ -1,1 +1,2 @@
 export * from './lmdb-registry.ts'
+export * from './lmdb-revocations.ts'

@@ -1,0 +1,100 @@
+/**
+ * Revoked sessions in an LMDB file: what was signed out stays so when the service starts again, and in every process that shares the file.
+ *
+ * The file is a log; each process keeps what it says in memory, where requests are judged, and reads on from where it was.
+ *
+ * @module
+ */
+import { open, type Database, type RootDatabase } from 'lmdb'
+import type { Caller } from '../caller.ts'
+import type { Application } from '../ports.ts'
+import {
+  MemoryRevocations,
+  type MemoryRevocationsOptions,
+  type Revocation,
+  type SessionRevocations,
+} from '../session-revocations.ts'
+
+export interface LmdbRevocationsOptions extends MemoryRevocationsOptions {
+  /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */
+  readonly path: string
+  /** How often the file is read for what other processes wrote. Milliseconds, default 250. */
+  readonly readEveryMs?: number
+}
+
+interface Entry {
+  readonly revocation: Revocation
+  /** Milliseconds since 1970. */
+  readonly writtenAt: number
+}
+
+/** Revocations that are closed when the service stops. */
+export class LmdbRevocations implements SessionRevocations {
+  readonly #root: RootDatabase
+  readonly #log: Database<Entry, number>
+  readonly #memory: MemoryRevocations
+  readonly #wallClock: () => number
+  readonly #reading: NodeJS.Timeout
+  /** The last entry that {@link #memory} knows. */
+  #last = 0
+
+  constructor({ path, readEveryMs = 250, ...options }: LmdbRevocationsOptions) {
+    // Overlapping flushes would answer before the disk has it.
+    this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
+    this.#log = this.#root.openDB({ name: 'log', encoding: 'msgpack' })
+    this.#memory = new MemoryRevocations(options)
+    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#forgetBefore(this.#wallClock() - (options.keepMs ?? 24 * 3_600_000))
+    this.#read()
+    this.#reading = setInterval(() => this.#read(), readEveryMs).unref()
+  }
+
+  get version(): number {
+    return this.#memory.version
+  }
+
+  /** On disk, and in effect here, before the promise settles. */
+  async revoke(revocation: Revocation): Promise<void> {
+    this.#root.transactionSync(() => {
+      const [last = 0] = this.#log.getKeys({ reverse: true, limit: 1 })
+      this.#log.putSync(last + 1, { revocation, writtenAt: this.#wallClock() })
+    })
+    this.#read()
+  }
+
+  isRevoked(caller: Caller, application: Application): boolean {
+    return this.#memory.isRevoked(caller, application)
+  }
+
+  subscribe(listener: (revocation: Revocation) => void): () => void {
+    return this.#memory.subscribe(listener)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#reading)
+    await this.#root.close()
+  }
+
+  #read(): void {
+    for (const { key, value } of this.#log.getRange({ start: this.#last + 1 })) {
+      this.#last = key
+      void this.#memory.revoke(value.revocation)
+    }
+  }
+
+  /** The last stays, whatever its age: numbers must not begin anew under a process that reads on from it. */
+  #forgetBefore(time: number): void {
+    this.#root.transactionSync(() => {
+      const [last = 0] = this.#log.getKeys({ reverse: true, limit: 1 })
+      for (const { key, value } of this.#log.getRange()) {
+        if (value.writtenAt >= time || key === last) return
+        this.#log.removeSync(key)
+      }
+    })
+  }
+}
+
+/** Opens the revocations, and makes the file if there is none. */
+export function openLmdbRevocations(options: LmdbRevocationsOptions): LmdbRevocations {
+  return new LmdbRevocations(options)
+}
