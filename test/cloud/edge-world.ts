@@ -2,7 +2,6 @@ import {
   createDirectory,
   Edge,
   KeyRing,
-  memoryAudit,
   MemoryRequestQueue,
   Origin,
   Sessions,
@@ -21,6 +20,7 @@ import {
   type ResponseHead,
   type TimeLimits,
 } from '../../src/protocol/index.ts'
+import { recordedAudit } from '../recorded-audit.ts'
 
 export const HOST = 'secure.example'
 const CLAIMER = { tenantId: 'contoso', connectorId: 'c', groupId: 'default' }
@@ -141,7 +141,7 @@ export async function edgeWorld(
       return Promise.resolve({ kind: 'redirect', location: 'https://sts.example/', setCookies: [] })
     },
   } as unknown as PreAuthentication
-  const audit = memoryAudit()
+  const audit = recordedAudit()
   const edge = new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit })
   const offers: Offer[] = []
   origin.queue.attach('default', {

@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import { createServer, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { AuditEvent } from '../../src/cloud/audit-events.ts'
 import type { Application, Clocks, Tenant } from '../../src/cloud/ports.ts'
 import { KeyRing } from '../../src/cloud/key-ring.ts'
 import { Sessions } from '../../src/cloud/session.ts'
 import { CALLBACK_PATH, PreAuthentication } from '../../src/cloud/sign-in.ts'
 import { SIGNED_OUT_PATH } from '../../src/cloud/sign-out.ts'
 import { BACK_CHANNEL_LOGOUT_PATH } from '../../src/cloud/sign-out-paths.ts'
+import { recordedAudit } from '../recorded-audit.ts'
 import { signInWithForms } from '../../examples/registrar-token.ts'
 
 export const HOST = 'intranet.localhost:8080'
@@ -131,7 +131,7 @@ export async function preAuthenticationAt(
     now: () => performance.now(),
     wallClock: () => Date.now() + turned,
   }
-  const audit: AuditEvent[] = []
+  const audit = recordedAudit()
   const keyRing = await KeyRing.open({ wallClock: () => clocks.wallClock() })
   const sessions = new Sessions({ keyRing })
   const options = {
@@ -139,7 +139,7 @@ export async function preAuthenticationAt(
     keyRing,
     sessions,
     clocks,
-    audit: { write: (event: AuditEvent) => void audit.push(event) },
+    audit,
     ...overrides,
   }
   return {
@@ -147,7 +147,7 @@ export async function preAuthenticationAt(
     sessions,
     keyRing,
     clocks,
-    audit,
+    audit: audit.events,
     intranet: published('intranet', HOST),
     wiki: published('wiki', OTHER_HOST),
     preAuthentication: new PreAuthentication(options),

@@ -5,7 +5,6 @@ import {
   createMemoryRegistry,
   createRegistrar,
   defaultCryptoProvider,
-  memoryAudit,
   type Application,
   type AuthorityStore,
   type RegistrarOptions,
@@ -15,6 +14,7 @@ import {
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/index.ts'
 import * as x509 from '../../src/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
+import { recordedAudit } from '../recorded-audit.ts'
 
 export const crypto = await defaultCryptoProvider()
 export const DAY = 24 * 60 * 60 * 1000
@@ -93,7 +93,7 @@ export async function startTrust(
 ) {
   const issuer = await startIssuer()
   const clocks = new TestClocks()
-  const audit = memoryAudit()
+  const audit = recordedAudit()
   const registry = overrides.registry ?? createMemoryRegistry()
   const authority = await createCertificateAuthority({
     crypto,

@@ -10,7 +10,6 @@ import {
   createCertificateAuthority,
   createMemoryRegistry,
   createRegistrar,
-  memoryAudit,
   type Application,
   type CertificateAuthority,
   type ConfigurationServiceOptions,
@@ -37,6 +36,7 @@ import {
 } from '../../src/protocol/messages.ts'
 import { X509Certificate } from '../../src/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
+import { recordedAudit } from '../recorded-audit.ts'
 
 export const HOUR_MS = 60 * 60 * 1000
 export const DAY_MS = 24 * HOUR_MS
@@ -71,7 +71,7 @@ export class CloudInMemory implements ControlChannel {
   }
   #service: ConfigurationService
   readonly registry: ConnectorRegistry = createMemoryRegistry()
-  readonly audit = memoryAudit()
+  readonly audit = recordedAudit()
   readonly applications = new Map<string, Application>()
   readonly registrations: RegistrationRequest[] = []
   readonly pulls: { request: ConfigurationRequest; identity: ConnectorIdentity; at: number }[] = []

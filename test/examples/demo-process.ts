@@ -15,6 +15,8 @@ export interface DemoProcess extends Ready {
   readonly child: ChildProcess
   /** All that went to stdout, line by line. */
   readonly lines: readonly string[]
+  /** All that it and its processes wrote to stderr so far. */
+  readonly errors: string
   /** The external URL of an application, with a path. */
   url(id: string, path?: string): string
   /** Sends `signal` and resolves with the exit code. */
@@ -52,6 +54,9 @@ export async function startDemo(...args: string[]): Promise<DemoProcess> {
     ...report,
     child,
     lines,
+    get errors() {
+      return errors
+    },
     url(id, path = '/') {
       const application = report.applications.find((one) => one.id === id)!
       return new URL(path, application.externalUrl).href

@@ -17,7 +17,6 @@ import {
   createServerAuthority,
   defaultCryptoProvider,
   KeyRing,
-  memoryAudit,
   MemoryRequestQueue,
   Sessions,
   type AuthorityStore,
@@ -40,6 +39,7 @@ import {
 import { TIME_LIMITS, type Binding, type Offer, type TimeLimits } from '../../src/protocol/index.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
+import { recordedAudit } from '../recorded-audit.ts'
 import { MemoryConnector } from './memory-connector.ts'
 
 export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
@@ -60,7 +60,7 @@ export interface Tunnel {
   cut(): void
   readonly events: readonly ConnectorEvent[]
   readonly issuer: Issuer
-  readonly audit: ReturnType<typeof memoryAudit>
+  readonly audit: ReturnType<typeof recordedAudit>
   readonly connectorUrl: string
   /** PEM: the root of the connector listener. */
   readonly ca: string
@@ -120,7 +120,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   })
   const servers = await createServerAuthority({ crypto, clocks, store: memoryAuthorityStore() })
   const registry = createMemoryRegistry()
-  const audit = memoryAudit()
+  const audit = recordedAudit()
   const instances: Record<string, string> = {}
   const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })
   const queue = new RecordingQueue()
