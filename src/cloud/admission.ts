@@ -12,6 +12,7 @@
 import { headerValues, type StepUpRequest, type Target } from '../protocol/index.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
+import { sendToIssuer, takesPage } from './fragment-page.ts'
 import { wayIn } from './navigation.ts'
 import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Clocks } from './ports.ts'
@@ -119,15 +120,17 @@ export class Admission {
     target: Target,
     stepUp?: StepUpRequest,
   ): Promise<undefined> {
+    const { head } = request.user
+    const keepsFragment = takesPage(request, wayIn(head))
     const begun = await this.#options.preAuthentication.begin(
       application,
       host,
       target.path + target.query,
-      headerValues(request.user.head.headers, 'cookie'),
+      headerValues(head.headers, 'cookie'),
       request.id,
-      stepUp,
+      { keepsFragment, ...(stepUp && { stepUp }) },
     )
-    if (begun.kind === 'redirect') request.redirect(begun.location, begun.setCookies)
+    if (begun.kind === 'redirect') sendToIssuer(request, begun, keepsFragment)
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
   }
 }

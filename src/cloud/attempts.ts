@@ -33,13 +33,14 @@ const Sealed = v.object({
   issuer: text,
   issuerNamesItself: v.boolean(),
   isStepUp: v.optional(v.boolean()),
+  keepsFragment: v.optional(v.boolean()),
   expiresAt: v.number(),
 })
 
 /** What an attempt is begun with; the rest is random. */
-export type AttemptBeginning = Pick<
+export type AttemptBeginning = Omit<
   SignInAttempt,
-  'returnTo' | 'issuer' | 'issuerNamesItself' | 'isStepUp'
+  'id' | 'state' | 'nonce' | 'verifier' | 'expiresAt'
 >
 
 export class Attempts {

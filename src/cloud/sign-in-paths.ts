@@ -6,6 +6,7 @@
 import { headerValues } from '../protocol/index.ts'
 import { applicationHint } from './attempts.ts'
 import { setCookies } from './edge-request.ts'
+import { sendBack, sendToIssuer } from './fragment-page.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from './own-paths.ts'
 import { published } from './published.ts'
 import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
@@ -30,6 +31,7 @@ async function callback(preAuthentication: PreAuthentication, call: OwnCall): Pr
     request.id,
     request.address,
   )
-  if (result.kind !== 'denied') return request.redirect(result.location, result.setCookies)
+  if (result.kind === 'signed-in') return sendBack(request, result, result.keepsFragment)
+  if (result.kind === 'redirect') return sendToIssuer(request, result, result.keepsFragment)
   request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
 }

@@ -60,12 +60,22 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly scope?: string
 }
 
+/** How a sign-in is begun. */
+export interface SignInWishes {
+  /** The user goes there by a page that keeps the fragment of the address. Default false. */
+  readonly keepsFragment?: boolean
+  /** A stronger sign-in is needed than before. Default: whatever the issuer finds enough. */
+  readonly stepUp?: StepUpRequest
+}
+
 /** Send the user there. */
 export interface SignInRedirect {
   readonly kind: 'redirect'
   readonly location: string
   /** `Set-Cookie` values. */
   readonly setCookies: readonly string[]
+  /** By a page that keeps the fragment. */
+  readonly keepsFragment: boolean
 }
 
 /** The user is signed in: send them to `location`, the URL they asked for. */
@@ -74,6 +84,8 @@ export interface SignedIn {
   readonly location: string
   readonly setCookies: readonly string[]
   readonly session: Session
+  /** By a page that adds the fragment again. */
+  readonly keepsFragment: boolean
 }
 
 /** The user is denied; `source` says whose doing it was. */
@@ -115,7 +127,7 @@ export class PreAuthentication {
     target: string,
     cookieFields: readonly string[] = [],
     requestId?: string,
-    stepUp?: StepUpRequest,
+    wishes: SignInWishes = {},
   ): Promise<SignInRedirect | SignInRefusal> {
     try {
       const { tenant, client } = this.#parties(application, host)
@@ -127,7 +139,8 @@ export class PreAuthentication {
           returnTo: returnTarget(target) ?? new URL(application.externalUrl).pathname,
           issuer: metadata.issuer,
           issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
-          ...(stepUp && { isStepUp: true }),
+          ...(wishes.stepUp && { isStepUp: true }),
+          ...(wishes.keepsFragment && { keepsFragment: true }),
         },
         cookieFields,
         this.#options.clocks.wallClock(),
@@ -142,10 +155,11 @@ export class PreAuthentication {
         nonce: attempt.nonce,
         code_challenge: await this.#challenge(attempt.verifier),
         code_challenge_method: 'S256',
-        ...stepUpParameters(stepUp),
+        ...stepUpParameters(wishes.stepUp),
       }
       for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
-      return { kind: 'redirect', location: location.href, setCookies }
+      const keepsFragment = wishes.keepsFragment === true
+      return { kind: 'redirect', location: location.href, setCookies, keepsFragment }
     } catch (error) {
       return this.#deny(application, denialOf(error), { setCookies: [], requestId })
     }
@@ -200,13 +214,14 @@ export class PreAuthentication {
     )
     if (end.state === 'signed-in') return this.#start(application, host, end, outcome)
     if (end.state === 'step-up') {
+      const keepsFragment = attempt.keepsFragment === true
       const begun = await this.begin(
         application,
         host,
         attempt.returnTo,
         cookieFields,
         outcome.requestId,
-        end.stepUp,
+        { stepUp: end.stepUp, keepsFragment },
       )
       return { ...begun, setCookies: [...outcome.setCookies, ...begun.setCookies] }
     }
@@ -299,6 +314,7 @@ export class PreAuthentication {
       location: origin(application, host) + attempt.returnTo,
       setCookies: [setCookie, ...outcome.setCookies],
       session,
+      keepsFragment: attempt.keepsFragment === true,
     }
   }
 

@@ -32,6 +32,8 @@ export interface SignInAttempt {
   readonly issuerNamesItself: boolean
   /** The issuer was asked for a stronger sign-in than before: it is not asked again. */
   readonly isStepUp?: boolean | undefined
+  /** The user's browser keeps the fragment of the address, which is to be added again. */
+  readonly keepsFragment?: boolean | undefined
   /** Milliseconds since 1970. */
   readonly expiresAt: number
 }

@@ -38,7 +38,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
     const { page, complaints } = await newVisitor(browser)
     const deep = demo.url('intranet', '/?week=7')
     await page.goto(deep)
-    expect(new URL(page.url()).origin).toBe(demo.issuer)
+    await page.waitForURL(`${demo.issuer}/**`)
     await screenshot(page, 'sign-in')
     await signIn(page, 0)
     await screenshot(page, 'consent')

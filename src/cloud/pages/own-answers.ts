@@ -27,6 +27,7 @@ export const OWN_ANSWERS = {
   ...own('step-up-required', 401, 'policy', 'A stronger sign-in is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('not-found', 404, 'cloud', 'Nothing here', 'This address belongs to the service itself, and there is nothing at it.'),
   ...own('continue-to-sign-in', 200, 'sign-in', 'Sign in to go on', 'You are being sent to the sign-in page of your organisation.'),
+  ...own('signed-in', 200, 'sign-in', 'You are signed in', 'You are being sent to the page you asked for.'),
   ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You will have to sign in again to use this application.'),
   ...own('signed-out', 200, 'sign-in', 'You are signed out', 'To be safe on a shared computer, close the browser as well.'),
 }
