@@ -2,14 +2,17 @@
  * Who may pass: from a request for an application either an answer of ours, or a caller whose request goes on.
  *
  * 1. a passthrough application asks nobody
- * 2. a session cookie that opens
- * 3. none: a navigation goes to the issuer, a program learns that it must authenticate
- * 4. whoever is known passes the decision that is made for each request
+ * 2. a token that a program shows decides alone, where the application takes tokens
+ * 3. a session cookie that opens
+ * 4. none: a navigation goes to the issuer, a program learns that it must authenticate
+ * 5. whoever is known passes the decision that is made for each request
  *
  * @see ARCHITECTURE section 7
  * @module
  */
 import { headerValues, type StepUpRequest, type Target } from '../protocol/index.ts'
+import { bearerOf, challenge } from './bearer.ts'
+import type { BearerTokens } from './bearer-tokens.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import { sendToIssuer, takesPage } from './fragment-page.ts'
@@ -48,9 +51,9 @@ export interface AdmissionOptions {
 export type Admitted = Caller | undefined
 
 export class Admission {
-  readonly #options: AdmissionOptions
+  readonly #options: AdmissionOptions & { readonly bearerTokens: BearerTokens }
 
-  constructor(options: AdmissionOptions) {
+  constructor(options: AdmissionOptions & { readonly bearerTokens: BearerTokens }) {
     this.#options = options
   }
 
@@ -61,6 +64,10 @@ export class Admission {
     target: Target,
   ): Admitted | Promise<Admitted> {
     if (application.application.preAuthentication === 'passthrough') return ANYONE
+    const shown = bearerOf(request, application, this.#options.bearerTokens)
+    if (shown instanceof Promise)
+      return shown.then((caller) => caller && this.#decided(request, application, target, caller))
+    if (shown !== 'none') return shown && this.#decided(request, application, target, shown)
     const { sessions, clocks } = this.#options
     const cookies = headerValues(request.user.head.headers, 'cookie')
     const now = clocks.wallClock()
@@ -95,7 +102,7 @@ export class Admission {
     const { head } = request.user
     const verdict = decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
-    if (verdict.kind === 'step-up' && wayIn(head) !== 'refuse')
+    if (verdict.kind === 'step-up' && !caller.showsToken && wayIn(head) !== 'refuse')
       return this.#begin(request, application, target, verdict.stepUp)
     return void request.answer(verdict.answer)
   }
@@ -109,7 +116,7 @@ export class Admission {
     if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
     request.answer({
       ...OWN_ANSWERS['sign-in-required'],
-      headers: ['WWW-Authenticate', `Bearer realm="${application.host}"`],
+      headers: ['WWW-Authenticate', challenge(application)],
     })
     return undefined
   }

@@ -170,6 +170,24 @@ export const AUDIT_EVENTS = {
     severity: 'informational',
     ocsf: { class: 'authentication', activity: 'preauth' },
   },
+  'bearer.accepted': {
+    text: 'A program has shown an access token for the first time here; further requests with it are not written down.',
+    outcomes: ['success'],
+    fields: USER,
+    detail: { client: 'The client that the token was issued to.' },
+    severity: 'informational',
+    ocsf: { class: 'authentication', activity: 'logon' },
+  },
+  'bearer.refused': {
+    text: 'A program has shown an access token that is not accepted.',
+    outcomes: ['refused', 'failed'],
+    fields: USER,
+    detail: {
+      evidence: 'The stable code of the library, or the part of the token, that was at fault.',
+    },
+    severity: 'low',
+    ocsf: { class: 'authentication', activity: 'logon' },
+  },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',
     outcomes: ['failed'],

@@ -9,6 +9,8 @@ import type { KeptClaims } from './policy/named.ts'
 export interface Caller {
   /** Absent: anyone may ask. */
   readonly user?: UserClaims
+  /** It shows a token: no cookie says who it is. */
+  readonly showsToken?: true
   /** Names the session whose cookie the request carried. */
   readonly id?: string
   /** `preferred_username`: a name the issuer knows the user by; not unique for ever. */

@@ -9,20 +9,14 @@
  */
 import { headerValue, headerValues, selectByPath, type HeaderList } from '../protocol/index.ts'
 import type { Cors } from './cors-configuration.ts'
-import type { EdgeRequest, OwnAnswer } from './edge-request.ts'
+import type { EdgeRequest } from './edge-request.ts'
+import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Published } from './published.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /** Why a preflight is refused. Stable: programs may switch on it. */
 export type CorsRefusal =
   'cors-not-configured' | 'cors-origin-refused' | 'cors-method-refused' | 'cors-headers-refused'
-
-const ANSWERS: Readonly<Record<CorsRefusal, string>> = {
-  'cors-not-configured': 'Pages of other sites may not use this application.',
-  'cors-origin-refused': 'Pages of this site may not use this application.',
-  'cors-method-refused': 'Pages of other sites may not use this method here.',
-  'cors-headers-refused': 'Pages of other sites may not send these header fields here.',
-}
 
 /**
  * Answers a preflight, and says what every other answer to this request grants. True: it was answered.
@@ -37,7 +31,7 @@ export function answerCors(request: EdgeRequest, application: Published, path: s
     // A passthrough application answers for itself: nobody is identified there.
     if (head.method !== 'OPTIONS' || preAuthentication === 'passthrough') return false
     if (!isPreflight(head)) return false
-    request.answer(refusal('cors-not-configured'))
+    request.answer(OWN_ANSWERS['cors-not-configured'])
     return true
   }
   if (!isPreflight(head)) {
@@ -47,7 +41,7 @@ export function answerCors(request: EdgeRequest, application: Published, path: s
   const outcome = cors.preflight(head)
   if (typeof outcome === 'string') {
     request.cors = cors.grantsNothing
-    request.answer(refusal(outcome))
+    request.answer(OWN_ANSWERS[outcome])
   } else request.empty(204, outcome)
   return true
 }
@@ -60,14 +54,6 @@ export function isPreflight({ method, headers }: UserRequestHead): boolean {
     headerValue(headers, 'access-control-request-method') !== undefined
   )
 }
-
-const refusal = (code: CorsRefusal): OwnAnswer => ({
-  status: 403,
-  code,
-  title: 'Not allowed from there',
-  detail: ANSWERS[code],
-  source: 'cloud',
-})
 
 /** An application's rule, ready for use. */
 export class CorsRule {

@@ -12,6 +12,7 @@ import {
   TIME_LIMITS,
 } from '../protocol/index.ts'
 import { contentVersion } from './content-version.ts'
+import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
 import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
 import {
   AccessPolicy,
@@ -154,6 +155,12 @@ const ApplicationConfiguration = v.strictObject({
       'Pages of other sites that may read its answers. Default: with `passthrough` the application answers for itself, with `oidc` there are none.',
     ),
   ),
+  bearer: v.pipe(
+    v.optional(BearerConfiguration),
+    v.description(
+      'Programs may show an access token of the issuer in the place of a session; with `oidc` only. Default: they may not, and a token that they send is for the application.',
+    ),
+  ),
   hostHeader: v.pipe(
     v.optional(v.picklist(['internal', 'external']), 'internal'),
     v.description('Which `Host` the application is shown.'),
@@ -252,7 +259,18 @@ function readApplication(
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
-  const { name, client, assigned, allowedOrigins, cors, policies: _policies, ...rest } = application
+  if (application.bearer)
+    checkBearer(application.bearer, application.preAuthentication, `${path}.bearer`)
+  const {
+    name,
+    client,
+    assigned,
+    allowedOrigins,
+    cors,
+    bearer,
+    policies: _policies,
+    ...rest
+  } = application
   const complete = {
     ...rest,
     name: name ?? application.id,
@@ -265,7 +283,7 @@ function readApplication(
   }
   // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
   const version = contentVersion({ ...complete, client: client?.id })
-  const edge = { ...(cors && { cors }), ...(access && { access }) }
+  const edge = { ...(cors && { cors }), ...(bearer && { bearer }), ...(access && { access }) }
   if (client === undefined) return { ...complete, ...edge, version }
   const { id, secret } = client
   return { ...complete, ...edge, version, client: secret === undefined ? { id } : { id, secret } }

@@ -10,6 +10,7 @@ import {
   headerValues,
   type HeaderList,
 } from '../protocol/index.ts'
+import { challenge } from './bearer.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
 import type { Failure } from './pages/answer.ts'
@@ -89,7 +90,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   tellSessionEnded(): void {
     this.answer({
       ...OWN_ANSWERS['session-ended'],
-      headers: ['WWW-Authenticate', `Bearer realm="${this.#application!.host}"`],
+      headers: ['WWW-Authenticate', challenge(this.#application!)],
     })
   }
 
@@ -131,6 +132,16 @@ export class EdgeRequest implements UserEvents, LiveExchange {
 
   empty(status: number, headers: HeaderList): void {
     this.#send(status, ['Cache-Control', 'no-store', ...headers], new Uint8Array(0))
+  }
+
+  /** Public, and not an answer to who asks. */
+  json(value: unknown, maxAgeSeconds: number): void {
+    const body = new TextEncoder().encode(JSON.stringify(value))
+    const headers = [
+      ...['Content-Type', 'application/json', 'Content-Length', String(body.length)],
+      ...['Cache-Control', `public, max-age=${maxAgeSeconds}`, 'X-Content-Type-Options', 'nosniff'],
+    ]
+    this.#send(200, headers, body)
   }
 
   answer({ headers = [], ...failure }: OwnAnswer): void {

@@ -21,6 +21,8 @@ import {
 } from '../protocol/index.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { Caller } from './caller.ts'
+import { withoutAuthorization } from './bearer.ts'
+import { BearerTokens } from './bearer-tokens.ts'
 import { answerCors } from './cors.ts'
 import { BackChannelLogout } from './back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
@@ -33,6 +35,7 @@ import { AccessControl } from './policy/access-control.ts'
 import { ClientAddresses, type TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
 import { selectApplication, type Published } from './published.ts'
+import { isProtectedResourcePath, serveProtectedResource } from './protected-resource.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { signInPaths } from './sign-in-paths.ts'
@@ -73,9 +76,11 @@ export class Edge {
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
     const { onRequest } = new AccessControl(options)
-    this.#admission = new Admission({ decideAccess: onRequest, ...options })
-    const { preAuthentication } = options
+    const { preAuthentication, sessions } = options
     const { issuers } = preAuthentication
+    const { revocations } = sessions
+    const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
+    this.#admission = new Admission({ decideAccess: onRequest, ...options, bearerTokens })
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication),
       signOutPaths(
@@ -122,6 +127,11 @@ export class Edge {
     checkHost(head)
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
+    if (
+      isProtectedResourcePath(target.path) &&
+      serveProtectedResource(request, applications, target.path, this.#options.directory)
+    )
+      return
     const application = selectApplication(applications, target.path)
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
     request.site = application.application
@@ -156,7 +166,14 @@ export class Edge {
       applicationVersion: version,
       method: head.method,
       target: target.query === '' ? target.path : target.path + target.query,
-      headers: offeredHeaders(head, request.address, application, caller.user),
+      headers: offeredHeaders(
+        caller.showsToken === true && !application.application.bearer!.forward
+          ? { ...head, headers: withoutAuthorization(head.headers) }
+          : head,
+        request.address,
+        application,
+        caller.user,
+      ),
       user: caller.user,
       body,
       upgrade,

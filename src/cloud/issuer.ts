@@ -10,6 +10,7 @@
 import { createRemoteJWKSet, customFetch as joseFetch, jwtVerify, type JWTPayload } from 'jose'
 import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../protocol/sign-in.ts'
+import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { verifyLogoutToken, type LogoutClaims } from './logout-token.ts'
 import { keptClaims } from './policy/named.ts'
@@ -117,10 +118,7 @@ export class Issuer {
       })
       claims = verified.payload
     } catch (error) {
-      // Keys that the runtime cannot use, or must not: too short, for example.
-      if (error instanceof TypeError || error instanceof DOMException)
-        throw new SignInDenied('issuer-keys', error.name)
-      throw denialOf(error)
+      throw verificationDenial(error)
     }
     const { aud, azp, iat, sub } = claims
     if (typeof sub !== 'string' || sub === '' || sub.length > MAX_CLAIM_CHARACTERS)
@@ -157,6 +155,21 @@ export class Issuer {
     const { metadata } = await this.#know()
     const address = metadata.end_session_endpoint
     return address === undefined ? undefined : this.#endpoint(address)
+  }
+
+  /** Checks an access token that a program shows. */
+  async verifyAccess(
+    token: string,
+    options: Pick<AccessTokenOptions, 'audiences' | 'type' | 'maxCharacters'>,
+  ): Promise<JWTPayload> {
+    const { issuer, wallClock, leewayMs } = this.#options
+    const keys = async () => (await this.#know()).keys
+    try {
+      const wallNow = wallClock()
+      return await verifyAccessToken(token, keys, { ...options, issuer, wallNow, leewayMs })
+    } catch (error) {
+      throw verificationDenial(error)
+    }
   }
 
   async #know(): Promise<Known> {
@@ -243,6 +256,13 @@ const MAX_CLAIM_CHARACTERS = 255
 const MAX_METHODS = 16
 const short = (value: string | undefined) =>
   value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+
+function verificationDenial(error: unknown): SignInDenied {
+  // Keys that the runtime cannot use, or must not: too short, for example.
+  return error instanceof TypeError || error instanceof DOMException
+    ? new SignInDenied('issuer-keys', error.name)
+    : denialOf(error)
+}
 
 /** Of the algorithms the issuer signs with, those we accept; without a word of it, what every issuer must know. */
 function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bearer } from './bearer-configuration.ts'
 import type { Cors } from './cors-configuration.ts'
 import type { AuditEvent } from './audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
@@ -89,6 +90,8 @@ export interface Application {
   readonly allowedOrigins?: readonly string[]
   /** Pages of other sites that may read its answers. Default: with `passthrough` it answers for itself, with `oidc` there are none. */
   readonly cors?: Cors
+  /** How programs may show a token in the place of a session. Default: not at all; a token is the application's own affair then. */
+  readonly bearer?: Bearer
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

@@ -40,6 +40,7 @@ import { stepUpParameters } from './policy/step-up.ts'
 import { OWN_PATH, returnTarget } from './return-target.ts'
 import { isSecure, Sessions, type Session } from './session.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import { isForTenant } from './tenant-claim.ts'
 
 /** Where the issuer sends users back to, on every external host. */
 export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
@@ -334,13 +335,8 @@ export class PreAuthentication {
     return { kind: 'denied', reason, ...denial, detail, setCookies: outcome.setCookies }
   }
 
-  /** A token says which tenant it is for; it must where an issuer serves several. */
   #checkTenant(tenant: Tenant, claims: Readonly<Record<string, unknown>>): void {
-    const claimed = claims[tenant.registrars.tenantClaim]
-    const shared = this.#options.directory
-      .tenants()
-      .some(({ id, issuer }) => id !== tenant.id && issuer === tenant.issuer)
-    if (claimed === undefined ? shared : claimed !== tenant.id)
+    if (!isForTenant(tenant, claims, this.#options.directory.tenants()))
       throw new SignInDenied('token-tenant')
   }
 

@@ -47,6 +47,10 @@ export type SignInReason =
   | 'token-nonce'
   | 'token-hash'
   | 'token-tenant'
+  // a program's token
+  | 'token-revoked'
+  | 'token-scope'
+  | 'token-role'
   // the decision
   | 'not-assigned'
   | 'policy-denies'
@@ -174,6 +178,19 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
   'token-nonce': badToken,
   'token-hash': badToken,
   'token-tenant': badToken,
+  'token-revoked': badToken,
+  'token-scope': {
+    source: 'sign-in',
+    status: 403,
+    title: 'You do not have access',
+    detail: 'The token lacks a scope that this application needs.',
+  },
+  'token-role': {
+    source: 'sign-in',
+    status: 403,
+    title: 'You do not have access',
+    detail: 'The token lacks a role that this application needs.',
+  },
   'not-assigned': {
     source: 'sign-in',
     status: 403,

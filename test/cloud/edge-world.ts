@@ -11,6 +11,7 @@ import {
   type UserExchange,
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
+import { Issuers } from '../../src/cloud/issuers.ts'
 import {
   TIME_LIMITS,
   type Exchange,
@@ -94,12 +95,13 @@ export interface Claimed {
 /** An edge before an origin whose connector is the test. `options`: what applications have besides, by id. */
 export async function edgeWorld(
   limits: Partial<TimeLimits> = {},
-  options: { readonly open?: object; readonly secure?: object } = {},
+  options: { readonly open?: object; readonly secure?: object; readonly issuer?: string } = {},
 ) {
+  const { issuer = 'https://sts.example' } = options
   const clock = { now: 0, wall: Date.now() }
   const clocks = { now: () => clock.now, wallClock: () => clock.wall }
   const directory = createDirectory({
-    tenants: [{ id: 'contoso', issuer: 'https://sts.example', registrars: { audience: 'x' } }],
+    tenants: [{ id: 'contoso', issuer, registrars: { audience: 'x' } }],
     groups: [{ id: 'default', tenantId: 'contoso' }],
     applications: [
       {
@@ -136,6 +138,7 @@ export async function edgeWorld(
   })
   const redirects: string[] = []
   const preAuthentication = {
+    issuers: new Issuers({ clocks, stepMs: 2_000 }),
     begin: (_application: unknown, _host: string, target: string) => {
       redirects.push(target)
       return Promise.resolve({ kind: 'redirect', location: 'https://sts.example/', setCookies: [] })
