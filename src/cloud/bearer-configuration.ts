@@ -5,23 +5,22 @@
  * @module
  */
 import * as v from 'valibot'
+import { texts } from './configuration-values.ts'
 import { ConfigurationInvalid } from '../protocol/index.ts'
-
-const names = v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1024)))
 
 export const BearerConfiguration = v.strictObject({
   audiences: v.pipe(
-    v.optional(v.pipe(names, v.minLength(1))),
+    v.optional(v.pipe(texts, v.minLength(1))),
     v.description(
       "What `aud` may name the application as; one is enough. Default: its client's id.",
     ),
   ),
   scopes: v.pipe(
-    v.optional(names, []),
+    v.optional(texts, []),
     v.description('Scopes (`scope` or `scp`) of which a token must have every one.'),
   ),
   roles: v.pipe(
-    v.optional(names, []),
+    v.optional(texts, []),
     v.description('Roles (`roles`) of which a token must have one; none: it needs no role.'),
   ),
   tokenType: v.pipe(

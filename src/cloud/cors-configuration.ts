@@ -5,29 +5,28 @@
  * @module
  */
 import * as v from 'valibot'
+import { texts } from './configuration-values.ts'
 import { canonicalHost, ConfigurationInvalid, isToken } from '../protocol/index.ts'
-
-const names = v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1024)))
 
 export const CorsConfiguration = v.strictObject({
   origins: v.pipe(
-    v.pipe(names, v.minLength(1)),
+    v.pipe(texts, v.minLength(1)),
     v.description(
       'Origins whose pages may read answers, such as `https://portal.example`; or `*` alone, for any, without credentials.',
     ),
   ),
   methods: v.pipe(
-    v.optional(names, ['GET', 'HEAD', 'POST']),
+    v.optional(texts, ['GET', 'HEAD', 'POST']),
     v.description('What they may ask with.'),
   ),
   headers: v.pipe(
-    v.optional(names, []),
+    v.optional(texts, []),
     v.description(
       'Header names they may send besides those every page may; `x-app-*` for all that begin so, `*` for all but Authorization.',
     ),
   ),
   exposeHeaders: v.pipe(
-    v.optional(names, []),
+    v.optional(texts, []),
     v.description(
       'Header names of answers that they may read besides those every page may, and WWW-Authenticate.',
     ),
@@ -43,7 +42,7 @@ export const CorsConfiguration = v.strictObject({
     v.description('Seconds for which a browser need not ask again.'),
   ),
   paths: v.pipe(
-    v.optional(names),
+    v.optional(texts),
     v.description(
       'Paths, as users see them, that the rule is for, each with all below. Default: the whole application.',
     ),
