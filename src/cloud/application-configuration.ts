@@ -133,10 +133,16 @@ export function readApplication(
   }
   // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
   const version = contentVersion({ ...complete, client: client?.id })
-  const edge = { ...(cors && { cors }), ...(bearer && { bearer }), ...(access && { access }) }
-  if (client === undefined) return { ...complete, ...edge, version }
+  const edge = { ...(cors && { cors }), version }
+  if (client === undefined) return { ...complete, ...edge }
   const { id, secret } = client
-  return { ...complete, ...edge, version, client: secret === undefined ? { id } : { id, secret } }
+  return {
+    ...complete,
+    ...edge,
+    client: secret === undefined ? { id } : { id, secret },
+    ...(bearer && { bearer }),
+    ...(access && { access }),
+  }
 }
 
 /** An operator who writes down who is assigned believes that somebody checks. */
