@@ -98,5 +98,5 @@ ${content}
 function visitor({ headers }: IncomingMessage): string {
   const name = headers['x-user-name']
   if (typeof name !== 'string') return '<p id="visitor">Open to everyone</p>'
-  return `<p id="visitor">Signed in as <strong>${escape(Buffer.from(name, 'latin1').toString())}</strong></p>`
+  return `<p id="visitor">Signed in as <strong>${escape(Buffer.from(name, 'latin1').toString())}</strong> · <a href="/.app-proxy/sign-out">Sign out</a></p>`
 }
