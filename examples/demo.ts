@@ -30,6 +30,7 @@ const inState = (name: string) => join(state.dir, name)
 const users = Object.entries(state.passwords).map(([username, password]) => ({
   username,
   password,
+  ...(username in state.pins && { pin: state.pins[username as keyof typeof state.pins] }),
 }))
 if (!options.json) mkdirSync(inState('logs'), { recursive: true })
 const processes = new Processes({

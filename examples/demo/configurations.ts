@@ -3,7 +3,13 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BACK_CHANNEL_LOGOUT_PATH, CALLBACK_PATH, SIGNED_OUT_PATH } from 'app-proxy/cloud'
+import {
+  BACK_CHANNEL_LOGOUT_PATH,
+  CALLBACK_PATH,
+  SIGNED_OUT_PATH,
+  type DirectoryConfiguration,
+} from 'app-proxy/cloud'
+import { TWO_FACTOR } from '../sts/strength.ts'
 import type { DemoOptions, Published } from './options.ts'
 import type { DemoState } from './state.ts'
 
@@ -13,22 +19,38 @@ export const AUDIENCE = 'urn:app-proxy:registration'
 export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1/registered' }
 const TENANT = 'contoso'
 const STAFF = 'staff'
+const CONTRACTORS = 'contractors'
+
+type Policies = NonNullable<DirectoryConfiguration['applications'][number]['policies']>
+
+/** Who opens the vault has shown two factors, and is no contractor. */
+const VAULT: Policies = [
+  { id: 'two-factors', effect: 'step-up', stepUp: { acrValues: [TWO_FACTOR.acr] } },
+  {
+    id: 'no-contractors',
+    effect: 'deny',
+    when: { who: { groups: [CONTRACTORS] } },
+    reason: 'The vault is closed to contractors. Ask Alice Adams for what you need from it.',
+  },
+]
 
 export interface DemoApplication {
   readonly id: string
   readonly externalUrl: string
   readonly internalUrl: string
   readonly preAuthentication: 'oidc' | 'passthrough'
+  readonly policies?: Policies
 }
 
-/** The private site twice, behind sign-in and open, and whatever else is to be published. */
+/** The private site behind sign-in, behind more than that, and open; and whatever else is to be published. */
 export function applicationsOf(
   { published, https }: DemoOptions,
   { ports }: DemoState,
 ): DemoApplication[] {
   const internalUrl = `http://127.0.0.1:${ports.intranet}/`
-  const own: Published[] = [
+  const own: (Published & Pick<DemoApplication, 'policies'>)[] = [
     { name: 'intranet', internalUrl, preAuthentication: 'oidc' },
+    { name: 'vault', internalUrl, preAuthentication: 'oidc', policies: VAULT },
     { name: 'open', internalUrl, preAuthentication: 'passthrough' },
   ]
   return [...own, ...published].map(({ name, ...rest }) => ({
@@ -38,9 +60,9 @@ export function applicationsOf(
   }))
 }
 
-/** Alice is assigned to what is behind sign-in, and may register connectors; Bob is neither. */
+/** Alice may register connectors, and is assigned to what is behind sign-in, as Carol is; Bob is not. */
 export function writeStsConfiguration(
-  { dir, ports, passwords, clientSecrets }: DemoState,
+  { dir, ports, passwords, pins, clientSecrets }: DemoState,
   applications: readonly DemoApplication[],
 ): string {
   return writePrivate(join(dir, 'sts.json'), {
@@ -48,10 +70,12 @@ export function writeStsConfiguration(
     tenantId: TENANT,
     audience: AUDIENCE,
     stateDir: join(dir, 'sts'),
+    caFile: join(dir, 'cloud', 'server-ca.pem'),
     users: [
       {
         username: 'alice',
         password: passwords.alice,
+        pin: pins.alice,
         name: 'Alice Adams',
         email: 'alice@contoso.example',
         groups: [STAFF],
@@ -62,6 +86,14 @@ export function writeStsConfiguration(
         password: passwords.bob,
         name: 'Bob Brown',
         email: 'bob@contoso.example',
+      },
+      {
+        username: 'carol',
+        password: passwords.carol,
+        pin: pins.carol,
+        name: 'Carol Clark',
+        email: 'carol@contractors.example',
+        groups: [STAFF, CONTRACTORS],
       },
     ],
     clients: [

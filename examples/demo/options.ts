@@ -33,7 +33,7 @@ export const USAGE = `usage: npm run demo -- [options]
   --help                    print this`
 
 /** Names the demo publishes by itself. */
-const OWN_NAMES = ['intranet', 'open']
+const OWN_NAMES = ['intranet', 'vault', 'open']
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[]): DemoOptions | 'help' {

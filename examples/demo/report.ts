@@ -4,10 +4,17 @@
 import type { Binding } from 'app-proxy/protocol'
 import type { DemoApplication } from './configurations.ts'
 
+export interface DemoUser {
+  readonly username: string
+  readonly password: string
+  /** The second factor. */
+  readonly pin?: string
+}
+
 export interface Ready {
   readonly applications: readonly DemoApplication[]
-  /** The first may use what is behind sign-in, the second may not. */
-  readonly users: readonly { readonly username: string; readonly password: string }[]
+  /** The first may use what is behind sign-in, the second may not, the third not the vault. */
+  readonly users: readonly DemoUser[]
   readonly issuer: string
   readonly connectorUrl: string
   /** How the connector reached each cloud instance. */
@@ -22,6 +29,13 @@ const BINDINGS: Readonly<Record<Binding, string>> = {
   plain: 'plain: HTTP calls, without WebSockets',
 }
 
+/** User by user. */
+const BECOMES = [
+  'is assigned, and let in',
+  'is not assigned, and refused',
+  'is assigned, and kept out of the vault',
+]
+
 export function jsonReport({ applications, ...rest }: Ready): string {
   const shown = applications.map(({ id, externalUrl, preAuthentication }) => ({
     id,
@@ -34,15 +48,18 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 export function tableReport(ready: Ready, isTemporary: boolean): string {
   const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
-  const browse = applications.map(({ externalUrl, preAuthentication }) => [
+  const browse = applications.map(({ externalUrl, preAuthentication, policies }) => [
     externalUrl,
-    preAuthentication === 'oidc' ? 'behind sign-in' : 'open to everyone',
+    preAuthentication === 'passthrough'
+      ? 'open to everyone'
+      : policies === undefined
+        ? 'behind sign-in'
+        : 'behind sign-in with the PIN as well',
   ])
-  const [assigned, stranger] = users
-  const signIn = [
-    [assigned!.username, assigned!.password, 'is assigned, and let in'],
-    [stranger!.username, stranger!.password, 'is not assigned, and refused'],
-  ]
+  const signIn = users.map(({ username, password, pin }, i) => [
+    ...[username, password, pin === undefined ? '' : `PIN ${pin}`],
+    BECOMES[i]!,
+  ])
   const under = [
     ['issuer', issuer],
     ['connectors dial', connectorUrl],

@@ -1,7 +1,7 @@
 /**
  * What the demo remembers between two starts with one state directory: ports, passwords, client secrets.
  */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -14,12 +14,14 @@ export interface DemoState {
   readonly isTemporary: boolean
   readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet', number>>
   /** By user name. */
-  readonly passwords: Readonly<Record<'alice' | 'bob', string>>
+  readonly passwords: Readonly<Record<'alice' | 'bob' | 'carol', string>>
+  /** The second factor, of those who have one. */
+  readonly pins: Readonly<Record<'alice' | 'carol', string>>
   /** Application id → the secret of its client at the issuer. */
   readonly clientSecrets: Readonly<Record<string, string>>
 }
 
-type Remembered = Pick<DemoState, 'ports' | 'passwords' | 'clientSecrets'>
+type Remembered = Pick<DemoState, 'ports' | 'passwords' | 'pins' | 'clientSecrets'>
 
 /** Opens the directory given, or a temporary one; what is missing is made. */
 export async function openState({ stateDir, port, published }: DemoOptions): Promise<DemoState> {
@@ -35,10 +37,11 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       sts: await freePort(before.ports?.sts),
       intranet: await freePort(before.ports?.intranet),
     },
-    passwords: before.passwords ?? { alice: secret(9), bob: secret(9) },
+    passwords: { alice: secret(9), bob: secret(9), carol: secret(9), ...before.passwords },
+    pins: before.pins ?? { alice: pin(), carol: pin() },
     clientSecrets: {
       ...Object.fromEntries(
-        ['intranet', ...published.map(({ name }) => name)].map((id) => [id, secret(32)]),
+        ['intranet', 'vault', ...published.map(({ name }) => name)].map((id) => [id, secret(32)]),
       ),
       ...before.clientSecrets,
     },
@@ -80,3 +83,4 @@ function readRemembered(file: string): Partial<Remembered> {
 }
 
 const secret = (bytes: number) => randomBytes(bytes).toString('base64url')
+const pin = () => String(randomInt(10_000)).padStart(4, '0')

@@ -49,6 +49,16 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
     await first.context().close()
   })
 
+  test('a deep link keeps its fragment through sign-in', async () => {
+    const { page, complaints } = await newVisitor(browser)
+    const deep = demo.url('intranet', '/?week=7#headers')
+    await signInAt(page, deep, alice())
+    expect(await page.evaluate(() => location.hash)).toBe('#headers')
+    expect(await target(page)).toBe('/?week=7')
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
   test('after signing out, going back shows nothing private', async () => {
     const { page, complaints } = await newVisitor(browser)
     await signInAt(page, demo.url('intranet', '/?week=7'), alice())
@@ -68,6 +78,38 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
     }
     await page.goto(demo.url('intranet', '/?week=7'))
     await page.getByLabel('Password').waitFor()
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  test('an application that wants more sends back to the issuer, and then lets in', async () => {
+    const { page, complaints } = await newVisitor(browser)
+    await signInAt(page, demo.url('intranet'), alice())
+    const deep = demo.url('vault', '/?drawer=3')
+    await page.goto(deep)
+    expect(new URL(page.url()).origin).toBe(demo.issuer)
+    // Who she is, the issuer knows; that this is not enough, it is told then.
+    await agree(page)
+    await page.getByLabel('PIN').fill(alice().pin!)
+    expect(new URL(page.url()).origin).toBe(demo.issuer)
+    await screenshot(page, 'step-up')
+    await giveNameAndPassword(page, alice())
+    await page.waitForURL(deep)
+    expect(await target(page)).toBe('/?drawer=3')
+    await page.goto(demo.url('intranet'))
+    await page.getByText('Alice Adams').first().waitFor()
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  test('who is denied reads why, and what to do', async () => {
+    const { page, complaints } = await newVisitor(browser)
+    const carol = demo.users[2]!
+    await signInAt(page, demo.url('intranet'), carol)
+    await page.goto(demo.url('vault'))
+    await agree(page)
+    await page.getByText('The vault is closed to contractors.').waitFor()
+    await screenshot(page, 'denied')
     expect(complaints).toEqual([])
     await page.context().close()
   })

@@ -60,12 +60,17 @@ test('one line of JSON says where to browse and who may sign in', () => {
       preAuthentication: 'oidc',
     },
     {
+      id: 'vault',
+      externalUrl: expect.stringMatching(/^http:\/\/vault\.localhost:\d+\/$/),
+      preAuthentication: 'oidc',
+    },
+    {
       id: 'open',
       externalUrl: expect.stringMatching(/^http:\/\/open\.localhost:\d+\/$/),
       preAuthentication: 'passthrough',
     },
   ])
-  expect(demo.users.map(({ username }) => username)).toEqual(['alice', 'bob'])
+  expect(demo.users.map(({ username }) => username)).toEqual(['alice', 'bob', 'carol'])
   expect(demo.issuer).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect(demo.connectorUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
   expect(demo.stateDir).toBe(stateDir)
