@@ -21,10 +21,8 @@ export const FLOWS: Readonly<Record<string, string>> = {
   2: 'Regular updates of the configuration',
   3: 'Access to a published application',
   4: 'Sign-in and session',
+  5: 'Conditional access',
 }
-
-const CONDITIONAL_ACCESS =
-  'conditional access comes with the policy step; until then assignment is the only condition'
 
 // prettier-ignore
 export const REQUIREMENTS: readonly Requirement[] = [
@@ -52,9 +50,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R3.1a', text: 'When a user comes to a published application, the cloud consults the application\'s configuration.' },
   { id: 'R3.1b', text: 'A user of an application with pre-authentication is redirected to the issuer to sign in.' },
   { id: 'R3.1c', text: 'A passthrough application skips all of that.' },
-  { id: 'R3.1.1a', text: 'During sign-in the conditional-access requirements of the application are checked.', later: CONDITIONAL_ACCESS },
+  { id: 'R3.1.1a', text: 'During sign-in the conditional-access requirements of the application are checked.' },
   { id: 'R3.1.1b', text: 'The user must be assigned to the application.' },
-  { id: 'R3.1.1c', text: 'Where a second factor is required, the sign-in asks for it.', later: CONDITIONAL_ACCESS },
+  { id: 'R3.1.1c', text: 'Where a second factor is required, the sign-in asks for it.' },
   { id: 'R3.1.2', text: 'After all checks the issuer issues a signed token for the application and redirects the user back to the cloud.' },
   { id: 'R3.1.3a', text: 'The cloud validates that the token was issued to the application the user asked for.' },
   { id: 'R3.1.3b', text: 'It validates that the token was signed by the issuer.' },
@@ -104,4 +102,19 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.6a', text: 'A browser goes to the issuer and back by pages that keep the fragment of the address in the tab, and nowhere else.' },
   { id: 'R4.6b', text: 'Whoever says less than a browser is redirected, and the path and query survive.' },
   { id: 'R4.6c', text: 'After signing in a user lands on the host they came to, whatever the callback says.' },
+
+  { id: 'R5.1a', text: 'Without a list of policies an application has no conditional access: who is assigned is let in.' },
+  { id: 'R5.1b', text: 'With one, whoever no policy of it allows is denied; an empty list denies everybody.' },
+  { id: 'R5.1c', text: 'A policy that denies wins over one that asks for a stronger sign-in, and that over one that allows, in whatever order they are written.' },
+  { id: 'R5.1d', text: 'Broken policies are refused where a configuration is read; where they come another way, they deny.' },
+  { id: 'R5.1e', text: 'What is not known restricts and does not permit.' },
+  { id: 'R5.1f', text: 'A decision names every policy that applies; one that only reports is named and changes nothing.' },
+  { id: 'R5.1g', text: 'A denied user is told the reason in the words of the policy.' },
+  { id: 'R5.2a', text: 'Whoever must sign in more strongly, or again, is sent to the issuer with what to ask for, and then let in.' },
+  { id: 'R5.2b', text: 'Whoever comes back without it is denied, and not sent again.' },
+  { id: 'R5.2c', text: 'A program that must is told what to ask for, in a challenge.' },
+  { id: 'R5.3a', text: 'For every request access is decided by what may have changed: the user\'s address, how long ago they signed in, the risk, the time.' },
+  { id: 'R5.3b', text: 'Other policies and another assignment hold from the next request on.' },
+  { id: 'R5.4a', text: 'The user\'s address is the peer\'s, unless that is a trusted proxy: then it is what trusted proxies say, read from the right.' },
+  { id: 'R5.4b', text: 'An address that a trusted proxy does not tell is not known.' },
 ]

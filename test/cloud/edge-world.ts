@@ -5,6 +5,7 @@ import {
   MemoryRequestQueue,
   Origin,
   Sessions,
+  type EdgeOptions,
   type PreAuthentication,
   type RequestLimits,
   type UserEvents,
@@ -92,16 +93,29 @@ export interface Claimed {
   readonly sent: (readonly [string, ...unknown[]])[]
 }
 
-/** An edge before an origin whose connector is the test. `options`: what applications have besides, by id. */
-export async function edgeWorld(
-  limits: Partial<TimeLimits> = {},
-  options: { readonly open?: object; readonly secure?: object; readonly issuer?: string } = {},
-) {
+/** What an edge's world has besides: of its applications, their tenant, the signed-in user, the edge itself. */
+export interface WorldOptions {
+  readonly open?: object
+  readonly secure?: object
+  readonly tenant?: object
+  /** Default `https://sts.example`. */
+  readonly issuer?: string
+  readonly user?: object
+  readonly edge?: Partial<EdgeOptions>
+}
+
+/** An edge before an origin whose connector is the test. */
+export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: WorldOptions = {}) {
   const { issuer = 'https://sts.example' } = options
   const clock = { now: 0, wall: Date.now() }
   const clocks = { now: () => clock.now, wallClock: () => clock.wall }
-  const directory = createDirectory({
-    tenants: [{ id: 'contoso', issuer, registrars: { audience: 'x' } }],
+  const configuration = (secure = options.secure) => ({
+    tenants: [
+      {
+        ...{ id: 'contoso', issuer, registrars: { audience: 'x' } },
+        ...options.tenant,
+      },
+    ],
     groups: [{ id: 'default', tenantId: 'contoso' }],
     applications: [
       {
@@ -121,10 +135,11 @@ export async function edgeWorld(
         client: { id: 'secure' },
         identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups', 'X-Name': 'name' },
         allowedOrigins: ['https://friend.example:8443'],
-        ...options.secure,
+        ...secure,
       },
     ],
   })
+  const directory = createDirectory(configuration())
   const sessions = new Sessions({
     keyRing: await KeyRing.open(),
     wallClock: () => clock.wall,
@@ -137,15 +152,20 @@ export async function edgeWorld(
     limits: { ...TIME_LIMITS, ...limits },
   })
   const redirects: string[] = []
+  const stepUps: unknown[] = []
   const preAuthentication = {
     issuers: new Issuers({ clocks, stepMs: 2_000 }),
-    begin: (_application: unknown, _host: string, target: string) => {
+    begin: (...[, , target, , , how]: Parameters<PreAuthentication['begin']>) => {
       redirects.push(target)
+      stepUps.push(how?.stepUp)
       return Promise.resolve({ kind: 'redirect', location: 'https://sts.example/', setCookies: [] })
     },
   } as unknown as PreAuthentication
   const audit = recordedAudit()
-  const edge = new Edge({ directory, origin, sessions, preAuthentication, clocks, crypto, audit })
+  const edge = new Edge({
+    ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
+    ...options.edge,
+  })
   const offers: Offer[] = []
   origin.queue.attach('default', {
     connectorId: 'c',
@@ -162,6 +182,7 @@ export async function edgeWorld(
     issuerSession: 'sid-alice',
     authenticatedAt: clock.wall,
     expiresAt: clock.wall + 3_600_000,
+    ...options.user,
   } as never)
   const cookie = setCookie.split(';')[0]!
   await sessions.read(application, HOST, [cookie], clock.wall)
@@ -173,6 +194,9 @@ export async function edgeWorld(
     sessions,
     application,
     redirects,
+    stepUps,
+    /** Puts other options of the application in force. */
+    reconfigure: (secure: object) => directory.replace(configuration(secure)),
     audit,
     cookie,
     session,

@@ -19,8 +19,13 @@ import { signInWithForms } from '../../examples/registrar-token.ts'
 export const HOST = 'intranet.localhost:8080'
 export const OTHER_HOST = 'wiki.localhost:8080'
 export const AUDIENCE = 'urn:app-proxy:registration'
-export const ALICE = { username: 'alice', password: 'wonderland' }
-export const BOB = { username: 'bob', password: 'builder' }
+interface User {
+  readonly username: string
+  readonly password: string
+  readonly pin?: string
+}
+export const ALICE: User = { username: 'alice', password: 'wonderland', pin: '2741' }
+export const BOB: User = { username: 'bob', password: 'builder' }
 export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1/registered' }
 
 export interface StsProcess {
@@ -167,7 +172,7 @@ export const cookieOf = (setCookies: readonly string[]): string =>
 /** Begins at the application, signs in through the issuer's forms, and stops before the callback is taken. */
 export async function throughTheForms(
   { preAuthentication, intranet }: Bench,
-  user: { readonly username: string; readonly password: string },
+  user: User,
   target = '/',
 ): Promise<{ query: string; cookie: string }> {
   const begun = await preAuthentication.begin(intranet, HOST, target)
