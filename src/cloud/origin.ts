@@ -12,6 +12,7 @@ import {
   Exchange,
   ExchangeFailed,
   isReplayable,
+  MAX_ATTEMPTS,
   OfferEntry,
   TIME_LIMITS,
   type Claim,
@@ -295,9 +296,16 @@ class Entry implements Ticket, QueuedOffer {
   expire(): void {
     if (this.#exchange !== undefined) return this.#exchange.expire()
     const reason = this.#offer.state === 'waiting' ? 'no-connector' : 'claim-timeout'
+    if (reason === 'claim-timeout' && this.#goesElsewhere()) return
     if (!this.#offer.expire()) return
     this.#origin.queue.withdraw(this)
     this.#fail(new ExchangeFailed('connector', reason))
+  }
+
+  /** Nobody has claimed it in time: its link may be half-open, long before a ping tells. */
+  #goesElsewhere(): boolean {
+    const isServed = this.#origin.queue.silent(this.groupId, this.#link!)
+    return isServed && this.#offer.attempt < MAX_ATTEMPTS && this.returned(this.#offer.attempt)
   }
 
   settle(): void {

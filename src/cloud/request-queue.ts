@@ -2,7 +2,7 @@
  * The queue between users and connectors: offers per connector group, bounded, first come first served.
  *
  * An offer goes to the link of its group with the most unspent grants: capacity is demand, there is no other
- * load balancing. A port, so that a broker can join many instances; the embedded one is in memory.
+ * load balancing. A link that let an offer go unclaimed is passed over while there are others. A port, so that a broker can join many instances; the embedded one is in memory.
  *
  * @module
  */
@@ -41,6 +41,8 @@ export interface RequestQueue {
   detach(groupId: string, link: OfferLink): void
   /** `link` was granted more. */
   granted(groupId: string, link: OfferLink): void
+  /** `link` let an offer go unclaimed: it is passed over until it is granted more. Whether another one serves the group. */
+  silent(groupId: string, link: OfferLink): boolean
   /** Whether any link serves the group. */
   isServed(groupId: string): boolean
   /** Offers waiting in the group. */
@@ -49,6 +51,8 @@ export interface RequestQueue {
 
 interface Group {
   readonly links: Set<OfferLink>
+  /** Those of them that are passed over. */
+  readonly silent: Set<OfferLink>
   /** In order of arrival; a Set, so that withdrawing is O(1). */
   readonly waiting: Set<QueuedOffer>
 }
@@ -65,7 +69,7 @@ export class MemoryRequestQueue implements RequestQueue {
 
   put(offer: QueuedOffer): QueueAnswer {
     const group = this.#group(offer.groupId)
-    const link = mostGrants(group.links, offer)
+    const link = mostGrants(group, offer)
     if (link !== undefined) {
       offer.deliver(link)
       return 'accepted'
@@ -91,11 +95,13 @@ export class MemoryRequestQueue implements RequestQueue {
     const group = this.#groups.get(groupId)
     if (group === undefined) return
     group.links.delete(link)
+    group.silent.delete(link)
     if (group.links.size === 0 && group.waiting.size === 0) this.#groups.delete(groupId)
   }
 
   granted(groupId: string, link: OfferLink): void {
     const group = this.#group(groupId)
+    group.silent.delete(link)
     if (group.waiting.size === 0) return
     for (const offer of group.waiting) {
       if (link.grants === 0) return
@@ -103,6 +109,12 @@ export class MemoryRequestQueue implements RequestQueue {
       group.waiting.delete(offer)
       offer.deliver(link)
     }
+  }
+
+  silent(groupId: string, link: OfferLink): boolean {
+    const group = this.#group(groupId)
+    if (group.links.has(link)) group.silent.add(link)
+    return group.silent.size < group.links.size
   }
 
   isServed(groupId: string): boolean {
@@ -116,16 +128,18 @@ export class MemoryRequestQueue implements RequestQueue {
   #group(id: string): Group {
     let group = this.#groups.get(id)
     if (group === undefined) {
-      group = { links: new Set(), waiting: new Set() }
+      group = { links: new Set(), silent: new Set(), waiting: new Set() }
       this.#groups.set(id, group)
     }
     return group
   }
 }
 
-function mostGrants(links: Iterable<OfferLink>, { isUpgrade }: QueuedOffer): OfferLink | undefined {
+function mostGrants({ links, silent }: Group, { isUpgrade }: QueuedOffer): OfferLink | undefined {
   let best: OfferLink | undefined
+  const passesOver = silent.size > 0 && silent.size < links.size
   for (const link of links) {
+    if (passesOver && silent.has(link)) continue
     if (isUpgrade && !link.carriesUpgrades) continue
     if (link.grants > (best?.grants ?? 0)) best = link
   }

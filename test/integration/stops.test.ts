@@ -228,6 +228,22 @@ describe('a patient cloud', () => {
     two.leave()
   })
 
+  test('a connector that is stopped before it claims: another one serves, whatever the method', async () => {
+    const other = await processes.startConnector()
+    connector.signal('SIGSTOP')
+    // Whichever of the two is asked first, and however often.
+    const gets = Array.from({ length: 10 }, () => user().ask('GET', '/quick'))
+    const posts = Array.from({ length: 10 }, () =>
+      user().ask('POST', '/upload', { 'content-length': 0 }),
+    )
+    const all = [...gets, ...posts]
+    await until(() => all.every(({ status }) => status === 200))
+    expect(asked).toHaveLength(20)
+    for (const one of all) one.leave()
+    connector.signal('SIGCONT')
+    await other.stop()
+  })
+
   test('a connector that is killed mid-answer: the user is broken off', async () => {
     const one = user().ask('GET', '/begin')
     await until(() => one.received.includes('the first part'))

@@ -69,6 +69,8 @@ export class NodeUserExchange implements UserExchange {
     response.on('drain', () => events.drained())
     let patience: NodeJS.Timeout | undefined
     const halfClosed = (): void => {
+      // A body that broke off so was refused by now, in this very turn.
+      if (this.#isGone) return
       patience = leaveWhenSilent(socket, response, this.#options.halfClosedMs)
     }
     const gone = (): void => {
