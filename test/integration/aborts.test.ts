@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEFAULT_OFFERS } from '../../src/protocol/index.ts'
 import { RawUser } from './raw-user.ts'
+import { Relay } from './relay.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
 
 /** How many, and how many at once: the link's are many, because what it leaks it keeps. */
@@ -10,7 +14,7 @@ const ABORTS = {
   'link over TLS': [10_000, 100],
   'plain over TLS': [300, 20],
 } as const
-const BLOCK = Buffer.alloc(64 * 1024)
+const BLOCK = Buffer.alloc(16 * 1024)
 
 /** The same moments in every run. */
 function randomFrom(seed: number): () => number {
@@ -42,39 +46,78 @@ const active = (kind: string) =>
 
 describe.each(TRANSPORTS)('broken off at any moment, %s', (transport) => {
   const [aborts, atOnce] = ABORTS[transport]
+  const isCut = transport === 'link over TLS'
+  const warnings: Error[] = []
+  const warned = (warning: Error) => void warnings.push(warning)
   let tunnel: Tunnel
+  let relay: Relay | undefined
+  let second: string | undefined
   beforeAll(async () => {
-    tunnel = await startTunnel({ transport, backend, limits: { claimMs: 5_000 } })
+    process.on('warning', warned)
+    tunnel = await startTunnel({
+      transport,
+      backend,
+      limits: { claimMs: 10_000, queueWaitMs: 10_000, backoffMinMs: 20, backoffMaxMs: 100 },
+      ...(isCut && { relay: async (port) => (relay = new Relay(port)).listen() }),
+    })
+    if (!isCut) return
+    second = await mkdtemp(join(tmpdir(), 'app-proxy-'))
+    await tunnel.startConnector({ stateDirectory: second, name: 'second' })
   })
-  afterAll(() => tunnel.close())
+  afterAll(async () => {
+    await tunnel.close()
+    await relay?.close()
+    if (second !== undefined) await rm(second, { recursive: true })
+    process.off('warning', warned)
+  })
 
-  test(`${aborts} times by user or application: nothing is left open`, async () => {
+  test(`${aborts} times by user, application${isCut ? ', or a link that is cut' : ''}: nothing is left open`, async () => {
     const random = randomFrom(1)
-    const wave = async () => {
-      await Promise.all(Array.from({ length: atOnce }, () => one(tunnel.port, random)))
+    /** So many at once, each user followed by the next. */
+    const run = async (exchanges: number) => {
+      let left = exchanges
+      const users = Array.from({ length: atOnce }, async () => {
+        while (left-- > 0) await one(tunnel.port, random)
+      })
+      await Promise.all(users)
       await until(() => tunnel.cloud.origin.open === 0)
     }
-    await wave()
+    await run(atOnce)
     const [sockets, timers] = [active('TCPSocketWrap'), active('Timeout')]
     expect(sockets).toBeGreaterThan(0)
-    for (let i = 0; i < aborts; i += atOnce) await wave()
+    let cuts = 0
+    const cut = () => {
+      cuts += 1
+      relay!.cut(random)
+      cutter = setTimeout(cut, random() * 500)
+    }
+    let cutter = isCut ? setTimeout(cut, 100) : undefined
+    await run(aborts - atOnce)
+    clearTimeout(cutter)
+    if (isCut) expect(cuts).toBeGreaterThan(10)
     // What is kept for reuse does not grow with what was broken off.
     await until(() => active('TCPSocketWrap') <= sockets + atOnce)
     await until(() => active('Timeout') <= timers + atOnce)
-    // Every slot is free again.
-    await until(() => tunnel.links.at(-1)!.grants === DEFAULT_OFFERS)
-    expect(new Set(tunnel.links).size).toBe(1)
+    // As many links as connectors, and every slot of theirs is free again.
+    const links = () => tunnel.attached.map(({ grants }) => grants)
+    await until(() => links().length === (isCut ? 2 : 1))
+    await until(() => links().every((grants) => grants === DEFAULT_OFFERS))
+    if (!isCut) expect(new Set(tunnel.links).size).toBe(1)
+    else expect(new Set(tunnel.links).size).toBeGreaterThan(10)
     const user = new RawUser(tunnel.port).ask('GET', '/quick', { connection: 'close' })
     expect(await user.closed).toBe('whole')
     expect(user.status).toBe(200)
-  }, 120_000)
+    // Listeners that pile up on something that is kept would have been warned of.
+    expect(warnings).toEqual([])
+  }, 300_000)
 })
 
-/** One request, broken off within 30 ms by whoever is drawn. */
+/** One request, broken off within 15 ms by whoever is drawn; if a link does not go first. */
 async function one(port: number, random: () => number): Promise<void> {
-  const [kind, delay] = [Math.floor(random() * 6), random() * 30]
+  const [kind, delay] = [Math.floor(random() * 6), random() * 15]
   const byBackend = kind >= 3 ? `?dies=${delay}` : ''
   const user = new RawUser(port)
+  user.keep(16 * 1024)
   if (kind % 3 === 0) user.ask('GET', `/endless${byBackend}`)
   else if (kind % 3 === 1) user.ask('GET', `/silent${byBackend}`)
   else {
@@ -86,7 +129,7 @@ async function one(port: number, random: () => number): Promise<void> {
     more()
   }
   if (byBackend === '') await pause(delay)
-  else await until(() => user.status !== undefined || user.socket.destroyed)
+  else await until(() => user.status !== undefined || user.socket.destroyed, 30_000)
   // An answer that was begun has to break.
   if (byBackend !== '' && user.status === 200) {
     await user.closed

@@ -13,6 +13,7 @@ export class RawUser {
    * not read; {@link isComplete} always can.
    */
   readonly closed: Promise<'whole' | 'broken'>
+  #kept = Infinity
 
   constructor(port: number, options: { tls?: boolean } = {}) {
     const address = { host: '127.0.0.1', port }
@@ -22,12 +23,23 @@ export class RawUser {
     this.socket.once('connect', () => (this.port = this.socket.localPort!))
     let ended = false
     this.socket.setEncoding('latin1')
-    this.socket.on('data', (text) => (this.received += text))
+    this.socket.on('data', (text: string) => this.#take(text))
     this.socket.on('end', () => (ended = true))
     this.socket.on('error', () => (ended = false))
     this.closed = new Promise((resolve) => {
       this.socket.on('close', () => resolve(ended ? 'whole' : 'broken'))
     })
+  }
+
+  /** Remembers so many octets from the beginning, and what came last. */
+  keep(octets: number): void {
+    this.#kept = octets
+  }
+
+  #take(text: string): void {
+    this.received += text
+    if (this.received.length > 2 * this.#kept)
+      this.received = this.received.slice(0, this.#kept) + this.received.slice(-this.#kept)
   }
 
   /** Sends a request head. */

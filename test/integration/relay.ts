@@ -34,13 +34,20 @@ export class Relay {
     for (const sockets of this.#pairs) for (const socket of sockets) socket.pause()
   }
 
+  /** Breaks one line, at the end of the connector or at that of the cloud; the other end is told. */
+  cut(random: () => number): void {
+    const pair = [...this.#pairs][Math.floor(random() * this.#pairs.size)]
+    const socket = pair?.[Math.floor(random() * 2)]
+    if (random() < 0.5) socket?.resetAndDestroy()
+    else socket?.destroy()
+  }
+
   async close(): Promise<void> {
     for (const sockets of this.#pairs) for (const socket of sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
   }
 
   #rising(octets: number): void {
-    this.allUpwards += octets
     this.#upwards += octets
     this.mostUpwards = Math.max(this.mostUpwards, this.#upwards)
   }
@@ -48,6 +55,8 @@ export class Relay {
   #carry(from: Socket, to: Socket, isUp: boolean): void {
     from.setNoDelay(true)
     from.on('data', (octets) => {
+      if (isUp) this.allUpwards += octets.length
+      if (this.#delayMs === 0) return void to.write(octets)
       if (isUp) this.#rising(octets.length)
       setTimeout(() => {
         if (isUp) this.#upwards -= octets.length
