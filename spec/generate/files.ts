@@ -11,6 +11,7 @@ import { messageReference } from './messages.ts'
 import * as reference from './reference.ts'
 import { requirementsDocument, requirementTests } from './requirements.ts'
 import { cloudServerSchema } from './schema.ts'
+import { semantics } from './semantics.ts'
 import { machineReference } from './tables.ts'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -43,6 +44,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['frame-types', reference.frameTypes()],
     ['reset-codes', await reference.resetCodes()],
     ['time-limits', await reference.timeLimits()],
+    ['semantics', semantics()],
     ['size-limits', await reference.sizeLimits()],
     ['violations', await reference.violationReasons()],
     ['refusals', await reference.refusalReasons()],

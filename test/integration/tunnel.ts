@@ -22,6 +22,7 @@ import {
   type AuthorityStore,
   type Cloud,
   type ConnectorRegistry,
+  type Directory,
   type OfferLink,
 } from '../../src/cloud/index.ts'
 import {
@@ -48,6 +49,7 @@ export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
 export interface Tunnel {
   readonly cloud: Cloud
   readonly connectors: ConnectorListener
+  readonly directory: Directory
   readonly registry: ConnectorRegistry
   /** The one that was started; not with the transport `in memory`. */
   readonly connector: RunningConnector
@@ -56,6 +58,8 @@ export interface Tunnel {
   readonly offers: readonly Offer[]
   /** Every link that was opened, in order. */
   readonly links: readonly OfferLink[]
+  /** Those that are there now. */
+  readonly attached: readonly OfferLink[]
   /** The transport breaks under the connector, once. */
   cut(): void
   readonly events: readonly ConnectorEvent[]
@@ -66,6 +70,8 @@ export interface Tunnel {
   readonly ca: string
   /** The port users come to; the application is `open.localhost`. */
   readonly port: number
+  /** The same by TLS, and HTTP/2. */
+  readonly tlsPort: number
   readonly stateDirectory: string
   startConnector(options?: Partial<ConnectorOptions>): Promise<RunningConnector>
   close(): Promise<void>
@@ -81,6 +87,8 @@ export interface TunnelOptions {
   readonly backend: RequestListener
   /** How the application switches protocols. Default: it does not. */
   readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** What the application does with what its parser would not read. Default: what Node does. */
+  readonly unparsed?: (error: Error, socket: Duplex) => void
   readonly limits?: Partial<TimeLimits>
   readonly responseHeadMs?: number
   readonly renewAfterMs?: number
@@ -112,6 +120,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const issuer = await startIssuer()
   const backend = createHttpServer({ requestTimeout: 0 }, options.backend)
   if (options.upgrade !== undefined) backend.on('upgrade', options.upgrade)
+  if (options.unparsed !== undefined) backend.on('clientError', options.unparsed)
   const backendPort = await listen(backend)
   const authority = await createCertificateAuthority({
     crypto,
@@ -124,32 +133,31 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const instances: Record<string, string> = {}
   const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })
   const queue = new RecordingQueue()
+  const directory = createDirectory({
+    tenants: [{ id: 'contoso', issuer: issuer.url, registrars: { audience: REGISTRAR_AUDIENCE } }],
+    groups: [{ id: 'default', tenantId: 'contoso' }],
+    applications: [
+      {
+        id: 'open',
+        groupId: 'default',
+        externalUrl: `http://open.localhost${options.externalPath ?? '/'}`,
+        internalUrl: `http://127.0.0.1:${backendPort}${options.internalPath ?? '/'}`,
+        preAuthentication: 'passthrough',
+        ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
+      },
+      {
+        id: 'secure',
+        groupId: 'default',
+        externalUrl: 'http://secure.localhost/',
+        internalUrl: `http://127.0.0.1:${backendPort}/`,
+        preAuthentication: 'oidc',
+        client: { id: 'secure' },
+        identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
+      },
+    ],
+  })
   const cloud = createCloud({
-    directory: createDirectory({
-      tenants: [
-        { id: 'contoso', issuer: issuer.url, registrars: { audience: REGISTRAR_AUDIENCE } },
-      ],
-      groups: [{ id: 'default', tenantId: 'contoso' }],
-      applications: [
-        {
-          id: 'open',
-          groupId: 'default',
-          externalUrl: `http://open.localhost${options.externalPath ?? '/'}`,
-          internalUrl: `http://127.0.0.1:${backendPort}${options.internalPath ?? '/'}`,
-          preAuthentication: 'passthrough',
-          ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
-        },
-        {
-          id: 'secure',
-          groupId: 'default',
-          externalUrl: 'http://secure.localhost/',
-          internalUrl: `http://127.0.0.1:${backendPort}/`,
-          preAuthentication: 'oidc',
-          client: { id: 'secure' },
-          identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
-        },
-      ],
-    }),
+    directory,
     registry,
     authority,
     keyRing,
@@ -178,6 +186,10 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   instances['cloud-1'] = `https://127.0.0.1:${dialledPort}`
   const users = createUserListener(cloud.edge)
   const port = await listen(users)
+  const usersByTls = createUserListener(cloud.edge, {
+    tls: { key: certificate.key, cert: certificate.certificate },
+  })
+  const tlsPort = await listen(usersByTls)
   const stateDirectory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
   const events: ConnectorEvent[] = []
   const running: RunningConnector[] = []
@@ -213,6 +225,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   return {
     cloud,
     connectors,
+    directory,
     registry,
     get connector() {
       return connector!
@@ -220,6 +233,9 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     sessions: new Sessions({ keyRing, crypto }),
     offers: queue.offers,
     links: queue.links,
+    get attached() {
+      return [...queue.attached]
+    },
     cut() {
       memory?.cut()
       for (const socket of sockets) socket.destroy()
@@ -230,6 +246,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     connectorUrl,
     ca: certificate.ca,
     port,
+    tlsPort,
     stateDirectory,
     startConnector: start,
     async close() {
@@ -237,7 +254,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
       memory?.cut()
       await memoryBackend.close()
       await connectors.close()
-      for (const server of [users, backend]) {
+      for (const server of [users, usersByTls, backend]) {
         server.closeAllConnections()
         await new Promise((closed) => server.close(closed))
       }
@@ -298,15 +315,22 @@ async function registered(registry: ConnectorRegistry): Promise<string> {
 class RecordingQueue extends MemoryRequestQueue {
   readonly offers: Offer[] = []
   readonly links: OfferLink[] = []
+  readonly attached = new Set<OfferLink>()
 
   override attach(groupId: string, link: OfferLink): void {
     this.links.push(link)
+    this.attached.add(link)
     const send = link.offer.bind(link)
     link.offer = (offer) => {
       this.offers.push(offer)
       send(offer)
     }
     super.attach(groupId, link)
+  }
+
+  override detach(groupId: string, link: OfferLink): void {
+    this.attached.delete(link)
+    super.detach(groupId, link)
   }
 }
 
