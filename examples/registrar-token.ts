@@ -1,5 +1,5 @@
 /**
- * Signs in at the example issuer as a person would, through its forms, and obtains a registrar's access token (code + PKCE).
+ * Signs in at the example issuer as a person would, through its forms, and obtains an access token (code + PKCE): a registrar's, or one for an application that takes tokens.
  */
 import { createHash, randomBytes } from 'node:crypto'
 
@@ -11,15 +11,17 @@ export interface RegistrarTokenOptions {
   readonly redirectUri: string
   /** The resource the token is for: the service where connectors register. */
   readonly audience: string
+  /** Default `openid register`. */
+  readonly scope?: string
   readonly username: string
   readonly password: string
   /** Given where it is asked for. */
   readonly pin?: string
 }
 
-/** The registrar's access token: a JWT for `audience`. */
+/** An access token: a JWT for `audience`. */
 export async function registrarToken(options: RegistrarTokenOptions): Promise<string> {
-  const { issuer, clientId, redirectUri, audience } = options
+  const { issuer, clientId, redirectUri, audience, scope = 'openid register' } = options
   const metadata = (await (
     await fetch(`${issuer}/.well-known/openid-configuration`)
   ).json()) as Record<'authorization_endpoint' | 'token_endpoint', string>
@@ -30,7 +32,7 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
     response_type: 'code',
     client_id: clientId,
     redirect_uri: redirectUri,
-    scope: 'openid register',
+    scope,
     resource: audience,
     state,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),

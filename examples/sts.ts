@@ -29,6 +29,8 @@ interface StsConfiguration {
   readonly clients: readonly ClientMetadata[]
   /** The resource that registrars' access tokens are for. */
   readonly audience: string
+  /** Applications that take access tokens, by resource (RFC 8707): the scopes that there are. */
+  readonly apis?: Readonly<Record<string, string>>
   /** Where keys are kept; absent: new ones at each start. */
   readonly stateDir?: string
   /** PEM file of the authority under which applications are reached; read when it is needed. */
@@ -37,12 +39,12 @@ interface StsConfiguration {
 
 // Standard output is for the ready line; the provider's notices go to the other one.
 console.info = console.error
-const { Provider, interactionPolicy } = await import('oidc-provider')
+const { errors, interactionPolicy, Provider } = await import('oidc-provider')
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: sts.ts --config FILE')
 const configuration = JSON.parse(readFileSync(values.config, 'utf8')) as StsConfiguration
-const { tenantId, users, clients, audience, stateDir, caFile } = configuration
+const { tenantId, users, clients, audience, apis = {}, stateDir, caFile } = configuration
 
 const server = createServer()
 await new Promise<void>((resolve, reject) => {
@@ -81,7 +83,9 @@ const provider = new Provider(issuer, {
   },
   extraTokenClaims: (_, token) => {
     const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
-    return user && { tid: tenantId, roles: user.roles ?? [], name: user.name ?? user.username }
+    if (user === undefined) return undefined
+    const { name, email, tid, groups, roles } = claimsOf(user)
+    return { name, email, tid, groups, roles }
   },
   acrValues: [ONE_FACTOR.acr, TWO_FACTOR.acr],
   // The provider calls no address of this machine by itself; here every application is one.
@@ -99,8 +103,9 @@ const provider = new Provider(issuer, {
       enabled: true,
       useGrantedResource: () => true,
       getResourceServerInfo: (_, resource) => {
-        if (resource !== audience) throw new Error('there is no such resource')
-        return { scope: 'register', audience, accessTokenFormat: 'jwt', accessTokenTTL: 600 }
+        const scope = resource === audience ? 'register' : apis[resource]
+        if (scope === undefined) throw new errors.InvalidTarget()
+        return { scope, audience: resource, accessTokenFormat: 'jwt', accessTokenTTL: 600 }
       },
     },
   },

@@ -33,6 +33,8 @@ const VAULT: Policies = [
     reason: 'The vault is closed to contractors. Ask Alice Adams for what you need from it.',
   },
 ]
+/** What a program's token must allow. */
+export const SCOPE = 'use'
 
 export interface DemoApplication {
   readonly id: string
@@ -71,6 +73,7 @@ export function writeStsConfiguration(
     audience: AUDIENCE,
     stateDir: join(dir, 'sts'),
     caFile: join(dir, 'cloud', 'server-ca.pem'),
+    apis: { [intranetOf(applications).externalUrl]: SCOPE },
     users: [
       {
         username: 'alice',
@@ -148,10 +151,28 @@ export function writeCloudConfiguration(
           assigned: { groups: [STAFF] },
           identityHeaders: { 'X-User-Name': 'name', 'X-User-Email': 'email' },
         }),
+        ...(application === intranetOf(applications) && forPrograms(applications)),
       })),
     },
   })
 }
+
+/** Programs may show a token, and pages of the open applications may ask. */
+function forPrograms(applications: readonly DemoApplication[]): object {
+  const open = applications.filter((one) => one.preAuthentication === 'passthrough')
+  return {
+    bearer: { audiences: [intranetOf(applications).externalUrl], scopes: [SCOPE] },
+    cors: {
+      origins: open.map(({ externalUrl }) => new URL(externalUrl).origin),
+      methods: ['GET', 'HEAD', 'POST', 'PUT'],
+      headers: ['authorization', 'content-type'],
+      credentials: true,
+    },
+  }
+}
+
+const intranetOf = (applications: readonly DemoApplication[]) =>
+  applications.find(({ id }) => id === 'intranet')!
 
 /** For the owner alone: there are secrets in it. */
 export function writePrivate(path: string, content: unknown): string {
