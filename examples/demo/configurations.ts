@@ -17,6 +17,8 @@ import type { DemoState } from './state.ts'
 export const AUDIENCE = 'urn:app-proxy:registration'
 /** The public client with which a registrar obtains a token; nobody listens at its redirect URI. */
 export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1/registered' }
+/** What a program's token must allow. */
+export const SCOPE = 'use'
 const TENANT = 'contoso'
 const STAFF = 'staff'
 const CONTRACTORS = 'contractors'
@@ -33,8 +35,6 @@ const VAULT: Policies = [
     reason: 'The vault is closed to contractors. Ask Alice Adams for what you need from it.',
   },
 ]
-/** What a program's token must allow. */
-export const SCOPE = 'use'
 
 export interface DemoApplication {
   readonly id: string
