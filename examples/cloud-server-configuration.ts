@@ -65,6 +65,10 @@ export const CloudServerConfiguration = v.strictObject({
           v.optional(v.picklist(['native', 'ocsf']), 'native'),
           v.description('`ocsf`: under the names of the Open Cybersecurity Schema Framework.'),
         ),
+        requests: v.pipe(
+          v.optional(v.boolean(), false),
+          v.description('Whether each request of a user is an event, when it is over.'),
+        ),
       }),
       {},
     ),

@@ -31,7 +31,7 @@ import {
   createUserListener,
   keyRingFile,
 } from 'app-proxy/cloud/node'
-import type { TimeLimits } from 'app-proxy/protocol'
+import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
 import { CloudServerConfiguration } from './cloud-server-configuration.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
@@ -67,6 +67,7 @@ const cloud = createCloud({
   authority,
   keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
   audit: jsonLinesAudit(auditWriter(), audit),
+  auditRequests: audit.requests,
   instances: () => instances,
   cloudAuthorities: [servers.certificate],
   limits: limits as Partial<TimeLimits>, // JSON knows no undefined
@@ -114,10 +115,14 @@ async function stop(): Promise<void> {
 
 /** Applications come and go while users work; a mistake in the file changes nothing. */
 function reload(): void {
+  const event = { time: Date.now(), type: 'configuration.replaced' } as const
   try {
     directory.replace(readConfiguration().directory)
+    cloud.audit.write({ ...event, outcome: 'success' })
     renewCertificates().catch(complain)
   } catch (error) {
+    const detail = error instanceof ConfigurationInvalid ? { path: error.path } : {}
+    cloud.audit.write({ ...event, outcome: 'failed', detail })
     complain(error)
   }
 }

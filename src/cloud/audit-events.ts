@@ -65,6 +65,10 @@ export type OcsfKind =
 
 const CONNECTOR = ['tenantId', 'connectorId'] as const
 const USER = ['tenantId', 'applicationId', 'subject', 'requestId', 'address'] as const
+const LINK = {
+  binding: '`link` or `plain`.',
+  instance: 'The cloud instance.',
+} as const
 
 export const AUDIT_EVENTS = {
   'connector.registration': {
@@ -108,6 +112,38 @@ export const AUDIT_EVENTS = {
     },
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
+  },
+  'connector.connected': {
+    text: 'A connector holds a link, over which requests can be offered to it.',
+    outcomes: ['success'],
+    fields: CONNECTOR,
+    detail: LINK,
+    severity: 'informational',
+    ocsf: { class: 'tunnel-activity', activity: 'open' },
+  },
+  'connector.disconnected': {
+    text: 'A link of a connector is over; `failed` when nobody said that it should end; a connector cannot, over the plain binding.',
+    outcomes: ['success', 'failed'],
+    fields: CONNECTOR,
+    detail: LINK,
+    severity: 'low',
+    ocsf: { class: 'tunnel-activity', activity: 'close' },
+  },
+  'configuration.replaced': {
+    text: 'Tenants, groups and applications were read again; after a mistake those of before stay in force.',
+    outcomes: ['success', 'failed'],
+    fields: [],
+    detail: { path: 'Where the mistake is.' },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'configuration' },
+  },
+  'sign-in.begun': {
+    text: 'A user without a session, or with one that does not suffice, was sent to the issuer.',
+    outcomes: ['success'],
+    fields: USER,
+    detail: {},
+    severity: 'informational',
+    ocsf: { class: 'authentication', activity: 'preauth' },
   },
   'sign-in.signed-in': {
     text: 'A user has signed in to an application: a session begins.',
@@ -187,6 +223,20 @@ export const AUDIT_EVENTS = {
     },
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },
+  },
+  'access.request': {
+    text: 'A request of a user is over; by option only. `reason` is the code of an answer of ours; whatever an application answers is a success.',
+    outcomes: ['success', 'refused', 'failed'],
+    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    detail: {
+      method: 'Its method.',
+      status: 'HTTP status of the answer.',
+      durationMs: 'From its head to its end, milliseconds.',
+      bytesIn: 'Octets of its body.',
+      bytesOut: "Octets of the answer's body.",
+    },
+    severity: 'low',
+    ocsf: { class: 'http-activity', activity: 'method' },
   },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',

@@ -30,6 +30,8 @@ export interface CloudOptions {
   readonly authority: CertificateAuthority
   readonly keyRing: KeyRing
   readonly audit: AuditSink
+  /** Whether each request of a user is an audit event (`access.request`), when it is over. Default false: there is one for each. */
+  readonly auditRequests?: boolean
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
   /** The instances connectors may dial: id → base URL of its connector listener. Asked at each pull. */
@@ -75,6 +77,7 @@ export interface Cloud {
   readonly certificates: ConnectorCertificates
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
+  readonly audit: AuditSink
   readonly clocks: Clocks
   readonly crypto: CryptoProvider
 }
@@ -121,11 +124,13 @@ export function createCloud(options: CloudOptions): Cloud {
     crypto,
     registry,
     authority,
+    audit,
     origin,
     sessions,
     edge: new Edge({
       ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
       ...(options.pages && { pages: options.pages }),
+      auditRequests: options.auditRequests ?? false,
       decideAccess: access.onRequest,
       ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
     }),

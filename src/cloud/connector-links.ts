@@ -7,6 +7,7 @@
  */
 import { Refused, type Hello, type LinkEnd } from '../protocol/index.ts'
 import { ConnectorLink } from './connector-link.ts'
+import type { LinkAudit } from './link-audit.ts'
 import type { Claimer, Origin } from './origin.ts'
 
 /** Links of one connector: its processes, and those that a crash left behind until they are found silent. */
@@ -26,11 +27,13 @@ interface Held extends LinkOwner {
 /** All of one instance. */
 export class ConnectorLinks {
   readonly #origin: Origin
+  readonly #audit: LinkAudit
   readonly #held = new Set<Held>()
   readonly #counts = new Map<string, number>()
 
-  constructor(origin: Origin) {
+  constructor(origin: Origin, audit: LinkAudit) {
     this.#origin = origin
+    this.#audit = audit
   }
 
   get size(): number {
@@ -50,10 +53,16 @@ export class ConnectorLinks {
     const count = this.#counts.get(connectorId) ?? 0
     if (count >= MAX_LINKS) throw new Refused('unavailable', `${MAX_LINKS} links are open already`)
     this.#counts.set(connectorId, count + 1)
+    let isGreeted = false
     const link = new ConnectorLink(this.#origin, owner.claimer, {
       wake: events.wake,
-      greeted: (hello) => this.#replace(connectorId, hello),
+      greeted: (hello) => {
+        isGreeted = true
+        this.#audit.connected(owner.claimer)
+        this.#replace(connectorId, hello)
+      },
       closed: (end) => {
+        if (isGreeted) this.#audit.disconnected(owner.claimer, end.reason)
         if (this.#held.delete(held)) this.#uncount(connectorId)
         events.closed(end)
       },

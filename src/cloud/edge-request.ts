@@ -48,6 +48,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   /** Where the user comes from, through whatever proxies are trusted; or `unknown`. */
   readonly address: string
   isGone = false
+  /** Of the answer, when it is one of ours. */
+  code: string | undefined
   caller: Caller = ANYONE
   /** What answers say to pages of other sites; undefined: nothing. */
   cors: HeaderList | undefined
@@ -145,6 +147,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   answer({ headers = [], ...failure }: OwnAnswer): void {
+    this.code = failure.code
     const { directory, pages } = this.#answers
     const { method, target, headers: asked } = this.user.head
     const { site } = this

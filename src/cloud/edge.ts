@@ -36,6 +36,7 @@ import { ClientAddresses, type TrustedProxies } from './policy/client-address.ts
 import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
 import { selectApplication, type Published } from './published.ts'
 import { isProtectedResourcePath, serveProtectedResource } from './protected-resource.ts'
+import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { signInPaths } from './sign-in-paths.ts'
@@ -52,6 +53,8 @@ export interface EdgeOptions extends AdmissionOptions, AnswerOptions {
   readonly origin: Origin
   readonly crypto: CryptoProvider
   readonly audit: AuditSink
+  /** Whether each request is an audit event, when it is over. Default false. */
+  readonly auditRequests?: boolean
   /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
   readonly trustedProxies?: TrustedProxies
 }
@@ -94,8 +97,10 @@ export class Edge {
   handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
     const { remoteAddress, headers } = user.head
     const address = this.#addresses.of(remoteAddress, headers)
-    const request = new EdgeRequest(user, this.#ids.next(), address, this.#options)
-    user.listen(request)
+    const recorded = this.#options.auditRequests ? new RecordedUser(user, this.#options) : undefined
+    const request = new EdgeRequest(recorded ?? user, this.#ids.next(), address, this.#options)
+    if (recorded !== undefined) recorded.request = request
+    request.user.listen(request)
     try {
       this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
     } catch (error) {

@@ -159,6 +159,7 @@ export class PreAuthentication {
         ...stepUpParameters(wishes.stepUp),
       }
       for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
+      this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
       const keepsFragment = wishes.keepsFragment === true
       return { kind: 'redirect', location: location.href, setCookies, keepsFragment }
     } catch (error) {

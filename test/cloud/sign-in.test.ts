@@ -52,6 +52,7 @@ describe('at the real issuer', () => {
     )
     expect(session).toEqual(result.session)
     expect(bench.audit).toMatchObject([
+      { type: 'sign-in.begun', outcome: 'success' },
       { type: 'sign-in.signed-in', outcome: 'success', subject: 'user-alice', tenantId: 'contoso' },
     ])
   })
@@ -64,6 +65,7 @@ describe('at the real issuer', () => {
     expect(result).toMatchObject({ status: 403 })
     expect(cookieOf(result.setCookies)).toBe('')
     expect(bench.audit).toMatchObject([
+      { type: 'sign-in.begun', outcome: 'success' },
       { type: 'sign-in.denied', outcome: 'refused', reason: 'not-assigned', subject: 'user-bob' },
     ])
   })

@@ -1,12 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileIdentityStore } from '../../src/connector/node/index.ts'
-import { listen } from '../integration/tunnel.ts'
+import { listen, until } from '../integration/tunnel.ts'
 import {
   descendantsOf,
   isAlive,
@@ -41,12 +41,13 @@ const fieldsOf = (text: string, name: string) =>
   (JSON.parse(text) as Told).rawHeaders
     .filter(([field]) => field.toLowerCase() === name)
     .map(([, value]) => value)
-const registrations = () =>
+const audited = (wanted: string) =>
   readFileSync(join(stateDir, 'audit.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { type: string; outcome: string })
-    .filter(({ type }) => type === 'connector.registration')
+    .filter(({ type }) => type === wanted)
+const registrations = () => audited('connector.registration')
 const connectorId = async () =>
   (await new FileIdentityStore({ directory: join(stateDir, 'connector') }).load()).current!
     .connectorId
@@ -80,6 +81,29 @@ test('one line of JSON says where to browse and who may sign in', () => {
 test('the connector came by the link binding', () => {
   expect(demo.bindings).toEqual({ 'cloud-1': 'link' })
 })
+
+onLinux(
+  'a configuration that is read again is recorded, and one with a mistake changes nothing',
+  async () => {
+    const file = join(stateDir, 'cloud-server.json')
+    const before = readFileSync(file, 'utf8')
+    const cloud = descendantsOf(demo.child.pid!).find(({ command }) =>
+      command.includes('cloud-server'),
+    )
+    const replaced = () => audited('configuration.replaced')
+    process.kill(cloud!.pid, 'SIGHUP')
+    await until(() => replaced().length === 1)
+    writeFileSync(
+      file,
+      before.replace('"preAuthentication": "oidc"', '"preAuthentication": "odic"'),
+    )
+    process.kill(cloud!.pid, 'SIGHUP')
+    await until(() => replaced().length === 2)
+    writeFileSync(file, before)
+    expect(replaced().map(({ outcome }) => outcome)).toEqual(['success', 'failed'])
+    expect((await new UserAgent().get(demo.url('open'))).status).toBe(200)
+  },
+)
 
 test('the connector registered itself with the token of a registrar, which is gone', () => {
   expect(registrations()).toMatchObject([{ outcome: 'success', subject: 'user-alice' }])

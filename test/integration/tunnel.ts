@@ -106,6 +106,8 @@ export interface TunnelOptions {
   readonly authorityStore?: AuthorityStore
   /** The cloud's wall clock. Default: the system's. */
   readonly wallClock?: () => number
+  /** Each request is an audit event. */
+  readonly auditRequests?: boolean
 }
 
 export async function listen(server: Server): Promise<number> {
@@ -164,6 +166,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     queue,
     audit,
     instances: () => instances,
+    auditRequests: options.auditRequests ?? false,
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
     crypto,

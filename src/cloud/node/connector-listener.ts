@@ -33,6 +33,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../connector-links.ts'
+import { auditLinks } from '../link-audit.ts'
 import type { IdentifiedConnector } from '../connector-certificate.ts'
 import type { Claimer } from '../origin.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
@@ -80,8 +81,8 @@ export function createConnectorListener(
   options: ConnectorListenerOptions,
 ): ConnectorListener {
   const { bindings = ['link', 'plain'] } = options
-  const links = new ConnectorLinks(cloud.origin)
-  const plainLinks = new PlainLinks(cloud.origin)
+  const links = new ConnectorLinks(cloud.origin, auditLinks(cloud.audit, cloud.origin, 'link'))
+  const plainLinks = new PlainLinks(cloud.origin, auditLinks(cloud.audit, cloud.origin, 'plain'))
   const exchanges = new PlainExchanges(cloud.origin, () => randomToken(cloud))
   const routes = routesOf(
     cloud,

@@ -20,10 +20,12 @@ import {
   PROTOCOL_VERSION,
   Refused,
   type Hello,
+  type LinkEnd,
   type Offer,
 } from '../../protocol/index.ts'
 import { PLAIN_WINDOW_BYTES } from '../../frame-stream.ts'
 import { MAX_LINKS } from '../connector-links.ts'
+import type { LinkAudit } from '../link-audit.ts'
 import type { Claimer, Origin } from '../origin.ts'
 import type { OfferLink } from '../request-queue.ts'
 
@@ -33,10 +35,12 @@ export const PLAIN_FEATURES = ['plain'] as const
 /** The links that connectors hold over the plain binding. */
 export class PlainLinks {
   readonly #origin: Origin
+  readonly #audit: LinkAudit
   readonly #links = new Map<string, PlainLink>()
 
-  constructor(origin: Origin) {
+  constructor(origin: Origin, audit: LinkAudit) {
     this.#origin = origin
+    this.#audit = audit
   }
 
   get size(): number {
@@ -56,7 +60,9 @@ export class PlainLinks {
     if (link?.continues(claimer, hello) !== true) {
       // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
       link?.close()
-      link = new PlainLink(this.#origin, claimer, hello, (gone) => {
+      this.#audit.connected(claimer)
+      link = new PlainLink(this.#origin, claimer, hello, (gone, reason) => {
+        this.#audit.disconnected(claimer, reason)
         if (this.#links.get(key) === gone) this.#links.delete(key)
       })
       this.#links.set(key, link)
@@ -104,18 +110,20 @@ export class PlainLinks {
 /** Streams of one link: the live one, its successor, and what a broken network holds on to. */
 const MAX_STREAMS = 4
 
+type Closed = (link: PlainLink, reason: LinkEnd['reason']) => void
+
 class PlainLink implements OfferLink {
   readonly claimer: Claimer
   readonly epoch: number
   readonly #origin: Origin
   readonly #offers: number
-  readonly #closed: (link: PlainLink) => void
+  readonly #closed: Closed
   readonly #streams = new Set<OfferStream>()
   #grants: number
   #draining = false
   #isClosed = false
 
-  constructor(origin: Origin, claimer: Claimer, hello: Hello, closed: (link: PlainLink) => void) {
+  constructor(origin: Origin, claimer: Claimer, hello: Hello, closed: Closed) {
     this.#origin = origin
     this.claimer = claimer
     this.epoch = hello.epoch
@@ -186,11 +194,11 @@ class PlainLink implements OfferLink {
     this.#newest().hint(version)
   }
 
-  close(): void {
+  close(reason: LinkEnd['reason'] = 'closed'): void {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const stream of this.#streams) stream.end()
-    this.#closed(this)
+    this.#closed(this, reason)
     this.#origin.queue.detach(this.claimer.groupId, this)
     this.#origin.lost(this)
   }
@@ -208,7 +216,7 @@ class PlainLink implements OfferLink {
 
   #streamClosed(stream: OfferStream): void {
     this.#streams.delete(stream)
-    if (this.#streams.size === 0) this.close()
+    if (this.#streams.size === 0) this.close(this.#draining ? 'drained' : 'lost')
   }
 }
 

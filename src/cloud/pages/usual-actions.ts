@@ -16,7 +16,12 @@ const FINAL: ReadonlySet<string> = new Set([
   'client-refused',
 ])
 /** A decision about the user, which holds for the whole application. */
-const DECIDED: ReadonlySet<string> = new Set(['not-assigned', 'policy-denies'])
+const DECIDED: ReadonlySet<string> = new Set([
+  'not-assigned',
+  'policy-denies',
+  'no-policy-allows',
+  'policy-broken',
+])
 
 /**
  * “Try again” where that may help and the request can be made by a link, then the application's front page.
