@@ -89,6 +89,7 @@ export async function signInWithForms(
       throw new Error(`sign-in ended: ${response.status}`)
     form = new URLSearchParams({ action: 'continue' })
     const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1]
+    if (action?.startsWith(until) === true) return posted(action, page)
     if (action !== undefined) url = new URL(action, url)
     const secret = /name="xsrf" value="([^"]+)"/.exec(page)?.[1]
     if (secret !== undefined) form = new URLSearchParams({ xsrf: secret, logout: 'yes' })
@@ -101,6 +102,14 @@ export async function signInWithForms(
     }
   }
   throw new Error('sign-in goes round in circles')
+}
+
+/** What a form would post to an address, as its query. */
+function posted(address: string, page: string): URL {
+  const url = new URL(address)
+  for (const [, name, value] of page.matchAll(/name="([^"]+)" value="([^"]*)"/g))
+    url.searchParams.set(name!, value!)
+  return url
 }
 
 /** Names and values suffice: one host, one sign-in. */

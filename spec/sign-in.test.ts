@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failureResponse } from '../src/cloud/pages/pages.ts'
 import { Issuer } from '../src/cloud/issuer.ts'
-import { PreAuthentication, type SignedIn, type SignInRedirect } from '../src/cloud/sign-in.ts'
+import { PreAuthentication } from '../src/cloud/sign-in.ts'
+import type { SignedIn, SignInRedirect } from '../src/cloud/sign-in-outcome.ts'
 import {
   ALICE,
   BOB,

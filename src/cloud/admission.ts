@@ -6,6 +6,7 @@
  * 3. a session cookie that opens
  * 4. none: a navigation goes to the issuer, a program learns that it must authenticate
  * 5. whoever is known passes the decision that is made for each request
+ * 6. a session near its end is renewed on the way, see renewals.ts
  *
  * @see ARCHITECTURE section 7
  * @module
@@ -20,8 +21,10 @@ import { wayIn } from './navigation.ts'
 import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Clocks } from './ports.ts'
 import type { Published } from './published.ts'
+import { isDue } from './renewals.ts'
 import type { Session, Sessions } from './session.ts'
 import type { PreAuthentication } from './sign-in.ts'
+import type { SignInWishes } from './sign-in-outcome.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
 
 /** What is decided for each request, when the caller is known. */
@@ -83,12 +86,27 @@ export class Admission {
     application: Published,
     target: Target,
     session: Session | undefined,
-  ): Admitted | Promise<undefined> {
+  ): Admitted | Promise<Admitted> {
     if (session === undefined) return this.#unknown(request, application, target)
     const { head } = request.user
     if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
       checkOrigin(head, application)
-    return this.#decided(request, application, target, session)
+    const decided = this.#decided(request, application, target, session)
+    if (decided === undefined || !isDue(session, this.#options.clocks.wallClock())) return decided
+    return decided instanceof Promise ? decided : this.#renew(request, application, target, session)
+  }
+
+  /** One page that a browser opens near the session's end goes past the issuer; everything else is served as before. */
+  #renew(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    session: Session,
+  ): Admitted | Promise<Admitted> {
+    const { sessions, clocks } = this.#options
+    if (!takesPage(request, wayIn(request.user.head))) return session
+    if (!sessions.renewals.takes(session, clocks.wallClock())) return session
+    return this.#begin(request, application, target, { renews: session })
   }
 
   #decided(
@@ -96,14 +114,14 @@ export class Admission {
     application: Published,
     target: Target,
     caller: Caller,
-  ): Admitted | Promise<undefined> {
+  ): Admitted | Promise<Admitted> {
     const { decideAccess } = this.#options
     if (decideAccess === undefined) return caller
     const { head } = request.user
     const verdict = decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
     if (verdict.kind === 'step-up' && !caller.showsToken && wayIn(head) !== 'refuse')
-      return this.#begin(request, application, target, verdict.stepUp)
+      return this.#begin(request, application, target, { stepUp: verdict.stepUp })
     return void request.answer(verdict.answer)
   }
 
@@ -112,7 +130,7 @@ export class Admission {
     request: EdgeRequest,
     application: Published,
     target: Target,
-  ): undefined | Promise<undefined> {
+  ): Admitted | Promise<Admitted> {
     if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
     request.answer({
       ...OWN_ANSWERS['sign-in-required'],
@@ -121,12 +139,13 @@ export class Admission {
     return undefined
   }
 
+  /** A session that cannot be renewed now goes on: its request is served. */
   async #begin(
     request: EdgeRequest,
     { application, host }: Published,
     target: Target,
-    stepUp?: StepUpRequest,
-  ): Promise<undefined> {
+    wishes: SignInWishes = {},
+  ): Promise<Session | undefined> {
     const { head } = request.user
     const keepsFragment = takesPage(request, wayIn(head))
     const begun = await this.#options.preAuthentication.begin(
@@ -135,9 +154,11 @@ export class Admission {
       target.path + target.query,
       headerValues(head.headers, 'cookie'),
       request.id,
-      { keepsFragment, ...(stepUp && { stepUp }) },
+      { ...wishes, keepsFragment },
     )
     if (begun.kind === 'redirect') sendToIssuer(request, begun, keepsFragment)
+    else if (wishes.renews !== undefined) return wishes.renews
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
+    return undefined
   }
 }

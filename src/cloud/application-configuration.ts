@@ -54,6 +54,12 @@ export const ApplicationConfiguration = v.strictObject({
     ),
     v.description('Header name → what of the user it tells the application; with `oidc` only.'),
   ),
+  responseMode: v.pipe(
+    v.optional(v.picklist(['query', 'form_post'])),
+    v.description(
+      'How the issuer hands back its answer; `form_post` keeps it out of addresses and needs https; with `oidc` only. Default: `query`.',
+    ),
+  ),
   allowedOrigins: v.pipe(
     v.optional(texts),
     v.description(
@@ -118,6 +124,7 @@ export function readApplication(
     allowedOrigins,
     cors,
     bearer,
+    responseMode,
     policies: _policies,
     ...rest
   } = application
@@ -141,6 +148,7 @@ export function readApplication(
     ...edge,
     client: secret === undefined ? { id } : { id, secret },
     ...(bearer && { bearer }),
+    ...(responseMode && { responseMode }),
     ...(access && { access }),
   }
 }
@@ -148,15 +156,22 @@ export function readApplication(
 /** An operator who writes down who is assigned believes that somebody checks. */
 function checkSignIn(application: Checked, path: string): void {
   const { preAuthentication, client, assigned, identityHeaders, allowedOrigins } = application
+  const { responseMode } = application
   if (preAuthentication === 'oidc') {
     if (client === undefined)
       throw new ConfigurationInvalid(`${path}.client`, 'is needed by "oidc"')
+    if (responseMode === 'form_post' && !application.externalUrl.startsWith('https:'))
+      throw new ConfigurationInvalid(
+        `${path}.responseMode`,
+        'needs https: "form_post" is posted by another site',
+      )
     return
   }
   const detail = 'has no meaning with "passthrough": nobody signs in'
   if (client !== undefined) throw new ConfigurationInvalid(`${path}.client`, detail)
   if (assigned !== undefined) throw new ConfigurationInvalid(`${path}.assigned`, detail)
   if (allowedOrigins !== undefined) throw new ConfigurationInvalid(`${path}.allowedOrigins`, detail)
+  if (responseMode !== undefined) throw new ConfigurationInvalid(`${path}.responseMode`, detail)
   if (Object.keys(identityHeaders).length > 0)
     throw new ConfigurationInvalid(`${path}.identityHeaders`, detail)
 }

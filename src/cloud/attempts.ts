@@ -34,6 +34,8 @@ const Sealed = v.object({
   issuerNamesItself: v.boolean(),
   isStepUp: v.optional(v.boolean()),
   keepsFragment: v.optional(v.boolean()),
+  renews: v.optional(text),
+  isPosted: v.optional(v.boolean()),
   expiresAt: v.number(),
 })
 
@@ -75,19 +77,22 @@ export class Attempts {
     const secure = isSecure(application)
     const name = cookieName(secure, id)
     const value = await seal(this.#ring, scopeOf(application, host), { v: 1, ...attempt })
-    const cookie = setOwnCookie(name, value, { secure, maxAgeSeconds: ATTEMPT_MS / 1000 })
+    // A form that another site posts brings no cookie that is kept to its own site.
+    const sameSite = attempt.isPosted ? 'None' : 'Lax'
+    const maxAgeSeconds = ATTEMPT_MS / 1000
+    const cookie = setOwnCookie(name, value, { secure, maxAgeSeconds, sameSite })
     const tooMany = surplus(secure, cookieFields, name.length + value.length)
     return { attempt, setCookies: [cookie, ...tooMany.map((old) => clearOwnCookie(old, secure))] }
   }
 
-  /** The attempt that a callback's `state` names, when the browser brings it; each is given out once. */
+  /** The attempt that a callback's `state` names, when the browser brings it, and whether it was given out before. */
   async take(
     application: Application,
     host: string,
     state: string,
     cookieFields: readonly string[],
     wallNow: number,
-  ): Promise<SignInAttempt | 'missing' | 'used'> {
+  ): Promise<{ readonly attempt: SignInAttempt; readonly isUsed: boolean } | 'missing'> {
     const id = state.split('.', 1)[0]!
     const name = cookieName(isSecure(application), id)
     const values = ownCookies(cookieFields).filter((cookie) => cookie[0] === name)
@@ -95,9 +100,10 @@ export class Attempts {
     const opened = await unseal(this.#ring, scopeOf(application, host), values[0]![1])
     const parsed = v.safeParse(Sealed, opened)
     if (!parsed.success || parsed.output.id !== id) return 'missing'
-    if (this.#used.has(id)) return 'used'
-    this.#remember(id, parsed.output.expiresAt, wallNow)
-    return parsed.output
+    const attempt = parsed.output
+    const isUsed = this.#used.has(id)
+    if (!isUsed) this.#remember(id, attempt.expiresAt, wallNow)
+    return { attempt, isUsed }
   }
 
   /** The `Set-Cookie` value that ends the attempt a callback's `state` names. */

@@ -148,8 +148,8 @@ export const AUDIT_EVENTS = {
   'sign-in.signed-in': {
     text: 'A user has signed in to an application: a session begins.',
     outcomes: ['success'],
-    fields: USER,
-    detail: {},
+    fields: [...USER, 'sessionId'],
+    detail: { renewed: 'Whether it continues the session before, without asking the user.' },
     severity: 'informational',
     ocsf: { class: 'authentication', activity: 'logon' },
   },

@@ -34,10 +34,16 @@ export function isOwnCookie(name: string): boolean {
 export function setOwnCookie(
   name: string,
   value: string,
-  options: { readonly secure: boolean; readonly maxAgeSeconds?: number },
+  options: {
+    readonly secure: boolean
+    readonly maxAgeSeconds?: number
+    /** `None` is for https alone. Default `Lax`. */
+    readonly sameSite?: 'Lax' | 'None'
+  },
 ): string {
+  const { secure, sameSite = 'Lax' } = options
   const age = options.maxAgeSeconds === undefined ? '' : `; Max-Age=${options.maxAgeSeconds}`
-  return `${name}=${value}; Path=/${age}${options.secure ? '; Secure' : ''}; HttpOnly; SameSite=Lax`
+  return `${name}=${value}; Path=/${age}${secure ? '; Secure' : ''}; HttpOnly; SameSite=${sameSite}`
 }
 
 /** A `Set-Cookie` value that removes one of our cookies. */

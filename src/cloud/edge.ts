@@ -85,7 +85,7 @@ export class Edge {
     const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
     this.#admission = new Admission({ decideAccess: onRequest, ...options, bearerTokens })
     this.#ownPaths = new OwnPaths(
-      signInPaths(preAuthentication),
+      signInPaths(preAuthentication, this.#live),
       signOutPaths(
         new SignOut({ ...options, issuers }),
         new BackChannelLogout({ ...options, issuers }),

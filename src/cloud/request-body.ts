@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { headerValue, type HeaderList } from '../protocol/index.ts'
 import type { EdgeRequest, RequestReader } from './edge-request.ts'
 
 const MAX_FORM_BYTES = 32 * 1024
@@ -19,6 +20,12 @@ export async function readForm(request: EdgeRequest): Promise<string | undefined
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Whether a request says that its body is a form. */
+export function isForm(headers: HeaderList): boolean {
+  const type = headerValue(headers, 'content-type') ?? ''
+  return /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)
 }
 
 class FormReader implements RequestReader {

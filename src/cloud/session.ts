@@ -12,6 +12,7 @@ import { clearOwnCookie, onlyCookie, setOwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, CryptoProvider } from './ports.ts'
 import { published } from './published.ts'
+import { Renewals } from './renewals.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
 import { openedSession, SealedSession, sealedSession } from './sealed-session.ts'
 import {
@@ -47,6 +48,8 @@ export interface SessionsOptions {
 
 export class Sessions {
   readonly revocations: SessionRevocations
+  /** Who goes to have a session renewed. */
+  readonly renewals = new Renewals()
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
   readonly #wallClock: () => number

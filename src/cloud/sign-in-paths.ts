@@ -7,18 +7,44 @@ import { headerValues } from '../protocol/index.ts'
 import { applicationHint } from './attempts.ts'
 import { setCookies } from './edge-request.ts'
 import { sendBack, sendToIssuer } from './fragment-page.ts'
+import type { LiveExchanges } from './live-exchanges.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from './own-paths.ts'
 import { published } from './published.ts'
+import { isForm, readForm } from './request-body.ts'
 import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
 
-/** Where the issuer sends users back to. */
-export function signInPaths(preAuthentication: PreAuthentication): OwnPathTable {
-  return { [CALLBACK_PATH]: { GET: (call) => callback(preAuthentication, call) } }
+/** Where the issuer sends users back to: by an address, or by a form that its page posts. */
+export function signInPaths(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+): OwnPathTable {
+  return {
+    [CALLBACK_PATH]: {
+      GET: (call) => callback(preAuthentication, live, call, call.target.query.slice(1)),
+      POST: (call) => posted(preAuthentication, live, call),
+    },
+  }
 }
 
-async function callback(preAuthentication: PreAuthentication, call: OwnCall): Promise<void> {
-  const { request, applications, target } = call
-  const query = target.query.slice(1)
+async function posted(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+  call: OwnCall,
+): Promise<void> {
+  const { request, applications } = call
+  if (!applications.some((one) => one.responseMode === 'form_post')) return nothingHere(call)
+  // What is no form, or none that ends, says nothing: the answer is that it cannot be read.
+  const form = isForm(request.user.head.headers) ? await readForm(request) : undefined
+  return callback(preAuthentication, live, call, form ?? '')
+}
+
+async function callback(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+  call: OwnCall,
+  query: string,
+): Promise<void> {
+  const { request, applications } = call
   const hint = applicationHint(query)
   const protectedOnes = applications.filter((one) => one.preAuthentication === 'oidc')
   const application = protectedOnes.find((one) => one.id === hint) ?? protectedOnes[0]
@@ -31,7 +57,15 @@ async function callback(preAuthentication: PreAuthentication, call: OwnCall): Pr
     request.id,
     request.address,
   )
-  if (result.kind === 'signed-in') return sendBack(request, result, result.keepsFragment)
-  if (result.kind === 'redirect') return sendToIssuer(request, result, result.keepsFragment)
-  request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
+  switch (result.kind) {
+    case 'signed-in':
+      live.renewed(result.session)
+      return sendBack(request, result, result.keepsFragment)
+    case 'returned':
+      return sendBack(request, result, result.keepsFragment)
+    case 'redirect':
+      return sendToIssuer(request, result, result.keepsFragment)
+    case 'denied':
+      request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
+  }
 }

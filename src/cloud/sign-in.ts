@@ -10,11 +10,7 @@
 import { base64url } from 'jose'
 import { TIME_LIMITS } from '../protocol/limits.ts'
 import { next } from '../protocol/moves.ts'
-import {
-  SIGN_IN_DENIALS,
-  type SignInReason,
-  type SignInSource,
-} from '../protocol/sign-in-denials.ts'
+import { SIGN_IN_DENIALS, type SignInReason } from '../protocol/sign-in-denials.ts'
 import {
   callbackEvent,
   redirected,
@@ -30,6 +26,7 @@ import {
 } from '../protocol/sign-in.ts'
 import type { AuditEntry, AuditEventType } from './audit-events.ts'
 import { Attempts } from './attempts.ts'
+import { callbackParameters } from './callback-parameters.ts'
 import { identityOf, type IssuerClient } from './issuer.ts'
 import { Issuers, type IssuersOptions } from './issuers.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -40,12 +37,25 @@ import { stepUpParameters } from './policy/step-up.ts'
 import { OWN_PATH, returnTarget } from './return-target.ts'
 import { isSecure, Sessions, type Session } from './session.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import type {
+  SignedIn,
+  SignInRedirect,
+  SignInRefusal,
+  SignInReturn,
+  SignInWishes,
+} from './sign-in-outcome.ts'
 import { isForTenant } from './tenant-claim.ts'
 
 /** Where the issuer sends users back to, on every external host. */
 export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
-/** A longer callback query is not looked at. */
-const MAX_QUERY_CHARACTERS = 8 * 1024
+/** When an issuer that is down may be there again. */
+const RETRY_AFTER_MS = 5_000
+/** Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no error. */
+const STALE: ReadonlySet<SignInReason> = new Set([
+  ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
+])
+/** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
+const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set(['issuer-refused', 'access-denied'])
 
 export interface PreAuthenticationOptions extends IssuersOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>
@@ -59,46 +69,6 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly access?: Pick<AccessControl, 'atSignIn'>
   /** The scopes asked for. Default `openid profile email`. */
   readonly scope?: string
-}
-
-/** How a sign-in is begun. */
-export interface SignInWishes {
-  /** The user goes there by a page that keeps the fragment of the address. Default false. */
-  readonly keepsFragment?: boolean
-  /** A stronger sign-in is needed than before. Default: whatever the issuer finds enough. */
-  readonly stepUp?: StepUpRequest
-}
-
-/** Send the user there. */
-export interface SignInRedirect {
-  readonly kind: 'redirect'
-  readonly location: string
-  /** `Set-Cookie` values. */
-  readonly setCookies: readonly string[]
-  /** By a page that keeps the fragment. */
-  readonly keepsFragment: boolean
-}
-
-/** The user is signed in: send them to `location`, the URL they asked for. */
-export interface SignedIn {
-  readonly kind: 'signed-in'
-  readonly location: string
-  readonly setCookies: readonly string[]
-  readonly session: Session
-  /** By a page that adds the fragment again. */
-  readonly keepsFragment: boolean
-}
-
-/** The user is denied; `source` says whose doing it was. */
-export interface SignInRefusal {
-  readonly kind: 'denied'
-  readonly source: SignInSource
-  readonly reason: SignInReason
-  /** HTTP status, and words for the user. */
-  readonly status: number
-  readonly title: string
-  readonly detail: string
-  readonly setCookies: readonly string[]
 }
 
 export class PreAuthentication {
@@ -142,6 +112,9 @@ export class PreAuthentication {
           issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
           ...(wishes.stepUp && { isStepUp: true }),
           ...(wishes.keepsFragment && { keepsFragment: true }),
+          ...(wishes.renews && { renews: wishes.renews.id }),
+          // What goes without the user goes by the query: a form would be posted without the session's cookie.
+          ...(application.responseMode === 'form_post' && !wishes.renews && { isPosted: true }),
         },
         cookieFields,
         this.#options.clocks.wallClock(),
@@ -157,6 +130,8 @@ export class PreAuthentication {
         code_challenge: await this.#challenge(attempt.verifier),
         code_challenge_method: 'S256',
         ...stepUpParameters(wishes.stepUp),
+        ...(wishes.renews && { prompt: 'none' }),
+        ...(attempt.isPosted && { response_mode: 'form_post' }),
       }
       for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
       this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
@@ -168,7 +143,7 @@ export class PreAuthentication {
   }
 
   /**
-   * Takes the issuer's answer, which the browser brings to {@link CALLBACK_PATH}. `query` is the part after `?`; where several applications share a host,
+   * Takes the issuer's answer, which the browser brings to {@link CALLBACK_PATH}. `query` is the part after `?`, or the form that was posted; where several applications share a host,
    * {@link applicationHint} says which one to pass.
    */
   async callback(
@@ -178,70 +153,74 @@ export class PreAuthentication {
     cookieFields: readonly string[],
     requestId?: string,
     address?: string,
-  ): Promise<SignedIn | SignInRedirect | SignInRefusal> {
-    const outcome: Outcome = { setCookies: [], requestId, address }
+  ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
+    const call: Callback = {
+      ...{ application, host, cookieFields, setCookies: [], requestId, address },
+      attempt: undefined,
+    }
     try {
       const parameters = callbackParameters(query)
       const { state } = parameters
-      if (state === undefined) throw new SignInDenied('callback-malformed')
-      const attempt = await this.#attempts.take(
-        application,
-        host,
-        state,
-        cookieFields,
-        this.#options.clocks.wallClock(),
-      )
-      if (typeof attempt === 'string') throw new SignInDenied(`attempt-${attempt}`)
-      outcome.setCookies.push(this.#attempts.end(application, state))
-      return await this.#continue(application, host, attempt, parameters, cookieFields, outcome)
+      const wallNow = this.#options.clocks.wallClock()
+      const taken = await this.#attempts.take(application, host, state, cookieFields, wallNow)
+      if (taken === 'missing') throw new SignInDenied('attempt-missing')
+      const attempt = (call.attempt = taken.attempt)
+      if (taken.isUsed) throw new SignInDenied('attempt-used')
+      call.setCookies.push(this.#attempts.end(application, state))
+      return await this.#continue(call, attempt, parameters)
     } catch (error) {
-      return this.#deny(application, denialOf(error), outcome)
+      return this.#refuse(call, denialOf(error))
     }
   }
 
   async #continue(
-    application: Application,
-    host: string,
+    call: Callback,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
-    cookieFields: readonly string[],
-    outcome: Outcome,
-  ): Promise<SignedIn | SignInRedirect | SignInRefusal> {
-    const { evidence, end, detail } = await this.#run(
-      application,
-      host,
-      attempt,
-      parameters,
-      outcome,
-    )
-    if (end.state === 'signed-in') return this.#start(application, host, end, outcome)
+  ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
+    const { application, host, cookieFields, requestId } = call
+    const { evidence, end, detail } = await this.#run(call, attempt, parameters)
+    if (end.state === 'signed-in') return this.#start(call, end)
     if (end.state === 'step-up') {
-      const keepsFragment = attempt.keepsFragment === true
-      const begun = await this.begin(
-        application,
-        host,
-        attempt.returnTo,
-        cookieFields,
-        outcome.requestId,
-        { stepUp: end.stepUp, keepsFragment },
-      )
-      return { ...begun, setCookies: [...outcome.setCookies, ...begun.setCookies] }
+      const wishes = { stepUp: end.stepUp, keepsFragment: attempt.keepsFragment === true }
+      const { returnTo } = attempt
+      const begun = await this.begin(application, host, returnTo, cookieFields, requestId, wishes)
+      return { ...begun, setCookies: [...call.setCookies, ...begun.setCookies] }
     }
     const denied = end.state === 'denied' ? end : ({ reason: 'internal' } as const)
-    const subject = 'subject' in denied ? denied.subject : undefined
-    return this.#deny(application, new SignInDenied(denied.reason, evidence, detail), {
-      ...outcome,
-      subject,
-    })
+    if ('subject' in denied) call.subject = denied.subject
+    return this.#refuse(call, new SignInDenied(denied.reason, evidence, detail))
+  }
+
+  /** Whoever is signed in all the same goes on to where they wanted: after an old answer, and when a session could not be renewed. */
+  async #refuse(call: Callback, denied: SignInDenied): Promise<SignInReturn | SignInRefusal> {
+    const { application, host, attempt } = call
+    const { reason } = denied
+    const session =
+      STALE.has(reason) || attempt?.renews !== undefined ? await this.#session(call) : undefined
+    if (session === undefined) return this.#deny(application, denied, call)
+    if (session.id === attempt?.renews && NOT_SILENTLY.has(reason))
+      this.#options.sessions.renewals.refused(session)
+    const returnTo = attempt?.returnTo ?? new URL(application.externalUrl).pathname
+    return {
+      kind: 'returned',
+      location: origin(application, host) + returnTo,
+      setCookies: call.setCookies,
+      keepsFragment: attempt?.keepsFragment === true,
+    }
+  }
+
+  /** The session that the callback's own cookies carry. */
+  #session({ application, host, cookieFields }: Callback): Promise<Session | undefined> {
+    const { sessions, clocks } = this.#options
+    return sessions.read(application, host, cookieFields, clocks.wallClock())
   }
 
   /** Drives the machine: one event, then the effect it asked for, until nothing is awaited. */
   async #run(
-    application: Application,
-    host: string,
+    { application, host, address, requestId }: Callback,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
-    { address, requestId }: Outcome,
   ): Promise<{ end: SignInState } & Pick<SignInDenied, 'evidence' | 'detail'>> {
     const { clocks } = this.#options
     let evidence: string | undefined
@@ -298,23 +277,36 @@ export class PreAuthentication {
   }
 
   async #start(
-    application: Application,
-    host: string,
+    call: Callback,
     { attempt, identity }: { attempt: SignInAttempt; identity: SignInIdentity },
-    outcome: Outcome,
   ): Promise<SignedIn> {
-    const { session, setCookie } = await this.#options.sessions.start(application, host, identity)
+    const { application, host, requestId, address } = call
+    const { sessions } = this.#options
+    const { renews } = attempt
+    const before = renews === undefined ? undefined : await this.#session(call)
+    const isSame =
+      before?.id === renews &&
+      before?.user.subject === identity.subject &&
+      before.user.issuer === identity.issuer
+    const { session, setCookie } = await sessions.start(
+      application,
+      host,
+      identity,
+      isSame ? before : undefined,
+    )
     this.#write(application, {
       type: 'sign-in.signed-in',
       outcome: 'success',
       subject: identity.subject,
-      requestId: outcome.requestId,
-      address: outcome.address,
+      sessionId: session.id,
+      requestId,
+      address,
+      detail: { renewed: isSame },
     })
     return {
       kind: 'signed-in',
       location: origin(application, host) + attempt.returnTo,
-      setCookies: [setCookie, ...outcome.setCookies],
+      setCookies: [setCookie, ...call.setCookies],
       session,
       keepsFragment: attempt.keepsFragment === true,
     }
@@ -332,8 +324,11 @@ export class PreAuthentication {
       address: outcome.address,
       detail: { source: denial.source, ...(denied.evidence && { evidence: denied.evidence }) },
     })
-    const detail = denied.detail ?? denial.detail
-    return { kind: 'denied', reason, ...denial, detail, setCookies: outcome.setCookies }
+    return {
+      ...{ kind: 'denied', reason, ...denial, setCookies: outcome.setCookies },
+      detail: denied.detail ?? denial.detail,
+      ...(denial.status === 503 && { retryAfterMs: RETRY_AFTER_MS }),
+    }
   }
 
   #checkTenant(tenant: Tenant, claims: Readonly<Record<string, unknown>>): void {
@@ -371,29 +366,19 @@ interface Outcome {
   readonly setCookies: string[]
   readonly requestId: string | undefined
   readonly address?: string | undefined
-  readonly subject?: string | undefined
+  subject?: string | undefined
+}
+
+/** One visit of {@link CALLBACK_PATH}. */
+interface Callback extends Outcome {
+  readonly application: Application
+  readonly host: string
+  readonly cookieFields: readonly string[]
+  attempt: SignInAttempt | undefined
 }
 
 const origin = (application: Application, host: string) =>
   `${isSecure(application) ? 'https' : 'http'}://${host}`
-
-/** The callback's parameters; one that comes twice spoils them all. */
-function callbackParameters(query: string): CallbackParameters {
-  if (query.length > MAX_QUERY_CHARACTERS) throw new SignInDenied('callback-malformed')
-  const parameters = new URLSearchParams(query)
-  const names = [...parameters.keys()]
-  if (new Set(names).size !== names.length) throw new SignInDenied('callback-malformed')
-  // A token in the query is an answer we did not ask for.
-  if (['id_token', 'token', 'access_token', 'response'].some((name) => parameters.has(name)))
-    throw new SignInDenied('callback-malformed')
-  const all = {
-    state: parameters.get('state'),
-    code: parameters.get('code'),
-    issuer: parameters.get('iss'),
-    error: parameters.get('error'),
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
-}
 
 /** The effect's one answer, or `timeout`; an answer after it is dropped with the promise. */
 async function before(effect: () => Promise<SignInEvent>, ms: number): Promise<SignInEvent> {

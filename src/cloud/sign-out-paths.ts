@@ -12,7 +12,7 @@ import { nothingHere, type OwnCall, type OwnPathTable } from './own-paths.ts'
 import { OWN_ANSWERS } from './pages/own-answers.ts'
 import type { Application } from './ports.ts'
 import { published } from './published.ts'
-import { readForm } from './request-body.ts'
+import { isForm, readForm } from './request-body.ts'
 import { OWN_PATH } from './return-target.ts'
 import { SIGN_OUT_PATH, SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
 
@@ -68,8 +68,7 @@ function signedOut(call: OwnCall): void {
 
 async function takeLogoutToken(backChannel: BackChannelLogout, call: OwnCall): Promise<void> {
   const { request } = call
-  const type = headerValue(request.user.head.headers, 'content-type') ?? ''
-  const form = /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)
+  const form = isForm(request.user.head.headers)
     ? new URLSearchParams(await readForm(request))
     : undefined
   const [token, ...more] = form?.getAll('logout_token') ?? []

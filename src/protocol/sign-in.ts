@@ -34,6 +34,10 @@ export interface SignInAttempt {
   readonly isStepUp?: boolean | undefined
   /** The user's browser keeps the fragment of the address, which is to be added again. */
   readonly keepsFragment?: boolean | undefined
+  /** The id of the session that is to be renewed, without asking the user. */
+  readonly renews?: string | undefined
+  /** The issuer posts its answer as a form. */
+  readonly isPosted?: boolean | undefined
   /** Milliseconds since 1970. */
   readonly expiresAt: number
 }

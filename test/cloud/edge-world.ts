@@ -102,6 +102,8 @@ export interface WorldOptions {
   readonly issuer?: string
   readonly user?: object
   readonly edge?: Partial<EdgeOptions>
+  /** What comes of beginning a sign-in; default: a redirect. */
+  readonly begun?: object
 }
 
 /** An edge before an origin whose connector is the test. */
@@ -158,7 +160,9 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     begin: (...[, , target, , , how]: Parameters<PreAuthentication['begin']>) => {
       redirects.push(target)
       stepUps.push(how?.stepUp)
-      return Promise.resolve({ kind: 'redirect', location: 'https://sts.example/', setCookies: [] })
+      return Promise.resolve(
+        options.begun ?? { kind: 'redirect', location: 'https://sts.example/', setCookies: [] },
+      )
     },
   } as unknown as PreAuthentication
   const audit = recordedAudit()

@@ -18,6 +18,8 @@ import { signInWithForms } from '../../examples/registrar-token.ts'
 
 export const HOST = 'intranet.localhost:8080'
 export const OTHER_HOST = 'wiki.localhost:8080'
+/** By https, and its answers come as forms. */
+export const VAULT_HOST = 'vault.example'
 export const AUDIENCE = 'urn:app-proxy:registration'
 interface User {
   readonly username: string
@@ -37,12 +39,12 @@ export interface StsProcess {
 export async function startSts(): Promise<StsProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'app-proxy-sts-'))
   const config = join(directory, 'sts.json')
-  const client = (id: string, host: string) => ({
+  const client = (id: string, host: string, scheme = 'http') => ({
     client_id: id,
     client_secret: `${id}-secret-for-tests`,
-    redirect_uris: [`http://${host}${CALLBACK_PATH}`],
-    post_logout_redirect_uris: [`http://${host}${SIGNED_OUT_PATH}`],
-    backchannel_logout_uri: `http://${host}${BACK_CHANNEL_LOGOUT_PATH}`,
+    redirect_uris: [`${scheme}://${host}${CALLBACK_PATH}`],
+    post_logout_redirect_uris: [`${scheme}://${host}${SIGNED_OUT_PATH}`],
+    backchannel_logout_uri: `${scheme}://${host}${BACK_CHANNEL_LOGOUT_PATH}`,
     backchannel_logout_session_required: true,
   })
   await writeFile(
@@ -64,6 +66,7 @@ export async function startSts(): Promise<StsProcess> {
       clients: [
         client('intranet', HOST),
         client('wiki', OTHER_HOST),
+        client('vault', VAULT_HOST, 'https'),
         {
           client_id: REGISTRAR.clientId,
           token_endpoint_auth_method: 'none',
@@ -155,6 +158,11 @@ export async function preAuthenticationAt(
     audit: audit.events,
     intranet: published('intranet', HOST),
     wiki: published('wiki', OTHER_HOST),
+    vault: {
+      ...published('vault', VAULT_HOST),
+      externalUrl: `https://${VAULT_HOST}/`,
+      responseMode: 'form_post',
+    } satisfies Application as Application,
     preAuthentication: new PreAuthentication(options),
     turnClock: (ms: number) => void (turned += ms),
   }
@@ -174,11 +182,18 @@ export async function throughTheForms(
   { preAuthentication, intranet }: Bench,
   user: User,
   target = '/',
-): Promise<{ query: string; cookie: string }> {
-  const begun = await preAuthentication.begin(intranet, HOST, target)
+  application: Application = intranet,
+): Promise<{ query: string; cookie: string; setCookie: string; location: URL }> {
+  const { host, origin } = new URL(application.externalUrl)
+  const begun = await preAuthentication.begin(application, host, target)
   if (begun.kind !== 'redirect') throw new Error(begun.reason)
-  const answer = await signInWithForms(begun.location, `http://${HOST}${CALLBACK_PATH}`, user)
-  return { query: answer.search.slice(1), cookie: cookieOf(begun.setCookies) }
+  const answer = await signInWithForms(begun.location, origin + CALLBACK_PATH, user)
+  return {
+    query: answer.search.slice(1),
+    cookie: cookieOf(begun.setCookies),
+    setCookie: begun.setCookies[0]!,
+    location: new URL(begun.location),
+  }
 }
 
 /** An address where nobody listens. */
