@@ -13,6 +13,7 @@ import type { Bearer } from './bearer-configuration.ts'
 import type { Caller } from './caller.ts'
 import { identityOf } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
+import { namedBy } from './policy/named.ts'
 import type { Application, AuditSink, Clocks, Directory } from './ports.ts'
 import { Recent } from './recent.ts'
 import type { SessionRevocations } from './session-revocations.ts'
@@ -113,7 +114,7 @@ export class BearerTokens {
   }
 
   #caller(application: Application, bearer: Bearer, claims: JWTPayload): Caller {
-    const identity = identityOf(claims)
+    const identity = identityOf(claims, namedBy(application).claims)
     const { subject, issuer, name, email, groups, roles, ...rest } = identity
     const scopes = scopesOf(claims)
     if (!bearer.scopes.every((scope) => scopes.includes(scope)))
@@ -121,7 +122,6 @@ export class BearerTokens {
     if (bearer.roles.length > 0 && !bearer.roles.some((role) => roles?.includes(role)))
       throw new SignInDenied('token-role')
     if (!isAssigned(application, identity)) throw new SignInDenied('not-assigned')
-    const { authenticatedAt, ...others } = rest
     const caller: Caller = {
       user: {
         ...{ subject, issuer },
@@ -130,9 +130,7 @@ export class BearerTokens {
         ...(groups && { groups }),
         ...(roles && { roles }),
       },
-      ...others,
-      // A token that was renewed is younger than the authentication behind it.
-      ...(claims['auth_time'] !== undefined && { authenticatedAt }),
+      ...rest,
       startedAt: claims.iat! * 1000,
       showsToken: true,
     }

@@ -44,6 +44,8 @@ export interface IssuerClient {
 const KEY_COOL_DOWN_MS = 30_000
 /** …and nothing does for so long after one that failed. */
 const KEY_REST_MS = 2_000
+/** The same for metadata: short, for a user waits who tries again. */
+const METADATA_REST_MS = 500
 
 interface Known {
   readonly metadata: oauth.AuthorizationServer
@@ -55,6 +57,7 @@ export class Issuer {
   readonly #options: IssuerOptions
   readonly #fetch: Fetch
   readonly #insecure: boolean
+  readonly #ask: () => Promise<Known>
   #known: Known | undefined
   #asking: Promise<Known> | undefined
 
@@ -62,6 +65,7 @@ export class Issuer {
     this.#options = options
     this.#fetch = boundedFetch(options)
     this.#insecure = isLoopback(new URL(options.issuer))
+    this.#ask = rested(METADATA_REST_MS, options.wallClock, () => this.#discover())
   }
 
   /** The issuer's metadata; fetched once for all who ask at the same time. */
@@ -175,7 +179,7 @@ export class Issuer {
   async #know(): Promise<Known> {
     if (this.#known !== undefined && this.#options.wallClock() < this.#known.until)
       return this.#known
-    this.#asking ??= this.#discover().finally(() => (this.#asking = undefined))
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined))
     return this.#asking
   }
 
@@ -216,22 +220,12 @@ export class Issuer {
    * another look-up.
    */
   #keyFetch(): Fetch {
-    const { wallClock } = this.#options
-    let failedAt = Number.NEGATIVE_INFINITY
-    return async (url, init) => {
-      // A clock that was put back does not prolong the rest.
-      if (Math.abs(wallClock() - failedAt) < KEY_REST_MS)
-        throw new SignInDenied('issuer-unavailable', 'resting')
-      try {
-        const response = await this.#fetch(url, init)
-        if (response.status !== 200) throw new SignInDenied('issuer-unavailable')
-        if (!(await isKeySet(response.clone()))) throw new SignInDenied('issuer-keys')
-        return response
-      } catch (error) {
-        failedAt = wallClock()
-        throw error
-      }
-    }
+    return rested(KEY_REST_MS, this.#options.wallClock, async (url, init) => {
+      const response = await this.#fetch(url, init)
+      if (response.status !== 200) throw new SignInDenied('issuer-unavailable')
+      if (!(await isKeySet(response.clone()))) throw new SignInDenied('issuer-keys')
+      return response
+    })
   }
 
   #http(): oauth.HttpRequestOptions<'GET'> & oauth.HttpRequestOptions<'POST', URLSearchParams> {
@@ -256,6 +250,26 @@ const MAX_CLAIM_CHARACTERS = 255
 const MAX_METHODS = 16
 const short = (value: string | undefined) =>
   value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+
+/** Does the work, but for a while after it failed, when it fails again in the same way at once. */
+function rested<A extends readonly unknown[], T>(
+  restMs: number,
+  wallClock: () => number,
+  work: (...args: A) => Promise<T>,
+): (...args: A) => Promise<T> {
+  let failure: { readonly at: number; readonly denied: SignInDenied } | undefined
+  return async (...args) => {
+    // A clock that was put back does not prolong the rest.
+    if (failure !== undefined && Math.abs(wallClock() - failure.at) < restMs) throw failure.denied
+    try {
+      return await work(...args)
+    } catch (error) {
+      const denied = denialOf(error)
+      failure = { at: wallClock(), denied }
+      throw denied
+    }
+  }
+}
 
 function verificationDenial(error: unknown): SignInDenied {
   // Keys that the runtime cannot use, or must not: too short, for example.

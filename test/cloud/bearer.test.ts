@@ -23,6 +23,7 @@ beforeEach(async () => {
   await start()
 })
 
+const now = () => Math.floor(Date.now() / 1000)
 const CLAIMS = { sub: 'robot', aud: 'secure', scope: 'read list write', client_id: 'cli', jti: 'j' }
 const sign = (claims: Json = {}, header: Json = {}) =>
   issuer.sign({ ...CLAIMS, ...claims }, { typ: 'at+jwt', ...header })
@@ -123,7 +124,6 @@ describe('a good token', () => {
 })
 
 describe('a token that is refused', () => {
-  const now = () => Math.floor(Date.now() / 1000)
   test.each<[string, string, () => Promise<string> | string]>([
     [
       'T19 is not signed',
@@ -236,6 +236,42 @@ describe('a token that is refused', () => {
     const user = await ask(`Bearer ${await sign()}`, ['Cookie', world.cookie])
     expectRefusal(user, code, reason)
     expect(challengeOf(user)).toBeUndefined()
+  })
+})
+
+describe('conditional access', () => {
+  const policies = [{ id: 'two-factors', effect: 'step-up', stepUp: { acrValues: ['two'] } }]
+  beforeEach(() => start({ bearer: BEARER, policies }))
+
+  test('that asks for more tells a program what to ask the issuer for, and sends it nowhere', async () => {
+    const user = await ask(`Bearer ${await sign()}`, NAVIGATION)
+    expectRefusal(user, 401, 'step-up-required')
+    expect(challengeOf(user)).toMatch(
+      /error="insufficient_user_authentication".*, acr_values="two"/,
+    )
+  })
+
+  test('is met by a token that says how its user authenticated', async () => {
+    await ask(`Bearer ${await sign({ acr: 'two', auth_time: now() - 60 })}`)
+    expect(world.offers).toHaveLength(1)
+  })
+
+  test('may ask for any claim of the token', async () => {
+    const when = { device: { managed: [true] } }
+    await start({ bearer: BEARER, policies: [{ id: 'managed', effect: 'allow', when }] })
+    expectRefusal(await ask(`Bearer ${await sign()}`), 403, 'no-policy-allows')
+    await ask(`Bearer ${await sign({ managed: true })}`)
+    expect(world.offers).toHaveLength(1)
+  })
+
+  test('that denies the user denies the token', async () => {
+    const denied = [
+      { id: 'no-robots', effect: 'deny', reason: 'No.', when: { who: { groups: ['robots'] } } },
+    ]
+    await start({ bearer: BEARER, policies: [...denied, { id: 'others', effect: 'allow' }] })
+    expectRefusal(await ask(`Bearer ${await sign({ groups: ['robots'] })}`), 403, 'policy-denies')
+    await ask(`Bearer ${await sign()}`)
+    expect(world.offers).toHaveLength(1)
   })
 })
 

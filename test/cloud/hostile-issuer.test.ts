@@ -182,6 +182,19 @@ describe('keys that change', () => {
     expect(asked() - before).toBe(1)
   })
 
+  test('T20 while the metadata cannot be had, a flood asks for them now and then', async () => {
+    const world = await bench()
+    issuer.misbehaviour = { metadata: () => status(503) }
+    const path = '/.well-known/openid-configuration'
+    const before = issuer.asked.get(path) ?? 0
+    for (let i = 0; i < 20; i++)
+      expect(await signIn(world)).toMatchObject({ kind: 'denied', reason: 'issuer-unavailable' })
+    expect(issuer.asked.get(path)! - before).toBeLessThan(20)
+    issuer.misbehaviour = {}
+    world.turnClock(500)
+    expect(await signIn(world)).toMatchObject({ kind: 'signed-in' })
+  })
+
   test('T20 keys that can be had again are asked for again', async () => {
     const world = await bench()
     issuer.misbehaviour = { keys: () => status(503) }
