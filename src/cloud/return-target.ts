@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isReserved } from '../protocol/index.ts'
 
 /** Longer targets would burst the attempt's cookie. */
 export const MAX_RETURN_TARGET = 2048
@@ -12,7 +13,8 @@ export const OWN_PATH = '/.app-proxy/'
 /**
  * The request target as a safe place to return to, or `undefined`.
  *
- * It starts with one slash, and holds no backslash, space, control character or fragment. Octets above 0x7E, which old clients send raw, are percent-encoded.
+ * It starts with one slash, holds no backslash, space, control character or fragment, and leads to no path of ours under any reading. Octets above 0x7E, which old clients
+ * send raw, are percent-encoded.
  */
 export function returnTarget(target: string): string | undefined {
   const encoded = target.replace(
@@ -21,5 +23,8 @@ export function returnTarget(target: string): string | undefined {
   )
   if (encoded.length > MAX_RETURN_TARGET) return undefined
   if (!/^\/(?![/\\])[!-"$-[\]-~]*$/.test(encoded)) return undefined
-  return encoded.startsWith(OWN_PATH) ? undefined : encoded
+  const path = /^[^?]*/.exec(encoded)![0]
+  // A browser resolves dot segments, also encoded ones, before it asks.
+  const resolved = new URL(`http://host${path}`).pathname
+  return isReserved(path) || isReserved(resolved) ? undefined : encoded
 }

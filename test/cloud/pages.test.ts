@@ -8,7 +8,6 @@ import {
   MAX_LOGO_CHARACTERS,
   OWN_ANSWERS,
   prefersHtml,
-  returnTarget,
   usualActions,
   type Failure,
 } from '../../src/cloud/index.ts'
@@ -347,26 +346,6 @@ test.each([
 )
 
 test('a request without Accept asks for no page', () => expect(prefersHtml([])).toBe(false))
-
-test.each([
-  ['/', '/'],
-  ['/a//b?next=http://x//y&z=%2F%5C', '/a//b?next=http://x//y&z=%2F%5C'],
-  ['/\xc3\xa9', '/%C3%A9'],
-  ['//evil.example', undefined],
-  ['/\\evil.example', undefined],
-  ['/a\\b', undefined],
-  ['/a#b', undefined],
-  ['/a b', undefined],
-  ['/a\tb', undefined],
-  ['/a\r\nSet-Cookie: x', undefined],
-  ['/\u0100', undefined],
-  ['https://evil.example/', undefined],
-  ['evil', undefined],
-  ['*', undefined],
-  ['', undefined],
-  ['/.app-proxy/sign-in/callback?code=1', undefined],
-  [`/${'a'.repeat(2048)}`, undefined],
-])('the way back from %j is %j', (target, expected) => expect(returnTarget(target)).toBe(expected))
 
 function unescaped(html: string): string {
   const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"' }

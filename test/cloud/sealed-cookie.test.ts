@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
 import { base64url, CompactEncrypt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { KeyRing } from '../../src/cloud/key-ring.ts'
@@ -104,4 +106,76 @@ describe('a sealed cookie', () => {
   ])('is not what %s is', async (rubbish) => {
     expect(await unseal(ring, scope, rubbish)).toBeUndefined()
   })
+})
+
+describe('T13 any cookie', () => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 12 })
+  const scopes: fc.Arbitrary<SealScope> = fc.record({
+    purpose: fc.constantFrom('session', 'attempt'),
+    tenantId: text,
+    applicationId: text,
+    host: text,
+  })
+  const values = fc.dictionary(
+    text.filter((key) => key !== '__proto__'),
+    fc.jsonValue({ maxDepth: 2, noUnicodeString: false }),
+    { noNullPrototype: true, maxKeys: 5 },
+  )
+  const asJson = (value: object) => JSON.parse(JSON.stringify(value)) as unknown
+
+  test('opens where it was sealed, as it was, and nowhere else', () =>
+    fc.assert(
+      fc.asyncProperty(scopes, scopes, values, async (here, there, value) => {
+        const cookie = await seal(ring, here, value)
+        expect(await unseal(ring, here, cookie)).toEqual(asJson(value))
+        if (!isDeepStrictEqual(here, there))
+          expect(await unseal(ring, there, cookie)).toBeUndefined()
+      }),
+    ))
+
+  // The parts of a scope do not run into one another.
+  test('knows where one part of its place ends and the next begins', () =>
+    fc.assert(
+      fc.asyncProperty(text, text, text, async (a, b, c) => {
+        const cookie = await seal(ring, { ...scope, tenantId: a + b, applicationId: c }, VALUE)
+        const other = { ...scope, tenantId: a, applicationId: b + c }
+        expect(await unseal(ring, other, cookie)).toEqual(b === '' ? VALUE : undefined)
+      }),
+    ))
+
+  test('that is changed in any way is no cookie; nothing makes another of it', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.nat(3),
+        fc.oneof(fc.constantFrom('.', 'A', '=', '%00', '_', '\u0100'), fc.string({ maxLength: 8 })),
+        async (where, without, instead) => {
+          const at = where % (sealed.length + 1)
+          const changed = sealed.slice(0, at) + instead + sealed.slice(at + without)
+          const opened = await unseal(ring, scope, changed)
+          // Base64 has more than one spelling of the same octets.
+          if (opened !== undefined) expect(opened).toEqual(VALUE)
+          if (changed.length !== sealed.length) expect(opened).toBeUndefined()
+        },
+      ),
+      { numRuns: 500 },
+    ))
+
+  test('that anybody makes up is no cookie', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string({ unit: 'binary', maxLength: 200 }),
+          fc
+            .array(fc.base64String({ maxLength: 40 }), { minLength: 5, maxLength: 5 })
+            .map((all) => {
+              const [header] = sealed.split('.')
+              return [header, ...all.slice(1)].join('.').replaceAll(/[+/=]/g, '')
+            }),
+        ),
+        async (made) => {
+          expect(await unseal(ring, scope, made)).toBeUndefined()
+        },
+      ),
+    ))
 })

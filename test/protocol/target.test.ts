@@ -77,6 +77,53 @@ describe('one host, one spelling', () => {
     `${'a.'.repeat(127)}a`,
   ])('%j is none', (authority) => expect(canonicalHost(authority)).toBeUndefined())
 
+  const authorities = fc.oneof(
+    fc
+      .array(
+        fc.constantFrom(
+          ...['a', 'B', 'example', '.', '..', '-', '_', ':', '443', '65536', '@', '/', '\\', '%2e'],
+          ...[
+            '[',
+            ']',
+            '::',
+            '::1',
+            '1.2.3.4',
+            'fe80',
+            '%25lo',
+            ' ',
+            '\t',
+            '\0',
+            '\u212a',
+            '\uff0e',
+          ],
+        ),
+        { maxLength: 8 },
+      )
+      .map((parts) => parts.join('')),
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.domain(),
+    fc.ipV6().map((address) => `[${address}]`),
+    fc.ipV4(),
+  )
+
+  test('T10 whatever an authority says, its host has one spelling, which says nothing else', () =>
+    fc.assert(
+      fc.property(authorities, fc.integer({ min: 0, max: 65_535 }), (authority, port) => {
+        const host = canonicalHost(authority)
+        if (host === undefined) return
+        expect(host).toMatch(/^(?:[a-z0-9._-]+|\[[0-9a-f:]+\])$/)
+        expect(host).not.toMatch(/\.$|\.\./)
+        const bare = authority.replace(/:\d*$/, '')
+        for (const other of [host, bare.toUpperCase(), `${bare}:${port}`, `${bare}:`])
+          expect(canonicalHost(other), other).toBe(host)
+        // What a URL parser reads in it is the same host, or none; it alone takes numbers for addresses and keeps the last dot.
+        const url = `http://${authority}/`
+        if (!URL.canParse(url) || /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(bare)) return
+        expect(new URL(url).hostname.replace(/\.$/, '')).toBe(host)
+      }),
+      { numRuns: 5000 },
+    ))
+
   test('a canonical host is its own spelling, and the one that URLs have', () => {
     const label = fc.stringMatching(/^[a-z][a-zA-Z0-9]{0,9}$/)
     const groups = fc.array(fc.oneof(fc.constant('0'), fc.stringMatching(/^[0-9a-fA-F]{1,4}$/)), {
