@@ -6,6 +6,7 @@
  */
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startAppProxy, type Binding, type RunningAppProxy } from '../contenders/app-proxy.ts'
 import type { Backends, Target } from '../contenders/contender.ts'
 import { residentBytes } from '../harness/process-usage.ts'
@@ -50,33 +51,49 @@ async function ofBinding(
 ): Promise<SlowReaderFigures> {
   const running = await startAppProxy(binding, true, backends, workspace)
   const seconds = quick ? 3 : 20
-  await quickRequests(running.page, quick ? 2 : 5) // so that both phases find warm code
-  const phases = []
+  await quickRequests(running.page, quick ? 2 : 10) // so that all phases find warm code
+  const rounds: { idle: number[]; slow: number[] }[] = []
   let growth = { cloud: 0, connector: 0 }
-  for (let round = 0; round < (quick ? 1 : 3); round++) {
-    const idle = await quickRequests(running.page, seconds)
+  const slow = async (): Promise<number[]> => {
     const before = resident(running)
     const reader = await slowReader(running.download(SLOW_DOWNLOAD_BYTES))
     const watch = setInterval(() => (growth = most(growth, before, resident(running))), 200)
-    const slow = await quickRequests(running.page, seconds)
+    await sleep(1_000) // until all that may be sent ahead has been
+    const latencies = await quickRequests(running.page, seconds)
     clearInterval(watch)
     growth = most(growth, before, resident(running))
     const { received } = reader
     reader.stop()
-    if (received < (SLOW_BYTES_PER_SECOND * seconds) / 2) {
+    if (received < (SLOW_BYTES_PER_SECOND * seconds) / 2)
       throw new Error(`the slow reader got ${received} bytes only`)
-    }
-    phases.push({ idle, slow })
+    await sleep(1_000) // until what it leaves behind has been cleared away
+    return latencies
+  }
+  for (let round = 0; round < (quick ? 1 : 5); round++) {
+    // In turns, so that whatever else changes meanwhile falls on both.
+    const isSlowFirst = round % 2 === 1
+    const first = isSlowFirst ? await slow() : await quickRequests(running.page, seconds)
+    const second = isSlowFirst ? await quickRequests(running.page, seconds) : await slow()
+    rounds.push(isSlowFirst ? { idle: second, slow: first } : { idle: first, slow: second })
   }
   return {
     binding,
-    phases,
+    phases: rounds.map(({ idle, slow }) => ({ idle: percentiles(idle), slow: percentiles(slow) })),
+    all: {
+      idle: percentiles(rounds.flatMap(({ idle }) => idle)),
+      slow: percentiles(rounds.flatMap(({ slow }) => slow)),
+    },
     ...(process.platform === 'linux' && {
       cloudGrowthMiB: growth.cloud / 2 ** 20,
       connectorGrowthMiB: growth.connector / 2 ** 20,
     }),
   }
 }
+
+const percentiles = (latencies: number[]) => ({
+  p50Ms: percentile(latencies, 0.5),
+  p99Ms: percentile(latencies, 0.99),
+})
 
 interface Memory {
   readonly cloud: number
@@ -94,10 +111,7 @@ const most = (known: Memory, before: Memory, now: Memory): Memory => ({
 })
 
 /** Asked at fixed times, whether or not the last answer is there: a stall delays all that come in it, as it would users. */
-async function quickRequests(
-  target: Target,
-  seconds: number,
-): Promise<{ p50Ms: number; p99Ms: number }> {
+async function quickRequests(target: Target, seconds: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true })
   const latencies: Promise<number>[] = []
   const count = seconds * QUICK_PER_SECOND
@@ -113,7 +127,7 @@ async function quickRequests(
   })
   const all = await Promise.all(latencies)
   agent.destroy()
-  return { p50Ms: percentile(all, 0.5), p99Ms: percentile(all, 0.99) }
+  return all
 }
 
 function latency({ port, host, path, cookie }: Target, agent: Agent): Promise<number> {

@@ -35,13 +35,23 @@ export interface MicroFigure {
   readonly note?: string
 }
 
+interface Latencies {
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** Quick requests without the slow reader, and beside it. */
+interface Beside {
+  readonly idle: Latencies
+  readonly slow: Latencies
+}
+
 export interface SlowReaderFigures {
   readonly binding: string
   readonly failure?: string
-  readonly phases: readonly {
-    readonly idle: { readonly p50Ms: number; readonly p99Ms: number }
-    readonly slow: { readonly p50Ms: number; readonly p99Ms: number }
-  }[]
+  readonly phases: readonly Beside[]
+  /** Of all phases together: a percentile of many is steadier than many percentiles. */
+  readonly all?: Beside
   /** The most that resident memory grew by while the slow reader was there. */
   readonly cloudGrowthMiB?: number
   readonly connectorGrowthMiB?: number

@@ -69,7 +69,9 @@ function answer(one: Asked): void {
       request.on('end', () => response.end(hash.digest('hex')))
       return
     }
+    case '/gigabyte':
     case '/endless': {
+      if (pathname === '/gigabyte') response.setHeader('content-length', GIB)
       const block = Buffer.alloc(64 * KIB)
       const more = () => {
         while (!response.destroyed && response.write(block));
@@ -190,30 +192,35 @@ describe('a patient cloud', () => {
     },
   )
 
-  test('a slow reader: others go on, and nobody holds what it does not take', async () => {
-    const before = [processes.cloud.residentBytes, connector.residentBytes]
-    const one = user().ask('GET', '/endless')
+  test('who takes 10 KiB a second of 1 GiB: 50 others a second go on, and nobody holds what it does not take', async () => {
+    const watched = [processes.cloud, connector]
+    const before = watched.map(({ residentBytes }) => residentBytes)
+    const grown = watched.map(() => 0)
+    const look = setInterval(() => {
+      watched.forEach(({ residentBytes }, i) => {
+        grown[i] = Math.max(grown[i]!, residentBytes - before[i]!)
+      })
+    }, 100)
+    const one = user().ask('GET', '/gigabyte')
+    await until(() => one.status === 200)
     one.socket.pause()
-    const sip = setInterval(() => one.socket.read(10 * KIB), 1_000)
-    let written = -1
-    await until(async () => {
-      await pause(300)
-      const now = asked.at(-1)?.request.socket.bytesWritten ?? -1
-      const stands = now > 0 && now === written
-      written = now
-      return stands
-    })
-    for (let i = 0; i < 200; i++) {
-      const other = user().ask('GET', '/quick', { connection: 'close' })
-      expect(await other.closed).toBe('whole')
-      expect(other.status).toBe(200)
+    const begun = one.received.length
+    const sip = setInterval(() => one.socket.read(KIB), 100)
+    const quick: RawUser[] = []
+    for (let second = 0; second < 8; second++) {
+      for (let tick = 0; tick < 10; tick++) {
+        for (let n = 0; n < 5; n++) quick.push(user().ask('GET', '/quick', { connection: 'close' }))
+        await pause(100)
+      }
     }
-    const after = [processes.cloud.residentBytes, connector.residentBytes]
-    after.forEach((bytes, i) => expect(bytes - before[i]!).toBeLessThan(64 * MIB))
-    expect(asked[0]!.cancelled).toBe(false)
+    for (const other of quick) expect([await other.closed, other.status]).toEqual(['whole', 200])
+    clearInterval(look)
     clearInterval(sip)
+    expect(one.received.length - begun).toBeGreaterThan(40 * KIB)
+    expect(asked.find(({ request }) => request.url === '/gigabyte')!.cancelled).toBe(false)
+    for (const bytes of grown) expect(bytes).toBeLessThan(64 * MIB)
     one.leave()
-    await until(() => asked[0]!.cancelled)
+    await until(() => asked.find(({ request }) => request.url === '/gigabyte')!.cancelled)
   })
 
   test('an application that refuses connections: 502', async () => {
@@ -281,6 +288,59 @@ describe('a patient cloud', () => {
     expect([one.status, one.code]).toEqual([504, 'no-connector'])
     one.leave()
     expect(processes.cloud.isRunning).toBe(true)
+  })
+})
+
+describe('a cloud that pings often', () => {
+  let processes: Processes
+  let connector: Example
+  beforeAll(async () => {
+    processes = await startProcesses({
+      internalUrl: `http://127.0.0.1:${backendPort}/`,
+      limits: { pingMs: 300 },
+    })
+    connector = await processes.startConnector()
+  })
+  afterAll(() => processes.close())
+
+  const user = () => new RawUser(processes.port)
+  const linkStates = (one: Example) =>
+    one.said.flatMap(
+      (line) => /"link".*"(connecting|up|backoff|plain-fallback)"/.exec(line)?.[1] ?? [],
+    )
+
+  test('it is served by the link', () => expect(linkStates(connector).at(-1)).toBe('up'))
+
+  test('a stopped connector is noticed: what it claimed is 502 that names it, and it dials again', async () => {
+    const one = user().ask('POST', '/stuck', { 'content-length': 3 })
+    one.socket.write('abc')
+    await until(() => asked.length === 1)
+    connector.signal('SIGSTOP')
+    await until(() => one.code !== undefined)
+    expect([one.status, one.code]).toEqual([502, 'connector-lost'])
+    expect(one.received).toContain('"source":"connector"')
+    const before = linkStates(connector).length
+    connector.signal('SIGCONT')
+    await until(() => linkStates(connector).slice(before).includes('up'))
+    expect(linkStates(connector).slice(before)[0]).toBe('backoff')
+    await until(() => last().cancelled)
+    const two = user().ask('GET', '/quick')
+    await until(() => two.received.endsWith('quick'))
+    for (const each of [one, two]) each.leave()
+  })
+
+  test('a stopped connector: what it claimed and is replayable, another one answers', async () => {
+    const one = user().ask('GET', '/stuck')
+    await until(() => asked.length === 1)
+    const other = await processes.startConnector()
+    connector.signal('SIGSTOP')
+    await until(() => asked.length === 2)
+    last().response.end('at last')
+    await until(() => one.received.includes('at last'))
+    expect(one.status).toBe(200)
+    connector.signal('SIGCONT')
+    one.leave()
+    await other.stop()
   })
 })
 
