@@ -180,7 +180,7 @@ function unique<K extends string>(
 }
 
 /** The issue's own message quotes what was received, which may be a secret. */
-function shapeFault(issue: v.BaseIssue<unknown>): ConfigurationInvalid {
+export function shapeFault(issue: v.BaseIssue<unknown>): ConfigurationInvalid {
   const path = (issue.path ?? []).reduce((before, { key }) => {
     if (typeof key === 'number') return `${before}[${key}]`
     return before === '' ? String(key) : `${before}.${String(key)}`
