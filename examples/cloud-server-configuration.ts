@@ -35,6 +35,23 @@ export const CloudServerConfiguration = v.strictObject({
         ),
         v.description('Default: plain HTTP. `generated` makes an authority of its own.'),
       ),
+      trustedProxies: v.pipe(
+        v.optional(
+          v.strictObject({
+            networks: v.pipe(
+              v.array(v.string()),
+              v.description('`address/prefix-length` of the proxies.'),
+            ),
+            header: v.pipe(
+              v.optional(v.picklist(['x-forwarded-for', 'forwarded']), 'x-forwarded-for'),
+              v.description('The header in which each adds its peer; the other is not read.'),
+            ),
+          }),
+        ),
+        v.description(
+          'Reverse proxies before this listener, which are believed where users come from. Default: none.',
+        ),
+      ),
     }),
     v.description('The listener that users reach.'),
   ),

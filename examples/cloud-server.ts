@@ -23,6 +23,8 @@ import {
   defaultCryptoProvider,
   jsonLinesAudit,
   KeyRing,
+  SignInRisk,
+  teeAudit,
 } from 'app-proxy/cloud'
 import { openLmdbRegistry, openLmdbRevocations } from 'app-proxy/cloud/lmdb'
 import {
@@ -60,14 +62,18 @@ const servers = await createServerAuthority({
   store: authorityFile(inState('server-authority.pem')),
 })
 const instances: Record<string, string> = {}
+// Without a location lookup only networks and failures are unusual, and countries are not known.
+const risk = new SignInRisk()
 const cloud = createCloud({
   directory,
   registry,
   revocations,
   authority,
   keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
-  audit: jsonLinesAudit(auditWriter(), audit),
+  audit: teeAudit(jsonLinesAudit(auditWriter(), audit), risk),
   auditRequests: audit.requests,
+  risk,
+  ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
   instances: () => instances,
   cloudAuthorities: [servers.certificate],
   limits: limits as Partial<TimeLimits>, // JSON knows no undefined
