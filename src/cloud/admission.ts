@@ -14,6 +14,7 @@
 import { headerValues, type StepUpRequest, type Target } from '../protocol/index.ts'
 import { bearerOf, challenge } from './bearer.ts'
 import type { BearerTokens } from './bearer-tokens.ts'
+import { checkOtherSite } from './other-site.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import { sendToIssuer, takesPage } from './fragment-page.ts'
@@ -91,6 +92,7 @@ export class Admission {
     const { head } = request.user
     if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
       checkOrigin(head, application)
+    checkOtherSite(head, application)
     const decided = this.#decided(request, application, target, session)
     if (decided === undefined || !isDue(session, this.#options.clocks.wallClock())) return decided
     return decided instanceof Promise ? decided : this.#renew(request, application, target, session)

@@ -54,6 +54,12 @@ export const ApplicationConfiguration = v.strictObject({
     ),
     v.description('Header name → what of the user it tells the application; with `oidc` only.'),
   ),
+  session: v.pipe(
+    v.optional(v.strictObject({ sameSite: v.optional(v.picklist(['lax', 'none']), 'lax') })),
+    v.description(
+      "The session cookie; with `oidc` only. `sameSite`: with `none`, which needs https, it comes with requests of other sites' pages as well, as `cors` with `credentials` needs. Default: `lax`.",
+    ),
+  ),
   responseMode: v.pipe(
     v.optional(v.picklist(['query', 'form_post'])),
     v.description(
@@ -125,6 +131,7 @@ export function readApplication(
     cors,
     bearer,
     responseMode,
+    session,
     policies: _policies,
     ...rest
   } = application
@@ -149,6 +156,7 @@ export function readApplication(
     client: secret === undefined ? { id } : { id, secret },
     ...(bearer && { bearer }),
     ...(responseMode && { responseMode }),
+    ...(session && { session }),
     ...(access && { access }),
   }
 }
@@ -156,7 +164,7 @@ export function readApplication(
 /** An operator who writes down who is assigned believes that somebody checks. */
 function checkSignIn(application: Checked, path: string): void {
   const { preAuthentication, client, assigned, identityHeaders, allowedOrigins } = application
-  const { responseMode } = application
+  const { responseMode, session } = application
   if (preAuthentication === 'oidc') {
     if (client === undefined)
       throw new ConfigurationInvalid(`${path}.client`, 'is needed by "oidc"')
@@ -165,12 +173,15 @@ function checkSignIn(application: Checked, path: string): void {
         `${path}.responseMode`,
         'needs https: "form_post" is posted by another site',
       )
+    if (session?.sameSite === 'none' && !application.externalUrl.startsWith('https:'))
+      throw new ConfigurationInvalid(`${path}.session.sameSite`, 'needs https')
     return
   }
   const detail = 'has no meaning with "passthrough": nobody signs in'
   if (client !== undefined) throw new ConfigurationInvalid(`${path}.client`, detail)
   if (assigned !== undefined) throw new ConfigurationInvalid(`${path}.assigned`, detail)
   if (allowedOrigins !== undefined) throw new ConfigurationInvalid(`${path}.allowedOrigins`, detail)
+  if (session !== undefined) throw new ConfigurationInvalid(`${path}.session`, detail)
   if (responseMode !== undefined) throw new ConfigurationInvalid(`${path}.responseMode`, detail)
   if (Object.keys(identityHeaders).length > 0)
     throw new ConfigurationInvalid(`${path}.identityHeaders`, detail)

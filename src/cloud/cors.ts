@@ -61,6 +61,7 @@ export class CorsRule {
   readonly grantsNothing: HeaderList
   readonly #paths: readonly string[] | undefined
   readonly #isAny: boolean
+  readonly #credentials: boolean
   /** By origin. */
   readonly #grants: ReadonlyMap<string, HeaderList>
   readonly #methods: ReadonlySet<string>
@@ -70,6 +71,7 @@ export class CorsRule {
   constructor(cors: Cors) {
     const { origins, methods, exposeHeaders, credentials } = cors
     this.#paths = cors.paths
+    this.#credentials = credentials
     this.#isAny = origins[0] === '*'
     this.grantsNothing = this.#isAny ? [] : ['Vary', 'Origin']
     const exposed = ['Access-Control-Expose-Headers', [...exposeHeaders, EXPOSED].join(', ')]
@@ -93,6 +95,11 @@ export class CorsRule {
   /** @throws ExchangeFailed `user-malformed` when the path can be read in two ways */
   covers(path: string): boolean {
     return this.#paths === undefined || selectByPath(path, this.#paths) !== undefined
+  }
+
+  /** Whether pages of this origin may ask in the name of who is signed in. */
+  mayAct(origin: string): boolean {
+    return this.#credentials && this.#grants.has(origin)
   }
 
   /** What the answer to a request says. */

@@ -92,6 +92,8 @@ export interface Application {
   readonly cors?: Cors
   /** How programs may show a token in the place of a session. Default: not at all; a token is the application's own affair then. */
   readonly bearer?: Bearer
+  /** Whether the session's cookie comes with requests of other sites' pages as well (`none`). Default `lax`. */
+  readonly session?: { readonly sameSite: 'lax' | 'none' }
   /** How the issuer hands back its answer: `form_post` keeps it out of addresses and their logs, and needs https. Default `query`. */
   readonly responseMode?: 'query' | 'form_post'
   readonly hostHeader: 'internal' | 'external'

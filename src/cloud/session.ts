@@ -90,7 +90,9 @@ export class Sessions {
     const expiresAt = Math.min(identity.expiresAt, startedAt + this.#longestMs)
     const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, name)
     const value = await seal(this.#ring, scopeOf(application, host), sealed)
-    return { session: openedSession(sealed), setCookie: setOwnCookie(name, value, { secure }) }
+    const sameSite = application.session?.sameSite === 'none' ? 'None' : 'Lax'
+    const setCookie = setOwnCookie(name, value, { secure, sameSite })
+    return { session: openedSession(sealed), setCookie }
   }
 
   /**

@@ -169,6 +169,46 @@ describe('another request where there is a rule', () => {
   })
 })
 
+describe('where the session’s cookie comes with requests of other sites', () => {
+  const ask = (method: string, ...headers: string[]) => {
+    const user = world.ask({ authority: HOST, method, headers: [...session(), ...headers] })
+    return user.said.length === 0 ? 'offered' : user.code
+  }
+  beforeEach(async () => {
+    world = await edgeWorld({}, { secure: { cors: RULE, session: { sameSite: 'none' } } })
+  })
+
+  test('the cookie says so', async () => {
+    const identity = { subject: 'u', issuer: 'i', expiresAt: world.clock.wall + 1_000 }
+    const { setCookie } = await world.sessions.start(world.application, HOST, identity)
+    expect(setCookie).toMatch(/^__Host-[^;]*; Path=\/; Secure; HttpOnly; SameSite=None$/)
+  })
+
+  test.each<[string, string, readonly string[]]>([
+    ['a page of another site that posts', 'origin-refused', ['Origin', STRANGER]],
+    ['a page of no origin', 'origin-refused', ['Origin', 'null']],
+    [
+      'a page of another site that does not say which',
+      'origin-refused',
+      ['Sec-Fetch-Site', 'cross-site'],
+    ],
+    ['two origins', 'origin-refused', ['Origin', PORTAL, 'Origin', STRANGER]],
+    ['a page that the rule lets act', 'offered', ['Origin', PORTAL]],
+    ['a page of its own', 'offered', ['Origin', `https://${HOST}`]],
+    ['a program', 'offered', []],
+  ])('%s: %s', (_, expected, headers) => {
+    expect(ask('POST', ...headers)).toBe(expected)
+    expect(ask('DELETE', ...headers)).toBe(expected)
+    expect(ask('GET', ...headers)).toBe('offered')
+  })
+
+  test('a rule without credentials lets nobody act', async () => {
+    const cors = { ...RULE, credentials: false }
+    world = await edgeWorld({}, { secure: { cors, session: { sameSite: 'none' } } })
+    expect(ask('POST', 'Origin', PORTAL)).toBe('origin-refused')
+  })
+})
+
 test('a rule without credentials may be for everybody', async () => {
   world = await edgeWorld({}, { open: { cors: { origins: ['*'], headers: ['*'] } } })
   const asked = { authority: 'open.example', method: 'POST' }

@@ -22,6 +22,19 @@ const withApplication = (change: object) => published({ ...intranet, ...change }
 const versionOf = (change: object) =>
   createDirectory(withApplication(change)).application('intranet')!.version
 
+test('a cookie for all sites needs https', () => {
+  const session = { sameSite: 'none' }
+  expect(() => createDirectory(withApplication({ session }))).not.toThrow()
+  const externalUrl = 'http://intranet.localhost/'
+  expect(() => createDirectory(withApplication({ session, externalUrl }))).toThrow(
+    'applications[0].session.sameSite: needs https',
+  )
+  const open = { preAuthentication: 'passthrough', client: undefined }
+  expect(() => createDirectory(withApplication({ ...open, session }))).toThrow(
+    'applications[0].session: has no meaning',
+  )
+})
+
 test('fills in the defaults', () => {
   const directory = createDirectory(minimal)
   expect(directory.tenant('contoso')).toEqual({
