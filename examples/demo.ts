@@ -14,6 +14,8 @@ import {
   applicationsOf,
   AUDIENCE,
   REGISTRAR,
+  ROBOT,
+  SCOPE,
   writeCloudConfiguration,
   writePrivate,
   writeStsConfiguration,
@@ -64,7 +66,8 @@ async function start(): Promise<Ready> {
     ...['--name', 'demo', '--token-file', tokenFile],
   ])
   rmSync(tokenFile, { force: true })
-  return { applications, users, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
+  const robot = { id: ROBOT, secret: state.clientSecrets[ROBOT]!, scope: SCOPE }
+  return { applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
 }
 
 /** Where the registrar's token is, unless the connector has registered before. */

@@ -83,7 +83,7 @@ const provider = new Provider(issuer, {
   },
   extraTokenClaims: (_, token) => {
     const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
-    if (user === undefined) return undefined
+    if (user === undefined) return { tid: tenantId }
     const { name, email, tid, groups, roles } = claimsOf(user)
     return { name, email, tid, groups, roles }
   },
@@ -99,6 +99,7 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     rpInitiatedLogout: { logoutSource: askSignOut, postLogoutSuccessSource: toldSignedOut },
     backchannelLogout: { enabled: true },
+    clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,

@@ -19,6 +19,8 @@ export const AUDIENCE = 'urn:app-proxy:registration'
 export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1/registered' }
 /** What a program's token must allow. */
 export const SCOPE = 'use'
+/** A client that gets a token by itself; no application can be called that. */
+export const ROBOT = 'demo.robot'
 const TENANT = 'contoso'
 const STAFF = 'staff'
 const CONTRACTORS = 'contractors'
@@ -112,6 +114,13 @@ export function writeStsConfiguration(
           backchannel_logout_session_required: true,
         })),
       {
+        client_id: ROBOT,
+        client_secret: clientSecrets[ROBOT],
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
+      },
+      {
         client_id: REGISTRAR.clientId,
         client_name: 'Connector registration',
         token_endpoint_auth_method: 'none',
@@ -161,6 +170,7 @@ export function writeCloudConfiguration(
 function forPrograms(applications: readonly DemoApplication[]): object {
   const open = applications.filter((one) => one.preAuthentication === 'passthrough')
   return {
+    assigned: { groups: [STAFF], users: [ROBOT] },
     bearer: { audiences: [intranetOf(applications).externalUrl], scopes: [SCOPE] },
     cors: {
       origins: open.map(({ externalUrl }) => new URL(externalUrl).origin),

@@ -15,6 +15,8 @@ export interface Ready {
   readonly applications: readonly DemoApplication[]
   /** The first may use what is behind sign-in, the second may not, the third not the vault. */
   readonly users: readonly DemoUser[]
+  /** A program that gets tokens for the intranet by itself. */
+  readonly robot: { readonly id: string; readonly secret: string; readonly scope: string }
   readonly issuer: string
   readonly connectorUrl: string
   /** How the connector reached each cloud instance. */
@@ -48,18 +50,20 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 export function tableReport(ready: Ready, isTemporary: boolean): string {
   const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
-  const browse = applications.map(({ externalUrl, preAuthentication, policies }) => [
-    externalUrl,
-    preAuthentication === 'passthrough'
-      ? 'open to everyone'
-      : policies === undefined
-        ? 'behind sign-in'
-        : 'behind sign-in with the PIN as well',
-  ])
+  const browse = applications.map((one) => [one.externalUrl, accessTo(one)])
   const signIn = users.map(({ username, password, pin }, i) => [
     ...[username, password, pin === undefined ? '' : `PIN ${pin}`],
     BECOMES[i]!,
   ])
+  const { robot } = ready
+  const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl
+  const trust = isHttps ? ` --cacert ${caFile}` : ''
+  const programs = [
+    [
+      `curl -u ${robot.id}:${robot.secret} -d grant_type=client_credentials -d scope=${robot.scope} -d resource=${resource} ${issuer}/token`,
+    ],
+    [`curl${trust} -H "Authorization: Bearer TOKEN" ${resource}headers`],
+  ]
   const under = [
     ['issuer', issuer],
     ['connectors dial', connectorUrl],
@@ -73,9 +77,15 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
   return [
     ...['Browse', table(browse)],
     ...['Sign in as', table(signIn)],
+    ...['As a program', table(programs)],
     ...['Underneath', table(under)],
     'Ctrl-C ends it.',
   ].join('\n\n')
+}
+
+function accessTo({ preAuthentication, policies }: DemoApplication): string {
+  if (preAuthentication === 'passthrough') return 'open to everyone'
+  return policies === undefined ? 'behind sign-in' : 'behind sign-in with the PIN as well'
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { ROBOT } from './configurations.ts'
 import type { DemoOptions } from './options.ts'
 
 export interface DemoState {
@@ -41,7 +42,10 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
     pins: before.pins ?? { alice: pin(), carol: pin() },
     clientSecrets: {
       ...Object.fromEntries(
-        ['intranet', 'vault', ...published.map(({ name }) => name)].map((id) => [id, secret(32)]),
+        ['intranet', 'vault', ROBOT, ...published.map(({ name }) => name)].map((id) => [
+          id,
+          secret(32),
+        ]),
       ),
       ...before.clientSecrets,
     },

@@ -11,7 +11,7 @@ import {
   screenshot,
   signInAt,
 } from './chromium.ts'
-import { startDemo, type DemoProcess } from './demo-process.ts'
+import { robotToken, startDemo, type DemoProcess } from './demo-process.ts'
 
 // A browser, a demo and a test share the processor with whatever else runs.
 describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_000 }, () => {
@@ -99,6 +99,31 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
     await page.goto(demo.url('intranet'))
     await page.getByText('Alice Adams').first().waitFor()
     expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  test('a page of an origin that is allowed calls with a token; another page does not', async () => {
+    const { page, complaints } = await newVisitor(browser)
+    await page.goto(demo.url('open'))
+    const call = { url: demo.url('intranet', '/headers'), token: await robotToken(demo) }
+    const ask = ({ url, token }: typeof call) =>
+      fetch(url, { headers: { authorization: `Bearer ${token}` } }).then(
+        async (answer) => [answer.status, await answer.text()] as const,
+        (error: Error) => error.name,
+      )
+    const [status, told] = await page.evaluate(ask, call)
+    expect(status).toBe(200)
+    expect(told).toContain('"target":"/headers"')
+    // The reason of a refusal can be read as well.
+    expect((await page.evaluate(ask, { ...call, token: 'bad' }))[0]).toBe(401)
+    expect(complaints).toEqual([])
+    await page.goto(demo.url('vault'))
+    await giveNameAndPassword(page, alice())
+    await agree(page)
+    await page.getByLabel('PIN').fill(alice().pin!)
+    await giveNameAndPassword(page, alice())
+    await page.waitForURL(demo.url('vault'))
+    expect(await page.evaluate(ask, call)).toBe('TypeError')
     await page.context().close()
   })
 

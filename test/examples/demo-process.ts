@@ -70,6 +70,20 @@ export async function startDemo(...args: string[]): Promise<DemoProcess> {
   }
 }
 
+/** An access token for the intranet, as the demo's program gets it at the issuer. */
+export async function robotToken({ issuer, robot, url }: DemoProcess): Promise<string> {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${robot.id}:${robot.secret}`)}` },
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      scope: robot.scope,
+      resource: url('intranet'),
+    }),
+  })
+  return ((await response.json()) as { access_token: string }).access_token
+}
+
 /** Every process that descends from `pid`, with its command line. Linux only. */
 export function descendantsOf(pid: number): { pid: number; command: string }[] {
   const all = readdirSync('/proc')

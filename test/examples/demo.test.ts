@@ -10,6 +10,7 @@ import { listen, until } from '../integration/tunnel.ts'
 import {
   descendantsOf,
   isAlive,
+  robotToken,
   runDemo,
   startDemo,
   UserAgent,
@@ -180,6 +181,18 @@ describe('the user who is not assigned is refused by sign-in', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ source: 'sign-in', code: 'not-assigned' })
     expect(agent.cookieNames).toEqual([])
   })
+})
+
+test('a program with a token of its own is served, and shows it to nobody inside', async () => {
+  const token = await robotToken(demo)
+  const program = new UserAgent()
+  const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
+  const answer = await program.get(demo.url('intranet', DEEP), headers)
+  expect(answer.status).toBe(200)
+  expect(fieldsOf(answer.text, 'authorization')).toEqual([])
+  expect(program.cookieNames).toEqual([])
+  // Where no tokens are taken it is the application's own affair, and opens nothing.
+  expect((await program.get(demo.url('vault', DEEP), headers)).status).toBe(401)
 })
 
 withCurl('curl with a cookie jar signs in, follows, and stays signed in', async () => {

@@ -132,8 +132,13 @@ async function everySecretThatMatters(): Promise<void> {
   const session = keepCookie('session cookie', signedIn.cookies)
   const cookie = `${session}; theirs=${mark('cookie of the application')}`
   const body = mark('body')
-  const posted = { method: 'POST', headers: { ...marked('signed in'), cookie }, body }
-  expect((await send(demo.url('intranet', '/upload'), posted)).status).toBe(200)
+  const authorization = `Basic ${mark('credentials of the application')}`
+  const headers = { ...marked('signed in'), cookie }
+  const upload = (own: Record<string, string>) =>
+    send(demo.url('intranet', '/upload'), { method: 'POST', headers: own, body })
+  expect((await upload({ ...headers, authorization })).status).toBe(200)
+  // A token decides alone, and this is none.
+  expect((await upload(headers)).status).toBe(401)
   // Again with the same answer, with another browser's, with a wrong one, with rubbish.
   const callback = (query: string, attempt = alice.cookie) =>
     send(demo.url('intranet', `/.app-proxy/sign-in/callback?${query}`), {
