@@ -195,7 +195,8 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'sign-in',
     status: 403,
     title: 'You do not have access',
-    detail: 'You are signed in, but you are not assigned to this application.',
+    detail:
+      'You are signed in, but you are not assigned to this application. Its administrators can give you access.',
   },
   'policy-denies': {
     source: 'policy',
@@ -226,7 +227,7 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
   'step-up-unmet': {
     source: 'policy',
     status: 403,
-    title: 'A stronger sign-in is needed',
+    title: 'One more step is needed',
     detail:
       'You came back from the sign-in service without the stronger sign-in that your organisation asks for, such as a second factor. Open the page again to try once more.',
   },

@@ -32,7 +32,7 @@ test.each<[string, Application, boolean]>([
   expect(isAssigned(application, alice)).toBe(expected),
 )
 
-test('an address that the issuer did not verify counts for nothing', () => {
+test('T22 an address that the issuer did not verify counts for nothing', () => {
   const mallory = user({ email: 'alice@contoso.example', email_verified: false })
   expect(mallory.email).toBeUndefined()
   expect(isAssigned(assigned(['alice@contoso.example']), mallory)).toBe(false)

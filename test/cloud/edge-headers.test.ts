@@ -48,7 +48,7 @@ describe('what is offered of a request', () => {
     expect(request([], '2001:db8::1')[1]).toMatch(/^for="\[2001:db8::1\]";/)
   })
 
-  test('has the identity headers of the user, as octets that end no line', () => {
+  test('T7 has the identity headers of the user, as octets that end no line', () => {
     const claims = { subject: 'a\r\nX-Admin: 1', issuer: 'i', name: 'Åsa', groups: ['a', 'b'] }
     const head = { headers: ['X-User', 'mallory'], httpVersion: '1.1' }
     for (let i = 0; i < 2; i++)
@@ -97,7 +97,7 @@ describe('what is offered of a request', () => {
       { numRuns: 1000 },
     ))
 
-  test('holds no name of ours in any spelling', () =>
+  test('T1 holds no name of ours in any spelling', () =>
     fc.assert(
       fc.property(lists, (headers) => {
         for (const [i, text] of request(headers).slice(0, -OWN).entries())

@@ -63,7 +63,7 @@ describe('a handshake', () => {
     expect(user.verbs.slice(0, 2)).toEqual(['upgrade', 'startBody'])
   })
 
-  test('has its refusal passed on as it is', () => {
+  test('T6 has its refusal passed on as it is', () => {
     const user = world.ask(handshake())
     const { exchange } = world.claim()
     exchange.receivedResponse({ status: 403, headers: ['Content-Length', '2'] }, false, 0)
@@ -109,7 +109,7 @@ describe('a handshake', () => {
   })
 })
 
-describe('whose page may open it, where a cookie says who the user is', () => {
+describe('T45 whose page may open it, where a cookie says who the user is', () => {
   test.each([`https://${HOST}`, `https://${HOST}:8443`, 'https://friend.example:8443'])(
     '%s may',
     (origin) => {
@@ -168,7 +168,7 @@ describe('a tunnel', () => {
     expect(user.verbs.at(-1)).toBe('resumeBody')
   })
 
-  test('takes what came with the handshake, and an end that came with it', () => {
+  test('T6 takes what came with the handshake, and an end that came with it', () => {
     const user = world.ask(handshake())
     user.startBody = () => {
       user.events.data(octets('early'))

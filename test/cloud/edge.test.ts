@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, test } from 'vitest'
-import { ResetCode } from '../../src/protocol/index.ts'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { headerValues, ResetCode } from '../../src/protocol/index.ts'
 import { edgeWorld, HOST, octets, type EdgeWorld } from './edge-world.ts'
 
 let world: EdgeWorld
@@ -226,6 +226,19 @@ describe('a signed-in user', () => {
     expect(sessions.known(application, HOST, [`${cookie}x`], clock.wall)).toBe('unknown')
     expect(sessions.known(application, HOST, [cookie, cookie], clock.wall)).toBeUndefined()
     expect(sessions.known(application, HOST, [], clock.wall)).toBeUndefined()
+  })
+})
+
+describe('T12 what this service says by itself is kept by nobody', () => {
+  test.each([
+    ['a way to the issuer', { authority: HOST }, 302],
+    ['a refusal', { authority: HOST, headers: ['Accept', 'application/json'] }, 401],
+    ['a page', { authority: 'nowhere.example', headers: ['Accept', 'text/html'] }, 404],
+    ['a path of ours', { authority: HOST, target: '/.app-proxy/nothing' }, 404],
+  ])('%s', async (_what, head, status) => {
+    const user = world.ask(head)
+    await vi.waitFor(() => expect(user.status).toBe(status))
+    expect(headerValues(user.headers, 'cache-control')).toEqual(['no-store'])
   })
 })
 

@@ -210,7 +210,8 @@ describe('what the user can do next', () => {
     [{}, { target: '/', start: '/' }, [['Try again', '/']]],
     [{}, {}, []],
     [{ status: 404, code: 'not-found' }, asked, [['Go to the start page', '/app/']]],
-    [{ status: 403, code: 'not-assigned' }, asked, []],
+    [{ status: 403, code: 'not-assigned' }, { start: '/' }, []],
+    [{ status: 403, code: 'policy-denies' }, asked, [['Sign out', '/.app-proxy/sign-out']]],
     [{ status: 200, code: 'signed-out' }, asked, []],
   ])('%j at %j: %j', (more, place, expected) => expect(labels(more, place)).toEqual(expected))
 

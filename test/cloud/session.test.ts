@@ -133,7 +133,7 @@ describe('the session cookie', () => {
     ).toBeUndefined()
   })
 
-  test('among 100 KiB of others is not searched for', async () => {
+  test('T15 among 100 KiB of others is not searched for', async () => {
     const cookie = await start()
     const crowd = 'a=1; '.repeat(20_000)
     expect(await sessions.read(application(), HOST, [crowd + cookie], NOW)).toBeUndefined()

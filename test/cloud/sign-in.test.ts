@@ -91,7 +91,7 @@ describe('at the real issuer', () => {
     expect((await other.callback(bench.intranet, HOST, query, [cookie])).kind).toBe('signed-in')
   })
 
-  test('two tabs do not clobber each other', async () => {
+  test('T17 two tabs do not clobber each other', async () => {
     const bench = await preAuthenticationAt(sts.issuer)
     const one = await throughTheForms(bench, ALICE, '/one')
     const two = await throughTheForms(bench, ALICE, '/two')
@@ -142,7 +142,7 @@ describe('at the real issuer', () => {
   })
 })
 
-describe('a callback that is not the answer to our question', () => {
+describe('T17 a callback that is not the answer to our question', () => {
   let bench: Bench
   let query: string
   let cookie: string

@@ -67,7 +67,7 @@ describe.each(TRANSPORTS)('users without manners, %s', (transport) => {
     expect(tunnel.links.at(-1)!.grants).toBe(before)
   })
 
-  test('trailers of a request, however many, reach no application', async () => {
+  test('T8 trailers of a request, however many, reach no application', async () => {
     const { socket, heard } = user(tunnel.port)
     socket.write(
       'POST / HTTP/1.1\r\nHost: open.localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',

@@ -60,7 +60,7 @@ describe('what concerns one connection (RFC 9110, 7.6.1)', () => {
     expect(withoutHopByHop(headers)).toEqual(['Accept', '*/*'])
   })
 
-  test('includes what any Connection field nominates, even the second, after an empty one', () => {
+  test('T2 includes what any Connection field nominates, even the second, after an empty one', () => {
     const headers = [
       'Connection',
       '',
@@ -101,7 +101,7 @@ describe('names that only a gateway may say', () => {
     'X_Rewrite_URL',
     'X-Real-IP',
     'True-Client-IP',
-  ])('%s is dropped from outside', (name) => {
+  ])('T3 %s is dropped from outside', (name) => {
     expect(sanitiseRequest([name, 'me', 'Accept', '*/*'], reserved)).toEqual(['Accept', '*/*'])
   })
 
@@ -121,14 +121,14 @@ describe('names that only a gateway may say', () => {
     expect(sanitiseRequest(['Forwarded', 'for=1'])).toEqual([])
   })
 
-  test('a nomination cannot protect a reserved name from being dropped', () => {
+  test('T2 a nomination cannot protect a reserved name from being dropped', () => {
     expect(
       sanitiseRequest(['Connection', 'x-user', 'X-User', 'me', 'X_User', 'me'], reserved),
     ).toEqual([])
   })
 })
 
-describe('the body that a head announces (RFC 9112, 6)', () => {
+describe('T4 the body that a head announces (RFC 9112, 6)', () => {
   test.each([
     ['none', 'GET', [], { kind: 'none' }],
     ['none for length 0', 'POST', ['Content-Length', '0'], { kind: 'none' }],
@@ -244,7 +244,7 @@ test('cookie fields are joined in the place of the first (RFC 9113, 8.2.3)', () 
   expect(joinCookies(['a', '1'])).toEqual(['a', '1'])
 })
 
-test('a list that HTTP cannot carry is told from one that it can, without saying a value', () => {
+test('T7 a list that HTTP cannot carry is told from one that it can, without saying a value', () => {
   expect(headersFault(['A', 'b\t\u00ff', 'c', ''])).toBeUndefined()
   expect(headersFault(['A'])).toMatch(/without a value/)
   expect(headersFault(['A', 'ok', 'B', 'secret\n'])).toBe('header value 1 has a forbidden octet')

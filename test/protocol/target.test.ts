@@ -333,7 +333,7 @@ describe('for every path', () => {
       { numRuns: 3000 },
     ))
 
-  test('no parser we know finds a way out of the base path', () =>
+  test('T11 no parser we know finds a way out of the base path', () =>
     fc.assert(
       fc.property(targets, (target) => {
         const read = attempt(() => readTarget(target, 'h'))
@@ -350,7 +350,7 @@ describe('for every path', () => {
       { numRuns: 5000 },
     ))
 
-  test('what is selected is selected under every reading', () =>
+  test('T9 what is selected is selected under every reading', () =>
     fc.assert(
       fc.property(targets, (target) => {
         const read = attempt(() => readTarget(target, 'h'))

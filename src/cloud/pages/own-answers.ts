@@ -24,7 +24,7 @@ const own = <C extends string>(
 export const OWN_ANSWERS = {
   ...own('sign-in-required', 401, 'sign-in', 'Sign-in required', 'Open this address in a browser to sign in.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
-  ...own('step-up-required', 401, 'policy', 'A stronger sign-in is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
+  ...own('step-up-required', 401, 'policy', 'One more step is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('cors-not-configured', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this application.'),
   ...own('cors-origin-refused', 403, 'cloud', 'Not allowed from there', 'Pages of this site may not use this application.'),
   ...own('cors-method-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this method here.'),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OWN_PATH } from '../return-target.ts'
 import type { Action, Failure } from './answer.ts'
 
 /** Trying again changes nothing there. */
@@ -23,6 +24,9 @@ const DECIDED: ReadonlySet<string> = new Set([
   'policy-broken',
 ])
 
+/** With a session, another account may do; before there is one, there is nothing to sign out of. */
+const SIGN_OUT: Action = { label: 'Sign out', href: `${OWN_PATH}sign-out` }
+
 /**
  * “Try again” where that may help and the request can be made by a link, then the application's front page.
  *
@@ -32,7 +36,8 @@ export function usualActions(
   { status, code }: Failure,
   { target, start }: { readonly target?: string; readonly start?: string },
 ): readonly Action[] {
-  if (status < 400 || DECIDED.has(code)) return []
+  if (status < 400) return []
+  if (DECIDED.has(code)) return target === undefined ? [] : [SIGN_OUT]
   const again = FINAL.has(code) ? undefined : (target ?? start)
   const actions: Action[] = []
   if (again !== undefined) actions.push({ label: 'Try again', href: again })

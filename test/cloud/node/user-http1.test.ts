@@ -130,7 +130,7 @@ describe.each([false, true])('a user who closes its direction, TLS: %s', (tls) =
   })
 })
 
-describe('an answer before the request is whole', () => {
+describe('T5 an answer before the request is whole', () => {
   test.each([false, true])('is read by who sends all of it first, TLS: %s', async (tls) => {
     edge = await startDirectEdge((visit) => visit.answer(413, 'too large', [], true), {
       overTls: tls,

@@ -158,7 +158,7 @@ describe('an answer', () => {
     expect(single.head).toMatchObject({ ':status': 200, 'set-cookie': ['a=1', 'b=2'] })
   })
 
-  test('refuses an octet that would begin another field', async () => {
+  test('T7 refuses an octet that would begin another field', async () => {
     let thrown: unknown
     await start((visit) => {
       try {
