@@ -59,6 +59,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   #exchange: RequestReader | undefined
   #application: Published | undefined
   #live: LiveExchanges | undefined
+  #isAnswered = false
 
   constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
     this.user = user
@@ -167,9 +168,11 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#send(response.status, [...response.headers, ...headers], response.body)
   }
 
-  /** A body nobody read makes the connection useless for another request. */
+  /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
-    if (this.isGone) return
+    if (this.isGone || this.#isAnswered) return
+    this.#isAnswered = true
+    this.#live?.remove(this)
     const { head } = this.user
     const granted = this.cors === undefined ? headers : [...headers, ...this.cors]
     this.user.respond({ status, headers: granted }, hasBody(head))
