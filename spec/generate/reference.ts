@@ -15,14 +15,20 @@ import { markdownTable } from './tables.ts'
 
 /** `TIME_LIMITS` with what each is for. */
 export async function timeLimits(): Promise<string> {
-  const limits = declarationOf(await parse('src/protocol/limits.ts'), 'TimeLimits')
-  if (!ts.isInterfaceDeclaration(limits)) throw new Error('TimeLimits must be an interface')
+  const exchanges = await waits('TimeLimits', protocol.TIME_LIMITS)
+  const connections = await waits('ConnectionTimeLimits', protocol.CONNECTION_TIME_LIMITS)
+  return `${exchanges}\n\nOf connections; options where a name stands in brackets:\n\n${connections}`
+}
+
+async function waits(name: string, defaults: object): Promise<string> {
+  const limits = declarationOf(await parse('src/protocol/limits.ts'), name)
+  if (!ts.isInterfaceDeclaration(limits)) throw new Error(`${name} must be an interface`)
   let doc = ''
   const rows = limits.members.map((member) => {
-    const name = member.name!.getText() as keyof typeof protocol.TIME_LIMITS
+    const name = member.name!.getText()
     // A comment above two fields describes both.
     doc = docOf(member) || doc
-    const default_ = group(protocol.TIME_LIMITS[name])
+    const default_ = group((defaults as Record<string, number>)[name]!)
     return [`\`${name}\``, default_, doc.replace(/ ?Defaults? [\d ]+(?: and [\d ]+)?[.]?/, '')]
   })
   return markdownTable(['limit', 'default, ms', 'bounds'], rows)

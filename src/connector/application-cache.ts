@@ -7,7 +7,7 @@ import {
   type ApplicationDetailsState,
 } from '../protocol/application-details.ts'
 import { PeerViolation, Refused } from '../protocol/errors.ts'
-import { TIME_LIMITS } from '../protocol/limits.ts'
+import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../protocol/limits.ts'
 import { PROTOCOL_VERSION, type ApplicationDetails } from '../protocol/messages.ts'
 import { MachineDriver } from './machine-driver.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from './ports.ts'
@@ -100,7 +100,7 @@ class Entry {
     this.#id = id
     this.#options = options
     this.#driver = new MachineDriver<ApplicationDetailsState, ApplicationDetailsEvent>({
-      initial: absentDetails(options.limits ?? { ...TIME_LIMITS, unknownForMs: 60_000 }),
+      initial: absentDetails(options.limits ?? { ...TIME_LIMITS, ...CONNECTION_TIME_LIMITS }),
       step: (from, event) =>
         nextApplicationDetails(from, event, { fetch: (op) => void this.#fetch(op) }),
       scheduler: options.environment.scheduler,

@@ -14,7 +14,7 @@ export interface TimeLimits {
   readonly queueWaitMs: number
   /** An offer that a link carries, until its claim. Default 5 000. */
   readonly claimMs: number
-  /** The response head, from the last request-body byte handed over. Default 85 000; 180 000 is the customary `long`. */
+  /** The response head, from the last request-body byte handed over; 180 000 is the customary `long`. Default 85 000. */
   readonly responseHeadMs: number
   /** A body that makes no progress although its sender holds credit. Default 120 000. */
   readonly idleMs: number
@@ -24,7 +24,7 @@ export interface TimeLimits {
   readonly tunnelIdleMs: number
   /** Finishing old exchanges after a drain began. Default 30 000. */
   readonly drainMs: number
-  /** Between two pings of a link. Default 15 000; a link is dead after two missed ones. */
+  /** Between two pings of a link, which is dead after two missed ones. Default 15 000. */
   readonly pingMs: number
   /** How long one offers stream of the plain binding lives. Default 30 000. */
   readonly leaseMs: number
@@ -32,8 +32,9 @@ export interface TimeLimits {
   readonly configurationPullMs: number
   /** A control call. Default 15 000. */
   readonly controlCallMs: number
-  /** Reconnect backoff: first and last step; full jitter. Defaults 500 and 30 000. */
+  /** Reconnect backoff with full jitter, its first step. Default 500. */
   readonly backoffMinMs: number
+  /** And its last. Default 30 000. */
   readonly backoffMaxMs: number
 }
 
@@ -52,6 +53,34 @@ export const TIME_LIMITS: TimeLimits = {
   controlCallMs: 15_000,
   backoffMinMs: 500,
   backoffMaxMs: 30_000,
+}
+
+/** Waits on connections, in milliseconds, beside those of exchanges and links; options where a name stands in brackets. */
+export interface ConnectionTimeLimits {
+  /** A user's connection without a request (`keepAliveMs` of the listener). */
+  readonly userKeepAliveMs: number
+  /** A user's connection that serves no further request, for its user to read the answer (`lingerMs`). */
+  readonly lingerMs: number
+  /** A user who closed its direction, without a byte of its answer (`halfClosedMs`). */
+  readonly halfClosedMs: number
+  /** A connector's connection to the cloud without a call. */
+  readonly connectorKeepAliveMs: number
+  /** A connection to an application, TLS included (`connectMs` of the backend). */
+  readonly connectMs: number
+  /** An unused connection to an application, unless it names fewer (`keepAliveMs` of the backend). */
+  readonly applicationKeepAliveMs: number
+  /** Until an application that the cloud does not know is asked for again. */
+  readonly unknownForMs: number
+}
+
+export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
+  userKeepAliveMs: 65_000,
+  lingerMs: 2_000,
+  halfClosedMs: 2_000,
+  connectorKeepAliveMs: 65_000,
+  connectMs: 10_000,
+  applicationKeepAliveMs: 4_000,
+  unknownForMs: 60_000,
 }
 
 /** Bytes of a frame header. */

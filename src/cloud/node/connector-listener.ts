@@ -16,6 +16,7 @@ import {
   ApplicationRequest,
   ConfigurationRequest,
   decodeCredit,
+  CONNECTION_TIME_LIMITS,
   decodeDecline,
   decodeMessage,
   encodeMessage,
@@ -101,7 +102,7 @@ export function createConnectorListener(
     requestTimeout: 0,
     headersTimeout: cloud.origin.limits.requestHeadMs,
     connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 65_000,
+    keepAliveTimeout: CONNECTION_TIME_LIMITS.connectorKeepAliveMs,
   })
   const callers = new Callers(cloud)
   server.on('secureConnection', (socket) => {

@@ -9,6 +9,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { CONNECTION_TIME_LIMITS } from '../../protocol/index.ts'
 
 /** How long a connection that serves no further request is kept for the user to read its answer. */
 export interface LingerLimits {
@@ -31,7 +32,7 @@ export function closeLingering(
   limits: LingerLimits = {},
   request?: IncomingMessage,
 ): void {
-  const { lingerMs = 2_000, lingerBytes = 1024 * 1024 } = limits
+  const { lingerMs = CONNECTION_TIME_LIMITS.lingerMs, lingerBytes = 1024 * 1024 } = limits
   if (socket.destroyed) return
   const start = performance.now()
   const read = socket.bytesRead

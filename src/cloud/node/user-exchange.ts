@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import {
   ApiMisuse,
+  CONNECTION_TIME_LIMITS,
   headerValue,
   withoutHeaders,
   type HeaderList,
@@ -246,7 +247,7 @@ export function answerOn(socket: Duplex): ServerResponse | undefined {
 function leaveWhenSilent(
   socket: Socket,
   response: ServerResponse,
-  halfClosedMs = 2_000,
+  halfClosedMs = CONNECTION_TIME_LIMITS.halfClosedMs,
 ): NodeJS.Timeout {
   let written = socket.bytesWritten
   return setInterval(() => {

@@ -13,6 +13,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/index.ts'
 import type { Edge, RequestLimits } from '../edge.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
@@ -82,7 +83,9 @@ export function userUpgradeHandler(
  * answer such users sets `httpAllowHalfOpen` of the returned server to true.
  */
 export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
-  const { requestHeadMs = 15_000, keepAliveMs = 65_000, lingerMs = 2_000 } = options
+  const { userKeepAliveMs } = CONNECTION_TIME_LIMITS
+  const { requestHeadMs = TIME_LIMITS.requestHeadMs, keepAliveMs = userKeepAliveMs } = options
+  const { lingerMs = CONNECTION_TIME_LIMITS.lingerMs } = options
   const { maxHeadBytes = 32 * 1024, maxHeaders = 200, maxHeaderBytes, maxTarget } = options
   const limits: RequestLimits = {
     maxHeaders,

@@ -8,7 +8,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { rootCertificates, type TLSSocket } from 'node:tls'
-import type { ApplicationDetails } from '../../protocol/index.ts'
+import { CONNECTION_TIME_LIMITS, type ApplicationDetails } from '../../protocol/index.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
 import { heedingAlert } from './cut-connections.ts'
@@ -23,8 +23,8 @@ export interface ApplicationConnectionOptions {
   readonly keepAliveMs?: number
 }
 
-export const CONNECT_MS = 10_000
-export const KEEP_ALIVE_MS = 4_000
+export const CONNECT_MS = CONNECTION_TIME_LIMITS.connectMs
+export const KEEP_ALIVE_MS = CONNECTION_TIME_LIMITS.applicationKeepAliveMs
 
 /** The `ca` option for TLS: given alone, it would replace the public ones. */
 export function authorities(ca: string | undefined): { ca?: string[] } {

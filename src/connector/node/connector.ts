@@ -7,6 +7,7 @@ import { Agent } from 'node:https'
 import { hostname } from 'node:os'
 import {
   ConfigurationInvalid,
+  CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
   TIME_LIMITS,
   type Binding,
@@ -163,7 +164,7 @@ class NodeConnector implements RunningConnector {
       channel,
       environment,
       identity: () => keeper.identity,
-      limits: { ...limits, unknownForMs: 60_000 },
+      limits: { ...limits, unknownForMs: CONNECTION_TIME_LIMITS.unknownForMs },
     })
     this.#worker = new Worker({
       applications: this.#applications,

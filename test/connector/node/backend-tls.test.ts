@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createServerAuthority, defaultCryptoProvider } from '../../../src/cloud/index.ts'
 import type { Backend } from '../../../src/connector/index.ts'
-import { HttpBackend, UndiciBackend } from '../../../src/connector/node/index.ts'
+import {
+  HttpBackend,
+  UndiciBackend,
+  type ApplicationConnectionOptions,
+} from '../../../src/connector/node/index.ts'
 import type { ApplicationDetails } from '../../../src/protocol/index.ts'
 import { memoryAuthorityStore } from '../../cloud/trust.ts'
+import { until } from '../../integration/tunnel.ts'
 import { detailsAt, ObservedCall, requestTo } from './observed-call.ts'
 import { RawApplication } from './raw-application.ts'
 
@@ -24,14 +29,13 @@ beforeAll(async () => {
 afterAll(() => application.close())
 
 const KINDS = [
-  ['undici', (trusted?: string) => new UndiciBackend(trusted === undefined ? {} : { ca: trusted })],
-  [
-    'node:http',
-    (trusted?: string) => new HttpBackend(trusted === undefined ? {} : { ca: trusted }),
-  ],
+  ['undici', UndiciBackend],
+  ['node:http', HttpBackend],
 ] as const
 
-describe.each(KINDS)('an https application over %s', (_, create) => {
+describe.each(KINDS)('an https application over %s', (_, Kind) => {
+  const create = (trusted?: string, options: ApplicationConnectionOptions = {}): Backend =>
+    new Kind({ ...options, ...(trusted !== undefined && { ca: trusted }) })
   const outcome = async (backend: Backend, parts: Partial<ApplicationDetails> = {}) => {
     const internalUrl = `https://127.0.0.1:${application.port}/`
     const details = detailsAt(application.port, { internalUrl, ...parts })
@@ -51,5 +55,26 @@ describe.each(KINDS)('an https application over %s', (_, create) => {
 
   test('is taken as it is if its details say so', async () => {
     expect(await outcome(create(), { verifyCertificate: false })).toBe('done')
+  })
+
+  test('that accepts a connection and says nothing is unreachable after connectMs', async () => {
+    const silent = await RawApplication.listen()
+    const internalUrl = `https://127.0.0.1:${silent.port}/`
+    const backend = create(ca, { connectMs: 200 })
+    const request = requestTo(detailsAt(silent.port, { internalUrl }))
+    expect((await new ObservedCall(backend, request).settled()).outcome).toBe('UNREACHABLE')
+    await backend.close()
+    await silent.close()
+  })
+
+  test('is let go of after keepAliveMs without a request', async () => {
+    const backend = create(ca, { keepAliveMs: 200 })
+    const internalUrl = `https://127.0.0.1:${application.port}/`
+    const request = requestTo(detailsAt(application.port, { internalUrl }))
+    const before = application.connections.length
+    expect((await new ObservedCall(backend, request).settled()).outcome).toBe('done')
+    const connection = await application.connection(before)
+    await until(() => connection.ended || connection.closed)
+    await backend.close()
   })
 })
