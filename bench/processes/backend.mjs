@@ -7,7 +7,7 @@ const page = Buffer.alloc(1024, 'x')
 const chunk = Buffer.alloc(64 * 1024)
 
 const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
-  const bytes = /^\/bytes\/(\d+)$/.exec(request.url)?.[1]
+  const bytes = /^\/bytes\/(\d+)$/.exec(/** @type {string} */ (request.url))?.[1]
   if (request.method !== 'GET') return discard(request, response)
   if (bytes !== undefined) return send(Number(bytes), response)
   response.writeHead(200, { 'content-type': 'text/plain', 'content-length': page.length })

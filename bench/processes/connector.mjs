@@ -11,9 +11,9 @@ const connector = await startConnector({
   binding,
   token: () => token,
   name: 'benchmark',
-  onEvent: ({ type, state, outcome }) => {
-    if (type === 'exchange-failed') console.error(`an exchange ended: ${outcome?.kind}`)
-    if (type === 'link') console.error(`link: ${state}`)
+  onEvent: (event) => {
+    if (event.type === 'exchange-failed') console.error(`an exchange ended: ${event.outcome.kind}`)
+    if (event.type === 'link') console.error(`link: ${event.state}`)
   },
 })
 while (!connector.isReady) await sleep(20)

@@ -8,7 +8,7 @@ const agent = new Agent({ keepAlive: true, maxFreeSockets: 1024 })
 const proxy = httpProxy.createProxyServer({ agent, xfwd: true })
 proxy.on('error', (error, _request, response) => {
   console.error(error.message)
-  if (!response.headersSent) response.writeHead(502)
+  if ('writeHead' in response && !response.headersSent) response.writeHead(502)
   response.end()
 })
 const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
