@@ -176,6 +176,11 @@ describe.skipIf(missingBrowser !== undefined)(
         const [cookie] = await context.cookies(secure.url('intranet'))
         expect(cookie).toMatchObject({ secure: true, name: expect.stringMatching(/^__Host-/) })
         expect(complaints).toEqual([])
+        // The issuer finds the application, and trusts its certificate.
+        const { page: issuer } = await newPage(context)
+        await issuer.goto(new URL('/session/end', secure.issuer).href)
+        await issuer.getByRole('button', { name: 'Sign out' }).click()
+        await page.locator('#echo-state', { hasText: 'closed' }).waitFor()
         await context.close()
       } finally {
         await secure.stop()
