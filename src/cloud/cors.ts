@@ -7,7 +7,13 @@
  * @see spec/PROTOCOL.md, "Cross-origin requests"; Fetch, section 3.3
  * @module
  */
-import { headerValue, headerValues, selectByPath, type HeaderList } from '../protocol/index.ts'
+import {
+  headerValue,
+  headerValues,
+  isToken,
+  selectByPath,
+  type HeaderList,
+} from '../protocol/index.ts'
 import type { Cors } from './cors-configuration.ts'
 import type { EdgeRequest } from './edge-request.ts'
 import { OWN_ANSWERS } from './pages/own-answers.ts'
@@ -149,7 +155,7 @@ class AllowedNames {
     const lower = name.toLowerCase()
     if (this.#names.has(lower)) return true
     // As in Fetch: who lets pages send credentials says so.
-    if (lower === 'authorization') return false
+    if (lower === 'authorization' || !isToken(name)) return false
     return this.#beginnings.some((beginning) => lower.startsWith(beginning))
   }
 }

@@ -221,6 +221,8 @@ test('a rule without credentials may be for everybody', async () => {
   })
   more[1] = 'authorization'
   expect(preflight(STRANGER, { ...asked, more }).code).toBe('cors-headers-refused')
+  more[1] = 'x-any x-other'
+  expect(preflight(STRANGER, { ...asked, more }).code).toBe('cors-headers-refused')
   expect(world.offers).toEqual([])
 })
 

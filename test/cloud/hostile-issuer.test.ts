@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
 import { ANSWER_ROWS, HTTPS_ROWS } from '../hostile-issuer/answer-rows.ts'
 import { HostileIssuer, status, type Misbehaviour } from '../hostile-issuer/issuer.ts'
@@ -171,6 +171,24 @@ describe('keys that change', () => {
     const results = await Promise.all(Array.from({ length: 20 }, () => signIn(world)))
     for (const result of results) expect(result).toMatchObject({ reason: 'token-key' })
     expect(asked() - before).toBe(0)
+  })
+
+  test('T20 a flood of unknown keys causes one look-up when they are fresh no more', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const world = await bench()
+      await signIn(world)
+      const before = asked()
+      issuer.misbehaviour = unknownKey
+      for (const expected of [1, 2]) {
+        vi.setSystemTime(Date.now() + 31_000)
+        for (let i = 0; i < 10; i++)
+          expect(await signIn(world)).toMatchObject({ kind: 'denied', reason: 'token-key' })
+        expect(asked() - before).toBe(expected)
+      }
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('T20 while the keys cannot be had, a flood causes one look-up, and nobody gets in', async () => {
