@@ -118,6 +118,7 @@ export class Admission {
     caller: Caller,
   ): Admitted | Promise<Admitted> {
     const { decideAccess } = this.#options
+    request.caller = caller
     if (decideAccess === undefined) return caller
     const { head } = request.user
     const verdict = decideAccess(application, caller, request)

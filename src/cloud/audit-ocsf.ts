@@ -146,10 +146,7 @@ function classAttributes(
         mapped: [],
         actor,
         src_endpoint: endpoint,
-        entity: {
-          type: kind.entity,
-          uid: (kind.entity === 'session' ? fields.sessionId : connectorId) ?? 'unknown',
-        },
+        entity: entityOf(kind.entity, fields),
       }
     case 'tunnel-activity':
       return {
@@ -175,6 +172,12 @@ function classAttributes(
     case 'application-error':
       return { mapped: [], actor, src_endpoint: endpoint }
   }
+}
+
+/** Of a registration that was refused there is no connector yet, and one configuration has no id. */
+function entityOf(type: string, { connectorId, sessionId }: AuditRecord): object {
+  const uid = type === 'session' ? sessionId : connectorId
+  return uid === undefined ? { type, name: type } : { type, uid }
 }
 
 function defined(attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {

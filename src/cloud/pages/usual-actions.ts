@@ -33,12 +33,13 @@ const SIGN_OUT: Action = { label: 'Sign out', href: `${OWN_PATH}sign-out` }
  * A sign-in that went wrong is tried again by opening the front page: where the user wanted to go is known to nobody then.
  */
 export function usualActions(
-  { status, code }: Failure,
+  { status, code, source }: Failure,
   { target, start }: { readonly target?: string; readonly start?: string },
 ): readonly Action[] {
   if (status < 400) return []
   if (DECIDED.has(code)) return target === undefined ? [] : [SIGN_OUT]
-  const again = FINAL.has(code) ? undefined : (target ?? start)
+  const isSignIn = source === 'sign-in' || source === 'issuer'
+  const again = FINAL.has(code) ? undefined : (target ?? (isSignIn ? start : undefined))
   const actions: Action[] = []
   if (again !== undefined) actions.push({ label: 'Try again', href: again })
   if (start !== undefined && start !== again)
