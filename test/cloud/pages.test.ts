@@ -207,7 +207,7 @@ describe('what the user can do next', () => {
       ],
     ],
     [{}, { start: '/' }, [['Go to the start page', '/']]],
-    [{ source: 'issuer' }, { start: '/' }, [['Try again', '/']]],
+    [{ source: 'issuer' } as const, { start: '/' }, [['Try again', '/']]],
     [{}, { target: '/', start: '/' }, [['Try again', '/']]],
     [{}, {}, []],
     [{ status: 404, code: 'not-found' }, asked, [['Go to the start page', '/app/']]],
