@@ -133,6 +133,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R5.2c', text: 'A program that must is told what to ask for, in a challenge.' },
   { id: 'R5.3a', text: 'For every request access is decided by what may have changed: the user\'s address, how long ago they signed in, the risk, the time.' },
   { id: 'R5.3b', text: 'Other policies and another assignment hold from the next request on.' },
+  { id: 'R5.3c', text: 'When access is denied that was given, what is open in the user\'s name is broken off within a second; when a stronger sign-in is asked for, it may end.' },
   { id: 'R5.4a', text: 'The user\'s address is the peer\'s, unless that is a trusted proxy: then it is what trusted proxies say, read from the right.' },
   { id: 'R5.4b', text: 'An address that a trusted proxy does not tell is not known.' },
 ]

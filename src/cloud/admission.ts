@@ -40,7 +40,7 @@ export type AccessVerdict =
 export type DecideAccess = (
   application: Published,
   caller: Caller,
-  request: EdgeRequest,
+  request: Pick<EdgeRequest, 'id' | 'address'>,
 ) => AccessVerdict
 
 export interface AdmissionOptions {

@@ -34,7 +34,7 @@ import { OwnPaths } from './own-paths.ts'
 import { AccessControl } from './policy/access-control.ts'
 import { ClientAddresses, type TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink, CryptoProvider, Directory } from './ports.ts'
-import { selectApplication, type Published } from './published.ts'
+import { published, selectApplication, type Published } from './published.ts'
 import { isProtectedResourcePath, serveProtectedResource } from './protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
@@ -73,17 +73,23 @@ export class Edge {
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#ids = new RequestIds(options.crypto)
+    const decideAccess = options.decideAccess ?? new AccessControl(options).onRequest
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
+      mayGoOn(exchange) {
+        const application = options.directory.application(exchange.application.id)
+        if (application === undefined) return true
+        // Who must sign in more strongly may end what they do; their next request goes to the issuer.
+        return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
+      },
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
-    const { onRequest } = new AccessControl(options)
     const { preAuthentication, sessions } = options
     const { issuers } = preAuthentication
     const { revocations } = sessions
     const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
-    this.#admission = new Admission({ decideAccess: onRequest, ...options, bearerTokens })
+    this.#admission = new Admission({ ...options, decideAccess, bearerTokens })
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication, this.#live),
       signOutPaths(

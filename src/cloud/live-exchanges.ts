@@ -1,5 +1,6 @@
 /**
- * What is open in users' names: answers that stream, WebSockets. It ends with the session: within a second of its revocation, and of its expiry.
+ * What is open in users' names: answers that stream, WebSockets. It ends with the session: within a second of its revocation, and of its expiry; and when access is
+ * denied that was given.
  *
  * A request costs one entry of a set while it is open, and no timer: one slow clock looks after them all, and rests when there are none.
  *
@@ -13,6 +14,9 @@ import type { SessionRevocations } from './session-revocations.ts'
 export interface LiveExchange {
   readonly application: Application
   caller: Caller
+  /** The request's. */
+  readonly id: string
+  readonly address: string
   /** Breaks it off. */
   sessionEnded(): void
 }
@@ -21,6 +25,8 @@ export interface LiveExchangesOptions {
   readonly revocations: SessionRevocations
   /** Milliseconds since 1970. */
   readonly wallClock: () => number
+  /** Whether access is still given; asked twice a second of all that is open. Default: it is. */
+  readonly mayGoOn?: (exchange: LiveExchange) => boolean
 }
 
 const EXPIRY_MS = 500
@@ -30,13 +36,15 @@ const GATHER_MS = 20
 export class LiveExchanges {
   readonly #revocations: SessionRevocations
   readonly #wallClock: () => number
+  readonly #mayGoOn: (exchange: LiveExchange) => boolean
   readonly #open = new Set<LiveExchange>()
   #clock: ReturnType<typeof setInterval> | undefined
   #gathering: ReturnType<typeof setTimeout> | undefined
 
-  constructor({ revocations, wallClock }: LiveExchangesOptions) {
+  constructor({ revocations, wallClock, mayGoOn = () => true }: LiveExchangesOptions) {
     this.#revocations = revocations
     this.#wallClock = wallClock
+    this.#mayGoOn = mayGoOn
     revocations.subscribe(() => {
       if (this.#open.size > 0)
         this.#gathering ??= unreferenced(setTimeout(() => this.#endRevoked(), GATHER_MS))
@@ -77,7 +85,8 @@ export class LiveExchanges {
     }
     const now = this.#wallClock()
     for (const exchange of [...this.#open])
-      if (now >= (exchange.caller.expiresAt ?? Infinity)) exchange.sessionEnded()
+      if (now >= (exchange.caller.expiresAt ?? Infinity) || !this.#mayGoOn(exchange))
+        exchange.sessionEnded()
   }
 }
 

@@ -124,8 +124,9 @@ export class AccessControl {
     const { clocks, locate, risk, riskMs = 60_000 } = this.#options
     const now = clocks.wallClock()
     const { id: applicationId, tenantId, access } = application
-    const place = locate?.(address)
-    const assessment = risk?.assess({ tenantId, subject: user.subject, address, place, now })
+    const place = orUnknown(() => locate?.(address))
+    const query = { tenantId, subject: user.subject, address, place, now }
+    const assessment = orUnknown(() => risk?.assess(query))
     const decision = decideAccess(access, {
       applicationId,
       user,
@@ -186,6 +187,15 @@ export class AccessControl {
         ...(isDenied && decision.cause !== undefined && { because: causeOf(decision.cause) }),
       },
     })
+  }
+}
+
+/** A look-up that fails has not found anything, and what is not known restricts. */
+function orUnknown<T>(lookUp: () => T): T | undefined {
+  try {
+    return lookUp()
+  } catch {
+    return undefined
   }
 }
 
