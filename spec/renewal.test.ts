@@ -128,7 +128,8 @@ test('R4.7e what is open in a session’s name goes on when it is renewed', asyn
     wallClock: () => clocks.wallClock(),
   })
   const open = (caller: Session) => {
-    const exchange = { application: intranet, caller, sessionEnded: vi.fn() }
+    const from = { id: 'request', address: '192.0.2.7' }
+    const exchange = { ...from, application: intranet, caller, sessionEnded: vi.fn() }
     live.add(exchange)
     return exchange.sessionEnded
   }
