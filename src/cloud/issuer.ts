@@ -250,6 +250,11 @@ const MAX_CLAIM_CHARACTERS = 255
 const MAX_METHODS = 16
 const short = (value: string | undefined) =>
   value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+/** As many as the room of two claims holds. */
+const few = (list: readonly string[] | undefined) => {
+  let left = 2 * MAX_CLAIM_CHARACTERS
+  return list?.slice(0, MAX_METHODS).filter((item) => (left -= item.length) >= 0)
+}
 
 /** Does the work, but for a while after it failed, when it fails again in the same way at once. */
 function rested<A extends readonly unknown[], T>(
@@ -301,21 +306,26 @@ export function identityOf(claims: JWTPayload, named: readonly string[] = []): S
   }
   const many = (name: string) => {
     const value = claims[name]
+    // Some issuers write a list of one as its member.
+    if (typeof value === 'string') return value === '' ? undefined : [value]
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined
   }
+  const isReadable = (name: string) =>
+    claims[name] === undefined || [claims[name]].flat().length === (many(name) ?? []).length
   const authTime = claims['auth_time']
+  const verified = claims['email_verified']
   const optional = {
-    name: one('name'),
-    // An address that the issuer says is unverified is nobody's.
-    email: claims['email_verified'] === false ? undefined : one('email'),
-    username: one('preferred_username'),
+    name: short(one('name')),
+    // An address that the issuer says is unverified is nobody's; some say it in words.
+    email: verified === false || verified === 'false' ? undefined : short(one('email')),
+    username: short(one('preferred_username')),
     groups: many('groups'),
     roles: many('roles'),
     strength: short(one('acr')),
-    methods: many('amr')?.filter(short).slice(0, MAX_METHODS),
+    methods: few(many('amr')),
     issuerSession: short(one('sid')),
     claims: keptClaims(claims, named),
-    isPartial: areGroupsElsewhere(claims) || undefined,
+    isPartial: areGroupsElsewhere(claims) || !['groups', 'roles'].every(isReadable) || undefined,
     // A token may be issued long after: when it was says nothing of the authentication.
     authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
   }

@@ -8,6 +8,7 @@ import type { SignInIdentity } from '../protocol/sign-in.ts'
 import { namedBy } from './policy/named.ts'
 import type { Application } from './ports.ts'
 import type { Session } from './session.ts'
+import { SignInDenied } from './sign-in-errors.ts'
 
 /** The whole cookie, name and value, stays below this. */
 export const MAX_SESSION_CHARACTERS = 3 * 1024
@@ -46,7 +47,9 @@ export interface SessionSpan {
  * The form to seal, made to fit a cookie of that name.
  *
  * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups and roles last that its
- * assignment or its policies name; then e-mail, name and user name.
+ * assignment or its policies name; then the name. What policies know a user by is never left out.
+ *
+ * @throws SignInDenied `token-too-large` when even that does not fit
  */
 export function sealedSession(
   id: string,
@@ -124,9 +127,12 @@ const roomFor = (name: string) =>
   Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 150) * 3) / 4)
 
 function fit(sealed: SealedSession, room: number, rolesFirst: boolean): SealedSession {
-  const { groups = [], roles = [], name, email, user, ...least } = sealed
-  let left = room - octets({ ...least, name, email, user, groups: [], roles: [] })
-  if (left < 0) return least
+  const { name, ...nameless } = sealed
+  const { groups = [], roles = [] } = sealed
+  let left = room - octets({ ...sealed, groups: [], roles: [] })
+  if (left < 0 && name !== undefined) return fit(nameless, room, rolesFirst)
+  // Policies may name the user by whatever is left.
+  if (left < 0) throw new SignInDenied('token-too-large', 'session')
   const take = (list: readonly string[]) => list.filter((item) => (left -= octets(item) + 1) >= 0)
   const keptRoles = rolesFirst ? take(roles) : undefined
   const keptGroups = take(groups)

@@ -275,6 +275,20 @@ describe('a session with more groups than a cookie holds', () => {
     expect(session.user).toMatchObject({ subject: 'u1' })
     expect(session.user.name).toBeUndefined()
   })
+
+  test('and what policies name the user by stays, however long the name is', async () => {
+    const user = { ...identity, ...{ username: 'alice', email: 'alice@contoso.example' } }
+    const { session } = await sessions.start(application(), HOST, {
+      ...{ ...user, name: 'x'.repeat(4000), groups: many },
+    })
+    expect(session).toMatchObject({ username: 'alice', user: { email: 'alice@contoso.example' } })
+    expect(session.user.groups).not.toHaveLength(0)
+  })
+
+  test('a user of whom that does not fit is not signed in', () =>
+    expect(
+      sessions.start(application(), HOST, { ...identity, username: '🙂'.repeat(2000) }),
+    ).rejects.toMatchObject({ reason: 'token-too-large' }))
 })
 
 describe('our cookies and the application’s', () => {
