@@ -121,6 +121,33 @@ test('R4.7d a renewal that cannot begin, because the issuer is down, disturbs no
   expect(user.status).toBeUndefined()
 })
 
+test('R4.7d a session that ends while its renewal cannot begin is over', async () => {
+  const world = await edgeWorld({}, { begun: { kind: 'denied', reason: 'issuer-unavailable' } })
+  world.clock.wall = near(world.session)
+  const headers = [
+    ...['Cookie', world.cookie, 'Accept', 'text/html'],
+    ...['Sec-Fetch-Mode', 'navigate', 'Sec-Fetch-Dest', 'document'],
+  ]
+  const user = world.ask({ authority: EDGE_HOST, headers })
+  // In this very turn: the issuer is being asked.
+  await world.sessions.revoke({ kind: 'session', id: world.session.id, at: world.clock.wall })
+  await vi.waitFor(() => expect(user.status).toBe(401))
+  expect(user.one('write')![0]).toContain('session-ended')
+  expect(world.offers).toHaveLength(0)
+})
+
+test('R4.7g a renewal does not bring back who signed out meanwhile', async () => {
+  const { go, session, cookie, turnClock, sessions, clocks } = await signedIn()
+  turnClock(near(session) - clocks.wallClock())
+  const wallNow = clocks.wallClock()
+  await sessions.revoke({ kind: 'session', id: session.id, at: wallNow })
+  const { result } = await go(cookie, { renews: session })
+  expect(result).toMatchObject({ kind: 'returned', location: `http://${HOST}/page` })
+  expect(result.setCookies.filter((one) => /session/.test(one) && !/Max-Age=0/.test(one))).toEqual(
+    [],
+  )
+})
+
 test('R4.7e what is open in a session’s name goes on when it is renewed', async () => {
   const { session, sessions, intranet, clocks, turnClock } = await signedIn()
   const live = new LiveExchanges({

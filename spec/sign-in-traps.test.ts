@@ -102,6 +102,16 @@ test('R4.8e an issuer that is down leaves the signed-in working; others get a pa
   expect(signedInUser.status).toBeUndefined()
 })
 
+test('R4.8f an old answer does not send round and round who must sign in more strongly', async () => {
+  const { preAuthentication, intranet, query, session } = await signedIn()
+  const policy = { id: 'strong', effect: 'step-up', mode: 'enforced', applications: 'all' } as const
+  const stepUp = { acrValues: ['urn:never'] }
+  const access = { locations: [], policies: [{ ...policy, stepUp }] }
+  const strict = { ...intranet, access }
+  const result = await preAuthentication.callback(strict, HOST, query, [session])
+  expect(result).toMatchObject({ kind: 'denied', reason: 'attempt-missing' })
+})
+
 test('R4.9a where it is asked for, the issuer posts its answer as a form', async () => {
   const bench = await preAuthenticationAt(sts.issuer)
   const { vault } = bench

@@ -90,10 +90,10 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange?.sessionEnded?.()
   }
 
-  tellSessionEnded(): void {
+  tellSessionEnded(application = this.#application!): void {
     this.answer({
       ...OWN_ANSWERS['session-ended'],
-      headers: ['WWW-Authenticate', challenge(this.#application!)],
+      headers: ['WWW-Authenticate', challenge(application)],
     })
   }
 

@@ -151,7 +151,12 @@ export class Edge {
     if (!(admitted instanceof Promise))
       return admitted && this.#offer(request, application, target, body, admitted)
     return admitted.then((caller) => {
-      if (caller !== undefined) this.#offer(request, application, target, body, caller)
+      if (caller === undefined) return
+      // Whoever was known when it began may have signed out since; what is open is told only once it is.
+      const { revocations } = this.#options.sessions
+      if (revocations.isRevoked(caller, application.application))
+        return request.tellSessionEnded(application)
+      this.#offer(request, application, target, body, caller)
     })
   }
 

@@ -194,18 +194,29 @@ export class PreAuthentication {
 
   /** Whoever is signed in all the same goes on to where they wanted: after an old answer, and when a session could not be renewed. */
   async #refuse(call: Callback, denied: SignInDenied): Promise<SignInReturn | SignInRefusal> {
-    const { application, host, attempt } = call
+    const { application, attempt } = call
     const { reason } = denied
     const session =
       STALE.has(reason) || attempt?.renews !== undefined ? await this.#session(call) : undefined
-    if (session === undefined) return this.#deny(application, denied, call)
+    if (session === undefined || !this.#isLetIn(call, session))
+      return this.#deny(application, denied, call)
     if (session.id === attempt?.renews && NOT_SILENTLY.has(reason))
       this.#options.sessions.renewals.refused(session)
+    return this.#returned(call)
+  }
+
+  /** Whoever must sign in more strongly would be sent to the issuer again, and come back with the same answer, for ever. */
+  #isLetIn({ application, address, requestId }: Callback, session: Session): boolean {
+    const identity = { ...session, ...session.user }
+    return this.#access.atSignIn(application, identity, { address, requestId }).effect === 'allow'
+  }
+
+  #returned({ application, host, attempt, setCookies }: Callback): SignInReturn {
     const returnTo = attempt?.returnTo ?? new URL(application.externalUrl).pathname
     return {
       kind: 'returned',
       location: origin(application, host) + returnTo,
-      setCookies: call.setCookies,
+      setCookies,
       keepsFragment: attempt?.keepsFragment === true,
     }
   }
@@ -279,11 +290,13 @@ export class PreAuthentication {
   async #start(
     call: Callback,
     { attempt, identity }: { attempt: SignInAttempt; identity: SignInIdentity },
-  ): Promise<SignedIn> {
+  ): Promise<SignedIn | SignInReturn> {
     const { application, host, requestId, address } = call
     const { sessions } = this.#options
     const { renews } = attempt
     const before = renews === undefined ? undefined : await this.#session(call)
+    // Signed out meanwhile: what they did not ask for does not bring them back.
+    if (renews !== undefined && before === undefined) return this.#returned(call)
     const isSame =
       before?.id === renews &&
       before?.user.subject === identity.subject &&
