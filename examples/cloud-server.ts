@@ -37,6 +37,8 @@ import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
 import { CloudServerConfiguration } from './cloud-server-configuration.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
+/** Sessions last a day at most, and three keys are kept: none ends for a rotation's sake. */
+const ROTATE_MS = 30 * ONE_DAY_MS
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: cloud-server.ts --config FILE')
@@ -61,6 +63,8 @@ const servers = await createServerAuthority({
   clocks,
   store: authorityFile(inState('server-authority.pem')),
 })
+const keyRing = await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks })
+await keyRing.rotateIfOlder(ROTATE_MS)
 const instances: Record<string, string> = {}
 // Without a location lookup only networks and failures are unusual, and countries are not known.
 const risk = new SignInRisk()
@@ -69,7 +73,7 @@ const cloud = createCloud({
   registry,
   revocations,
   authority,
-  keyRing: await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
+  keyRing,
   audit: teeAudit(jsonLinesAudit(auditWriter(), audit), risk),
   auditRequests: audit.requests,
   risk,
@@ -98,7 +102,10 @@ const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:
 console.log(JSON.stringify({ usersUrl, connectorUrl, caFile }))
 
 process.on('SIGHUP', reload)
-setInterval(() => renewCertificates().catch(complain), ONE_DAY_MS).unref()
+setInterval(() => {
+  renewCertificates().catch(complain)
+  keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
+}, ONE_DAY_MS).unref()
 let stopping: Promise<void> | undefined
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {

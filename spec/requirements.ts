@@ -90,6 +90,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.1b', text: 'A session cookie that comes twice is no session.' },
   { id: 'R4.1c', text: 'A session tells who the user is, when and how strongly they authenticated, and the issuer\'s own session.' },
   { id: 'R4.1d', text: 'Old keys of the key ring still open sessions, the newest seals them, and with a key that leaves the ring its sessions end.' },
+  { id: 'R4.1e', text: 'Cookies are not looked at beyond a size.' },
   { id: 'R4.2a', text: 'A revoked session lets no further request pass: it is revoked by itself, by its user, by the issuer\'s session or by its application.' },
   { id: 'R4.2b', text: 'Revocation ends what is open in the session\'s name, streams and WebSockets, within a second.' },
   { id: 'R4.2c', text: 'The end of a session ends what is open in its name.' },
@@ -122,6 +123,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.9a', text: 'Where an application asks for it, the issuer posts its answer as a form.' },
   { id: 'R4.9b', text: 'A posted answer is bounded, and must be a form.' },
   { id: 'R4.9c', text: 'Posted answers need https.' },
+
+  { id: 'R4.10a', text: 'The answer of one tenant\'s issuer opens no other tenant\'s application.' },
+  { id: 'R4.10b', text: 'A session of one tenant is none of another\'s.' },
+  { id: 'R4.10c', text: 'A user is named by issuer and subject; an e-mail address that the issuer does not vouch for is nobody\'s.' },
 
   { id: 'R5.1a', text: 'Without a list of policies an application has no conditional access: who is assigned is let in.' },
   { id: 'R5.1b', text: 'With one, whoever no policy of it allows is denied; an empty list denies everybody.' },

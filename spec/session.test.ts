@@ -116,6 +116,7 @@ test.each(['session', 'user', 'issuer-session', 'application'])(
 
     const all = revocations(world, world.session.id, world.clock.wall)
     await world.sessions.revoke(all.find((one) => one.kind === kind)!)
+    expect(world.audit.events.at(-1)).toMatchObject({ type: 'session.revoked', detail: { kind } })
     const refused = page(world)
     expect([refused.status, refused.code]).toEqual([401, 'sign-in-required'])
   },

@@ -164,6 +164,18 @@ export const AUDIT_EVENTS = {
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },
   },
+  'session.revoked': {
+    text: 'Sessions were ended before their time on this instance: by a sign-out, by the issuer, or by an operator.',
+    outcomes: ['success'],
+    fields: ['subject', 'sessionId'],
+    detail: {
+      application: 'The application that it is limited to.',
+      kind: '`session`, `user`, `issuer-session` or `application`: what they have in common.',
+      at: 'Those that began up to then, milliseconds since 1970.',
+    },
+    severity: 'informational',
+    ocsf: { class: 'entity-management', activity: 'delete', entity: 'session' },
+  },
   'sign-out.signed-out': {
     text: 'A user has signed out of an application: the session is revoked.',
     outcomes: ['success'],

@@ -102,6 +102,7 @@ export function createCloud(options: CloudOptions): Cloud {
   const sessions = new Sessions({
     keyRing,
     crypto,
+    audit,
     wallClock: () => clocks.wallClock(),
     ...(options.revocations && { revocations: options.revocations }),
     ...(options.longestSessionMs !== undefined && { longestMs: options.longestSessionMs }),

@@ -89,6 +89,13 @@ export class KeyRing {
     this.#take(keys)
   }
 
+  /** A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances that share a store, one does it. */
+  async rotateIfOlder(ageMs: number): Promise<boolean> {
+    if (this.#wallClock() - this.#keys.at(-1)!.createdAt <= ageMs) return false
+    await this.rotate()
+    return true
+  }
+
   /** Takes up what another instance saved. */
   async reload(): Promise<void> {
     const keys = (await this.#store?.load()) ?? []

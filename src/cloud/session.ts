@@ -10,7 +10,7 @@ import type { SignInIdentity } from '../protocol/sign-in.ts'
 import type { Caller } from './caller.ts'
 import { clearOwnCookie, onlyCookie, setOwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'
-import type { Application, CryptoProvider } from './ports.ts'
+import type { Application, AuditSink, CryptoProvider } from './ports.ts'
 import { published } from './published.ts'
 import { Renewals } from './renewals.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
@@ -36,6 +36,8 @@ export interface SessionsOptions {
   readonly keyRing: KeyRing
   /** Default: in this process's memory. */
   readonly revocations?: SessionRevocations
+  /** Where revocations are written down. Default: nowhere. */
+  readonly audit?: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
   /** Milliseconds since 1970. Default: the runtime's clock. */
@@ -53,6 +55,7 @@ export class Sessions {
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
   readonly #wallClock: () => number
+  readonly #audit: AuditSink | undefined
   #opened = new Map<string, Opened>()
   #openedBefore = new Map<string, Opened>()
   readonly #cached: number
@@ -65,6 +68,7 @@ export class Sessions {
     this.#ringVersion = this.#ring.version
     this.#crypto = options.crypto ?? crypto
     this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#audit = options.audit
     this.#cached = options.cached ?? 2048
     this.#longestMs = options.longestMs ?? 24 * 3_600_000
     this.revocations =
@@ -128,8 +132,18 @@ export class Sessions {
   }
 
   /** Ends sessions before their time; what is open in their name is broken off. */
-  revoke(revocation: Revocation): Promise<void> {
-    return this.revocations.revoke(revocation)
+  async revoke(revocation: Revocation): Promise<void> {
+    await this.revocations.revoke(revocation)
+    const { kind, at } = revocation
+    const application = 'applicationId' in revocation ? revocation.applicationId : undefined
+    this.#audit?.write({
+      time: this.#wallClock(),
+      type: 'session.revoked',
+      outcome: 'success',
+      subject: 'subject' in revocation ? revocation.subject : undefined,
+      sessionId: kind === 'session' ? revocation.id : undefined,
+      detail: { kind, at, application },
+    })
   }
 
   /** The `Set-Cookie` value that ends the session in this browser. */

@@ -142,7 +142,9 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     ],
   })
   const directory = createDirectory(configuration())
+  const audit = recordedAudit()
   const sessions = new Sessions({
+    audit,
     keyRing: await KeyRing.open(),
     wallClock: () => clock.wall,
   })
@@ -165,7 +167,6 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
       )
     },
   } as unknown as PreAuthentication
-  const audit = recordedAudit()
   const edge = new Edge({
     ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
     ...options.edge,

@@ -25,6 +25,18 @@ describe('a key ring', () => {
     expect(ids.map((id) => ring.has(id))).toEqual([false, true, true, true])
   })
 
+  test('rotates when its newest key has come of age', async () => {
+    let now = 1_000
+    const ring = await KeyRing.open({ wallClock: () => now })
+    const first = ring.newest
+    now += 500
+    expect(await ring.rotateIfOlder(500)).toBe(false)
+    now += 1
+    expect(await ring.rotateIfOlder(500)).toBe(true)
+    expect([ring.newest === first, ring.has(first)]).toEqual([false, true])
+    expect(await ring.rotateIfOlder(500)).toBe(false)
+  })
+
   test('derives another key for every use, the same one each time', async () => {
     const ring = await KeyRing.open({ wallClock })
     const derive = async (...use: string[]) =>
