@@ -5,8 +5,9 @@
  * @see OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.6
  * @module
  */
-import { decodeJwt, decodeProtectedHeader, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { decodeJwt, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import { SignInDenied } from './sign-in-errors.ts'
+import { screenToken } from './token-screen.ts'
 
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 /** A token without `exp` is good for this long; one with it, no longer. */
@@ -48,9 +49,12 @@ export async function verifyLogoutToken(
   token: string,
   options: LogoutTokenOptions,
 ): Promise<LogoutClaims> {
-  if (token.length > MAX_TOKEN_CHARACTERS) throw malformed('size')
-  const { typ } = decodeProtectedHeader(token)
-  if (typ !== undefined && !/^(?:application\/)?logout\+jwt$/i.test(typ)) throw malformed('typ')
+  screenToken(token, {
+    algorithms: options.algorithms,
+    types: [undefined, 'logout+jwt'],
+    claims: ['iss', 'aud', 'iat', 'jti'],
+    maxCharacters: MAX_TOKEN_CHARACTERS,
+  })
   const { payload } = await jwtVerify(token, options.keys, {
     issuer: options.issuer,
     audience: options.clientId,

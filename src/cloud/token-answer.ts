@@ -7,10 +7,11 @@
 import { base64url } from 'jose'
 import type { CryptoProvider } from './ports.ts'
 import { SignInDenied } from './sign-in-errors.ts'
-import { screenToken, type ScreenOptions } from './token-screen.ts'
+import { screenToken, USUAL_CLAIMS, type ScreenOptions } from './token-screen.ts'
 
 /** What an ID token may call itself: never an access or a logout token. */
 const ID_TOKEN_TYPES = [undefined, 'jwt']
+const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
  * Looks at an answer of status 200 before it is processed; every other is the library's.
@@ -36,7 +37,7 @@ export async function screenTokenAnswer(
   if (typeof token !== 'string') throw new SignInDenied('token-malformed')
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
     throw new SignInDenied('issuer-malformed', 'token-type')
-  const options: ScreenOptions = { algorithms, claims: ['nonce'], types: ID_TOKEN_TYPES }
+  const options: ScreenOptions = { algorithms, claims: ID_TOKEN_CLAIMS, types: ID_TOKEN_TYPES }
   const { header, claims } = screenToken(token, options)
   for (const [claim, whole] of [
     ['at_hash', accessToken],

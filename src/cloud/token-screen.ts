@@ -13,7 +13,7 @@ import { SignInDenied } from './sign-in-errors.ts'
 export interface ScreenOptions {
   /** Signatures that are accepted. */
   readonly algorithms: readonly string[]
-  /** Claims it must have, besides `iss`, `sub`, `aud`, `iat` and `exp`. */
+  /** Claims it must have. Default {@link USUAL_CLAIMS}. */
   readonly claims?: readonly string[]
   /** Media types (`typ`) that are accepted, without `application/`; `undefined` stands for none at all. */
   readonly types: readonly (string | undefined)[]
@@ -33,6 +33,11 @@ export const SIGNATURE_ALGORITHMS: readonly string[] = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
+/** What every token has that says who its user is. */
+export const USUAL_CLAIMS: readonly string[] = ['iss', 'sub', 'aud', 'iat', 'exp']
+/** Of these kinds even where they may be missing. */
+const TYPED = [...USUAL_CLAIMS, 'nbf']
+
 /** Header parameters by which a token would choose its own key, or change what is verified. */
 const INSTRUCTIONS = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc']
 const MAX_CHARACTERS = 32 * 1024
@@ -42,7 +47,12 @@ const MAX_SUBJECT = 255
 
 /** @throws SignInDenied `token-…` */
 export function screenToken(token: string, options: ScreenOptions): ScreenedToken {
-  const { algorithms, types, maxCharacters = MAX_CHARACTERS } = options
+  const {
+    algorithms,
+    types,
+    claims: required = USUAL_CLAIMS,
+    maxCharacters = MAX_CHARACTERS,
+  } = options
   if (token.length > maxCharacters) throw new SignInDenied('token-too-large')
   const parts = token.split('.', 6)
   if (parts.length === 5) throw new SignInDenied('token-encrypted')
@@ -58,10 +68,11 @@ export function screenToken(token: string, options: ScreenOptions): ScreenedToke
   if (kid !== undefined && typeof kid !== 'string') throw new SignInDenied('token-header', 'kid')
   if (!types.includes(mediaType(typ))) throw new SignInDenied('token-header', 'typ')
   const claims = jsonObject(second, 'claims')
-  for (const name of ['iss', 'sub', 'aud', 'iat', 'exp', ...(options.claims ?? [])])
+  for (const name of required)
     if (!isClaim(name, claims[name])) throw new SignInDenied('token-claims', name)
-  if (claims['nbf'] !== undefined && !isClaim('nbf', claims['nbf']))
-    throw new SignInDenied('token-claims', 'nbf')
+  for (const name of TYPED)
+    if (claims[name] !== undefined && !isClaim(name, claims[name]))
+      throw new SignInDenied('token-claims', name)
   return { header: kid === undefined ? { alg } : { alg, kid }, claims }
 }
 

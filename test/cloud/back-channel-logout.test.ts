@@ -124,6 +124,25 @@ describe('T23 a logout token revokes nothing', () => {
     expect(await take(await issuer.sign(claims(), { typ }))).toBe(false),
   )
 
+  test.each<[string, object]>([
+    ['T19 that brings its key', { jwk: {} }],
+    ['T19 that says where its key is', { jku: 'https://evil.example/keys' }],
+    ['T19 whose key is named by a path', { kid: '../../key-1' }],
+    ['T21 whose header is too large', { padding: 'x'.repeat(4_000) }],
+  ])('%s', async (_, header) =>
+    expect(await take(await issuer.sign(claims(), { ...TYPE, ...header }))).toBe(false),
+  )
+
+  test('T21 that says its events twice', async () => {
+    const [header, payload, signature] = (await issuer.sign(claims(), TYPE)).split('.')
+    const text = Buffer.from(payload!, 'base64url').toString().replace('{', '{"events":{},')
+    const twice = Buffer.from(text).toString('base64url')
+    expect(await take(`${header}.${twice}.${signature}`)).toBe(false)
+    expect(bench.audit).toMatchObject([
+      { reason: 'token-malformed', detail: { evidence: 'duplicate' } },
+    ])
+  })
+
   test('that the issuer did not sign', async () => {
     const { privateKey } = await generateKeyPair('ES256')
     const forged = await new SignJWT({ iss: issuer.url, iat: now(), ...claims() })
