@@ -14,9 +14,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { HeaderList } from '../../protocol/index.ts'
-import { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
+import type { FailureReason, HeaderList } from '../../protocol/index.ts'
+import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
 import { Http2Windows, type UploadLimits } from './http2-windows.ts'
+import { refusal } from './refused-requests.ts'
 
 /** Limits of one HTTP/2 connection. */
 export interface Http2Limits extends UploadLimits {
@@ -144,7 +145,7 @@ class Http2Connection {
     this.#open += 1
     const head = http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
     const exchange =
-      typeof head === 'number' ? undefined : new Http2UserExchange(stream, head, this.#windows)
+      typeof head === 'string' ? undefined : new Http2UserExchange(stream, head, this.#windows)
     if (!stream.endAfterHeaders) this.#windows.opened(stream)
     stream.once('close', () => {
       this.#open -= 1
@@ -155,7 +156,10 @@ class Http2Connection {
     })
     if (exchange !== undefined) return this.#serve(exchange)
     stream.on('error', () => undefined)
-    stream.respond({ ':status': head as number }, { endStream: true })
+    const { status, headers, body } = refusal(head as FailureReason)
+    stream.respond({ ':status': status, ...fieldsOf(headers) })
+    // Node has ended the answer to a HEAD already.
+    if (!stream.writableEnded) stream.end(body)
   }
 
   #idle(): void {

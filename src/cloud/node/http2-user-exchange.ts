@@ -11,6 +11,7 @@ import {
   headerValue,
   headerValues,
   withoutHeaders,
+  type FailureReason,
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
@@ -28,12 +29,12 @@ const CONNECTION_SPECIFIC = [
   'te',
 ]
 
-/** The head of a request on a stream, or why there is none: the status to refuse it with. */
+/** The head of a request on a stream, or why there is none. */
 export function http2RequestHead(
   rawHeaders: HeaderList,
   remoteAddress: string,
   endsAfterHead: boolean,
-): UserRequestHead | number {
+): UserRequestHead | FailureReason {
   const headers: string[] = []
   const cookies: string[] = []
   const pseudo: Record<string, string> = {}
@@ -44,11 +45,11 @@ export function http2RequestHead(
   }
   const { ':method': method = '', ':path': target, ':authority': authority } = pseudo
   // CONNECT alone has no path.
-  if (target === undefined) return constants.HTTP_STATUS_NOT_IMPLEMENTED
+  if (target === undefined) return 'method-unsupported'
   const hosts = headerValues(headers, 'host')
   const isAmbiguous =
     authority !== undefined && hosts.some((host) => host.toLowerCase() !== authority.toLowerCase())
-  if (isAmbiguous) return constants.HTTP_STATUS_BAD_REQUEST
+  if (isAmbiguous) return 'user-malformed'
   // RFC 9113 §8.2.3: split for compression only.
   if (cookies.length > 0) headers.push('cookie', cookies.join('; '))
   // Edges read framing in HTTP/1.1's words; a length that was declared, nghttp2 has checked or will.
@@ -241,7 +242,7 @@ export class Http2UserExchange implements UserExchange {
 }
 
 /** Several fields of one name stay several. */
-function fieldsOf(headers: HeaderList): Record<string, string | string[]> {
+export function fieldsOf(headers: HeaderList): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = Object.create(null)
   for (const [name, value] of pairs(withoutHeaders(headers, ...CONNECTION_SPECIFIC))) {
     // A NUL would begin another field in Node's own list.

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { failureStatus, type FailureReason } from '../../protocol/index.ts'
+import type { FailureResponse } from '../pages/answer.ts'
 import { failureResponse } from '../pages/pages.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
 import { answerOn, rawHead } from './user-exchange.ts'
@@ -49,14 +50,22 @@ export function answerRefused(
   limits: LingerLimits,
   status = failureStatus(reason).status,
 ): void {
+  const { headers, body } = refusal(reason, status)
+  socket.write(rawHead(status, ['Connection', 'close', ...headers]), 'latin1')
+  socket.write(body)
+  closeLingering(socket, limits)
+}
+
+/** What a request that nobody serves is answered with. */
+export function refusal(
+  reason: FailureReason,
+  status = failureStatus(reason).status,
+): FailureResponse {
   const { title, detail, error } = failureStatus(reason)
   const requestId = randomBytes(9).toString('base64url')
   const source = reason === 'method-unsupported' ? 'cloud' : 'user'
   const failure = { status, code: reason, title, detail, error, source, requestId } as const
-  const { headers, body } = failureResponse(failure, { accept: 'problem' })
-  socket.write(rawHead(status, ['Connection', 'close', ...headers]), 'latin1')
-  socket.write(body)
-  closeLingering(socket, limits)
+  return failureResponse(failure, { accept: 'problem' })
 }
 
 const REASONS: Readonly<Record<string, FailureReason>> = {

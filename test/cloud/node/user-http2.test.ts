@@ -41,6 +41,10 @@ describe('a request', () => {
     await asked.closed()
     expect(asked.head![':status']).toBe(status)
     expect(edge.visits).toHaveLength(status === 200 ? 1 : 0)
+    if (status === 200) return
+    expect(asked.head!['proxy-status']).toMatch(/^app-proxy; error=http_request_error/)
+    const code = status === 501 ? 'method-unsupported' : 'user-malformed'
+    expect(JSON.parse(asked.body)).toMatchObject({ status, code })
   })
 
   test('brings body and trailers, with or without a declared length', async () => {
