@@ -20,7 +20,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AUDIENCE, REGISTRAR } from '../../examples/demo/configurations.ts'
 import { registrarToken, signInWithForms } from '../../examples/registrar-token.ts'
-import { KeyRing, unseal } from '../../src/cloud/index.ts'
+import { BACK_CHANNEL_LOGOUT_PATH, KeyRing, SIGN_OUT_PATH, unseal } from '../../src/cloud/index.ts'
 import { keyRingFile } from '../../src/cloud/node/index.ts'
 import { secretLike } from '../secret-like.ts'
 import { startDemo, type DemoProcess } from './demo-process.ts'
@@ -155,6 +155,19 @@ async function everySecretThatMatters(): Promise<void> {
   // A user who is not assigned.
   const bob = await toTheCallback(1, 'bob')
   expect((await send(bob.back.href, { headers: { cookie: bob.cookie } })).status).toBe(403)
+  // What says that somebody has signed out, believed by nobody; then the user does.
+  for (const token of [mark('logout token'), `e30.${mark('claims of a logout token')}.x`])
+    await send(demo.url('intranet', BACK_CHANNEL_LOGOUT_PATH), {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ logout_token: token }).toString(),
+    })
+  const { host } = new URL(demo.url('intranet'))
+  const left = await send(demo.url('intranet', `${SIGN_OUT_PATH}?q=${mark('query, sign-out')}`), {
+    method: 'POST',
+    headers: { cookie, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' },
+  })
+  expect(left.status).toBe(303)
   // Programs without a session, with what may be mistaken for one, and requests that are no requests.
   for (const id of ['intranet', 'open', 'dead']) {
     const url = demo.url(id, `/${mark(`path, ${id}`)}?token=${mark(`query, ${id}`)}`)
