@@ -92,7 +92,7 @@ export class Admission {
     const { head } = request.user
     if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
       checkOrigin(head, application)
-    checkOtherSite(head, application)
+    checkOtherSite(head, application, target.path)
     const decided = this.#decided(request, application, target, session)
     if (decided === undefined || !isDue(session, this.#options.clocks.wallClock())) return decided
     return decided instanceof Promise ? decided : this.#renew(request, application, target, session)

@@ -132,6 +132,8 @@ export class BearerTokens {
       },
       ...rest,
       startedAt: claims.iat! * 1000,
+      // Remembered or not, it is good for as long; or it would be good at every other request.
+      expiresAt: identity.expiresAt + this.#options.issuers.leewayMs,
       showsToken: true,
     }
     if (this.#options.revocations.isRevoked(caller, application))

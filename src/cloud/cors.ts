@@ -103,9 +103,9 @@ export class CorsRule {
     return this.#paths === undefined || selectByPath(path, this.#paths) !== undefined
   }
 
-  /** Whether pages of this origin may ask in the name of who is signed in. */
-  mayAct(origin: string): boolean {
-    return this.#credentials && this.#grants.has(origin)
+  /** Whether pages of this origin may ask for the path in the name of who is signed in. */
+  mayAct(origin: string, path: string): boolean {
+    return this.#credentials && this.#grants.has(origin) && this.covers(path)
   }
 
   /** What the answer to a request says. */

@@ -28,17 +28,22 @@ export class Issuers {
     this.#options = options
   }
 
+  /** How far clocks may differ. Milliseconds. */
+  get leewayMs(): number {
+    return this.#options.leewayMs ?? 60_000
+  }
+
   of({ issuer }: Tenant): Issuer {
     let known = this.#known.get(issuer)
     if (known === undefined) {
-      const { fetch, clocks, stepMs, metadataMs, leewayMs } = this.#options
+      const { fetch, clocks, stepMs, metadataMs } = this.#options
       known = new Issuer({
         issuer,
         ...(fetch && { fetch }),
         wallClock: () => clocks.wallClock(),
         timeoutMs: stepMs ?? TIME_LIMITS.controlCallMs,
         metadataMs: metadataMs ?? 600_000,
-        leewayMs: leewayMs ?? 60_000,
+        leewayMs: this.leewayMs,
       })
       this.#known.set(issuer, known)
     }

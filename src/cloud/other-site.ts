@@ -13,7 +13,11 @@ import type { UserRequestHead } from './user-exchange.ts'
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** @throws ExchangeFailed `origin-refused` */
-export function checkOtherSite({ method, headers }: UserRequestHead, application: Published): void {
+export function checkOtherSite(
+  { method, headers }: UserRequestHead,
+  application: Published,
+  path: string,
+): void {
   if (application.application.session?.sameSite !== 'none' || SAFE.has(method)) return
   const origins = headerValues(headers, 'origin')
   const isMeant =
@@ -21,7 +25,8 @@ export function checkOtherSite({ method, headers }: UserRequestHead, application
       ? // No browser leaves it out when another site asks.
         headerValue(headers, 'sec-fetch-site') !== 'cross-site'
       : origins.every(
-          (origin) => application.isOwnOrigin(origin) || application.cors?.mayAct(origin) === true,
+          (origin) =>
+            application.isOwnOrigin(origin) || application.cors?.mayAct(origin, path) === true,
         )
   if (!isMeant) throw new ExchangeFailed('user', 'origin-refused')
 }

@@ -265,6 +265,8 @@ export class PreAuthentication {
         perform(op, 'verify', async () => {
           const claims = await issuer.verify(client, attempt.nonce, token)
           this.#checkTenant(tenant, claims)
+          // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
+          if (claims.exp! * 1000 <= clocks.wallClock()) throw new SignInDenied('token-expired')
           return { identity: identityOf(claims, namedBy(application).claims) }
         }),
       decide: (op, identity) =>

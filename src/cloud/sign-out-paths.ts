@@ -43,7 +43,7 @@ async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
   const cleared = [...CLEAR, ...setCookies(left.setCookies)]
   // A script cannot go to the issuer: for it the session here is over, and that is all.
   const mode = headerValue(headers, 'sec-fetch-mode')
-  if (mode !== undefined && mode !== 'navigate') return request.reply(204, cleared)
+  if (mode !== undefined && mode !== 'navigate') return request.empty(204, cleared)
   request.reply(303, ['Location', left.location, ...cleared])
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDirectory } from '../../src/cloud/directory.ts'
@@ -85,9 +86,17 @@ describe('a good token', () => {
   test('ends, also where it is remembered', async () => {
     const token = await sign()
     await ask(`Bearer ${token}`)
-    world.clock.wall += 300_000
+    world.clock.wall += 361_000
     const user = await ask(`Bearer ${token}`)
     expect([user.status, user.code]).toEqual([401, 'token-expired'])
+  })
+
+  test('that ended as long ago as clocks may differ is good every time, and what it opened goes on', async () => {
+    const token = await sign({ exp: now() - 30 })
+    for (let i = 0; i < 3; i++) await ask(`Bearer ${token}`)
+    expect(world.offers).toHaveLength(3)
+    await wait(600)
+    expect(world.origin.open).toBe(3)
   })
 
   test('is over when its user is revoked, also where it is remembered', async () => {

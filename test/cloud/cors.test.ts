@@ -202,6 +202,18 @@ describe('where the session’s cookie comes with requests of other sites', () =
     expect(ask('GET', ...headers)).toBe('offered')
   })
 
+  test('a rule for some paths lets nobody act on others', async () => {
+    const cors = { ...RULE, paths: ['/api/'] }
+    world = await edgeWorld({}, { secure: { cors, session: { sameSite: 'none' } } })
+    const post = (target: string) =>
+      world.ask({
+        ...{ authority: HOST, method: 'POST', target },
+        headers: [...session(), 'Origin', PORTAL],
+      })
+    expect(post('/admin').code).toBe('origin-refused')
+    expect(post('/api/things').said).toEqual([])
+  })
+
   test('a rule without credentials lets nobody act', async () => {
     const cors = { ...RULE, credentials: false }
     world = await edgeWorld({}, { secure: { cors, session: { sameSite: 'none' } } })

@@ -115,6 +115,11 @@ const CLAIM_ROWS: readonly Row[] = [
     wrong: claims(({ seconds }) => ({ iat: seconds - 400, exp: seconds - 61 })),
   },
   {
+    title: 'T18 a token that is good only because clocks differ: its session would be over',
+    reason: 'token-expired',
+    wrong: claims(({ seconds }) => ({ iat: seconds - 400, exp: seconds - 5 })),
+  },
+  {
     title: 'T18 a token that has not begun',
     reason: 'token-not-yet-valid',
     wrong: claims(({ seconds }) => ({ nbf: seconds + 120 })),

@@ -41,7 +41,7 @@ export class ClientAddresses {
   /** The user's address, in canonical form; {@link UNKNOWN_ADDRESS} when a trusted proxy does not say. `remoteAddress`: the peer of the connection. */
   of(remoteAddress: string, headers: HeaderList): string {
     const peer = this.#peers.get(remoteAddress) ?? this.#meet(remoteAddress)
-    return peer.isTrusted ? this.#behind(peer.address, headers) : peer.address
+    return peer.isTrusted ? this.#behind(headers) : peer.address
   }
 
   #meet(remoteAddress: string): Peer {
@@ -54,11 +54,12 @@ export class ClientAddresses {
     return peer
   }
 
-  #behind(proxy: string, headers: HeaderList): string {
+  /** A proxy that does not tell is nobody's address: users would pass for it, inside its network. */
+  #behind(headers: HeaderList): string {
     const list = headerValues(headers, this.#header).join(',')
     const entries = this.#header === 'forwarded' ? forwardedFor(list) : list.split(',')
     if (entries === undefined) return UNKNOWN_ADDRESS
-    let address = proxy
+    let address = UNKNOWN_ADDRESS
     for (const entry of entries.reverse()) {
       const text = entry.trim()
       // An empty element of a list says nothing (RFC 9110 §5.6.1).

@@ -26,7 +26,7 @@ describe('threats row 3: who sends a forwarding header decides whether it is bel
     ['in a field of its own neither', '10.0.0.1', ['127.0.0.1', '203.0.113.9'], '203.0.113.9'],
     ['a proxy before a proxy', '10.0.0.1', ['203.0.113.9, 192.0.2.7'], '203.0.113.9'],
     ['a user inside the networks', '10.0.0.1', ['10.3.4.5, 10.0.0.2'], '10.3.4.5'],
-    ['a proxy that says nothing: itself', '10.0.0.1', [], '10.0.0.1'],
+    ['a proxy that says nothing: not known', '10.0.0.1', [], 'unknown'],
     ['empty elements', '10.0.0.1', ['203.0.113.9, ,'], '203.0.113.9'],
     ['a port', '10.0.0.1', ['203.0.113.9:4711'], '203.0.113.9'],
     ['IPv6', '2001:db8:ffff::1', ['2001:DB8::7'], '2001:db8::7'],

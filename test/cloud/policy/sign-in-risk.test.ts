@@ -146,8 +146,10 @@ describe('many failures', () => {
 
   test('are not those of users who change their mind, nor of an issuer that is down', () => {
     const { risk, fail, reasons } = world({ failures: 1 })
-    for (const reason of ['access-denied', 'attempt-expired', 'attempt-missing', 'attempt-used'])
-      fail('192.0.2.7', START, reason)
+    const mindChanged = ['access-denied', 'attempt-expired', 'attempt-missing', 'attempt-used']
+    for (const reason of mindChanged) fail('192.0.2.7', START, reason)
+    // An image of another site is enough for it.
+    fail('192.0.2.7', START, 'callback-malformed')
     risk.write({
       ...{ type: 'sign-in.denied', outcome: 'failed', reason: 'issuer-unavailable' },
       ...{ address: '192.0.2.7', time: START },
