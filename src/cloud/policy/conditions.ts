@@ -89,7 +89,7 @@ export interface Named {
   readonly roles?: readonly string[] | undefined
 }
 
-/** Whether the user is one of those; `undefined` when only a list that may be incomplete says no. */
+/** Whether the user is one of those; `undefined` when only what may be incomplete says no. */
 export function isAmong({ users = [], groups = [], roles = [] }: Named, user: PolicyUser): Truth {
   const email = user.email?.toLowerCase()
   const isNamed =
@@ -99,8 +99,15 @@ export function isAmong({ users = [], groups = [], roles = [] }: Named, user: Po
     (user.groups?.some((group) => groups.includes(group)) ?? false) ||
     (user.roles?.some((role) => roles.includes(role)) ?? false)
   if (isNamed) return true
-  return user.isPartial === true && groups.length + roles.length > 0 ? undefined : false
+  const mayBeMember = user.isPartial === true && groups.length + roles.length > 0
+  return mayBeMember || mayBeCalled(users, user) ? undefined : false
 }
+
+/** An address may be that of a user of whom no address is known: not even a user name that looks like one. */
+const mayBeCalled = (users: readonly string[], { email, username }: PolicyUser) =>
+  email === undefined &&
+  username?.includes('@') !== true &&
+  users.some((name) => name.includes('@'))
 
 /** How an authentication must have been, for a condition and for a step-up alike. */
 export function authenticated(

@@ -65,6 +65,18 @@ describe('a condition', () => {
     ],
     ['a user by name', { who: { users: ['alice'] } }, alice, true],
     ['another user', { who: { users: ['bob', 'staff'] } }, alice, false],
+    [
+      'an address, of a user who is known by none',
+      { who: { users: ['bob@contoso.example'] } },
+      but({ user: { subject: 'u1', username: 'alice' } }),
+      undefined,
+    ],
+    [
+      'an address, of a user whose name is another',
+      { who: { users: ['bob@contoso.example'] } },
+      but({ user: { subject: 'u1', username: 'alice@contoso.example' } }),
+      false,
+    ],
     ['a group', { who: { groups: ['staff', 'sales'] } }, alice, true],
     ['a group that is not theirs', { who: { groups: ['sales'] } }, alice, false],
     ['a role', { who: { roles: ['reader'] } }, alice, true],
