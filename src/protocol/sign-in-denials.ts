@@ -202,7 +202,8 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'policy',
     status: 403,
     title: 'Access denied',
-    detail: 'Your organisation does not allow this access.',
+    detail:
+      'Your organisation does not allow this access. Its administrators can tell you what is needed; tell them the request number.',
   },
   'no-policy-allows': {
     source: 'policy',
