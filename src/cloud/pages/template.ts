@@ -130,7 +130,7 @@ function footer({ status, code, source, requestId }: Page): string {
 <dl>
 <dt>Source</dt><dd>${escape(SOURCES[source])}</dd>
 <dt>Status</dt><dd>${status} <code>${escape(code)}</code></dd>
-<dt>Request number</dt><dd><code>${escape(requestId)}</code></dd>
+<dt>Request</dt><dd><code>${escape(requestId)}</code></dd>
 </dl>
 <p>If you ask for help, quote the request number.</p>
 </footer>
