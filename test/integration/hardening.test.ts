@@ -67,14 +67,17 @@ describe.each(TRANSPORTS)('users without manners, %s', (transport) => {
     expect(tunnel.links.at(-1)!.grants).toBe(before)
   })
 
-  test('T8 trailers of a request, however many, reach no application', async () => {
+  test('T8 trailers of a request, when they are too many, reach no application: 400', async () => {
+    trailers = undefined
     const { socket, heard } = user(tunnel.port)
     socket.write(
       'POST / HTTP/1.1\r\nHost: open.localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
     )
     socket.write(`0\r\nX-User: admin\r\n${'a:\r\n'.repeat(5_000)}\r\n`)
-    await until(() => heard().includes('served'))
-    expect(trailers).toEqual([])
+    await until(() => heard().includes('user-malformed'))
+    expect(heard()).toMatch(/^HTTP\/1\.1 400 /)
+    await until(() => tunnel.cloud.origin.open === 0)
+    expect(trailers).toBeUndefined()
     socket.destroy()
   })
 
@@ -85,7 +88,8 @@ describe.each(TRANSPORTS)('users without manners, %s', (transport) => {
     await until(() => heard().includes('begun') && tunnel.cloud.origin.open === 4)
     socket.destroy()
     await until(() => tunnel.cloud.origin.open === 0)
-    await until(() => aborted === before + 4)
+    // One of an earlier test may still be on its way.
+    await until(() => aborted >= before + 4)
   })
 
   test('an answer without a body ends the exchange', async () => {
