@@ -26,6 +26,7 @@ import {
 } from '../protocol/sign-in.ts'
 import type { AuditEntry, AuditEventType } from './audit-events.ts'
 import { Attempts } from './attempts.ts'
+import { before } from './effect-deadline.ts'
 import { callbackParameters } from './callback-parameters.ts'
 import { identityOf, type IssuerClient } from './issuer.ts'
 import { Issuers, type IssuersOptions } from './issuers.ts'
@@ -394,16 +395,3 @@ interface Callback extends Outcome {
 
 const origin = (application: Application, host: string) =>
   `${isSecure(application) ? 'https' : 'http'}://${host}`
-
-/** The effect's one answer, or `timeout`; an answer after it is dropped with the promise. */
-async function before(effect: () => Promise<SignInEvent>, ms: number): Promise<SignInEvent> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<SignInEvent>((resolve) => {
-    timer = setTimeout(() => resolve({ type: 'timeout' }), Math.max(0, ms))
-  })
-  try {
-    return await Promise.race([effect(), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
-}
