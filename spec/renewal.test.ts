@@ -6,6 +6,7 @@ import { isDue, Renewals } from '../src/cloud/renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session.ts'
 import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in.ts'
 import type { SignedIn, SignInRedirect, SignInWishes } from '../src/cloud/sign-in-outcome.ts'
+import { startIssuer } from '../test/issuer.ts'
 import { edgeWorld, HOST as EDGE_HOST } from '../test/cloud/edge-world.ts'
 import {
   ALICE,
@@ -119,6 +120,31 @@ test('R4.7d a renewal that cannot begin, because the issuer is down, disturbs no
   const user = world.ask({ authority: EDGE_HOST, headers })
   await vi.waitFor(() => expect(world.offers).toHaveLength(1))
   expect(user.status).toBeUndefined()
+})
+
+test('R4.7d nobody who is signed in is sent to an issuer that has gone down since it was asked last', async () => {
+  const issuer = await startIssuer()
+  const path = '/.well-known/openid-configuration'
+  const [authorize, token] = [`${issuer.url}/authorize`, `${issuer.url}/token`]
+  const endpoints = { authorization_endpoint: authorize, token_endpoint: token }
+  const metadata = { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks`, ...endpoints }
+  issuer.override(path, { body: JSON.stringify(metadata) })
+  const { preAuthentication, intranet, session, turnClock } = {
+    ...(await signedIn()),
+    ...(await preAuthenticationAt(issuer.url)),
+  }
+  const begin = async (renews?: Session) =>
+    preAuthentication.begin(intranet, HOST, '/', [], 'r', renews && { renews })
+  expect((await begin()).kind).toBe('redirect')
+  expect((await begin(session)).kind).toBe('redirect')
+  issuer.override(path, { status: 503 })
+  turnClock(6_000)
+  expect(await begin(session)).toMatchObject({ kind: 'denied', reason: 'issuer-unavailable' })
+  // Who has no session is sent there all the same: it may be all that is wrong.
+  expect((await begin()).kind).toBe('redirect')
+  await issuer.close()
+  turnClock(6_000)
+  expect(await begin(session)).toMatchObject({ kind: 'denied', reason: 'issuer-unavailable' })
 })
 
 test('R4.7d a session that ends while its renewal cannot begin is over', async () => {

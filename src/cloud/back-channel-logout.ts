@@ -11,7 +11,7 @@ import type { Sessions } from './session.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
 
 export interface BackChannelLogoutOptions {
-  readonly directory: Pick<Directory, 'tenant'>
+  readonly directory: Pick<Directory, 'tenant' | 'applications'>
   readonly sessions: Sessions
   readonly issuers: Issuers
   readonly clocks: Clocks
@@ -66,16 +66,23 @@ export class BackChannelLogout {
     return claims
   }
 
-  /** One session at the issuer, where it names one; else all of the user's. Only of this application: others get a token of their own. */
-  #revoke(application: Application, claims: LogoutClaims): Promise<void> {
+  /**
+   * One session at the issuer, where it names one; else all of the user's. Only of the client's applications, of which the issuer knows one address: other clients get a
+   * token of their own.
+   */
+  async #revoke({ tenantId, client }: Application, claims: LogoutClaims): Promise<void> {
+    const { directory, sessions, clocks } = this.#options
     const { issuer, issuerSession, subject } = claims
-    const at = this.#options.clocks.wallClock()
-    const rest = { issuer, applicationId: application.id, at }
-    return this.#options.sessions.revoke(
-      issuerSession === undefined
-        ? { kind: 'user', subject: subject!, ...rest }
-        : { kind: 'issuer-session', issuerSession, ...rest },
-    )
+    const at = clocks.wallClock()
+    for (const one of directory.applications()) {
+      if (one.tenantId !== tenantId || one.client?.id !== client!.id) continue
+      const rest = { issuer, applicationId: one.id, at }
+      await sessions.revoke(
+        issuerSession === undefined
+          ? { kind: 'user', subject: subject!, ...rest }
+          : { kind: 'issuer-session', issuerSession, ...rest },
+      )
+    }
   }
 
   #write(

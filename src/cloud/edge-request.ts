@@ -171,11 +171,11 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone || this.#isAnswered) return
-    this.#isAnswered = true
     this.#live?.remove(this)
     const { head } = this.user
     const granted = this.cors === undefined ? headers : [...headers, ...this.cors]
     this.user.respond({ status, headers: granted }, hasBody(head))
+    this.#isAnswered = true
     if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
     this.user.end()
   }

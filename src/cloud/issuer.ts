@@ -46,6 +46,10 @@ const KEY_COOL_DOWN_MS = 30_000
 const KEY_REST_MS = 2_000
 /** The same for metadata: short, for a user waits who tries again. */
 const METADATA_REST_MS = 500
+/** An issuer that does not answer within this is not there for somebody who can do without… */
+const THERE_MS = 2_000
+/** …and whether it was is believed for so long. */
+const SEEN_MS = 5_000
 
 interface Known {
   readonly metadata: oauth.AuthorizationServer
@@ -60,6 +64,8 @@ export class Issuer {
   readonly #ask: () => Promise<Known>
   #known: Known | undefined
   #asking: Promise<Known> | undefined
+  #looking: Promise<boolean> | undefined
+  #seen = { at: Number.NEGATIVE_INFINITY, isThere: false }
 
   constructor(options: IssuerOptions) {
     this.#options = options
@@ -71,6 +77,26 @@ export class Issuer {
   /** The issuer's metadata; fetched once for all who ask at the same time. */
   async metadata(): Promise<oauth.AuthorizationServer> {
     return (await this.#know()).metadata
+  }
+
+  /** Whether it answers at this moment, whatever is remembered of it: nobody who is signed in is to be sent to an issuer that is down. */
+  async isThere(): Promise<boolean> {
+    const { wallClock } = this.#options
+    if (Math.abs(wallClock() - this.#seen.at) < SEEN_MS) return this.#seen.isThere
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined))
+    const isThere = await this.#looking
+    this.#seen = { at: wallClock(), isThere }
+    return isThere
+  }
+
+  #look(): Promise<boolean> {
+    const options = { ...this.#http(), signal: AbortSignal.timeout(THERE_MS) }
+    return oauth
+      .discoveryRequest(new URL(this.#options.issuer), { algorithm: 'oidc', ...options })
+      .then(
+        ({ status }) => status === 200,
+        () => false,
+      )
   }
 
   /** Exchanges the code for an ID token, and checks the claims that need no key. */

@@ -103,7 +103,11 @@ export class PreAuthentication {
   ): Promise<SignInRedirect | SignInRefusal> {
     try {
       const { tenant, client } = this.#parties(application, host)
-      const metadata = await this.issuers.of(tenant).metadata()
+      const issuer = this.issuers.of(tenant)
+      // A page of the issuer's that does not come would be all that is left of the one they asked for.
+      if (wishes.renews !== undefined && !(await issuer.isThere()))
+        throw new SignInDenied('issuer-unavailable')
+      const metadata = await issuer.metadata()
       const { attempt, setCookies } = await this.#attempts.begin(
         application,
         host,

@@ -27,10 +27,16 @@ let bench: Bench
 let backChannel: BackChannelLogout
 let session: Session
 let ids = 0
+/** Another application that signs its users in by the same client. */
+const shared = () => ({ ...bench.intranet, id: 'shared', externalUrl: 'http://shared.localhost/' })
 beforeEach(async () => {
   bench = await preAuthenticationAt(issuer.url)
   backChannel = new BackChannelLogout({
     ...bench.options,
+    directory: {
+      ...bench.options.directory,
+      applications: () => [bench.intranet, bench.wiki, shared()],
+    },
     issuers: bench.preAuthentication.issuers,
   })
   const wallNow = bench.clocks.wallClock()
@@ -68,6 +74,11 @@ describe('a logout token ends', () => {
     expect(isRevoked({ ...session, id: 'x', issuerSession: 'sid-2' })).toBe(true)
     const bob = { ...session, id: 'x', user: { ...session.user, subject: 'bob' } }
     expect(isRevoked(bob)).toBe(false)
+  })
+
+  test('what it led to at every application of the client', async () => {
+    expect(await take(await issuer.sign(claims(), TYPE))).toBe(true)
+    expect(isRevoked(session, shared())).toBe(true)
   })
 
   test('nothing of another application', async () => {
