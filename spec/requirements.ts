@@ -120,6 +120,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.8d', text: 'Parameters of the issuer\'s answer that come twice spoil it.' },
   { id: 'R4.8e', text: 'An issuer that is down leaves signed-in users working; others are told, and when to try again.' },
   { id: 'R4.8f', text: 'An old answer does not send round and round who must sign in more strongly.' },
+  { id: 'R4.8g', text: 'A sign-out at the issuer that comes in while its answer is looked at ends that sign-in as well.' },
   { id: 'R4.9a', text: 'Where an application asks for it, the issuer posts its answer as a form.' },
   { id: 'R4.9b', text: 'A posted answer is bounded, and must be a form.' },
   { id: 'R4.9c', text: 'Posted answers need https.' },

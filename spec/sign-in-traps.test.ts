@@ -16,6 +16,7 @@ import {
   startSts,
   throughTheForms,
   VAULT_HOST,
+  type Bench,
   type StsProcess,
 } from '../test/cloud/sts-process.ts'
 
@@ -110,6 +111,28 @@ test('R4.8f an old answer does not send round and round who must sign in more st
   const strict = { ...intranet, access }
   const result = await preAuthentication.callback(strict, HOST, query, [session])
   expect(result).toMatchObject({ kind: 'denied', reason: 'attempt-missing' })
+})
+
+test('R4.8g a sign-out at the issuer that comes in while its answer is looked at ends that sign-in as well', async () => {
+  const bench: Bench = await preAuthenticationAt(sts.issuer, {
+    fetch: async (url, init) => {
+      const answer = await fetch(url, init)
+      if (!url.endsWith('/token')) return answer
+      // The code was good; now its user signs out.
+      bench.turnClock(5)
+      await bench.sessions.revoke({
+        ...{ kind: 'user', issuer: sts.issuer, subject: 'user-alice' },
+        at: bench.clocks.wallClock(),
+      })
+      bench.turnClock(5)
+      return answer
+    },
+  })
+  const { query, cookie } = await throughTheForms(bench, ALICE)
+  const result = await bench.preAuthentication.callback(bench.intranet, HOST, query, [cookie])
+  const { session } = result as SignedIn
+  expect(session.user.subject).toBe('user-alice')
+  expect(bench.sessions.revocations.isRevoked(session, bench.intranet)).toBe(true)
 })
 
 test('R4.9a where it is asked for, the issuer posts its answer as a form', async () => {

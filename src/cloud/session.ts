@@ -77,7 +77,8 @@ export class Sessions {
   }
 
   /**
-   * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before` keeps its id: whoever ends the session ends both.
+   * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before` keeps its id: whoever ends the session ends both. `startedAt`: what is
+   * revoked up to then does not touch it. Default: now.
    *
    * A cookie that would reach 3 KiB loses claims, see {@link sealedSession}.
    */
@@ -86,11 +87,11 @@ export class Sessions {
     host: string,
     identity: SignInIdentity,
     before?: Session,
+    startedAt = this.#wallClock(),
   ): Promise<{ session: Session; setCookie: string }> {
     const id = before?.id ?? hexadecimal(this.#crypto.getRandomValues(new Uint8Array(16)))
     const secure = isSecure(application)
     const name = sessionCookieName(application)
-    const startedAt = this.#wallClock()
     const expiresAt = Math.min(identity.expiresAt, startedAt + this.#longestMs)
     const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, name)
     const value = await seal(this.#ring, scopeOf(application, host), sealed)

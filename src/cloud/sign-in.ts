@@ -161,13 +161,12 @@ export class PreAuthentication {
   ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
     const call: Callback = {
       ...{ application, host, cookieFields, setCookies: [], requestId, address },
-      attempt: undefined,
+      ...{ cameAt: this.#options.clocks.wallClock(), attempt: undefined },
     }
     try {
       const parameters = callbackParameters(query)
       const { state } = parameters
-      const wallNow = this.#options.clocks.wallClock()
-      const taken = await this.#attempts.take(application, host, state, cookieFields, wallNow)
+      const taken = await this.#attempts.take(application, host, state, cookieFields, call.cameAt)
       if (taken === 'missing') throw new SignInDenied('attempt-missing')
       const attempt = (call.attempt = taken.attempt)
       if (taken.isUsed) throw new SignInDenied('attempt-used')
@@ -299,7 +298,6 @@ export class PreAuthentication {
     { attempt, identity }: { attempt: SignInAttempt; identity: SignInIdentity },
   ): Promise<SignedIn | SignInReturn> {
     const { application, host, requestId, address } = call
-    const { sessions } = this.#options
     const { renews } = attempt
     const before = renews === undefined ? undefined : await this.#session(call)
     // Signed out meanwhile: what they did not ask for does not bring them back.
@@ -308,11 +306,8 @@ export class PreAuthentication {
       before?.id === renews &&
       before?.user.subject === identity.subject &&
       before.user.issuer === identity.issuer
-    const { session, setCookie } = await sessions.start(
-      application,
-      host,
-      identity,
-      isSame ? before : undefined,
+    const { session, setCookie } = await this.#options.sessions.start(
+      ...([application, host, identity, isSame ? before : undefined, call.cameAt] as const),
     )
     this.#write(application, {
       type: 'sign-in.signed-in',
@@ -394,6 +389,8 @@ interface Callback extends Outcome {
   readonly application: Application
   readonly host: string
   readonly cookieFields: readonly string[]
+  /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
+  readonly cameAt: number
   attempt: SignInAttempt | undefined
 }
 
