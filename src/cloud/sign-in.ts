@@ -4,7 +4,7 @@
  * The decisions are made by the `sign-in` machine; here its effects are performed: the issuer is asked, tokens are checked, cookies are sealed, and every outcome is
  * written to the audit record. No token, code or cookie is ever part of an error or a record.
  *
- * @see spec/PROTOCOL.md, "Sign-in"
+ * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
 import { base64url } from 'jose'

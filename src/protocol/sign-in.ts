@@ -7,7 +7,7 @@
  * that follow are named for what is awaited; each began one effect with the number `op` and ends at its `deadline`. The
  * driver answers an effect with exactly one of `…Done`, `…Refused`, and drops answers whose `op` is no longer awaited.
  *
- * @see spec/PROTOCOL.md, "Sign-in"
+ * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
 import type { UserClaims } from './frame-types.ts'

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import type { Application } from '../../src/cloud/ports.ts'
+import { SignOut, SIGNED_OUT_PATH, signedOutOf } from '../../src/cloud/sign-out.ts'
+import { startIssuer } from '../issuer.ts'
+import { closedPort, HOST, preAuthenticationAt } from './sts-process.ts'
+
+/** A user signed in to two applications of one host. */
+async function signedIn(issuer: string) {
+  const bench = await preAuthenticationAt(issuer)
+  const { intranet, sessions, clocks, options, preAuthentication } = bench
+  const reports: Application = {
+    ...intranet,
+    ...{ id: 'reports', externalUrl: `http://${HOST}/reports/` },
+  }
+  const now = clocks.wallClock()
+  const begin = async (application: Application) => {
+    const { session, setCookie } = await sessions.start(application, HOST, {
+      ...{ subject: 'alice', issuer, authenticatedAt: now, expiresAt: now + 60_000 },
+    })
+    return { session, cookie: setCookie.split(';')[0]! }
+  }
+  const signOut = new SignOut({ ...options, issuers: preAuthentication.issuers })
+  const applications = [reports, intranet]
+  return { ...bench, applications, begin, signOut, reports }
+}
+
+describe('signing out', () => {
+  test('of an issuer that is down ends at the page that says so', async () => {
+    const { applications, begin, signOut, intranet, sessions } = await signedIn(await closedPort())
+    const { session, cookie } = await begin(intranet)
+    const left = await signOut.signOut(applications, [cookie])
+    expect(left.location).toMatch(/^\/\.app-proxy\/signed-out\?state=/)
+    expect(signedOutOf(applications, left.location.split('?')[1]!)).toBe(intranet)
+    expect(sessions.revocations.isRevoked(session, intranet)).toBe(true)
+  })
+
+  test('of an issuer without such an end, or with one that is not https, ends there as well', async () => {
+    const issuer = await startIssuer()
+    const metadata = {
+      issuer: issuer.url,
+      authorization_endpoint: `${issuer.url}/authorize`,
+      token_endpoint: `${issuer.url}/token`,
+      jwks_uri: `${issuer.url}/jwks`,
+    }
+    for (const more of [{}, { end_session_endpoint: 'http://evil.example/' }]) {
+      const body = JSON.stringify({ ...metadata, ...more })
+      issuer.override('/.well-known/openid-configuration', { body })
+      const { applications, begin, signOut, intranet } = await signedIn(issuer.url)
+      const { cookie } = await begin(intranet)
+      const left = await signOut.signOut(applications, [cookie])
+      expect(left.location.split('?')[0]).toBe(SIGNED_OUT_PATH)
+    }
+    await issuer.close()
+  })
+
+  test('ends every session of the host, and clears what is none any more', async () => {
+    const { applications, begin, signOut, intranet, reports, sessions, audit } = await signedIn(
+      await closedPort(),
+    )
+    const [one, two] = [await begin(intranet), await begin(reports)]
+    const left = await signOut.signOut(applications, [`${one.cookie}; ${two.cookie}`])
+    expect(sessions.revocations.isRevoked(one.session, intranet)).toBe(true)
+    expect(sessions.revocations.isRevoked(two.session, reports)).toBe(true)
+    const cleared = [expect.stringContaining('-reports='), expect.stringContaining('-intranet=')]
+    expect(left.setCookies).toEqual(cleared)
+    for (const cookie of left.setCookies) expect(cookie).toContain('Max-Age=0')
+    const ended = audit.filter(({ type }) => type === 'sign-out.signed-out')
+    expect(ended.map(({ applicationId }) => applicationId)).toEqual(['reports', 'intranet'])
+
+    const again = await signOut.signOut(applications, [`${one.cookie}; ${two.cookie}`])
+    expect(again).toEqual({ location: SIGNED_OUT_PATH, setCookies: cleared })
+    expect(await signOut.signOut(applications, [])).toEqual({
+      ...{ location: SIGNED_OUT_PATH, setCookies: [] },
+    })
+  })
+
+  test('leads back to an application of this host alone', async () => {
+    const { applications, reports } = await signedIn(await closedPort())
+    for (const query of ['', 'state=', 'state=aHR0cHM6Ly9ldmlsLmV4YW1wbGU', 'state=%00'])
+      expect(signedOutOf(applications, query)).toBe(reports)
+    expect(signedOutOf([], 'state=x')).toBeUndefined()
+  })
+})
