@@ -371,9 +371,9 @@ describe('between connector and cloud', () => {
   })
 
   test('R0.2 the connector dials out and listens nowhere', async () => {
-    // This process holds the cloud's two listeners, the issuer and the application; the connector adds none.
+    // This process holds the cloud's listeners for users (two of them, one by TLS) and for connectors, the issuer and the application; the connector adds none.
     const listening = process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap')
-    expect(listening).toHaveLength(4)
+    expect(listening).toHaveLength(5)
     expect(tunnel.connector.isReady).toBe(true)
   })
 })
