@@ -276,9 +276,7 @@ export class Exchange {
 
   receivedData(bytes: Uint8Array, end: boolean, now: number): void {
     if (this.isClosed && this.state !== 'done') return
-    if (this.role === 'requester' && this.state === 'awaiting-response') {
-      throw new PeerViolation('UNEXPECTED_EVENT', 'body bytes before the response head')
-    }
+    this.#checkBegun()
     if (bytes.length > 0 && this.#incoming.data(bytes.length)) {
       this.#movedAt = now
       this.#handler.data(bytes)
@@ -288,6 +286,7 @@ export class Exchange {
 
   receivedTrailers(fields: HeaderList, now: number): void {
     if (this.isClosed && this.state !== 'done') return
+    this.#checkBegun()
     this.#receivedEnd(fields, now)
   }
 
@@ -340,6 +339,12 @@ export class Exchange {
     this.#requestOpen = true
     this.#handler.responded?.(head, false)
     this.#outgoing.credit(this.#upgradeWindow)
+  }
+
+  /** Nothing of a body, nor its end, comes before its head. */
+  #checkBegun(): void {
+    if (this.role === 'requester' && this.state === 'awaiting-response')
+      throw new PeerViolation('UNEXPECTED_EVENT', 'a body before the response head')
   }
 
   #receivedEnd(trailers: HeaderList | undefined, now: number): void {

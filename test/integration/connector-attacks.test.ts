@@ -4,6 +4,7 @@ import {
   encodeDecline,
   encodeFrame,
   encodeResponseHead,
+  encodeTrailers,
   FrameFlag,
   FrameType,
   type Offer,
@@ -254,6 +255,10 @@ describe('a violation before the response head costs the exchange, and the user 
     ['a 101 nobody asked for', () => [frames.response(101)]],
     ['a second CLAIM', () => [frames.claim({ id: '0'.repeat(32), attempt: 1 })]],
     ['OFFER', () => [frames.header(0, FrameType.OFFER)]],
+    [
+      'trailers without a head',
+      () => [encodeFrame(FrameType.TRAILERS, FrameFlag.END, 0, encodeTrailers(['x', 'y']))],
+    ],
     [
       'END without a head',
       () => [encodeFrame(FrameType.TRAILERS, FrameFlag.END, 0, new Uint8Array([0x90]))],
