@@ -22,6 +22,11 @@ const FORMAT = 'app-proxy cookie 1'
 /** A longer value is not looked at: browsers keep 4096 octets of name and value. */
 export const MAX_SEALED_CHARACTERS = 4096
 
+/** Base64url in its one canonical spelling: no padding, and no bit that decoding would drop. */
+const PART = '(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?'
+/** Header, no encrypted key (`dir`), nonce, ciphertext, tag. */
+const COMPACT = new RegExp(`^${PART}\\.\\.${PART}\\.${PART}\\.${PART}$`)
+
 const use = ({ purpose, tenantId, applicationId, host }: SealScope) => [
   FORMAT,
   purpose,
@@ -40,7 +45,8 @@ export async function seal(ring: KeyRing, scope: SealScope, value: object): Prom
 
 /** What {@link seal} sealed for the same scope; `undefined` for everything else, whatever is wrong with it. */
 export async function unseal(ring: KeyRing, scope: SealScope, value: string): Promise<unknown> {
-  if (value.length > MAX_SEALED_CHARACTERS) return undefined
+  // Decoding is lenient; two texts that open alike would be two sessions to whatever goes by the text.
+  if (value.length > MAX_SEALED_CHARACTERS || !COMPACT.test(value)) return undefined
   try {
     const { plaintext } = await compactDecrypt(
       value,
