@@ -145,6 +145,8 @@ export class EdgeExchange implements Submitter {
 
   responded(head: ResponseHead, end: boolean): void {
     if (head.status === 101) return this.#switched(head)
+    // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
+    if (head.status > 599) return this.#refuseAnswer()
     this.#responded = true
     const { cors } = this.#asker
     const passed = responseHeaders(head, this.#application)
@@ -215,12 +217,14 @@ export class EdgeExchange implements Submitter {
     this.#user.pauseBody()
   }
 
+  #refuseAnswer(): void {
+    this.#exchange!.cancel()
+    this.#asker.fail(new ExchangeFailed('application', 'application-malformed'))
+  }
+
   /** From here on both directions carry octets of another protocol, and each ends by itself. */
   #switched(head: ResponseHead): void {
-    if (!isGranted(head.headers, this.#upgrade ?? '')) {
-      this.#exchange!.cancel()
-      return this.#asker.fail(new ExchangeFailed('application', 'application-malformed'))
-    }
+    if (!isGranted(head.headers, this.#upgrade ?? '')) return this.#refuseAnswer()
     this.#responded = true
     this.#isTunnel = true
     if (this.#isGone) return

@@ -9,6 +9,14 @@ beforeEach(async () => {
 
 const UPLOAD = { method: 'POST', headers: ['Transfer-Encoding', 'chunked'] }
 
+test.each([600, 799, 999])('an answer of status %s is the fault of its application', (status) => {
+  const user = world.ask({})
+  const { exchange, sent } = world.claim()
+  exchange.receivedResponse({ status, headers: [] }, false, 0)
+  expect([user.status, user.code]).toEqual([502, 'application-malformed'])
+  expect(sent.map(([verb]) => verb)).toContain('reset')
+})
+
 describe('trailers of a request', () => {
   /** What the application got after the body. */
   function trailersOf(trailers: readonly string[]) {

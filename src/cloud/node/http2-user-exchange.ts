@@ -151,13 +151,7 @@ export class Http2UserExchange implements UserExchange {
     const waitForTrailers =
       !this.#isBodyless && headerValue(headers, 'content-length') === undefined
     const fields = { ':status': status, ...fieldsOf(headers) }
-    try {
-      this.#stream.respond(fields, { waitForTrailers })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
-      // Twice what may be there once. HTTP/1.1 would have passed it on, and its reader joined it.
-      this.#stream.respond(joinedFields(fields), { waitForTrailers })
-    }
+    joinedWhereNeeded(fields, (these) => this.#stream.respond(these, { waitForTrailers }))
   }
 
   upgrade(): void {
@@ -199,15 +193,16 @@ export class Http2UserExchange implements UserExchange {
   }
 
   #inform(status: number, headers: HeaderList = []): void {
-    if (this.#canRespond)
-      this.#stream.additionalHeaders({ ':status': status, ...fieldsOf(headers) })
+    if (!this.#canRespond) return
+    const fields = { ':status': status, ...fieldsOf(headers) }
+    joinedWhereNeeded(fields, (these) => this.#stream.additionalHeaders(these))
   }
 
   #sendTrailers(): void {
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return
     // With none, Node ends the stream by an empty DATA frame.
-    stream.sendTrailers(fieldsOf(this.#trailers))
+    joinedWhereNeeded(fieldsOf(this.#trailers), (fields) => stream.sendTrailers(fields))
     // They leave in the next turn.
     if (!this.#isRequestComplete) setImmediate(() => setImmediate(() => this.#refuseRest()))
   }
@@ -253,6 +248,19 @@ export function fieldsOf(headers: HeaderList): Record<string, string | string[]>
     fields[field] = before === undefined ? value : [before, value].flat()
   }
   return fields
+}
+
+/** Twice what may be there once Node refuses. HTTP/1.1 would have passed it on, and its reader joined it. */
+function joinedWhereNeeded(
+  fields: OutgoingHttpHeaders,
+  send: (fields: OutgoingHttpHeaders) => void,
+): void {
+  try {
+    send(fields)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+    send(joinedFields(fields))
+  }
 }
 
 function joinedFields(fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
