@@ -39,6 +39,7 @@ export abstract class LinkEndpoint {
   readonly #handler: LinkHandler
   readonly #reader: FrameReader
   #heartbeat: Heartbeat
+  #hasEnded = false
 
   /**
    * @param openingMs until the greetings must have been exchanged
@@ -173,9 +174,10 @@ export abstract class LinkEndpoint {
     this.multiplexer.maxDataBytes = maxDataBytes
   }
 
-  /** No exchange is open: a draining link ends. */
+  /** No exchange is open: a draining link ends, and one that was never open has ended by being told to drain. */
   protected idle(): void {
-    if (this.#machine.step('idle')) this.#end({ reason: 'drained' })
+    this.#machine.step('idle')
+    if (this.state === 'closed') this.#end({ reason: 'drained' })
   }
 
   #frame(type: FrameType, flags: number, number: number, payload: Uint8Array): void {
@@ -186,6 +188,8 @@ export abstract class LinkEndpoint {
   }
 
   #end(end: LinkEnd): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
     this.multiplexer.lost(end.cause)
     this.#handler.closed(end)
   }

@@ -346,6 +346,20 @@ describe('a link', () => {
     })
   })
 
+  test.each(['cloud', 'connector'] as const)(
+    'that %s drains before it is open is over, and both ends are told',
+    (end) => {
+      const pair = new Pair()
+      pair[end].drain()
+      pair.settle()
+      expect([pair.cloud.state, pair.connector.state]).toEqual(['closed', 'closed'])
+      expect(pair.ends).toEqual({
+        cloud: [{ reason: 'drained' }],
+        connector: [{ reason: 'drained' }],
+      })
+    },
+  )
+
   test('loses every exchange with its transport', () => {
     const pair = new Pair().settle()
     const responder = pair.claim(1)
