@@ -1,3 +1,4 @@
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { encodeMessage, PROTOCOL_VERSION } from '../../src/protocol/index.ts'
 import { frames, outcomeOf, socketOf } from './raw-connector.ts'
@@ -99,6 +100,26 @@ describe('a connection that stays open', () => {
     expect(link.status).toBe(403)
     expect(world.cloud.origin.queue.isServed('default')).toBe(false)
   })
+})
+
+test('an upgrade that is refused does not hold its connection, whoever asked for it', async () => {
+  const { server } = world.connectors
+  const accepted = new Promise<TLSSocket>((resolve) => server.once('secureConnection', resolve))
+  const { port } = new URL(world.connectorUrl)
+  const to = { host: '127.0.0.1', port: Number(port), rejectUnauthorized: false }
+  // It shows no certificate, reads its answer, and never ends.
+  const socket = connect({ ...to, allowHalfOpen: true } as ConnectionOptions)
+  let answer = ''
+  socket.setEncoding('latin1').on('data', (text: string) => (answer += text))
+  socket.on('error', () => undefined)
+  socket.write(
+    'GET /link HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: app-proxy/1\r\n\r\n',
+  )
+  const theirs = await accepted
+  await until(() => answer.includes('certificate-missing'))
+  expect(answer).toMatch(/^HTTP\/1\.1 401 /)
+  await until(() => theirs.destroyed)
+  socket.destroy()
 })
 
 test('a call whose body does not come in time is refused, whoever makes it', async () => {

@@ -10,6 +10,7 @@ import { Refused } from '../../protocol/index.ts'
 import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../link-transport.ts'
 import type { ConnectorLinks, LinkOwner } from '../connector-links.ts'
 import { sendRefusal } from './connector-replies.ts'
+import { closeLingering } from './lingering-close.ts'
 
 /**
  * Whether a call asks for a link.
@@ -46,10 +47,13 @@ export function acceptLink(
   const transport: LinkTransport = new LinkTransport(socket, link.link, now, head)
 }
 
-/** Answers an upgrade with a refusal, as any other call would be. */
+/** Answers an upgrade with a refusal, as any other call would be. Node looks after such a connection no more, so its end is ours to see to. */
 export function refuseUpgrade(request: IncomingMessage, socket: TLSSocket, refused: Refused): void {
   const response = new ServerResponse(request)
   response.assignSocket(socket)
-  response.on('finish', () => socket.end())
+  response.on('finish', () => {
+    response.detachSocket(socket)
+    closeLingering(socket)
+  })
   sendRefusal(response, refused)
 }
