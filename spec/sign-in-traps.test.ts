@@ -202,7 +202,7 @@ function edge(bench: Awaited<ReturnType<typeof preAuthenticationAt>>) {
   const [tenant] = options.directory.tenants()
   const directory = {
     ...{ tenant: () => tenant, tenants: () => [tenant!], tenantOfIssuer: () => tenant },
-    ...{ group: () => undefined, application: () => undefined, applications: () => [] },
+    ...{ group: () => undefined, application: () => intranet, applications: () => [] },
     applicationsOn: (host: string) => (host === VAULT_HOST ? [vault] : [intranet]),
   }
   const served = new Edge({ ...options, directory, origin, preAuthentication, crypto })

@@ -19,7 +19,7 @@ import {
   type BodyKind,
   type Target,
 } from '../protocol/index.ts'
-import { Admission, type AdmissionOptions } from './admission.ts'
+import { Admission, type AdmissionOptions, type DecideAccess } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { withoutAuthorization } from './bearer.ts'
 import { BearerTokens } from './bearer-tokens.ts'
@@ -28,7 +28,7 @@ import { BackChannelLogout } from './back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
-import { LiveExchanges } from './live-exchanges.ts'
+import { LiveExchanges, type LiveExchange } from './live-exchanges.ts'
 import type { Origin } from './origin.ts'
 import { OwnPaths } from './own-paths.ts'
 import { AccessControl } from './policy/access-control.ts'
@@ -77,12 +77,7 @@ export class Edge {
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
-      mayGoOn(exchange) {
-        const application = options.directory.application(exchange.application.id)
-        if (application === undefined) return true
-        // Who must sign in more strongly may end what they do; their next request goes to the issuer.
-        return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
-      },
+      mayGoOn: (exchange) => this.#mayGoOn(exchange, decideAccess),
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
     const { preAuthentication, sessions } = options
@@ -114,16 +109,34 @@ export class Edge {
     }
   }
 
+  /** An application that is published no more, or by another tenant, is none that anybody was let in to; nor does a decision that fails let anybody stay. */
+  #mayGoOn(exchange: LiveExchange, decideAccess: DecideAccess): boolean {
+    try {
+      const { id, tenantId } = exchange.application
+      const application = this.#options.directory.application(id)
+      if (application?.tenantId !== tenantId) return false
+      // Who must sign in more strongly may end what they do; their next request goes to the issuer.
+      return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
+    } catch (error) {
+      this.#tellInternal(exchange.id, error)
+      return false
+    }
+  }
+
   #failed(request: EdgeRequest, error: unknown): void {
     if (error instanceof ExchangeFailed) return request.fail(error)
+    this.#tellInternal(request.id, error)
+    request.fail(new ExchangeFailed('cloud', 'internal', { cause: error }))
+  }
+
+  #tellInternal(requestId: string, error: unknown): void {
     this.#options.audit.write({
       time: this.#options.clocks.wallClock(),
       type: 'edge.internal-error',
       outcome: 'failed',
       reason: error instanceof Error ? error.name : 'unknown',
-      requestId: request.id,
+      requestId,
     })
-    request.fail(new ExchangeFailed('cloud', 'internal', { cause: error }))
   }
 
   #serve(request: EdgeRequest, limits: RequestLimits): Promise<void> | void {
