@@ -15,7 +15,9 @@ import {
   type UserClaims,
 } from '../protocol/index.ts'
 import { CorsRule } from './cors.ts'
+import { contentVersion } from './content-version.ts'
 import { ownCookieName } from './cookies.ts'
+import { namedBy } from './policy/named.ts'
 import type { Application } from './ports.ts'
 
 /** An application as the edge sees it. */
@@ -44,6 +46,7 @@ export class Published {
     readonly tenantId: string
     readonly responseHeadMs: number
   }
+  #names: string | undefined
   readonly #identityHeaders: readonly (readonly [string, IdentityClaim])[]
   /** A session's claims are the same object for as long as it is remembered. */
   readonly #identities = new WeakMap<UserClaims, HeaderList>()
@@ -68,6 +71,15 @@ export class Published {
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
     this.destination = { groupId, tenantId, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)
+  }
+
+  /** Another one whenever its assignment and policies name other groups or roles. */
+  get names(): string {
+    if (this.#names === undefined) {
+      const { groups, roles } = namedBy(this.application)
+      this.#names = contentVersion([[...groups].sort(), [...roles].sort()])
+    }
+    return this.#names
   }
 
   /** The identity headers of a user, as the application defines them. */

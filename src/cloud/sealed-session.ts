@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import type { SignInIdentity } from '../protocol/sign-in.ts'
 import { namedBy } from './policy/named.ts'
 import type { Application } from './ports.ts'
+import { published } from './published.ts'
 import type { Session } from './session.ts'
 import { SignInDenied } from './sign-in-errors.ts'
 
@@ -33,6 +34,7 @@ export const SealedSession = v.object({
   auth: v.optional(v.number()),
   claims: v.optional(v.record(text, v.union([claim, v.array(claim)]))),
   part: v.optional(v.literal(true)),
+  cut: v.optional(text),
   exp: v.number(),
 })
 export type SealedSession = v.InferOutput<typeof SealedSession>
@@ -90,16 +92,22 @@ export function sealedSession(
     kept: readonly string[] = [],
     names: ReadonlySet<string>,
   ) => list.slice(kept.length).some((name) => names.has(name))
-  return lost(sealed.groups, fitting.groups, named.groups) ||
+  const isPartial =
+    lost(sealed.groups, fitting.groups, named.groups) ||
     lost(sealed.roles, fitting.roles, named.roles)
-    ? { ...fitting, part: true }
-    : fitting
+  const length = ({ groups = [], roles = [] }: SealedSession) => groups.length + roles.length
+  return {
+    ...fitting,
+    ...(isPartial && { part: true }),
+    // Rules that name others may come into force: of those it says nothing.
+    ...(length(fitting) < length(sealed) && { cut: published(application).names }),
+  }
 }
 
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
   const { id, sub, iss, sid, acr, amr, user, name, email, groups, roles, iat, auth, exp } = sealed
-  const { claims, part } = sealed
+  const { claims, part, cut } = sealed
   return {
     id,
     user: {
@@ -118,13 +126,14 @@ export function openedSession(sealed: SealedSession): Session {
     ...(sid !== undefined && { issuerSession: sid }),
     ...(claims && { claims }),
     ...(part && { isPartial: part }),
+    ...(cut !== undefined && { cutFor: cut }),
     expiresAt: exp,
   }
 }
 
-/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150. */
+/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150, and what is said of what was left out 60. */
 const roomFor = (name: string) =>
-  Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 150) * 3) / 4)
+  Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 210) * 3) / 4)
 
 function fit(sealed: SealedSession, room: number, rolesFirst: boolean): SealedSession {
   const { name, ...nameless } = sealed

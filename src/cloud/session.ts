@@ -26,6 +26,8 @@ export interface Session extends Caller {
   /** 128 random bits, new at every sign-in and kept when a session is renewed; what revocation names. */
   readonly id: string
   readonly user: UserClaims
+  /** It lacks groups or roles that the rules of then did not name: the version of what they named. */
+  readonly cutFor?: string
   /** When this cookie was made. Milliseconds since 1970. */
   readonly startedAt: number
   /** The end of the issuer's token, or what the longest session allows. Milliseconds since 1970. */
@@ -154,6 +156,9 @@ export class Sessions {
 
   #valid(opened: Opened, application: Application, wallNow: number): Session | undefined {
     const { session } = opened
+    // Under other rules what was left out may matter: the issuer is asked again.
+    if (session.cutFor !== undefined && session.cutFor !== published(application).names)
+      return undefined
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
     const { version } = this.revocations
     if (opened.foundGoodAt === version) return session

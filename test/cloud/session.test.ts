@@ -285,6 +285,20 @@ describe('a session with more groups than a cookie holds', () => {
     expect(session.user.groups).not.toHaveLength(0)
   })
 
+  test('is over when other rules come into force, which may name what was left out', async () => {
+    const app = application({ assigned: { users: [], groups: [many[1]!], roles: [] } })
+    const cookie = pair((await sessions.start(app, HOST, { ...identity, groups: many })).setCookie)
+    const whole = pair((await sessions.start(app, HOST, identity)).setCookie)
+    const read = (over: Application, ...cookies: string[]) =>
+      sessions.read(over, HOST, cookies, NOW)
+    expect(await read({ ...app, name: 'Another' }, cookie)).toBeDefined()
+    const policy = { id: 'no', effect: 'deny', mode: 'enforced', applications: 'all' } as const
+    const when = { who: { groups: [many[499]!] } }
+    const access = { locations: [], policies: [{ ...policy, reason: 'No.', when }] }
+    expect(await read({ ...app, access }, cookie)).toBeUndefined()
+    expect(await read({ ...app, access }, whole)).toBeDefined()
+  })
+
   test('a user of whom that does not fit is not signed in', () =>
     expect(
       sessions.start(application(), HOST, { ...identity, username: '🙂'.repeat(2000) }),
