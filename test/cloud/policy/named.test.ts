@@ -18,6 +18,8 @@ const policy = (rest: object) => ({
 const application = (policies: object[], assigned?: object) =>
   ({
     id: 'vault',
+    externalUrl: 'https://vault.example/',
+    internalUrl: 'http://10.0.0.1/',
     identityHeaders: {},
     assigned,
     access: { locations: [], policies },
