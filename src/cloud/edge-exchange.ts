@@ -18,6 +18,7 @@ import { offeredTrailers } from './offered-headers.ts'
 import type { Origin, Submission, Submitter, Ticket } from './origin.ts'
 import type { Published } from './published.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
+import { unreferenced } from './unreferenced.ts'
 import { isGranted } from './upgrade.ts'
 import type { UserExchange } from './user-exchange.ts'
 
@@ -239,8 +240,7 @@ export class EdgeExchange implements Submitter {
     this.#isUnwanted = true
     this.#user.resumeBody()
     const { drainMs } = this.#origin!.limits
-    this.#lingering = setTimeout(() => this.#user.abort(), drainMs)
-    if (typeof this.#lingering === 'object' && 'unref' in this.#lingering) this.#lingering.unref()
+    this.#lingering = unreferenced(setTimeout(() => this.#user.abort(), drainMs))
   }
 
   /** What the user sent cannot be passed on whole: so the application is not let believe that it was. */

@@ -29,32 +29,34 @@ export function takesPage(request: EdgeRequest, way: WayIn): boolean {
   return way === 'page' && prefersHtml(request.user.head.headers)
 }
 
+/** Where the user is sent, with what cookies. */
+interface Destination {
+  readonly location: string
+  readonly setCookies: readonly string[]
+}
+
 /** Sends the user to the issuer, by a page that keeps the fragment, or by a redirect. */
-export function sendToIssuer(
-  request: EdgeRequest,
-  to: { readonly location: string; readonly setCookies: readonly string[] },
-  byPage: boolean,
-): void {
-  if (!byPage) return request.redirect(to.location, to.setCookies)
-  request.answer({
-    ...OWN_ANSWERS['continue-to-sign-in'],
-    actions: [{ label: 'Go on', href: to.location, id: 'go-on' }],
-    script: KEEP_FRAGMENT,
-    headers: setCookies(to.setCookies),
-  })
+export function sendToIssuer(request: EdgeRequest, to: Destination, byPage: boolean): void {
+  if (byPage) sendByPage(request, to, 'continue-to-sign-in', KEEP_FRAGMENT)
+  else request.redirect(to.location, to.setCookies)
 }
 
 /** Sends the user to the page they wanted, by a page that adds the fragment, or by a redirect. */
-export function sendBack(
+export function sendBack(request: EdgeRequest, to: Destination, byPage: boolean): void {
+  if (byPage) sendByPage(request, to, 'signed-in', RESTORE_FRAGMENT)
+  else request.redirect(to.location, to.setCookies)
+}
+
+function sendByPage(
   request: EdgeRequest,
-  to: { readonly location: string; readonly setCookies: readonly string[] },
-  byPage: boolean,
+  { location, setCookies: cookies }: Destination,
+  code: 'continue-to-sign-in' | 'signed-in',
+  script: PageScript,
 ): void {
-  if (!byPage) return request.redirect(to.location, to.setCookies)
   request.answer({
-    ...OWN_ANSWERS['signed-in'],
-    actions: [{ label: 'Go on', href: to.location, id: 'go-on' }],
-    script: RESTORE_FRAGMENT,
-    headers: setCookies(to.setCookies),
+    ...OWN_ANSWERS[code],
+    actions: [{ label: 'Go on', href: location, id: 'go-on' }],
+    script,
+    headers: setCookies(cookies),
   })
 }

@@ -9,6 +9,7 @@
 import type { Caller } from './caller.ts'
 import type { Application } from './ports.ts'
 import type { SessionRevocations } from './session-revocations.ts'
+import { unreferenced } from './unreferenced.ts'
 
 /** One exchange, as long as it is open. */
 export interface LiveExchange {
@@ -88,10 +89,4 @@ export class LiveExchanges {
       if (now >= (exchange.caller.expiresAt ?? Infinity) || !this.#mayGoOn(exchange))
         exchange.sessionEnded()
   }
-}
-
-/** A timer that does not keep a Node process alive; elsewhere, the timer as it is. */
-function unreferenced<T extends ReturnType<typeof setTimeout>>(timer: T): T {
-  if (typeof timer === 'object' && 'unref' in timer) timer.unref()
-  return timer
 }

@@ -29,6 +29,7 @@ import {
 import { ExchangeIds } from './exchange-ids.ts'
 import type { Clocks, CryptoProvider } from './ports.ts'
 import type { OfferLink, QueuedOffer, RequestQueue } from './request-queue.ts'
+import { unreferenced } from './unreferenced.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
 export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'>
@@ -318,10 +319,4 @@ class Entry implements Ticket, QueuedOffer {
     this.settle()
     this.#submitter.failed(error)
   }
-}
-
-/** A timer that does not keep a Node process alive; elsewhere, the timer as it is. */
-function unreferenced(timer: ReturnType<typeof setInterval>): ReturnType<typeof setInterval> {
-  if (typeof timer === 'object' && 'unref' in timer) timer.unref()
-  return timer
 }

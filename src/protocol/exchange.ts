@@ -9,6 +9,7 @@
  * @see spec/PROTOCOL.md, "Exchanges"
  * @module
  */
+import { isEventStream } from './body-kind.ts'
 import { BodyReceiver, type CreditBudget } from './body-receiver.ts'
 import { BodySender } from './body-sender.ts'
 import { ApiMisuse, PeerViolation } from './errors.ts'
@@ -393,11 +394,3 @@ export class Exchange {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function isEventStream(headers: HeaderList): boolean {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() !== 'content-type') continue
-    return headers[i + 1]!.trimStart().toLowerCase().startsWith('text/event-stream')
-  }
-  return false
-}
