@@ -276,8 +276,7 @@ export class Exchange {
   }
 
   receivedData(bytes: Uint8Array, end: boolean, now: number): void {
-    if (this.isClosed && this.state !== 'done') return
-    this.#checkBegun()
+    if (this.#isTooLate) return
     if (bytes.length > 0 && this.#incoming.data(bytes.length)) {
       this.#movedAt = now
       this.#handler.data(bytes)
@@ -286,9 +285,7 @@ export class Exchange {
   }
 
   receivedTrailers(fields: HeaderList, now: number): void {
-    if (this.isClosed && this.state !== 'done') return
-    this.#checkBegun()
-    this.#receivedEnd(fields, now)
+    if (!this.#isTooLate) this.#receivedEnd(fields, now)
   }
 
   receivedCredit(bytes: number, now: number): void {
@@ -342,10 +339,11 @@ export class Exchange {
     this.#outgoing.credit(this.#upgradeWindow)
   }
 
-  /** Nothing of a body, nor its end, comes before its head. */
-  #checkBegun(): void {
+  /** Whether nobody waits for a body, or its end, any more; before its head none may come. */
+  get #isTooLate(): boolean {
     if (this.role === 'requester' && this.state === 'awaiting-response')
       throw new PeerViolation('UNEXPECTED_EVENT', 'a body before the response head')
+    return this.isClosed && this.state !== 'done'
   }
 
   #receivedEnd(trailers: HeaderList | undefined, now: number): void {
