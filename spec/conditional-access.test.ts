@@ -11,8 +11,8 @@ import {
   type RiskAssessment,
 } from '../src/cloud/index.ts'
 import type { AccessPolicy, AccessRules } from '../src/cloud/policy/access-policy.ts'
-import { published } from '../src/cloud/published.ts'
-import { CALLBACK_PATH } from '../src/cloud/sign-in.ts'
+import { published } from '../src/cloud/directory/published.ts'
+import { CALLBACK_PATH } from '../src/cloud/sign-in/sign-in.ts'
 import { signInWithForms } from '../examples/registrar-token.ts'
 import {
   edgeWorld,

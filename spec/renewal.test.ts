@@ -1,11 +1,15 @@
 /** A session near its end is renewed past the real issuer, without asking its user. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { signInWithForms } from '../examples/registrar-token.ts'
-import { LiveExchanges } from '../src/cloud/live-exchanges.ts'
-import { isDue, Renewals } from '../src/cloud/renewals.ts'
-import { Sessions, type Session } from '../src/cloud/session.ts'
-import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in.ts'
-import type { SignedIn, SignInRedirect, SignInWishes } from '../src/cloud/sign-in-outcome.ts'
+import { LiveExchanges } from '../src/cloud/edge/live-exchanges.ts'
+import { isDue, Renewals } from '../src/cloud/sign-in/renewals.ts'
+import { Sessions, type Session } from '../src/cloud/session/session.ts'
+import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
+import type {
+  SignedIn,
+  SignInRedirect,
+  SignInWishes,
+} from '../src/cloud/sign-in/sign-in-outcome.ts'
 import { startIssuer } from '../test/issuer.ts'
 import { edgeWorld, HOST as EDGE_HOST } from '../test/cloud/edge-world.ts'
 import {

@@ -2,9 +2,9 @@
  * The session after sign-in, at the edge: what it is good for, and how it ends before its time. Its cookie, attribute by attribute, is in test/cloud/session.test.ts.
  */
 import { expect, test, vi } from 'vitest'
-import { KeyRing } from '../src/cloud/key-ring.ts'
-import { Sessions } from '../src/cloud/session.ts'
-import type { Revocation } from '../src/cloud/session-revocations.ts'
+import { KeyRing } from '../src/cloud/session/key-ring.ts'
+import { Sessions } from '../src/cloud/session/session.ts'
+import type { Revocation } from '../src/cloud/session/session-revocations.ts'
 import {
   edgeWorld,
   HOST,

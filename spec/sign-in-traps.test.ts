@@ -1,10 +1,10 @@
 /** What happens to people who sign in every day: the back button, old answers, several tabs, an issuer that is down. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Edge } from '../src/cloud/edge.ts'
-import { createDirectory } from '../src/cloud/directory.ts'
-import { MemoryRequestQueue } from '../src/cloud/request-queue.ts'
-import { Origin } from '../src/cloud/origin.ts'
-import type { SignedIn } from '../src/cloud/sign-in-outcome.ts'
+import { Edge } from '../src/cloud/edge/edge.ts'
+import { createDirectory } from '../src/cloud/directory/directory.ts'
+import { MemoryRequestQueue } from '../src/cloud/offers/request-queue.ts'
+import { Origin } from '../src/cloud/offers/origin.ts'
+import type { SignedIn } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import { TIME_LIMITS } from '../src/protocol/index.ts'
 import { MemoryUser, octets } from '../test/cloud/edge-world.ts'
 import {

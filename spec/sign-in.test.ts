@@ -3,9 +3,9 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failureResponse } from '../src/cloud/pages/pages.ts'
-import { Issuer } from '../src/cloud/issuer.ts'
-import { PreAuthentication } from '../src/cloud/sign-in.ts'
-import type { SignedIn, SignInRedirect } from '../src/cloud/sign-in-outcome.ts'
+import { Issuer } from '../src/cloud/issuer/issuer.ts'
+import { PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
+import type { SignedIn, SignInRedirect } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import {
   ALICE,
   BOB,

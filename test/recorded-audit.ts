@@ -6,7 +6,7 @@
  * examples/secrets.test.ts finds out, which knows them.
  */
 import { afterAll, expect } from 'vitest'
-import { jsonLinesAudit, memoryAudit, teeAudit } from '../src/cloud/audit.ts'
+import { jsonLinesAudit, memoryAudit, teeAudit } from '../src/cloud/audit/audit.ts'
 import { secretLike } from './secret-like.ts'
 
 const lines: string[] = []

@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { AUDIT_EVENTS, type AuditEventKind, type OcsfKind } from '../../src/cloud/audit-events.ts'
-import { OCSF_CLASSES, ocsfActivity } from '../../src/cloud/audit-ocsf.ts'
+import {
+  AUDIT_EVENTS,
+  type AuditEventKind,
+  type OcsfKind,
+} from '../../src/cloud/audit/audit-events.ts'
+import { OCSF_CLASSES, ocsfActivity } from '../../src/cloud/audit/audit-ocsf.ts'
 import { markdownTable } from './tables.ts'
 
 /** Every event: when, with which outcomes and fields, and what it is in OCSF. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Bearer } from './bearer-configuration.ts'
-import type { Cors } from './cors-configuration.ts'
-import type { AuditEvent } from './audit-events.ts'
+import type { Bearer } from './directory/bearer-configuration.ts'
+import type { Cors } from './directory/cors-configuration.ts'
+import type { AuditEvent } from './audit/audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
 import type { Branding } from './pages/answer.ts'
 

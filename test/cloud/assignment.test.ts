@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { isAssigned } from '../../src/cloud/assignment.ts'
-import { identityOf } from '../../src/cloud/issuer.ts'
+import { isAssigned } from '../../src/cloud/sign-in/assignment.ts'
+import { identityOf } from '../../src/cloud/issuer/issuer.ts'
 import { decideAccess } from '../../src/cloud/policy/decide-access.ts'
 import type { Application } from '../../src/cloud/ports.ts'
 

@@ -1,8 +1,8 @@
 /** Logout tokens, right and wrong, from an issuer that says whatever the test wants. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { generateKeyPair, SignJWT } from 'jose'
-import { BackChannelLogout } from '../../src/cloud/back-channel-logout.ts'
-import type { Session } from '../../src/cloud/session.ts'
+import { BackChannelLogout } from '../../src/cloud/sign-out/back-channel-logout.ts'
+import type { Session } from '../../src/cloud/session/session.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { HOST, preAuthenticationAt, type Bench } from './sts-process.ts'
 

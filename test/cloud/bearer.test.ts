@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createDirectory } from '../../src/cloud/directory.ts'
+import { createDirectory } from '../../src/cloud/directory/directory.ts'
 import { ConfigurationInvalid, headerValue, headerValues } from '../../src/protocol/index.ts'
 import { HostileIssuer, part, redirect, status, type Json } from '../hostile-issuer/issuer.ts'
 import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from './edge-world.ts'

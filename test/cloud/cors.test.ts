@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { CorsRule } from '../../src/cloud/cors.ts'
-import { createDirectory } from '../../src/cloud/directory.ts'
+import { CorsRule } from '../../src/cloud/edge/cors.ts'
+import { createDirectory } from '../../src/cloud/directory/directory.ts'
 import {
   ConfigurationInvalid,
   headerValues,

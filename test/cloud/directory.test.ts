@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { contentVersion } from '../../src/cloud/content-version.ts'
-import { createDirectory } from '../../src/cloud/directory.ts'
+import { contentVersion } from '../../src/cloud/directory/content-version.ts'
+import { createDirectory } from '../../src/cloud/directory/directory.ts'
 
 const tenant = {
   id: 'contoso',

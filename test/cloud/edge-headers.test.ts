@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createDirectory, isOwnCookie } from '../../src/cloud/index.ts'
-import { offeredHeaders } from '../../src/cloud/offered-headers.ts'
-import { published } from '../../src/cloud/published.ts'
-import { responseHeaders } from '../../src/cloud/response-headers.ts'
+import { offeredHeaders } from '../../src/cloud/edge/offered-headers.ts'
+import { published } from '../../src/cloud/directory/published.ts'
+import { responseHeaders } from '../../src/cloud/edge/response-headers.ts'
 import {
   dropSetCookies,
   foldName,

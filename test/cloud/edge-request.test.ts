@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createDirectory, type PageRenderer } from '../../src/cloud/index.ts'
-import { EdgeRequest } from '../../src/cloud/edge-request.ts'
+import { EdgeRequest } from '../../src/cloud/edge/edge-request.ts'
 import { ExchangeFailed, headerValue } from '../../src/protocol/index.ts'
 import { LOGO } from './all-answers.ts'
 import { MemoryUser } from './edge-world.ts'

@@ -12,7 +12,7 @@ import {
   type UserExchange,
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
-import { Issuers } from '../../src/cloud/issuers.ts'
+import { Issuers } from '../../src/cloud/issuer/issuers.ts'
 import {
   TIME_LIMITS,
   type Exchange,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { KEEP_FRAGMENT, RESTORE_FRAGMENT } from '../../src/cloud/fragment-page.ts'
+import { KEEP_FRAGMENT, RESTORE_FRAGMENT } from '../../src/cloud/sign-in/fragment-page.ts'
 
 test.each([
   ['there', KEEP_FRAGMENT],

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { KeyRing } from '../../src/cloud/key-ring.ts'
+import { KeyRing } from '../../src/cloud/session/key-ring.ts'
 import { keyRingFile } from '../../src/cloud/node/key-ring-file.ts'
 
 const wallClock = () => 1_700_000_000_000

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLmdbRevocations, type LmdbRevocations } from '../../src/cloud/lmdb/index.ts'
 import type { Application } from '../../src/cloud/ports.ts'
-import type { Revocation } from '../../src/cloud/session-revocations.ts'
+import type { Revocation } from '../../src/cloud/session/session-revocations.ts'
 
 const ISSUER = 'https://id.example'
 const NOW = 1_800_000_000_000

@@ -7,8 +7,8 @@ import {
   wayIn,
   type NavigationFacts,
   type WayIn,
-} from '../../src/cloud/navigation.ts'
-import type { UserRequestHead } from '../../src/cloud/user-exchange.ts'
+} from '../../src/cloud/edge/navigation.ts'
+import type { UserRequestHead } from '../../src/cloud/edge/user-exchange.ts'
 
 const head = (
   headers: Record<string, string>,

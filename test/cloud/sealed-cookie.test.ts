@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { base64url, CompactEncrypt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { KeyRing } from '../../src/cloud/key-ring.ts'
+import { KeyRing } from '../../src/cloud/session/key-ring.ts'
 import {
   MAX_SEALED_CHARACTERS,
   seal,
   unseal,
   type SealScope,
-} from '../../src/cloud/sealed-cookie.ts'
+} from '../../src/cloud/session/sealed-cookie.ts'
 
 const scope: SealScope = {
   purpose: 'session',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Application } from '../../src/cloud/ports.ts'
-import { MemoryRevocations, type Revocation } from '../../src/cloud/session-revocations.ts'
+import { MemoryRevocations, type Revocation } from '../../src/cloud/session/session-revocations.ts'
 
 const NOW = 1_700_000_000_000
 const application = { id: 'intranet' } as Application

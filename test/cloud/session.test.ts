@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { isOwnCookie } from '../../src/cloud/cookies.ts'
-import { KeyRing, type SealingKey } from '../../src/cloud/key-ring.ts'
+import { isOwnCookie } from '../../src/cloud/session/cookies.ts'
+import { KeyRing, type SealingKey } from '../../src/cloud/session/key-ring.ts'
 import type { Application } from '../../src/cloud/ports.ts'
-import { MAX_SESSION_CHARACTERS } from '../../src/cloud/sealed-session.ts'
-import { sessionCookieName, Sessions } from '../../src/cloud/session.ts'
+import { MAX_SESSION_CHARACTERS } from '../../src/cloud/session/sealed-session.ts'
+import { sessionCookieName, Sessions } from '../../src/cloud/session/session.ts'
 import { withoutCookies } from '../../src/protocol/cookie-fields.ts'
 import type { SignInIdentity } from '../../src/protocol/sign-in.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { applicationHint, MAX_ATTEMPTS_KEPT } from '../../src/cloud/attempts.ts'
-import { PreAuthentication } from '../../src/cloud/sign-in.ts'
-import type { SignedIn, SignInRedirect } from '../../src/cloud/sign-in-outcome.ts'
+import { applicationHint, MAX_ATTEMPTS_KEPT } from '../../src/cloud/sign-in/attempts.ts'
+import { PreAuthentication } from '../../src/cloud/sign-in/sign-in.ts'
+import type { SignedIn, SignInRedirect } from '../../src/cloud/sign-in/sign-in-outcome.ts'
 import { registrarToken } from '../../examples/registrar-token.ts'
 import {
   ALICE,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Application } from '../../src/cloud/ports.ts'
-import { SignOut, SIGNED_OUT_PATH, signedOutOf } from '../../src/cloud/sign-out.ts'
+import { SignOut, SIGNED_OUT_PATH, signedOutOf } from '../../src/cloud/sign-out/sign-out.ts'
 import { startIssuer } from '../issuer.ts'
 import { closedPort, HOST, preAuthenticationAt } from './sts-process.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SignInDenied } from '../../src/cloud/sign-in-errors.ts'
-import { screenToken } from '../../src/cloud/token-screen.ts'
+import { SignInDenied } from '../../src/cloud/sign-in/sign-in-errors.ts'
+import { screenToken } from '../../src/cloud/issuer/token-screen.ts'
 import { part } from '../hostile-issuer/issuer.ts'
 
 const OPTIONS = { algorithms: ['ES256'], types: [undefined, 'jwt'] }

@@ -4,13 +4,13 @@
  * @module
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
-import type { ConnectorRegistry } from '../connector-registry.ts'
+import type { ConnectorRegistry } from '../connectors/connector-registry.ts'
 import {
   TransactionalRegistry,
   type RegistryRows,
   type RegistryStore,
   type RegistryTables,
-} from '../transactional-registry.ts'
+} from '../connectors/transactional-registry.ts'
 
 export interface LmdbRegistryOptions {
   /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */

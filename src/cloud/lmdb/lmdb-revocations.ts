@@ -6,14 +6,14 @@
  * @module
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
-import type { Caller } from '../caller.ts'
+import type { Caller } from '../edge/caller.ts'
 import type { Application } from '../ports.ts'
 import {
   MemoryRevocations,
   type MemoryRevocationsOptions,
   type Revocation,
   type SessionRevocations,
-} from '../session-revocations.ts'
+} from '../session/session-revocations.ts'
 
 export interface LmdbRevocationsOptions extends MemoryRevocationsOptions {
   /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */

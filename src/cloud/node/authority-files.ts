@@ -6,7 +6,7 @@
 import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { AuthorityStore, StoredAuthority } from '../authority-root.ts'
+import type { AuthorityStore, StoredAuthority } from '../authority/authority-root.ts'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 
 /**

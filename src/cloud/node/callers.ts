@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Cloud } from '../cloud.ts'
-import type { IdentifiedConnector } from '../connector-certificate.ts'
+import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 
 /** Who is at the other end of each connection: its certificate is read once, and ends it. */
 export class Callers {

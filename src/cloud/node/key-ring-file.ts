@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/errors.ts'
-import type { KeyRingStore, SealingKey } from '../key-ring.ts'
+import type { KeyRingStore, SealingKey } from '../session/key-ring.ts'
 
 const KeyRingFile = v.object({
   version: v.literal(1),

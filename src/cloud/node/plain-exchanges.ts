@@ -27,7 +27,7 @@ import {
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
 } from '../../frame-stream.ts'
-import type { Claimer, Origin } from '../origin.ts'
+import type { Claimer, Origin } from '../offers/origin.ts'
 import { sendRefusal } from './connector-replies.ts'
 
 /** Exchanges that connectors have claimed by calls of the plain binding. */

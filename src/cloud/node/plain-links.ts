@@ -24,10 +24,10 @@ import {
   type Offer,
 } from '../../protocol/index.ts'
 import { PLAIN_WINDOW_BYTES } from '../../frame-stream.ts'
-import { MAX_LINKS } from '../connector-links.ts'
-import type { LinkAudit } from '../link-audit.ts'
-import type { Claimer, Origin } from '../origin.ts'
-import type { OfferLink } from '../request-queue.ts'
+import { MAX_LINKS } from '../offers/connector-links.ts'
+import type { LinkAudit } from '../audit/link-audit.ts'
+import type { Claimer, Origin } from '../offers/origin.ts'
+import type { OfferLink } from '../offers/request-queue.ts'
 
 /** What this binding can carry. */
 export const PLAIN_FEATURES = ['plain'] as const

@@ -21,7 +21,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../user-exchange.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
 
 /** Options of {@link NodeUserExchange}. */

@@ -20,7 +20,7 @@
  * @see spec/PROTOCOL.md, "Risk"
  * @module
  */
-import type { AuditEvent } from '../audit-events.ts'
+import type { AuditEvent } from '../audit/audit-events.ts'
 import type { AuditSink } from '../ports.ts'
 import { RISK_LEVELS, type RiskLevel } from './access-policy.ts'
 import { networksOf } from './conditions.ts'

@@ -9,8 +9,8 @@
  */
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
-import { isAssigned } from '../assignment.ts'
-import { readDirectory, shapeFault } from '../directory-configuration.ts'
+import { isAssigned } from '../sign-in/assignment.ts'
+import { readDirectory, shapeFault } from '../directory/directory-configuration.ts'
 import { RISK_LEVELS } from './access-policy.ts'
 import { decideAccess, type AccessDenial, type MatchedPolicy } from './decide-access.ts'
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { memoryAudit } from '../../../src/cloud/audit.ts'
-import type { Caller } from '../../../src/cloud/caller.ts'
-import { createDirectory } from '../../../src/cloud/directory.ts'
+import { memoryAudit } from '../../../src/cloud/audit/audit.ts'
+import type { Caller } from '../../../src/cloud/edge/caller.ts'
+import { createDirectory } from '../../../src/cloud/directory/directory.ts'
 import {
   AccessControl,
   type AccessControlOptions,
 } from '../../../src/cloud/policy/access-control.ts'
 import type { RiskQuery } from '../../../src/cloud/policy/risk.ts'
-import { published } from '../../../src/cloud/published.ts'
+import { published } from '../../../src/cloud/directory/published.ts'
 
 const START = Date.parse('2026-06-01T10:00:00Z')
 const allow = { id: 'a', effect: 'allow' }

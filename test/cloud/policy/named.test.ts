@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { identityOf } from '../../../src/cloud/issuer.ts'
+import { identityOf } from '../../../src/cloud/issuer/issuer.ts'
 import { keptClaims, namedBy } from '../../../src/cloud/policy/named.ts'
 import type { Application } from '../../../src/cloud/ports.ts'
 import {
   MAX_SESSION_CHARACTERS,
   openedSession,
   sealedSession,
-} from '../../../src/cloud/sealed-session.ts'
+} from '../../../src/cloud/session/sealed-session.ts'
 
 const policy = (rest: object) => ({
   id: 'p',

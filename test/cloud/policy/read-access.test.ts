@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createDirectory } from '../../../src/cloud/directory.ts'
+import { createDirectory } from '../../../src/cloud/directory/directory.ts'
 
 const tenant = { id: 'contoso', issuer: 'https://sts.example', registrars: { audience: 'x' } }
 const other = { ...tenant, id: 'fabrikam', issuer: 'https://sts2.example' }

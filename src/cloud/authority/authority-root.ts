@@ -1,0 +1,136 @@
+/**
+ * The root of one of our own certificate authorities: made on first start, kept by a store, loaded ever after.
+ *
+ * @module
+ */
+import { ConfigurationInvalid } from '../../protocol/index.ts'
+import * as x509 from '../../x509.ts'
+import { ECDSA_P256, hexadecimal } from '../connectors/connector-key.ts'
+import type { Clocks, CryptoProvider } from '../ports.ts'
+
+/** A root as it is kept. */
+export interface StoredAuthority {
+  /** PKCS#8, DER. */
+  readonly key: Uint8Array
+  /** X.509, DER. */
+  readonly certificate: Uint8Array
+}
+
+/** Where a root is kept. The key in it signs every certificate there will ever be: keep it from everybody else. */
+export interface AuthorityStore {
+  load(): Promise<StoredAuthority | undefined>
+  /** Stores it durably unless there is one already: whoever comes first wins, and {@link load} tells who did. */
+  save(authority: StoredAuthority): Promise<void>
+}
+
+export interface AuthorityOptions {
+  readonly store: AuthorityStore
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+  /** Default: the runtime's. */
+  readonly clocks?: Pick<Clocks, 'wallClock'>
+}
+
+/** A root that can sign. */
+export interface AuthorityRoot {
+  readonly certificate: x509.X509Certificate
+  readonly der: Uint8Array
+  /** Not extractable. */
+  readonly key: CryptoKey
+}
+
+/** Where nobody gives one. */
+export const SYSTEM_CLOCK: Pick<Clocks, 'wallClock'> = { wallClock: () => Date.now() }
+
+const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000
+/** A root is valid a day before it was made: the peers' clocks may be behind. */
+const BACKDATE_MS = 24 * 60 * 60 * 1000
+
+/**
+ * The root in the store; a new one (ECDSA P-256, ten years) when there is none.
+ *
+ * @throws ConfigurationInvalid when what is stored is not a root, or not its key
+ */
+export async function authorityRoot(
+  name: string,
+  options: AuthorityOptions,
+): Promise<AuthorityRoot> {
+  const { crypto = globalThis.crypto, clocks = SYSTEM_CLOCK, store } = options
+  const stored = await store.load()
+  if (stored !== undefined) return opened(stored, crypto)
+  await store.save(await newRoot(name, crypto, clocks.wallClock()))
+  const saved = await store.load()
+  if (saved === undefined) throw new ConfigurationInvalid('authority', 'its store forgets')
+  return opened(saved, crypto)
+}
+
+async function newRoot(
+  name: string,
+  crypto: CryptoProvider,
+  now: number,
+): Promise<StoredAuthority> {
+  const keys = await crypto.subtle.generateKey(ECDSA_P256, true, ['sign', 'verify'])
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      // The random part keeps two clouds' roots apart by name, which is how chains are built.
+      name: [{ O: ['app-proxy'] }, { CN: [`${name} ${randomSerial(crypto).slice(0, 8)}`] }],
+      serialNumber: randomSerial(crypto),
+      notBefore: wholeSeconds(now - BACKDATE_MS),
+      notAfter: wholeSeconds(now + TEN_YEARS_MS),
+      signingAlgorithm: ECDSA_P256,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+          true,
+        ),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto as Crypto),
+      ],
+    },
+    crypto as Crypto,
+  )
+  return {
+    key: new Uint8Array(await crypto.subtle.exportKey('pkcs8', keys.privateKey)),
+    certificate: new Uint8Array(certificate.rawData),
+  }
+}
+
+async function opened(stored: StoredAuthority, crypto: CryptoProvider): Promise<AuthorityRoot> {
+  try {
+    const certificate = new x509.X509Certificate(stored.certificate as BufferSource)
+    const key = await crypto.subtle.importKey(
+      'pkcs8',
+      stored.key as BufferSource,
+      ECDSA_P256,
+      false,
+      ['sign'],
+    )
+    const proof = crypto.getRandomValues(new Uint8Array(32))
+    const signature = await crypto.subtle.sign(ECDSA_P256, key, proof)
+    const publicKey = await certificate.publicKey.export(ECDSA_P256, ['verify'], crypto as Crypto)
+    if (!(await crypto.subtle.verify(ECDSA_P256, publicKey, signature, proof))) {
+      throw new TypeError('the key is not the certificate’s')
+    }
+    if (certificate.getExtension(x509.BasicConstraintsExtension)?.ca !== true) {
+      throw new TypeError('the certificate is not an authority’s')
+    }
+    return { certificate, der: new Uint8Array(certificate.rawData), key }
+  } catch (cause) {
+    throw new ConfigurationInvalid('authority', 'what is stored is not a root with its key', {
+      cause,
+    })
+  }
+}
+
+/** 16 random octets in hexadecimal, positive and always of the same length. RFC 5280 §4.1.2.2 */
+export function randomSerial(crypto: CryptoProvider): string {
+  const octets = crypto.getRandomValues(new Uint8Array(16))
+  octets[0] = (octets[0]! & 0x3f) | 0x40
+  return hexadecimal(octets)
+}
+
+/** X.509 knows no fractions of a second. */
+export function wholeSeconds(time: number): Date {
+  return new Date(Math.floor(time / 1000) * 1000)
+}

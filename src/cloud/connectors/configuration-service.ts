@@ -1,0 +1,185 @@
+/**
+ * Answers the connectors' control calls: their configuration, their next certificate, and what they must know of an
+ * application.
+ *
+ * Who calls comes from the client certificate, never from the message.
+ *
+ * @see spec/PROTOCOL.md, "Configuration"
+ * @module
+ */
+import {
+  mayServe,
+  PROTOCOL_VERSION,
+  Refused,
+  type ApplicationReply,
+  type ApplicationRequest,
+  type ConfigurationReply,
+  type ConfigurationRequest,
+  type ConnectorConfiguration,
+} from '../../protocol/index.ts'
+import type { AuditEntry } from '../audit/audit-events.ts'
+import type { CertificateAuthority } from '../authority/certificate-authority.ts'
+import { readCertificateRequest } from '../authority/certificate-request.ts'
+import type { IdentifiedConnector } from './connector-certificate.ts'
+import type { ConnectorRegistry } from './connector-registry.ts'
+import { contentVersion } from '../directory/content-version.ts'
+import type { AuditSink, CertificateRecord, Clocks, CryptoProvider, Directory } from '../ports.ts'
+
+export interface ConfigurationServiceOptions {
+  readonly crypto: CryptoProvider
+  readonly clocks: Pick<Clocks, 'wallClock'>
+  readonly directory: Pick<Directory, 'group' | 'application'>
+  readonly registry: ConnectorRegistry
+  readonly authority: CertificateAuthority
+  readonly audit: AuditSink
+  /** The cloud instances that connectors may dial: id → base URL of its connector listener. Asked at every pull. */
+  readonly instances: () => Readonly<Record<string, string>>
+  /** Milliseconds between two pulls. Default 120 000. */
+  readonly pullEveryMs?: number
+  /** Milliseconds after which a certificate is rolled. Default 30 days. */
+  readonly renewAfterMs?: number
+  /** Milliseconds a certificate is valid. Default 60 days. */
+  readonly validityMs?: number
+}
+
+const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
+/** What a connector says went wrong is quoted in the audit so far. */
+const MAX_ERROR_LENGTH = 500
+
+export class ConfigurationService {
+  readonly #options: ConfigurationServiceOptions
+
+  constructor(options: ConfigurationServiceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * One pull: what the connector should run on, if that is another than it has, and its next certificate, if it asks for one.
+   *
+   * @throws Refused `request-…` when the certificate request is no good, `certificate-revoked` when the caller may not renew
+   */
+  async configuration(
+    caller: IdentifiedConnector,
+    { have, applied, request }: ConfigurationRequest,
+  ): Promise<ConfigurationReply> {
+    if (applied?.error !== undefined)
+      this.#auditFailedVersion(caller, applied.version, applied.error)
+    const certificate = request && (await this.#renew(caller, request))
+    const configuration = this.#configurationOf(caller)
+    return {
+      v: PROTOCOL_VERSION,
+      type: 'configuration',
+      serverTime: this.#options.clocks.wallClock(),
+      ...(configuration.version === have ? {} : { configuration }),
+      ...(certificate && {
+        certificate: {
+          certificate: new Uint8Array(certificate.der),
+          chain: [new Uint8Array(this.#options.authority.certificate)],
+        },
+      }),
+    }
+  }
+
+  /** An application's details, for connectors of the group that serves it and for nobody else. */
+  application(
+    { connector }: IdentifiedConnector,
+    { applicationId }: ApplicationRequest,
+  ): ApplicationReply {
+    const application = this.#options.directory.application(applicationId)
+    if (
+      application === undefined ||
+      application.tenantId !== connector.tenantId ||
+      application.groupId !== connector.groupId ||
+      !mayServe(connector.standing)
+    ) {
+      return { v: PROTOCOL_VERSION, type: 'unknown-application', applicationId }
+    }
+    const { id, version, internalUrl, externalUrl, hostHeader } = application
+    const { verifyCertificate, responseHeadMs } = application
+    return {
+      v: PROTOCOL_VERSION,
+      type: 'application',
+      application: {
+        id,
+        version,
+        internalUrl,
+        externalUrl,
+        hostHeader,
+        verifyCertificate,
+        responseHeadMs,
+      },
+    }
+  }
+
+  #configurationOf({ connector }: IdentifiedConnector): ConnectorConfiguration {
+    const { directory, instances } = this.#options
+    const { pullEveryMs = 120_000, renewAfterMs = THIRTY_DAYS_MS } = this.#options
+    const { groupId } = connector
+    const content = {
+      groupId,
+      groupName: directory.group(groupId)?.name ?? groupId,
+      instances: { ...instances() },
+      pullEveryMs,
+      renewAfterMs,
+    }
+    return { version: contentVersion(content), ...content }
+  }
+
+  /** The same key always gets the same certificate: the reply may have been lost. */
+  async #renew(caller: IdentifiedConnector, request: Uint8Array): Promise<CertificateRecord> {
+    const { crypto, clocks, registry, authority, validityMs } = this.#options
+    const now = clocks.wallClock()
+    try {
+      const { publicKey, keyId, ignored } = await readCertificateRequest(request, crypto)
+      const { certificate, repeated } = await registry.renew({
+        serial: caller.certificate.serial,
+        keyId,
+        now,
+        make: async ({ id, tenantId }) => ({
+          ...(await authority.issue({
+            publicKeySpki: publicKey,
+            tenantId,
+            connectorId: id,
+            now,
+            ...(validityMs === undefined ? {} : { validityMs }),
+          })),
+          connectorId: id,
+        }),
+      })
+      const { serial, expiresAt } = certificate
+      this.#audit(caller, {
+        type: 'connector.renewal',
+        outcome: 'success',
+        detail: { serial, expiresAt, ignored, repeated },
+      })
+      return certificate
+    } catch (error) {
+      if (error instanceof Refused) {
+        const { reason } = error
+        this.#audit(caller, { type: 'connector.renewal', outcome: 'refused', reason })
+      }
+      throw error
+    }
+  }
+
+  #auditFailedVersion(caller: IdentifiedConnector, version: string, error: string): void {
+    this.#audit(caller, {
+      type: 'connector.configuration',
+      outcome: 'failed',
+      detail: { version, error: error.slice(0, MAX_ERROR_LENGTH) },
+    })
+  }
+
+  #audit(
+    { connector, certificate }: IdentifiedConnector,
+    entry: AuditEntry<'connector.renewal' | 'connector.configuration', 'tenantId' | 'connectorId'>,
+  ): void {
+    this.#options.audit.write({
+      time: this.#options.clocks.wallClock(),
+      ...entry,
+      tenantId: connector.tenantId,
+      connectorId: connector.id,
+      detail: { ...entry.detail, callerSerial: certificate.serial },
+    })
+  }
+}

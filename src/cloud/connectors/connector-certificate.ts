@@ -1,0 +1,150 @@
+/**
+ * Who calls: from the client certificate of a connection to a registered connector.
+ *
+ * Asked at the handshake and again at every call: a connection that stays open outlives its certificate, and TLS does not
+ * notice. What never changes about a certificate (profile, signature) is remembered; what does (validity, standing) is not.
+ *
+ * @see spec/PROTOCOL.md, "Certificates"
+ * @module
+ */
+import { Refused } from '../../protocol/index.ts'
+import * as x509 from '../../x509.ts'
+import { keyIdOf } from './connector-key.ts'
+import type { ConnectorRegistry } from './connector-registry.ts'
+import { sameOctets } from '../authority/der.ts'
+import { Leaf, MAX_LEAF_BYTES, type LeafIdentity } from '../authority/leaf-profile.ts'
+import type { CertificateRecord, ConnectorRecord, CryptoProvider } from '../ports.ts'
+
+export interface ConnectorCertificatesOptions {
+  readonly crypto: CryptoProvider
+  /** The root of the connectors' authority, DER. */
+  readonly authority: Uint8Array
+  readonly registry: ConnectorRegistry
+  /** How many certificates are remembered as checked. Default 1 024. */
+  readonly remembered?: number
+}
+
+/** What a certificate says, after all of it was checked. */
+export interface CheckedLeaf extends LeafIdentity {
+  /** Lower-case hexadecimal. */
+  readonly serial: string
+  /** SHA-256 of its key, hexadecimal. */
+  readonly keyId: string
+  /** Milliseconds since 1970. */
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+/** A caller that is known. */
+export interface IdentifiedConnector {
+  readonly connector: ConnectorRecord
+  readonly certificate: CertificateRecord
+}
+
+/** Checks the client certificates of connectors. */
+export class ConnectorCertificates {
+  readonly #crypto: CryptoProvider
+  readonly #issuer: x509.X509Certificate
+  readonly #registry: ConnectorRegistry
+  readonly #limit: number
+  /** By the certificate's octets, least recently used first. */
+  readonly #checked = new Map<string, CheckedLeaf>()
+
+  constructor({ crypto, authority, registry, remembered = 1024 }: ConnectorCertificatesOptions) {
+    this.#crypto = crypto
+    this.#issuer = new x509.X509Certificate(authority as BufferSource)
+    this.#registry = registry
+    this.#limit = remembered
+  }
+
+  /**
+   * The connector behind a client certificate (DER; `undefined` when the caller showed none), as of now. Notes the first
+   * use of a certificate, which supersedes the connector's older ones.
+   *
+   * @param now milliseconds since 1970
+   * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the connector is revoked, the
+   *   certificate is not known, or a newer one has taken its place for more than a day
+   */
+  async identify(der: Uint8Array | undefined, now: number): Promise<IdentifiedConnector> {
+    if (der === undefined || der.length === 0) throw new Refused('certificate-missing')
+    const leaf = await this.checkLeaf(der, now)
+    const certificate = await this.#registry.certificate(leaf.serial)
+    if (certificate === undefined || !sameOctets(certificate.der, der)) {
+      throw new Refused('certificate-revoked', 'its serial number is not known')
+    }
+    const connector = await this.#registry.connector(certificate.connectorId)
+    if (connector === undefined || connector.tenantId !== leaf.tenantId) {
+      throw new Refused('certificate-revoked', 'its connector is not known')
+    }
+    if (connector.standing === 'revoked') throw new Refused('certificate-revoked')
+    if (certificate.supersededUntil !== undefined && now >= certificate.supersededUntil) {
+      throw new Refused('certificate-revoked', 'a newer certificate has taken its place')
+    }
+    if (certificate.firstUsedAt !== undefined) return { connector, certificate }
+    return { connector, certificate: await this.#registry.used(leaf.serial, now) }
+  }
+
+  /**
+   * What a leaf (DER) says: exactly of our profile, signed by our root, inside its validity.
+   *
+   * @throws Refused `certificate-untrusted`, `certificate-profile` or `certificate-expired`
+   */
+  async checkLeaf(der: Uint8Array, now: number): Promise<CheckedLeaf> {
+    const leaf = await this.#unchanging(der)
+    if (now < leaf.notBefore) throw new Refused('certificate-expired', 'it is not valid yet')
+    if (now >= leaf.notAfter) throw new Refused('certificate-expired')
+    return leaf
+  }
+
+  async #unchanging(der: Uint8Array): Promise<CheckedLeaf> {
+    if (der.length > MAX_LEAF_BYTES) throw new Refused('certificate-untrusted', 'it is too large')
+    const key = String.fromCharCode(...der)
+    const known = this.#checked.get(key)
+    if (known !== undefined) {
+      this.#checked.delete(key)
+      this.#checked.set(key, known)
+      return known
+    }
+    const leaf = await this.#check(der)
+    this.#checked.set(key, leaf)
+    if (this.#checked.size > this.#limit) this.#checked.delete(this.#checked.keys().next().value!)
+    return leaf
+  }
+
+  async #check(der: Uint8Array): Promise<CheckedLeaf> {
+    let leaf: Leaf
+    try {
+      leaf = Leaf.parse(der)
+    } catch (cause) {
+      throw new Refused('certificate-untrusted', 'it cannot be read', { cause })
+    }
+    if (!(await this.#isSignedByUs(leaf))) throw new Refused('certificate-untrusted')
+    const deviation = deviationOf(leaf, this.#issuer)
+    if (deviation !== undefined) throw new Refused('certificate-profile', deviation)
+    return {
+      ...leaf.identity!,
+      serial: leaf.serialNumber,
+      keyId: await keyIdOf(this.#crypto, new Uint8Array(leaf.publicKey.rawData)),
+      notBefore: leaf.notBefore.getTime(),
+      notAfter: leaf.notAfter.getTime(),
+    }
+  }
+
+  async #isSignedByUs(leaf: Leaf): Promise<boolean> {
+    try {
+      const by = { publicKey: this.#issuer.publicKey, signatureOnly: true }
+      return await leaf.verify(by, this.#crypto as Crypto)
+    } catch {
+      return false
+    }
+  }
+}
+
+/** Extensions are read lazily: what cannot be read is a deviation too. */
+function deviationOf(leaf: Leaf, issuer: x509.X509Certificate): string | undefined {
+  try {
+    return leaf.deviation(issuer)
+  } catch {
+    return 'an extension cannot be read'
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The port that remembers connectors: records, certificates, and which tokens were spent on whom.
+ *
+ * An implementation brings an atomic, durable transaction over four tables (`RegistryStore`); the rules are in
+ * `TransactionalRegistry` and are the same for all of them. An engine without such a transaction implements the
+ * port itself.
+ *
+ * @module
+ */
+import type { LinksFate } from '../../protocol/index.ts'
+import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from '../ports.ts'
+
+/** A connector to be registered: one token, one key. */
+export interface RegistrationOrder {
+  /** The token's issuer. */
+  readonly issuer: string
+  /** What makes the token single-use within its issuer. */
+  readonly onceId: string
+  /** SHA-256 of the key that is to be certified, hexadecimal. */
+  readonly keyId: string
+  /** Milliseconds since 1970; the token is remembered until then. */
+  readonly tokenExpiresAt: number
+  readonly tenantId: string
+  /** How many connectors the tenant may have that are not revoked. */
+  readonly limit: number
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Makes record and certificate. Called at most once, and only if nothing speaks against it; what it made may yet be discarded. */
+  readonly make: () => Promise<Registered>
+}
+
+export interface Registered {
+  readonly connector: ConnectorRecord
+  readonly certificate: CertificateRecord
+}
+
+/** A next certificate for a registered connector. */
+export interface RenewalOrder {
+  /** The serial number of the certificate that the call was made with. */
+  readonly serial: string
+  /** SHA-256 of the key that is to be certified, hexadecimal. */
+  readonly keyId: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** As in {@link RegistrationOrder.make}. */
+  readonly make: (connector: ConnectorRecord) => Promise<CertificateRecord>
+}
+
+/** Something that live links must hear of. */
+export type RegistryChange =
+  | { readonly type: 'registered'; readonly connector: ConnectorRecord }
+  /** Standing or group is another; `links` says what must become of the connector's live links. */
+  | { readonly type: 'changed'; readonly connector: ConnectorRecord; readonly links: LinksFate }
+  /** A newer certificate was used: links that were made with this one drain. */
+  | { readonly type: 'superseded'; readonly certificate: CertificateRecord }
+
+/** Remembers connectors. Every method that changes something is atomic, and durable before it returns. */
+export interface ConnectorRegistry {
+  /**
+   * The commit point of a registration. The same token with the same key, inside the token's window, returns the same
+   * connector and certificate again (`repeated`): the reply was lost.
+   *
+   * @throws Refused `token-replayed` (the token was spent on another key) or `connector-limit`
+   */
+  register(order: RegistrationOrder): Promise<Registered & { readonly repeated: boolean }>
+  /**
+   * Certifies a connector's next key; the same key always gets the same certificate.
+   *
+   * @throws Refused `certificate-revoked`: the caller's certificate is not known, superseded, or its connector is revoked
+   */
+  renew(
+    order: RenewalOrder,
+  ): Promise<{ readonly certificate: CertificateRecord; readonly repeated: boolean }>
+  /**
+   * Notes a certificate's first use, which supersedes the connector's older certificates: they may connect for another
+   * 24 hours.
+   *
+   * @throws Refused `certificate-revoked` when it is not known
+   */
+  used(serial: string, now: number): Promise<CertificateRecord>
+  /**
+   * Moves a connector to another standing.
+   *
+   * @throws ApiMisuse when the standings' table does not allow it, or there is no such connector
+   */
+  setStanding(
+    connectorId: string,
+    standing: Exclude<ConnectorStanding, 'pending'>,
+    now: number,
+  ): Promise<ConnectorRecord>
+  /**
+   * Puts a connector into another group.
+   *
+   * @throws ApiMisuse when there is no such connector
+   */
+  setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord>
+
+  connector(id: string): Promise<ConnectorRecord | undefined>
+  certificate(serial: string): Promise<CertificateRecord | undefined>
+  /** The connector's certificates, oldest first. */
+  certificates(connectorId: string): Promise<readonly CertificateRecord[]>
+  /** The tenant's connectors in the order they came, revoked ones included. */
+  list(tenantId: string): Promise<readonly ConnectorRecord[]>
+
+  /**
+   * Calls `listener` after each change that was made through this registry. Listeners must not throw.
+   *
+   * @returns ends the subscription
+   */
+  onChange(listener: (change: RegistryChange) => void): () => void
+}

@@ -1,0 +1,300 @@
+/**
+ * The rules of a connector registry, over any store that has an atomic transaction.
+ *
+ * Signing is slow and transactions are not: a certificate is made between a first look and the commit, and the commit looks
+ * again. Of two that race, the second finds what the first left, and returns that.
+ *
+ * @module
+ */
+import {
+  ApiMisuse,
+  nextConnectorRecord,
+  Refused,
+  type ConnectorRecordEvent,
+  type LinksFate,
+} from '../../protocol/index.ts'
+import type {
+  ConnectorRegistry,
+  Registered,
+  RegistrationOrder,
+  RegistryChange,
+  RenewalOrder,
+} from './connector-registry.ts'
+import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from '../ports.ts'
+
+/** What a registry stores: table → row; keys are strings. */
+export interface RegistryRows {
+  /** By connector id. */
+  readonly connectors: ConnectorRecord
+  /** By serial number. */
+  readonly certificates: CertificateRecord
+  /** By connector id: serial numbers, oldest first. */
+  readonly serials: readonly string[]
+  /** By tenant id: connector ids, oldest first. */
+  readonly members: readonly string[]
+  /** By issuer and once id. */
+  readonly spent: SpentToken
+}
+
+/** A token, and what it was spent on. */
+export interface SpentToken {
+  readonly keyId: string
+  readonly serial: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+type TableName = keyof RegistryRows
+
+/** The tables, as a transaction sees them. All of it is synchronous. */
+export interface RegistryTables {
+  get<T extends TableName>(table: T, key: string): RegistryRows[T] | undefined
+  put<T extends TableName>(table: T, key: string, row: RegistryRows[T]): void
+  remove(table: TableName, key: string): void
+  entries<T extends TableName>(table: T): Iterable<readonly [string, RegistryRows[T]]>
+}
+
+/** What an engine brings. */
+export interface RegistryStore {
+  /** Runs `action` on a consistent view. */
+  read<T>(action: (tables: Pick<RegistryTables, 'get' | 'entries'>) => T): T
+  /** Runs `action` alone; all of it is durable when the promise resolves, none of it is done when `action` throws. */
+  transact<T>(action: (tables: RegistryTables) => T): Promise<T>
+}
+
+const SUPERSEDED_MS = 24 * 60 * 60 * 1000
+/** Spent tokens are looked through for expired ones at most so often. */
+const SWEEP_MS = 60_000
+/** Certificates never used that a connector may have; then the oldest of them gives way. An honest connector has one. */
+const MAX_UNUSED = 4
+/** Superseded certificates that a connector may have; their day need not be over when many rolls follow each other. */
+const MAX_SUPERSEDED = 64
+
+type Reading = Pick<RegistryTables, 'get' | 'entries'>
+const EVENTS = {
+  active: 'activate',
+  draining: 'drain',
+  disabled: 'disable',
+  revoked: 'revoke',
+} as const satisfies Record<Exclude<ConnectorStanding, 'pending'>, ConnectorRecordEvent['type']>
+
+export class TransactionalRegistry implements ConnectorRegistry {
+  readonly #store: RegistryStore
+  readonly #listeners = new Set<(change: RegistryChange) => void>()
+  #sweptAt = Number.NEGATIVE_INFINITY
+
+  constructor(store: RegistryStore) {
+    this.#store = store
+  }
+
+  async register(order: RegistrationOrder): Promise<Registered & { readonly repeated: boolean }> {
+    const earlier = this.#store.read((tables) => earlierRegistration(tables, order))
+    if (earlier !== undefined) return earlier
+    const made = await order.make()
+    const registered = await this.#store.transact((tables) => {
+      const raced = earlierRegistration(tables, order)
+      if (raced !== undefined) return raced
+      this.#sweep(tables, order.now)
+      const { connector, certificate } = made
+      const { keyId, tokenExpiresAt, tenantId } = order
+      tables.put('connectors', connector.id, connector)
+      tables.put('members', tenantId, [...(tables.get('members', tenantId) ?? []), connector.id])
+      addCertificate(tables, certificate)
+      tables.put('spent', spentKey(order), {
+        keyId,
+        serial: certificate.serial,
+        expiresAt: tokenExpiresAt,
+      })
+      return { connector, certificate, repeated: false }
+    })
+    if (!registered.repeated) this.#tell({ type: 'registered', connector: registered.connector })
+    return registered
+  }
+
+  async renew(order: RenewalOrder): Promise<{ certificate: CertificateRecord; repeated: boolean }> {
+    const { connector, earlier } = this.#store.read((tables) => renewable(tables, order))
+    if (earlier !== undefined) return { certificate: earlier, repeated: true }
+    const certificate = await order.make(connector)
+    return this.#store.transact((tables) => {
+      const { earlier: raced } = renewable(tables, order)
+      if (raced !== undefined) return { certificate: raced, repeated: true }
+      forget(tables, connector.id, order)
+      addCertificate(tables, certificate)
+      return { certificate, repeated: false }
+    })
+  }
+
+  async used(serial: string, now: number): Promise<CertificateRecord> {
+    const superseded: CertificateRecord[] = []
+    const certificate = await this.#store.transact((tables) => {
+      const used = tables.get('certificates', serial)
+      if (used === undefined) throw new Refused('certificate-revoked', 'it is not known')
+      if (used.firstUsedAt !== undefined) return used
+      const all = tables.get('serials', used.connectorId) ?? []
+      for (const older of all.slice(0, all.indexOf(serial))) {
+        const row = tables.get('certificates', older)
+        if (row === undefined || row.supersededUntil !== undefined) continue
+        const until = { ...row, supersededUntil: now + SUPERSEDED_MS }
+        tables.put('certificates', older, until)
+        superseded.push(until)
+      }
+      const row = { ...used, firstUsedAt: now }
+      tables.put('certificates', serial, row)
+      return row
+    })
+    for (const older of superseded) this.#tell({ type: 'superseded', certificate: older })
+    return certificate
+  }
+
+  async setStanding(
+    connectorId: string,
+    standing: Exclude<ConnectorStanding, 'pending'>,
+    now: number,
+  ): Promise<ConnectorRecord> {
+    let fate: LinksFate | undefined
+    const connector = await this.#store.transact((tables) => {
+      const row = existing(tables, connectorId)
+      const from = { state: row.standing, since: row.registeredAt }
+      const { state } = nextConnectorRecord(
+        from,
+        { type: EVENTS[standing], now },
+        { links: (links) => (fate = links) },
+      )
+      const moved = { ...row, standing: state }
+      if (fate !== undefined) tables.put('connectors', connectorId, moved)
+      return moved
+    })
+    if (fate !== undefined) this.#tell({ type: 'changed', connector, links: fate })
+    return connector
+  }
+
+  async setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord> {
+    const connector = await this.#store.transact((tables) => {
+      const moved = { ...existing(tables, connectorId), groupId }
+      tables.put('connectors', connectorId, moved)
+      return moved
+    })
+    // Its links carry offers of the old group: it comes back with the new one.
+    this.#tell({ type: 'changed', connector, links: 'drain' })
+    return connector
+  }
+
+  async connector(id: string): Promise<ConnectorRecord | undefined> {
+    return this.#store.read((tables) => tables.get('connectors', id))
+  }
+
+  async certificate(serial: string): Promise<CertificateRecord | undefined> {
+    return this.#store.read((tables) => tables.get('certificates', serial))
+  }
+
+  async certificates(connectorId: string): Promise<readonly CertificateRecord[]> {
+    return this.#store.read((tables) => certificatesOf(tables, connectorId))
+  }
+
+  async list(tenantId: string): Promise<readonly ConnectorRecord[]> {
+    return this.#store.read((tables) => membersOf(tables, tenantId))
+  }
+
+  onChange(listener: (change: RegistryChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #tell(change: RegistryChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #sweep(tables: RegistryTables, now: number): void {
+    if (now - this.#sweptAt < SWEEP_MS) return
+    this.#sweptAt = now
+    for (const [key, { expiresAt }] of [...tables.entries('spent')]) {
+      if (expiresAt <= now) tables.remove('spent', key)
+    }
+  }
+}
+
+/** What this token was spent on before, if it was; refuses what must not be registered. */
+function earlierRegistration(
+  tables: Reading,
+  order: RegistrationOrder,
+): (Registered & { readonly repeated: true }) | undefined {
+  const spent = tables.get('spent', spentKey(order))
+  if (spent !== undefined) {
+    if (spent.keyId !== order.keyId) throw new Refused('token-replayed')
+    const certificate = tables.get('certificates', spent.serial)
+    const connector = certificate && tables.get('connectors', certificate.connectorId)
+    // Its first certificate may have expired and be gone before a very long-lived token does.
+    if (certificate === undefined || connector === undefined) throw new Refused('token-replayed')
+    return { connector, certificate, repeated: true }
+  }
+  const standing = membersOf(tables, order.tenantId).filter((c) => c.standing !== 'revoked')
+  if (standing.length >= order.limit) throw new Refused('connector-limit')
+  return undefined
+}
+
+/** The connector that asks for a next certificate, and the one this key already got. */
+function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
+  const current = tables.get('certificates', serial)
+  const connector = current && tables.get('connectors', current.connectorId)
+  if (current === undefined || connector === undefined || connector.standing === 'revoked') {
+    throw new Refused('certificate-revoked')
+  }
+  const earlier = certificatesOf(tables, connector.id).find(
+    (certificate) => certificate.keyId === keyId && certificate.expiresAt > now,
+  )
+  // Whoever took a key that was rolled away must not roll itself back in.
+  if (earlier === undefined && current.supersededUntil !== undefined) {
+    throw new Refused('certificate-revoked', 'a newer certificate has taken its place')
+  }
+  return { connector, earlier }
+}
+
+/** Certificates that are over go; and the oldest of those never used, and of those superseded, where there are too many. */
+function forget(tables: RegistryTables, connectorId: string, { serial, now }: RenewalOrder): void {
+  const others = certificatesOf(tables, connectorId).filter((other) => other.serial !== serial)
+  const isOver = ({ expiresAt, supersededUntil = expiresAt }: CertificateRecord) =>
+    expiresAt <= now || supersededUntil <= now
+  const [over, live] = [others.filter(isOver), others.filter((other) => !isOver(other))]
+  const superseded = live.filter(({ supersededUntil }) => supersededUntil !== undefined)
+  const unused = live.filter(
+    ({ firstUsedAt, supersededUntil }) =>
+      firstUsedAt === undefined && supersededUntil === undefined,
+  )
+  const gone = new Set(
+    [
+      ...over,
+      ...superseded.slice(0, Math.max(0, superseded.length - MAX_SUPERSEDED)),
+      ...unused.slice(0, Math.max(0, unused.length - MAX_UNUSED + 1)),
+    ].map((certificate) => certificate.serial),
+  )
+  if (gone.size === 0) return
+  for (const old of gone) tables.remove('certificates', old)
+  const left = (tables.get('serials', connectorId) ?? []).filter((kept) => !gone.has(kept))
+  tables.put('serials', connectorId, left)
+}
+
+function addCertificate(tables: RegistryTables, certificate: CertificateRecord): void {
+  const { serial, connectorId } = certificate
+  tables.put('certificates', serial, certificate)
+  tables.put('serials', connectorId, [...(tables.get('serials', connectorId) ?? []), serial])
+}
+
+function certificatesOf(tables: Reading, connectorId: string): CertificateRecord[] {
+  const serials = tables.get('serials', connectorId) ?? []
+  return serials.flatMap((serial) => tables.get('certificates', serial) ?? [])
+}
+
+function membersOf(tables: Reading, tenantId: string): ConnectorRecord[] {
+  const ids = tables.get('members', tenantId) ?? []
+  return ids.flatMap((id) => tables.get('connectors', id) ?? [])
+}
+
+function existing(tables: Reading, connectorId: string): ConnectorRecord {
+  const connector = tables.get('connectors', connectorId)
+  if (connector === undefined) throw new ApiMisuse(`there is no connector "${connectorId}"`)
+  return connector
+}
+
+function spentKey({ issuer, onceId }: RegistrationOrder): string {
+  return JSON.stringify([issuer, onceId])
+}

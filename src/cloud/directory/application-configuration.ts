@@ -1,0 +1,240 @@
+/**
+ * An application as an operator writes it.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import { ConfigurationInvalid, foldName, isToken, TIME_LIMITS } from '../../protocol/index.ts'
+import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
+import { id, refuse, text, texts } from './configuration-values.ts'
+import { contentVersion } from './content-version.ts'
+import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
+import { ApplicationPolicy, type AccessRules } from '../policy/access-policy.ts'
+import type { Application } from '../ports.ts'
+import { externalUrlFault, internalUrlFault } from './published-url.ts'
+
+export const ApplicationConfiguration = v.strictObject({
+  id,
+  name: v.pipe(v.optional(text), v.description('Default: the id.')),
+  tenantId: v.pipe(v.optional(id), v.description('Default: the tenant of its group.')),
+  groupId: v.pipe(id, v.description('The connectors that serve it.')),
+  externalUrl: v.pipe(
+    text,
+    v.description(
+      '`https://host[:port]/path/`; `http` only on localhost, *.localhost and loopback.',
+    ),
+  ),
+  internalUrl: v.pipe(
+    text,
+    v.description('Scheme, host, port and base path of the private application.'),
+  ),
+  preAuthentication: v.picklist(['oidc', 'passthrough']),
+  client: v.pipe(
+    v.optional(v.strictObject({ id: text, secret: v.optional(text) })),
+    v.description("Its own client at the tenant's issuer; with `oidc` only, and then always."),
+  ),
+  assigned: v.pipe(
+    v.optional(
+      v.strictObject({
+        users: v.optional(texts, []),
+        groups: v.optional(texts, []),
+        roles: v.optional(texts, []),
+      }),
+    ),
+    v.description('Who may use it; with `oidc` only. Default: every user the issuer signs in.'),
+  ),
+  policies: v.pipe(
+    v.optional(v.array(ApplicationPolicy)),
+    v.description("Its own policies, besides its tenant's; with `oidc` only."),
+  ),
+  identityHeaders: v.pipe(
+    v.optional(
+      v.record(v.string(), v.picklist(['subject', 'name', 'email', 'groups', 'roles'])),
+      {},
+    ),
+    v.description('Header name → what of the user it tells the application; with `oidc` only.'),
+  ),
+  session: v.pipe(
+    v.optional(v.strictObject({ sameSite: v.optional(v.picklist(['lax', 'none']), 'lax') })),
+    v.description(
+      "The session cookie; with `oidc` only. `sameSite`: with `none`, which needs https, it comes with requests of other sites' pages as well, as `cors` with `credentials` needs. Default: `lax`.",
+    ),
+  ),
+  responseMode: v.pipe(
+    v.optional(v.picklist(['query', 'form_post'])),
+    v.description(
+      'How the issuer hands back its answer; `form_post` keeps it out of addresses and needs https; with `oidc` only. Default: `query`.',
+    ),
+  ),
+  allowedOrigins: v.pipe(
+    v.optional(texts),
+    v.description(
+      'Origins, besides its own host, whose pages may open a WebSocket for a signed-in user; with `oidc` only. Default: none.',
+    ),
+  ),
+  cors: v.pipe(
+    v.optional(CorsConfiguration),
+    v.description(
+      'Pages of other sites that may read its answers. Default: with `passthrough` the application answers for itself, with `oidc` there are none.',
+    ),
+  ),
+  bearer: v.pipe(
+    v.optional(BearerConfiguration),
+    v.description(
+      'Programs may show an access token of the issuer in the place of a session; with `oidc` only. Default: they may not, and a token that they send is for the application.',
+    ),
+  ),
+  hostHeader: v.pipe(
+    v.optional(v.picklist(['internal', 'external']), 'internal'),
+    v.description('Which `Host` the application is shown.'),
+  ),
+  verifyCertificate: v.pipe(
+    v.optional(v.boolean(), true),
+    v.description("Whether an https application's certificate is verified."),
+  ),
+  responseHeadMs: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), TIME_LIMITS.responseHeadMs),
+    v.description('Milliseconds the application may take to its response head.'),
+  ),
+})
+
+type Checked = v.InferOutput<typeof ApplicationConfiguration>
+
+/**
+ * Checks one application and fills in its defaults. `access`: its conditional access.
+ *
+ * @throws ConfigurationInvalid with `path`
+ */
+export function readApplication(
+  application: Checked,
+  path: string,
+  groups: readonly { readonly id: string; readonly tenantId: string }[],
+  access: AccessRules | undefined,
+): Application {
+  const group = groups.find(({ id }) => id === application.groupId)
+  if (group === undefined) throw new ConfigurationInvalid(`${path}.groupId`, 'names no group')
+  if ((application.tenantId ?? group.tenantId) !== group.tenantId)
+    throw new ConfigurationInvalid(`${path}.tenantId`, 'is not the tenant of its group')
+  refuse(`${path}.externalUrl`, externalUrlFault(application.externalUrl))
+  refuse(`${path}.internalUrl`, internalUrlFault(application.internalUrl))
+  checkSignIn(application, path)
+  checkIdentityHeaders(application, path)
+  checkOrigins(application, path)
+  if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
+  if (application.bearer)
+    checkBearer(application.bearer, application.preAuthentication, `${path}.bearer`)
+  const {
+    name,
+    client,
+    assigned,
+    allowedOrigins,
+    cors,
+    bearer,
+    responseMode,
+    session,
+    policies: _policies,
+    ...rest
+  } = application
+  const complete = {
+    ...rest,
+    name: name ?? application.id,
+    tenantId: group.tenantId,
+    // Every comparison from here on is of canonical forms.
+    externalUrl: new URL(application.externalUrl).href,
+    internalUrl: new URL(application.internalUrl).href,
+    ...(assigned && { assigned }),
+    ...(allowedOrigins && { allowedOrigins }),
+  }
+  // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
+  const version = contentVersion({ ...complete, client: client?.id })
+  const edge = { ...(cors && { cors }), version }
+  if (client === undefined) return { ...complete, ...edge }
+  const { id, secret } = client
+  return {
+    ...complete,
+    ...edge,
+    client: secret === undefined ? { id } : { id, secret },
+    ...(bearer && { bearer }),
+    ...(responseMode && { responseMode }),
+    ...(session && { session }),
+    ...(access && { access }),
+  }
+}
+
+/** An operator who writes down who is assigned believes that somebody checks. */
+function checkSignIn(application: Checked, path: string): void {
+  const { preAuthentication, client, assigned, identityHeaders, allowedOrigins } = application
+  const { responseMode, session } = application
+  if (preAuthentication === 'oidc') {
+    if (client === undefined)
+      throw new ConfigurationInvalid(`${path}.client`, 'is needed by "oidc"')
+    if (responseMode === 'form_post' && !application.externalUrl.startsWith('https:'))
+      throw new ConfigurationInvalid(
+        `${path}.responseMode`,
+        'needs https: "form_post" is posted by another site',
+      )
+    if (session?.sameSite === 'none' && !application.externalUrl.startsWith('https:'))
+      throw new ConfigurationInvalid(`${path}.session.sameSite`, 'needs https')
+    return
+  }
+  const detail = 'has no meaning with "passthrough": nobody signs in'
+  if (client !== undefined) throw new ConfigurationInvalid(`${path}.client`, detail)
+  if (assigned !== undefined) throw new ConfigurationInvalid(`${path}.assigned`, detail)
+  if (allowedOrigins !== undefined) throw new ConfigurationInvalid(`${path}.allowedOrigins`, detail)
+  if (session !== undefined) throw new ConfigurationInvalid(`${path}.session`, detail)
+  if (responseMode !== undefined) throw new ConfigurationInvalid(`${path}.responseMode`, detail)
+  if (Object.keys(identityHeaders).length > 0)
+    throw new ConfigurationInvalid(`${path}.identityHeaders`, detail)
+}
+
+function checkIdentityHeaders(application: Checked, path: string): void {
+  const seen = new Set<string>()
+  for (const name of Object.keys(application.identityHeaders)) {
+    const at = `${path}.identityHeaders.${name}`
+    if (!isToken(name)) throw new ConfigurationInvalid(at, 'is no header name')
+    const folded = foldName(name)
+    if (NOT_IDENTITY.has(folded))
+      throw new ConfigurationInvalid(at, 'has a meaning in HTTP already')
+    if (seen.has(folded)) throw new ConfigurationInvalid(at, 'is another spelling of one before')
+    seen.add(folded)
+  }
+}
+
+/** Browsers send them in one form, so that is the one to compare with. */
+function checkOrigins({ allowedOrigins = [] }: Checked, path: string): void {
+  allowedOrigins.forEach((origin, i) => {
+    if (!isOrigin(origin))
+      throw new ConfigurationInvalid(
+        `${path}.allowedOrigins[${i}]`,
+        'must be an origin, such as "https://host.example"',
+      )
+  })
+}
+
+/** Names whose meaning the protocol, or the gateway itself, gives. */
+const NOT_IDENTITY: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'cookie',
+  'expect',
+  'forwarded',
+  'host',
+  'keep-alive',
+  'origin',
+  'proxy-authorization',
+  'proxy-connection',
+  'range',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+])

@@ -1,0 +1,193 @@
+/**
+ * The directory as an operator writes it: its shape as a schema, its defaults, and the checks that span values.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import { canonicalHost, ConfigurationInvalid } from '../../protocol/index.ts'
+import { ApplicationConfiguration, readApplication } from './application-configuration.ts'
+import { id, refuse, text, texts } from './configuration-values.ts'
+import { logoFault } from '../pages/logo.ts'
+import { AccessPolicy, NamedLocation } from '../policy/access-policy.ts'
+import { readAccess } from '../policy/read-access.ts'
+import type { Application, ConnectorGroup, Tenant } from '../ports.ts'
+import { issuerFault } from './published-url.ts'
+
+/** Roles of which one lets a user register connectors, unless the tenant says otherwise. */
+export const REGISTRAR_ROLES = [
+  'company-administrator',
+  'global-administrator',
+  'application-administrator',
+] as const
+
+const Registrars = v.strictObject({
+  audience: v.pipe(
+    text,
+    v.description("The `aud` that a registrar's token must be for: this service."),
+  ),
+  tenantClaim: v.pipe(v.optional(text, 'tid'), v.description('The claim that names the tenant.')),
+  roleClaim: v.pipe(v.optional(text, 'roles'), v.description('The claim that lists roles.')),
+  roles: v.pipe(
+    v.optional(v.pipe(texts, v.minLength(1)), [...REGISTRAR_ROLES]),
+    v.description('Roles of which one is enough.'),
+  ),
+})
+
+const Branding = v.strictObject({
+  name: v.exactOptional(v.pipe(text, v.maxLength(80))),
+  logo: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.description('A `data:` URI, base64, of a PNG, WebP or SVG image; at most 32 KiB.'),
+    ),
+  ),
+})
+
+const TenantConfiguration = v.strictObject({
+  id,
+  name: v.pipe(v.optional(text), v.description('Default: the id.')),
+  issuer: v.pipe(
+    text,
+    v.description('The OpenID Connect issuer that authenticates users and registrars.'),
+  ),
+  registrars: v.pipe(Registrars, v.description('Who may register connectors.')),
+  connectorLimit: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100),
+    v.description('How many connectors may be registered.'),
+  ),
+  approveConnectors: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("Newly registered connectors wait for an operator's approval."),
+  ),
+  defaultGroupId: v.pipe(
+    v.optional(id),
+    v.description('The group new connectors join. Default: the first group of the tenant.'),
+  ),
+  locations: v.pipe(
+    v.optional(v.array(NamedLocation)),
+    v.description('Places that policies may name.'),
+  ),
+  policies: v.pipe(
+    v.optional(v.array(AccessPolicy)),
+    v.description(
+      'Conditional access. Default: none. Where there is a list, whoever no policy of it allows is denied.',
+    ),
+  ),
+  branding: v.pipe(
+    v.optional(Branding),
+    v.description('How the tenant shows itself on the pages that its users see.'),
+  ),
+})
+
+const GroupConfiguration = v.strictObject({
+  id,
+  tenantId: id,
+  name: v.pipe(v.optional(text), v.description('Default: the id.')),
+})
+
+/** Tenants, connector groups and applications, as an operator writes them. */
+export const DirectoryConfiguration = v.strictObject({
+  tenants: v.pipe(v.array(TenantConfiguration), v.minLength(1)),
+  groups: v.pipe(v.array(GroupConfiguration), v.minLength(1)),
+  applications: v.array(ApplicationConfiguration),
+})
+export type DirectoryConfiguration = v.InferInput<typeof DirectoryConfiguration>
+type Checked = v.InferOutput<typeof DirectoryConfiguration>
+
+/** What a checked configuration says. */
+export interface DirectoryContent {
+  readonly tenants: readonly Tenant[]
+  readonly groups: readonly ConnectorGroup[]
+  readonly applications: readonly Application[]
+}
+
+/**
+ * Checks a configuration and fills in its defaults.
+ *
+ * @throws ConfigurationInvalid for the first mistake, with its path; never quotes a value
+ */
+export function readDirectory(configuration: unknown): DirectoryContent {
+  const result = v.safeParse(DirectoryConfiguration, configuration)
+  if (!result.success) throw shapeFault(result.issues[0])
+  const { tenants, groups, applications } = result.output
+  unique(tenants, 'tenants', 'id')
+  unique(tenants, 'tenants', 'issuer')
+  unique(groups, 'groups', 'id')
+  unique(applications, 'applications', 'id')
+  const access = readAccess(tenants, groups, applications)
+  return {
+    groups: groups.map((group, i) => readGroup(group, `groups[${i}]`, tenants)),
+    tenants: tenants.map((tenant, i) => readTenant(tenant, `tenants[${i}]`, groups)),
+    applications: distinct(
+      applications.map((one, i) =>
+        readApplication(one, `applications[${i}]`, groups, access.get(one.id)),
+      ),
+    ),
+  }
+}
+
+function readGroup(
+  group: Checked['groups'][number],
+  path: string,
+  tenants: Checked['tenants'],
+): ConnectorGroup {
+  if (!tenants.some(({ id }) => id === group.tenantId))
+    throw new ConfigurationInvalid(`${path}.tenantId`, 'names no tenant')
+  return { ...group, name: group.name ?? group.id }
+}
+
+function readTenant(
+  tenant: Checked['tenants'][number],
+  path: string,
+  groups: Checked['groups'],
+): Tenant {
+  refuse(`${path}.issuer`, issuerFault(tenant.issuer))
+  const own = groups.filter(({ tenantId }) => tenantId === tenant.id)
+  const defaultGroupId = tenant.defaultGroupId ?? own[0]?.id
+  if (defaultGroupId === undefined) throw new ConfigurationInvalid(path, 'has no connector group')
+  if (!own.some(({ id }) => id === defaultGroupId))
+    throw new ConfigurationInvalid(`${path}.defaultGroupId`, 'names no group of this tenant')
+  const { locations: _locations, policies: _policies, branding, ...rest } = tenant
+  if (branding?.logo !== undefined) refuse(`${path}.branding.logo`, logoFault(branding.logo))
+  const name = tenant.name ?? tenant.id
+  return { ...rest, name, defaultGroupId, ...(branding && { branding }) }
+}
+
+/** Two applications under one host and path: nobody could say which is meant. Scheme and port make no difference. */
+function distinct(applications: readonly Application[]): readonly Application[] {
+  const seen = new Set<string>()
+  applications.forEach(({ externalUrl }, i) => {
+    const { host, pathname } = new URL(externalUrl)
+    const place = canonicalHost(host)! + pathname
+    if (seen.has(place))
+      throw new ConfigurationInvalid(`applications[${i}].externalUrl`, 'is published already')
+    seen.add(place)
+  })
+  return applications
+}
+
+function unique<K extends string>(
+  entries: readonly Readonly<Record<K, string>>[],
+  list: string,
+  key: K,
+): void {
+  const seen = new Set<string>()
+  entries.forEach((entry, i) => {
+    if (seen.has(entry[key]))
+      throw new ConfigurationInvalid(`${list}[${i}].${key}`, 'is not unique')
+    seen.add(entry[key])
+  })
+}
+
+/** The issue's own message quotes what was received, which may be a secret. */
+export function shapeFault(issue: v.BaseIssue<unknown>): ConfigurationInvalid {
+  const path = (issue.path ?? []).reduce((before, { key }) => {
+    if (typeof key === 'number') return `${before}[${key}]`
+    return before === '' ? String(key) : `${before}.${String(key)}`
+  }, '')
+  if (issue.expected === 'never') return new ConfigurationInvalid(path, 'is not an option')
+  return new ConfigurationInvalid(
+    path || 'configuration',
+    `must be ${issue.expected ?? issue.type}`,
+  )
+}

@@ -1,0 +1,106 @@
+import { canonicalHost } from '../../protocol/index.ts'
+import { readDirectory } from './directory-configuration.ts'
+import type { Application, ConnectorGroup, Directory, Tenant } from '../ports.ts'
+
+/** A directory that holds a configuration, and may be given another. */
+export interface ConfiguredDirectory extends Directory {
+  /**
+   * Puts another configuration in force, all of it at once.
+   *
+   * @throws ConfigurationInvalid and stays with the last good one
+   */
+  replace(configuration: unknown): void
+}
+
+/**
+ * The embedded directory: what a validated configuration object says.
+ *
+ * @throws ConfigurationInvalid for the first mistake, with its path
+ * @see {@link DirectoryConfiguration} for the shape and its defaults
+ */
+export function createDirectory(configuration: unknown): ConfiguredDirectory {
+  return new InMemoryDirectory(configuration)
+}
+
+class InMemoryDirectory implements ConfiguredDirectory {
+  #index: Index
+
+  constructor(configuration: unknown) {
+    this.#index = indexed(configuration)
+  }
+
+  replace(configuration: unknown): void {
+    this.#index = indexed(configuration)
+  }
+
+  tenant(id: string): Tenant | undefined {
+    return this.#index.tenants.get(id)
+  }
+
+  tenantOfIssuer(issuer: string): Tenant | undefined {
+    return this.#index.issuers.get(issuer)
+  }
+
+  group(id: string): ConnectorGroup | undefined {
+    return this.#index.groups.get(id)
+  }
+
+  application(id: string): Application | undefined {
+    return this.#index.applications.get(id)
+  }
+
+  applicationsOn(host: string): readonly Application[] {
+    const { hosts, spellings } = this.#index
+    let published = hosts.get(host) ?? spellings.get(host)
+    if (published !== undefined) return published
+    published = hosts.get(canonicalHost(host) ?? '')
+    if (published === undefined) return []
+    if (spellings.size >= SPELLINGS) spellings.clear()
+    spellings.set(host, published)
+    return published
+  }
+
+  tenants(): readonly Tenant[] {
+    return [...this.#index.tenants.values()]
+  }
+
+  applications(): readonly Application[] {
+    return [...this.#index.applications.values()]
+  }
+}
+
+/** A user request costs look-ups, never a search. */
+interface Index {
+  readonly tenants: ReadonlyMap<string, Tenant>
+  readonly issuers: ReadonlyMap<string, Tenant>
+  readonly groups: ReadonlyMap<string, ConnectorGroup>
+  readonly applications: ReadonlyMap<string, Application>
+  readonly hosts: ReadonlyMap<string, readonly Application[]>
+  /** Other ways to write these hosts, with a port for example, as they were met. */
+  readonly spellings: Map<string, readonly Application[]>
+}
+
+const SPELLINGS = 256
+
+function indexed(configuration: unknown): Index {
+  const { tenants, groups, applications } = readDirectory(configuration)
+  const hosts = new Map<string, Application[]>()
+  for (const application of applications) {
+    const host = canonicalHost(new URL(application.externalUrl).host)!
+    hosts.set(host, [...(hosts.get(host) ?? []), application])
+  }
+  for (const published of hosts.values())
+    published.sort((a, b) => pathOf(b).length - pathOf(a).length)
+  return {
+    tenants: new Map(tenants.map((tenant) => [tenant.id, tenant])),
+    issuers: new Map(tenants.map((tenant) => [tenant.issuer, tenant])),
+    groups: new Map(groups.map((group) => [group.id, group])),
+    applications: new Map(applications.map((application) => [application.id, application])),
+    hosts,
+    spellings: new Map(),
+  }
+}
+
+function pathOf(application: Application): string {
+  return new URL(application.externalUrl).pathname
+}

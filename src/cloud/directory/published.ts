@@ -1,0 +1,153 @@
+/**
+ * What a request costs once per application and not once per request: everything that follows from an application's
+ * configuration alone.
+ *
+ * @module
+ */
+import {
+  canonicalHost,
+  FoldedNames,
+  FORWARDING,
+  HOP_BY_HOP,
+  reservedNames,
+  selectByPath,
+  type HeaderList,
+  type UserClaims,
+} from '../../protocol/index.ts'
+import { CorsRule } from '../edge/cors.ts'
+import { contentVersion } from './content-version.ts'
+import { ownCookieName } from '../session/cookies.ts'
+import { namedBy } from '../policy/named.ts'
+import type { Application } from '../ports.ts'
+
+/** An application as the edge sees it. */
+export class Published {
+  readonly application: Application
+  /** What cookies and redirect URIs are bound to: `host[:port]` of the external URL. */
+  readonly host: string
+  /** The path of the external URL; a list, as {@link selectByPath} takes it. */
+  readonly paths: readonly [string]
+  /** `https` or `http`, as users come. */
+  readonly scheme: string
+  /** Scheme, host and port of the internal URL. */
+  readonly internalOrigin: string
+  readonly sessionCookie: string
+  /** Undefined: the application answers for itself, or nobody does. */
+  readonly cors: CorsRule | undefined
+  /** Names that only we may say. */
+  readonly reserved: FoldedNames
+  /** Names that do not go into an offer as they came: reserved, of the connection, or ours to answer. */
+  readonly withheld: FoldedNames
+  /** What is added to every request but the user's address. */
+  readonly forwarded: { readonly host: string; readonly tail: string }
+  /** Where its requests are queued. */
+  readonly destination: {
+    readonly groupId: string
+    readonly tenantId: string
+    readonly responseHeadMs: number
+  }
+  #names: string | undefined
+  readonly #identityHeaders: readonly (readonly [string, IdentityClaim])[]
+  /** A session's claims are the same object for as long as it is remembered. */
+  readonly #identities = new WeakMap<UserClaims, HeaderList>()
+
+  constructor(application: Application) {
+    const { id, groupId, tenantId, responseHeadMs, identityHeaders } = application
+    const external = new URL(application.externalUrl)
+    const { host, protocol, pathname } = external
+    const identityNames = Object.keys(identityHeaders)
+    this.application = application
+    this.host = host
+    this.paths = [pathname]
+    this.scheme = protocol.slice(0, -1)
+    this.internalOrigin = new URL(application.internalUrl).origin
+    this.sessionCookie = ownCookieName(protocol === 'https:', 'session', id)
+    this.cors = application.cors && new CorsRule(application.cors)
+    this.reserved = reservedNames(identityNames)
+    this.withheld = new FoldedNames([
+      ...[...HOP_BY_HOP, ...FORWARDING, ...identityNames],
+      ...['content-length', 'cookie', 'expect', 'host'],
+    ])
+    this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
+    this.destination = { groupId, tenantId, responseHeadMs }
+    this.#identityHeaders = Object.entries(identityHeaders)
+  }
+
+  /** Another one whenever its assignment and policies name other groups or roles. */
+  get names(): string {
+    if (this.#names === undefined) {
+      const { groups, roles } = namedBy(this.application)
+      this.#names = contentVersion([[...groups].sort(), [...roles].sort()])
+    }
+    return this.#names
+  }
+
+  /** The identity headers of a user, as the application defines them. */
+  identity(claims: UserClaims): HeaderList {
+    let list = this.#identities.get(claims)
+    if (list === undefined) {
+      list = this.#identityHeaders.flatMap(([name, claim]) => {
+        const value = claims[claim]
+        if (value === undefined) return []
+        return [name, octets(typeof value === 'string' ? value : value.join(','))]
+      })
+      this.#identities.set(claims, list)
+    }
+    return list
+  }
+
+  /** Whether a page of this origin may open connections in the name of a user who is signed in here. */
+  allows(origin: string): boolean {
+    return this.application.allowedOrigins?.includes(origin) === true || this.isOwnOrigin(origin)
+  }
+
+  /** Whether a page of this origin is one of this host. */
+  isOwnOrigin(origin: string): boolean {
+    // The port says nothing: a mapping in front of us changes it, and cookies do not tell ports apart.
+    const match = /^(https?):\/\/([^/]+)$/.exec(origin)
+    if (match === null || match[1] !== this.scheme) return false
+    const host = canonicalHost(match[2]!)
+    return host !== undefined && host === canonicalHost(this.host)
+  }
+}
+
+type IdentityClaim = Application['identityHeaders'][string]
+
+const known = new WeakMap<Application, Published>()
+
+/** What follows from an application; computed once for each object. */
+export function published(application: Application): Published {
+  let record = known.get(application)
+  if (record === undefined) {
+    record = new Published(application)
+    known.set(application, record)
+  }
+  return record
+}
+
+/**
+ * Which of the applications on a host a path belongs to.
+ *
+ * @throws ExchangeFailed `user-malformed` when the path can be read in two ways
+ */
+export function selectApplication(
+  applications: readonly Application[],
+  path: string,
+): Published | undefined {
+  if (applications.length === 1) {
+    const only = published(applications[0]!)
+    return selectByPath(path, only.paths) === undefined ? undefined : only
+  }
+  const paths = applications.map((application) => published(application).paths[0])
+  const selected = selectByPath(path, paths)
+  return selected === undefined ? undefined : published(applications[paths.indexOf(selected)]!)
+}
+
+/** UTF-8, as octets in a header value; without what could end the line. */
+function octets(text: string): string {
+  let value = ''
+  for (const octet of new TextEncoder().encode(text)) {
+    value += octet < 0x20 || octet === 0x7f ? ' ' : String.fromCharCode(octet)
+  }
+  return value
+}

@@ -1,0 +1,167 @@
+/**
+ * Who may pass: from a request for an application either an answer of ours, or a caller whose request goes on.
+ *
+ * 1. a passthrough application asks nobody
+ * 2. a token that a program shows decides alone, where the application takes tokens
+ * 3. a session cookie that opens
+ * 4. none: a navigation goes to the issuer, a program learns that it must authenticate
+ * 5. whoever is known passes the decision that is made for each request
+ * 6. a session near its end is renewed on the way, see renewals.ts
+ *
+ * @see ARCHITECTURE section 7
+ * @module
+ */
+import { headerValues, type StepUpRequest, type Target } from '../../protocol/index.ts'
+import { bearerOf, challenge } from '../bearer/bearer.ts'
+import type { BearerTokens } from '../bearer/bearer-tokens.ts'
+import { checkOtherSite } from './other-site.ts'
+import { ANYONE, type Caller } from './caller.ts'
+import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
+import { sendToIssuer, takesPage } from '../sign-in/fragment-page.ts'
+import { wayIn } from './navigation.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import type { Clocks } from '../ports.ts'
+import type { Published } from '../directory/published.ts'
+import { isDue } from '../sign-in/renewals.ts'
+import type { Session, Sessions } from '../session/session.ts'
+import type { PreAuthentication } from '../sign-in/sign-in.ts'
+import type { SignInWishes } from '../sign-in/sign-in-outcome.ts'
+import { checkOrigin, upgradeWish } from './upgrade.ts'
+
+/** What is decided for each request, when the caller is known. */
+export type AccessVerdict =
+  | { readonly kind: 'allow' }
+  /** The answer, whose `code` is the reason. */
+  | { readonly kind: 'deny'; readonly answer: OwnAnswer }
+  /** The caller must authenticate again, and more strongly: a navigation goes to the issuer. */
+  | { readonly kind: 'step-up'; readonly stepUp: StepUpRequest; readonly answer: OwnAnswer }
+
+/** Asked on the hot path: synchronous, and expected to remember what it decided. */
+export type DecideAccess = (
+  application: Published,
+  caller: Caller,
+  request: Pick<EdgeRequest, 'id' | 'address'>,
+) => AccessVerdict
+
+export interface AdmissionOptions {
+  readonly sessions: Sessions
+  readonly preAuthentication: PreAuthentication
+  readonly clocks: Clocks
+  /** Default: whoever is signed in is let through. */
+  readonly decideAccess?: DecideAccess
+}
+
+/** The caller, or `undefined` when the request was answered. */
+export type Admitted = Caller | undefined
+
+export class Admission {
+  readonly #options: AdmissionOptions & { readonly bearerTokens: BearerTokens }
+
+  constructor(options: AdmissionOptions & { readonly bearerTokens: BearerTokens }) {
+    this.#options = options
+  }
+
+  /** Only sign-in, and a session cookie not seen before, take a promise. */
+  admit(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+  ): Admitted | Promise<Admitted> {
+    if (application.application.preAuthentication === 'passthrough') return ANYONE
+    const shown = bearerOf(request, application, this.#options.bearerTokens)
+    if (shown instanceof Promise)
+      return shown.then((caller) => caller && this.#decided(request, application, target, caller))
+    if (shown !== 'none') return shown && this.#decided(request, application, target, shown)
+    const { sessions, clocks } = this.#options
+    const cookies = headerValues(request.user.head.headers, 'cookie')
+    const now = clocks.wallClock()
+    const known = sessions.known(application.application, application.host, cookies, now)
+    if (known !== 'unknown') return this.#bySession(request, application, target, known)
+    return sessions
+      .read(application.application, application.host, cookies, now)
+      .then((session) => this.#bySession(request, application, target, session))
+  }
+
+  #bySession(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    session: Session | undefined,
+  ): Admitted | Promise<Admitted> {
+    if (session === undefined) return this.#unknown(request, application, target)
+    const { head } = request.user
+    if (head.upgrade !== undefined && upgradeWish(head) !== undefined)
+      checkOrigin(head, application)
+    checkOtherSite(head, application, target.path)
+    const decided = this.#decided(request, application, target, session)
+    if (decided === undefined || !isDue(session, this.#options.clocks.wallClock())) return decided
+    return decided instanceof Promise ? decided : this.#renew(request, application, target, session)
+  }
+
+  /** One page that a browser opens near the session's end goes past the issuer; everything else is served as before. */
+  #renew(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    session: Session,
+  ): Admitted | Promise<Admitted> {
+    const { sessions, clocks } = this.#options
+    if (!takesPage(request, wayIn(request.user.head))) return session
+    if (!sessions.renewals.takes(session, clocks.wallClock())) return session
+    return this.#begin(request, application, target, { renews: session })
+  }
+
+  #decided(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    caller: Caller,
+  ): Admitted | Promise<Admitted> {
+    const { decideAccess } = this.#options
+    request.caller = caller
+    if (decideAccess === undefined) return caller
+    const { head } = request.user
+    const verdict = decideAccess(application, caller, request)
+    if (verdict.kind === 'allow') return caller
+    if (verdict.kind === 'step-up' && !caller.showsToken && wayIn(head) !== 'refuse')
+      return this.#begin(request, application, target, { stepUp: verdict.stepUp })
+    return void request.answer(verdict.answer)
+  }
+
+  /** No session: a navigation goes to the issuer, a program learns that it must authenticate. */
+  #unknown(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+  ): Admitted | Promise<Admitted> {
+    if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
+    request.answer({
+      ...OWN_ANSWERS['sign-in-required'],
+      headers: ['WWW-Authenticate', challenge(application)],
+    })
+    return undefined
+  }
+
+  /** A session that cannot be renewed now goes on: its request is served. */
+  async #begin(
+    request: EdgeRequest,
+    { application, host }: Published,
+    target: Target,
+    wishes: SignInWishes = {},
+  ): Promise<Session | undefined> {
+    const { head } = request.user
+    const keepsFragment = takesPage(request, wayIn(head))
+    const begun = await this.#options.preAuthentication.begin(
+      application,
+      host,
+      target.path + target.query,
+      headerValues(head.headers, 'cookie'),
+      request.id,
+      { ...wishes, keepsFragment },
+    )
+    if (begun.kind === 'redirect') sendToIssuer(request, begun, keepsFragment)
+    else if (wishes.renews !== undefined) return wishes.renews
+    else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
+    return undefined
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Who asks, as far as is known. A session is one; so is a program that shows a token, which has no session id.
+ *
+ * @module
+ */
+import type { UserClaims } from '../../protocol/frame-types.ts'
+import type { KeptClaims } from '../policy/named.ts'
+
+export interface Caller {
+  /** Absent: anyone may ask. */
+  readonly user?: UserClaims
+  /** It shows a token: no cookie says who it is. */
+  readonly showsToken?: true
+  /** Names the session whose cookie the request carried. */
+  readonly id?: string
+  /** `preferred_username`: a name the issuer knows the user by; not unique for ever. */
+  readonly username?: string
+  /** When the session began here, or the token was issued. Milliseconds since 1970. */
+  readonly startedAt?: number
+  /** When the user last authenticated at the issuer, if it said. Milliseconds since 1970. */
+  readonly authenticatedAt?: number
+  /** How strongly: the issuer's `acr` and `amr`. */
+  readonly strength?: string
+  readonly methods?: readonly string[]
+  /** Other claims, those that policies of the application name. */
+  readonly claims?: KeptClaims
+  /** Groups or roles that somebody named had no room. */
+  readonly isPartial?: boolean
+  /** The issuer's `sid`: what a back-channel logout names. */
+  readonly issuerSession?: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt?: number
+}
+
+/** Where nobody is asked who they are. */
+export const ANYONE: Caller = {}

@@ -1,0 +1,270 @@
+/**
+ * One user's exchange, between the user's connection and the connector's: bytes pass by reference, paced by credit one way
+ * and by the user's reading the other.
+ *
+ * @module
+ */
+import {
+  ExchangeFailed,
+  headerValues,
+  joined,
+  type Exchange,
+  type ExchangeOutcome,
+  type HeaderList,
+  type ResponseHead,
+} from '../../protocol/index.ts'
+import { withGrants } from './cors.ts'
+import { offeredTrailers } from './offered-headers.ts'
+import type { Origin, Submission, Submitter, Ticket } from '../offers/origin.ts'
+import type { Published } from '../directory/published.ts'
+import { responseHeaders, responseTrailers } from './response-headers.ts'
+import { unreferenced } from '../unreferenced.ts'
+import { isGranted } from './upgrade.ts'
+import type { UserExchange } from './user-exchange.ts'
+
+/** Whose request it is. */
+export interface Asker {
+  readonly user: UserExchange
+  /** What the response says to pages of other sites, by a rule of ours; undefined: what it said itself. */
+  readonly cors?: HeaderList | undefined
+  /** Answers with an error of ours, while no response was begun. */
+  fail(error: ExchangeFailed): void
+  /** Answers that the session is over, while no response was begun. */
+  tellSessionEnded(): void
+}
+
+/** Ties a user's request to its exchange. */
+export class EdgeExchange implements Submitter {
+  readonly #asker: Asker
+  readonly #user: UserExchange
+  readonly #application: Published
+  #origin: Origin | undefined
+  #ticket: Ticket | undefined
+  #exchange: Exchange | undefined
+  /** The protocols the user would switch to. */
+  #upgrade: string | undefined
+  #isTunnel = false
+  #hasBody = false
+  #bodyStarted = false
+  /** The user has sent all of it. */
+  #isRequestComplete = false
+  /** The application wants no more of it. */
+  #isUnwanted = false
+  /** What its body ended with. */
+  #trailers: HeaderList | undefined
+  /** Request bytes there was no credit for. */
+  #held: Uint8Array | undefined
+  /** Response bytes the user has not taken yet. */
+  #untaken = 0
+  #responded = false
+  #isGone = false
+  /** What is left of a declared Content-Length; NaN when none was declared. */
+  #left = Number.NaN
+  /** For a tunnel that is over while its user has not closed. */
+  #lingering: ReturnType<typeof setTimeout> | undefined
+
+  constructor(asker: Asker, application: Published) {
+    this.#asker = asker
+    this.#user = asker.user
+    this.#application = application
+  }
+
+  /** Puts the request on the queue. */
+  submit(origin: Origin, submission: Submission): void {
+    this.#origin = origin
+    this.#hasBody = submission.body.kind !== 'none'
+    this.#upgrade = submission.upgrade
+    this.#ticket = origin.submit(submission, this.#application.destination, this)
+  }
+
+  // ── what the user's connection says ───────────────────────────────────────────────────────
+
+  userData(bytes: Uint8Array): void {
+    if (this.#isUnwanted) return
+    if (this.#held !== undefined) {
+      // Pausing took one turn: at most one read of the socket is here.
+      this.#held = joined(this.#held, bytes)
+    } else this.#send(bytes)
+  }
+
+  /** Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed. */
+  userEnded(trailers: HeaderList | undefined): void {
+    this.#isRequestComplete = true
+    try {
+      if (!this.#isTunnel) this.#trailers = offeredTrailers(trailers, this.#application)
+    } catch (error) {
+      return this.#refuse(error as ExchangeFailed)
+    }
+    if (this.#held === undefined) this.#exchange?.end(this.#now(), this.#trailers)
+  }
+
+  userDrained(): void {
+    const bytes = this.#untaken
+    this.#untaken = 0
+    if (bytes > 0) this.#exchange?.consumed(bytes, this.#now())
+  }
+
+  userGone(complete: boolean): void {
+    this.#isGone = true
+    clearTimeout(this.#lingering)
+    // Of a tunnel nothing is left, whichever direction was still open.
+    if (!complete || this.#isTunnel || this.#exchange?.state === 'answered') this.#ticket?.cancel()
+  }
+
+  /** What was begun cannot be taken back: it breaks off, and nobody takes it for whole. */
+  sessionEnded(): void {
+    if (this.#isGone) return
+    if (this.#responded) this.#user.abort()
+    else this.#asker.tellSessionEnded()
+    this.#ticket?.cancel()
+  }
+
+  // ── what the origin says ──────────────────────────────────────────────────────────────────
+
+  claimed(exchange: Exchange): void {
+    this.#exchange = exchange
+    if (!this.#hasBody || this.#bodyStarted) return
+    // The pull has come: only now is the user asked for body bytes.
+    this.#bodyStarted = true
+    this.#user.startBody()
+  }
+
+  failed(error: ExchangeFailed): void {
+    this.#asker.fail(error)
+  }
+
+  // ── what the connector says ───────────────────────────────────────────────────────────────
+
+  /** All but 100, which the pull answered: what of the rest can be sent, the user's transport knows. */
+  informational(head: ResponseHead): void {
+    if (head.status === 100 || this.#isGone) return
+    this.#user.inform({
+      status: head.status,
+      headers: responseHeaders(head, this.#application),
+    })
+  }
+
+  responded(head: ResponseHead, end: boolean): void {
+    if (head.status === 101) return this.#switched(head)
+    // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
+    if (head.status > 599) return this.#refuseAnswer()
+    this.#responded = true
+    const { cors } = this.#asker
+    const passed = responseHeaders(head, this.#application)
+    const headers = cors === undefined ? passed : withGrants(passed, cors)
+    this.#left = declaredLength(this.#user.head.method, head)
+    // A request body that nobody will read to its end cannot be followed by another request.
+    const close = this.#hasBody && !this.#isRequestComplete
+    this.#user.respond({ status: head.status, headers }, close)
+    // With what its head promised still missing, the next answer would be taken for it.
+    if (end) this.ended(undefined)
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#left -= bytes.length
+    if (this.#left < 0) return this.#breakOff()
+    if (this.#user.write(bytes)) this.#exchange!.consumed(bytes.length, this.#now())
+    else this.#untaken += bytes.length
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    if (this.#left > 0 || this.#left < 0) return this.#breakOff()
+    if (this.#isGone) return
+    if (this.#isTunnel) this.#user.end()
+    else this.#user.end(responseTrailers(trailers))
+  }
+
+  writable(): void {
+    const held = this.#held
+    if (held !== undefined) {
+      this.#held = undefined
+      this.#send(held)
+      if (this.#held !== undefined) return
+    }
+    if (this.#isRequestComplete) this.#exchange!.end(this.#now(), this.#trailers)
+    else this.#user.resumeBody()
+  }
+
+  stopped(): void {
+    this.#held = undefined
+    this.#isUnwanted = true
+    // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is read.
+    if (this.#isTunnel) this.#user.resumeBody()
+    else if (!this.#isRequestComplete) this.#user.pauseBody()
+  }
+
+  closed(outcome: ExchangeOutcome): void {
+    if (outcome.kind === 'failed' && !this.#responded) {
+      if (this.#ticket!.offeredAgain(outcome)) return
+      this.#ticket!.settle()
+      return this.#asker.fail(outcome.error)
+    }
+    this.#ticket!.settle()
+    if (outcome.kind === 'failed') this.#user.abort()
+    else if (outcome.kind === 'done' && this.#isTunnel) this.#linger()
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #send(bytes: Uint8Array): void {
+    const exchange = this.#exchange
+    if (exchange === undefined || exchange.isClosed) return
+    const sent = exchange.send(bytes, this.#now())
+    if (sent === bytes.length) {
+      if (exchange.writable === 0) this.#user.pauseBody()
+      return
+    }
+    this.#held = bytes.subarray(sent)
+    this.#user.pauseBody()
+  }
+
+  #refuseAnswer(): void {
+    this.#exchange!.cancel()
+    this.#asker.fail(new ExchangeFailed('application', 'application-malformed'))
+  }
+
+  /** From here on both directions carry octets of another protocol, and each ends by itself. */
+  #switched(head: ResponseHead): void {
+    if (!isGranted(head.headers, this.#upgrade ?? '')) return this.#refuseAnswer()
+    this.#responded = true
+    this.#isTunnel = true
+    if (this.#isGone) return
+    this.#user.upgrade({ status: 101, headers: responseHeaders(head, this.#application) })
+    this.#bodyStarted = true
+    this.#user.startBody()
+  }
+
+  /** The application has closed both directions. What it said last is still on its way to the user, who gets time to close as well. */
+  #linger(): void {
+    if (this.#isRequestComplete || this.#isGone) return
+    this.#isUnwanted = true
+    this.#user.resumeBody()
+    const { drainMs } = this.#origin!.limits
+    this.#lingering = unreferenced(setTimeout(() => this.#user.abort(), drainMs))
+  }
+
+  /** What the user sent cannot be passed on whole: so the application is not let believe that it was. */
+  #refuse(error: ExchangeFailed): void {
+    if (this.#isGone || this.#ticket === undefined) return
+    this.#ticket.cancel()
+    if (this.#responded) this.#user.abort()
+    else this.#asker.fail(error)
+  }
+
+  /** The connector's answer is not as long as its head said: nobody may take it for whole. */
+  #breakOff(): void {
+    this.#user.abort()
+    this.#exchange!.cancel()
+  }
+
+  #now(): number {
+    return this.#origin!.clocks.now()
+  }
+}
+
+function declaredLength(method: string, { status, headers }: ResponseHead): number {
+  if (method === 'HEAD' || status === 204 || status === 304) return Number.NaN
+  const [length, ...more] = headerValues(headers, 'content-length')
+  if (length === undefined) return Number.NaN
+  return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : -1
+}

@@ -1,0 +1,194 @@
+/**
+ * A user's request until it is an exchange: everything the edge answers by itself.
+ *
+ * @module
+ */
+import {
+  ExchangeFailed,
+  failureStatus,
+  headerValue,
+  headerValues,
+  type HeaderList,
+} from '../../protocol/index.ts'
+import { challenge } from '../bearer/bearer.ts'
+import { ANYONE, type Caller } from './caller.ts'
+import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
+import type { Failure } from '../pages/answer.ts'
+import { prefersHtml } from '../pages/negotiation.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import { failureResponse, type PageRenderer } from '../pages/pages.ts'
+import type { Application, Directory } from '../ports.ts'
+import type { Published } from '../directory/published.ts'
+import { returnTarget } from './return-target.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+
+/** What an answer of our own says. */
+export type OwnAnswer = Omit<Failure, 'requestId'> & { readonly headers?: HeaderList }
+
+/** What answers of our own need to know. */
+export interface AnswerOptions {
+  readonly directory: Pick<Directory, 'tenant'>
+  /** Default: our own words and template. */
+  readonly pages?: PageRenderer
+}
+
+/** Whom the user's connection is for: an exchange, or a reader of our own. */
+export interface RequestReader {
+  userData(bytes: Uint8Array): void
+  userEnded(trailers: HeaderList | undefined): void
+  userDrained(): void
+  userGone(complete: boolean): void
+  sessionEnded?(): void
+}
+
+/** Stands between the user's connection and the exchange, once there is one. */
+export class EdgeRequest implements UserEvents, LiveExchange {
+  readonly user: UserExchange
+  readonly id: string
+  /** Where the user comes from, through whatever proxies are trusted; or `unknown`. */
+  readonly address: string
+  isGone = false
+  /** Of the answer, when it is one of ours. */
+  code: string | undefined
+  caller: Caller = ANYONE
+  /** What answers say to pages of other sites; undefined: nothing. */
+  cors: HeaderList | undefined
+  /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
+  site: Application | undefined
+  readonly #answers: AnswerOptions
+  #exchange: RequestReader | undefined
+  #application: Published | undefined
+  #live: LiveExchanges | undefined
+  #isAnswered = false
+
+  constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
+    this.user = user
+    this.id = id
+    this.address = address
+    this.#answers = answers
+  }
+
+  /** From now on the exchange is told, or whoever else reads the body. */
+  hand(exchange: RequestReader): void {
+    this.#exchange = exchange
+  }
+
+  /** The exchange goes on in the caller's name, and ends with their session. */
+  isInNameOf(caller: Caller, application: Published, live: LiveExchanges): void {
+    this.caller = caller
+    this.#application = application
+    this.#live = live
+    live.add(this)
+  }
+
+  get application(): Application {
+    return this.#application!.application
+  }
+
+  sessionEnded(): void {
+    this.#live?.remove(this)
+    this.#exchange?.sessionEnded?.()
+  }
+
+  tellSessionEnded(application = this.#application!): void {
+    this.answer({
+      ...OWN_ANSWERS['session-ended'],
+      headers: ['WWW-Authenticate', challenge(application)],
+    })
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#exchange?.userData(bytes)
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#exchange?.userEnded(trailers)
+  }
+
+  drained(): void {
+    this.#exchange?.userDrained()
+  }
+
+  gone(complete: boolean): void {
+    this.isGone = true
+    this.#live?.remove(this)
+    this.#exchange?.userGone(complete)
+  }
+
+  fail(error: ExchangeFailed): void {
+    const { reason, source } = error
+    const { status, ...words } = failureStatus(reason)
+    const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
+    this.answer({ status, code: reason, ...words, source, ...retryAfterMs })
+  }
+
+  redirect(location: string, cookies: readonly string[]): void {
+    this.reply(302, ['Location', location, ...setCookies(cookies)])
+  }
+
+  /** An answer of ours that is no page and no problem, and that nobody keeps. */
+  reply(status: number, headers: HeaderList, body = ''): void {
+    const octets = new TextEncoder().encode(body)
+    const common = ['Cache-Control', 'no-store', 'Content-Length', String(octets.length)]
+    this.#send(status, [...headers, ...common], octets)
+  }
+
+  empty(status: number, headers: HeaderList): void {
+    this.#send(status, ['Cache-Control', 'no-store', ...headers], new Uint8Array(0))
+  }
+
+  /** Public, and not an answer to who asks. */
+  json(value: unknown, maxAgeSeconds: number): void {
+    const body = new TextEncoder().encode(JSON.stringify(value))
+    const headers = [
+      ...['Content-Type', 'application/json', 'Content-Length', String(body.length)],
+      ...['Cache-Control', `public, max-age=${maxAgeSeconds}`, 'X-Content-Type-Options', 'nosniff'],
+    ]
+    this.#send(200, headers, body)
+  }
+
+  answer({ headers = [], ...failure }: OwnAnswer): void {
+    this.code = failure.code
+    const { directory, pages } = this.#answers
+    const { method, target, headers: asked } = this.user.head
+    const { site } = this
+    const back = method === 'GET' || method === 'HEAD' ? returnTarget(target) : undefined
+    const branding = site && directory.tenant(site.tenantId)?.branding
+    const response = failureResponse(
+      { ...failure, requestId: this.id },
+      {
+        accept: prefersHtml(asked) ? 'html' : 'problem',
+        acceptLanguage: headerValues(asked, 'accept-language').join(', '),
+        ...(back !== undefined && { target: back }),
+        ...(site && { start: new URL(site.externalUrl).pathname }),
+        ...(branding && { branding }),
+      },
+      pages,
+    )
+    this.#send(response.status, [...response.headers, ...headers], response.body)
+  }
+
+  /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */
+  #send(status: number, headers: HeaderList, body: Uint8Array): void {
+    if (this.isGone || this.#isAnswered) return
+    this.#live?.remove(this)
+    const { head } = this.user
+    const granted = this.cors === undefined ? headers : [...headers, ...this.cors]
+    this.user.respond({ status, headers: granted }, hasBody(head))
+    this.#isAnswered = true
+    if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
+    this.user.end()
+  }
+}
+
+export function setCookies(values: readonly string[]): HeaderList {
+  return values.flatMap((value) => ['Set-Cookie', value])
+}
+
+function hasBody({ headers }: UserRequestHead): boolean {
+  const length = headerValue(headers, 'content-length')
+  return (
+    headerValue(headers, 'transfer-encoding') !== undefined ||
+    (length !== undefined && length !== '0')
+  )
+}

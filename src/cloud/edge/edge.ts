@@ -1,0 +1,223 @@
+/**
+ * The edge: what happens to a user's request before and after it is on the queue.
+ *
+ * 1. which application is it for; is its target unambiguous
+ * 2. admission: who asks, and may they (see admission.ts); what is under `/.app-proxy/` is ours (see own-paths.ts)
+ * 3. the offer: sanitised headers, typed claims, never our cookies
+ * 4. the exchange (see edge-exchange.ts)
+ *
+ * @see spec/PROTOCOL.md, "The edge"
+ * @module
+ */
+import {
+  bodyKindOf,
+  canonicalHost,
+  ExchangeFailed,
+  isNamed,
+  isReserved,
+  readTarget,
+  type BodyKind,
+  type Target,
+} from '../../protocol/index.ts'
+import { Admission, type AdmissionOptions, type DecideAccess } from './admission.ts'
+import type { Caller } from './caller.ts'
+import { withoutAuthorization } from '../bearer/bearer.ts'
+import { BearerTokens } from '../bearer/bearer-tokens.ts'
+import { answerCors } from './cors.ts'
+import { BackChannelLogout } from '../sign-out/back-channel-logout.ts'
+import { EdgeExchange } from './edge-exchange.ts'
+import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
+import { offeredHeaders } from './offered-headers.ts'
+import { LiveExchanges, type LiveExchange } from './live-exchanges.ts'
+import type { Origin } from '../offers/origin.ts'
+import { OwnPaths } from './own-paths.ts'
+import { AccessControl } from '../policy/access-control.ts'
+import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
+import type { AuditSink, CryptoProvider, Directory } from '../ports.ts'
+import { published, selectApplication, type Published } from '../directory/published.ts'
+import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
+import { RecordedUser } from './recorded-user.ts'
+import { RequestIds } from './request-ids.ts'
+import { checkSize, type RequestLimits } from './request-limits.ts'
+import { signInPaths } from '../sign-in/sign-in-paths.ts'
+import { SignOut } from '../sign-out/sign-out.ts'
+import { signOutPaths } from '../sign-out/sign-out-paths.ts'
+import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
+import type { UserExchange, UserRequestHead } from './user-exchange.ts'
+
+export type { RequestLimits } from './request-limits.ts'
+
+/** Options of {@link Edge}. */
+export interface EdgeOptions extends AdmissionOptions, AnswerOptions {
+  readonly directory: Directory
+  readonly origin: Origin
+  readonly crypto: CryptoProvider
+  readonly audit: AuditSink
+  /** Whether each request is an audit event, when it is over. Default false. */
+  readonly auditRequests?: boolean
+  /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
+  readonly trustedProxies?: TrustedProxies
+}
+
+const DEFAULT_LIMITS: RequestLimits = {}
+
+/** Serves users. */
+export class Edge {
+  readonly #options: EdgeOptions
+  readonly #ids: RequestIds
+  readonly #admission: Admission
+  readonly #ownPaths: OwnPaths
+  readonly #live: LiveExchanges
+  readonly #addresses: ClientAddresses
+
+  constructor(options: EdgeOptions) {
+    this.#options = options
+    this.#ids = new RequestIds(options.crypto)
+    const decideAccess = options.decideAccess ?? new AccessControl(options).onRequest
+    this.#live = new LiveExchanges({
+      revocations: options.sessions.revocations,
+      wallClock: () => options.clocks.wallClock(),
+      mayGoOn: (exchange) => this.#mayGoOn(exchange, decideAccess),
+    })
+    this.#addresses = new ClientAddresses(options.trustedProxies)
+    const { preAuthentication, sessions } = options
+    const { issuers } = preAuthentication
+    const { revocations } = sessions
+    const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
+    this.#admission = new Admission({ ...options, decideAccess, bearerTokens })
+    this.#ownPaths = new OwnPaths(
+      signInPaths(preAuthentication, this.#live),
+      signOutPaths(
+        new SignOut({ ...options, issuers }),
+        new BackChannelLogout({ ...options, issuers }),
+      ),
+    )
+  }
+
+  /** Serves one request; never throws, and always answers or breaks the connection. */
+  handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
+    const { remoteAddress, headers } = user.head
+    const address = this.#addresses.of(remoteAddress, headers)
+    const recorded = this.#options.auditRequests ? new RecordedUser(user, this.#options) : undefined
+    const request = new EdgeRequest(recorded ?? user, this.#ids.next(), address, this.#options)
+    if (recorded !== undefined) recorded.request = request
+    request.user.listen(request)
+    try {
+      this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
+    } catch (error) {
+      this.#failed(request, error)
+    }
+  }
+
+  /** An application that is published no more, or by another tenant, is none that anybody was let in to; nor does a decision that fails let anybody stay. */
+  #mayGoOn(exchange: LiveExchange, decideAccess: DecideAccess): boolean {
+    try {
+      const { id, tenantId } = exchange.application
+      const application = this.#options.directory.application(id)
+      if (application?.tenantId !== tenantId) return false
+      // Who must sign in more strongly may end what they do; their next request goes to the issuer.
+      return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
+    } catch (error) {
+      this.#tellInternal(exchange.id, error)
+      return false
+    }
+  }
+
+  #failed(request: EdgeRequest, error: unknown): void {
+    if (error instanceof ExchangeFailed) return request.fail(error)
+    this.#tellInternal(request.id, error)
+    request.fail(new ExchangeFailed('cloud', 'internal', { cause: error }))
+  }
+
+  #tellInternal(requestId: string, error: unknown): void {
+    this.#options.audit.write({
+      time: this.#options.clocks.wallClock(),
+      type: 'edge.internal-error',
+      outcome: 'failed',
+      reason: error instanceof Error ? error.name : 'unknown',
+      requestId,
+    })
+  }
+
+  #serve(request: EdgeRequest, limits: RequestLimits): Promise<void> | void {
+    const { head } = request.user
+    checkSize(head, limits)
+    // It asks for a tunnel to anywhere; what it names is no path of an application.
+    if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
+    const body = bodyKindOf(head.method, head.headers)
+    const applications = this.#options.directory.applicationsOn(head.authority)
+    if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')
+    request.site = applications[0]
+    checkHost(head)
+    const target = readTarget(head.target, head.authority)
+    if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
+    if (
+      isProtectedResourcePath(target.path) &&
+      serveProtectedResource(request, applications, target.path, this.#options.directory)
+    )
+      return
+    const application = selectApplication(applications, target.path)
+    if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
+    request.site = application.application
+    if (answerCors(request, application, target.path)) return
+    const admitted = this.#admission.admit(request, application, target)
+    if (!(admitted instanceof Promise))
+      return admitted && this.#offer(request, application, target, body, admitted)
+    return admitted.then((caller) => {
+      if (caller === undefined) return
+      // Whoever was known when it began may have signed out since; what is open is told only once it is.
+      const { revocations } = this.#options.sessions
+      if (revocations.isRevoked(caller, application.application))
+        return request.tellSessionEnded(application)
+      this.#offer(request, application, target, body, caller)
+    })
+  }
+
+  #offer(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    body: BodyKind,
+    caller: Caller,
+  ): void {
+    const { head } = request.user
+    const upgrade = body.kind === 'none' ? upgradeWish(head) : undefined
+    if (upgrade === undefined && isUnmetWebSocket(head))
+      throw new ExchangeFailed('cloud', 'upgrade-unsupported')
+    // The connection may have gone while the session was being read.
+    if (request.isGone) return
+    const exchange = new EdgeExchange(request, application)
+    request.hand(exchange)
+    if (caller.user !== undefined) request.isInNameOf(caller, application, this.#live)
+    const { id, version } = application.application
+    exchange.submit(this.#options.origin, {
+      applicationId: id,
+      applicationVersion: version,
+      method: head.method,
+      target: target.query === '' ? target.path : target.path + target.query,
+      headers: offeredHeaders(
+        caller.showsToken === true && !application.application.bearer!.forward
+          ? { ...head, headers: withoutAuthorization(head.headers) }
+          : head,
+        request.address,
+        application,
+        caller.user,
+      ),
+      user: caller.user,
+      body,
+      upgrade,
+    })
+  }
+}
+
+/** One host, said once: over HTTP/2 a `Host` field may come beside `:authority`. */
+function checkHost({ headers, authority }: UserRequestHead): void {
+  let hosts = 0
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isNamed(headers[i]!, 'host')) continue
+    hosts += 1
+    const host = headers[i + 1]!
+    if (hosts > 1 || (host !== authority && canonicalHost(host) !== canonicalHost(authority)))
+      throw new ExchangeFailed('user', 'user-malformed', { cause: 'more than one host' })
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The request header list as the connector gets it.
+ *
+ * Order matters: what belongs to the connection goes first, then what only a gateway may say, then our cookies; only
+ * then is our own word added. So nothing a user sends can remove or imitate it. One pass does it all, because it is
+ * done for every request.
+ *
+ * @see spec/PROTOCOL.md, "Targets, headers and the user's side"; RFC 7239; RFC 9110 §7.6.3
+ * @module
+ */
+import {
+  ExchangeFailed,
+  isForwardingFamily,
+  isNamed,
+  nominatedNames,
+  sanitiseTrailers,
+  headersFault,
+  withoutOurPairs,
+  type HeaderList,
+  type UserClaims,
+} from '../../protocol/index.ts'
+import { isOwnCookie } from '../session/cookies.ts'
+import type { Published } from '../directory/published.ts'
+import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
+import type { UserRequestHead } from './user-exchange.ts'
+
+/** What of a user's head matters here. */
+type Head = Pick<UserRequestHead, 'headers' | 'httpVersion'>
+
+/** The header fields of an offer: what is left of the user's, then our own. `address`: the user's, in canonical form. */
+export function offeredHeaders(
+  { headers, httpVersion }: Head,
+  address: string,
+  application: Published,
+  claims: UserClaims | undefined,
+): HeaderList {
+  const nominated = nominatedNames(headers)
+  const { withheld } = application
+  const offered: string[] = []
+  let takesTrailers = false
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (isForwardingFamily(name)) continue
+    if (withheld.has(name)) {
+      takesTrailers ||= isNamed(name, 'te') && TRAILERS.test(headers[i + 1]!)
+      // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's length.
+      const isExact = isNamed(name, 'cookie') || isNamed(name, 'content-length')
+      if (!isExact || nominated?.has(name) === true) continue
+      const value =
+        name.length === 6 ? withoutOurPairs(headers[i + 1]!, isOwnCookie) : headers[i + 1]
+      if (value !== undefined) offered.push(name, value)
+    } else if (nominated === undefined || !nominated.has(name)) offered.push(name, headers[i + 1]!)
+  }
+  // Every hop from here on carries them, whatever the user's own connection does.
+  if (takesTrailers) offered.push('TE', 'trailers')
+  const { host, tail } = application.forwarded
+  const node = address.includes(':') ? `"[${address}]"` : address
+  offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
+  offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)
+  offered.push('Via', `${httpVersion} app-proxy`)
+  if (claims !== undefined) for (const text of application.identity(claims)) offered.push(text)
+  return offered
+}
+
+const MAX_TRAILERS = 200
+/** A member of `TE`, which has no weight there (RFC 9110 §10.1.4). */
+const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i
+
+/**
+ * The trailers of a request as they may go on, by the rules of its headers.
+ *
+ * @throws ExchangeFailed `user-malformed` for trailers that no frame could carry: an application must not take for whole what
+ *   came without its end
+ */
+export function offeredTrailers(
+  trailers: HeaderList | undefined,
+  application: Published,
+): HeaderList | undefined {
+  if (trailers === undefined) return undefined
+  const isLarge = trailers.length > 2 * MAX_TRAILERS || isBeyond(trailers, MAX_OFFERED_BYTES)
+  const fault = isLarge ? 'too many trailers' : headersFault(trailers)
+  if (fault !== undefined) throw new ExchangeFailed('user', 'user-malformed', { cause: fault })
+  const kept = sanitiseTrailers(trailers, application.reserved)
+  return kept.length === 0 ? undefined : kept
+}

@@ -1,0 +1,30 @@
+/**
+ * Where a user goes after signing in: only ever a request target of the same host (threat: open redirect).
+ *
+ * @module
+ */
+import { isReserved } from '../../protocol/index.ts'
+
+/** Longer targets would burst the attempt's cookie. */
+export const MAX_RETURN_TARGET = 2048
+/** Everything under it belongs to this service, on every external host. */
+export const OWN_PATH = '/.app-proxy/'
+
+/**
+ * The request target as a safe place to return to, or `undefined`.
+ *
+ * It starts with one slash, holds no backslash, space, control character or fragment, and leads to no path of ours under any reading. Octets above 0x7E, which old clients
+ * send raw, are percent-encoded.
+ */
+export function returnTarget(target: string): string | undefined {
+  const encoded = target.replace(
+    /[\x7f-\xff]/g,
+    (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  if (encoded.length > MAX_RETURN_TARGET) return undefined
+  if (!/^\/(?![/\\])[!-"$-[\]-~]*$/.test(encoded)) return undefined
+  const path = /^[^?]*/.exec(encoded)![0]
+  // A browser resolves dot segments, also encoded ones, before it asks.
+  const resolved = new URL(`http://host${path}`).pathname
+  return isReserved(path) || isReserved(resolved) ? undefined : encoded
+}

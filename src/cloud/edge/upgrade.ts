@@ -1,0 +1,65 @@
+/**
+ * Whether a user's connection may switch to another protocol, and who may ask for it.
+ *
+ * @see spec/PROTOCOL.md, "Targets, headers and the user's side"; RFC 9110 §7.8; RFC 6455 §10.2
+ * @module
+ */
+import {
+  ExchangeFailed,
+  headerValue,
+  headerValues,
+  isToken,
+  trimBlanks,
+  type HeaderList,
+} from '../../protocol/index.ts'
+import type { Published } from '../directory/published.ts'
+import type { UserRequestHead } from './user-exchange.ts'
+
+/**
+ * What of the user's wish is passed on. Not HTTP itself (`h2c`, `HTTP/2.0`): requests inside such a tunnel would go past everything
+ * that is decided here for each request; nor TLS. Such an offer may be ignored, and then the request is an ordinary one.
+ */
+export function upgradeWish({ upgrade, httpVersion }: UserRequestHead): string | undefined {
+  if (upgrade === undefined || httpVersion === '1.0') return undefined
+  const wish = protocolsOf(upgrade).filter((protocol) => !NEVER.test(protocol))
+  return wish.length === 0 ? undefined : wish.join(', ')
+}
+
+const NEVER = /^(?:h2c?|h3|http|tls)(?:\/|$)/i
+
+/** A WebSocket that this connection cannot become: there is no other answer for it than that. */
+export function isUnmetWebSocket({ headers }: UserRequestHead): boolean {
+  if (headerValue(headers, 'upgrade')?.toLowerCase() !== 'websocket') return false
+  return headerValues(headers, 'connection').join(',').toLowerCase().includes('upgrade')
+}
+
+/** Whether a 101 names protocols of the wish, and nothing else. */
+export function isGranted(headers: HeaderList, wish: string): boolean {
+  const asked = new Set(protocolsOf(wish.toLowerCase()))
+  const granted = protocolsOf(headerValues(headers, 'upgrade').join(',').toLowerCase())
+  return granted.length > 0 && granted.every((protocol) => asked.has(protocol))
+}
+
+/**
+ * Browsers let any page open a WebSocket to anywhere, with the user's cookies, and say in `Origin` whose page it is. Where a cookie says who
+ * the user is, only pages of the application's own host, and of its `allowedOrigins`, may.
+ *
+ * @throws ExchangeFailed `origin-refused`; also when there is no `Origin`, or more than one
+ */
+export function checkOrigin({ headers }: UserRequestHead, application: Published): void {
+  const [origin, ...more] = headerValues(headers, 'origin')
+  if (origin === undefined || more.length > 0 || !application.allows(origin))
+    throw new ExchangeFailed('user', 'origin-refused')
+}
+
+/** Members of an `Upgrade` list: `token` or `token/token`. */
+function protocolsOf(list: string): string[] {
+  return list
+    .split(',')
+    .map(trimBlanks)
+    .filter((protocol) => {
+      const slash = protocol.indexOf('/')
+      if (slash === -1) return isToken(protocol)
+      return isToken(protocol.slice(0, slash)) && isToken(protocol.slice(slash + 1))
+    })
+}

@@ -1,0 +1,385 @@
+/**
+ * One OpenID Connect issuer as the sign-in sees it: its metadata, its token endpoint and its keys.
+ *
+ * Everything is fetched with a time limit and a size cap and without redirects, from addresses that the pinned issuer's own metadata names; an unknown key id causes
+ * at most one look-up per half minute.
+ *
+ * @see OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725
+ * @module
+ */
+import { createRemoteJWKSet, customFetch as joseFetch, jwtVerify, type JWTPayload } from 'jose'
+import * as oauth from 'oauth4webapi'
+import type { SignInAttempt, SignInIdentity } from '../../protocol/sign-in.ts'
+import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
+import { boundedFetch, type Fetch } from './bounded-fetch.ts'
+import { verifyLogoutToken, type LogoutClaims } from '../sign-out/logout-token.ts'
+import { keptClaims } from '../policy/named.ts'
+import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { checkJson, screenTokenAnswer } from './token-answer.ts'
+import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
+
+export interface IssuerOptions {
+  /** The issuer identifier: https, or http on a loopback address. */
+  readonly issuer: string
+  /** Default: the runtime's. */
+  readonly fetch?: Fetch
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
+  /** How long one answer may take. Milliseconds. */
+  readonly timeoutMs: number
+  /** How long metadata and keys are used before they are fetched again. Milliseconds. */
+  readonly metadataMs: number
+  /** How far clocks may differ. Milliseconds. */
+  readonly leewayMs: number
+}
+
+/** A client of the issuer: one application. */
+export interface IssuerClient {
+  readonly id: string
+  readonly secret?: string
+  readonly redirectUri: string
+}
+
+/** An unknown key id causes no look-up for so long after the last one… */
+const KEY_COOL_DOWN_MS = 30_000
+/** …and nothing does for so long after one that failed. */
+const KEY_REST_MS = 2_000
+/** The same for metadata: short, for a user waits who tries again. */
+const METADATA_REST_MS = 500
+/** An issuer that does not answer within this is not there for somebody who can do without… */
+const THERE_MS = 2_000
+/** …and whether it was is believed for so long. */
+const SEEN_MS = 5_000
+
+interface Known {
+  readonly metadata: oauth.AuthorizationServer
+  readonly keys: ReturnType<typeof createRemoteJWKSet>
+  readonly until: number
+}
+
+export class Issuer {
+  readonly #options: IssuerOptions
+  readonly #fetch: Fetch
+  readonly #insecure: boolean
+  readonly #ask: () => Promise<Known>
+  #known: Known | undefined
+  #asking: Promise<Known> | undefined
+  #looking: Promise<boolean> | undefined
+  #seen = { at: Number.NEGATIVE_INFINITY, isThere: false }
+
+  constructor(options: IssuerOptions) {
+    this.#options = options
+    this.#fetch = boundedFetch(options)
+    this.#insecure = isLoopback(new URL(options.issuer))
+    this.#ask = rested(METADATA_REST_MS, options.wallClock, () => this.#discover())
+  }
+
+  /** The issuer's metadata; fetched once for all who ask at the same time. */
+  async metadata(): Promise<oauth.AuthorizationServer> {
+    return (await this.#know()).metadata
+  }
+
+  /** Whether it answers at this moment, whatever is remembered of it: nobody who is signed in is to be sent to an issuer that is down. */
+  async isThere(): Promise<boolean> {
+    const { wallClock } = this.#options
+    if (Math.abs(wallClock() - this.#seen.at) < SEEN_MS) return this.#seen.isThere
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined))
+    const isThere = await this.#looking
+    this.#seen = { at: wallClock(), isThere }
+    return isThere
+  }
+
+  #look(): Promise<boolean> {
+    const options = { ...this.#http(), signal: AbortSignal.timeout(THERE_MS) }
+    return oauth
+      .discoveryRequest(new URL(this.#options.issuer), { algorithm: 'oidc', ...options })
+      .then(
+        ({ status }) => status === 200,
+        () => false,
+      )
+  }
+
+  /** Exchanges the code for an ID token, and checks the claims that need no key. */
+  async redeem(client: IssuerClient, attempt: SignInAttempt, code: string): Promise<string> {
+    const { metadata } = await this.#know()
+    try {
+      const self = this.#client(client)
+      const parameters = oauth.validateAuthResponse(
+        // The callback's own `iss` was compared with the attempt's: what is said here is what was checked there.
+        metadata,
+        self,
+        new URLSearchParams({ code, state: attempt.state, iss: attempt.issuer }),
+        attempt.state,
+      )
+      const response = await oauth.authorizationCodeGrantRequest(
+        metadata,
+        self,
+        client.secret === undefined ? oauth.None() : oauth.ClientSecretBasic(client.secret),
+        parameters,
+        client.redirectUri,
+        attempt.verifier,
+        this.#http(),
+      )
+      await screenTokenAnswer(response, code, algorithmsOf(metadata), crypto)
+      const tokens = await oauth.processAuthorizationCodeResponse(metadata, self, response, {
+        expectedNonce: attempt.nonce,
+        requireIdToken: true,
+      })
+      return tokens.id_token!
+    } catch (error) {
+      throw denialOf(error)
+    }
+  }
+
+  /** Checks the ID token's signature by the issuer's keys, and every claim again by our own clock. */
+  async verify(client: IssuerClient, nonce: string, token: string): Promise<JWTPayload> {
+    const { metadata, keys } = await this.#know()
+    const wallNow = this.#options.wallClock()
+    const leewayMs = this.#options.leewayMs
+    let claims: JWTPayload
+    try {
+      const verified = await jwtVerify(token, keys, {
+        issuer: metadata.issuer,
+        audience: client.id,
+        algorithms: algorithmsOf(metadata),
+        requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
+        clockTolerance: leewayMs / 1000,
+        currentDate: new Date(wallNow),
+      })
+      claims = verified.payload
+    } catch (error) {
+      throw verificationDenial(error)
+    }
+    const { aud, azp, iat, sub } = claims
+    if (typeof sub !== 'string' || sub === '' || sub.length > MAX_CLAIM_CHARACTERS)
+      throw new SignInDenied('token-claims', 'sub')
+    if (claims['nonce'] !== nonce) throw new SignInDenied('token-nonce')
+    if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== client.id)
+      throw new SignInDenied('token-party')
+    if (iat! * 1000 > wallNow + leewayMs) throw new SignInDenied('token-not-yet-valid')
+    return claims
+  }
+
+  /** Checks a logout token that is meant for this client. */
+  async verifyLogout(clientId: string, token: string): Promise<LogoutClaims> {
+    const { metadata, keys } = await this.#know()
+    const { wallClock, leewayMs } = this.#options
+    try {
+      return await verifyLogoutToken(token, {
+        ...{
+          issuer: metadata.issuer,
+          clientId,
+          keys,
+          algorithms: algorithmsOf(metadata),
+          leewayMs,
+        },
+        wallNow: wallClock(),
+      })
+    } catch (error) {
+      throw denialOf(error)
+    }
+  }
+
+  /** Where a user is sent to sign out of the issuer, if it offers that. */
+  async endSession(): Promise<URL | undefined> {
+    const { metadata } = await this.#know()
+    const address = metadata.end_session_endpoint
+    return address === undefined ? undefined : this.#endpoint(address)
+  }
+
+  /** Checks an access token that a program shows. */
+  async verifyAccess(
+    token: string,
+    options: Pick<AccessTokenOptions, 'audiences' | 'type' | 'maxCharacters'>,
+  ): Promise<JWTPayload> {
+    const { issuer, wallClock, leewayMs } = this.#options
+    const keys = async () => (await this.#know()).keys
+    try {
+      const wallNow = wallClock()
+      return await verifyAccessToken(token, keys, { ...options, issuer, wallNow, leewayMs })
+    } catch (error) {
+      throw verificationDenial(error)
+    }
+  }
+
+  async #know(): Promise<Known> {
+    if (this.#known !== undefined && this.#options.wallClock() < this.#known.until)
+      return this.#known
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined))
+    return this.#asking
+  }
+
+  async #discover(): Promise<Known> {
+    const { issuer, metadataMs, timeoutMs, wallClock } = this.#options
+    const url = new URL(issuer)
+    try {
+      const response = await oauth.discoveryRequest(url, { algorithm: 'oidc', ...this.#http() })
+      if (response.status === 200) checkJson(response)
+      const metadata = await oauth.processDiscoveryResponse(url, response)
+      // Octet by octet: it is what tokens name (Discovery section 4.3).
+      if (metadata.issuer !== issuer) throw new SignInDenied('issuer-mismatch')
+      const keys = createRemoteJWKSet(this.#endpoint(metadata.jwks_uri), {
+        [joseFetch]: this.#keyFetch(),
+        cooldownDuration: KEY_COOL_DOWN_MS,
+        cacheMaxAge: metadataMs,
+        timeoutDuration: timeoutMs,
+      })
+      this.#endpoint(metadata.authorization_endpoint)
+      this.#endpoint(metadata.token_endpoint)
+      return (this.#known = { metadata, keys, until: wallClock() + metadataMs })
+    } catch (error) {
+      throw denialOf(error)
+    }
+  }
+
+  /** An endpoint the metadata must name, over https unless the issuer itself is on a loopback address. */
+  #endpoint(address: unknown): URL {
+    if (typeof address !== 'string' || !URL.canParse(address))
+      throw new SignInDenied('issuer-malformed', 'endpoint')
+    const url = new URL(address)
+    if (url.protocol === 'https:' || (this.#insecure && isLoopback(url))) return url
+    throw new SignInDenied('issuer-insecure')
+  }
+
+  /**
+   * Fetches keys, and after a failure leaves the issuer alone for a while: the library counts only its successes, so that every token with an unknown key would cause
+   * another look-up.
+   */
+  #keyFetch(): Fetch {
+    return rested(KEY_REST_MS, this.#options.wallClock, async (url, init) => {
+      const response = await this.#fetch(url, init)
+      if (response.status !== 200) throw new SignInDenied('issuer-unavailable')
+      if (!(await isKeySet(response.clone()))) throw new SignInDenied('issuer-keys')
+      return response
+    })
+  }
+
+  #http(): oauth.HttpRequestOptions<'GET'> & oauth.HttpRequestOptions<'POST', URLSearchParams> {
+    return {
+      [oauth.customFetch]: (url: string, init: object) => this.#fetch(url, init as RequestInit),
+      [oauth.allowInsecureRequests]: this.#insecure,
+    }
+  }
+
+  #client(client: IssuerClient): oauth.Client {
+    return {
+      client_id: client.id,
+      // The library reads the machine's clock: the skew leads it to ours.
+      [oauth.clockSkew]: Math.round((this.#options.wallClock() - Date.now()) / 1000),
+      [oauth.clockTolerance]: this.#options.leewayMs / 1000,
+    }
+  }
+}
+
+/** What goes into every cookie is kept short; no issuer is known to need more. */
+const MAX_CLAIM_CHARACTERS = 255
+const MAX_METHODS = 16
+const short = (value: string | undefined) =>
+  value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
+/** As many as the room of two claims holds. */
+const few = (list: readonly string[] | undefined) => {
+  let left = 2 * MAX_CLAIM_CHARACTERS
+  return list?.slice(0, MAX_METHODS).filter((item) => (left -= item.length) >= 0)
+}
+
+/** Does the work, but for a while after it failed, when it fails again in the same way at once. */
+function rested<A extends readonly unknown[], T>(
+  restMs: number,
+  wallClock: () => number,
+  work: (...args: A) => Promise<T>,
+): (...args: A) => Promise<T> {
+  let failure: { readonly at: number; readonly denied: SignInDenied } | undefined
+  return async (...args) => {
+    // A clock that was put back does not prolong the rest.
+    if (failure !== undefined && Math.abs(wallClock() - failure.at) < restMs) throw failure.denied
+    try {
+      return await work(...args)
+    } catch (error) {
+      const denied = denialOf(error)
+      failure = { at: wallClock(), denied }
+      throw denied
+    }
+  }
+}
+
+function verificationDenial(error: unknown): SignInDenied {
+  // Keys that the runtime cannot use, or must not: too short, for example.
+  return error instanceof TypeError || error instanceof DOMException
+    ? new SignInDenied('issuer-keys', error.name)
+    : denialOf(error)
+}
+
+/** Of the algorithms the issuer signs with, those we accept; without a word of it, what every issuer must know. */
+function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
+  const said = metadata.id_token_signing_alg_values_supported
+  const list: readonly unknown[] = Array.isArray(said) ? said : ['RS256']
+  return SIGNATURE_ALGORITHMS.filter((algorithm) => list.includes(algorithm))
+}
+
+async function isKeySet(response: Response): Promise<boolean> {
+  const set = (await response.json().catch(() => undefined)) as
+    { keys?: unknown } | undefined | null
+  return Array.isArray(set?.keys) && set.keys.length > 0 && set.keys.every(isObject)
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** The identity that verified claims tell; `named`: other claims to keep. */
+export function identityOf(claims: JWTPayload, named: readonly string[] = []): SignInIdentity {
+  const one = (name: string) => {
+    const value = claims[name]
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  const many = (name: string) => {
+    const value = claims[name]
+    // Some issuers write a list of one as its member.
+    if (typeof value === 'string') return value === '' ? undefined : [value]
+    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined
+  }
+  const isReadable = (name: string) =>
+    claims[name] === undefined || [claims[name]].flat().length === (many(name) ?? []).length
+  const authTime = claims['auth_time']
+  const verified = claims['email_verified']
+  const optional = {
+    name: short(one('name')),
+    // An address that the issuer says is unverified is nobody's; some say it in words.
+    email: verified === false || verified === 'false' ? undefined : short(one('email')),
+    username: short(one('preferred_username')),
+    groups: many('groups'),
+    roles: many('roles'),
+    strength: short(one('acr')),
+    methods: few(many('amr')),
+    issuerSession: short(one('sid')),
+    claims: keptClaims(claims, named),
+    isPartial: areGroupsElsewhere(claims) || !['groups', 'roles'].every(isReadable) || undefined,
+    // A token may be issued long after: when it was says nothing of the authentication.
+    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
+  }
+  return {
+    subject: claims.sub!,
+    issuer: claims.iss!,
+    ...(Object.fromEntries(
+      Object.entries(optional).filter(([, value]) => value !== undefined),
+    ) as Partial<SignInIdentity>),
+    expiresAt: claims.exp! * 1000,
+  }
+}
+
+/** Groups too many for a token are left out of it, and the token says where they are, or that there are some (OpenID Connect Core section 5.6.2). */
+function areGroupsElsewhere(claims: JWTPayload): boolean {
+  const elsewhere = claims['_claim_names']
+  return (
+    claims['hasgroups'] === true ||
+    (isObject(elsewhere) && ('groups' in elsewhere || 'roles' in elsewhere))
+  )
+}
+
+/** `http:` on an address that only this machine can mean. */
+function isLoopback({ protocol, hostname }: URL): boolean {
+  return (
+    protocol === 'http:' &&
+    (/^(?:.+\.)?localhost$/.test(hostname) ||
+      /^127\.\d+\.\d+\.\d+$/.test(hostname) ||
+      hostname === '[::1]')
+  )
+}

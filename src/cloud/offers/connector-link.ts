@@ -1,0 +1,134 @@
+/**
+ * A multiplexed link of a connector, as the origin sees it: takes offers, brings claims. The transport is whoever calls
+ * {@link ConnectorLink.link}.
+ *
+ * @module
+ */
+import {
+  AcceptedLink,
+  DATA_BYTES,
+  INITIAL_WINDOW_BYTES,
+  LINK_FEATURES,
+  MAX_DATA_BYTES,
+  PROTOCOL_VERSION,
+  type AcceptedLinkHandler,
+  type Claim,
+  type ClaimAnswer,
+  type Decline,
+  type ExchangeWire,
+  type Hello,
+  type LinkCarriage,
+  type LinkEnd,
+  type Offer,
+  type Welcome,
+} from '../../protocol/index.ts'
+import type { Claimer, Origin } from './origin.ts'
+import type { OfferLink } from './request-queue.ts'
+
+/** What a link's transport is told. */
+export interface ConnectorLinkEvents {
+  /** There is something to send. */
+  wake(): void
+  /** The connector has introduced itself. */
+  greeted?(hello: Hello): void
+  closed(end: LinkEnd): void
+}
+
+/** Joins an {@link AcceptedLink} to the origin. */
+export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
+  /** The machine that the transport drives. */
+  readonly link: AcceptedLink
+  readonly #origin: Origin
+  readonly #claimer: Claimer
+  readonly #events: ConnectorLinkEvents
+  /** What HELLO said of it. */
+  #hello: Hello | undefined
+  #carriesUpgrades = false
+  #attached = false
+
+  constructor(origin: Origin, claimer: Claimer, events: ConnectorLinkEvents) {
+    this.#origin = origin
+    this.#claimer = claimer
+    this.#events = events
+    this.link = new AcceptedLink(this, origin.limits.controlCallMs, origin.clocks.now())
+  }
+
+  get connectorId(): string {
+    return this.#claimer.connectorId
+  }
+
+  get grants(): number {
+    return this.#attached ? this.link.grants : 0
+  }
+
+  get carriesUpgrades(): boolean {
+    return this.#carriesUpgrades
+  }
+
+  offer(offer: Offer): void {
+    this.link.offer(offer)
+  }
+
+  /** Whether this link is to be used no more now that there is `other`: a later one of the same connector process and index. */
+  isReplacedBy(other: Hello): boolean {
+    const own = this.#hello
+    if (own === undefined || own === other) return false
+    return own.instance === other.instance && own.index === other.index && own.epoch <= other.epoch
+  }
+
+  /** Offers nothing more; what the connector has not claimed yet goes elsewhere, what it has is finished. */
+  retire(): void {
+    this.#detach()
+    this.#origin.lost(this)
+    this.link.drain()
+  }
+
+  // ── what the link says ────────────────────────────────────────────────────────────────────
+
+  wake(): void {
+    this.#events.wake()
+  }
+
+  hello(hello: Hello): Welcome | undefined {
+    if (!hello.versions.includes(PROTOCOL_VERSION)) return undefined
+    this.#hello = hello
+    this.#carriesUpgrades = hello.features.includes('upgrade')
+    this.#events.greeted?.(hello)
+    return {
+      version: PROTOCOL_VERSION,
+      instance: this.#origin.instance,
+      windowBytes: INITIAL_WINDOW_BYTES,
+      maxDataBytes: Math.max(DATA_BYTES, Math.min(MAX_DATA_BYTES, hello.maxDataBytes)),
+      pingMs: this.#origin.limits.pingMs,
+      leaseMs: 0,
+      features: LINK_FEATURES,
+    }
+  }
+
+  claim(claim: Claim, wire: ExchangeWire, carriage: LinkCarriage): ClaimAnswer | undefined {
+    const confirm = !this.#origin.isReplayable(this.#claimer, claim.id)
+    const exchange = this.#origin.claim(this.#claimer, claim, wire, carriage)
+    return exchange === undefined ? undefined : { exchange, confirm }
+  }
+
+  decline(decline: Decline): void {
+    this.#origin.declined(this.#claimer, decline)
+  }
+
+  granted(): void {
+    const { queue } = this.#origin
+    if (this.#attached) return queue.granted(this.#claimer.groupId, this)
+    this.#attached = true
+    queue.attach(this.#claimer.groupId, this)
+  }
+
+  closed(end: LinkEnd): void {
+    this.#detach()
+    this.#origin.lost(this)
+    this.#events.closed(end)
+  }
+
+  #detach(): void {
+    if (this.#attached) this.#origin.queue.detach(this.#claimer.groupId, this)
+  }
+}

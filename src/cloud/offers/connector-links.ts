@@ -1,0 +1,116 @@
+/**
+ * The multiplexed links that connectors hold to this instance, and what becomes of them when a connector's standing,
+ * certificate or process changes. Standing is told to a link, never looked up per frame.
+ *
+ * @see spec/PROTOCOL.md, "The link binding"
+ * @module
+ */
+import { Refused, type Hello, type LinkEnd } from '../../protocol/index.ts'
+import { ConnectorLink } from './connector-link.ts'
+import type { LinkAudit } from '../audit/link-audit.ts'
+import type { Claimer, Origin } from './origin.ts'
+
+/** Links of one connector: its processes, and those that a crash left behind until they are found silent. */
+export const MAX_LINKS = 16
+
+/** Who opens a link. */
+export interface LinkOwner {
+  readonly claimer: Claimer
+  /** Serial number of the certificate that it came with. */
+  readonly serial: string
+}
+
+interface Held extends LinkOwner {
+  readonly link: ConnectorLink
+}
+
+/** All of one instance. */
+export class ConnectorLinks {
+  readonly #origin: Origin
+  readonly #audit: LinkAudit
+  readonly #held = new Set<Held>()
+  readonly #counts = new Map<string, number>()
+
+  constructor(origin: Origin, audit: LinkAudit) {
+    this.#origin = origin
+    this.#audit = audit
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /**
+   * A link whose transport is told by `events`.
+   *
+   * @throws Refused `unavailable` when the connector holds too many
+   */
+  open(
+    owner: LinkOwner,
+    events: { wake: () => void; closed: (end: LinkEnd) => void },
+  ): ConnectorLink {
+    const { connectorId } = owner.claimer
+    const count = this.#counts.get(connectorId) ?? 0
+    if (count >= MAX_LINKS) throw new Refused('unavailable', `${MAX_LINKS} links are open already`)
+    this.#counts.set(connectorId, count + 1)
+    let isGreeted = false
+    const link = new ConnectorLink(this.#origin, owner.claimer, {
+      wake: events.wake,
+      greeted: (hello) => {
+        isGreeted = true
+        this.#audit.connected(owner.claimer)
+        this.#replace(connectorId, hello)
+      },
+      closed: (end) => {
+        if (isGreeted) this.#audit.disconnected(owner.claimer, end.reason)
+        if (this.#held.delete(held)) this.#uncount(connectorId)
+        events.closed(end)
+      },
+    })
+    const held: Held = { ...owner, link }
+    this.#held.add(held)
+    return link
+  }
+
+  /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
+  drain(connectorId?: string): void {
+    for (const { link } of this.#of(connectorId)) link.link.drain()
+  }
+
+  /** A newer certificate is in use: links that were made with the old one drain. */
+  superseded(serial: string): void {
+    for (const held of [...this.#held]) if (held.serial === serial) held.link.link.drain()
+  }
+
+  /** Breaks every link of a connector, at once. */
+  cut(connectorId: string): void {
+    for (const { link } of this.#of(connectorId)) link.link.lost()
+  }
+
+  /** Tells a connector that its configuration is another. */
+  hint(connectorId: string, version: string): void {
+    for (const { link } of this.#of(connectorId)) link.link.hint(version)
+  }
+
+  /** Ends every link. */
+  close(): void {
+    for (const { link } of [...this.#held]) link.link.close()
+  }
+
+  #of(connectorId: string | undefined): Held[] {
+    return [...this.#held].filter(
+      ({ claimer }) => connectorId === undefined || claimer.connectorId === connectorId,
+    )
+  }
+
+  /** The connector has dialled anew: it has lost the old link, or drains it. */
+  #replace(connectorId: string, hello: Hello): void {
+    for (const { link } of this.#of(connectorId)) if (link.isReplacedBy(hello)) link.retire()
+  }
+
+  #uncount(connectorId: string): void {
+    const count = this.#counts.get(connectorId)! - 1
+    if (count === 0) this.#counts.delete(connectorId)
+    else this.#counts.set(connectorId, count)
+  }
+}

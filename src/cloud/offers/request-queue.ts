@@ -1,0 +1,151 @@
+/**
+ * The queue between users and connectors: offers per connector group, bounded, first come first served.
+ *
+ * An offer goes to the link of its group with the most unspent grants: capacity is demand, there is no other
+ * load balancing. A link that let an offer go unclaimed is passed over while there are others. A port, so that a broker can join many instances; the embedded one is in memory.
+ *
+ * @module
+ */
+import type { Offer } from '../../protocol/index.ts'
+
+/** A link that takes offers. */
+export interface OfferLink {
+  readonly connectorId: string
+  /** Unspent grants: how many offers it takes now. 0 while it drains. */
+  readonly grants: number
+  /** Whether it can carry a switch of protocols. */
+  readonly carriesUpgrades: boolean
+  /** Spends one grant. */
+  offer(offer: Offer): void
+}
+
+/** An offer on the queue. */
+export interface QueuedOffer {
+  readonly groupId: string
+  /** Only a link that {@link OfferLink.carriesUpgrades} may take it. */
+  readonly isUpgrade: boolean
+  /** Puts it on `link`. */
+  deliver(link: OfferLink): void
+}
+
+/** What became of an offer. `unsupported`: the group is served, but by no link that could carry it. */
+export type QueueAnswer = 'accepted' | 'full' | 'unsupported'
+
+export interface RequestQueue {
+  /** Delivers at once when a link is free, else queues. */
+  put(offer: QueuedOffer): QueueAnswer
+  /** Takes back an offer that waits; whoever has it already is not told. */
+  withdraw(offer: QueuedOffer): void
+  /** `link` serves `groupId` from now on. */
+  attach(groupId: string, link: OfferLink): void
+  detach(groupId: string, link: OfferLink): void
+  /** `link` was granted more. */
+  granted(groupId: string, link: OfferLink): void
+  /** `link` let an offer go unclaimed: it is passed over until it is granted more. Whether another one serves the group. */
+  silent(groupId: string, link: OfferLink): boolean
+  /** Whether any link serves the group. */
+  isServed(groupId: string): boolean
+  /** Offers waiting in the group. */
+  waiting(groupId: string): number
+}
+
+interface Group {
+  readonly links: Set<OfferLink>
+  /** Those of them that are passed over. */
+  readonly silent: Set<OfferLink>
+  /** In order of arrival; a Set, so that withdrawing is O(1). */
+  readonly waiting: Set<QueuedOffer>
+}
+
+/** The embedded queue. */
+export class MemoryRequestQueue implements RequestQueue {
+  readonly #groups = new Map<string, Group>()
+  readonly #maxWaiting: number
+
+  /** @param maxWaiting offers that may wait per group; more are refused. Default 1 000. */
+  constructor(maxWaiting = 1000) {
+    this.#maxWaiting = maxWaiting
+  }
+
+  put(offer: QueuedOffer): QueueAnswer {
+    const group = this.#group(offer.groupId)
+    const link = mostGrants(group, offer)
+    if (link !== undefined) {
+      offer.deliver(link)
+      return 'accepted'
+    }
+    if (offer.isUpgrade && group.links.size > 0 && ![...group.links].some(carries)) {
+      return 'unsupported'
+    }
+    if (group.waiting.size >= this.#maxWaiting) return 'full'
+    group.waiting.add(offer)
+    return 'accepted'
+  }
+
+  withdraw(offer: QueuedOffer): void {
+    this.#groups.get(offer.groupId)?.waiting.delete(offer)
+  }
+
+  attach(groupId: string, link: OfferLink): void {
+    this.#group(groupId).links.add(link)
+    this.granted(groupId, link)
+  }
+
+  detach(groupId: string, link: OfferLink): void {
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return
+    group.links.delete(link)
+    group.silent.delete(link)
+    if (group.links.size === 0 && group.waiting.size === 0) this.#groups.delete(groupId)
+  }
+
+  granted(groupId: string, link: OfferLink): void {
+    const group = this.#group(groupId)
+    group.silent.delete(link)
+    if (group.waiting.size === 0) return
+    for (const offer of group.waiting) {
+      if (link.grants === 0) return
+      if (offer.isUpgrade && !link.carriesUpgrades) continue
+      group.waiting.delete(offer)
+      offer.deliver(link)
+    }
+  }
+
+  silent(groupId: string, link: OfferLink): boolean {
+    const group = this.#group(groupId)
+    if (group.links.has(link)) group.silent.add(link)
+    return group.silent.size < group.links.size
+  }
+
+  isServed(groupId: string): boolean {
+    return (this.#groups.get(groupId)?.links.size ?? 0) > 0
+  }
+
+  waiting(groupId: string): number {
+    return this.#groups.get(groupId)?.waiting.size ?? 0
+  }
+
+  #group(id: string): Group {
+    let group = this.#groups.get(id)
+    if (group === undefined) {
+      group = { links: new Set(), silent: new Set(), waiting: new Set() }
+      this.#groups.set(id, group)
+    }
+    return group
+  }
+}
+
+function mostGrants({ links, silent }: Group, { isUpgrade }: QueuedOffer): OfferLink | undefined {
+  let best: OfferLink | undefined
+  const passesOver = silent.size > 0 && silent.size < links.size
+  for (const link of links) {
+    if (passesOver && silent.has(link)) continue
+    if (isUpgrade && !link.carriesUpgrades) continue
+    if (link.grants > (best?.grants ?? 0)) best = link
+  }
+  return best
+}
+
+function carries({ carriesUpgrades }: OfferLink): boolean {
+  return carriesUpgrades
+}

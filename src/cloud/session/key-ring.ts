@@ -1,0 +1,148 @@
+/**
+ * The keys that seal cookies: the newest seals, all of them open. Rotating adds a key and drops the oldest; cookies under a dropped key are no session
+ * any more.
+ *
+ * @module
+ */
+import { ApiMisuse } from '../../protocol/errors.ts'
+import type { CryptoProvider } from '../ports.ts'
+
+/** 256 bits of key material. Cookies are sealed under keys derived from it, never under itself. */
+export interface SealingKey {
+  /** Names the key in a cookie's header; 1–32 characters of the base64url alphabet. */
+  readonly id: string
+  /** 32 octets. */
+  readonly secret: Uint8Array
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+}
+
+/** Where the keys are kept. Instances that share users share the keys. */
+export interface KeyRingStore {
+  /** Every key, oldest first; none on first start. */
+  load(): Promise<readonly SealingKey[]>
+  /** Replaces them all, durably and atomically. */
+  save(keys: readonly SealingKey[]): Promise<void>
+}
+
+export interface KeyRingOptions {
+  /** Default: keys live in this process alone, and sessions end with it. */
+  readonly store?: KeyRingStore
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+  /** Milliseconds since 1970. Default: the runtime's clock. */
+  readonly wallClock?: () => number
+  /** Keys kept after a rotation, the new one included. Default 3. */
+  readonly keep?: number
+}
+
+const DERIVED_KEYS = 1024
+
+export class KeyRing {
+  readonly #store: KeyRingStore | undefined
+  readonly #crypto: CryptoProvider
+  readonly #wallClock: () => number
+  readonly #keep: number
+  readonly #derived = new Map<string, Promise<Uint8Array>>()
+  #keys: readonly SealingKey[]
+  #version = 0
+
+  private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
+    this.#store = options.store
+    this.#crypto = options.crypto ?? crypto
+    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#keep = options.keep ?? 3
+    this.#keys = keys
+  }
+
+  /** Loads the ring; an empty one gets its first key. */
+  static async open(options: KeyRingOptions = {}): Promise<KeyRing> {
+    const ring = new KeyRing(options, (await options.store?.load()) ?? [])
+    if (ring.#keys.length === 0) await ring.rotate()
+    return ring
+  }
+
+  /** The id of the key that seals. */
+  get newest(): string {
+    return this.#keys.at(-1)!.id
+  }
+
+  /** Changes whenever the keys do: what was opened before may have been opened with one that is gone. */
+  get version(): number {
+    return this.#version
+  }
+
+  has(id: string): boolean {
+    return this.#keys.some((key) => key.id === id)
+  }
+
+  /** Adds a key, which seals from now on, and drops the oldest above the number kept. */
+  async rotate(): Promise<void> {
+    const random = this.#crypto.getRandomValues(new Uint8Array(32 + 6))
+    const key: SealingKey = {
+      id: Array.from(random.subarray(32), (octet) => octet.toString(16).padStart(2, '0')).join(''),
+      secret: random.slice(0, 32),
+      createdAt: this.#wallClock(),
+    }
+    const keys = [...this.#keys, key].slice(-this.#keep)
+    await this.#store?.save(keys)
+    this.#take(keys)
+  }
+
+  /** A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances that share a store, one does it. */
+  async rotateIfOlder(ageMs: number): Promise<boolean> {
+    if (this.#wallClock() - this.#keys.at(-1)!.createdAt <= ageMs) return false
+    await this.rotate()
+    return true
+  }
+
+  /** Takes up what another instance saved. */
+  async reload(): Promise<void> {
+    const keys = (await this.#store?.load()) ?? []
+    const isSame = keys.every(({ id }, i) => id === this.#keys[i]?.id)
+    if (keys.length === 0 || (isSame && keys.length === this.#keys.length)) return
+    this.#take(keys)
+  }
+
+  #take(keys: readonly SealingKey[]): void {
+    this.#keys = keys
+    this.#version += 1
+    this.#derived.clear()
+  }
+
+  /**
+   * The 256-bit key of one use, derived by HKDF-SHA-256 with the use as `info` (RFC 5869): a value sealed for one use cannot be opened for another.
+   *
+   * @throws ApiMisuse when the ring holds no such key
+   */
+  derive(id: string, use: readonly string[]): Promise<Uint8Array> {
+    const info = JSON.stringify(use) // unambiguous: no two lists of strings share a JSON text
+    const name = `${id} ${info}`
+    let derived = this.#derived.get(name)
+    if (derived === undefined) {
+      const key = this.#keys.find((candidate) => candidate.id === id)
+      if (key === undefined) throw new ApiMisuse('the ring holds no such key')
+      derived = this.#hkdf(key.secret, info)
+      if (this.#derived.size >= DERIVED_KEYS) this.#derived.clear()
+      this.#derived.set(name, derived)
+      derived.catch(() => this.#derived.delete(name))
+    }
+    return derived
+  }
+
+  async #hkdf(secret: Uint8Array, info: string): Promise<Uint8Array> {
+    const { subtle } = this.#crypto
+    const base = await subtle.importKey('raw', secret.slice(), 'HKDF', false, ['deriveBits'])
+    const bits = await subtle.deriveBits(
+      {
+        name: 'HKDF',
+        hash: 'SHA-256',
+        salt: new Uint8Array(32),
+        info: new TextEncoder().encode(info),
+      },
+      base,
+      256,
+    )
+    return new Uint8Array(bits)
+  }
+}

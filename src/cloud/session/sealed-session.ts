@@ -1,0 +1,155 @@
+/**
+ * What of a session is sealed into its cookie: short, because it travels with every request, and below 3 KiB whatever the issuer says of the user.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import { namedBy } from '../policy/named.ts'
+import type { Application } from '../ports.ts'
+import { published } from '../directory/published.ts'
+import type { Session } from './session.ts'
+import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+
+/** The whole cookie, name and value, stays below this. */
+export const MAX_SESSION_CHARACTERS = 3 * 1024
+
+const text = v.string()
+const claim = v.union([text, v.number(), v.boolean()])
+/** The version is part of it: a cookie of another one is no session. */
+export const SealedSession = v.object({
+  v: v.literal(2),
+  id: text,
+  sub: text,
+  iss: text,
+  sid: v.optional(text),
+  acr: v.optional(text),
+  amr: v.optional(v.array(text)),
+  user: v.optional(text),
+  name: v.optional(text),
+  email: v.optional(text),
+  groups: v.optional(v.array(text)),
+  roles: v.optional(v.array(text)),
+  iat: v.number(),
+  auth: v.optional(v.number()),
+  claims: v.optional(v.record(text, v.union([claim, v.array(claim)]))),
+  part: v.optional(v.literal(true)),
+  cut: v.optional(text),
+  exp: v.number(),
+})
+export type SealedSession = v.InferOutput<typeof SealedSession>
+
+/** When a session begins and ends, milliseconds since 1970. */
+export interface SessionSpan {
+  readonly startedAt: number
+  readonly expiresAt: number
+}
+
+/**
+ * The form to seal, made to fit a cookie of that name.
+ *
+ * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups and roles last that its
+ * assignment or its policies name; then the name. What policies know a user by is never left out.
+ *
+ * @throws SignInDenied `token-too-large` when even that does not fit
+ */
+export function sealedSession(
+  id: string,
+  user: SignInIdentity,
+  { startedAt, expiresAt }: SessionSpan,
+  application: Application,
+  cookieName: string,
+): SealedSession {
+  const named = namedBy(application)
+  const namedFirst = (list: readonly string[] | undefined, names: ReadonlySet<string>) =>
+    list?.toSorted((a, b) => Number(names.has(b)) - Number(names.has(a)))
+  const known: { [Name in keyof SealedSession]: SealedSession[Name] | undefined } = {
+    v: 2,
+    id,
+    sub: user.subject,
+    iss: user.issuer,
+    sid: user.issuerSession,
+    acr: user.strength,
+    amr: user.methods && [...user.methods],
+    user: user.username,
+    name: user.name,
+    email: user.email,
+    groups: namedFirst(user.groups, named.groups),
+    roles: namedFirst(user.roles, named.roles),
+    iat: startedAt,
+    auth: user.authenticatedAt,
+    exp: expiresAt,
+    claims: user.claims as SealedSession['claims'],
+    part: user.isPartial === true ? true : undefined,
+  }
+  const sealed = Object.fromEntries(
+    Object.entries(known).filter(([, value]) => value !== undefined),
+  ) as SealedSession
+  const told = new Set<string>(Object.values(application.identityHeaders))
+  const fitting = fit(sealed, roomFor(cookieName), told.has('roles') && !told.has('groups'))
+  const lost = (
+    list: readonly string[] = [],
+    kept: readonly string[] = [],
+    names: ReadonlySet<string>,
+  ) => list.slice(kept.length).some((name) => names.has(name))
+  const isPartial =
+    lost(sealed.groups, fitting.groups, named.groups) ||
+    lost(sealed.roles, fitting.roles, named.roles)
+  const length = ({ groups = [], roles = [] }: SealedSession) => groups.length + roles.length
+  return {
+    ...fitting,
+    ...(isPartial && { part: true }),
+    // Rules that name others may come into force: of those it says nothing.
+    ...(length(fitting) < length(sealed) && { cut: published(application).names }),
+  }
+}
+
+/** The session that a sealed form tells. */
+export function openedSession(sealed: SealedSession): Session {
+  const { id, sub, iss, sid, acr, amr, user, name, email, groups, roles, iat, auth, exp } = sealed
+  const { claims, part, cut } = sealed
+  return {
+    id,
+    user: {
+      subject: sub,
+      issuer: iss,
+      ...(name !== undefined && { name }),
+      ...(email !== undefined && { email }),
+      ...(groups && { groups }),
+      ...(roles && { roles }),
+    },
+    ...(user !== undefined && { username: user }),
+    startedAt: iat,
+    ...(auth !== undefined && { authenticatedAt: auth }),
+    ...(acr !== undefined && { strength: acr }),
+    ...(amr && { methods: amr }),
+    ...(sid !== undefined && { issuerSession: sid }),
+    ...(claims && { claims }),
+    ...(part && { isPartial: part }),
+    ...(cut !== undefined && { cutFor: cut }),
+    expiresAt: exp,
+  }
+}
+
+/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150, and what is said of what was left out 60. */
+const roomFor = (name: string) =>
+  Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 210) * 3) / 4)
+
+function fit(sealed: SealedSession, room: number, rolesFirst: boolean): SealedSession {
+  const { name, ...nameless } = sealed
+  const { groups = [], roles = [] } = sealed
+  let left = room - octets({ ...sealed, groups: [], roles: [] })
+  if (left < 0 && name !== undefined) return fit(nameless, room, rolesFirst)
+  // Policies may name the user by whatever is left.
+  if (left < 0) throw new SignInDenied('token-too-large', 'session')
+  const take = (list: readonly string[]) => list.filter((item) => (left -= octets(item) + 1) >= 0)
+  const keptRoles = rolesFirst ? take(roles) : undefined
+  const keptGroups = take(groups)
+  return {
+    ...sealed,
+    ...(sealed.groups && { groups: keptGroups }),
+    ...(sealed.roles && { roles: keptRoles ?? take(roles) }),
+  }
+}
+
+const octets = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length

@@ -1,0 +1,134 @@
+/**
+ * Sessions that are over before their time: signed out, ended by the issuer, or by an operator.
+ *
+ * A revocation names what is over and from when: it holds for what began up to then, and has to be known only as long as such a session could last.
+ *
+ * @module
+ */
+import type { Caller } from '../edge/caller.ts'
+import type { Application } from '../ports.ts'
+
+/** What is revoked. `at`, milliseconds since 1970: whatever began up to then. */
+export type Revocation =
+  /** One session: a sign-out. */
+  | { readonly kind: 'session'; readonly id: string; readonly at: number }
+  /** All of a user's. */
+  | {
+      readonly kind: 'user'
+      readonly issuer: string
+      readonly subject: string
+      /** Of this application only. */
+      readonly applicationId?: string
+      readonly at: number
+    }
+  /** All that one session at the issuer, its `sid`, led to. */
+  | {
+      readonly kind: 'issuer-session'
+      readonly issuer: string
+      readonly issuerSession: string
+      readonly applicationId?: string
+      readonly at: number
+    }
+  /** All of an application, whoever the user is. */
+  | { readonly kind: 'application'; readonly applicationId: string; readonly at: number }
+
+/** Where revocations are kept, and where instances that share users learn of them. */
+export interface SessionRevocations {
+  /** Changes with every revocation: what was found good need not be asked again before. */
+  readonly version: number
+  /** Takes effect on this instance before the promise settles; on others as soon as they learn of it. */
+  revoke(revocation: Revocation): Promise<void>
+  /** Synchronous, and does not grow with the number of revocations. */
+  isRevoked(caller: Caller, application: Application): boolean
+  /** Tells of each revocation, this instance's own included; returns the end of it. */
+  subscribe(listener: (revocation: Revocation) => void): () => void
+}
+
+export interface MemoryRevocationsOptions {
+  /** How long a session may last at most, so how long a revocation is kept. Milliseconds, default 24 hours. */
+  readonly keepMs?: number
+  /** Revocations kept; beyond it the oldest go, and with them their effect. Default 100 000, some 20 MB. */
+  readonly limit?: number
+  /** Milliseconds since 1970. Default: the runtime's clock. */
+  readonly wallClock?: () => number
+}
+
+/** Revocations in this process's memory: after a restart they are forgotten. */
+export class MemoryRevocations implements SessionRevocations {
+  readonly #keepMs: number
+  readonly #limit: number
+  readonly #wallClock: () => number
+  /** What is revoked → up to when. In the order of being revoked: the first are the first to go. */
+  readonly #revoked = new Map<string, number>()
+  readonly #listeners = new Set<(revocation: Revocation) => void>()
+  #version = 0
+
+  constructor(options: MemoryRevocationsOptions = {}) {
+    this.#keepMs = options.keepMs ?? 24 * 3_600_000
+    this.#limit = options.limit ?? 100_000
+    this.#wallClock = options.wallClock ?? (() => Date.now())
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  revoke(revocation: Revocation): Promise<void> {
+    const name = nameOf(revocation)
+    const at = Math.max(revocation.at, this.#revoked.get(name) ?? 0)
+    this.#revoked.delete(name)
+    this.#revoked.set(name, at)
+    this.#forget()
+    this.#version += 1
+    for (const listener of this.#listeners) listener(revocation)
+    return Promise.resolve()
+  }
+
+  isRevoked(caller: Caller, { id }: Application): boolean {
+    if (this.#revoked.size === 0) return false
+    const startedAt = caller.startedAt ?? 0
+    const { user, issuerSession } = caller
+    const isOver = (name: string) => startedAt <= (this.#revoked.get(name) ?? -1)
+    // A cookie of it that was renewed meanwhile is as void.
+    if (caller.id !== undefined && this.#revoked.has(key('session', caller.id))) return true
+    if (isOver(key('application', id))) return true
+    if (user === undefined) return false
+    const { issuer, subject } = user
+    return ['', id].some(
+      (of) =>
+        isOver(key('user', issuer, subject, of)) ||
+        (issuerSession !== undefined && isOver(key('issuer-session', issuer, issuerSession, of))),
+    )
+  }
+
+  subscribe(listener: (revocation: Revocation) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Whatever began before the oldest kept has ended by itself. */
+  #forget(): void {
+    const oldest = this.#wallClock() - this.#keepMs
+    for (const [name, at] of this.#revoked) {
+      if (at >= oldest && this.#revoked.size <= this.#limit) break
+      this.#revoked.delete(name)
+    }
+  }
+}
+
+function nameOf(revocation: Revocation): string {
+  const { kind } = revocation
+  switch (kind) {
+    case 'session':
+      return key(kind, revocation.id)
+    case 'user':
+      return key(kind, revocation.issuer, revocation.subject, revocation.applicationId ?? '')
+    case 'issuer-session':
+      return key(kind, revocation.issuer, revocation.issuerSession, revocation.applicationId ?? '')
+    case 'application':
+      return key(kind, revocation.applicationId)
+  }
+}
+
+/** Unambiguous: no two lists of strings share a JSON text. */
+const key = (...parts: readonly string[]) => JSON.stringify(parts)

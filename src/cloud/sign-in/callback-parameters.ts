@@ -1,0 +1,30 @@
+/**
+ * What the issuer's answer says: a query, or a form posted by its page.
+ *
+ * @module
+ */
+import type { CallbackParameters } from '../../protocol/sign-in.ts'
+import { SignInDenied } from './sign-in-errors.ts'
+
+/** A longer answer is not looked at. */
+const MAX_CHARACTERS = 8 * 1024
+
+/** The parameters; one that comes twice spoils them all. */
+export function callbackParameters(text: string): CallbackParameters & { readonly state: string } {
+  if (text.length > MAX_CHARACTERS) throw new SignInDenied('callback-malformed')
+  const parameters = new URLSearchParams(text)
+  const names = [...parameters.keys()]
+  if (new Set(names).size !== names.length) throw new SignInDenied('callback-malformed')
+  // A token is an answer we did not ask for.
+  if (['id_token', 'token', 'access_token', 'response'].some((name) => parameters.has(name)))
+    throw new SignInDenied('callback-malformed')
+  const state = parameters.get('state')
+  if (state === null) throw new SignInDenied('callback-malformed')
+  const all = {
+    code: parameters.get('code'),
+    issuer: parameters.get('iss'),
+    error: parameters.get('error'),
+  }
+  const known = Object.entries(all).filter(([, value]) => value !== null)
+  return { state, ...Object.fromEntries(known) }
+}

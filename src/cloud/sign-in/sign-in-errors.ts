@@ -1,0 +1,86 @@
+/**
+ * What goes wrong at the issuer, told as one of the stable reasons.
+ *
+ * The libraries' errors hold tokens and bodies in their `cause`: nothing of them is kept but their stable code.
+ *
+ * @module
+ */
+import { errors as jose } from 'jose'
+import * as oauth from 'oauth4webapi'
+import type { SignInReason } from '../../protocol/sign-in-denials.ts'
+
+/** A part of the sign-in failed. Internal: it ends as a denial, with the source of the problem. */
+export class SignInDenied extends Error {
+  override readonly name = 'SignInDenied'
+  readonly reason: SignInReason
+  /** The stable code of the library that noticed; for the audit record. */
+  readonly evidence: string | undefined
+  /** Words for the user, where an operator has better ones than the reason's. */
+  readonly detail: string | undefined
+
+  constructor(reason: SignInReason, evidence?: string, detail?: string) {
+    super(reason)
+    this.reason = reason
+    this.evidence = evidence
+    this.detail = detail
+  }
+}
+
+const CLAIMS: Readonly<Record<string, SignInReason>> = {
+  iss: 'token-issuer',
+  aud: 'token-audience',
+  azp: 'token-party',
+  nonce: 'token-nonce',
+  exp: 'token-expired',
+  nbf: 'token-not-yet-valid',
+  iat: 'token-not-yet-valid',
+}
+
+const ANSWERS: Readonly<Record<string, SignInReason>> = {
+  [oauth.RESPONSE_IS_NOT_CONFORM]: 'issuer-unavailable',
+  // The metadata's own name.
+  [oauth.JSON_ATTRIBUTE_COMPARISON]: 'issuer-mismatch',
+}
+
+/** One function from whatever the fetches and checks throw to the reason of the denial. */
+export function denialOf(error: unknown): SignInDenied {
+  if (error instanceof SignInDenied) return error
+  return new SignInDenied(reasonOf(error), codeOf(error))
+}
+
+function reasonOf(error: unknown): SignInReason {
+  if (error instanceof jose.JWKSTimeout) return 'issuer-timeout'
+  if (error instanceof oauth.ResponseBodyError) return ofTokenEndpoint(error)
+  if (error instanceof oauth.WWWAuthenticateChallengeError) return 'client-refused'
+  if (error instanceof oauth.OperationProcessingError)
+    return CLAIMS[claimOf(error.cause)] ?? ANSWERS[error.code ?? ''] ?? 'issuer-malformed'
+  if (error instanceof oauth.UnsupportedOperationError) return 'issuer-malformed'
+  if (error instanceof jose.JWTExpired) return 'token-expired'
+  if (error instanceof jose.JWTClaimValidationFailed)
+    return error.reason === 'missing' ? 'token-claims' : (CLAIMS[error.claim] ?? 'token-claims')
+  if (error instanceof jose.JWSSignatureVerificationFailed) return 'token-signature'
+  if (error instanceof jose.JOSEAlgNotAllowed) return 'token-algorithm'
+  if (error instanceof jose.JWKSNoMatchingKey || error instanceof jose.JWKSMultipleMatchingKeys)
+    return 'token-key'
+  if (error instanceof jose.JWKSInvalid) return 'issuer-keys'
+  if (error instanceof jose.JWSInvalid || error instanceof jose.JWTInvalid) return 'token-malformed'
+  // What is left of the keys' look-up is an answer that is not a 200.
+  if (error instanceof jose.JOSEError) return 'issuer-unavailable'
+  return 'internal'
+}
+
+function ofTokenEndpoint({ error, status }: oauth.ResponseBodyError): SignInReason {
+  if (status >= 500) return 'issuer-unavailable'
+  if (error === 'invalid_grant') return 'code-refused'
+  return error === 'invalid_client' || error === 'unauthorized_client'
+    ? 'client-refused'
+    : 'issuer-refused'
+}
+
+const claimOf = (cause: unknown) =>
+  typeof cause === 'object' && cause !== null && 'claim' in cause ? String(cause.claim) : ''
+
+const codeOf = (error: unknown) =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined

@@ -1,0 +1,57 @@
+/**
+ * What a sign-in is begun with, and what comes of it.
+ *
+ * @module
+ */
+import type { SignInReason, SignInSource } from '../../protocol/sign-in-denials.ts'
+import type { StepUpRequest } from '../../protocol/sign-in.ts'
+import type { Session } from '../session/session.ts'
+
+/** How a sign-in is begun. */
+export interface SignInWishes {
+  /** The user goes there by a page that keeps the fragment of the address. Default false. */
+  readonly keepsFragment?: boolean
+  /** A stronger sign-in is needed than before. Default: whatever the issuer finds enough. */
+  readonly stepUp?: StepUpRequest
+  /** The session to be renewed, without asking the user anything. Default: the issuer asks what it needs to. */
+  readonly renews?: Session
+}
+
+/** Send the user there. */
+export interface SignInRedirect {
+  readonly kind: 'redirect'
+  readonly location: string
+  /** `Set-Cookie` values. */
+  readonly setCookies: readonly string[]
+  /** By a page that keeps the fragment. */
+  readonly keepsFragment: boolean
+}
+
+/** The user was signed in already: send them to `location`, the URL they asked for. */
+export interface SignInReturn extends Omit<SignInRedirect, 'kind'> {
+  readonly kind: 'returned'
+}
+
+/** The user is signed in: send them to `location`, the URL they asked for. */
+export interface SignedIn {
+  readonly kind: 'signed-in'
+  readonly location: string
+  readonly setCookies: readonly string[]
+  readonly session: Session
+  /** By a page that adds the fragment again. */
+  readonly keepsFragment: boolean
+}
+
+/** The user is denied; `source` says whose doing it was. */
+export interface SignInRefusal {
+  readonly kind: 'denied'
+  readonly source: SignInSource
+  readonly reason: SignInReason
+  /** HTTP status, and words for the user. */
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  /** Trying again may help then. */
+  readonly retryAfterMs?: number
+  readonly setCookies: readonly string[]
+}

@@ -1,0 +1,71 @@
+/**
+ * The paths of ours that a sign-in needs.
+ *
+ * @module
+ */
+import { headerValues } from '../../protocol/index.ts'
+import { applicationHint } from './attempts.ts'
+import { setCookies } from '../edge/edge-request.ts'
+import { sendBack, sendToIssuer } from './fragment-page.ts'
+import type { LiveExchanges } from '../edge/live-exchanges.ts'
+import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
+import { published } from '../directory/published.ts'
+import { isForm, readForm } from '../edge/request-body.ts'
+import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
+
+/** Where the issuer sends users back to: by an address, or by a form that its page posts. */
+export function signInPaths(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+): OwnPathTable {
+  return {
+    [CALLBACK_PATH]: {
+      GET: (call) => callback(preAuthentication, live, call, call.target.query.slice(1)),
+      POST: (call) => posted(preAuthentication, live, call),
+    },
+  }
+}
+
+async function posted(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+  call: OwnCall,
+): Promise<void> {
+  const { request, applications } = call
+  if (!applications.some((one) => one.responseMode === 'form_post')) return nothingHere(call)
+  // What is no form, or none that ends, says nothing: the answer is that it cannot be read.
+  const form = isForm(request.user.head.headers) ? await readForm(request) : undefined
+  return callback(preAuthentication, live, call, form ?? '')
+}
+
+async function callback(
+  preAuthentication: PreAuthentication,
+  live: LiveExchanges,
+  call: OwnCall,
+  query: string,
+): Promise<void> {
+  const { request, applications } = call
+  const hint = applicationHint(query)
+  const protectedOnes = applications.filter((one) => one.preAuthentication === 'oidc')
+  const application = protectedOnes.find((one) => one.id === hint) ?? protectedOnes[0]
+  if (application === undefined) return nothingHere(call)
+  const result = await preAuthentication.callback(
+    application,
+    published(application).host,
+    query,
+    headerValues(request.user.head.headers, 'cookie'),
+    request.id,
+    request.address,
+  )
+  switch (result.kind) {
+    case 'signed-in':
+      live.renewed(result.session)
+      return sendBack(request, result, result.keepsFragment)
+    case 'returned':
+      return sendBack(request, result, result.keepsFragment)
+    case 'redirect':
+      return sendToIssuer(request, result, result.keepsFragment)
+    case 'denied':
+      request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
+  }
+}

@@ -1,0 +1,398 @@
+/**
+ * Pre-authentication (access 1.1–1.5): sends users without a session to their tenant's issuer, takes the callback, and starts the session.
+ *
+ * The decisions are made by the `sign-in` machine; here its effects are performed: the issuer is asked, tokens are checked, cookies are sealed, and every outcome is
+ * written to the audit record. No token, code or cookie is ever part of an error or a record.
+ *
+ * @see spec/PROTOCOL.md, "Sign-in and session"
+ * @module
+ */
+import { base64url } from 'jose'
+import { TIME_LIMITS } from '../../protocol/limits.ts'
+import { next } from '../../protocol/moves.ts'
+import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/sign-in-denials.ts'
+import {
+  callbackEvent,
+  redirected,
+  SIGN_IN,
+  SIGN_IN_MOVES,
+  type CallbackParameters,
+  type SignInAttempt,
+  type SignInEvent,
+  type SignInIdentity,
+  type SignInOutput,
+  type SignInState,
+  type StepUpRequest,
+} from '../../protocol/sign-in.ts'
+import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
+import { Attempts } from './attempts.ts'
+import { before } from './effect-deadline.ts'
+import { callbackParameters } from './callback-parameters.ts'
+import { identityOf, type IssuerClient } from '../issuer/issuer.ts'
+import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
+import type { KeyRing } from '../session/key-ring.ts'
+import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
+import { AccessControl } from '../policy/access-control.ts'
+import { namedBy } from '../policy/named.ts'
+import { stepUpParameters } from '../policy/step-up.ts'
+import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
+import { isSecure, Sessions, type Session } from '../session/session.ts'
+import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import type {
+  SignedIn,
+  SignInRedirect,
+  SignInRefusal,
+  SignInReturn,
+  SignInWishes,
+} from './sign-in-outcome.ts'
+import { isForTenant } from './tenant-claim.ts'
+
+/** Where the issuer sends users back to, on every external host. */
+export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
+/** When an issuer that is down may be there again. */
+const RETRY_AFTER_MS = 5_000
+/** Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no error. */
+const STALE: ReadonlySet<SignInReason> = new Set([
+  ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
+])
+/** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
+const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set(['issuer-refused', 'access-denied'])
+
+export interface PreAuthenticationOptions extends IssuersOptions {
+  readonly directory: Pick<Directory, 'tenant' | 'tenants'>
+  readonly keyRing: KeyRing
+  readonly sessions: Sessions
+  readonly clocks: Clocks
+  readonly audit: AuditSink
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+  /** Decides who is let in. Default: assignment and policies, without knowing of places and risk. */
+  readonly access?: Pick<AccessControl, 'atSignIn'>
+  /** The scopes asked for. Default `openid profile email`. */
+  readonly scope?: string
+}
+
+export class PreAuthentication {
+  /** The issuers it sends users to. */
+  readonly issuers: Issuers
+  readonly #options: PreAuthenticationOptions
+  readonly #attempts: Attempts
+  readonly #access: Pick<AccessControl, 'atSignIn'>
+  readonly #crypto: CryptoProvider
+
+  constructor(options: PreAuthenticationOptions) {
+    this.#options = options
+    this.issuers = new Issuers(options)
+    this.#access = options.access ?? new AccessControl(options)
+    this.#crypto = options.crypto ?? crypto
+    this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
+  }
+
+  /**
+   * The redirect to the issuer for a user who asked for `target` and has no session. A target that is no safe place to return to becomes the application's front page.
+   *
+   * `host` is the canonical `host[:port]` of the request; `cookieFields` its `Cookie` fields, of which surplus attempts are cleared.
+   */
+  async begin(
+    application: Application,
+    host: string,
+    target: string,
+    cookieFields: readonly string[] = [],
+    requestId?: string,
+    wishes: SignInWishes = {},
+  ): Promise<SignInRedirect | SignInRefusal> {
+    try {
+      const { tenant, client } = this.#parties(application, host)
+      const issuer = this.issuers.of(tenant)
+      // A page of the issuer's that does not come would be all that is left of the one they asked for.
+      if (wishes.renews !== undefined && !(await issuer.isThere()))
+        throw new SignInDenied('issuer-unavailable')
+      const metadata = await issuer.metadata()
+      const { attempt, setCookies } = await this.#attempts.begin(
+        application,
+        host,
+        {
+          returnTo: returnTarget(target) ?? new URL(application.externalUrl).pathname,
+          issuer: metadata.issuer,
+          issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
+          ...(wishes.stepUp && { isStepUp: true }),
+          ...(wishes.keepsFragment && { keepsFragment: true }),
+          ...(wishes.renews && { renews: wishes.renews.id }),
+          // What goes without the user goes by the query: a form would be posted without the session's cookie.
+          ...(application.responseMode === 'form_post' && !wishes.renews && { isPosted: true }),
+        },
+        cookieFields,
+        this.#options.clocks.wallClock(),
+      )
+      const location = new URL(metadata.authorization_endpoint!)
+      const parameters = {
+        response_type: 'code',
+        client_id: client.id,
+        redirect_uri: client.redirectUri,
+        scope: this.#options.scope ?? 'openid profile email',
+        state: attempt.state,
+        nonce: attempt.nonce,
+        code_challenge: await this.#challenge(attempt.verifier),
+        code_challenge_method: 'S256',
+        ...stepUpParameters(wishes.stepUp),
+        ...(wishes.renews && { prompt: 'none' }),
+        ...(attempt.isPosted && { response_mode: 'form_post' }),
+      }
+      for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
+      this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
+      const keepsFragment = wishes.keepsFragment === true
+      return { kind: 'redirect', location: location.href, setCookies, keepsFragment }
+    } catch (error) {
+      return this.#deny(application, denialOf(error), { setCookies: [], requestId })
+    }
+  }
+
+  /**
+   * Takes the issuer's answer, which the browser brings to {@link CALLBACK_PATH}. `query` is the part after `?`, or the form that was posted; where several applications share a host,
+   * {@link applicationHint} says which one to pass.
+   */
+  async callback(
+    application: Application,
+    host: string,
+    query: string,
+    cookieFields: readonly string[],
+    requestId?: string,
+    address?: string,
+  ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
+    const call: Callback = {
+      ...{ application, host, cookieFields, setCookies: [], requestId, address },
+      ...{ cameAt: this.#options.clocks.wallClock(), attempt: undefined },
+    }
+    try {
+      const parameters = callbackParameters(query)
+      const { state } = parameters
+      const taken = await this.#attempts.take(application, host, state, cookieFields, call.cameAt)
+      if (taken === 'missing') throw new SignInDenied('attempt-missing')
+      const attempt = (call.attempt = taken.attempt)
+      if (taken.isUsed) throw new SignInDenied('attempt-used')
+      call.setCookies.push(this.#attempts.end(application, state))
+      return await this.#continue(call, attempt, parameters)
+    } catch (error) {
+      return this.#refuse(call, denialOf(error))
+    }
+  }
+
+  async #continue(
+    call: Callback,
+    attempt: SignInAttempt,
+    parameters: CallbackParameters,
+  ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
+    const { application, host, cookieFields, requestId } = call
+    const { evidence, end, detail } = await this.#run(call, attempt, parameters)
+    if (end.state === 'signed-in') return this.#start(call, end)
+    if (end.state === 'step-up') {
+      const wishes = { stepUp: end.stepUp, keepsFragment: attempt.keepsFragment === true }
+      const { returnTo } = attempt
+      const begun = await this.begin(application, host, returnTo, cookieFields, requestId, wishes)
+      return { ...begun, setCookies: [...call.setCookies, ...begun.setCookies] }
+    }
+    const denied = end.state === 'denied' ? end : ({ reason: 'internal' } as const)
+    if ('subject' in denied) call.subject = denied.subject
+    return this.#refuse(call, new SignInDenied(denied.reason, evidence, detail))
+  }
+
+  /** Whoever is signed in all the same goes on to where they wanted: after an old answer, and when a session could not be renewed. */
+  async #refuse(call: Callback, denied: SignInDenied): Promise<SignInReturn | SignInRefusal> {
+    const { application, attempt } = call
+    const { reason } = denied
+    const session =
+      STALE.has(reason) || attempt?.renews !== undefined ? await this.#session(call) : undefined
+    if (session === undefined || !this.#isLetIn(call, session))
+      return this.#deny(application, denied, call)
+    if (session.id === attempt?.renews && NOT_SILENTLY.has(reason))
+      this.#options.sessions.renewals.refused(session)
+    return this.#returned(call)
+  }
+
+  /** Whoever must sign in more strongly would be sent to the issuer again, and come back with the same answer, for ever. */
+  #isLetIn({ application, address, requestId }: Callback, session: Session): boolean {
+    const identity = { ...session, ...session.user }
+    return this.#access.atSignIn(application, identity, { address, requestId }).effect === 'allow'
+  }
+
+  #returned({ application, host, attempt, setCookies }: Callback): SignInReturn {
+    const returnTo = attempt?.returnTo ?? new URL(application.externalUrl).pathname
+    return {
+      kind: 'returned',
+      location: origin(application, host) + returnTo,
+      setCookies,
+      keepsFragment: attempt?.keepsFragment === true,
+    }
+  }
+
+  /** The session that the callback's own cookies carry. */
+  #session({ application, host, cookieFields }: Callback): Promise<Session | undefined> {
+    const { sessions, clocks } = this.#options
+    return sessions.read(application, host, cookieFields, clocks.wallClock())
+  }
+
+  /** Drives the machine: one event, then the effect it asked for, until nothing is awaited. */
+  async #run(
+    { application, host, address, requestId }: Callback,
+    attempt: SignInAttempt,
+    parameters: CallbackParameters,
+  ): Promise<{ end: SignInState } & Pick<SignInDenied, 'evidence' | 'detail'>> {
+    const { clocks } = this.#options
+    let evidence: string | undefined
+    let detail: string | undefined
+    let effect: (() => Promise<SignInEvent>) | undefined
+    const perform = (
+      op: number,
+      name: 'redeem' | 'verify' | 'decide',
+      work: () => Promise<Done>,
+    ) => {
+      effect = () =>
+        work().then(
+          (done) =>
+            ('stepUp' in done
+              ? { type: 'decideStepUp', op, ...done }
+              : { type: `${name}Done`, op, now: clocks.now(), ...done }) as SignInEvent,
+          (error: unknown) => {
+            const denied = denialOf(error)
+            evidence = denied.evidence
+            detail = denied.detail
+            return { type: `${name}Refused`, op, reason: denied.reason } as const
+          },
+        )
+    }
+    const { tenant, client } = this.#parties(application, host)
+    const issuer = this.issuers.of(tenant)
+    const out: SignInOutput = {
+      redeem: (op, _, code) =>
+        perform(op, 'redeem', async () => ({ token: await issuer.redeem(client, attempt, code) })),
+      verify: (op, _, token) =>
+        perform(op, 'verify', async () => {
+          const claims = await issuer.verify(client, attempt.nonce, token)
+          this.#checkTenant(tenant, claims)
+          // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
+          if (claims.exp! * 1000 <= clocks.wallClock()) throw new SignInDenied('token-expired')
+          return { identity: identityOf(claims, namedBy(application).claims) }
+        }),
+      decide: (op, identity) =>
+        perform(op, 'decide', async () => {
+          const { isStepUp } = attempt
+          const from = { address, requestId, isStepUp }
+          const decision = this.#access.atSignIn(application, identity, from)
+          if (decision.effect === 'deny')
+            throw new SignInDenied(decision.code, undefined, decision.reason)
+          return decision.effect === 'step-up' ? { stepUp: decision.stepUp } : {}
+        }),
+    }
+    let state = redirected(attempt, this.#options.stepMs ?? TIME_LIMITS.controlCallMs)
+    let event: SignInEvent = callbackEvent(attempt, parameters, clocks.wallClock(), clocks.now())
+    for (;;) {
+      effect = undefined
+      state = next(SIGN_IN, SIGN_IN_MOVES, state, event, out)
+      if (effect === undefined || !('deadline' in state)) return { end: state, evidence, detail }
+      event = await before(effect, state.deadline - clocks.now())
+    }
+  }
+
+  async #start(
+    call: Callback,
+    { attempt, identity }: { attempt: SignInAttempt; identity: SignInIdentity },
+  ): Promise<SignedIn | SignInReturn> {
+    const { application, host, requestId, address } = call
+    const { renews } = attempt
+    const before = renews === undefined ? undefined : await this.#session(call)
+    // Signed out meanwhile: what they did not ask for does not bring them back.
+    if (renews !== undefined && before === undefined) return this.#returned(call)
+    const isSame =
+      before?.id === renews &&
+      before?.user.subject === identity.subject &&
+      before.user.issuer === identity.issuer
+    const { session, setCookie } = await this.#options.sessions.start(
+      ...([application, host, identity, isSame ? before : undefined, call.cameAt] as const),
+    )
+    this.#write(application, {
+      type: 'sign-in.signed-in',
+      outcome: 'success',
+      subject: identity.subject,
+      sessionId: session.id,
+      requestId,
+      address,
+      detail: { renewed: isSame },
+    })
+    return {
+      kind: 'signed-in',
+      location: origin(application, host) + attempt.returnTo,
+      setCookies: [setCookie, ...call.setCookies],
+      session,
+      keepsFragment: attempt.keepsFragment === true,
+    }
+  }
+
+  #deny(application: Application, denied: SignInDenied, outcome: Outcome): SignInRefusal {
+    const { reason } = denied
+    const denial = SIGN_IN_DENIALS[reason]
+    this.#write(application, {
+      type: 'sign-in.denied',
+      outcome: denial.status < 500 ? 'refused' : 'failed',
+      reason,
+      subject: outcome.subject,
+      requestId: outcome.requestId,
+      address: outcome.address,
+      detail: { source: denial.source, ...(denied.evidence && { evidence: denied.evidence }) },
+    })
+    return {
+      ...{ kind: 'denied', reason, ...denial, setCookies: outcome.setCookies },
+      detail: denied.detail ?? denial.detail,
+      ...(denial.status === 503 && { retryAfterMs: RETRY_AFTER_MS }),
+    }
+  }
+
+  #checkTenant(tenant: Tenant, claims: Readonly<Record<string, unknown>>): void {
+    if (!isForTenant(tenant, claims, this.#options.directory.tenants()))
+      throw new SignInDenied('token-tenant')
+  }
+
+  #parties(application: Application, host: string): { tenant: Tenant; client: IssuerClient } {
+    const tenant = this.#options.directory.tenant(application.tenantId)
+    if (tenant === undefined || application.client === undefined) throw new SignInDenied('internal')
+    const redirectUri = origin(application, host) + CALLBACK_PATH
+    return { tenant, client: { ...application.client, redirectUri } }
+  }
+
+  async #challenge(verifier: string): Promise<string> {
+    const octets = new TextEncoder().encode(verifier)
+    const digest = new Uint8Array(await this.#crypto.subtle.digest('SHA-256', octets))
+    return base64url.encode(digest)
+  }
+
+  #write(
+    { id, tenantId }: Application,
+    entry: AuditEntry<SignInEvents, 'tenantId' | 'applicationId'>,
+  ): void {
+    const time = this.#options.clocks.wallClock()
+    this.#options.audit.write({ time, tenantId, applicationId: id, ...entry })
+  }
+}
+
+type SignInEvents = Extract<AuditEventType, `sign-in.${string}`>
+
+type Done = { token: string } | { identity: SignInIdentity } | { stepUp: StepUpRequest } | object
+
+interface Outcome {
+  readonly setCookies: string[]
+  readonly requestId: string | undefined
+  readonly address?: string | undefined
+  subject?: string | undefined
+}
+
+/** One visit of {@link CALLBACK_PATH}. */
+interface Callback extends Outcome {
+  readonly application: Application
+  readonly host: string
+  readonly cookieFields: readonly string[]
+  /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
+  readonly cameAt: number
+  attempt: SignInAttempt | undefined
+}
+
+const origin = (application: Application, host: string) =>
+  `${isSecure(application) ? 'https' : 'http'}://${host}`

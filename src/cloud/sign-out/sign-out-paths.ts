@@ -1,0 +1,110 @@
+/**
+ * The paths of ours that end sessions: the user's own sign-out, the page after it, and the issuer's back channel.
+ *
+ * Only the application's own pages sign a user out at once; whoever else leads there is asked whether they mean it (threat: another site signs users out).
+ *
+ * @module
+ */
+import { headerValue, headerValues, type HeaderList } from '../../protocol/index.ts'
+import type { BackChannelLogout } from './back-channel-logout.ts'
+import { setCookies } from '../edge/edge-request.ts'
+import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import type { Application } from '../ports.ts'
+import { published } from '../directory/published.ts'
+import { isForm, readForm } from '../edge/request-body.ts'
+import { OWN_PATH } from '../edge/return-target.ts'
+import { SIGN_OUT_PATH, SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
+
+/** Where the issuer posts its logout tokens; register it as `backchannel_logout_uri`. */
+export const BACK_CHANNEL_LOGOUT_PATH = `${OWN_PATH}back-channel-logout`
+
+/** What a browser may have kept of private pages goes; its cookies are the application's own business. */
+const CLEAR = ['Clear-Site-Data', '"cache"']
+
+export function signOutPaths(signOut: SignOut, backChannel: BackChannelLogout): OwnPathTable {
+  return {
+    [SIGN_OUT_PATH]: {
+      GET: (call) => (isOwnNavigation(call) ? leave(signOut, call) : confirm(call, 200)),
+      POST: (call) => (isFromOwnPage(call) ? leave(signOut, call) : confirm(call, 403)),
+    },
+    [SIGNED_OUT_PATH]: { GET: signedOut },
+    [BACK_CHANNEL_LOGOUT_PATH]: { POST: (call) => takeLogoutToken(backChannel, call) },
+  }
+}
+
+async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
+  const { request } = call
+  const applications = withSignIn(call)
+  if (applications.length === 0) return nothingHere(call)
+  const { headers } = request.user.head
+  const cookies = headerValues(headers, 'cookie')
+  const left = await signOut.signOut(applications, cookies, request.id)
+  const cleared = [...CLEAR, ...setCookies(left.setCookies)]
+  // A script cannot go to the issuer: for it the session here is over, and that is all.
+  const mode = headerValue(headers, 'sec-fetch-mode')
+  if (mode !== undefined && mode !== 'navigate') return request.empty(204, cleared)
+  request.reply(303, ['Location', left.location, ...cleared])
+}
+
+/** Nobody has shown that the user means it. */
+function confirm(call: OwnCall, status: 200 | 403): void {
+  const { request } = call
+  if (withSignIn(call).length === 0) return nothingHere(call)
+  request.answer({
+    ...OWN_ANSWERS['sign-out'],
+    ...(status === 403 && { status, code: 'origin-refused' }),
+    actions: [{ label: 'Sign out', post: SIGN_OUT_PATH, leavesHost: true }],
+  })
+}
+
+function signedOut(call: OwnCall): void {
+  const { request, target } = call
+  const application = signedOutOf(withSignIn(call), target.query.slice(1))
+  if (application === undefined) return nothingHere(call)
+  const actions = [{ label: 'Sign in again', href: application.externalUrl }]
+  request.answer({ ...OWN_ANSWERS['signed-out'], actions, headers: CLEAR })
+}
+
+async function takeLogoutToken(backChannel: BackChannelLogout, call: OwnCall): Promise<void> {
+  const { request } = call
+  const form = isForm(request.user.head.headers)
+    ? new URLSearchParams(await readForm(request))
+    : undefined
+  const [token, ...more] = form?.getAll('logout_token') ?? []
+  const isTaken =
+    token !== undefined &&
+    more.length === 0 &&
+    (await backChannel.take(withSignIn(call), token, request.id))
+  if (isTaken) return request.reply(200, [])
+  const body = JSON.stringify({ error: 'invalid_request' })
+  request.reply(400, ['Content-Type', 'application/json'], body)
+}
+
+const withSignIn = ({ applications }: OwnCall): readonly Application[] =>
+  applications.filter((one) => one.preAuthentication === 'oidc')
+
+/** A link on a page of this host that the user followed: not an image, not a frame, not a prefetch. */
+function isOwnNavigation({ request }: OwnCall): boolean {
+  const { headers } = request.user.head
+  const says = (name: string) => headerValue(headers, name)
+  return (
+    says('sec-fetch-site') === 'same-origin' &&
+    says('sec-fetch-mode') === 'navigate' &&
+    says('sec-fetch-dest') === 'document' &&
+    says('sec-purpose') === undefined
+  )
+}
+
+/** Browsers say with every POST whose page sends it; one that says nothing is none of ours. */
+function isFromOwnPage({ request, applications }: OwnCall): boolean {
+  const { headers } = request.user.head
+  const site = headerValue(headers, 'sec-fetch-site')
+  if (site !== undefined) return site === 'same-origin'
+  return isOwnOrigin(headers, applications)
+}
+
+function isOwnOrigin(headers: HeaderList, applications: readonly Application[]): boolean {
+  const origins = headerValues(headers, 'origin')
+  return origins.length === 1 && applications.some((one) => published(one).isOwnOrigin(origins[0]!))
+}

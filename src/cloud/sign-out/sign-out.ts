@@ -1,0 +1,110 @@
+/**
+ * Sign-out: ends the user's sessions on a host, here and then at the issuer.
+ *
+ * The session is revoked, not only its cookie removed: a copy of the cookie opens nothing, and what is open in its name ends.
+ *
+ * @see OpenID Connect RP-Initiated Logout 1.0
+ * @module
+ */
+import { base64url } from 'jose'
+import { ownCookies } from '../session/cookies.ts'
+import type { Issuers } from '../issuer/issuers.ts'
+import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
+import { published } from '../directory/published.ts'
+import { OWN_PATH } from '../edge/return-target.ts'
+import { sessionCookieName, type Session, type Sessions } from '../session/session.ts'
+
+/** Asked by the user's browser. */
+export const SIGN_OUT_PATH = `${OWN_PATH}sign-out`
+/** Where it ends; register it with the issuer as `post_logout_redirect_uri`. */
+export const SIGNED_OUT_PATH = `${OWN_PATH}signed-out`
+
+export interface SignOutOptions {
+  readonly directory: Pick<Directory, 'tenant'>
+  readonly sessions: Sessions
+  readonly issuers: Issuers
+  readonly clocks: Clocks
+  readonly audit: AuditSink
+}
+
+/** Send the user there. */
+export interface SignedOut {
+  readonly location: string
+  /** `Set-Cookie` values. */
+  readonly setCookies: readonly string[]
+}
+
+export class SignOut {
+  readonly #options: SignOutOptions
+
+  constructor(options: SignOutOptions) {
+    this.#options = options
+  }
+
+  /** Ends every session that the request's cookies carry for these applications, all of one host. */
+  async signOut(
+    applications: readonly Application[],
+    cookieFields: readonly string[],
+    requestId?: string,
+  ): Promise<SignedOut> {
+    const { sessions, clocks } = this.#options
+    const names = new Set(ownCookies(cookieFields).map(([name]) => name))
+    let first: Application | undefined
+    const setCookies: string[] = []
+    for (const application of applications) {
+      if (!names.has(sessionCookieName(application))) continue
+      // Whatever it holds: also what is no session any more.
+      setCookies.push(sessions.end(application))
+      const { host } = published(application)
+      const now = clocks.wallClock()
+      const session = await sessions.read(application, host, cookieFields, now)
+      if (session === undefined) continue
+      first ??= application
+      await sessions.revoke({ kind: 'session', id: session.id, at: now })
+      this.#write(application, session, requestId)
+    }
+    const location = first === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(first)
+    return { location, setCookies }
+  }
+
+  /** The issuer's end of the session, if it offers one and can be reached. It was not told who the user is: it asks whether they mean it. */
+  async #atIssuer(application: Application): Promise<string> {
+    const { directory, issuers } = this.#options
+    const tenant = directory.tenant(application.tenantId)
+    const endpoint = tenant && (await issuers.of(tenant).endSession().catch(nothing))
+    if (endpoint === undefined) return signedOutLocation(application)
+    const { searchParams } = endpoint
+    searchParams.set('client_id', application.client!.id)
+    const { origin } = new URL(application.externalUrl)
+    searchParams.set('post_logout_redirect_uri', origin + SIGNED_OUT_PATH)
+    searchParams.set('state', base64url.encode(application.id))
+    return endpoint.href
+  }
+
+  #write({ id, tenantId }: Application, session: Session, requestId: string | undefined): void {
+    this.#options.audit.write({
+      time: this.#options.clocks.wallClock(),
+      type: 'sign-out.signed-out',
+      outcome: 'success',
+      tenantId,
+      applicationId: id,
+      subject: session.user.subject,
+      sessionId: session.id,
+      requestId,
+    })
+  }
+}
+
+const signedOutLocation = ({ id }: Application) =>
+  `${SIGNED_OUT_PATH}?state=${base64url.encode(id)}`
+
+/** The application that a visit of {@link SIGNED_OUT_PATH} came from, as its query says; only ever one of those given. */
+export function signedOutOf(
+  applications: readonly Application[],
+  query: string,
+): Application | undefined {
+  const state = new URLSearchParams(query).get('state')
+  return applications.find(({ id }) => base64url.encode(id) === state) ?? applications[0]
+}
+
+const nothing = () => undefined
