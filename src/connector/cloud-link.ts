@@ -51,14 +51,15 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
   /** The machine that the transport drives. */
   readonly link: DialledLink
   readonly options: CloudLinkOptions
-  /** Slots that came free and were not granted yet. */
-  #free = 0
+  /** Grants that the cloud holds: offers it may still make. */
+  #granted: number
   #granting = false
 
   constructor(options: CloudLinkOptions) {
     const { limits, clocks, slots } = options
     const hello = { ...options.hello, offers: slots.total, granted: slots.free }
     this.options = options
+    this.#granted = hello.granted
     slots.attach(this)
     this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now())
   }
@@ -76,6 +77,7 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
 
   offer(offer: Offer): void {
     const carrier = new LinkCarrier(this, offer)
+    this.#granted -= 1
     this.options.slots.take()
     if (offer.origin === this.options.instance) return this.options.worker.offered(offer, carrier)
     carrier.decline('unlisted-origin')
@@ -97,9 +99,8 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
 
   /** A slot is free: it is granted when a quarter are, or soon. */
   freed(): void {
-    this.#free += 1
     // A frame per exchange says no more than one per many.
-    if (this.#free * 4 >= this.options.slots.total) return this.#grant()
+    if (this.#ungranted * 4 >= this.options.slots.total) return this.#grant()
     if (this.#granting) return
     this.#granting = true
     queueMicrotask(() => {
@@ -108,10 +109,15 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
     })
   }
 
+  /** Fewer than came free, after a link before this one brought offers that nobody expected any more. */
+  get #ungranted(): number {
+    return this.options.slots.free - this.#granted
+  }
+
   #grant(): void {
-    if (this.#free === 0 || this.link.state !== 'open') return
-    const offers = this.#free
-    this.#free = 0
+    const offers = this.#ungranted
+    if (offers <= 0 || this.link.state !== 'open') return
+    this.#granted += offers
     this.link.grant(offers)
   }
 }
