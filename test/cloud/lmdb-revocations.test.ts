@@ -88,3 +88,24 @@ test('what no session can outlive is forgotten, and numbers do not begin anew', 
   await second.revoke({ kind: 'session', id: 'session-3', at: twoDaysOn })
   expect(await told).toMatchObject({ id: 'session-3' })
 })
+
+test('a reading that fails is told, and breaks nothing', async () => {
+  const failures: unknown[] = []
+  const revocations = openLmdbRevocations({
+    path,
+    readEveryMs: 5,
+    onReadFailed: (error) => failures.push(error),
+  })
+  opened.push(revocations)
+  const told = new Promise<void>((resolve) => {
+    revocations.subscribe(() => {
+      resolve()
+      throw new Error('a listener that fails')
+    })
+  })
+  const other = open()
+  await other.revoke({ kind: 'session', id: 'session-1', at: NOW })
+  await told
+  await expect.poll(() => failures.length).toBeGreaterThan(0)
+  expect(revocations.isRevoked(alice, application)).toBe(true)
+})

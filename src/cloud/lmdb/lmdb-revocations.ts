@@ -20,6 +20,8 @@ export interface LmdbRevocationsOptions extends MemoryRevocationsOptions {
   readonly path: string
   /** How often the file is read for what other processes wrote. Milliseconds, default 250. */
   readonly readEveryMs?: number
+  /** Told when the file could not be read; it is tried again after `readEveryMs`. Default: nobody is told. */
+  readonly onReadFailed?: (error: unknown) => void
 }
 
 interface Entry {
@@ -35,10 +37,12 @@ export class LmdbRevocations implements SessionRevocations {
   readonly #memory: MemoryRevocations
   readonly #wallClock: () => number
   readonly #reading: NodeJS.Timeout
+  readonly #onReadFailed: ((error: unknown) => void) | undefined
   /** The last entry that {@link #memory} knows. */
   #last = 0
 
-  constructor({ path, readEveryMs = 250, ...options }: LmdbRevocationsOptions) {
+  constructor({ path, readEveryMs = 250, onReadFailed, ...options }: LmdbRevocationsOptions) {
+    this.#onReadFailed = onReadFailed
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
     this.#log = this.#root.openDB({ name: 'log', encoding: 'msgpack' })
@@ -46,7 +50,7 @@ export class LmdbRevocations implements SessionRevocations {
     this.#wallClock = options.wallClock ?? (() => Date.now())
     this.#forgetBefore(this.#wallClock() - (options.keepMs ?? 24 * 3_600_000))
     this.#read()
-    this.#reading = setInterval(() => this.#read(), readEveryMs).unref()
+    this.#reading = setInterval(() => this.#readAgain(), readEveryMs).unref()
   }
 
   get version(): number {
@@ -73,6 +77,14 @@ export class LmdbRevocations implements SessionRevocations {
   async close(): Promise<void> {
     clearInterval(this.#reading)
     await this.#root.close()
+  }
+
+  #readAgain(): void {
+    try {
+      this.#read()
+    } catch (error) {
+      this.#onReadFailed?.(error)
+    }
   }
 
   #read(): void {
