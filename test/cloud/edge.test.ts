@@ -17,6 +17,45 @@ test.each([600, 799, 999])('an answer of status %s is the fault of its applicati
   expect(sent.map(([verb]) => verb)).toContain('reset')
 })
 
+describe('what the transport of the user will not carry', () => {
+  const refuses = () => {
+    throw new TypeError('not over this transport')
+  }
+
+  test('as a head is the fault of the application', () => {
+    const user = world.ask({})
+    const { exchange, sent } = world.claim()
+    const { respond } = user
+    user.respond = () => {
+      user.respond = respond
+      return refuses()
+    }
+    exchange.receivedResponse({ status: 200, headers: [] }, false, 0)
+    expect([user.status, user.code]).toEqual([502, 'application-malformed'])
+    expect(sent.map(([verb]) => verb)).toContain('reset')
+    expect(world.origin.open).toBe(0)
+  })
+
+  test('as an interim answer is so, too', () => {
+    const user = world.ask({})
+    const { exchange } = world.claim()
+    user.inform = refuses
+    exchange.receivedInformational({ status: 103, headers: [] })
+    expect([user.status, user.code]).toEqual([502, 'application-malformed'])
+    expect(world.origin.open).toBe(0)
+  })
+
+  test('as trailers breaks off what has begun', () => {
+    const user = world.ask({})
+    const { exchange } = world.claim()
+    exchange.receivedResponse({ status: 200, headers: [] }, false, 0)
+    user.end = refuses
+    exchange.receivedTrailers(['X-Sum', '1'], 0)
+    expect(user.verbs).toEqual(['respond', 'abort'])
+    expect(world.origin.open).toBe(0)
+  })
+})
+
 describe('trailers of a request', () => {
   /** What the application got after the body. */
   function trailersOf(trailers: readonly string[]) {

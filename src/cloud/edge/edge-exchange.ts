@@ -138,24 +138,32 @@ export class EdgeExchange implements Submitter {
   /** All but 100, which the pull answered: what of the rest can be sent, the user's transport knows. */
   informational(head: ResponseHead): void {
     if (head.status === 100 || this.#isGone) return
-    this.#user.inform({
-      status: head.status,
-      headers: responseHeaders(head, this.#application),
-    })
+    try {
+      this.#user.inform({
+        status: head.status,
+        headers: responseHeaders(head, this.#application),
+      })
+    } catch (error) {
+      this.#unsayable(error)
+    }
   }
 
   responded(head: ResponseHead, end: boolean): void {
     if (head.status === 101) return this.#switched(head)
     // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
     if (head.status > 599) return this.#refuseAnswer()
-    this.#responded = true
     const { cors } = this.#asker
     const passed = responseHeaders(head, this.#application)
     const headers = cors === undefined ? passed : withGrants(passed, cors)
     this.#left = declaredLength(this.#user.head.method, head)
     // A request body that nobody will read to its end cannot be followed by another request.
     const close = this.#hasBody && !this.#isRequestComplete
-    this.#user.respond({ status: head.status, headers }, close)
+    try {
+      this.#user.respond({ status: head.status, headers }, close)
+    } catch (error) {
+      return this.#unsayable(error)
+    }
+    this.#responded = true
     // With what its head promised still missing, the next answer would be taken for it.
     if (end) this.ended(undefined)
   }
@@ -170,8 +178,12 @@ export class EdgeExchange implements Submitter {
   ended(trailers: HeaderList | undefined): void {
     if (this.#left > 0 || this.#left < 0) return this.#breakOff()
     if (this.#isGone) return
-    if (this.#isTunnel) this.#user.end()
-    else this.#user.end(responseTrailers(trailers))
+    if (this.#isTunnel) return this.#user.end()
+    try {
+      this.#user.end(responseTrailers(trailers))
+    } catch (error) {
+      this.#unsayable(error)
+    }
   }
 
   writable(): void {
@@ -218,9 +230,15 @@ export class EdgeExchange implements Submitter {
     this.#user.pauseBody()
   }
 
-  #refuseAnswer(): void {
+  #refuseAnswer(cause?: unknown): void {
     this.#exchange!.cancel()
-    this.#asker.fail(new ExchangeFailed('application', 'application-malformed'))
+    this.#asker.fail(new ExchangeFailed('application', 'application-malformed', { cause }))
+  }
+
+  /** What one application said, this user's transport does not carry: that ends their exchange, and disturbs nobody else's. */
+  #unsayable(cause: unknown): void {
+    if (this.#responded) this.#breakOff()
+    else this.#refuseAnswer(cause)
   }
 
   /** From here on both directions carry octets of another protocol, and each ends by itself. */
