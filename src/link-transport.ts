@@ -16,7 +16,8 @@ export const LINK_PATH = '/link'
 
 /** Heads are not held back by the transport's room. A peer that reads none of them is not listened to beyond this. */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024
-/** How long the other end may take to read what was said before the link's end. */
+/** How long the other end may take to read what was said before the link's end, and what of it was handed over last. */
+const FAREWELL_MS = 10_000
 const LINGER_MS = 1_000
 
 /** Drives one end of a link over `stream`, until either is over. */
@@ -61,8 +62,10 @@ export class LinkTransport {
   closed({ reason }: LinkEnd): void {
     this.#ending = true
     clearTimeout(this.#timer)
-    if (reason === 'lost' || reason === 'silent') this.#stream.destroy()
-    else this.wake()
+    if (reason === 'lost' || reason === 'silent') return void this.#stream.destroy()
+    // Nobody pings any more: a peer that reads nothing would keep the connection.
+    this.#timer = setTimeout(() => this.#stream.destroy(), FAREWELL_MS).unref()
+    this.wake()
   }
 
   #received(chunk: Uint8Array): void {
