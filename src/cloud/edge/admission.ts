@@ -47,17 +47,17 @@ export interface AdmissionOptions {
   readonly sessions: Sessions
   readonly preAuthentication: PreAuthentication
   readonly clocks: Clocks
-  /** Default: whoever is signed in is let through. */
-  readonly decideAccess?: DecideAccess
+  readonly decideAccess: DecideAccess
+  readonly bearerTokens: BearerTokens
 }
 
 /** The caller, or `undefined` when the request was answered. */
 export type Admitted = Caller | undefined
 
 export class Admission {
-  readonly #options: AdmissionOptions & { readonly bearerTokens: BearerTokens }
+  readonly #options: AdmissionOptions
 
-  constructor(options: AdmissionOptions & { readonly bearerTokens: BearerTokens }) {
+  constructor(options: AdmissionOptions) {
     this.#options = options
   }
 
@@ -117,11 +117,9 @@ export class Admission {
     target: Target,
     caller: Caller,
   ): Admitted | Promise<Admitted> {
-    const { decideAccess } = this.#options
     request.caller = caller
-    if (decideAccess === undefined) return caller
     const { head } = request.user
-    const verdict = decideAccess(application, caller, request)
+    const verdict = this.#options.decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
     if (verdict.kind === 'step-up' && !caller.showsToken && wayIn(head) !== 'refuse')
       return this.#begin(request, application, target, { stepUp: verdict.stepUp })

@@ -48,11 +48,14 @@ import type { UserExchange, UserRequestHead } from './user-exchange.ts'
 export type { RequestLimits } from './request-limits.ts'
 
 /** Options of {@link Edge}. */
-export interface EdgeOptions extends AdmissionOptions, AnswerOptions {
+export interface EdgeOptions
+  extends Pick<AdmissionOptions, 'sessions' | 'preAuthentication' | 'clocks'>, AnswerOptions {
   readonly directory: Directory
   readonly origin: Origin
   readonly crypto: CryptoProvider
   readonly audit: AuditSink
+  /** Default: the assignment and the policies of the directory, without places and risk. */
+  readonly decideAccess?: DecideAccess
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
   /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
