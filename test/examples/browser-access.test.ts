@@ -1,58 +1,48 @@
 /** A person with a real browser: an application that wants more than a password, a policy that denies, and what happens to what is open. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import {
   agree,
   giveNameAndPassword,
-  launchBrowser,
   missingBrowser,
   newPage,
   newVisitor,
   screenshot,
   signInAt,
+  visitDemo,
 } from './chromium.ts'
-import { startDemo, type DemoProcess } from './demo-process.ts'
 
 // A browser, a demo and a test share the processor with whatever else runs.
 describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_000 }, () => {
-  let demo: DemoProcess
-  let browser: Browser
-  beforeAll(async () => {
-    demo = await startDemo()
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
+  const visit = visitDemo()
 
-  const alice = () => demo.users[0]!
+  const alice = () => visit.demo.users[0]!
   const target = (page: Page) => page.locator('#target').innerText()
 
   test('an application that wants more sends back to the issuer, and then lets in', async () => {
-    const { page, complaints } = await newVisitor(browser)
-    await signInAt(page, demo.url('intranet'), alice())
-    const deep = demo.url('vault', '/?drawer=3#headers')
+    const { page, complaints } = await newVisitor(visit.browser)
+    await signInAt(page, visit.demo.url('intranet'), alice())
+    const deep = visit.demo.url('vault', '/?drawer=3#headers')
     await page.goto(deep)
     // Who she is, the issuer knows; that this is not enough, it is told then.
     await agree(page)
     await page.getByLabel('PIN').fill(alice().pin!)
-    expect(new URL(page.url()).origin).toBe(demo.issuer)
+    expect(new URL(page.url()).origin).toBe(visit.demo.issuer)
     await screenshot(page, 'step-up')
     await giveNameAndPassword(page, alice())
     await page.waitForURL(deep)
     expect(await target(page)).toBe('/?drawer=3')
-    await page.goto(demo.url('intranet'))
+    await page.goto(visit.demo.url('intranet'))
     await page.getByText('Alice Adams').first().waitFor()
     expect(complaints).toEqual([])
     await page.context().close()
   })
 
   test('who is denied reads why, and what to do', async () => {
-    const { page, complaints } = await newVisitor(browser)
-    const carol = demo.users[2]!
-    await signInAt(page, demo.url('intranet'), carol)
-    await page.goto(demo.url('vault'))
+    const { page, complaints } = await newVisitor(visit.browser)
+    const carol = visit.demo.users[2]!
+    await signInAt(page, visit.demo.url('intranet'), carol)
+    await page.goto(visit.demo.url('vault'))
     await agree(page)
     await page.getByText('The vault is closed to contractors.').waitFor()
     await screenshot(page, 'denied')
@@ -61,8 +51,8 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
   })
 
   test('who signs out at the issuer loses what is open here, within a second', async () => {
-    const { page } = await newVisitor(browser)
-    await signInAt(page, demo.url('intranet', '/live'), alice())
+    const { page } = await newVisitor(visit.browser)
+    await signInAt(page, visit.demo.url('intranet', '/live'), alice())
     await page.locator('#echo-state', { hasText: 'open' }).waitFor()
     const closed = page.evaluate(
       () =>
@@ -73,7 +63,7 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
         }),
     )
     const { page: other } = await newPage(page.context())
-    await other.goto(new URL('/session/end', demo.issuer).href)
+    await other.goto(new URL('/session/end', visit.demo.issuer).href)
     // The issuer answers once it has told the applications.
     const [answered] = await Promise.all([
       other.waitForResponse(/session\/end\/confirm/).then(() => Date.now()),

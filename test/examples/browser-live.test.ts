@@ -1,15 +1,8 @@
 /** A person with a real browser, signed in through the demo: what stays open. WebSockets and event streams as Chromium takes them. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  launchBrowser,
-  missingBrowser,
-  newPage,
-  newVisitor,
-  screenshot,
-  signInAt,
-} from './chromium.ts'
-import { startDemo, UserAgent, type DemoProcess } from './demo-process.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { missingBrowser, newPage, newVisitor, screenshot, signInAt, visitDemo } from './chromium.ts'
+import { startDemo, UserAgent } from './demo-process.ts'
 
 interface Greeting {
   readonly protocol: string
@@ -26,22 +19,13 @@ describe.skipIf(missingBrowser !== undefined)(
   'a real browser, signed in',
   { timeout: 90_000 },
   () => {
-    let demo: DemoProcess
-    let browser: Browser
-    beforeAll(async () => {
-      demo = await startDemo()
-      browser = await launchBrowser()
-    })
-    afterAll(async () => {
-      await browser?.close()
-      await demo?.stop()
-    })
+    const visit = visitDemo()
 
     /** A visitor on the live page, with everything open. */
     async function openLive() {
-      const visitor = await newVisitor(browser)
+      const visitor = await newVisitor(visit.browser)
       const { page } = visitor
-      await signInAt(page, demo.url('intranet', '/live'), demo.users[0]!)
+      await signInAt(page, visit.demo.url('intranet', '/live'), visit.demo.users[0]!)
       await page.locator('#echo-state', { hasText: 'open' }).waitFor()
       await page.locator('#ticks-state', { hasText: 'open' }).waitFor()
       return visitor
@@ -49,7 +33,7 @@ describe.skipIf(missingBrowser !== undefined)(
 
     /** How many are connected to the private site itself. */
     async function connected(): Promise<{ echo: number; ticks: number }> {
-      const { text } = await new UserAgent().get(demo.url('open', '/connected'))
+      const { text } = await new UserAgent().get(visit.demo.url('open', '/connected'))
       return JSON.parse(text) as { echo: number; ticks: number }
     }
 
@@ -96,7 +80,7 @@ describe.skipIf(missingBrowser !== undefined)(
       expect(values('cookie')).toEqual(['theme=dark'])
       expect(values('x-user-name')).toEqual(['Alice Adams'])
       expect(values('x-user-email')).toEqual(['alice@contoso.example'])
-      expect(values('origin')).toEqual([new URL(demo.url('intranet')).origin])
+      expect(values('origin')).toEqual([new URL(visit.demo.url('intranet')).origin])
       for (const { value } of cookies) expect(JSON.stringify(rawHeaders)).not.toContain(value)
       await page.context().close()
     })
@@ -161,7 +145,7 @@ describe.skipIf(missingBrowser !== undefined)(
     test('over TLS the page comes by HTTP/2, and its WebSocket by a connection of its own', async () => {
       const secure = await startDemo('--https')
       try {
-        const context = await browser.newContext({ ignoreHTTPSErrors: true })
+        const context = await visit.browser.newContext({ ignoreHTTPSErrors: true })
         const { page, complaints } = await newPage(context)
         await signInAt(page, secure.url('intranet', '/live'), secure.users[0]!)
         const hop = await page.evaluate(

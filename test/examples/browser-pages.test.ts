@@ -1,16 +1,16 @@
 /** Every page of ours that a person can come to in the demo, as Chromium shows it, in light and in dark. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import {
   agree,
   giveNameAndPassword,
-  launchBrowser,
   missingBrowser,
   newVisitor,
   screenshot,
   signInAt,
+  visitDemo,
 } from './chromium.ts'
-import { startDemo, type DemoProcess } from './demo-process.ts'
+import type { DemoProcess } from './demo-process.ts'
 
 const CALLBACK = '/.app-proxy/sign-in/callback'
 
@@ -98,22 +98,13 @@ const PAGES: readonly Shown[] = [
 ]
 
 describe.skipIf(missingBrowser !== undefined)('pages of ours', { timeout: 90_000 }, () => {
-  let demo: DemoProcess
-  let browser: Browser
-  beforeAll(async () => {
-    // Nobody listens on the port for "tcpmux".
-    demo = await startDemo('--publish-open', 'broken=http://127.0.0.1:1')
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
+  // Nobody listens on the port for "tcpmux".
+  const visit = visitDemo('--publish-open', 'broken=http://127.0.0.1:1')
 
   test.each(PAGES)('$name', async ({ name, status, heading, source, open }) => {
-    const { page, complaints } = await newVisitor(browser)
+    const { page, complaints } = await newVisitor(visit.browser)
     const asked: string[] = []
-    expect(await open(page, demo)).toBe(status)
+    expect(await open(page, visit.demo)).toBe(status)
     page.on('request', (request) => asked.push(request.url()))
     await page.locator('h1', { hasText: heading }).waitFor()
     expect(await page.locator('h1').count()).toBe(1)

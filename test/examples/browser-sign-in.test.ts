@@ -1,33 +1,23 @@
 /** A person with a real browser, whose days hold everything: two tabs at once, a fragment, the back button, signing out here and at the issuer. */
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import {
   agree,
   giveNameAndPassword,
-  launchBrowser,
   missingBrowser,
   newPage,
   newVisitor,
   screenshot,
   signInAt,
+  visitDemo,
 } from './chromium.ts'
-import { startDemo, type DemoProcess } from './demo-process.ts'
 
 describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90_000 }, () => {
-  let demo: DemoProcess
-  let browser: Browser
-  beforeAll(async () => {
-    demo = await startDemo()
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
+  const visit = visitDemo()
 
-  const at = (path: string) => demo.url('intranet', path)
-  const alice = () => demo.users[0]!
-  const atIssuer = (page: Page) => page.waitForURL(`${demo.issuer}/**`)
+  const at = (path: string) => visit.demo.url('intranet', path)
+  const alice = () => visit.demo.users[0]!
+  const atIssuer = (page: Page) => page.waitForURL(`${visit.demo.issuer}/**`)
 
   /** The application's sessions that it holds. At the issuer its user may still be signed in, who would be let in again at once. */
   const sessionsIn = async (context: BrowserContext) =>
@@ -38,13 +28,13 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
     const { page } = await newPage(context)
     await page.goto(at('/headers'))
     await page.waitForLoadState('networkidle')
-    const isIn = new URL(page.url()).origin !== demo.issuer
+    const isIn = new URL(page.url()).origin !== visit.demo.issuer
     await page.close()
     return isIn
   }
 
   test('two tabs that sign in at once both land where they should', async () => {
-    const { page: first, complaints } = await newVisitor(browser)
+    const { page: first, complaints } = await newVisitor(visit.browser)
     const { page: second } = await newPage(first.context())
     await Promise.all([first.goto(at('/?tab=1')), second.goto(at('/?tab=2'))])
     await Promise.all([atIssuer(first), atIssuer(second)])
@@ -52,7 +42,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
     await agree(second)
     await second.waitForURL(at('/?tab=2'))
     await giveNameAndPassword(first, alice())
-    await first.waitForURL((url) => url.origin !== demo.issuer || url.pathname !== '/')
+    await first.waitForURL((url) => url.origin !== visit.demo.issuer || url.pathname !== '/')
     if (await first.getByRole('button', { name: 'Continue' }).isVisible()) await agree(first)
     await first.waitForURL(at('/?tab=1'))
     expect(await first.locator('#target').innerText()).toBe('/?tab=1')
@@ -62,7 +52,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
   })
 
   test('a deep link arrives whole, with its fragment, and the issuer never learns of that', async () => {
-    const { page, complaints } = await newVisitor(browser)
+    const { page, complaints } = await newVisitor(visit.browser)
     const asked: string[] = []
     page.on('request', (request) => asked.push(request.url()))
     const deep = at('/?week=7&path=%2Fa#section-3/é?x=1')
@@ -76,7 +66,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
   })
 
   test('back after signing in leads to no sign-in page, and the callback to no error', async () => {
-    const { page } = await newVisitor(browser)
+    const { page } = await newVisitor(visit.browser)
     await signInAt(page, at('/?week=7'), alice())
     await page.goto(at('/?week=8'))
     await page.goBack()
@@ -88,7 +78,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
   })
 
   test('who signs out is signed out here and at the issuer, and back shows nothing private', async () => {
-    const { page, complaints } = await newVisitor(browser)
+    const { page, complaints } = await newVisitor(visit.browser)
     await signInAt(page, at('/?private=1'), alice())
     const context = page.context()
     // From a page of somebody else: asked first.
@@ -119,7 +109,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
   })
 
   test('a link on a page of its own signs out at once', async () => {
-    const { page } = await newVisitor(browser)
+    const { page } = await newVisitor(visit.browser)
     await signInAt(page, at('/'), alice())
     await page.evaluate(() => {
       const link = document.createElement('a')
@@ -135,7 +125,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
   })
 
   test('signing out at the issuer closes an open WebSocket within a second', async () => {
-    const { page } = await newVisitor(browser)
+    const { page } = await newVisitor(visit.browser)
     await signInAt(page, at('/'), alice())
     await page.evaluate(
       () =>
@@ -146,7 +136,7 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
         }),
     )
     const { page: other } = await newPage(page.context())
-    await other.goto(`${demo.issuer}/session/end`)
+    await other.goto(`${visit.demo.issuer}/session/end`)
     const told = Date.now()
     await other.getByRole('button', { name: 'Sign out' }).click()
     await page.waitForFunction(() => document.title.startsWith('closed'))

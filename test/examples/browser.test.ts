@@ -1,15 +1,14 @@
 /** A person with a real browser, through the demo: the pages, the redirects and the cookies as Chromium takes them. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import {
   agree,
   giveNameAndPassword,
-  launchBrowser,
   missingBrowser,
   newVisitor,
   screenshot,
+  visitDemo,
 } from './chromium.ts'
-import { startDemo, type DemoProcess } from './demo-process.ts'
 
 if (process.env['CI'] === 'true') {
   test('a browser is installed', () => {
@@ -18,27 +17,18 @@ if (process.env['CI'] === 'true') {
 }
 
 describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
-  let demo: DemoProcess
-  let browser: Browser
-  beforeAll(async () => {
-    demo = await startDemo()
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
+  const visit = visitDemo()
 
   async function signIn(page: Page, index: 0 | 1): Promise<void> {
-    await giveNameAndPassword(page, demo.users[index]!)
+    await giveNameAndPassword(page, visit.demo.users[index]!)
     await page.getByRole('button', { name: 'Continue' }).waitFor()
   }
 
   test('the assigned user signs in, lands on the deep link and uses the page', async () => {
-    const { page, complaints } = await newVisitor(browser)
-    const deep = demo.url('intranet', '/?week=7')
+    const { page, complaints } = await newVisitor(visit.browser)
+    const deep = visit.demo.url('intranet', '/?week=7')
     await page.goto(deep)
-    await page.waitForURL(`${demo.issuer}/**`)
+    await page.waitForURL(`${visit.demo.issuer}/**`)
     await screenshot(page, 'sign-in')
     await signIn(page, 0)
     await screenshot(page, 'consent')
@@ -65,20 +55,20 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
   })
 
   test('a wrong password is told, and can be put right', async () => {
-    const { page } = await newVisitor(browser)
-    await page.goto(demo.url('intranet'))
+    const { page } = await newVisitor(visit.browser)
+    await page.goto(visit.demo.url('intranet'))
     await page.getByLabel('Name').fill('alice')
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
     expect(await page.getByRole('alert').innerText()).toContain('do not match')
     await signIn(page, 0)
     await agree(page)
-    await page.waitForURL(demo.url('intranet'))
+    await page.waitForURL(visit.demo.url('intranet'))
   })
 
   test('who is not assigned sees that sign-in refused', async () => {
-    const { page, complaints } = await newVisitor(browser)
-    await page.goto(demo.url('intranet', '/?week=7'))
+    const { page, complaints } = await newVisitor(visit.browser)
+    await page.goto(visit.demo.url('intranet', '/?week=7'))
     await signIn(page, 1)
     const [response] = await Promise.all([
       page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/callback')),
@@ -92,8 +82,8 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
   })
 
   test('who cancels is told that nobody was signed in', async () => {
-    const { page } = await newVisitor(browser)
-    await page.goto(demo.url('intranet'))
+    const { page } = await newVisitor(visit.browser)
+    await page.goto(visit.demo.url('intranet'))
     await signIn(page, 0)
     const [response] = await Promise.all([
       page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/callback')),

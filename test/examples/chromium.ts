@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { afterAll, beforeAll } from 'vitest'
+import { startDemo, type DemoProcess } from './demo-process.ts'
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 const ARTIFACTS = fileURLToPath(new URL('../.artifacts', import.meta.url))
@@ -20,6 +22,26 @@ export function launchBrowser(): Promise<Browser> {
       '--no-proxy-server',
     ],
   })
+}
+
+/** A demo, and a browser to visit it with. */
+export interface Visit {
+  readonly demo: DemoProcess
+  readonly browser: Browser
+}
+
+/** For the tests of one `describe`: both are there when the tests run, and gone after them. */
+export function visitDemo(...args: string[]): Visit {
+  const visit = {} as { demo: DemoProcess; browser: Browser }
+  beforeAll(async () => {
+    visit.demo = await startDemo(...args)
+    visit.browser = await launchBrowser()
+  })
+  afterAll(async () => {
+    await visit.browser?.close()
+    await visit.demo?.stop()
+  })
+  return visit
 }
 
 export interface OpenPage {
