@@ -13,9 +13,10 @@ import {
   type Failure,
   type FailureResponse,
 } from '../../src/cloud/index.ts'
+import { fileOf } from '../debian-packages.ts'
 import { ALL_ANSWERS, LOGO } from './all-answers.ts'
 
-const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? fileOf('chromium')
 const ARTIFACTS = fileURLToPath(new URL('../.artifacts/pages', import.meta.url))
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--no-proxy-server']
 /** Those with the same words look the same. */

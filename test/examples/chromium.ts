@@ -3,9 +3,10 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
+import { fileOf } from '../debian-packages.ts'
 import { startDemo, type DemoProcess } from './demo-process.ts'
 
-const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? fileOf('chromium')
 const ARTIFACTS = fileURLToPath(new URL('../.artifacts', import.meta.url))
 
 /** Why there is no browser to test with; absent: there is one. */

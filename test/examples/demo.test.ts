@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -16,13 +16,12 @@ import {
   UserAgent,
   type DemoProcess,
 } from './demo-process.ts'
+import { missingPackages } from '../debian-packages.ts'
 
 const run = promisify(execFile)
 const onLinux = test.skipIf(process.platform !== 'linux')
 // Missing is a failure in CI (Debian package curl), and skipped by name elsewhere.
-const withCurl = test.skipIf(
-  process.env['CI'] !== 'true' && spawnSync('curl', ['--version']).error !== undefined,
-)
+const withCurl = test.skipIf(process.env['CI'] !== 'true' && missingPackages('curl') !== undefined)
 const DEEP = '/headers?week=7&path=%2Fa'
 
 const root = mkdtempSync(join(tmpdir(), 'app-proxy-demo-test-'))
