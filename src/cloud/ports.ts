@@ -5,6 +5,7 @@
  */
 
 import type { Bearer } from './directory/bearer-configuration.ts'
+import type { ClientCredentials } from './directory/client-configuration.ts'
 import type { Cors } from './directory/cors-configuration.ts'
 import type { AuditEvent } from './audit/audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
@@ -67,7 +68,7 @@ export interface Application {
   readonly groupId: string
   readonly preAuthentication: 'oidc' | 'passthrough'
   /** The application's own client at the tenant's issuer; present exactly when `preAuthentication` is `oidc`. */
-  readonly client?: { readonly id: string; readonly secret?: string }
+  readonly client?: ClientCredentials
   /** Who is assigned; absent: every user the issuer signs in. */
   readonly assigned?: {
     readonly users: readonly string[]

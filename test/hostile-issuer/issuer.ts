@@ -3,7 +3,12 @@
  *
  * Without a misbehaviour it is as good as any.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT, type JWK, type JWTHeaderParameters } from 'jose'
@@ -54,6 +59,8 @@ export class HostileIssuer {
   /** Everything it said that nobody may write down. */
   readonly secrets = new Set<string>()
   readonly keys: SigningKey[] = []
+  /** What its token endpoint was sent. */
+  readonly tokenCalls: { headers: IncomingHttpHeaders; body: string }[] = []
   misbehaviour: Misbehaviour = {}
   readonly clientId = 'intranet'
   readonly clientSecret = 'intranet-secret-for-tests-of-a-hostile-issuer'
@@ -135,6 +142,7 @@ export class HostileIssuer {
   async #token(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body = ''
     for await (const chunk of request) body += String(chunk)
+    this.tokenCalls.push({ headers: request.headers, body })
     const scene = this.#scene(new URLSearchParams(body).get('code')!)
     const { idToken, token } = this.misbehaviour
     const id_token = await (idToken ?? (({ sign, claims }) => sign(claims)))(scene)

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { ConfigurationInvalid, foldName, isToken, TIME_LIMITS } from '../../protocol/index.ts'
 import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
+import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'
 import { contentVersion } from './content-version.ts'
 import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
@@ -30,7 +31,7 @@ export const ApplicationConfiguration = v.strictObject({
   ),
   preAuthentication: v.picklist(['oidc', 'passthrough']),
   client: v.pipe(
-    v.optional(v.strictObject({ id: text, secret: v.optional(text) })),
+    v.optional(ClientConfiguration),
     v.description("Its own client at the tenant's issuer; with `oidc` only, and then always."),
   ),
   assigned: v.pipe(
@@ -149,11 +150,10 @@ export function readApplication(
   const version = contentVersion({ ...complete, client: client?.id })
   const edge = { ...(cors && { cors }), version }
   if (client === undefined) return { ...complete, ...edge }
-  const { id, secret } = client
   return {
     ...complete,
     ...edge,
-    client: secret === undefined ? { id } : { id, secret },
+    client: readClient(client, `${path}.client`),
     ...(bearer && { bearer }),
     ...(responseMode && { responseMode }),
     ...(session && { session }),

@@ -12,6 +12,8 @@ import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../../protocol/sign-in.ts'
 import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
+import { clientAuthentication } from './client-authentication.ts'
+import type { ClientCredentials } from '../directory/client-configuration.ts'
 import { verifyLogoutToken, type LogoutClaims } from '../sign-out/logout-token.ts'
 import { keptClaims } from '../policy/named.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
@@ -34,9 +36,7 @@ export interface IssuerOptions {
 }
 
 /** A client of the issuer: one application. */
-export interface IssuerClient {
-  readonly id: string
-  readonly secret?: string
+export interface IssuerClient extends ClientCredentials {
   readonly redirectUri: string
 }
 
@@ -114,7 +114,7 @@ export class Issuer {
       const response = await oauth.authorizationCodeGrantRequest(
         metadata,
         self,
-        client.secret === undefined ? oauth.None() : oauth.ClientSecretBasic(client.secret),
+        await clientAuthentication(metadata, client),
         parameters,
         client.redirectUri,
         attempt.verifier,
