@@ -1,28 +1,17 @@
 /** Real Chromium, for what only a browser does: pages, redirects, cookies, WebSockets and event streams as it takes them. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
-import { fileOf } from '../debian-packages.ts'
+import { BROWSER_ARGUMENTS, CHROMIUM, missingBrowser } from '../browser/chromium-program.ts'
 import { startDemo, type DemoProcess } from './demo-process.ts'
 
-const CHROMIUM = process.env['CHROMIUM_PATH'] ?? fileOf('chromium')
 const ARTIFACTS = fileURLToPath(new URL('../.artifacts', import.meta.url))
 
-/** Why there is no browser to test with; absent: there is one. */
-export const missingBrowser = existsSync(CHROMIUM)
-  ? undefined
-  : `${CHROMIUM} is missing; CHROMIUM_PATH names another`
+export { missingBrowser }
 
 export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-      '--no-proxy-server',
-    ],
-  })
+  return chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS })
 }
 
 /** A demo, and a browser to visit it with. */
