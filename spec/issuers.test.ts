@@ -1,6 +1,7 @@
 /** Each tenant has an issuer of its own, and users are whom their own issuer says: with two real ones. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isAssigned } from '../src/cloud/sign-in/assignment.ts'
+import { USUAL_ISSUER } from '../src/cloud/directory/issuer-configuration.ts'
 import { identityOf } from '../src/cloud/issuer/issuer.ts'
 import type { Application, Tenant } from '../src/cloud/ports.ts'
 import { PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
@@ -31,7 +32,7 @@ async function both() {
     ...one!,
     id: 'fabrikam',
     issuer: fabrikam!.issuer,
-    registrars: { ...one!.registrars, tenantClaim: 'no-claim' },
+    issuerProfile: { ...USUAL_ISSUER, claims: { ...USUAL_ISSUER.claims, tenant: ['no-claim'] } },
   }
   const directory = {
     tenant: (id: string) => [one!, other].find((tenant) => tenant.id === id),

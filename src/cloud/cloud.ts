@@ -42,7 +42,7 @@ export interface CloudOptions {
   readonly limits?: Partial<TimeLimits>
   /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
   readonly renewAfterMs?: number
-  /** The `typ` that a registrar's token must have: `at+jwt` (RFC 9068), or `any` for issuers that set none. Default `at+jwt`. */
+  /** The `typ` that a registrar's token must have: `at+jwt` (RFC 9068), or `any` for issuers that set none. Default: what the tenant's issuer is configured with. */
   readonly tokenType?: 'at+jwt' | 'any'
   /** Validity of a connector's certificate. Milliseconds, default 60 days. */
   readonly validityMs?: number

@@ -6,6 +6,7 @@
 
 import type { Bearer } from './directory/bearer-configuration.ts'
 import type { ClientCredentials } from './directory/client-configuration.ts'
+import type { ClaimPath, IssuerProfile } from './directory/issuer-configuration.ts'
 import type { Cors } from './directory/cors-configuration.ts'
 import type { AuditEvent } from './audit/audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
@@ -26,14 +27,14 @@ export interface Tenant {
   readonly name: string
   /** The OpenID Connect issuer that authenticates its users and registrars. */
   readonly issuer: string
+  /** What is particular about it. Default {@link USUAL_ISSUER}. */
+  readonly issuerProfile?: IssuerProfile
   /** Who may register connectors. */
   readonly registrars: {
     /** The `aud` a registrar's token must be for: this service. */
     readonly audience: string
-    /** The claim that names the tenant. Default `tid`. */
-    readonly tenantClaim: string
-    /** The claim that lists roles. Default `roles`. */
-    readonly roleClaim: string
+    /** The claim that lists roles. Default: where the issuer's roles are. */
+    readonly roleClaim?: ClaimPath
     /** Roles of which one is enough. */
     readonly roles: readonly string[]
   }

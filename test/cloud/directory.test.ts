@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { contentVersion } from '../../src/cloud/directory/content-version.ts'
 import { createDirectory } from '../../src/cloud/directory/directory.ts'
+import {
+  claimAt,
+  readIssuerProfile,
+  USUAL_ISSUER,
+} from '../../src/cloud/directory/issuer-configuration.ts'
 
 const tenant = {
   id: 'contoso',
@@ -19,6 +24,8 @@ const intranet = {
 const minimal = { tenants: [tenant], groups: [group], applications: [intranet] }
 const published = (...applications: object[]) => ({ ...minimal, applications })
 const withApplication = (change: object) => published({ ...intranet, ...change })
+const ISSUER = 'https://login.example/contoso'
+const withIssuer = (issuer: object) => ({ ...minimal, tenants: [{ ...tenant, issuer }] })
 const versionOf = (change: object) =>
   createDirectory(withApplication(change)).application('intranet')!.version
 
@@ -39,11 +46,11 @@ test('fills in the defaults', () => {
   const directory = createDirectory(minimal)
   expect(directory.tenant('contoso')).toEqual({
     ...tenant,
+    issuerProfile: USUAL_ISSUER,
     name: 'contoso',
     registrars: {
       audience: 'app-proxy',
-      tenantClaim: 'tid',
-      roleClaim: 'roles',
+      roleClaim: ['roles'],
       roles: ['company-administrator', 'global-administrator', 'application-administrator'],
     },
     connectorLimit: 100,
@@ -60,6 +67,53 @@ test('fills in the defaults', () => {
     responseHeadMs: 85_000,
   })
 })
+
+test('an issuer may be its URL, or what is particular about it', () => {
+  const url = 'https://login.example/contoso'
+  const written = {
+    url,
+    scopes: ['openid', 'groups'],
+    claims: { groups: ['https://contoso.example/groups'], roles: 'realm_access.roles', upn: 'upn' },
+    emailsAreAssigned: true,
+    tokenType: 'any',
+    tenantValue: '8d0f',
+  }
+  const configuration = { ...minimal, tenants: [{ ...tenant, issuer: written }] }
+  const { issuer, issuerProfile, registrars } = createDirectory(configuration).tenant('contoso')!
+  expect(issuer).toBe(url)
+  expect(createDirectory(configuration).tenantOfIssuer(url)?.id).toBe('contoso')
+  expect(issuerProfile).toEqual({
+    scopes: ['openid', 'groups'],
+    claims: {
+      ...USUAL_ISSUER.claims,
+      groups: ['https://contoso.example/groups'],
+      roles: ['realm_access', 'roles'],
+      upn: ['upn'],
+    },
+    emailsAreAssigned: true,
+    tokenType: 'any',
+    tenantValue: '8d0f',
+    userInfo: 'when-needed',
+    authenticationContexts: 'acr_values',
+  })
+  expect(registrars.roleClaim).toEqual(['realm_access', 'roles'])
+  expect(readIssuerProfile(url, 'issuer')).toEqual(USUAL_ISSUER)
+})
+
+test.each<[unknown, readonly string[], unknown]>([
+  [{ groups: ['a'] }, ['groups'], ['a']],
+  [{ a: { 'b.c': 1 } }, ['a', 'b.c'], 1],
+  [{ groups: null }, ['groups'], undefined],
+  [{ a: null }, ['a', 'b'], undefined],
+  [{ a: [{ b: 1 }] }, ['a', '0', 'b'], undefined],
+  [{ a: 'text' }, ['a', 'length'], undefined],
+  [{ a: 0 }, ['a'], 0],
+  [{}, ['toString'], undefined],
+  [JSON.parse('{"__proto__":{"a":1}}'), ['__proto__', 'a'], 1],
+  [{}, ['__proto__', 'constructor'], undefined],
+])('of %j the claim at %j is %j', (claims, path, value) =>
+  expect(claimAt(claims, path)).toEqual(value),
+)
 
 test('finds a tenant by its issuer', () => {
   const directory = createDirectory(minimal)
@@ -145,6 +199,16 @@ describe('refuses', () => {
     ['an application of an unknown group', withApplication({ groupId: 'paris' }), 'applications[0].groupId'],
     ['an application whose group is another tenant\'s', withApplication({ tenantId: 'fabrikam' }), 'applications[0].tenantId'],
     ['an issuer in the clear', { ...minimal, tenants: [{ ...tenant, issuer: 'http://login.example/' }] }, 'tenants[0].issuer'],
+    ['an issuer in the clear, in an object', withIssuer({ url: 'http://login.example/' }), 'tenants[0].issuer.url'],
+    ['an issuer without a URL', withIssuer({}), 'tenants[0].issuer.url'],
+    ['an option of an issuer nobody knows', withIssuer({ url: ISSUER, scope: 'openid' }), 'tenants[0].issuer.scope'],
+    ['a claim nobody knows', withIssuer({ url: ISSUER, claims: { mail: 'mail' } }), 'tenants[0].issuer.claims.mail'],
+    ['a path that is a URL', withIssuer({ url: ISSUER, claims: { groups: 'https://a.example/groups' } }), 'tenants[0].issuer.claims.groups'],
+    ['a path with an empty name', withIssuer({ url: ISSUER, claims: { groups: 'a..b' } }), 'tenants[0].issuer.claims.groups'],
+    ['a path of nothing', withIssuer({ url: ISSUER, claims: { groups: [] } }), 'tenants[0].issuer.claims.groups'],
+    ['scopes without openid', withIssuer({ url: ISSUER, scopes: ['profile'] }), 'tenants[0].issuer.scopes'],
+    ['unmarked tokens for no audience', { ...withIssuer({ url: ISSUER, tokenType: 'any' }), applications: [{ ...intranet, bearer: {} }] }, 'applications[0].bearer.audiences'],
+    ['a registrar claim that is a URL', { ...minimal, tenants: [{ ...tenant, registrars: { ...tenant.registrars, roleClaim: 'https://a.example/roles' } }] }, 'tenants[0].registrars.roleClaim'],
     ['oidc without a client', withApplication({ client: undefined }), 'applications[0].client'],
     ['a client nobody signs in at', published({ ...passthrough, client: { id: 'x' } }), 'applications[0].client'],
     ['an assignment nobody checks', published({ ...passthrough, assigned: { users: ['a'] } }), 'applications[0].assigned'],

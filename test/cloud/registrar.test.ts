@@ -8,7 +8,8 @@ import {
   type RegistrationOrder,
 } from '../../src/cloud/index.ts'
 import type { RegistrationReply } from '../../src/protocol/index.ts'
-import { adminToken, newKeys, registration, requestFor, startTrust } from './trust.ts'
+import { USUAL_ISSUER } from '../../src/cloud/directory/issuer-configuration.ts'
+import { adminToken, directoryOf, newKeys, registration, requestFor, startTrust } from './trust.ts'
 
 let trust: Awaited<ReturnType<typeof startTrust>>
 beforeEach(async () => {
@@ -168,7 +169,6 @@ describe('a token', () => {
     ['for another audience', 'token-audience', { aud: 'https://other.example' }],
     ['without an audience', 'token-audience', { aud: undefined }],
     ['of another tenant', 'token-tenant', { tid: 'fabrikam' }],
-    ['of no tenant', 'token-tenant', { tid: undefined }],
     ['of an unknown issuer', 'token-issuer', { iss: 'https://evil.example' }],
     ['without an issuer', 'token-issuer', { iss: undefined }],
     ['that has expired', 'token-expired', { exp: seconds() - 61 }],
@@ -195,6 +195,50 @@ describe('a token', () => {
   test('may name its one role as text, and its audience among others', async () => {
     const claims = { roles: 'company-administrator', aud: ['a', 'https://connectors.example'] }
     registered(await register(adminToken(trust.issuer, claims)))
+  })
+
+  test('need not name the tenant where its issuer has one, and must where it has several, or where the configuration says what', async () => {
+    const nameless = () => adminToken(trust.issuer, { tid: undefined })
+    registered(await register(nameless()))
+    const [one] = trust.directory.tenants()
+    const other = { ...one!, id: 'fabrikam' }
+    const profile = { ...USUAL_ISSUER, tenantValue: '8d0f' }
+    for (const tenants of [[one!, other], [{ ...one!, issuerProfile: profile }]]) {
+      const registrar = createRegistrar({ ...trust, directory: directoryOf(tenants) })
+      const reply = await registrar.register(
+        registration(await nameless(), await requestFor(await newKeys())),
+      )
+      expect(reply).toEqual(refusal('token-tenant'))
+    }
+    const directory = directoryOf([{ ...one!, issuerProfile: profile }])
+    const registrar = createRegistrar({ ...trust, directory })
+    const named = await adminToken(trust.issuer, { tid: '8d0f' })
+    registered(await registrar.register(registration(named, await requestFor(await newKeys()))))
+  })
+
+  test('has its roles, and its type, where its issuer has them', async () => {
+    const [one] = trust.directory.tenants()
+    const issuerProfile = { ...USUAL_ISSUER, tokenType: 'any' as const }
+    const roleClaim = ['https://contoso.example/app', 'roles']
+    const registrars = { ...one!.registrars, roleClaim }
+    const directory = directoryOf([{ ...one!, issuerProfile, registrars }])
+    const registrar = createRegistrar({ ...trust, directory })
+    const roles = { roles: undefined, [roleClaim[0]!]: { roles: ['company-administrator'] } }
+    const ask = async (claims: object, typ?: string) =>
+      registrar.register(
+        registration(
+          await adminToken(trust.issuer, { ...roles, ...claims }, { typ: typ as string }),
+          await requestFor(await newKeys()),
+        ),
+      )
+    registered(await ask({}))
+    registered(await ask({}, 'JWT'))
+    registered(await ask({}, 'application/at+jwt'))
+    // Its audience is right, and still it was made for something else.
+    expect(await ask({}, 'logout+jwt')).toEqual(refusal('token-malformed'))
+    expect(await ask({ nonce: 'n' }, 'JWT')).toEqual(refusal('token-malformed'))
+    const flat = { [roleClaim[0]!]: undefined, roles: ['company-administrator'] }
+    expect(await ask(flat)).toEqual(refusal('token-role'))
   })
 
   test('must name its issuer exactly, even if the directory is not exact', async () => {

@@ -107,8 +107,7 @@ export async function preAuthenticationAt(
     issuer,
     registrars: {
       audience: AUDIENCE,
-      tenantClaim: 'tid',
-      roleClaim: 'roles',
+      roleClaim: ['roles'],
       roles: ['Application Administrator'],
     },
     connectorLimit: 100,

@@ -65,8 +65,7 @@ export function tenantOf(issuer: string, id = 'contoso', overrides: Partial<Tena
     issuer,
     registrars: {
       audience: 'https://connectors.example',
-      tenantClaim: 'tid',
-      roleClaim: 'roles',
+      roleClaim: ['roles'],
       roles: ['company-administrator', 'application-administrator'],
     },
     connectorLimit: 100,
@@ -79,6 +78,7 @@ export function tenantOf(issuer: string, id = 'contoso', overrides: Partial<Tena
 export function directoryOf(tenants: readonly Tenant[], applications: readonly Application[] = []) {
   return {
     tenant: (id: string) => tenants.find((tenant) => tenant.id === id),
+    tenants: () => tenants,
     tenantOfIssuer: (issuer: string) => tenants.find((tenant) => tenant.issuer === issuer),
     group: (id: string) => ({ id, tenantId: id.split('-')[0]!, name: `Group ${id}` }),
     application: (id: string) => applications.find((application) => application.id === id),

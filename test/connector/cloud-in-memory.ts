@@ -181,8 +181,7 @@ export class CloudInMemory implements ControlChannel {
       issuer: this.#issuer.url,
       registrars: {
         audience: 'https://connectors.example',
-        tenantClaim: 'tid',
-        roleClaim: 'roles',
+        roleClaim: ['roles'],
         roles: ['application-administrator'],
       },
       connectorLimit: 100,
@@ -194,6 +193,7 @@ export class CloudInMemory implements ControlChannel {
       clocks: { now: () => this.#time.now, wallClock: () => this.serverTime },
       directory: {
         tenant: (id: string) => (id === tenant.id ? tenant : undefined),
+        tenants: () => [tenant],
         tenantOfIssuer: (url: string) => (url === tenant.issuer ? tenant : undefined),
         group: (id: string) => ({ id, tenantId: tenant.id, name: `Group ${id}` }),
         application: (id: string) => this.applications.get(id),

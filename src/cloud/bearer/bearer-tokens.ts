@@ -11,6 +11,7 @@ import type { JWTPayload } from 'jose'
 import { isAssigned } from '../sign-in/assignment.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
+import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf } from '../issuer/issuer.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import { namedBy } from '../policy/named.ts'
@@ -106,7 +107,7 @@ export class BearerTokens {
     if (tenant === undefined) throw new SignInDenied('internal')
     const claims = await issuers.of(tenant).verifyAccess(token, {
       audiences: bearer.audiences ?? [application.client!.id],
-      type: bearer.tokenType,
+      type: bearer.tokenType ?? profileOf(tenant).tokenType,
       maxCharacters: bearer.maxTokenBytes,
     })
     if (!isForTenant(tenant, claims, directory.tenants())) throw new SignInDenied('token-tenant')

@@ -7,16 +7,19 @@
 import * as jose from 'jose'
 import { Refused, type RegistrarIdentity } from '../../protocol/index.ts'
 import { hexadecimal } from './connector-key.ts'
+import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
+import { OF_ID_TOKENS, UNMARKED_TYPES } from '../issuer/access-token.ts'
 import { IssuerKeys, type IssuerKeysOptions } from '../issuer/issuer-keys.ts'
 import type { Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
+import { isForTenant } from '../sign-in/tenant-claim.ts'
 
 export interface RegistrarTokensOptions extends IssuerKeysOptions {
   readonly crypto: CryptoProvider
   readonly clocks: Clocks
-  readonly directory: Pick<Directory, 'tenantOfIssuer'>
+  readonly directory: Pick<Directory, 'tenantOfIssuer' | 'tenants'>
   /**
-   * Which `typ` a token may have. Default `at+jwt`: an access token by RFC 9068, which no ID token can be taken for. `any` is for issuers that
-   * do not mark their access tokens; then the audience alone tells them apart.
+   * Which `typ` a token may have. Default: what the configuration of the tenant's issuer says, and `at+jwt` where it says nothing: an access token by RFC 9068, which no
+   * ID token can be taken for. `any` is for issuers that do not mark their access tokens; then the audience alone tells them apart.
    */
   readonly tokenType?: 'at+jwt' | 'any'
 }
@@ -55,11 +58,11 @@ export class RegistrarTokens {
   async verify(token: string): Promise<RegistrarIdentity> {
     const tenant = this.#tenantOf(token)
     const claims = await this.#claimsOf(token, tenant)
-    const { tenantClaim, roleClaim, roles } = tenant.registrars
-    if (claims[tenantClaim] !== tenant.id) {
+    const { roleClaim = profileOf(tenant).claims.roles, roles } = tenant.registrars
+    if (!isForTenant(tenant, claims, this.#options.directory.tenants())) {
       throw new Refused('token-tenant', 'it was issued for another tenant')
     }
-    const held = [claims[roleClaim]].flat()
+    const held = [claimAt(claims, roleClaim)].flat()
     if (!roles.some((role) => held.includes(role))) {
       throw new Refused('token-role', 'its subject may not register connectors')
     }
@@ -87,18 +90,23 @@ export class RegistrarTokens {
   }
 
   async #claimsOf(token: string, tenant: Tenant): Promise<jose.JWTPayload> {
-    const { clocks, tokenType = 'at+jwt' } = this.#options
+    const { clocks, tokenType = profileOf(tenant).tokenType } = this.#options
     const now = clocks.wallClock()
     try {
-      const { payload } = await jose.jwtVerify(token, await this.#issuers.of(tenant.issuer), {
-        algorithms: ALGORITHMS,
-        issuer: tenant.issuer,
-        audience: tenant.registrars.audience,
-        clockTolerance: LEEWAY_SECONDS,
-        currentDate: new Date(now),
-        requiredClaims: ['sub', 'iat', 'exp'],
-        ...(tokenType === 'any' ? {} : { typ: tokenType }),
-      })
+      const { payload, protectedHeader } = await jose.jwtVerify(
+        token,
+        await this.#issuers.of(tenant.issuer),
+        {
+          algorithms: ALGORITHMS,
+          issuer: tenant.issuer,
+          audience: tenant.registrars.audience,
+          clockTolerance: LEEWAY_SECONDS,
+          currentDate: new Date(now),
+          requiredClaims: ['sub', 'iat', 'exp'],
+          ...(tokenType === 'any' ? {} : { typ: tokenType }),
+        },
+      )
+      if (tokenType === 'any') refuseOtherTokens(payload, protectedHeader)
       if (typeof payload.sub !== 'string' || payload.sub === '') {
         throw new Refused('token-malformed', '"sub" must be a string')
       }
@@ -128,6 +136,14 @@ export class RegistrarTokens {
     const octets = new TextEncoder().encode(text)
     return hexadecimal(new Uint8Array(await this.#options.crypto.subtle.digest('SHA-256', octets)))
   }
+}
+
+/** A token that is not marked as an access token must not be marked as another kind, nor have what only ID tokens have. */
+function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.JWTHeaderParameters): void {
+  const type = typ?.toLowerCase().replace(/^application\//, '')
+  if (!UNMARKED_TYPES.includes(type)) throw new Refused('token-malformed', 'it is no access token')
+  if (OF_ID_TOKENS.some((name) => claims[name] !== undefined && claims[name] !== null))
+    throw new Refused('token-malformed', 'it is an ID token')
 }
 
 function refusalOf(cause: unknown): Refused {

@@ -26,7 +26,7 @@ import type { AuditSink, Directory, Tenant } from '../ports.ts'
 import { RegistrarTokens, type RegistrarTokensOptions } from './registrar-token.ts'
 
 export interface RegistrarOptions extends RegistrarTokensOptions {
-  readonly directory: Pick<Directory, 'tenant' | 'tenantOfIssuer'>
+  readonly directory: Pick<Directory, 'tenant' | 'tenants' | 'tenantOfIssuer'>
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink

@@ -8,6 +8,7 @@ import { ConfigurationInvalid, foldName, isToken, TIME_LIMITS } from '../../prot
 import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
 import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'
+import type { IssuerProfile } from './issuer-configuration.ts'
 import { contentVersion } from './content-version.ts'
 import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
 import { ApplicationPolicy, type AccessRules } from '../policy/access-policy.ts'
@@ -102,7 +103,7 @@ export const ApplicationConfiguration = v.strictObject({
 type Checked = v.InferOutput<typeof ApplicationConfiguration>
 
 /**
- * Checks one application and fills in its defaults. `access`: its conditional access.
+ * Checks one application and fills in its defaults. `access`: its conditional access; `issuer`: its tenant's.
  *
  * @throws ConfigurationInvalid with `path`
  */
@@ -111,6 +112,7 @@ export function readApplication(
   path: string,
   groups: readonly { readonly id: string; readonly tenantId: string }[],
   access: AccessRules | undefined,
+  issuer: IssuerProfile,
 ): Application {
   const group = groups.find(({ id }) => id === application.groupId)
   if (group === undefined) throw new ConfigurationInvalid(`${path}.groupId`, 'names no group')
@@ -123,7 +125,7 @@ export function readApplication(
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
   if (application.bearer)
-    checkBearer(application.bearer, application.preAuthentication, `${path}.bearer`)
+    checkBearer(application.bearer, application.preAuthentication, issuer, `${path}.bearer`)
   const {
     name,
     client,

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
+import type { IssuerProfile } from './issuer-configuration.ts'
 import { texts } from './configuration-values.ts'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 
@@ -24,9 +25,9 @@ export const BearerConfiguration = v.strictObject({
     v.description('Roles (`roles`) of which a token must have one; none: it needs no role.'),
   ),
   tokenType: v.pipe(
-    v.optional(v.picklist(['at+jwt', 'any']), 'at+jwt'),
+    v.exactOptional(v.picklist(['at+jwt', 'any'])),
     v.description(
-      'The `typ` of tokens: `at+jwt` (RFC 9068), which no ID token can be taken for; or `any`, for issuers that do not mark their access tokens, with `audiences`.',
+      'The `typ` of tokens: `at+jwt` (RFC 9068), which no ID token can be taken for; or `any`, for issuers that do not mark their access tokens, with `audiences`. Default: what its issuer is configured with.',
     ),
   ),
   maxTokenBytes: v.pipe(
@@ -44,11 +45,12 @@ export type Bearer = v.InferOutput<typeof BearerConfiguration>
 export function checkBearer(
   { audiences, scopes, tokenType }: Bearer,
   preAuthentication: string,
+  issuer: Pick<IssuerProfile, 'tokenType'>,
   path: string,
 ): void {
   if (preAuthentication !== 'oidc')
     throw new ConfigurationInvalid(path, 'has no meaning with "passthrough": nobody signs in')
-  if (tokenType === 'any' && audiences === undefined)
+  if ((tokenType ?? issuer.tokenType) === 'any' && audiences === undefined)
     throw new ConfigurationInvalid(`${path}.audiences`, 'is needed by "any"')
   scopes.forEach((scope, i) => {
     // RFC 6749, section 3.3.

@@ -7,6 +7,14 @@ import * as v from 'valibot'
 import { canonicalHost, ConfigurationInvalid } from '../../protocol/index.ts'
 import { ApplicationConfiguration, readApplication } from './application-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'
+import {
+  ClaimPathConfiguration,
+  claimPath,
+  IssuerConfiguration,
+  issuerUrlOf,
+  readIssuerProfile,
+  USUAL_ISSUER,
+} from './issuer-configuration.ts'
 import { logoFault } from '../pages/logo.ts'
 import { AccessPolicy, NamedLocation } from '../policy/access-policy.ts'
 import { readAccess } from '../policy/read-access.ts'
@@ -25,8 +33,12 @@ const Registrars = v.strictObject({
     text,
     v.description("The `aud` that a registrar's token must be for: this service."),
   ),
-  tenantClaim: v.pipe(v.optional(text, 'tid'), v.description('The claim that names the tenant.')),
-  roleClaim: v.pipe(v.optional(text, 'roles'), v.description('The claim that lists roles.')),
+  roleClaim: v.pipe(
+    v.exactOptional(ClaimPathConfiguration),
+    v.description(
+      "The claim that lists a registrar's roles. Default: where the issuer's roles are.",
+    ),
+  ),
   roles: v.pipe(
     v.optional(v.pipe(texts, v.minLength(1)), [...REGISTRAR_ROLES]),
     v.description('Roles of which one is enough.'),
@@ -46,10 +58,7 @@ const Branding = v.strictObject({
 const TenantConfiguration = v.strictObject({
   id,
   name: v.pipe(v.optional(text), v.description('Default: the id.')),
-  issuer: v.pipe(
-    text,
-    v.description('The OpenID Connect issuer that authenticates users and registrars.'),
-  ),
+  issuer: IssuerConfiguration,
   registrars: v.pipe(Registrars, v.description('Who may register connectors.')),
   connectorLimit: v.pipe(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100),
@@ -111,16 +120,30 @@ export function readDirectory(configuration: unknown): DirectoryContent {
   if (!result.success) throw shapeFault(result.issues[0])
   const { tenants, groups, applications } = result.output
   unique(tenants, 'tenants', 'id')
-  unique(tenants, 'tenants', 'issuer')
+  unique(
+    tenants.map(({ issuer }) => ({ issuer: issuerUrlOf(issuer) })),
+    ...(['tenants', 'issuer'] as const),
+  )
   unique(groups, 'groups', 'id')
   unique(applications, 'applications', 'id')
   const access = readAccess(tenants, groups, applications)
+  const issuerOf = (groupId: string) => {
+    const tenantId = groups.find(({ id }) => id === groupId)?.tenantId
+    const tenant = tenants.find(({ id }) => id === tenantId)
+    return tenant === undefined ? USUAL_ISSUER : readIssuerProfile(tenant.issuer, 'tenants.issuer')
+  }
   return {
     groups: groups.map((group, i) => readGroup(group, `groups[${i}]`, tenants)),
     tenants: tenants.map((tenant, i) => readTenant(tenant, `tenants[${i}]`, groups)),
     applications: distinct(
       applications.map((one, i) =>
-        readApplication(one, `applications[${i}]`, groups, access.get(one.id)),
+        readApplication(
+          one,
+          `applications[${i}]`,
+          groups,
+          access.get(one.id),
+          issuerOf(one.groupId),
+        ),
       ),
     ),
   }
@@ -141,7 +164,11 @@ function readTenant(
   path: string,
   groups: Checked['groups'],
 ): Tenant {
-  refuse(`${path}.issuer`, issuerFault(tenant.issuer))
+  const issuer = issuerUrlOf(tenant.issuer)
+  refuse(
+    typeof tenant.issuer === 'string' ? `${path}.issuer` : `${path}.issuer.url`,
+    issuerFault(issuer),
+  )
   const own = groups.filter(({ tenantId }) => tenantId === tenant.id)
   const defaultGroupId = tenant.defaultGroupId ?? own[0]?.id
   if (defaultGroupId === undefined) throw new ConfigurationInvalid(path, 'has no connector group')
@@ -150,7 +177,17 @@ function readTenant(
   const { locations: _locations, policies: _policies, branding, ...rest } = tenant
   if (branding?.logo !== undefined) refuse(`${path}.branding.logo`, logoFault(branding.logo))
   const name = tenant.name ?? tenant.id
-  return { ...rest, name, defaultGroupId, ...(branding && { branding }) }
+  const issuerProfile = readIssuerProfile(tenant.issuer, `${path}.issuer`)
+  const { roleClaim } = tenant.registrars
+  const registrars = {
+    ...tenant.registrars,
+    roleClaim:
+      roleClaim === undefined
+        ? issuerProfile.claims.roles
+        : claimPath(roleClaim, `${path}.registrars.roleClaim`),
+  }
+  const its = { issuer, issuerProfile, registrars, name, defaultGroupId }
+  return { ...rest, ...its, ...(branding && { branding }) }
 }
 
 /** Two applications under one host and path: nobody could say which is meant. Scheme and port make no difference. */
@@ -180,7 +217,8 @@ function unique<K extends string>(
 }
 
 /** The issue's own message quotes what was received, which may be a secret. */
-export function shapeFault(issue: v.BaseIssue<unknown>): ConfigurationInvalid {
+export function shapeFault(reported: v.BaseIssue<unknown>): ConfigurationInvalid {
+  const issue = innermost(reported)
   const path = (issue.path ?? []).reduce((before, { key }) => {
     if (typeof key === 'number') return `${before}[${key}]`
     return before === '' ? String(key) : `${before}.${String(key)}`
@@ -190,4 +228,14 @@ export function shapeFault(issue: v.BaseIssue<unknown>): ConfigurationInvalid {
     path || 'configuration',
     `must be ${issue.expected ?? issue.type}`,
   )
+}
+
+/** Where a value may be of several shapes: what is wrong with the one that it comes closest to. */
+function innermost(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
+  const inner = issue.issues?.reduce((one, other) =>
+    (other.path?.length ?? 0) > (one.path?.length ?? 0) ? other : one,
+  )
+  if (inner?.path === undefined) return issue
+  const found = innermost(inner)
+  return { ...found, path: [...(issue.path ?? []), ...(found.path ?? [])] as never }
 }

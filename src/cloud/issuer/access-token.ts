@@ -21,9 +21,9 @@ export interface AccessTokenOptions {
 }
 
 /** The types of issuers that do not mark their access tokens; never that of another kind of token. */
-const ANY_TYPE = [undefined, 'jwt', 'at+jwt']
+export const UNMARKED_TYPES: readonly (string | undefined)[] = [undefined, 'jwt', 'at+jwt']
 /** What only ID tokens have. */
-const OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash']
+export const OF_ID_TOKENS: readonly string[] = ['nonce', 'at_hash', 'c_hash']
 
 /**
  * Looks at what needs no key; `keys` is asked only for a token that could be good.
@@ -38,7 +38,7 @@ export async function verifyAccessToken(
   const { issuer, audiences, type, maxCharacters, wallNow, leewayMs } = options
   const { claims } = screenToken(token, {
     algorithms: SIGNATURE_ALGORITHMS,
-    types: type === 'any' ? ANY_TYPE : [type],
+    types: type === 'any' ? UNMARKED_TYPES : [type],
     maxCharacters,
   })
   if (OF_ID_TOKENS.some((name) => claims[name] !== undefined))

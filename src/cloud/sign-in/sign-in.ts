@@ -28,6 +28,7 @@ import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
 import { Attempts } from './attempts.ts'
 import { before } from './effect-deadline.ts'
 import { callbackParameters } from './callback-parameters.ts'
+import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf, type IssuerClient } from '../issuer/issuer.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
@@ -68,8 +69,6 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly crypto?: CryptoProvider
   /** Decides who is let in. Default: assignment and policies, without knowing of places and risk. */
   readonly access?: Pick<AccessControl, 'atSignIn'>
-  /** The scopes asked for. Default `openid profile email`. */
-  readonly scope?: string
 }
 
 export class PreAuthentication {
@@ -129,7 +128,7 @@ export class PreAuthentication {
         response_type: 'code',
         client_id: client.id,
         redirect_uri: client.redirectUri,
-        scope: this.#options.scope ?? 'openid profile email',
+        scope: profileOf(tenant).scopes.join(' '),
         state: attempt.state,
         nonce: attempt.nonce,
         code_challenge: await this.#challenge(attempt.verifier),

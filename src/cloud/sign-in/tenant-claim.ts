@@ -1,12 +1,17 @@
+import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import type { Tenant } from '../ports.ts'
 
-/** A token says which tenant it is for; it must where an issuer serves several. */
+/**
+ * Whether a token is one of this tenant's. It must say so where the issuer's configuration names what it must say, or where the issuer serves several tenants.
+ */
 export function isForTenant(
   tenant: Tenant,
   claims: Readonly<Record<string, unknown>>,
-  tenants: readonly Tenant[],
+  tenants: readonly Pick<Tenant, 'id' | 'issuer'>[],
 ): boolean {
-  const claimed = claims[tenant.registrars.tenantClaim]
+  const profile = profileOf(tenant)
+  const claimed = claimAt(claims, profile.claims.tenant)
+  if (profile.tenantValue !== undefined) return claimed === profile.tenantValue
   if (claimed !== undefined) return claimed === tenant.id
   return !tenants.some(({ id, issuer }) => id !== tenant.id && issuer === tenant.issuer)
 }
