@@ -1,6 +1,6 @@
 /** The browser that tests drive; this file can be imported outside of tests too. */
 import { existsSync } from 'node:fs'
-import { fileOf } from '../debian-packages.ts'
+import { fileOf } from '../debian-package-files.ts'
 
 export const CHROMIUM = process.env['CHROMIUM_PATH'] ?? fileOf('chromium')
 
