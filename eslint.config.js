@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint'
+import { readyBeforeCallback } from './lint/ready-before-callback.js'
 
 const IMPURE_GLOBALS = [
   'Date',
@@ -121,6 +122,11 @@ export default tseslint.config(
   {
     files: ['*.config.{js,ts}', 'test/closing-line-reporter.ts'],
     rules: { 'no-restricted-exports': 'off' },
+  },
+  {
+    files: ['src/**/*.ts', 'examples/**/*.ts'],
+    plugins: { lifecycle: { rules: { 'ready-before-callback': readyBeforeCallback } } },
+    rules: { 'lifecycle/ready-before-callback': 'error' },
   },
   // Tests may reach into any room and use any clock.
   ...rooms.map((room) => ({ ...room, ignores: [...(room.ignores ?? []), '**/*.test.ts'] })),

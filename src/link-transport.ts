@@ -20,22 +20,35 @@ const MAX_UNSENT_BYTES = 16 * 1024 * 1024
 const FAREWELL_MS = 10_000
 const LINGER_MS = 1_000
 
-/** Drives one end of a link over `stream`, until either is over. */
+/**
+ * Drives one end of a link over `stream`, until either is over.
+ *
+ * It is made before the link, whose events are its methods `wake` and `closed`. It reads nothing until {@link LinkTransport.drive}:
+ * whatever an event uses is there before the first octet is.
+ */
 export class LinkTransport {
   readonly #stream: Duplex
-  readonly #link: LinkEndpoint
   readonly #now: () => number
+  #link: LinkEndpoint | undefined
   #scheduled = false
   #ending = false
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   #cause: unknown
 
-  /** @param head bytes of the peer that were read with the handshake */
-  constructor(stream: Duplex, link: LinkEndpoint, now: () => number, head: Uint8Array) {
+  constructor(stream: Duplex, now: () => number) {
     this.#stream = stream
-    this.#link = link
     this.#now = now
+  }
+
+  /**
+   * From now on the link lives by this stream.
+   *
+   * @param head octets of the peer that were read with the handshake
+   */
+  drive(link: LinkEndpoint, head: Uint8Array): void {
+    const stream = this.#stream
+    this.#link = link
     stream.on('data', (chunk: Uint8Array) => this.#received(chunk))
     stream.on('drain', () => this.#drained())
     stream.on('end', () => link.lost())
@@ -45,6 +58,8 @@ export class LinkTransport {
       link.lost(this.#cause)
     })
     if (head.length > 0) this.#received(head)
+    // An end that came before anybody listened is not told again.
+    if (stream.readableEnded || stream.destroyed) link.lost()
     this.wake()
   }
 
@@ -69,7 +84,7 @@ export class LinkTransport {
   }
 
   #received(chunk: Uint8Array): void {
-    this.#link.receive(chunk, this.#now())
+    this.#link!.receive(chunk, this.#now())
     this.#watch()
   }
 
@@ -80,27 +95,28 @@ export class LinkTransport {
 
   #flush(): void {
     const stream = this.#stream
-    if (stream.destroyed || stream.writableEnded) return
-    const chunks = this.#link.takeOutput(TRANSPORT_ROOM_BYTES - stream.writableLength)
+    const link = this.#link
+    if (link === undefined || stream.destroyed || stream.writableEnded) return
+    const chunks = link.takeOutput(TRANSPORT_ROOM_BYTES - stream.writableLength)
     if (chunks.length > 1) stream.cork()
     for (const chunk of chunks) stream.write(chunk)
     if (chunks.length > 1) stream.uncork()
     if (stream.writableLength > MAX_UNSENT_BYTES) stream.pause()
-    if (this.#ending) return this.#end()
+    if (this.#ending) return this.#end(link)
     // A stream that took all at once says no `drain`.
-    if (this.#link.hasMore && !stream.writableNeedDrain) this.wake()
+    if (link.hasMore && !stream.writableNeedDrain) this.wake()
     this.#watch()
   }
 
-  #end(): void {
-    if (this.#link.hasMore) return this.#stream.writableNeedDrain ? undefined : this.wake()
+  #end(link: LinkEndpoint): void {
+    if (link.hasMore) return this.#stream.writableNeedDrain ? undefined : this.wake()
     this.#stream.end()
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref()
   }
 
   /** One timer, moved only when a deadline comes nearer. */
   #watch(): void {
-    const { deadline } = this.#link
+    const { deadline } = this.#link!
     if (deadline >= this.#timerAt) return
     clearTimeout(this.#timer)
     this.#timerAt = deadline
@@ -110,7 +126,7 @@ export class LinkTransport {
   #tick(): void {
     this.#timerAt = Infinity
     const now = this.#now()
-    if (now >= this.#link.deadline) this.#link.tick(now)
+    if (now >= this.#link!.deadline) this.#link!.tick(now)
     this.#watch()
   }
 }

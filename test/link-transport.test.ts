@@ -21,12 +21,8 @@ const fullLink = (said: Uint8Array[]) =>
 
 test('a link that is over does not keep a connection whose peer reads nothing', async () => {
   const stream = deafPeer()
-  const transport = new LinkTransport(
-    stream,
-    fullLink([new Uint8Array(1024 * 1024)]),
-    () => 0,
-    new Uint8Array(0),
-  )
+  const transport = new LinkTransport(stream, () => 0)
+  transport.drive(fullLink([new Uint8Array(1024 * 1024)]), new Uint8Array(0))
   await vi.advanceTimersByTimeAsync(1)
   expect(stream.writableNeedDrain).toBe(true)
   transport.closed({ reason: 'closed' })

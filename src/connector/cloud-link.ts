@@ -60,8 +60,8 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
     const hello = { ...options.hello, offers: slots.total, granted: slots.free }
     this.options = options
     this.#granted = hello.granted
-    slots.attach(this)
     this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now())
+    slots.attach(this)
   }
 
   // ── what the link says ────────────────────────────────────────────────────────────────────

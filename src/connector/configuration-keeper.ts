@@ -120,15 +120,14 @@ export class ConfigurationKeeper implements ConfigurationOutput {
 
   /** Begins pulling; resolves with the first configuration. Failures before it are events, not rejections. */
   start(): Promise<ConnectorConfiguration> {
+    let unsubscribe = (): void => undefined
     const first = new Promise<ConnectorConfiguration>((resolve) => {
-      const unsubscribe = this.subscribe((event) => {
-        if (event.type !== 'configured') return
-        unsubscribe()
-        resolve(event.configuration)
+      unsubscribe = this.subscribe((event) => {
+        if (event.type === 'configured') resolve(event.configuration)
       })
     })
     this.hint()
-    return first
+    return first.finally(() => unsubscribe())
   }
 
   /** Pull now: the cloud says that there is something new. */

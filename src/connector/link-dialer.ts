@@ -50,8 +50,10 @@ export class LinkDialer {
   readonly #options: LinkDialerOptions
   readonly #driver: MachineDriver<DialerState, DialerEvent>
   #link: DialledLink | undefined
+  /** The number of {@link #link}: events tell theirs. */
+  #op = 0
   /** Those that were replaced, and still finish what they carry. */
-  readonly #retiring = new Set<DialledLink>()
+  readonly #retiring = new Map<number, DialledLink>()
   #cause: unknown
 
   constructor(options: LinkDialerOptions) {
@@ -99,36 +101,36 @@ export class LinkDialer {
     this.#driver.send({ type: 'close' })
     this.#driver.stop()
     this.#link?.close()
-    for (const link of this.#retiring) link.close()
+    for (const link of this.#retiring.values()) link.close()
   }
 
   #connect(op: number, binding: Binding): void {
     this.#link?.close()
-    const link = this.#options.connect(binding, op, {
+    this.#op = op
+    this.#link = this.#options.connect(binding, op, {
       connected: () => this.#tell(op, { type: 'connected', now: this.#moment().now }),
       unsupported: (cause) => {
         this.#cause = cause
         this.#tell(op, { type: 'unsupported', ...this.#moment() })
       },
       ended: (cause) => {
-        if (this.#retiring.delete(link)) return
+        if (this.#retiring.delete(op)) return
         this.#cause = cause
         const type = this.isUp ? 'lost' : 'failed'
         this.#tell(op, { type, ...this.#moment() })
       },
       draining: () => {
-        if (this.#link !== link || !this.isUp) return
+        if (this.#op !== op || this.#link === undefined || !this.isUp) return
         this.#retire()
         this.#tell(op, drained(this.#driver.state, this.#moment()))
       },
     })
-    this.#link = link
   }
 
   #retire(): void {
     const link = this.#link!
     this.#link = undefined
-    this.#retiring.add(link)
+    this.#retiring.set(this.#op, link)
     link.drain()
   }
 

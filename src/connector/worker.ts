@@ -8,6 +8,7 @@
  */
 import {
   ClaimEntry,
+  PeerViolation,
   ResetCode,
   type ApplicationDetails,
   type Exchange,
@@ -122,11 +123,11 @@ class Job implements ClaimedJob {
   }
 
   data(bytes: Uint8Array): void {
-    this.#relay!.write(bytes)
+    this.#started.write(bytes)
   }
 
   ended(trailers: HeaderList | undefined): void {
-    this.#relay!.end(trailers)
+    this.#started.end(trailers)
   }
 
   writable(): void {
@@ -147,6 +148,13 @@ class Job implements ClaimedJob {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  /** Of an open exchange only an unconfirmed one has no call to an application yet. */
+  get #started(): Relay {
+    if (this.#relay === undefined)
+      throw new PeerViolation('UNEXPECTED_EVENT', 'a request body before CONFIRM')
+    return this.#relay
+  }
 
   #resolved(application: ApplicationDetails | undefined): void {
     if (application === undefined) return this.#decline('unknown-application')

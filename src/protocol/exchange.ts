@@ -343,6 +343,8 @@ export class Exchange {
   get #isTooLate(): boolean {
     if (this.role === 'requester' && this.state === 'awaiting-response')
       throw new PeerViolation('UNEXPECTED_EVENT', 'a body before the response head')
+    const isUnswitched = this.#upgradeWindow > 0 && this.state === 'awaiting-response'
+    if (isUnswitched) throw new PeerViolation('UNEXPECTED_EVENT', 'a body before the 101')
     return this.isClosed && this.state !== 'done'
   }
 

@@ -93,7 +93,7 @@ export function offerElements(offer: Offer): readonly unknown[] {
 
 export function decodeOffer(payload: Uint8Array): Offer {
   const from = new PositionalReader(payload, 'OFFER')
-  return {
+  const offer: Offer = {
     id: exchangeId(from),
     attempt: attempt(from),
     applicationId: from.name('applicationId'),
@@ -107,6 +107,9 @@ export function decodeOffer(payload: Uint8Array): Offer {
     remainingMs: from.count('remainingMs'),
     origin: from.name('origin'),
   }
+  if (offer.upgrade !== undefined && offer.body.kind !== 'none')
+    throw malformed('OFFER', 'an upgrade has no body before its 101')
+  return offer
 }
 
 /** `[id, attempt, credit]` */

@@ -100,6 +100,8 @@ export interface TunnelOptions {
   readonly bindings?: readonly Binding[]
   /** The port that connectors are told, for a relay in front of the listener's. Default: the listener's own. */
   readonly relay?: (port: number) => Promise<number>
+  /** The application's port. Default: that of a server of `backend`. */
+  readonly internalPort?: number
   /** No connector is started. */
   readonly noConnector?: boolean
   /** Where the connectors' authority keeps its root; for tests that sign with its very key. */
@@ -123,7 +125,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const backend = createHttpServer({ requestTimeout: 0 }, options.backend)
   if (options.upgrade !== undefined) backend.on('upgrade', options.upgrade)
   if (options.unparsed !== undefined) backend.on('clientError', options.unparsed)
-  const backendPort = await listen(backend)
+  const backendPort = options.internalPort ?? (await listen(backend))
   const authority = await createCertificateAuthority({
     crypto,
     clocks,

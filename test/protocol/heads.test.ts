@@ -127,6 +127,14 @@ describe('an OFFER', () => {
     expect(() => heads.decodeOffer(offerWith(at, element))).toThrow(violation('MALFORMED_FRAME'))
   })
 
+  test.each([{ kind: 'streamed' }, { kind: 'length', bytes: 0 }] as const)(
+    'is refused: an upgrade with a body of %o',
+    (body) => {
+      const octets = heads.encodeOffer({ ...OFFER, upgrade: 'websocket', body })
+      expect(() => heads.decodeOffer(octets)).toThrow(violation('MALFORMED_FRAME'))
+    },
+  )
+
   test.each([
     ['a method that is no token', 4, 'GET /'],
     ['an empty method', 4, ''],
@@ -270,7 +278,7 @@ describe('for every input', () => {
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
   const token = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}$/)
   const value = fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{0,20}$/)
-  const offers: fc.Arbitrary<Offer> = fc.record({
+  const records: fc.Arbitrary<Offer> = fc.record({
     id: fc.stringMatching(/^[0-9a-f]{32}$/),
     attempt: fc.integer({ min: 1, max: 3 }),
     applicationId: text,
@@ -290,6 +298,9 @@ describe('for every input', () => {
     remainingMs: fc.nat(),
     origin: text,
   })
+  const offers = records.filter(
+    ({ body, upgrade }) => upgrade === undefined || body.kind === 'none',
+  )
 
   test('an offer comes back as it was sent', () =>
     fc.assert(

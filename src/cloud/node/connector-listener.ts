@@ -42,6 +42,7 @@ import { Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
+import { answerOn } from './user-exchange.ts'
 
 /** Options of {@link createConnectorListener}. */
 export interface ConnectorListenerOptions {
@@ -118,6 +119,8 @@ export function createConnectorListener(
   server.on('upgrade', (request, stream, head) => {
     const socket = stream as TLSSocket
     socket.on('error', nothing)
+    // Pipelined behind a call whose answer is under way: that answer would be written into the link.
+    if (answerOn(socket) !== undefined) return void socket.destroy()
     const upgrade = async (): Promise<void> => {
       // Before anything else, for known and unknown paths alike: who calls?
       const caller = await callers.identify(socket)

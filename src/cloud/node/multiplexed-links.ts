@@ -35,16 +35,14 @@ export function acceptLink(
   now: () => number,
 ): void {
   if (socket.destroyed) return
-  const link = links.open(owner, {
-    wake: () => transport.wake(),
-    closed: (end) => transport.closed(end),
-  })
+  const transport = new LinkTransport(socket, now)
+  const { link } = links.open(owner, transport)
   socket.setNoDelay(true)
   socket.setTimeout(0)
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${LINK_UPGRADE}\r\n\r\n`,
   )
-  const transport: LinkTransport = new LinkTransport(socket, link.link, now, head)
+  transport.drive(link, head)
 }
 
 /** Answers an upgrade with a refusal, as any other call would be. Node looks after such a connection no more, so its end is ours to see to. */

@@ -83,8 +83,8 @@ export class PlainExchanges {
   }
 
   #add(claimer: Claimer, id: ExchangeId, token?: string): PlainExchange {
-    const exchange: PlainExchange = new PlainExchange(this.#origin, claimer, id, () => {
-      this.#remove(exchange, token)
+    const exchange = new PlainExchange(this.#origin, claimer, id, (over) => {
+      this.#remove(over, token)
     })
     this.#open.add(exchange)
     if (token !== undefined) this.#byToken.set(token, exchange)
@@ -110,7 +110,7 @@ class PlainExchange implements ExchangeWire {
   readonly claimer: Claimer
   readonly #origin: Origin
   readonly #id: ExchangeId
-  readonly #forget: () => void
+  readonly #forget: (exchange: PlainExchange) => void
   #exchange: Exchange | undefined
   #bodyCall: ServerResponse | undefined
   #writer: ExchangeWriter | undefined
@@ -120,7 +120,12 @@ class PlainExchange implements ExchangeWire {
   #reader: ExchangeReader | undefined
   #isRefused = false
 
-  constructor(origin: Origin, claimer: Claimer, id: ExchangeId, forget: () => void) {
+  constructor(
+    origin: Origin,
+    claimer: Claimer,
+    id: ExchangeId,
+    forget: (exchange: PlainExchange) => void,
+  ) {
     this.#origin = origin
     this.claimer = claimer
     this.#id = id
@@ -229,7 +234,7 @@ class PlainExchange implements ExchangeWire {
   #refuse(refused: Refused): void {
     if (this.#isRefused) return
     this.#isRefused = true
-    this.#forget()
+    this.#forget(this)
     const response = this.#responseCall!
     response.req.removeAllListeners('data').resume()
     sendRefusal(response, refused)
@@ -268,7 +273,7 @@ class PlainExchange implements ExchangeWire {
   }
 
   closed(): void {
-    this.#forget()
+    this.#forget(this)
     this.#endBody()
     const response = this.#responseCall
     if (response?.headersSent === false) response.writeHead(204).end()
@@ -285,7 +290,7 @@ class PlainExchange implements ExchangeWire {
   }
 
   #cut(): void {
-    this.#forget()
+    this.#forget(this)
     this.#bodyCall?.destroy()
     this.#responseCall?.destroy()
   }

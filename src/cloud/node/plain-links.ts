@@ -152,7 +152,9 @@ class PlainLink implements OfferLink {
 
   addStream(response: ServerResponse, hello: Hello): void {
     const { pingMs, leaseMs } = this.#origin.limits
-    const stream = new OfferStream(response, { pingMs, leaseMs }, () => this.#streamClosed(stream))
+    const stream = new OfferStream(response, { pingMs, leaseMs }, (over) =>
+      this.#streamClosed(over),
+    )
     stream.write(
       FrameType.WELCOME,
       encodeWelcome({
@@ -229,7 +231,7 @@ class OfferStream {
   constructor(
     response: ServerResponse,
     limits: { pingMs: number; leaseMs: number },
-    closed: () => void,
+    closed: (stream: OfferStream) => void,
   ) {
     this.#response = response
     response.writeHead(200, {
@@ -243,7 +245,7 @@ class OfferStream {
       .on('close', () => {
         clearInterval(this.#ping)
         clearTimeout(this.#lease)
-        closed()
+        closed(this)
       })
   }
 

@@ -31,7 +31,7 @@ export interface ConnectorLinkEvents {
   wake(): void
   /** The connector has introduced itself. */
   greeted?(hello: Hello): void
-  closed(end: LinkEnd): void
+  closed(end: LinkEnd, link: ConnectorLink): void
 }
 
 /** Joins an {@link AcceptedLink} to the origin. */
@@ -125,7 +125,7 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   closed(end: LinkEnd): void {
     this.#detach()
     this.#origin.lost(this)
-    this.#events.closed(end)
+    this.#events.closed(end, this)
   }
 
   #detach(): void {

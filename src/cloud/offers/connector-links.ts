@@ -20,15 +20,11 @@ export interface LinkOwner {
   readonly serial: string
 }
 
-interface Held extends LinkOwner {
-  readonly link: ConnectorLink
-}
-
 /** All of one instance. */
 export class ConnectorLinks {
   readonly #origin: Origin
   readonly #audit: LinkAudit
-  readonly #held = new Set<Held>()
+  readonly #held = new Map<ConnectorLink, LinkOwner>()
   readonly #counts = new Map<string, number>()
 
   constructor(origin: Origin, audit: LinkAudit) {
@@ -55,57 +51,56 @@ export class ConnectorLinks {
     this.#counts.set(connectorId, count + 1)
     let isGreeted = false
     const link = new ConnectorLink(this.#origin, owner.claimer, {
-      wake: events.wake,
+      wake: () => events.wake(),
       greeted: (hello) => {
         isGreeted = true
         this.#audit.connected(owner.claimer)
         this.#replace(connectorId, hello)
       },
-      closed: (end) => {
+      closed: (end, over) => {
         if (isGreeted) this.#audit.disconnected(owner.claimer, end.reason)
-        if (this.#held.delete(held)) this.#uncount(connectorId)
+        if (this.#held.delete(over)) this.#uncount(connectorId)
         events.closed(end)
       },
     })
-    const held: Held = { ...owner, link }
-    this.#held.add(held)
+    this.#held.set(link, owner)
     return link
   }
 
   /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
   drain(connectorId?: string): void {
-    for (const { link } of this.#of(connectorId)) link.link.drain()
+    for (const { link } of this.#of(connectorId)) link.drain()
   }
 
   /** A newer certificate is in use: links that were made with the old one drain. */
   superseded(serial: string): void {
-    for (const held of [...this.#held]) if (held.serial === serial) held.link.link.drain()
+    for (const [{ link }, owner] of [...this.#held]) if (owner.serial === serial) link.drain()
   }
 
   /** Breaks every link of a connector, at once. */
   cut(connectorId: string): void {
-    for (const { link } of this.#of(connectorId)) link.link.lost()
+    for (const { link } of this.#of(connectorId)) link.lost()
   }
 
   /** Tells a connector that its configuration is another. */
   hint(connectorId: string, version: string): void {
-    for (const { link } of this.#of(connectorId)) link.link.hint(version)
+    for (const { link } of this.#of(connectorId)) link.hint(version)
   }
 
   /** Ends every link. */
   close(): void {
-    for (const { link } of [...this.#held]) link.link.close()
+    for (const { link } of [...this.#held.keys()]) link.close()
   }
 
-  #of(connectorId: string | undefined): Held[] {
-    return [...this.#held].filter(
-      ({ claimer }) => connectorId === undefined || claimer.connectorId === connectorId,
+  #of(connectorId: string | undefined): ConnectorLink[] {
+    return [...this.#held.keys()].filter(
+      (link) => connectorId === undefined || link.connectorId === connectorId,
     )
   }
 
   /** The connector has dialled anew: it has lost the old link, or drains it. */
   #replace(connectorId: string, hello: Hello): void {
-    for (const { link } of this.#of(connectorId)) if (link.isReplacedBy(hello)) link.retire()
+    for (const link of this.#of(connectorId)) if (link.isReplacedBy(hello)) link.retire()
   }
 
   #uncount(connectorId: string): void {

@@ -38,11 +38,12 @@ export function heedingAlert(
   const to = { host, port, allowHalfOpen: true } as TcpNetConnectOpts
   const underneath = new TcpStream(connect(to))
   let isEnded = false
+  let socket: TLSSocket | undefined = undefined
   // Before TLS listens: all that came has been read by then.
   underneath.once('end', () => {
-    if (!isEnded) cut.add(socket)
+    if (!isEnded && socket !== undefined) cut.add(socket)
   })
-  const socket = secure(underneath)
+  socket = secure(underneath)
   const push = socket.push.bind(socket)
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
     isEnded ||= chunk === null

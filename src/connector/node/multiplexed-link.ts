@@ -53,7 +53,6 @@ export class MultiplexedLink {
   readonly #options: MultiplexedLinkOptions
   readonly #call: ClientRequest
   #link: CloudLink | undefined
-  #transport: LinkTransport | undefined
   #isOver = false
 
   constructor(options: MultiplexedLinkOptions) {
@@ -90,6 +89,7 @@ export class MultiplexedLink {
     const { worker, clocks, limits, instance, connectorInstance, epoch, slots, events } =
       this.#options
     socket.setNoDelay(true)
+    const transport = new LinkTransport(socket, () => clocks.now())
     const link = new CloudLink({
       worker,
       clocks,
@@ -105,19 +105,18 @@ export class MultiplexedLink {
         features: LINK_FEATURES,
       },
       events: {
-        // What the constructor says leaves when the transport is there.
-        wake: () => this.#transport?.wake(),
+        wake: () => transport.wake(),
         up: () => events.up(),
         hint: (version) => events.hint(version),
         draining: () => events.draining(),
         closed: (end) => {
-          this.#transport?.closed(end)
+          transport.closed(end)
           this.#end(() => events.ended(endError(end)))
         },
       },
     })
     this.#link = link
-    this.#transport = new LinkTransport(socket, link.link, () => clocks.now(), head)
+    transport.drive(link.link, head)
   }
 
   /**
