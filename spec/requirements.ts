@@ -80,6 +80,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R3.3.3a', text: 'For a request with a body it calls the cloud instance, with its client certificate, to ask for the data, and connects to the application.' },
   { id: 'R3.3.3b', text: 'Only on that call does the cloud begin to accept the body from the user, and forward it.' },
   { id: 'R3.3.3c', text: 'The connector forwards the body to the application.' },
+  { id: 'R3.3.4', text: 'No connection to an application carries one user\'s identity to another.' },
   { id: 'R3.4', text: 'Once the whole request has reached the application, the connector waits for the response.' },
   { id: 'R3.5a', text: 'On a response the connector calls the cloud to return status and header fields.' },
   { id: 'R3.5b', text: 'It then streams the response body.' },

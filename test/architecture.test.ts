@@ -84,6 +84,41 @@ describe('the rooms', () => {
   })
 })
 
+describe('connections to applications are shared behind one door for each library', () => {
+  const doors = (pattern: RegExp, paths = within('connector/')) =>
+    paths.filter((path) => pattern.test(codeOf(path)))
+  const DOORS = ['application-connections.ts', 'undici-connections.ts']
+  const TO_THE_CLOUD = [
+    'connector.ts',
+    'control-channel.ts',
+    'multiplexed-link.ts',
+    'plain-link.ts',
+  ]
+  const inNode = (names: readonly string[]) => names.map((name) => `connector/node/${name}`).sort()
+
+  test('only they make agents, pools and clients', () => {
+    const makers = doors(/\bnew (Http|Https)?(Agent|Client|Pool|Dispatcher)\b|\bextends Client\b/)
+    expect(makers).toEqual(inNode([...DOORS, 'connector.ts', 'control-channel.ts']))
+  })
+
+  test('only one dispatches by undici, and only one file asks by node:http', () => {
+    const values = /^import (?!type\b)[^;]*?\bfrom 'undici'/m
+    const importers = within('connector/').filter((path) => values.test(sources.get(path)!))
+    expect(importers).toEqual(inNode(['undici-connections.ts']))
+    const callers = doors(/\b(http|https)Request\b/)
+    expect(callers).toEqual(inNode(['http-backend.ts', ...TO_THE_CLOUD.slice(1)]))
+    expect(codeOf('connector/node/http-backend.ts')).toContain('...address')
+  })
+
+  test.each(DOORS)('%s asks whether a request binds its connection', (name) =>
+    expect(codeOf(`connector/node/${name}`)).toMatch(/\bbindsConnection\(headers\)/),
+  )
+
+  test.each(['http-backend.ts', 'undici-backend.ts'])('%s asks it of every answer', (name) =>
+    expect(codeOf(`connector/node/${name}`)).toMatch(/\bbindsConnection\((headers|trailers)\)/),
+  )
+})
+
 describe('a state moves in one place', () => {
   const tables = within('protocol/').filter((path) => / satisfies Table</.test(codeOf(path)))
 

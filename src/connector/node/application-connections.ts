@@ -1,5 +1,6 @@
 /**
- * Connections to private applications for `node:http`: pooled ones, and those that switch protocols.
+ * Connections to private applications for `node:http`: shared ones, those for one request with credentials that are bound to their
+ * connection, and those that switch protocols.
  *
  * @module
  */
@@ -8,7 +9,8 @@ import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { rootCertificates, type TLSSocket } from 'node:tls'
-import { CONNECTION_TIME_LIMITS, type ApplicationDetails } from '../../protocol/index.ts'
+import { bindsConnection, CONNECTION_TIME_LIMITS } from '../../protocol/index.ts'
+import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
 import { heedingAlert } from './cut-connections.ts'
@@ -39,6 +41,7 @@ export function serverNameOf(hostname: string): string {
 /** The agents that requests go out by. No limit on connections: the offers a connector grants are the limit. */
 export class ApplicationConnections {
   readonly #pooled: { http: HttpAgent; https: HttpsAgent }
+  readonly #alone: { http: HttpAgent; https: HttpsAgent }
   readonly #switching: { http: HttpAgent; https: HttpsAgent }
 
   constructor(options: ApplicationConnectionOptions) {
@@ -50,6 +53,10 @@ export class ApplicationConnections {
       http: prepared(new HttpAgent(pooled), connectMs),
       https: prepared(new HttpsAgent({ ...pooled, ...tls }), connectMs),
     }
+    this.#alone = {
+      http: prepared(new HttpAgent({ keepAlive: false }), connectMs),
+      https: prepared(new HttpsAgent({ keepAlive: false, ...tls }), connectMs),
+    }
     // In a tunnel each direction ends alone.
     const switching = { keepAlive: false, allowHalfOpen: true }
     this.#switching = {
@@ -59,9 +66,14 @@ export class ApplicationConnections {
   }
 
   /** What a request needs to find its connection. */
-  to(application: ApplicationDetails, isUpgrade: boolean): ClientRequestArgs {
+  to({ application, upgrade, headers }: BackendRequest): ClientRequestArgs {
     const { isSecure, hostname, port } = internalAddress(application)
-    const agents = isUpgrade ? this.#switching : this.#pooled
+    const agents =
+      upgrade !== undefined
+        ? this.#switching
+        : bindsConnection(headers)
+          ? this.#alone
+          : this.#pooled
     if (!isSecure) return { agent: agents.http, host: hostname, port }
     const tls = {
       servername: serverNameOf(hostname),
@@ -70,13 +82,20 @@ export class ApplicationConnections {
     return { agent: agents.https, host: hostname, port, ...tls }
   }
 
+  /** This connection serves no other request than the one it has. */
+  retire(socket: Socket): void {
+    retired.add(socket)
+  }
+
   close(): void {
-    for (const { http, https } of [this.#pooled, this.#switching]) {
+    for (const { http, https } of [this.#pooled, this.#alone, this.#switching]) {
       http.destroy()
       https.destroy()
     }
   }
 }
+
+const retired = new WeakSet<Duplex>()
 
 /** A tunnel that was cut must not pass for one that ended. */
 function heedful(agent: HttpsAgent): HttpsAgent {
@@ -98,6 +117,7 @@ function prepared<A extends HttpAgent>(agent: A, connectMs: number): A {
   }
   const [keep, reuse] = [agent.keepSocketAlive.bind(agent), agent.reuseSocket.bind(agent)]
   agent.keepSocketAlive = (socket) => {
+    if (retired.has(socket)) return false
     // Bytes that answer no request would be taken for the answer to the next.
     socket.on('data', destroyThis)
     return keep(socket)

@@ -7,7 +7,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
+import { bindsConnection, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import {
   ApplicationConnections,
@@ -91,11 +91,11 @@ class HttpCall implements BackendCall {
   }
 
   #start(): ClientRequest {
-    const { application, method, target, body, upgrade } = this.#wanted
+    const { method, target, body } = this.#wanted
     // What Node would write instead of what was asked.
     if (method === 'CONNECT' || method !== method.toUpperCase())
       throw fault('ERR_INVALID_METHOD', `cannot send the method ${method}`)
-    const address = this.#connections.to(application, upgrade !== undefined)
+    const address = this.#connections.to(this.#wanted)
     const request = ('servername' in address ? httpsRequest : httpRequest)({
       ...address,
       method,
@@ -106,6 +106,7 @@ class HttpCall implements BackendCall {
     // Otherwise Node drops what exceeds its count, silently.
     request.maxHeadersCount = 0
     request.on('information', ({ statusCode, rawHeaders }) => {
+      this.#heedBinding(rawHeaders)
       // Nobody downstream asked for a 100.
       if (this.#over || statusCode === 100) return
       this.#events.informational({ status: statusCode, headers: rawHeaders })
@@ -132,6 +133,7 @@ class HttpCall implements BackendCall {
   #responded(response: IncomingMessage): void {
     if (this.#over) return void response.resume()
     this.#response = response
+    this.#heedBinding(response.rawHeaders)
     if (response.statusCode === 101)
       return this.#failed(fault(UNUSABLE_STATUS, 'a 101 that switches to nothing'))
     response.on('data', (bytes: Uint8Array) => {
@@ -146,6 +148,7 @@ class HttpCall implements BackendCall {
     if (this.#over) return
     if (!complete) return this.#failed(fault('ECONNRESET', 'closed inside its answer'))
     this.#over = true
+    if (rawTrailers.length > 0) this.#heedBinding(rawTrailers)
     // The rest of an unfinished request nobody wants to write; its connection can carry no other.
     if (!this.#request.writableEnded) this.#request.destroy()
     this.#events.ended(rawTrailers.length > 0 ? rawTrailers : undefined)
@@ -173,6 +176,11 @@ class HttpCall implements BackendCall {
       this.#over = true
     })
     this.#events.upgraded({ status: response.statusCode!, headers: response.rawHeaders })
+  }
+
+  /** What shows authentication that is bound to the connection makes this its last exchange. */
+  #heedBinding(headers: HeaderList): void {
+    if (bindsConnection(headers)) this.#connections.retire(this.#request.socket!)
   }
 
   #misframed(): true {

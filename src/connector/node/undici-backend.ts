@@ -8,22 +8,19 @@
  * @module
  */
 import { Readable } from 'node:stream'
-import { Agent, buildConnector, type Dispatcher } from 'undici'
-import { MAX_HEAD_BYTES, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
+import { bindsConnection, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
-import { internalAddress } from '../internal-request.ts'
+import type { ApplicationConnectionOptions } from './application-connections.ts'
+import { fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 import {
-  authorities,
-  CONNECT_MS,
-  KEEP_ALIVE_MS,
-  type ApplicationConnectionOptions,
-} from './application-connections.ts'
-import { CONNECTION_RESET, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
+  UndiciConnections,
+  type ApplicationConnection,
+  type ConnectionHandler,
+} from './undici-connections.ts'
 
 /** Calls private applications. The only time limits are the exchange's own; undici's are off. */
 export class UndiciBackend implements Backend {
-  readonly #verifying: Agent
-  readonly #trusting: Agent
+  readonly #connections: UndiciConnections
   readonly #patient: Backend | undefined
   /** Applications that said `100 Continue` where nobody waited for it. */
   readonly #hasty = new WeakSet<ApplicationDetails>()
@@ -31,8 +28,7 @@ export class UndiciBackend implements Backend {
 
   /** @param patient serves what may be repeated, for applications that say `100 Continue` unasked. Default: their answer is malformed */
   constructor(options: ApplicationConnectionOptions = {}, patient?: Backend) {
-    this.#verifying = agent(options, true)
-    this.#trusting = agent(options, false)
+    this.#connections = new UndiciConnections(options)
     this.#patient = patient
   }
 
@@ -43,7 +39,7 @@ export class UndiciBackend implements Backend {
     const { application, replayable } = request
     if (this.#hasHasty && replayable && this.#hasty.has(application))
       return this.#patient!.call(request, events)
-    const call = new UndiciCall(this, this.#agent(application), request, events)
+    const call = new UndiciCall(this, this.#connections, request, events)
     call.start()
     return call
   }
@@ -57,47 +53,15 @@ export class UndiciBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#verifying.destroy(), this.#trusting.destroy()])
-  }
-
-  #agent(application: ApplicationDetails): Agent {
-    return application.verifyCertificate ? this.#verifying : this.#trusting
+    await this.#connections.close()
   }
 }
 
-function agent(options: ApplicationConnectionOptions, rejectUnauthorized: boolean): Agent {
-  const connect = buildConnector({
-    timeout: options.connectMs ?? CONNECT_MS,
-    rejectUnauthorized,
-    // A resumed session would skip what the application's certificate is checked for.
-    maxCachedSessions: 0,
-    ...authorities(options.ca),
-  })
-  return new Agent({
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: options.keepAliveMs ?? KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEAD_BYTES,
-    pipelining: 1,
-    connect: ({ servername: _, ...to }, done) => {
-      // The certificate is that of the internal URL, whatever `Host` is sent: undici would take the name from there.
-      connect(to as buildConnector.Options, (error, socket) => {
-        socket?.once('error', renameReset)
-        if (error === null) done(null, socket)
-        else done(error, null)
-      })
-    },
-  })
-}
-
-/** Heard before undici, which takes a reset after a body without length for the end of it. */
-function renameReset(error: NodeJS.ErrnoException): void {
-  if (error.code === 'ECONNRESET') error.code = CONNECTION_RESET
-}
-
-class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
+class UndiciCall implements BackendCall, ConnectionHandler {
+  /** What it comes on, from the dispatch on. */
+  connection: ApplicationConnection | undefined
   readonly #backend: UndiciBackend
-  readonly #agent: Agent
+  readonly #connections: UndiciConnections
   readonly #request: BackendRequest
   readonly #events: BackendEvents
   readonly #body: RequestBody | null
@@ -106,6 +70,8 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
   #paused = false
   #over = false
   #status = 0
+  /** The answer shows authentication that is bound to the connection. */
+  #isBound = false
   #retried = false
   /** The call that took this one's place. */
   #instead: BackendCall | undefined
@@ -114,12 +80,12 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   constructor(
     backend: UndiciBackend,
-    agent: Agent,
+    connections: UndiciConnections,
     request: BackendRequest,
     events: BackendEvents,
   ) {
     this.#backend = backend
-    this.#agent = agent
+    this.#connections = connections
     this.#request = request
     this.#events = events
     this.#body = request.body.kind === 'none' ? null : new RequestBody(() => events.drained())
@@ -127,22 +93,9 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   start(): void {
     if (this.#over) return
-    const { application, method, target, headers } = this.#request
-    const { origin, hostname } = internalAddress(application)
     this.#starting = true
     try {
-      this.#agent.dispatch(
-        {
-          origin,
-          path: target,
-          method: method as Dispatcher.HttpMethod,
-          headers: headers as string[],
-          body: this.#body,
-          // One for all requests of an origin, or their connections would not be shared.
-          servername: hostname,
-        } as Dispatcher.DispatchOptions,
-        this,
-      )
+      this.#connections.dispatch(this.#request, this.#body, this)
     } catch (error) {
       this.#fail(error)
     }
@@ -185,10 +138,12 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (this.#over) return true
-    if (status < 200) return this.#informed(status, raw)
+    const headers = text(raw)
+    this.#isBound ||= bindsConnection(headers)
+    if (status < 200) return this.#informed(status, headers)
     this.#status = status
     this.#resume = resume
-    this.#events.responded({ status, headers: text(raw) })
+    this.#events.responded({ status, headers })
     return !this.#paused
   }
 
@@ -202,8 +157,10 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
     this.#over = true
     // What is left of an unfinished request nobody reads.
     this.#body?.destroy()
-    const trailers = raw as unknown as Buffer[] | null
-    this.#events.ended(trailers !== null && trailers.length > 0 ? text(trailers) : undefined)
+    const trailers = raw !== null && raw.length > 0 ? text(raw as unknown as Buffer[]) : undefined
+    if (this.#isBound || (trailers !== undefined && bindsConnection(trailers)))
+      this.connection?.retire()
+    this.#events.ended(trailers)
   }
 
   onError(error: unknown): void {
@@ -212,12 +169,12 @@ class UndiciCall implements BackendCall, Dispatcher.DispatchHandler {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  #informed(status: number, raw: Buffer[]): boolean {
+  #informed(status: number, headers: HeaderList): boolean {
     if (status === 101 || status < 100) {
       const error = fault(UNUSABLE_STATUS, `a ${status}, which answers nothing`)
       this.#fail(error)
       this.#abort?.(error)
-    } else this.#events.informational({ status, headers: text(raw) })
+    } else this.#events.informational({ status, headers })
     return true
   }
 

@@ -1,0 +1,156 @@
+/**
+ * Connections to private applications for `undici`: the one place where its requests are dispatched.
+ *
+ * A connection is shared until it sees authentication that is bound to it. A request that carries such credentials goes on a
+ * connection of its own; an answer that shows such a challenge is the last on its connection.
+ *
+ * @module
+ */
+import type { Socket } from 'node:net'
+import { Agent, buildConnector, Client, Pool, type Dispatcher } from 'undici'
+import { bindsConnection, MAX_HEAD_BYTES } from '../../protocol/index.ts'
+import type { BackendRequest } from '../backend.ts'
+import { internalAddress } from '../internal-request.ts'
+import {
+  authorities,
+  CONNECT_MS,
+  KEEP_ALIVE_MS,
+  type ApplicationConnectionOptions,
+} from './application-connections.ts'
+import { CONNECTION_RESET } from './application-faults.ts'
+
+/** Who is told of an answer, and of the connection that it comes on. */
+export interface ConnectionHandler extends Dispatcher.DispatchHandler {
+  connection: ApplicationConnection | undefined
+}
+
+/** All connections of a backend. No limit on their number: the offers a connector grants are the limit. */
+export class UndiciConnections {
+  readonly #options: ApplicationConnectionOptions
+  readonly #verifying: Agent
+  readonly #trusting: Agent
+  readonly #alone = new Set<Client>()
+
+  constructor(options: ApplicationConnectionOptions) {
+    this.#options = options
+    this.#verifying = agent(clientOptions(options, true))
+    this.#trusting = agent(clientOptions(options, false))
+  }
+
+  /** @throws what undici throws for a request that it cannot make */
+  dispatch(
+    { application, method, target, headers }: BackendRequest,
+    body: Dispatcher.DispatchOptions['body'],
+    handler: ConnectionHandler,
+  ): void {
+    const { origin, hostname } = internalAddress(application)
+    const isAlone = bindsConnection(headers)
+    const options = {
+      origin,
+      path: target,
+      method: method as Dispatcher.HttpMethod,
+      headers: headers as string[],
+      body,
+      // One for all requests of an origin, or their connections would not be shared.
+      servername: hostname,
+      // `Connection: close`
+      reset: isAlone || undefined,
+    } as Dispatcher.DispatchOptions
+    if (isAlone) this.#dispatchAlone(origin, application.verifyCertificate, options, handler)
+    else
+      (application.verifyCertificate ? this.#verifying : this.#trusting).dispatch(options, handler)
+  }
+
+  async close(): Promise<void> {
+    const all = [this.#verifying, this.#trusting, ...this.#alone]
+    await Promise.all(all.map((one) => one.destroy()))
+  }
+
+  #dispatchAlone(
+    origin: string,
+    isVerified: boolean,
+    options: Dispatcher.DispatchOptions,
+    handler: ConnectionHandler,
+  ): void {
+    const connection = new ApplicationConnection(origin, clientOptions(this.#options, isVerified))
+    this.#alone.add(connection)
+    connection.dispatch(options, handler)
+    // It ends with its only request.
+    connection.close(() => this.#alone.delete(connection))
+  }
+}
+
+/** One connection to one application, for one request after the other. */
+export class ApplicationConnection extends Client {
+  readonly #current: { socket?: Socket }
+
+  constructor(origin: string | URL, options: Client.Options) {
+    const current: { socket?: Socket } = {}
+    const connect = options.connect as buildConnector.connector
+    super(origin, {
+      ...options,
+      connect: (to, done) =>
+        connect(to, (...result) => {
+          const [, socket] = result
+          if (socket !== null) current.socket = socket
+          done(...result)
+        }),
+    })
+    this.#current = current
+  }
+
+  override dispatch(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
+    ;(handler as ConnectionHandler).connection = this
+    return super.dispatch(options, handler)
+  }
+
+  /** Closes it; the next request makes another. To be called before its answer's last event returns. */
+  retire(): void {
+    this.#current.socket?.destroy()
+  }
+}
+
+function clientOptions(
+  options: ApplicationConnectionOptions,
+  rejectUnauthorized: boolean,
+): Client.Options {
+  const connect = buildConnector({
+    timeout: options.connectMs ?? CONNECT_MS,
+    rejectUnauthorized,
+    // A resumed session would skip what the application's certificate is checked for.
+    maxCachedSessions: 0,
+    ...authorities(options.ca),
+  })
+  return {
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    // No request waits on a connection that another has: it may turn out to be that other's alone.
+    pipelining: 1,
+    connect: ({ servername: _, ...to }, done) => {
+      // The certificate is that of the internal URL, whatever `Host` is sent: undici would take the name from there.
+      connect(to as buildConnector.Options, (error, socket) => {
+        socket?.once('error', renameReset)
+        if (error === null) done(null, socket)
+        else done(error, null)
+      })
+    },
+  }
+}
+
+function agent(options: Client.Options): Agent {
+  const connection = (origin: URL, given: object) => new ApplicationConnection(origin, given)
+  return new Agent({
+    ...options,
+    factory: (origin, given) => new Pool(origin, { ...given, factory: connection }),
+  })
+}
+
+/** Heard before undici, which takes a reset after a body without length for the end of it. */
+function renameReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = CONNECTION_RESET
+}
