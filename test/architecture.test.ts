@@ -134,3 +134,14 @@ describe('a state moves in one place', () => {
   test('Machine itself assigns it once, after the table allowed it', () =>
     expect(codeOf('protocol/table.ts').match(/this\.#state = next/g)).toHaveLength(1))
 })
+
+describe('whoever makes a server', () => {
+  const SERVER = /\bcreate(?:Http|Https|Http2|Secure|Net)?Server\s*\(/
+  const makers = files.filter((path) => SERVER.test(codeOf(path)))
+
+  test('there are some', () => expect(makers.length).toBeGreaterThanOrEqual(2))
+
+  test.each(makers)('%s has every connection that it accepts looked after', (path) =>
+    expect(codeOf(path)).toMatch(/\bnew AcceptedConnections\(/),
+  )
+})

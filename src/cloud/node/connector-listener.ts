@@ -38,6 +38,7 @@ import { auditLinks } from '../audit/link-audit.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/origin.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
+import { AcceptedConnections } from './accepted-connections.ts'
 import { Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
@@ -104,7 +105,12 @@ export function createConnectorListener(
     headersTimeout: cloud.origin.limits.requestHeadMs,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: CONNECTION_TIME_LIMITS.connectorKeepAliveMs,
+    handshakeTimeout: cloud.origin.limits.requestHeadMs,
   })
+  new AcceptedConnections(CONNECTION_TIME_LIMITS.connectorKeepAliveMs).of(
+    server,
+    'secureConnection',
+  )
   const callers = new Callers(cloud)
   server.on('secureConnection', (socket) => {
     if (socket.isSessionReused()) socket.destroy()

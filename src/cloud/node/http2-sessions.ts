@@ -15,6 +15,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { FailureReason, HeaderList } from '../../protocol/index.ts'
+import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
 import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
 import { Http2Windows, type UploadLimits } from './http2-windows.ts'
 import { refusal } from './refused-requests.ts'
@@ -40,6 +41,10 @@ export interface Http2SessionOptions extends Http2Limits {
   readonly idleMs: number
   /** Milliseconds a closed connection waits for the user to close it too. */
   readonly lingerMs: number
+  /** Milliseconds until the user has begun to speak HTTP/2. */
+  readonly prefaceMs: number
+  /** Looks after each connection. */
+  readonly connections: AcceptedConnections
 }
 
 /** Resets are counted over this time. */
@@ -59,6 +64,7 @@ export class Http2Sessions {
   /** Takes a connection on which `h2` was agreed. */
   accept(socket: TLSSocket): void {
     const connection = new Http2Connection(socket, this.#serve, this.#options)
+    this.#options.connections.keep(socket, connection)
     this.#sessions.add(connection)
     socket.once('close', () => this.#sessions.delete(connection))
   }
@@ -77,14 +83,15 @@ export class Http2Sessions {
   }
 }
 
-class Http2Connection {
+class Http2Connection implements ConnectionOwner {
   readonly #serve: (exchange: Http2UserExchange) => void
   readonly #options: Http2SessionOptions
   readonly #socket: TLSSocket
   readonly #session: ServerHttp2Session
   readonly #remoteAddress: string
   readonly #windows: Http2Windows
-  #open = 0
+  readonly #open = new Set<ServerHttp2Stream>()
+  #hasBegun = false
   #timer: NodeJS.Timeout | undefined
   #windowStart = performance.now()
   #streams = 0
@@ -110,6 +117,10 @@ class Http2Connection {
     const tooMuch = (): void => this.#calmDown('too much was sent ahead')
     this.#windows = new Http2Windows(this.#session, options, tooMuch)
     this.#session.on('error', () => undefined)
+    this.#session.once('remoteSettings', () => {
+      this.#hasBegun = true
+      if (this.open === 0) this.#idle()
+    })
     // The declared types leave out the fourth: the fields as they came.
     this.#session.on('stream', ((
       stream: ServerHttp2Stream,
@@ -123,13 +134,25 @@ class Http2Connection {
 
   /** Streams under way. */
   get open(): number {
-    return this.#open
+    return this.#open.size
+  }
+
+  /** Of a session that died Node says nothing: its streams stay open, and its user is read no more. */
+  get isServing(): boolean {
+    for (const stream of this.#open) if (!stream.writableEnded) return true
+    return false
+  }
+
+  /** Whoever is there answers a PING (RFC 9113 §6.7). */
+  probe(): void {
+    if (this.#session.destroyed) return
+    this.#session.ping(() => undefined)
   }
 
   drain(): void {
     if (this.#session.closed) return
     this.#session.close()
-    if (this.#open === 0) this.#idle()
+    if (this.#open.size === 0) this.#idle()
   }
 
   destroy(): void {
@@ -142,15 +165,15 @@ class Http2Connection {
     // Reset before anybody was told of it.
     if (stream.destroyed || stream.closed) return this.#reset()
     clearTimeout(this.#timer)
-    this.#open += 1
+    this.#open.add(stream)
     const head = http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
     const exchange =
       typeof head === 'string' ? undefined : new Http2UserExchange(stream, head, this.#windows)
     if (!stream.endAfterHeaders) this.#windows.opened(stream)
     stream.once('close', () => {
-      this.#open -= 1
+      this.#open.delete(stream)
       this.#windows.closed(stream)
-      if (this.#open === 0) this.#idle()
+      if (this.#open.size === 0) this.#idle()
       const isClean = stream.rstCode === constants.NGHTTP2_NO_ERROR
       if (!isClean && exchange?.isAborted !== true) this.#reset()
     })
@@ -164,13 +187,13 @@ class Http2Connection {
 
   #idle(): void {
     clearTimeout(this.#timer)
-    const { idleMs, lingerMs } = this.#options
+    const { idleMs, lingerMs, prefaceMs } = this.#options
     const close = (): void => {
       this.#session.close()
       this.#timer = setTimeout(() => this.destroy(), lingerMs)
     }
     if (this.#session.closed) close()
-    else this.#timer = setTimeout(close, idleMs)
+    else this.#timer = setTimeout(close, this.#hasBegun ? idleMs : Math.min(idleMs, prefaceMs))
   }
 
   #reset(): void {
@@ -178,7 +201,7 @@ class Http2Connection {
     if (now - this.#windowStart > RESET_WINDOW_MS) {
       this.#windowStart = now
       this.#resets = 0
-      this.#streams = this.#open + 1
+      this.#streams = this.#open.size + 1
     }
     this.#resets += 1
     const { maxResets = 200 } = this.#options

@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/index.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
+import { AcceptedConnections } from './accepted-connections.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { answerRefused, refuseUnread } from './refused-requests.ts'
@@ -115,6 +116,10 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
         })
   // Node drops what is beyond silently; the edge must see it to refuse it.
   server.maxHeadersCount = 0
+  const connections = new AcceptedConnections(Math.max(keepAliveMs, requestHeadMs)).of(
+    server,
+    options.tls === undefined ? 'connection' : 'secureConnection',
+  )
   const handle = (
     request: IncomingMessage,
     response: ServerResponse,
@@ -140,6 +145,8 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     maxHeaders,
     idleMs: keepAliveMs,
     lingerMs,
+    prefaceMs: requestHeadMs,
+    connections,
   })
   if (options.tls !== undefined) routeByProtocol(server, sessions)
   return closingAll(server, sessions)

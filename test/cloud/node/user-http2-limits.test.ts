@@ -1,14 +1,13 @@
 import { once } from 'node:events'
 import { constants } from 'node:http2'
-import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../../integration/tunnel.ts'
+import { frame, framesOf, GET, PREFACE, rawHttp2 } from './raw-http2.ts'
 import { Asked, edge, ended, session, start, stop } from './http2-client.ts'
 
 afterEach(stop)
 
-/** GET https://a/, without and with `content-length: 1`, in HPACK. */
-const GET = Buffer.from([0x82, 0x87, 0x84, 0x41, 1, 0x61])
+/** The same with `content-length: 1`. */
 const LENGTH_1 = Buffer.concat([GET, Buffer.from([0x0f, 0x0d, 1, 0x31])])
 
 describe('a connection', () => {
@@ -39,18 +38,11 @@ describe('a connection', () => {
     ],
   ])('that opens streams and %s them in one breath is cut off', async (_case, code, reset) => {
     await start(() => undefined)
-    const socket = connectTls({
-      port: edge.port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      ALPNProtocols: ['h2'],
-    })
-    let heard = Buffer.alloc(0)
-    socket
-      .on('error', () => undefined)
-      .on('data', (bytes) => (heard = Buffer.concat([heard, bytes])))
+    const socket = rawHttp2(edge.port)
+    let heard: Buffer = Buffer.alloc(0)
+    socket.on('data', (bytes) => (heard = Buffer.concat([heard, bytes])))
     const closed = new Promise((done) => socket.once('close', done))
-    const frames = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0)]
+    const frames: Buffer[] = [PREFACE]
     for (let id = 1; id < 2_000; id += 2) frames.push(...reset(id))
     socket.write(Buffer.concat(frames))
     await closed
@@ -145,12 +137,7 @@ describe('a connection', () => {
       'GET / HTTP/1.1\r\n\r\n',
       `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\xff'.repeat(20)}`,
     ]) {
-      const socket = connectTls({
-        port: edge.port,
-        host: '127.0.0.1',
-        rejectUnauthorized: false,
-        ALPNProtocols: ['h2'],
-      })
+      const socket = rawHttp2(edge.port)
       socket.on('error', () => undefined).resume()
       socket.write(nonsense, 'latin1')
       await new Promise((closed) => socket.once('close', closed))
@@ -160,22 +147,3 @@ describe('a connection', () => {
     expect(asked.body).toBe('ok')
   })
 })
-
-function frame(type: number, flags: number, id: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(id, 5)
-  return Buffer.concat([head, payload])
-}
-
-function framesOf(octets: Buffer): [type: number, payload: Buffer][] {
-  const frames: [number, Buffer][] = []
-  for (let at = 0; at + 9 <= octets.length;) {
-    const end = at + 9 + octets.readUIntBE(at, 3)
-    frames.push([octets[at + 3]!, octets.subarray(at + 9, end)])
-    at = end
-  }
-  return frames
-}
