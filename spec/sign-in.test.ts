@@ -83,6 +83,7 @@ test('R3.1.3a a token issued to another application is refused', async () => {
   const issuer = new Issuer({
     issuer: sts.issuer,
     wallClock: clocks.wallClock,
+    now: clocks.now,
     timeoutMs: 5000,
     metadataMs: 60_000,
     leewayMs: 60_000,

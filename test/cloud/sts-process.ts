@@ -135,7 +135,7 @@ export async function preAuthenticationAt(
   })
   let turned = 0
   const clocks: Clocks = {
-    now: () => performance.now(),
+    now: () => performance.now() + turned,
     wallClock: () => Date.now() + turned,
   }
   const audit = recordedAudit()

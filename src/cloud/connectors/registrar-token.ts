@@ -93,20 +93,16 @@ export class RegistrarTokens {
     const { clocks, tokenType = profileOf(tenant).tokenType } = this.#options
     const now = clocks.wallClock()
     try {
-      const { payload, protectedHeader } = await jose.jwtVerify(
-        token,
-        await this.#issuers.of(tenant.issuer),
-        {
-          algorithms: ALGORITHMS,
-          issuer: tenant.issuer,
-          audience: tenant.registrars.audience,
-          clockTolerance: LEEWAY_SECONDS,
-          currentDate: new Date(now),
-          requiredClaims: ['sub', 'iat', 'exp'],
-          ...(tokenType === 'any' ? {} : { typ: tokenType }),
-        },
-      )
-      if (tokenType === 'any') refuseOtherTokens(payload, protectedHeader)
+      const payload = await this.#issuers.verify(tenant.issuer, token, {
+        algorithms: ALGORITHMS,
+        issuer: tenant.issuer,
+        audience: tenant.registrars.audience,
+        clockTolerance: LEEWAY_SECONDS,
+        currentDate: new Date(now),
+        requiredClaims: ['sub', 'iat', 'exp'],
+        ...(tokenType === 'any' ? {} : { typ: tokenType }),
+      })
+      if (tokenType === 'any') refuseOtherTokens(payload, jose.decodeProtectedHeader(token))
       if (typeof payload.sub !== 'string' || payload.sub === '') {
         throw new Refused('token-malformed', '"sub" must be a string')
       }
@@ -139,7 +135,7 @@ export class RegistrarTokens {
 }
 
 /** A token that is not marked as an access token must not be marked as another kind, nor have what only ID tokens have. */
-function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.JWTHeaderParameters): void {
+function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.ProtectedHeaderParameters): void {
   const type = typ?.toLowerCase().replace(/^application\//, '')
   if (!UNMARKED_TYPES.includes(type)) throw new Refused('token-malformed', 'it is no access token')
   if (OF_ID_TOKENS.some((name) => claims[name] !== undefined && claims[name] !== null))

@@ -13,6 +13,10 @@ import { Refused } from '../../protocol/index.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import type { Clocks } from '../ports.ts'
 import { isLocalHost } from '../directory/published-url.ts'
+import { KeySet } from './key-set.ts'
+
+/** How long keys are used before they are looked up again. Milliseconds. */
+const KEYS_MS = 600_000
 
 export interface IssuerKeysOptions {
   readonly clocks: Clocks
@@ -24,12 +28,12 @@ export interface IssuerKeysOptions {
   readonly maxBytes?: number
   /** Milliseconds metadata is kept. Default 3 600 000. */
   readonly metadataMs?: number
-  /** Milliseconds an issuer is left alone after a failure, or after an unknown key. Default 5 000. */
+  /** Milliseconds an issuer is left alone after a failure. Default 5 000. */
   readonly cooldownMs?: number
 }
 
 interface KnownIssuer {
-  readonly keys: Promise<jose.JWTVerifyGetKey>
+  readonly keys: Promise<KeySet>
   readonly until: number
 }
 
@@ -53,11 +57,20 @@ export class IssuerKeys {
   }
 
   /**
-   * The key resolver of an issuer, for `jose`.
+   * The claims of a token that the issuer signed.
    *
-   * @throws Refused `issuer-unavailable` with `retryAfterMs`; so does the resolver
+   * @throws Refused `issuer-unavailable` with `retryAfterMs`, or an error of jose
    */
-  async of(issuer: string): Promise<jose.JWTVerifyGetKey> {
+  async verify(
+    issuer: string,
+    token: string,
+    expected: jose.JWTVerifyOptions,
+  ): Promise<jose.JWTPayload> {
+    const keys = await this.#of(issuer)
+    return this.#guarded(issuer, () => keys.verify(token, expected, 'anybody'))
+  }
+
+  async #of(issuer: string): Promise<KeySet> {
     const { clocks, metadataMs } = this.#options
     const known = this.#known.get(issuer)
     if (known !== undefined && clocks.now() < known.until) return known.keys
@@ -68,25 +81,21 @@ export class IssuerKeys {
     return keys
   }
 
-  async #discover(issuer: string): Promise<jose.JWTVerifyGetKey> {
-    const { timeoutMs, cooldownMs } = this.#options
+  async #discover(issuer: string): Promise<KeySet> {
+    const { clocks } = this.#options
     const url = new URL(issuer)
     const loopback = isPlainLoopback(url)
-    const fetch = (resource: string, init: object) =>
-      this.#ask(issuer, resource, init as RequestInit)
+    const fetch: Fetch = (resource, init) => this.#ask(issuer, resource, init)
     return this.#guarded(issuer, async () => {
       const response = await oauth.discoveryRequest(url, {
-        [oauth.customFetch]: fetch,
+        [oauth.customFetch]: (resource: string, init: object) =>
+          fetch(resource, init as RequestInit),
         // Symbol-keyed, and for a plain http issuer on this very machine only.
         [oauth.allowInsecureRequests]: loopback,
       })
       const metadata = await oauth.processDiscoveryResponse(url, response)
-      const keys = jose.createRemoteJWKSet(keysAddress(metadata, loopback), {
-        [jose.customFetch]: fetch,
-        timeoutDuration: timeoutMs,
-        cooldownDuration: cooldownMs,
-      })
-      return (header, token) => this.#guarded(issuer, () => keys(header, token))
+      const address = keysAddress(metadata, loopback)
+      return new KeySet({ address, fetch, now: () => clocks.now(), maxAgeMs: KEYS_MS })
     })
   }
 
@@ -95,7 +104,7 @@ export class IssuerKeys {
     try {
       return await action()
     } catch (error) {
-      const isVerdict = error instanceof jose.errors.JOSEError && !isTransport(error)
+      const isVerdict = error instanceof jose.errors.JOSEError
       if (error instanceof Refused || isVerdict) throw error
       const { clocks, cooldownMs } = this.#options
       this.#resting.set(issuer, clocks.now() + cooldownMs)
@@ -128,13 +137,4 @@ function keysAddress({ jwks_uri: address }: oauth.AuthorizationServer, loopback:
     return url
   }
   throw new TypeError('"jwks_uri" must be https')
-}
-
-/** jose's plain `JOSEError` (a bad status, not JSON), its timeout, and a key set that is none. */
-function isTransport(error: jose.errors.JOSEError): boolean {
-  return (
-    error.code === jose.errors.JOSEError.code ||
-    error instanceof jose.errors.JWKSTimeout ||
-    error instanceof jose.errors.JWKSInvalid
-  )
 }

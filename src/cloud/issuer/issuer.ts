@@ -1,13 +1,12 @@
 /**
  * One OpenID Connect issuer as the sign-in sees it: its metadata, its token endpoint and its keys.
  *
- * Everything is fetched with a time limit and a size cap and without redirects, from addresses that the pinned issuer's own metadata names; an unknown key id causes
- * at most one look-up per half minute.
+ * Everything is fetched with a time limit and a size cap and without redirects, from addresses that the pinned issuer's own metadata names.
  *
  * @see OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725
  * @module
  */
-import { createRemoteJWKSet, customFetch as joseFetch, jwtVerify, type JWTPayload } from 'jose'
+import type { JWTPayload } from 'jose'
 import * as oauth from 'oauth4webapi'
 import type { SignInAttempt, SignInIdentity } from '../../protocol/sign-in.ts'
 import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
@@ -16,6 +15,7 @@ import { clientAuthentication } from './client-authentication.ts'
 import type { ClientCredentials } from '../directory/client-configuration.ts'
 import { verifyLogoutToken, type LogoutClaims } from '../sign-out/logout-token.ts'
 import { keptClaims } from '../policy/named.ts'
+import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
@@ -27,6 +27,8 @@ export interface IssuerOptions {
   readonly fetch?: Fetch
   /** Milliseconds since 1970. */
   readonly wallClock: () => number
+  /** Monotonic milliseconds. */
+  readonly now: () => number
   /** How long one answer may take. Milliseconds. */
   readonly timeoutMs: number
   /** How long metadata and keys are used before they are fetched again. Milliseconds. */
@@ -40,11 +42,7 @@ export interface IssuerClient extends ClientCredentials {
   readonly redirectUri: string
 }
 
-/** An unknown key id causes no look-up for so long after the last one… */
-const KEY_COOL_DOWN_MS = 30_000
-/** …and nothing does for so long after one that failed. */
-const KEY_REST_MS = 2_000
-/** The same for metadata: short, for a user waits who tries again. */
+/** Metadata is not asked for so long after it could not be had: short, for a user waits who tries again. */
 const METADATA_REST_MS = 500
 /** An issuer that does not answer within this is not there for somebody who can do without… */
 const THERE_MS = 2_000
@@ -53,7 +51,7 @@ const SEEN_MS = 5_000
 
 interface Known {
   readonly metadata: oauth.AuthorizationServer
-  readonly keys: ReturnType<typeof createRemoteJWKSet>
+  readonly keys: KeySet
   readonly until: number
 }
 
@@ -138,15 +136,15 @@ export class Issuer {
     const leewayMs = this.#options.leewayMs
     let claims: JWTPayload
     try {
-      const verified = await jwtVerify(token, keys, {
+      const expected = {
         issuer: metadata.issuer,
         audience: client.id,
         algorithms: algorithmsOf(metadata),
         requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
         clockTolerance: leewayMs / 1000,
         currentDate: new Date(wallNow),
-      })
-      claims = verified.payload
+      }
+      claims = await keys.verify(token, expected, 'issuer')
     } catch (error) {
       throw verificationDenial(error)
     }
@@ -210,7 +208,7 @@ export class Issuer {
   }
 
   async #discover(): Promise<Known> {
-    const { issuer, metadataMs, timeoutMs, wallClock } = this.#options
+    const { issuer, metadataMs, wallClock } = this.#options
     const url = new URL(issuer)
     try {
       const response = await oauth.discoveryRequest(url, { algorithm: 'oidc', ...this.#http() })
@@ -218,12 +216,7 @@ export class Issuer {
       const metadata = await oauth.processDiscoveryResponse(url, response)
       // Octet by octet: it is what tokens name (Discovery section 4.3).
       if (metadata.issuer !== issuer) throw new SignInDenied('issuer-mismatch')
-      const keys = createRemoteJWKSet(this.#endpoint(metadata.jwks_uri), {
-        [joseFetch]: this.#keyFetch(),
-        cooldownDuration: KEY_COOL_DOWN_MS,
-        cacheMaxAge: metadataMs,
-        timeoutDuration: timeoutMs,
-      })
+      const keys = this.#keysAt(this.#endpoint(metadata.jwks_uri))
       this.#endpoint(metadata.authorization_endpoint)
       this.#endpoint(metadata.token_endpoint)
       return (this.#known = { metadata, keys, until: wallClock() + metadataMs })
@@ -241,17 +234,12 @@ export class Issuer {
     throw new SignInDenied('issuer-insecure')
   }
 
-  /**
-   * Fetches keys, and after a failure leaves the issuer alone for a while: the library counts only its successes, so that every token with an unknown key would cause
-   * another look-up.
-   */
-  #keyFetch(): Fetch {
-    return rested(KEY_REST_MS, this.#options.wallClock, async (url, init) => {
-      const response = await this.#fetch(url, init)
-      if (response.status !== 200) throw new SignInDenied('issuer-unavailable')
-      if (!(await isKeySet(response.clone()))) throw new SignInDenied('issuer-keys')
-      return response
-    })
+  /** What was known of them stays known when metadata is asked for again. */
+  #keysAt(address: URL): KeySet {
+    const { now, metadataMs } = this.#options
+    const before = this.#known?.keys
+    if (before?.address.href === address.href) return before
+    return new KeySet({ address, fetch: this.#fetch, now, maxAgeMs: metadataMs })
   }
 
   #http(): oauth.HttpRequestOptions<'GET'> & oauth.HttpRequestOptions<'POST', URLSearchParams> {
@@ -314,12 +302,6 @@ function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
   const said = metadata.id_token_signing_alg_values_supported
   const list: readonly unknown[] = Array.isArray(said) ? said : ['RS256']
   return SIGNATURE_ALGORITHMS.filter((algorithm) => list.includes(algorithm))
-}
-
-async function isKeySet(response: Response): Promise<boolean> {
-  const set = (await response.json().catch(() => undefined)) as
-    { keys?: unknown } | undefined | null
-  return Array.isArray(set?.keys) && set.keys.length > 0 && set.keys.every(isObject)
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

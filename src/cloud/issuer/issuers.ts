@@ -41,6 +41,7 @@ export class Issuers {
         issuer,
         ...(fetch && { fetch }),
         wallClock: () => clocks.wallClock(),
+        now: () => clocks.now(),
         timeoutMs: stepMs ?? TIME_LIMITS.controlCallMs,
         metadataMs: metadataMs ?? 600_000,
         leewayMs: this.leewayMs,
