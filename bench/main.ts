@@ -5,6 +5,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { compareAgainst } from './against.ts'
 import { appProxy } from './contenders/app-proxy.ts'
 import { startBackend } from './contenders/backend.ts'
 import type { Contender } from './contenders/contender.ts'
@@ -53,6 +54,10 @@ async function run(options: BenchOptions): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => giveUp(130))
   process.stdout.on('error', () => giveUp(1)) // nobody reads it any more: `| head`
   try {
+    if (options.against !== undefined) {
+      if (!(await compareAgainst(options.against, options, workspace, log))) process.exitCode = 1
+      return
+    }
     if (options.profile) return await profile(workspace, options, log)
     const results = await measure(options, workspace)
     await write(results, options.out)

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import { FEWEST_PAIRS } from './report/paired.ts'
 
 export const SECTIONS = ['micro', 'load', 'idle', 'slow'] as const
 export type Section = (typeof SECTIONS)[number]
@@ -19,6 +20,8 @@ export interface BenchOptions {
   readonly bulkMiB: number
   readonly quick: boolean
   readonly profile: boolean
+  /** The git ref that this tree is compared with. */
+  readonly against: string | undefined
   readonly markdown: boolean
   readonly build: boolean
   /** The JSON of an earlier run. */
@@ -31,11 +34,12 @@ export const USAGE = `usage: npm run bench -- [options]
 
   --only LIST         of micro, load, idle, slow, separated by commas; default: all of them
   --contenders LIST   of link+sign-in, link, plain+sign-in, plain, http-proxy-3, nginx, ssh, direct; default: all of them
-  --runs N            rounds; default 5
-  --seconds N         of each load measurement; default 8
+  --runs N            rounds, or pairs; default 5
+  --seconds N         of each load measurement; default 8, and 4 with --against
   --connections N     of the load generator; default 64
   --bulk MIB          size of the bulk bodies; default 512
   --quick             a short smoke run: 1 round, 2 seconds, 64 MiB
+  --against REF       instead: CPU/request of this tree and of that git ref, in pairs; default: 11 pairs of link+sign-in and of link
   --profile           instead: where our cloud and connector spend their time under load
   --markdown          print tables for bench/README.md
   --show FILE         instead: print the tables of an earlier run
@@ -50,22 +54,23 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     args: [...args],
     options: {
       ...{ only: text, contenders: text, runs: text, seconds: text, connections: text },
-      ...{ bulk: text, out: text, show: text },
+      ...{ bulk: text, out: text, show: text, against: text },
       ...{ quick: flag, profile: flag, markdown: flag, 'no-build': flag, help: flag },
     },
   })
   if (values.help) return undefined
-  const { quick } = values
+  const { quick, against } = values
   return {
     sections: new Set(sectionsOf(values.only)),
     contenders: values.contenders === undefined ? undefined : new Set(listOf(values.contenders)),
-    runs: count('runs', values.runs, quick ? 1 : 5),
-    seconds: count('seconds', values.seconds, quick ? 2 : 8),
+    runs: count('runs', values.runs, against !== undefined ? FEWEST_PAIRS : quick ? 1 : 5),
+    seconds: count('seconds', values.seconds, quick ? 2 : against !== undefined ? 4 : 8),
     warmUpSeconds: quick ? 1 : 3,
     connections: count('connections', values.connections, 64),
     bulkMiB: count('bulk', values.bulk, quick ? 64 : 512),
     quick,
     profile: values.profile,
+    against,
     markdown: values.markdown,
     build: !values['no-build'],
     show: values.show,

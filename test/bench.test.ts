@@ -9,6 +9,7 @@ import { parseWrk } from '../bench/load/wrk.ts'
 import { readOptions } from '../bench/options.ts'
 import { selfTimes } from '../bench/profile/self-times.ts'
 import { goalCells } from '../bench/report/goals.ts'
+import { isNotWorse, pairedRatio, sayRatio } from '../bench/report/paired.ts'
 import { plotRatios } from '../bench/report/plot.ts'
 import type { Figures, Row } from '../bench/report/results.ts'
 import { COLUMNS, median, percentile, summarise } from '../bench/report/statistics.ts'
@@ -200,3 +201,44 @@ test.each(
     400,
   ),
 )
+
+describe('pairs against another commit', () => {
+  const pairs = (...ratios: number[]) =>
+    ratios.map((ratio) => ({ hereMicroseconds: 100 * ratio, referenceMicroseconds: 100 }))
+  const eleven = [1.2, 0.9, 1, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07, 0.5]
+
+  test('give the median and an interval that leaves out one ratio at either end', () =>
+    expect(pairedRatio(pairs(...eleven))).toEqual({
+      ...{ pairs: 11, median: 1.03, low: 0.9, high: 1.07 },
+    }))
+
+  // Tables of the sign test: the rank k for n pairs, two-sided, 5 %.
+  test.each([
+    [11, 1],
+    [12, 2],
+    [15, 3],
+    [17, 4],
+    [20, 5],
+    [25, 7],
+    [30, 9],
+  ])('of %i pairs %i are outside at either end', (count, outside) => {
+    const ratios = Array.from({ length: count }, (_, at) => (at + 1) / 1)
+    const { low, high } = pairedRatio(pairs(...ratios))
+    expect([low, high]).toEqual([outside + 1, count - outside])
+  })
+
+  test('say "not worse" up to a lower end of 1.03', () => {
+    const at = (low: number) => ({ pairs: 11, median: 1.1, low, high: 1.2 })
+    expect(isNotWorse(at(1.03))).toBe(true)
+    expect(isNotWorse(at(1.031))).toBe(false)
+    expect(sayRatio('link', 'abc', at(1.031))).toMatch(/^link, .* 11 pairs: WORSE$/)
+  })
+
+  test('must be eleven at the least', () =>
+    expect(() => pairedRatio(pairs(...eleven.slice(1)))).toThrow('at least 11 pairs'))
+
+  test('are eleven of four seconds unless somebody says otherwise', () => {
+    expect(readOptions(['--against', 'HEAD'])).toMatchObject({ runs: 11, seconds: 4 })
+    expect(readOptions(['--against', 'HEAD', '--runs', '15'])).toMatchObject({ runs: 15 })
+  })
+})

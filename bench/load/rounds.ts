@@ -12,13 +12,17 @@ import type { Figures, Row } from '../report/results.ts'
 import { download, upload } from './bulk.ts'
 import { load } from './wrk.ts'
 
-export interface RoundsOptions {
+/** How small requests are measured. */
+export interface LoadRounds {
   readonly runs: number
   readonly seconds: number
   readonly warmUpSeconds: number
   readonly connections: number
-  readonly bulkBytes: number
   readonly log: (line: string) => void
+}
+
+export interface RoundsOptions extends LoadRounds {
+  readonly bulkBytes: number
 }
 
 export async function runRounds(
@@ -53,31 +57,72 @@ export async function runRounds(
   })
 }
 
-async function once(
+/** Requests alone, without the bulk bodies. */
+export function measureRequests(
+  contender: Contender,
+  backends: Backends,
+  workspace: Workspace,
+  options: LoadRounds,
+): Promise<RequestFigures> {
+  return inOwnWorkspace(contender, backends, workspace, (running, part) =>
+    smallRequests(running, part, options),
+  )
+}
+
+function once(
+  contender: Contender,
+  backends: Backends,
+  workspace: Workspace,
+  options: RoundsOptions,
+): Promise<Figures> {
+  return inOwnWorkspace(contender, backends, workspace, (running, part) =>
+    measure(running, part, options),
+  )
+}
+
+async function inOwnWorkspace<T>(
   contender: Contender,
   backends: Backends,
   whole: Workspace,
-  options: RoundsOptions,
-): Promise<Figures> {
+  figures: (running: Running, part: Workspace) => Promise<T>,
+): Promise<T> {
   const workspace = await whole.part()
   try {
     const running = await contender.start(backends, workspace)
     await assertAnswers(running.page)
-    return await measure(running, workspace, options)
+    return await figures(running, workspace)
   } finally {
     await workspace.close()
   }
 }
 
-async function measure(
-  { page, download: big, upload: sink, processes }: Running,
+type RequestFigures = Pick<Figures, 'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMicroseconds'>
+
+async function smallRequests(
+  { page, processes }: Running,
   workspace: Workspace,
-  { connections, seconds, warmUpSeconds, bulkBytes }: RoundsOptions,
-): Promise<Figures> {
+  { connections, seconds, warmUpSeconds }: LoadRounds,
+): Promise<RequestFigures> {
   await load(page, { connections, seconds: warmUpSeconds }, workspace)
   const before = processorMicroseconds(processes)
   const small = await load(page, { connections, seconds }, workspace)
   const after = processorMicroseconds(processes)
+  return {
+    requestsPerSecond: small.requestsPerSecond,
+    p50Ms: small.p50Ms,
+    p99Ms: small.p99Ms,
+    ...(after !== undefined && { cpuMicroseconds: (after - before!) / small.requests }),
+  }
+}
+
+async function measure(
+  running: Running,
+  workspace: Workspace,
+  options: RoundsOptions,
+): Promise<Figures> {
+  const { download: big, upload: sink, processes } = running
+  const { bulkBytes } = options
+  const small = await smallRequests(running, workspace, options)
   // As before requests: the first body finds code that is not compiled and memory that was never touched.
   await download(big(bulkBytes), bulkBytes, workspace)
   const downMBps = await download(big(bulkBytes), bulkBytes, workspace)
@@ -85,10 +130,7 @@ async function measure(
   const upMBps = await upload(sink, bulkBytes, workspace)
   const peak = peakBytes(processes)
   return {
-    requestsPerSecond: small.requestsPerSecond,
-    p50Ms: small.p50Ms,
-    p99Ms: small.p99Ms,
-    ...(after !== undefined && { cpuMicroseconds: (after - before!) / small.requests }),
+    ...small,
     downMBps,
     upMBps,
     ...(peak !== undefined && { peakMiB: peak / 2 ** 20 }),

@@ -1,0 +1,77 @@
+/**
+ * This tree against another commit: both run the same load one right after the other, and who
+ * comes first alternates. What disturbs the machine for a minute disturbs both halves of a pair.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type * as AppProxy from '../contenders/app-proxy.ts'
+import { appProxy, type Binding } from '../contenders/app-proxy.ts'
+import type { Backends, Contender } from '../contenders/contender.ts'
+import type { ReferenceBuild } from '../harness/reference-build.ts'
+import type { Workspace } from '../harness/workspace.ts'
+import type { Pair } from '../report/paired.ts'
+import { measureRequests, type LoadRounds } from './rounds.ts'
+
+/** One of our contenders in both trees. */
+export interface Paired {
+  readonly name: string
+  readonly here: Contender
+  readonly reference: Contender
+}
+
+/**
+ * The other commit brings its own contender and processes: their options are its own affair. What
+ * both must keep is the `Contender` interface and the workspace it is handed.
+ */
+export async function pairContenders(
+  names: ReadonlySet<string>,
+  reference: ReferenceBuild,
+): Promise<readonly Paired[]> {
+  const url = pathToFileURL(join(reference.root, 'bench/contenders/app-proxy.ts')).href
+  const other = (await import(url)) as typeof AppProxy
+  return [...names].map((name) => {
+    const [binding, signIn] = splitName(name)
+    return {
+      name,
+      here: appProxy(binding, signIn),
+      reference: other.appProxy(binding, signIn),
+    }
+  })
+}
+
+function splitName(name: string): [Binding, boolean] {
+  const match = /^(link|plain)(\+sign-in)?$/.exec(name)
+  if (match === null) throw new TypeError(`--against measures app-proxy's own rows, not ${name}`)
+  return [match[1] as Binding, match[2] !== undefined]
+}
+
+/** The pairs of one contender, in the order they were run. */
+export async function runPairs(
+  { name, here, reference }: Paired,
+  backends: Backends,
+  workspace: Workspace,
+  options: LoadRounds,
+): Promise<readonly Pair[]> {
+  const pairs: Pair[] = []
+  const cpu = async (contender: Contender) => {
+    const figures = await measureRequests(contender, backends, workspace, options)
+    if (figures.cpuMicroseconds === undefined)
+      throw new Error('processor time of processes cannot be read on this system')
+    return figures.cpuMicroseconds
+  }
+  for (let round = 0; round < options.runs; round++) {
+    const first = round % 2 === 0 ? await cpu(here) : undefined
+    const referenceMicroseconds = await cpu(reference)
+    const pair = { hereMicroseconds: first ?? (await cpu(here)), referenceMicroseconds }
+    pairs.push(pair)
+    const { hereMicroseconds } = pair
+    const ratio = (hereMicroseconds / referenceMicroseconds).toFixed(3)
+    options.log(
+      `${name}, pair ${round + 1}/${options.runs}: ${hereMicroseconds.toFixed(1)} µs against ` +
+        `${referenceMicroseconds.toFixed(1)} µs, ×${ratio}`,
+    )
+  }
+  return pairs
+}
