@@ -40,7 +40,11 @@ const log = (line: string) => console.error(line)
 
 const options = readOptions(process.argv.slice(2))
 if (options === undefined) console.log(USAGE)
-else await run(options)
+else
+  await run(options).catch((error: unknown) => {
+    log(error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  })
 
 async function run(options: BenchOptions): Promise<void> {
   const style = options.markdown ? 'markdown' : 'text'

@@ -56,8 +56,14 @@ const tokenOf = (user = demo.users[0]!, scope = `openid ${SCOPE}`) =>
     audience: demo.url('intranet'),
   })
 
-test('R3.1b a plain request of curl is redirected to the issuer', async () => {
+test('R3.1d a plain request of curl learns that the application takes tokens', async () => {
   const answer = await curl()
+  expect(answer.status).toBe(401)
+  expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm=/)
+})
+
+test('R3.1b one that takes pages is redirected to the issuer', async () => {
+  const answer = await curl('--header', 'Accept: text/html, */*')
   expect(answer.status).toBe(302)
   expect(new URL(answer.headers['location']!).origin).toBe(demo.issuer)
 })

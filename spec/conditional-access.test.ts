@@ -332,7 +332,7 @@ describe('at every request', () => {
     const user = ask(it)
     expect([user.status, user.code]).toEqual([401, 'step-up-required'])
     expect(user.headers[user.headers.indexOf('WWW-Authenticate') + 1]).toBe(
-      `Bearer realm="${SECURE}", error="insufficient_user_authentication", error_description="A stronger or more recent sign-in is needed", acr_values="two-factor three", max_age="90"`,
+      `Cookie realm="${SECURE}", error="insufficient_user_authentication", error_description="A stronger or more recent sign-in is needed", acr_values="two-factor three", max_age="90"`,
     )
     expect(it.redirects).toEqual([])
   })

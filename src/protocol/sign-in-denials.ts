@@ -51,6 +51,7 @@ export type SignInReason =
   | 'token-revoked'
   | 'token-scope'
   | 'token-role'
+  | 'token-attempts'
   // the decision
   | 'not-assigned'
   | 'policy-denies'
@@ -190,6 +191,12 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     status: 403,
     title: 'You do not have access',
     detail: 'The token lacks a role that this application needs.',
+  },
+  'token-attempts': {
+    source: 'sign-in',
+    status: 429,
+    title: 'Too many attempts',
+    detail: 'Too many tokens from this address were not accepted. Try again in a minute.',
   },
   'not-assigned': {
     source: 'sign-in',

@@ -305,7 +305,7 @@ test('an application that takes no tokens has its own, and the session decides',
   expect(world.offers[0]!.user).toMatchObject({ subject: 'alice' })
   expect(headerValues(world.offers[0]!.headers, 'authorization')).toHaveLength(1)
   const user = await ask(`Bearer ${await sign()}`, ['Accept', 'application/json'])
-  expect(challengeOf(user)).toBe(`Bearer realm="${HOST}"`)
+  expect(challengeOf(user)).toBe(`Cookie realm="${HOST}"`)
 })
 
 test('whatever stands in Authorization, it lets nobody in and breaks nothing', async () => {

@@ -8,6 +8,7 @@ import {
   type NavigationFacts,
   type WayIn,
 } from '../../src/cloud/edge/navigation.ts'
+import type { Bearer } from '../../src/cloud/directory/bearer-configuration.ts'
 import type { UserRequestHead } from '../../src/cloud/edge/user-exchange.ts'
 
 const head = (
@@ -24,6 +25,10 @@ const head = (
   upgrade: undefined,
   ...rest,
 })
+const BEARER: Bearer = {
+  ...{ audiences: undefined, scopes: [], roles: [], tokenType: 'at+jwt', maxTokenBytes: 8192 },
+  ...{ basicToken: false, forward: false },
+}
 const chromium = {
   Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8',
   'Sec-Fetch-Site': 'none',
@@ -103,7 +108,20 @@ test.each<[string, WayIn, UserRequestHead]>([
     'refuse',
     head({ Connection: 'Upgrade', Upgrade: 'websocket' }),
   ],
-])('T47 %s: %s', (_, expected, request) => expect(wayIn(request)).toBe(expected))
+])('T47 %s: %s', (_, expected, request) => expect(wayIn(request, {})).toBe(expected))
+
+// Where programs may show tokens, whoever does not look like a browser is told so.
+test.each<[string, WayIn, Record<string, string>]>([
+  ['curl, git', 'refuse', { Accept: '*/*' }],
+  ['a client that says nothing', 'refuse', {}],
+  ['a client that takes any text', 'refuse', { Accept: 'text/*;q=0.5' }],
+  ['a container client', 'refuse', { Accept: 'application/vnd.oci.image.index.v1+json' }],
+  ['a browser of before', 'redirect', { Accept: 'text/html,*/*;q=0.8' }],
+  ['a browser', 'page', chromium],
+  ['a browser that takes anything', 'page', { ...chromium, Accept: '*/*' }],
+])('%s, of an application that takes tokens: %s', (_, expected, headers) =>
+  expect(wayIn(head(headers), { bearer: BEARER })).toBe(expected),
+)
 
 describe('the table', () => {
   const facts: fc.Arbitrary<NavigationFacts> = fc.record({
@@ -114,6 +132,7 @@ describe('the table', () => {
     mode: fc.constantFrom('navigate', 'other', 'none'),
     destination: fc.constantFrom('document', 'frame', 'other', 'none'),
     accept: fc.constantFrom('page', 'anything', 'other'),
+    tokens: fc.constantFrom('yes', 'no'),
   })
 
   test('decides every request', () => {
@@ -149,7 +168,7 @@ describe('the table', () => {
   test('reads any header', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (accept, mode) => {
-        const read = navigationFacts(head({ Accept: accept, 'Sec-Fetch-Mode': mode }))
+        const read = navigationFacts(head({ Accept: accept, 'Sec-Fetch-Mode': mode }), {})
         expect(['page', 'anything', 'other']).toContain(read.accept)
       }),
     )

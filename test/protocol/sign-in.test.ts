@@ -145,7 +145,7 @@ test.each(Object.entries(SIGN_IN_DENIALS))(
   'a denial for %s has a status of its source',
   (_, denial) => {
     const statuses = {
-      ...{ 'sign-in': [400, 403], issuer: [403, 502, 503, 504], policy: [403, 500] },
+      ...{ 'sign-in': [400, 403, 429], issuer: [403, 502, 503, 504], policy: [403, 500] },
       cloud: [500, 502],
     }
     expect(statuses[denial.source]).toContain(denial.status)

@@ -9,6 +9,7 @@
  */
 import type { JWTPayload } from 'jose'
 import { isAssigned } from '../sign-in/assignment.ts'
+import { FailedAttempts } from './failed-attempts.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
@@ -36,11 +37,19 @@ export type BearerVerdict = Caller | SignInDenied
 
 export class BearerTokens {
   readonly #options: BearerTokensOptions
+  /** Those shown as Basic's password: no browser or person stands behind them that would stop. */
+  readonly failedAttempts: FailedAttempts
   /** Another configuration is another object, and asks anew. */
   readonly #good = new WeakMap<Application, Recent<Good>>()
 
   constructor(options: BearerTokensOptions) {
     this.#options = options
+    this.failedAttempts = new FailedAttempts(options.clocks)
+  }
+
+  /** Whether this token was found good before: then {@link verify} costs a look-up. */
+  knows(application: Application, token: string): boolean {
+    return this.#good.get(application)?.get(token) !== undefined
   }
 
   /** Who shows this token to this application. No promise where it was found good before. */

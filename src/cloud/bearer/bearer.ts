@@ -1,17 +1,21 @@
 /**
- * The `Authorization: Bearer` of a request, and what is said about it. A program is answered and never redirected, and no cookie is set for it or taken from it: a token decides
- * alone, also where it is bad.
+ * The token in the `Authorization` of a request, and what is said about it. It comes as `Bearer` or,
+ * by option, as the password of `Basic`, for clients that know nothing else (git, package and
+ * container clients, file managers). A program is answered and never redirected, and no cookie is
+ * set for it or taken from it: a token decides alone, also where it is bad.
  *
  * @see spec/PROTOCOL.md, "Bearer tokens"; RFC 6750 section 3; RFC 9728 section 5.1
  * @module
  */
-import { headerValues, isNamed, type HeaderList } from '../../protocol/index.ts'
+import { ExchangeFailed, headerValues } from '../../protocol/index.ts'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/sign-in-denials.ts'
-import type { BearerTokens } from './bearer-tokens.ts'
+import type { BearerTokens, BearerVerdict } from './bearer-tokens.ts'
+import { challenge, isFromOtherSite, type ShownBy } from './challenge.ts'
+import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { EdgeRequest } from '../edge/edge-request.ts'
+import { isUnmetWebSocket, upgradeWish } from '../edge/upgrade.ts'
 import type { Published } from '../directory/published.ts'
-import { protectedResourceUrl } from './protected-resource.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 
 /**
@@ -26,29 +30,92 @@ export function bearerOf(
 ): 'none' | Caller | undefined | Promise<Caller | undefined> {
   const { bearer } = application.application
   if (bearer === undefined) return 'none'
-  const fields = headerValues(request.user.head.headers, 'authorization')
-  if (!fields.some((field) => /^bearer(?:\s|$)/i.test(field))) return 'none'
-  const token = fields.length === 1 ? TOKEN.exec(fields[0]!)?.[1] : undefined
+  const { headers } = request.user.head
+  const fields = headerValues(headers, 'authorization')
+  const shownBy = schemeOf(fields, bearer)
+  if (shownBy === 'nothing') return 'none'
+  if (shownBy === 'basic') checkBasic(request, application)
+  const token = fields.length > 1 ? undefined : TOKEN_OF[shownBy](fields[0]!)
   const verdict =
     token === undefined
       ? new SignInDenied('token-malformed')
-      : tokens.verify(application.application, bearer, token, request.id)
-  return verdict instanceof Promise
-    ? verdict.then((later) => callerOf(request, application, later))
-    : callerOf(request, application, verdict)
+      : shownBy === 'basic' && !tokens.knows(application.application, token)
+        ? unlessTooMany(request, tokens, () =>
+            tokens.verify(application.application, bearer, token, request.id),
+          )
+        : tokens.verify(application.application, bearer, token, request.id)
+  const answered = (result: BearerVerdict) => {
+    if (shownBy === 'basic' && result instanceof SignInDenied && result.reason in BAD_TOKENS)
+      tokens.failedAttempts.failed(request.address)
+    return callerOf(request, application, result, shownBy)
+  }
+  return verdict instanceof Promise ? verdict.then(answered) : answered(verdict)
 }
 
-/** RFC 6750, section 2.1. */
-const TOKEN = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
+function schemeOf(fields: readonly string[], { basicToken }: Bearer): ShownBy {
+  if (fields.some((field) => /^bearer(?:\s|$)/i.test(field))) return 'bearer'
+  return basicToken && fields.some((field) => /^basic(?:\s|$)/i.test(field)) ? 'basic' : 'nothing'
+}
+
+/**
+ * A browser sends Basic by itself once its user typed it in, for whatever page asks: it counts only
+ * in requests of the application's own pages, and opens no WebSocket.
+ *
+ * @throws ExchangeFailed `origin-refused`
+ */
+function checkBasic({ user: { head } }: EdgeRequest, application: Published): void {
+  const isUpgrade = upgradeWish(head) !== undefined || isUnmetWebSocket(head)
+  if (isUpgrade || isFromOtherSite(application, head.headers))
+    throw new ExchangeFailed('user', 'origin-refused')
+}
+
+/** A token that is not known to be good is not even looked at while its address has shown too many bad ones. */
+function unlessTooMany(
+  { address }: EdgeRequest,
+  { failedAttempts }: BearerTokens,
+  verify: () => BearerVerdict | Promise<BearerVerdict>,
+): BearerVerdict | Promise<BearerVerdict> {
+  return failedAttempts.waitMs(address) > 0 ? new SignInDenied('token-attempts') : verify()
+}
+
+/** The token as it came; undefined: it is none. */
+const TOKEN_OF: Readonly<Record<'bearer' | 'basic', (field: string) => string | undefined>> = {
+  bearer: (field) => /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(field)?.[1],
+  basic: (field) => {
+    const encoded = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(field)?.[1]
+    if (encoded === undefined || encoded.length > MOST_BASIC_CHARACTERS) return undefined
+    // What comes before the first colon names nobody here: the token says who asks.
+    return PASSWORD.exec(octetsOf(encoded))?.[1]
+  },
+}
+/** RFC 6750, section 2.1: what a token is made of; RFC 7617, section 2: where the password begins. */
+const PASSWORD = /^[^:]*:([A-Za-z0-9\-._~+/]+=*)$/
+/** The longest token that `maxTokenBytes` allows, with a user name before it. */
+const MOST_BASIC_CHARACTERS = 48_000
+
+/** The octets that base64 stands for, one a character; no text at all where it is not base64. */
+function octetsOf(base64: string): string {
+  try {
+    return atob(base64)
+  } catch {
+    return ''
+  }
+}
 
 function callerOf(
   request: EdgeRequest,
   application: Published,
-  verdict: Caller | SignInDenied,
+  verdict: BearerVerdict,
+  shownBy: ShownBy,
 ): Caller | undefined {
   if (!(verdict instanceof SignInDenied)) return verdict
   const { reason } = verdict
   const denial = SIGN_IN_DENIALS[reason]
+  if (reason === 'token-attempts') {
+    const retryAfterMs = 60_000
+    request.answer({ ...denial, retryAfterMs, code: reason })
+    return undefined
+  }
   if (denial.source === 'issuer' && !(reason in BAD_TOKENS)) {
     // Nobody knows whether the token is good.
     const retry = denial.status === 503 ? { retryAfterMs: 5_000 } : {}
@@ -70,7 +137,10 @@ function callerOf(
     title: isLacking ? denial.title : 'Token not accepted',
     detail: because,
     source: 'sign-in',
-    headers: ['WWW-Authenticate', challenge(application, parameters)],
+    headers: [
+      'WWW-Authenticate',
+      challenge(application, request.user.head.headers, parameters, shownBy),
+    ],
   })
   return undefined
 }
@@ -96,24 +166,4 @@ const BAD_TOKENS: Readonly<Partial<Record<SignInReason, string>>> = {
   'token-scope': 'It lacks a scope that this application needs.',
   'token-role': 'It lacks a role that this application needs.',
   'not-assigned': 'Its subject is not assigned to this application.',
-}
-
-/** The value of `WWW-Authenticate`: how to ask this application. */
-export function challenge(
-  application: Published,
-  parameters: readonly (readonly string[])[] = [],
-): string {
-  const metadata = protectedResourceUrl(application)
-  return `Bearer ${[
-    ['realm', application.host],
-    ...parameters,
-    ...(metadata === undefined ? [] : [['resource_metadata', metadata]]),
-  ]
-    .map(([name, value]) => `${name}="${value!.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '')}"`)
-    .join(', ')}`
-}
-
-/** A list without the token, which has done its service. */
-export function withoutAuthorization(headers: HeaderList): HeaderList {
-  return headers.filter((_, i) => !isNamed(headers[i - (i % 2)]!, 'authorization'))
 }

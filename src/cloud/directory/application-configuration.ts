@@ -124,8 +124,7 @@ export function readApplication(
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
-  if (application.bearer)
-    checkBearer(application.bearer, application.preAuthentication, issuer, `${path}.bearer`)
+  if (application.bearer) checkBearer(application.bearer, application, issuer, `${path}.bearer`)
   const {
     name,
     client,

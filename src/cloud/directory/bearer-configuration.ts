@@ -7,6 +7,7 @@
 import * as v from 'valibot'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { texts } from './configuration-values.ts'
+import type { Application } from '../ports.ts'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 
 export const BearerConfiguration = v.strictObject({
@@ -34,6 +35,12 @@ export const BearerConfiguration = v.strictObject({
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(32_768)), 8192),
     v.description('A longer token is not looked at.'),
   ),
+  basicToken: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description(
+      "Whether the token may also come as the password of `Basic`, with any user name, for clients that know nothing else: git, package and container clients, WebDAV of operating systems. Needs https; the application's own Basic authentication cannot be used then.",
+    ),
+  ),
   forward: v.pipe(
     v.optional(v.boolean(), false),
     v.description('Whether the application is shown the token.'),
@@ -43,13 +50,20 @@ export type Bearer = v.InferOutput<typeof BearerConfiguration>
 
 /** @throws ConfigurationInvalid */
 export function checkBearer(
-  { audiences, scopes, tokenType }: Bearer,
-  preAuthentication: string,
+  { audiences, scopes, tokenType, basicToken, forward }: Bearer,
+  { preAuthentication, externalUrl }: Pick<Application, 'preAuthentication' | 'externalUrl'>,
   issuer: Pick<IssuerProfile, 'tokenType'>,
   path: string,
 ): void {
   if (preAuthentication !== 'oidc')
     throw new ConfigurationInvalid(path, 'has no meaning with "passthrough": nobody signs in')
+  if (basicToken && !externalUrl.startsWith('https:'))
+    throw new ConfigurationInvalid(`${path}.basicToken`, 'needs https: a password is readable')
+  if (basicToken && forward)
+    throw new ConfigurationInvalid(
+      `${path}.forward`,
+      'cannot be combined with "basicToken": the application would take the token for its own Basic authentication',
+    )
   if ((tokenType ?? issuer.tokenType) === 'any' && audiences === undefined)
     throw new ConfigurationInvalid(`${path}.audiences`, 'is needed by "any"')
   scopes.forEach((scope, i) => {

@@ -12,7 +12,8 @@
  * @module
  */
 import { headerValues, type StepUpRequest, type Target } from '../../protocol/index.ts'
-import { bearerOf, challenge } from '../bearer/bearer.ts'
+import { bearerOf } from '../bearer/bearer.ts'
+import { challenge } from '../bearer/challenge.ts'
 import type { BearerTokens } from '../bearer/bearer-tokens.ts'
 import { checkOtherSite } from './other-site.ts'
 import { ANYONE, type Caller } from './caller.ts'
@@ -106,7 +107,7 @@ export class Admission {
     session: Session,
   ): Admitted | Promise<Admitted> {
     const { sessions, clocks } = this.#options
-    if (!takesPage(request, wayIn(request.user.head))) return session
+    if (!takesPage(request, wayIn(request.user.head, application.application))) return session
     if (!sessions.renewals.takes(session, clocks.wallClock())) return session
     return this.#begin(request, application, target, { renews: session })
   }
@@ -121,7 +122,11 @@ export class Admission {
     const { head } = request.user
     const verdict = this.#options.decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
-    if (verdict.kind === 'step-up' && !caller.showsToken && wayIn(head) !== 'refuse')
+    if (
+      verdict.kind === 'step-up' &&
+      !caller.showsToken &&
+      wayIn(head, application.application) !== 'refuse'
+    )
       return this.#begin(request, application, target, { stepUp: verdict.stepUp })
     return void request.answer(verdict.answer)
   }
@@ -132,10 +137,11 @@ export class Admission {
     application: Published,
     target: Target,
   ): Admitted | Promise<Admitted> {
-    if (wayIn(request.user.head) !== 'refuse') return this.#begin(request, application, target)
+    if (wayIn(request.user.head, application.application) !== 'refuse')
+      return this.#begin(request, application, target)
     request.answer({
       ...OWN_ANSWERS['sign-in-required'],
-      headers: ['WWW-Authenticate', challenge(application)],
+      headers: ['WWW-Authenticate', challenge(application, request.user.head.headers)],
     })
     return undefined
   }
@@ -148,7 +154,7 @@ export class Admission {
     wishes: SignInWishes = {},
   ): Promise<Session | undefined> {
     const { head } = request.user
-    const keepsFragment = takesPage(request, wayIn(head))
+    const keepsFragment = takesPage(request, wayIn(head, application))
     const begun = await this.#options.preAuthentication.begin(
       application,
       host,

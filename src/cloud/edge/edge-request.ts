@@ -10,7 +10,7 @@ import {
   headerValues,
   type HeaderList,
 } from '../../protocol/index.ts'
-import { challenge } from '../bearer/bearer.ts'
+import { challenge } from '../bearer/challenge.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
 import type { Failure } from '../pages/answer.ts'
@@ -93,7 +93,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   tellSessionEnded(application = this.#application!): void {
     this.answer({
       ...OWN_ANSWERS['session-ended'],
-      headers: ['WWW-Authenticate', challenge(application)],
+      headers: ['WWW-Authenticate', challenge(application, this.user.head.headers)],
     })
   }
 

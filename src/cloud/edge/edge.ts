@@ -21,7 +21,7 @@ import {
 } from '../../protocol/index.ts'
 import { Admission, type AdmissionOptions, type DecideAccess } from './admission.ts'
 import type { Caller } from './caller.ts'
-import { withoutAuthorization } from '../bearer/bearer.ts'
+import { withoutAuthorization } from '../bearer/challenge.ts'
 import { BearerTokens } from '../bearer/bearer-tokens.ts'
 import { answerCors } from './cors.ts'
 import { BackChannelLogout } from '../sign-out/back-channel-logout.ts'

@@ -9,6 +9,7 @@
  */
 import { headerValues, type HeaderList } from '../../protocol/index.ts'
 import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
+import type { Application } from '../ports.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401. */
@@ -30,6 +31,8 @@ export interface NavigationFacts {
   readonly destination: 'document' | 'frame' | 'other' | 'none'
   /** `page`: `text/html` is named; `anything`: nothing is named, `*`/`*` and `text/*` at the most; `other`: only other things are. */
   readonly accept: 'page' | 'anything' | 'other'
+  /** Whether the application takes tokens of programs (`bearer`). */
+  readonly tokens: 'yes' | 'no'
 }
 
 /** One row: it holds when each fact it names is one of those listed. */
@@ -52,12 +55,14 @@ export const NAVIGATION: readonly NavigationRule[] = [
   { when: { mode: ['navigate'] },                      then: 'redirect', because: 'A frame: whoever is signed in at the issuer comes back without seeing it; whether its pages may be framed, the issuer says.' },
   { when: { destination: ['other'] },                  then: 'refuse',   because: 'A part of a page, or a script.' },
   { when: { accept: ['other'] },                       then: 'refuse',   because: 'A program that wants data, and would take a sign-in page for it.' },
+  { when: { accept: ['anything'], mode: ['none'], destination: ['none'], tokens: ['yes'] },
+                                                       then: 'refuse',   because: 'git, container and package clients, scripts: they would take the sign-in page for data, and have a token for whoever asks.' },
   { when: {},                                          then: 'redirect', because: 'curl, and browsers that do not say more.' },
 ]
 
 /** How a request without a session gets in. */
-export function wayIn(head: UserRequestHead): WayIn {
-  return decideWayIn(navigationFacts(head))
+export function wayIn(head: UserRequestHead, application: Pick<Application, 'bearer'>): WayIn {
+  return decideWayIn(navigationFacts(head, application))
 }
 
 export function decideWayIn(facts: NavigationFacts): WayIn {
@@ -69,7 +74,10 @@ export function decideWayIn(facts: NavigationFacts): WayIn {
   return rule!.then
 }
 
-export function navigationFacts(head: UserRequestHead): NavigationFacts {
+export function navigationFacts(
+  head: UserRequestHead,
+  { bearer }: Pick<Application, 'bearer'>,
+): NavigationFacts {
   const { method, headers } = head
   const one = (name: string) => {
     const values = headerValues(headers, name)
@@ -85,6 +93,7 @@ export function navigationFacts(head: UserRequestHead): NavigationFacts {
     mode: mode === undefined ? 'none' : mode === 'navigate' ? 'navigate' : 'other',
     destination: destinationOf(destination),
     accept: acceptOf(headers),
+    tokens: bearer === undefined ? 'no' : 'yes',
   }
 }
 

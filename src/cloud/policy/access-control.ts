@@ -114,7 +114,7 @@ export class AccessControl {
     if (application.access === undefined) return { verdict: ALLOWED, until: Infinity }
     const party = { application, user: known, caller, address, requestId }
     const { decision, until } = this.#decide(party)
-    return { verdict: verdictOf(decision, host), until }
+    return { verdict: verdictOf(decision, application, host), until }
   }
 
   #decide(
@@ -212,11 +212,16 @@ const causeOf = (cause: unknown) =>
       ? cause.name
       : 'unknown'
 
-function verdictOf(decision: AccessDecision, host: string): AccessVerdict {
+function verdictOf(
+  decision: AccessDecision,
+  application: Application,
+  host: string,
+): AccessVerdict {
   if (decision.effect === 'allow') return ALLOWED
   if (decision.effect === 'deny')
     return { kind: 'deny', answer: denial(decision.code, decision.reason) }
-  return { kind: 'step-up', stepUp: decision.stepUp, answer: challenge(decision.stepUp, host) }
+  const { stepUp } = decision
+  return { kind: 'step-up', stepUp, answer: challenge(stepUp, application, host) }
 }
 
 function denial(code: AccessDenial | 'not-assigned', reason?: string): OwnAnswer {
@@ -224,10 +229,13 @@ function denial(code: AccessDenial | 'not-assigned', reason?: string): OwnAnswer
   return { ...words, code, detail: reason ?? words.detail }
 }
 
-const challenge = (stepUp: StepUpRequest, host: string): OwnAnswer => ({
+const challenge = (stepUp: StepUpRequest, { bearer }: Application, host: string): OwnAnswer => ({
   ...OWN_ANSWERS['step-up-required'],
   members: { ...stepUpParameters(stepUp) },
-  headers: ['WWW-Authenticate', stepUpChallenge(host, stepUp)],
+  headers: [
+    'WWW-Authenticate',
+    stepUpChallenge(bearer === undefined ? 'Cookie' : 'Bearer', host, stepUp),
+  ],
 })
 
 /** Whose access is decided. */

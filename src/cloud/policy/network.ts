@@ -21,6 +21,16 @@ export function canonicalAddress(text: string): string | undefined {
   return parseAddress(text)?.toString()
 }
 
+/**
+ * Whom an address stands for when clients are counted: itself, or its /64 of IPv6, which one client
+ * has all of. What is no address stands for itself.
+ */
+export function clientNetwork(address: string): string {
+  const parsed = parseAddress(address)
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed?.toString() ?? address
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
+}
+
 /** An address for {@link isInside}. The zone of a link-local address (`%eth0`) names an interface of this machine and is dropped. */
 export function parseAddress(text: string): Address | undefined {
   if (text.length > MAX_CHARACTERS) return undefined

@@ -16,8 +16,17 @@ export function stepUpParameters(
   }
 }
 
-/** The `WWW-Authenticate` value for a program, which cannot follow the user to the issuer: it learns what to ask for. @see RFC 9470 section 3 */
-export function stepUpChallenge(realm: string, stepUp: StepUpRequest): string {
+/**
+ * The `WWW-Authenticate` value for a program, which cannot follow the user to the issuer: it learns
+ * what to ask for. `Bearer` is named only where tokens are taken; `Cookie`: the session counts.
+ *
+ * @see RFC 9470 section 3
+ */
+export function stepUpChallenge(
+  scheme: 'Bearer' | 'Cookie',
+  realm: string,
+  stepUp: StepUpRequest,
+): string {
   const parameters = {
     realm,
     error: 'insufficient_user_authentication',
@@ -26,5 +35,5 @@ export function stepUpChallenge(realm: string, stepUp: StepUpRequest): string {
   }
   // None of them has a quote or a backslash: hosts have not, and neither have acr values.
   const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
-  return `Bearer ${written.join(', ')}`
+  return `${scheme} ${written.join(', ')}`
 }
