@@ -96,11 +96,24 @@ export interface Application {
   readonly bearer?: Bearer
   /** Whether the session's cookie comes with requests of other sites' pages as well (`none`). Default `lax`. */
   readonly session?: { readonly sameSite: 'lax' | 'none' }
+  /**
+   * Pages of other origins that may show it in a frame. Default: no sign-in begins in a frame of
+   * another origin, and no page of ours is shown in one.
+   */
+  readonly embedding?: Embedding
   /** How the issuer hands back its answer: `form_post` keeps it out of addresses and their logs, and needs https. Default `query`. */
   readonly responseMode?: 'query' | 'form_post'
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number
+}
+
+/** In whose frames users may sign in to an application. @see docs/framing.md */
+export interface Embedding {
+  /** Origins. */
+  readonly ancestors: readonly string[]
+  /** The cookies are `Partitioned`: one session for each site that embeds it. */
+  readonly partitioned: boolean
 }
 
 /** Tenants, groups and applications. The embedded default is a validated configuration object. */

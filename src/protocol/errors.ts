@@ -136,6 +136,7 @@ export type FailureReason =
   | 'idle-timeout'
   | 'user-aborted'
   | 'user-malformed'
+  | 'head-too-large'
   | 'user-too-slow'
   | 'origin-refused'
   | 'cancelled'

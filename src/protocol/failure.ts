@@ -46,6 +46,7 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'application-malformed':   failure(502, 'http_protocol_error', 'Answer not usable', 'The application gave an answer that cannot be passed on.'),
   'idle-timeout':            failure(504, 'connection_read_timeout', SLOW, `The connection stood still for too long. ${LATER}`),
   'user-malformed':          failure(400, 'http_request_error', 'Request not understood', 'The request is not one that can be passed on.'),
+  'head-too-large':          failure(431, 'http_request_error', 'Request too large', 'The address, the cookies and the other fields of the request are together longer than what is taken here. Cookies of sign-ins that were not finished are removed by this answer: open the page again. If it comes again, remove the cookies of this site in your browser.'),
   'user-too-slow':           failure(408, 'http_request_error', 'Request too slow', 'The rest of the request did not come in time.'),
   'origin-refused':          failure(403, 'http_request_denied', 'Not allowed from there', 'A page of another site may not open this connection.'),
   'user-aborted':            GONE,

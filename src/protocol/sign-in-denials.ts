@@ -16,6 +16,7 @@ export type SignInReason =
   | 'attempt-expired'
   | 'attempt-used'
   | 'state-mismatch'
+  | 'sign-in-loop'
   // the issuer
   | 'issuer-mismatch'
   | 'issuer-unavailable'
@@ -95,7 +96,7 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'sign-in',
     status: 400,
     title: 'Sign-in not completed',
-    detail: `This browser holds no record of this sign-in, or cookies are blocked. ${STALE}`,
+    detail: `This browser holds no record of this sign-in: newer ones took its place, it is long ago, or cookies are blocked. ${STALE}`,
   },
   'attempt-expired': {
     source: 'sign-in',
@@ -114,6 +115,13 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     status: 400,
     title: 'Sign-in not completed',
     detail: `The answer does not belong to this sign-in. ${STALE}`,
+  },
+  'sign-in-loop': {
+    source: 'sign-in',
+    status: 403,
+    title: 'Signing in goes round in circles',
+    detail:
+      'You were signed in several times within seconds, and each time the browser did not bring back the cookie that says so. Open the page in a window of its own, or allow cookies for it.',
   },
   'issuer-mismatch': {
     source: 'issuer',

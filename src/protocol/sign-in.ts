@@ -17,7 +17,7 @@ import { misuse, type Table } from './table.ts'
 
 /** One attempt to sign in: what the redirect to the issuer promised, and the callback must match. */
 export interface SignInAttempt {
-  /** Names the attempt's cookie; public. */
+  /** Names the attempt's cookie, and is part of its `state`. */
   readonly id: string
   /** The `state` parameter sent to the issuer. */
   readonly state: string
@@ -34,6 +34,8 @@ export interface SignInAttempt {
   readonly isStepUp?: boolean | undefined
   /** The user's browser keeps the fragment of the address, which is to be added again. */
   readonly keepsFragment?: boolean | undefined
+  /** The user's browser keeps the whole address, which is too long to be sent along. */
+  readonly keepsAddress?: boolean | undefined
   /** The id of the session that is to be renewed, without asking the user. */
   readonly renews?: string | undefined
   /** The issuer posts its answer as a form. */

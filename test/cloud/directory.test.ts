@@ -29,6 +29,34 @@ const withIssuer = (issuer: object) => ({ ...minimal, tenants: [{ ...tenant, iss
 const versionOf = (change: object) =>
   createDirectory(withApplication(change)).application('intranet')!.version
 
+test.each([
+  [{}, undefined],
+  [{ externalUrl: 'http://intranet.localhost/' }, 'embedding: needs https'],
+  [{ preAuthentication: 'passthrough', client: undefined }, 'embedding: has no meaning'],
+  [{ embedding: { ancestors: ['https://a.example/x'] } }, 'ancestors[0]: must be an origin'],
+  [{ embedding: { ancestors: ['*'] } }, 'ancestors[0]: must be an origin'],
+  [{ embedding: { ancestors: [] } }, 'embedding.ancestors: must be'],
+  [
+    { embedding: { ancestors: ['https://a.example'], partitioned: true } },
+    'embedding.partitioned: needs "session.sameSite" to be "none"',
+  ],
+  [
+    {
+      embedding: { ancestors: ['https://a.example'], partitioned: true },
+      session: { sameSite: 'none' },
+    },
+    undefined,
+  ],
+])('embedding with %j: %s', (change, fault) => {
+  const configuration = withApplication({
+    embedding: { ancestors: ['https://portal.example'] },
+    ...change,
+  })
+  const read = () => createDirectory(configuration)
+  if (fault === undefined) expect(read).not.toThrow()
+  else expect(read).toThrow(fault)
+})
+
 test('a cookie for all sites needs https', () => {
   const session = { sameSite: 'none' }
   expect(() => createDirectory(withApplication({ session }))).not.toThrow()

@@ -123,22 +123,60 @@ test.each<[string, WayIn, Record<string, string>]>([
   expect(wayIn(head(headers), { bearer: BEARER })).toBe(expected),
 )
 
-describe('the table', () => {
-  const facts: fc.Arbitrary<NavigationFacts> = fc.record({
-    upgrade: fc.constantFrom('yes', 'no'),
-    method: fc.constantFrom('GET', 'HEAD', 'other'),
-    script: fc.constantFrom('yes', 'no'),
-    prefetch: fc.constantFrom('yes', 'no'),
-    mode: fc.constantFrom('navigate', 'other', 'none'),
-    destination: fc.constantFrom('document', 'frame', 'other', 'none'),
-    accept: fc.constantFrom('page', 'anything', 'other'),
-    tokens: fc.constantFrom('yes', 'no'),
+const facts: fc.Arbitrary<NavigationFacts> = fc.record({
+  upgrade: fc.constantFrom('yes', 'no'),
+  method: fc.constantFrom('GET', 'HEAD', 'other'),
+  script: fc.constantFrom('yes', 'no'),
+  prefetch: fc.constantFrom('yes', 'no'),
+  mode: fc.constantFrom('navigate', 'other', 'none'),
+  destination: fc.constantFrom('document', 'frame', 'other', 'none'),
+  site: fc.constantFrom('own', 'foreign'),
+  embedding: fc.constantFrom('yes', 'no'),
+  accept: fc.constantFrom('page', 'anything', 'other'),
+  tokens: fc.constantFrom('yes', 'no'),
+})
+
+describe('T47 a frame', () => {
+  const embedding = { ancestors: ['https://portal.example'], partitioned: false }
+  const framed = (site: string | undefined, destination: string, more = {}) => {
+    const { 'Sec-Fetch-Site': _, ...rest } = chromium
+    const said = site === undefined ? {} : { 'Sec-Fetch-Site': site }
+    return head({ ...rest, ...said, 'Sec-Fetch-Dest': destination, ...more })
+  }
+
+  test.each(['iframe', 'frame', 'embed', 'object', 'fencedframe'])(
+    'of a page of another origin begins no sign-in: %s',
+    (destination) => {
+      for (const site of ['cross-site', 'same-site', undefined]) {
+        expect(wayIn(framed(site, destination), {})).toBe('window')
+        expect(wayIn(framed(site, destination), { embedding })).toBe('redirect')
+      }
+      expect(wayIn(framed('same-origin', destination), {})).toBe('redirect')
+    },
+  )
+
+  test('that a page of its own leads on, below another site, is such a one', () => {
+    const storage = { 'Sec-Fetch-Storage-Access': 'none' }
+    expect(wayIn(framed('same-origin', 'iframe', storage), {})).toBe('window')
   })
 
+  test('whose browser says no mode is such a one', () =>
+    expect(wayIn(head({ Accept: 'text/html', 'Sec-Fetch-Dest': 'iframe' }), {})).toBe('window'))
+
+  test('never begins one, whatever else is said', () =>
+    fc.assert(
+      fc.property(facts, (some) => {
+        const frame = { ...some, destination: 'frame', site: 'foreign', embedding: 'no' } as const
+        expect(decideWayIn(frame)).toMatch(/^(?:window|refuse)$/)
+      }),
+    ))
+})
+
+describe('the table', () => {
   test('decides every request', () => {
     fc.assert(
       fc.property(facts, (some) => {
-        expect(decideWayIn(some)).toMatch(/page|redirect|refuse/)
+        expect(decideWayIn(some)).toMatch(/page|redirect|refuse|window/)
       }),
     )
   })

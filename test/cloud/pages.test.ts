@@ -211,8 +211,37 @@ describe('what the user can do next', () => {
     [{}, { target: '/', start: '/' }, [['Try again', '/']]],
     [{}, {}, []],
     [{ status: 404, code: 'not-found' }, asked, [['Go to the start page', '/app/']]],
-    [{ status: 403, code: 'not-assigned' }, { start: '/' }, []],
-    [{ status: 403, code: 'policy-denies' }, asked, [['Sign out', '/.app-proxy/sign-out']]],
+    [
+      { status: 403, code: 'not-assigned', source: 'sign-in' } as const,
+      { start: '/' },
+      [
+        ['Use another account', '/.app-proxy/sign-in/other-account'],
+        ['Try again', '/'],
+      ],
+    ],
+    [
+      { status: 403, code: 'policy-denies', source: 'policy' } as const,
+      asked,
+      [
+        ['Use another account', '/.app-proxy/sign-in/other-account'],
+        ['Try again', '/a?b'],
+        ['Go to the start page', '/app/'],
+      ],
+    ],
+    [
+      { status: 403, code: 'access-denied', source: 'issuer' } as const,
+      asked,
+      [
+        ['Try again', '/a?b'],
+        ['Use another account', '/.app-proxy/sign-in/other-account'],
+        ['Go to the start page', '/app/'],
+      ],
+    ],
+    [
+      { status: 401, code: 'sign-in-framed', source: 'sign-in' } as const,
+      asked,
+      [['Open in a new window', '/a?b']],
+    ],
     [{ status: 200, code: 'signed-out' }, asked, []],
   ])('%j at %j: %j', (more, place, expected) => expect(labels(more, place)).toEqual(expected))
 

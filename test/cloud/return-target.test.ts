@@ -25,7 +25,8 @@ test.each([
   ['/a/%2e%2e/.app-proxy/sign-out', undefined],
   ['/%2eapp-proxy/sign-out', undefined],
   ['/.app-proxying?/.app-proxy/', '/.app-proxying?/.app-proxy/'],
-  [`/${'a'.repeat(2048)}`, undefined],
+  [`/${'a'.repeat(8191)}`, `/${'a'.repeat(8191)}`],
+  [`/${'a'.repeat(8192)}`, undefined],
 ])('the way back from %j is %j', (target, expected) => expect(returnTarget(target)).toBe(expected))
 
 describe('T16 wherever a user is sent after signing in', () => {

@@ -182,9 +182,10 @@ export async function throughTheForms(
   user: User,
   target = '/',
   application: Application = intranet,
+  cookies: readonly string[] = [],
 ): Promise<{ query: string; cookie: string; setCookie: string; location: URL }> {
   const { host, origin } = new URL(application.externalUrl)
-  const begun = await preAuthentication.begin(application, host, target)
+  const begun = await preAuthentication.begin(application, host, target, cookies)
   if (begun.kind !== 'redirect') throw new Error(begun.reason)
   const answer = await signInWithForms(begun.location, origin + CALLBACK_PATH, user)
   return {

@@ -20,6 +20,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AUDIENCE, REGISTRAR } from '../../examples/demo/configurations.ts'
 import { registrarToken, signInWithForms } from '../../examples/registrar-token.ts'
+import { sealedIn } from '../../src/cloud/sign-in/attempt-slots.ts'
 import { BACK_CHANNEL_LOGOUT_PATH, KeyRing, SIGN_OUT_PATH, unseal } from '../../src/cloud/index.ts'
 import { keyRingFile } from '../../src/cloud/node/index.ts'
 import { secretLike } from '../secret-like.ts'
@@ -110,7 +111,8 @@ async function openAttempt(name: string, cookie: string): Promise<void> {
     applicationId: 'intranet',
     host,
   } as const
-  const opened = (await unseal(keyRing, scope, cookie.slice(cookie.indexOf('=') + 1))) as {
+  const value = cookie.slice(cookie.indexOf('=') + 1)
+  const opened = (await unseal(keyRing, scope, sealedIn(value).sealed)) as {
     verifier: string
   }
   expect(opened.verifier).toMatch(/^[\w-]{43}$/)

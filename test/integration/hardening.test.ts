@@ -61,7 +61,7 @@ describe.each(TRANSPORTS)('users without manners, %s', (transport) => {
       socket.write('GET / HTTP/1.1\r\nHost: open.localhost\r\nX: ')
       socket.write(value)
       socket.write('\r\n\r\n')
-      await until(() => heard().startsWith('HTTP/1.1 400'))
+      await until(() => heard().startsWith('HTTP/1.1 431'))
       socket.destroy()
     }
     expect(tunnel.links.at(-1)!.grants).toBe(before)

@@ -62,6 +62,17 @@ export const ApplicationConfiguration = v.strictObject({
       "The session cookie; with `oidc` only. `sameSite`: with `none`, which needs https, it comes with requests of other sites' pages as well, as `cors` with `credentials` needs. Default: `lax`.",
     ),
   ),
+  embedding: v.pipe(
+    v.optional(
+      v.strictObject({
+        ancestors: v.pipe(texts, v.minLength(1)),
+        partitioned: v.optional(v.boolean(), false),
+      }),
+    ),
+    v.description(
+      'Origins (`ancestors`) in whose frames users may sign in; with `oidc` only, and needs https. `partitioned`, which needs `session.sameSite` `none`: one session for each site that embeds it. Default: nobody signs in in a frame of another origin.',
+    ),
+  ),
   responseMode: v.pipe(
     v.optional(v.picklist(['query', 'form_post'])),
     v.description(
@@ -121,6 +132,7 @@ export function readApplication(
   refuse(`${path}.externalUrl`, externalUrlFault(application.externalUrl))
   refuse(`${path}.internalUrl`, internalUrlFault(application.internalUrl))
   checkSignIn(application, path)
+  checkEmbedding(application, path)
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
@@ -134,6 +146,7 @@ export function readApplication(
     bearer,
     responseMode,
     session,
+    embedding,
     policies: _policies,
     ...rest
   } = application
@@ -158,6 +171,7 @@ export function readApplication(
     ...(bearer && { bearer }),
     ...(responseMode && { responseMode }),
     ...(session && { session }),
+    ...(embedding && { embedding }),
     ...(access && { access }),
   }
 }
@@ -188,6 +202,18 @@ function checkSignIn(application: Checked, path: string): void {
     throw new ConfigurationInvalid(`${path}.identityHeaders`, detail)
 }
 
+function checkEmbedding(application: Checked, path: string): void {
+  const { embedding, externalUrl, preAuthentication, session } = application
+  if (embedding === undefined) return
+  const at = `${path}.embedding`
+  if (preAuthentication !== 'oidc')
+    throw new ConfigurationInvalid(at, 'has no meaning with "passthrough": nobody signs in')
+  if (!externalUrl.startsWith('https:')) throw new ConfigurationInvalid(at, 'needs https')
+  embedding.ancestors.forEach((origin, i) => checkOrigin(origin, `${at}.ancestors[${i}]`))
+  if (embedding.partitioned && session?.sameSite !== 'none')
+    throw new ConfigurationInvalid(`${at}.partitioned`, 'needs "session.sameSite" to be "none"')
+}
+
 function checkIdentityHeaders(application: Checked, path: string): void {
   const seen = new Set<string>()
   for (const name of Object.keys(application.identityHeaders)) {
@@ -203,13 +229,12 @@ function checkIdentityHeaders(application: Checked, path: string): void {
 
 /** Browsers send them in one form, so that is the one to compare with. */
 function checkOrigins({ allowedOrigins = [] }: Checked, path: string): void {
-  allowedOrigins.forEach((origin, i) => {
-    if (!isOrigin(origin))
-      throw new ConfigurationInvalid(
-        `${path}.allowedOrigins[${i}]`,
-        'must be an origin, such as "https://host.example"',
-      )
-  })
+  allowedOrigins.forEach((origin, i) => checkOrigin(origin, `${path}.allowedOrigins[${i}]`))
+}
+
+function checkOrigin(origin: string, path: string): void {
+  if (!isOrigin(origin))
+    throw new ConfigurationInvalid(path, 'must be an origin, such as "https://host.example"')
 }
 
 /** Names whose meaning the protocol, or the gateway itself, gives. */

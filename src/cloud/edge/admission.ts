@@ -20,6 +20,7 @@ import { ANYONE, type Caller } from './caller.ts'
 import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
 import { sendToIssuer, takesPage } from '../sign-in/fragment-page.ts'
 import { wayIn } from './navigation.ts'
+import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import type { Clocks } from '../ports.ts'
 import type { Published } from '../directory/published.ts'
@@ -27,6 +28,7 @@ import { isDue } from '../sign-in/renewals.ts'
 import type { Session, Sessions } from '../session/session.ts'
 import type { PreAuthentication } from '../sign-in/sign-in.ts'
 import type { SignInWishes } from '../sign-in/sign-in-outcome.ts'
+import { canBeSent } from './return-target.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
 
 /** What is decided for each request, when the caller is known. */
@@ -108,6 +110,8 @@ export class Admission {
   ): Admitted | Promise<Admitted> {
     const { sessions, clocks } = this.#options
     if (!takesPage(request, wayIn(request.user.head, application.application))) return session
+    // Another page will do.
+    if (!canBeSent(target.path + target.query)) return session
     if (!sessions.renewals.takes(session, clocks.wallClock())) return session
     return this.#begin(request, application, target, { renews: session })
   }
@@ -122,12 +126,11 @@ export class Admission {
     const { head } = request.user
     const verdict = this.#options.decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
-    if (
-      verdict.kind === 'step-up' &&
-      !caller.showsToken &&
-      wayIn(head, application.application) !== 'refuse'
-    )
-      return this.#begin(request, application, target, { stepUp: verdict.stepUp })
+    const way = wayIn(head, application.application)
+    if (verdict.kind === 'step-up' && !caller.showsToken && way !== 'refuse')
+      return way === 'window'
+        ? tellToOpenWindow(request, application)
+        : this.#begin(request, application, target, { stepUp: verdict.stepUp })
     return void request.answer(verdict.answer)
   }
 
@@ -137,8 +140,9 @@ export class Admission {
     application: Published,
     target: Target,
   ): Admitted | Promise<Admitted> {
-    if (wayIn(request.user.head, application.application) !== 'refuse')
-      return this.#begin(request, application, target)
+    const way = wayIn(request.user.head, application.application)
+    if (way === 'window') return tellToOpenWindow(request, application)
+    if (way !== 'refuse') return this.#begin(request, application, target)
     request.answer({
       ...OWN_ANSWERS['sign-in-required'],
       headers: ['WWW-Authenticate', challenge(application, request.user.head.headers)],
@@ -149,23 +153,36 @@ export class Admission {
   /** A session that cannot be renewed now goes on: its request is served. */
   async #begin(
     request: EdgeRequest,
-    { application, host }: Published,
+    published: Published,
     target: Target,
     wishes: SignInWishes = {},
   ): Promise<Session | undefined> {
+    const { application, host } = published
     const { head } = request.user
+    const wanted = target.path + target.query
+    const keepsAddress = !canBeSent(wanted)
     const keepsFragment = takesPage(request, wayIn(head, application))
+    // What no page can keep is not lost without a word.
+    if (keepsAddress && !prefersHtml(head.headers))
+      return void request.answer(OWN_ANSWERS['address-too-long'])
     const begun = await this.#options.preAuthentication.begin(
       application,
       host,
-      target.path + target.query,
+      keepsAddress ? new URL(application.externalUrl).pathname : wanted,
       headerValues(head.headers, 'cookie'),
       request.id,
-      { ...wishes, keepsFragment },
+      { ...wishes, keepsFragment, keepsAddress },
     )
-    if (begun.kind === 'redirect') sendToIssuer(request, begun, keepsFragment)
+    if (begun.kind === 'redirect') sendToIssuer(request, begun)
     else if (wishes.renews !== undefined) return wishes.renews
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
     return undefined
   }
+}
+
+function tellToOpenWindow(request: EdgeRequest, application: Published): undefined {
+  request.answer({
+    ...OWN_ANSWERS['sign-in-framed'],
+    headers: ['WWW-Authenticate', challenge(application, request.user.head.headers)],
+  })
 }

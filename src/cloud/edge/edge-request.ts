@@ -19,11 +19,17 @@ import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { failureResponse, type PageRenderer } from '../pages/pages.ts'
 import type { Application, Directory } from '../ports.ts'
 import type { Published } from '../directory/published.ts'
+import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
+import { isForFrame } from './navigation.ts'
 import { returnTarget } from './return-target.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /** What an answer of our own says. */
-export type OwnAnswer = Omit<Failure, 'requestId'> & { readonly headers?: HeaderList }
+export type OwnAnswer = Omit<Failure, 'requestId'> & {
+  readonly headers?: HeaderList
+  /** Of the request that the answer is about. Default: this one. */
+  readonly requestId?: string
+}
 
 /** What answers of our own need to know. */
 export interface AnswerOptions {
@@ -55,6 +61,10 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   cors: HeaderList | undefined
   /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
   site: Application | undefined
+  /** What is asked for, where that is known for certain: it is named. */
+  asked: Application | undefined
+  /** Where the user wanted to go, where that is not what is asked for here. A target of this host. */
+  returnTo: string | undefined
   readonly #answers: AnswerOptions
   #exchange: RequestReader | undefined
   #application: Published | undefined
@@ -119,7 +129,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const { reason, source } = error
     const { status, ...words } = failureStatus(reason)
     const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
-    this.answer({ status, code: reason, ...words, source, ...retryAfterMs })
+    const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : []
+    this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
   }
 
   redirect(location: string, cookies: readonly string[]): void {
@@ -150,17 +161,21 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   answer({ headers = [], ...failure }: OwnAnswer): void {
     this.code = failure.code
     const { directory, pages } = this.#answers
-    const { method, target, headers: asked } = this.user.head
-    const { site } = this
-    const back = method === 'GET' || method === 'HEAD' ? returnTarget(target) : undefined
+    const { method, target, headers: fields } = this.user.head
+    const { site, asked: application } = this
+    const isSafe = method === 'GET' || method === 'HEAD'
+    const back = this.returnTo ?? (isSafe ? returnTarget(target) : undefined)
+    const start = application ?? site
+    const ancestors = application?.embedding?.ancestors
     const branding = site && directory.tenant(site.tenantId)?.branding
     const response = failureResponse(
-      { ...failure, requestId: this.id },
+      { requestId: this.id, ...failure },
       {
-        accept: prefersHtml(asked) ? 'html' : 'problem',
-        acceptLanguage: headerValues(asked, 'accept-language').join(', '),
+        accept: prefersHtml(fields) ? 'html' : 'problem',
+        acceptLanguage: headerValues(fields, 'accept-language').join(', '),
         ...(back !== undefined && { target: back }),
-        ...(site && { start: new URL(site.externalUrl).pathname }),
+        ...(start && { start: new URL(start.externalUrl).pathname }),
+        ...(ancestors && { ancestors, isFramed: isForFrame(this.user.head) }),
         ...(branding && { branding }),
       },
       pages,

@@ -39,7 +39,9 @@ import { isProtectedResourcePath, serveProtectedResource } from '../bearer/prote
 import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
+import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
+import { resultPaths } from '../sign-in/sign-in-result.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
 import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
@@ -88,11 +90,13 @@ export class Edge {
     const { revocations } = sessions
     const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
     this.#admission = new Admission({ ...options, decideAccess, bearerTokens })
+    const signOut = new SignOut({ ...options, issuers })
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication, this.#live),
-      signOutPaths(
-        new SignOut({ ...options, issuers }),
-        new BackChannelLogout({ ...options, issuers }),
+      resultPaths(preAuthentication),
+      otherAccountPaths(preAuthentication, signOut),
+      signOutPaths(signOut, new BackChannelLogout({ ...options, issuers }), (call) =>
+        signInAgain(preAuthentication, call),
       ),
     )
   }
@@ -151,6 +155,7 @@ export class Edge {
     const applications = this.#options.directory.applicationsOn(head.authority)
     if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')
     request.site = applications[0]
+    if (applications.length === 1) request.asked = applications[0]
     checkHost(head)
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
@@ -161,7 +166,7 @@ export class Edge {
       return
     const application = selectApplication(applications, target.path)
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
-    request.site = application.application
+    request.site = request.asked = application.application
     if (answerCors(request, application, target.path)) return
     const admitted = this.#admission.admit(request, application, target)
     if (!(admitted instanceof Promise))

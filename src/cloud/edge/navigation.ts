@@ -12,8 +12,8 @@ import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { Application } from '../ports.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401. */
-export type WayIn = 'page' | 'redirect' | 'refuse'
+/** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401; `window`: 401 with a page that opens the address in a window of its own. */
+export type WayIn = 'page' | 'redirect' | 'refuse' | 'window'
 
 /** What of a request matters here. */
 export interface NavigationFacts {
@@ -29,6 +29,10 @@ export interface NavigationFacts {
   readonly mode: 'navigate' | 'other' | 'none'
   /** `Sec-Fetch-Dest`; `frame`: any in which a page is shown inside another. */
   readonly destination: 'document' | 'frame' | 'other' | 'none'
+  /** `Sec-Fetch-Site`; `foreign`: a page of another origin led there, or nobody says which. */
+  readonly site: 'own' | 'foreign'
+  /** The application's `embedding` is configured. */
+  readonly embedding: 'yes' | 'no'
   /** `page`: `text/html` is named; `anything`: nothing is named, `*`/`*` and `text/*` at the most; `other`: only other things are. */
   readonly accept: 'page' | 'anything' | 'other'
   /** Whether the application takes tokens of programs (`bearer`). */
@@ -52,6 +56,8 @@ export const NAVIGATION: readonly NavigationRule[] = [
   { when: { mode: ['other'] },                         then: 'refuse',   because: '`cors`, `no-cors`, `same-origin`: a script, a form of one, or a part of a page.' },
   { when: { mode: ['navigate'], destination: ['document'], method: ['GET'] },
                                                        then: 'page',     because: 'A browser goes there: the page keeps what stands behind `#`, which the issuer\'s pages would lose.' },
+  { when: { mode: ['navigate', 'none'], destination: ['frame'], site: ['foreign'], embedding: ['no'] },
+                                                       then: 'window',   because: 'A frame on a page of another origin: no sign-in begins where its page may have opened dozens, and where browsers may keep no cookie.' },
   { when: { mode: ['navigate'] },                      then: 'redirect', because: 'A frame: whoever is signed in at the issuer comes back without seeing it; whether its pages may be framed, the issuer says.' },
   { when: { destination: ['other'] },                  then: 'refuse',   because: 'A part of a page, or a script.' },
   { when: { accept: ['other'] },                       then: 'refuse',   because: 'A program that wants data, and would take a sign-in page for it.' },
@@ -61,7 +67,10 @@ export const NAVIGATION: readonly NavigationRule[] = [
 ]
 
 /** How a request without a session gets in. */
-export function wayIn(head: UserRequestHead, application: Pick<Application, 'bearer'>): WayIn {
+export function wayIn(
+  head: UserRequestHead,
+  application: Pick<Application, 'bearer' | 'embedding'>,
+): WayIn {
   return decideWayIn(navigationFacts(head, application))
 }
 
@@ -76,7 +85,7 @@ export function decideWayIn(facts: NavigationFacts): WayIn {
 
 export function navigationFacts(
   head: UserRequestHead,
-  { bearer }: Pick<Application, 'bearer'>,
+  { bearer, embedding }: Pick<Application, 'bearer' | 'embedding'>,
 ): NavigationFacts {
   const { method, headers } = head
   const one = (name: string) => {
@@ -92,9 +101,21 @@ export function navigationFacts(
     prefetch: /\bprefetch\b/.test(one('sec-purpose') ?? one('purpose') ?? '') ? 'yes' : 'no',
     mode: mode === undefined ? 'none' : mode === 'navigate' ? 'navigate' : 'other',
     destination: destinationOf(destination),
+    site: isOwnSite(one('sec-fetch-site'), one('sec-fetch-storage-access')) ? 'own' : 'foreign',
+    embedding: embedding === undefined ? 'no' : 'yes',
     accept: acceptOf(headers),
     tokens: bearer === undefined ? 'no' : 'yes',
   }
+}
+
+/** Whether a request is for a page that is shown inside another. */
+export function isForFrame({ headers }: UserRequestHead): boolean {
+  return FRAMES.includes(headerValues(headers, 'sec-fetch-dest').join(',').trim().toLowerCase())
+}
+
+/** `none`: nobody's page, but the user. Of storage browsers speak only below another site's page, whoever led there. */
+function isOwnSite(site: string | undefined, storage: string | undefined): boolean {
+  return (site === 'same-origin' || site === 'none') && storage === undefined
 }
 
 const FRAMES = ['iframe', 'frame', 'fencedframe', 'embed', 'object']

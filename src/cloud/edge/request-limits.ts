@@ -7,7 +7,7 @@
 import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** Bounds of one request head, as its listener sets them; beyond one of them the request is refused with 400. */
+/** Bounds of one request head, as its listener sets them; beyond one of them the request is refused, with 431 where it is the fields. */
 export interface RequestLimits {
   /** Header fields. Default 200. */
   readonly maxHeaders?: number
@@ -23,17 +23,17 @@ const MAX_TARGET = 8192
 /** Longer than any that is registered; HTTP/2 bounds it by the head only. */
 const MAX_METHOD = 64
 
-/** @throws ExchangeFailed `user-malformed` when the head is beyond a limit */
+/** @throws ExchangeFailed `user-malformed` or `head-too-large` when the head is beyond a limit */
 export function checkSize(
   { method, headers, target }: UserRequestHead,
   limits: RequestLimits,
 ): void {
   const { maxHeaders = 200, maxHeaderBytes = MAX_OFFERED_BYTES, maxTarget = MAX_TARGET } = limits
   if (method.length > MAX_METHOD) throw tooLarge('a method that is too long')
-  if (headers.length > 2 * maxHeaders) throw tooLarge('too many header fields')
+  if (headers.length > 2 * maxHeaders) throw headTooLarge('too many header fields')
   if (target.length > Math.min(maxTarget, MAX_TARGET)) throw tooLarge('a target that is too long')
   if (isBeyond(headers, Math.min(maxHeaderBytes, MAX_OFFERED_BYTES)))
-    throw tooLarge('a head that is too large')
+    throw headTooLarge('a head that is too large')
 }
 
 /** Whether a list takes more than `bytes` in a frame, where an octet above 0x7F takes two. */
@@ -44,6 +44,10 @@ export function isBeyond(headers: HeaderList, bytes: number): boolean {
   if (2 * octets <= bytes) return false
   for (const text of headers) if (/[^\0-\x7f]/.test(text)) octets += text.length
   return octets > bytes
+}
+
+function headTooLarge(cause: string): ExchangeFailed {
+  return new ExchangeFailed('user', 'head-too-large', { cause })
 }
 
 function tooLarge(cause: string): ExchangeFailed {

@@ -5,10 +5,14 @@
  */
 import { isReserved } from '../../protocol/index.ts'
 
-/** Longer targets would burst the attempt's cookie. */
-export const MAX_RETURN_TARGET = 2048
+/** As long as a request's target may be. */
+export const MAX_RETURN_TARGET = 8192
+/** As long as one may be that is sent along to the issuer and back; issuers take requests of some 4 KB. */
+export const MAX_SENT_TARGET = 2048
 /** Everything under it belongs to this service, on every external host. */
 export const OWN_PATH = '/.app-proxy/'
+/** Where a refused user goes to sign in as somebody else. */
+export const OTHER_ACCOUNT_PATH = `${OWN_PATH}sign-in/other-account`
 
 /**
  * The request target as a safe place to return to, or `undefined`.
@@ -27,4 +31,11 @@ export function returnTarget(target: string): string | undefined {
   // A browser resolves dot segments, also encoded ones, before it asks.
   const resolved = new URL(`http://host${path}`).pathname
   return isReserved(path) || isReserved(resolved) ? undefined : encoded
+}
+
+/** Whether a target can be sent along: it is no place to return to, or short enough when it is written down. */
+export function canBeSent(target: string): boolean {
+  const safe = returnTarget(target)
+  if (safe === undefined) return target.length <= MAX_SENT_TARGET
+  return JSON.stringify(safe).length - 2 <= MAX_SENT_TARGET
 }

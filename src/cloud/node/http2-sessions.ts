@@ -16,6 +16,7 @@ import {
 import type { TLSSocket } from 'node:tls'
 import type { FailureReason, HeaderList } from '../../protocol/index.ts'
 import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
+import { prefersHtml } from '../pages/negotiation.ts'
 import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
 import { Http2Windows, type UploadLimits } from './http2-windows.ts'
 import { refusal } from './refused-requests.ts'
@@ -47,6 +48,10 @@ export interface Http2SessionOptions extends Http2Limits {
   readonly connections: AcceptedConnections
 }
 
+/** Fields of a head that is read; cookies may come in many, and count as one. */
+const MAX_FIELDS = 4_000
+/** Octets of a head that is read, if only to say that it is too large. */
+const MAX_HEAD_READ = 256 * 1024
 /** Resets are counted over this time. */
 const RESET_WINDOW_MS = 10_000
 
@@ -110,9 +115,9 @@ class Http2Connection implements ConnectionOwner {
     this.#session = performServerHandshake(socket, {
       maxSessionMemory: maxSessionMemoryMiB,
       maxSessionInvalidFrames: 100,
-      // Cookies may come in many fields and count as one.
-      maxHeaderListPairs: 2 * options.maxHeaders + 8,
-      settings: { maxConcurrentStreams, maxHeaderListSize: options.maxHeadBytes },
+      // What is beyond, nghttp2 resets without a word; whoever is a little over the limits is told.
+      maxHeaderListPairs: MAX_FIELDS,
+      settings: { maxConcurrentStreams, maxHeaderListSize: MAX_HEAD_READ },
     })
     const tooMuch = (): void => this.#calmDown('too much was sent ahead')
     this.#windows = new Http2Windows(this.#session, options, tooMuch)
@@ -166,7 +171,10 @@ class Http2Connection implements ConnectionOwner {
     if (stream.destroyed || stream.closed) return this.#reset()
     clearTimeout(this.#timer)
     this.#open.add(stream)
-    const head = http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
+    const head =
+      octetsOf(raw) > this.#options.maxHeadBytes
+        ? 'head-too-large'
+        : http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
     const exchange =
       typeof head === 'string' ? undefined : new Http2UserExchange(stream, head, this.#windows)
     if (!stream.endAfterHeaders) this.#windows.opened(stream)
@@ -179,7 +187,8 @@ class Http2Connection implements ConnectionOwner {
     })
     if (exchange !== undefined) return this.#serve(exchange)
     stream.on('error', () => undefined)
-    const { status, headers, body } = refusal(head as FailureReason)
+    const accept = prefersHtml(raw) ? 'html' : 'problem'
+    const { status, headers, body } = refusal(head as FailureReason, undefined, accept)
     stream.respond({ ':status': status, ...fieldsOf(headers) })
     // Node has ended the answer to a HEAD already.
     if (!stream.writableEnded) stream.end(body)
@@ -214,4 +223,11 @@ class Http2Connection implements ConnectionOwner {
     // Without an error, Node sends the code of none.
     this.#session.destroy(new Error(why), constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
+}
+
+/** As many as the head would take in HTTP/1.1, about. */
+function octetsOf(raw: HeaderList): number {
+  let octets = 2 * raw.length
+  for (const text of raw) octets += text.length
+  return octets
 }

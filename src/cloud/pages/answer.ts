@@ -43,6 +43,8 @@ export type Action =
       readonly href: string
       /** For a script to find it by. */
       readonly id?: string
+      /** It opens in a window of its own. */
+      readonly opensWindow?: true
     }
   | {
       readonly label: string

@@ -23,15 +23,21 @@ const own = <C extends string>(
 // prettier-ignore
 export const OWN_ANSWERS = {
   ...own('sign-in-required', 401, 'sign-in', 'Sign-in required', 'Open this address in a browser to sign in.'),
+  ...own('sign-in-framed', 401, 'sign-in', 'Sign in in a window of its own', 'This page is shown inside a page of another site, where nobody can sign in. Open it in a window of its own.'),
+  ...own('session-not-kept', 403, 'sign-in', 'This browser does not keep your session', 'You signed in, but the browser did not bring back the cookie that says so. It may keep none inside the pages of other sites. Open the page in a window of its own.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
   ...own('step-up-required', 401, 'policy', 'One more step is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('cors-not-configured', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this application.'),
   ...own('cors-origin-refused', 403, 'cloud', 'Not allowed from there', 'Pages of this site may not use this application.'),
   ...own('cors-method-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this method here.'),
   ...own('cors-headers-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not send these header fields here.'),
+  ...own('other-account-refused', 403, 'sign-in', 'Not allowed from there', 'Only a page of this service may sign you out to sign in as somebody else. Open the page you wanted again.'),
   ...own('not-found', 404, 'cloud', 'Nothing here', 'This address belongs to the service itself, and there is nothing at it.'),
+  ...own('result-unreadable', 400, 'sign-in', 'Nothing to show here any more', 'This address told how a sign-in ended, and can no longer be read. Open the page you wanted again.'),
   ...own('continue-to-sign-in', 200, 'sign-in', 'Sign in to go on', 'You are being sent to the sign-in page of your organisation.'),
+  ...own('address-too-long', 414, 'sign-in', 'This address is too long to be kept', 'It is longer than what can be carried through the sign-in. Sign in first; then open the address again.'),
   ...own('signed-in', 200, 'sign-in', 'You are signed in', 'You are being sent to the page you asked for.'),
+  ...own('signed-in-open-again', 200, 'sign-in', 'You are signed in', 'The address you wanted was too long to be carried along. If it does not open by itself now, open it again.'),
   ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You will have to sign in again to use this application.'),
   ...own('signed-out', 200, 'sign-in', 'You are signed out', 'To be safe on a shared computer, close the browser as well.'),
 }

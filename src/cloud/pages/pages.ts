@@ -33,6 +33,10 @@ export interface Asked {
   /** The path of the application's front page. */
   readonly start?: string
   readonly branding?: Branding
+  /** Origins whose pages may show the answer in a frame. Default none. */
+  readonly ancestors?: readonly string[]
+  /** It is shown in one. Default false. */
+  readonly isFramed?: boolean
 }
 
 /** The answer, in the form that was asked for. */
@@ -48,9 +52,15 @@ export function failureResponse(
 }
 
 function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {
-  const { branding } = asked
-  const actions = failure.actions ?? usualActions(failure, asked)
-  const page: Page = { ...failure, actions, ...(branding && { branding }) }
+  const { branding, ancestors, isFramed = false } = asked
+  const all = failure.actions ?? usualActions(failure, asked)
+  // A page with a button is shown in no frame; without the button it may be.
+  const actions = isFramed && ancestors ? all.filter((action) => !('post' in action)) : all
+  const page: Page = {
+    ...{ ...failure, actions },
+    ...(branding && { branding }),
+    ...(ancestors && { ancestors }),
+  }
   const { html, contentSecurityPolicy } = rendered(page, renderer)
   // A form's POST must name its origin, which `no-referrer` would withhold; of the page's own URL nothing is told either way.
   const referrer = actions.some((action) => 'post' in action) ? 'strict-origin' : 'no-referrer'

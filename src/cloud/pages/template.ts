@@ -13,6 +13,8 @@ import { STYLE, STYLE_HASH } from './style.ts'
 export interface Page extends Failure {
   readonly actions: readonly Action[]
   readonly branding?: Branding
+  /** Origins whose pages may show it in a frame. Default none. */
+  readonly ancestors?: readonly string[]
 }
 
 /** A page, and what it may do. */
@@ -27,8 +29,10 @@ export function renderPage(page: Page): RenderedPage {
   return { html: document(page), contentSecurityPolicy: policy(page) }
 }
 
-function policy({ actions, branding, script }: Page): string {
+function policy({ actions, branding, script, ancestors = [] }: Page): string {
   const posts = actions.filter((action) => 'post' in action)
+  // What a click does on a page with a button must not be hidden below another page.
+  const mayFrame = posts.length === 0 && ancestors.length > 0
   const isFree = posts.some(({ leavesHost }) => leavesHost)
   return [
     "default-src 'none'",
@@ -37,7 +41,7 @@ function policy({ actions, branding, script }: Page): string {
     ...(script === undefined ? [] : [`script-src '${script.hash}'`]),
     "base-uri 'none'",
     ...(isFree ? [] : [`form-action '${posts.length > 0 ? 'self' : 'none'}'`]),
-    "frame-ancestors 'none'",
+    `frame-ancestors ${mayFrame ? ancestors.join(' ') : "'none'"}`,
   ].join('; ')
 }
 
@@ -81,7 +85,8 @@ function item(action: Action): string {
   if ('href' in action) {
     if (!isLink(action.href)) return ''
     const id = action.id === undefined ? '' : ` id="${escape(action.id)}"`
-    return `<li><a href="${escape(action.href)}"${id}>${label}</a></li>`
+    const window = action.opensWindow ? ' target="_blank" rel="noopener"' : ''
+    return `<li><a href="${escape(action.href)}"${id}${window}>${label}</a></li>`
   }
   if (!isPath(action.post)) return ''
   const fields = Object.entries(action.fields ?? {}).map(

@@ -30,25 +30,47 @@ export function isOwnCookie(name: string): boolean {
   return OURS.test(name)
 }
 
-/** A `Set-Cookie` value for one of our cookies; without `maxAgeSeconds` the browser forgets it when it closes. */
-export function setOwnCookie(
-  name: string,
-  value: string,
-  options: {
-    readonly secure: boolean
-    readonly maxAgeSeconds?: number
-    /** `None` is for https alone. Default `Lax`. */
-    readonly sameSite?: 'Lax' | 'None'
-  },
-): string {
-  const { secure, sameSite = 'Lax' } = options
-  const age = options.maxAgeSeconds === undefined ? '' : `; Max-Age=${options.maxAgeSeconds}`
-  return `${name}=${value}; Path=/${age}${secure ? '; Secure' : ''}; HttpOnly; SameSite=${sameSite}`
+/** What a browser is told of a cookie besides its value. */
+export interface CookieAttributes {
+  /** It goes by https alone. */
+  readonly secure: boolean
+  /** `None` is for https alone. */
+  readonly sameSite: 'Lax' | 'None'
+  /** One for each site whose page holds ours in a frame (CHIPS); for https alone. Default false. */
+  readonly partitioned?: boolean | undefined
+  /** Seconds. Default: until the browser closes. */
+  readonly maxAgeSeconds?: number | undefined
 }
 
-/** A `Set-Cookie` value that removes one of our cookies. */
-export function clearOwnCookie(name: string, secure: boolean): string {
-  return setOwnCookie(name, '', { secure, maxAgeSeconds: 0 })
+/**
+ * One of our cookies. Browsers let a removal in where they would let the cookie in, and nowhere
+ * else: so both are made here, from the same attributes.
+ */
+export class OwnCookie {
+  readonly name: string
+  readonly #attributes: CookieAttributes
+
+  constructor(name: string, attributes: CookieAttributes) {
+    this.name = name
+    this.#attributes = attributes
+  }
+
+  /** The `Set-Cookie` value that sets it. */
+  set(value: string): string {
+    return this.#told(value, this.#attributes.maxAgeSeconds)
+  }
+
+  /** The `Set-Cookie` value that removes it. */
+  remove(): string {
+    return this.#told('', 0)
+  }
+
+  #told(value: string, maxAgeSeconds: number | undefined): string {
+    const { secure, sameSite, partitioned = false } = this.#attributes
+    const age = maxAgeSeconds === undefined ? '' : `; Max-Age=${maxAgeSeconds}`
+    const more = `${secure ? '; Secure' : ''}; HttpOnly; SameSite=${sameSite}`
+    return `${this.name}=${value}; Path=/${age}${more}${partitioned ? '; Partitioned' : ''}`
+  }
 }
 
 /** Our cookies among the `Cookie` fields of a request, in order, with repeats. */

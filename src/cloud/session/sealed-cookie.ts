@@ -1,5 +1,5 @@
 /**
- * A cookie's value as a compact JWE (`dir`, A256GCM) under a key of the ring that is derived for one purpose, tenant, application and host: opened anywhere
+ * What we give a browser to bring back, as a compact JWE (`dir`, A256GCM) under a key of the ring that is derived for one purpose, tenant, application and host: opened anywhere
  * else it is not a cookie of ours.
  *
  * @see RFC 7516
@@ -10,7 +10,7 @@ import type { KeyRing } from './key-ring.ts'
 
 /** Where a sealed value is valid. */
 export interface SealScope {
-  readonly purpose: 'session' | 'attempt'
+  readonly purpose: 'session' | 'attempt' | 'state' | 'answer'
   readonly tenantId: string
   readonly applicationId: string
   /** Canonical `host[:port]`. */
@@ -19,8 +19,10 @@ export interface SealScope {
 
 /** The format's version: part of every derived key. */
 const FORMAT = 'app-proxy cookie 1'
-/** A longer value is not looked at: browsers keep 4096 octets of name and value. */
+/** A longer value is not looked at: browsers keep 4096 octets of a cookie's name and value. */
 export const MAX_SEALED_CHARACTERS = 4096
+/** Nor is one that comes in an address. */
+const MAX_IN_ADDRESS = 8192
 
 /** Base64url in its one canonical spelling: no padding, and no bit that decoding would drop. */
 const PART = '(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?'
@@ -46,7 +48,9 @@ export async function seal(ring: KeyRing, scope: SealScope, value: object): Prom
 /** What {@link seal} sealed for the same scope; `undefined` for everything else, whatever is wrong with it. */
 export async function unseal(ring: KeyRing, scope: SealScope, value: string): Promise<unknown> {
   // Decoding is lenient; two texts that open alike would be two sessions to whatever goes by the text.
-  if (value.length > MAX_SEALED_CHARACTERS || !COMPACT.test(value)) return undefined
+  const isCookie = scope.purpose === 'session' || scope.purpose === 'attempt'
+  const most = isCookie ? MAX_SEALED_CHARACTERS : MAX_IN_ADDRESS
+  if (value.length > most || !COMPACT.test(value)) return undefined
   try {
     const { plaintext } = await compactDecrypt(
       value,

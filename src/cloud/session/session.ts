@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import type { UserClaims } from '../../protocol/frame-types.ts'
 import type { SignInIdentity } from '../../protocol/sign-in.ts'
 import type { Caller } from '../edge/caller.ts'
-import { clearOwnCookie, onlyCookie, setOwnCookie } from './cookies.ts'
+import { onlyCookie, OwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, AuditSink, CryptoProvider } from '../ports.ts'
 import { published } from '../directory/published.ts'
@@ -92,14 +92,11 @@ export class Sessions {
     startedAt = this.#wallClock(),
   ): Promise<{ session: Session; setCookie: string }> {
     const id = before?.id ?? hexadecimal(this.#crypto.getRandomValues(new Uint8Array(16)))
-    const secure = isSecure(application)
-    const name = sessionCookieName(application)
+    const cookie = sessionCookie(application)
     const expiresAt = Math.min(identity.expiresAt, startedAt + this.#longestMs)
-    const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, name)
+    const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, cookie.name)
     const value = await seal(this.#ring, scopeOf(application, host), sealed)
-    const sameSite = application.session?.sameSite === 'none' ? 'None' : 'Lax'
-    const setCookie = setOwnCookie(name, value, { secure, sameSite })
-    return { session: openedSession(sealed), setCookie }
+    return { session: openedSession(sealed), setCookie: cookie.set(value) }
   }
 
   /**
@@ -151,7 +148,7 @@ export class Sessions {
 
   /** The `Set-Cookie` value that ends the session in this browser. */
   end(application: Application): string {
-    return clearOwnCookie(sessionCookieName(application), isSecure(application))
+    return sessionCookie(application).remove()
   }
 
   #valid(opened: Opened, application: Application, wallNow: number): Session | undefined {
@@ -232,6 +229,14 @@ interface Opened {
 /** Every application has a cookie of its own: two on one host do not overwrite each other's. */
 export function sessionCookieName(application: Application): string {
   return published(application).sessionCookie
+}
+
+function sessionCookie(application: Application): OwnCookie {
+  return new OwnCookie(sessionCookieName(application), {
+    secure: isSecure(application),
+    sameSite: application.session?.sameSite === 'none' ? 'None' : 'Lax',
+    partitioned: application.embedding?.partitioned,
+  })
 }
 
 /** Whether users reach it over https. */

@@ -1,42 +1,58 @@
 /**
- * Attempts to sign in, each in a sealed cookie of its own, so that tabs do not clobber each other and any instance can take the callback. An attempt is good for
- * one callback, within ten minutes, at the application and host it was begun for.
+ * Attempts to sign in. What an attempt is worth is sealed in a cookie, so that any instance can take
+ * the callback; where it began and where it leads to is sealed in `state`, which is not bounded by
+ * what a browser carries. Without its cookie a `state` says no more than where its user wanted to go.
+ * An attempt is good for one callback, within ten minutes, at the application and host it was begun for.
  *
  * @module
  */
 import { base64url } from 'jose'
 import * as v from 'valibot'
 import type { SignInAttempt } from '../../protocol/sign-in.ts'
-import { clearOwnCookie, ownCookieName, ownCookies, setOwnCookie } from '../session/cookies.ts'
+import { ownCookies } from '../session/cookies.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, CryptoProvider } from '../ports.ts'
 import { seal, unseal, type SealScope } from '../session/sealed-cookie.ts'
 import { isSecure } from '../session/session.ts'
+import {
+  attemptCookie,
+  ATTEMPT_MS,
+  attemptName,
+  dateOf,
+  datedValue,
+  sealedIn,
+  slotFor,
+  slotOf,
+} from './attempt-slots.ts'
 
-/** How long a user may take at the issuer, in milliseconds. */
-export const ATTEMPT_MS = 10 * 60_000
-/** Attempts one browser keeps per host; beginning another clears the oldest. */
-export const MAX_ATTEMPTS_KEPT = 5
-/** Their octets together: Node refuses request heads above 16 KiB. */
-const MAX_OCTETS_KEPT = 6 * 1024
 /** Attempts remembered as used; the oldest are forgotten first, and then the issuer's one-time code still stands. */
 const MAX_USED = 20_000
 
 const text = v.string()
-const Sealed = v.object({
-  v: v.literal(1),
+const flag = v.optional(v.literal(true))
+/** In the cookie: of a size that is known. */
+const Kept = v.object({
+  v: v.literal(2),
   id: text,
-  state: text,
   nonce: text,
   verifier: text,
+  /** What the cookie was set with, and is removed with. */
+  none: flag,
+  part: flag,
+  expiresAt: v.number(),
+})
+/** In `state`. */
+const Told = v.object({
+  v: v.literal(1),
+  id: text,
   returnTo: text,
   issuer: text,
   issuerNamesItself: v.boolean(),
   isStepUp: v.optional(v.boolean()),
   keepsFragment: v.optional(v.boolean()),
+  keepsAddress: v.optional(v.boolean()),
   renews: v.optional(text),
   isPosted: v.optional(v.boolean()),
-  expiresAt: v.number(),
 })
 
 /** What an attempt is begun with; the rest is random. */
@@ -44,6 +60,20 @@ export type AttemptBeginning = Omit<
   SignInAttempt,
   'id' | 'state' | 'nonce' | 'verifier' | 'expiresAt'
 >
+
+/** What a callback found. */
+export interface Taken {
+  /** Undefined: the browser brings no cookie for it, or `state` is not the one that belongs to it. */
+  readonly attempt: SignInAttempt | undefined
+  readonly fault: 'attempt-missing' | 'state-mismatch' | 'attempt-used' | undefined
+  /** The `Set-Cookie` values that end it. */
+  readonly setCookies: readonly string[]
+  /** What `state` says by itself: it may lead somebody back to where they began, and do nothing else. */
+  readonly wanted: Wanted | undefined
+}
+
+/** Where somebody wanted to go. */
+export type Wanted = Pick<SignInAttempt, 'returnTo' | 'keepsFragment' | 'keepsAddress'>
 
 export class Attempts {
   readonly #ring: KeyRing
@@ -55,7 +85,7 @@ export class Attempts {
     this.#crypto = options.crypto
   }
 
-  /** A new attempt and its `Set-Cookie` values: its own cookie, and the ends of those that are too many. `wallNow` is milliseconds since 1970. */
+  /** A new attempt and its `Set-Cookie` value. `wallNow` is milliseconds since 1970. */
   async begin(
     application: Application,
     host: string,
@@ -63,53 +93,93 @@ export class Attempts {
     cookieFields: readonly string[],
     wallNow: number,
   ): Promise<{ attempt: SignInAttempt; setCookies: readonly string[] }> {
-    const id = `${Math.floor(wallNow / 1000)
-      .toString(36)
-      .padStart(7, '0')}${this.#random(6)}`
-    const attempt: SignInAttempt = {
-      ...beginning,
-      id,
-      state: [id, this.#random(16), base64url.encode(application.id)].join('.'),
-      nonce: this.#random(16),
-      verifier: this.#random(32),
-      expiresAt: wallNow + ATTEMPT_MS,
-    }
     const secure = isSecure(application)
-    const name = cookieName(secure, id)
-    const value = await seal(this.#ring, scopeOf(application, host), { v: 1, ...attempt })
-    // A form that another site posts brings no cookie that is kept to its own site.
-    const sameSite = attempt.isPosted ? 'None' : 'Lax'
-    const maxAgeSeconds = ATTEMPT_MS / 1000
-    const cookie = setOwnCookie(name, value, { secure, maxAgeSeconds, sameSite })
-    const tooMany = surplus(secure, cookieFields, name.length + value.length)
-    return { attempt, setCookies: [cookie, ...tooMany.map((old) => clearOwnCookie(old, secure))] }
+    const [chance] = this.#crypto.getRandomValues(new Uint8Array(1))
+    const slot = slotFor(ownCookies(cookieFields), secure, chance!)
+    const id = `${slot}${this.#random(16)}`
+    const told: v.InferOutput<typeof Told> = { v: 1, id, ...beginning }
+    const sealed = await seal(this.#ring, scopeOf('state', application, host), told)
+    const state = [id, base64url.encode(application.id), sealed].join('.')
+    const secrets = { nonce: this.#random(16), verifier: this.#random(32) }
+    const expiresAt = wallNow + ATTEMPT_MS
+    // A form that another site posts, and another site's frame, bring no cookie that is kept to its own site.
+    const none = beginning.isPosted === true || application.embedding !== undefined
+    const part = application.embedding?.partitioned === true
+    const kept: v.InferOutput<typeof Kept> = {
+      ...{ v: 2, id, ...secrets },
+      ...(none && { none }),
+      ...(part && { part }),
+      expiresAt,
+    }
+    const value = await seal(this.#ring, scopeOf('attempt', application, host), kept)
+    return {
+      attempt: { ...beginning, id, state, ...secrets, expiresAt },
+      setCookies: [attemptCookie(slot, attributes(secure, kept)).set(datedValue(expiresAt, value))],
+    }
   }
 
-  /** The attempt that a callback's `state` names, when the browser brings it, and whether it was given out before. */
+  /** The attempt that a callback's `state` names, when the browser brings it; it is used from now on. */
   async take(
     application: Application,
     host: string,
     state: string,
     cookieFields: readonly string[],
     wallNow: number,
-  ): Promise<{ readonly attempt: SignInAttempt; readonly isUsed: boolean } | 'missing'> {
+  ): Promise<Taken> {
     const id = state.split('.', 1)[0]!
-    const name = cookieName(isSecure(application), id)
-    const values = ownCookies(cookieFields).filter((cookie) => cookie[0] === name)
-    if (values.length !== 1) return 'missing'
-    const opened = await unseal(this.#ring, scopeOf(application, host), values[0]![1])
-    const parsed = v.safeParse(Sealed, opened)
-    if (!parsed.success || parsed.output.id !== id) return 'missing'
-    const attempt = parsed.output
+    const wanted = await this.#told(application, host, state)
+    const slot = slotOf(id)
+    const kept = await this.#kept(application, host, id, cookieFields)
+    if (slot === undefined || kept === undefined)
+      return { attempt: undefined, fault: 'attempt-missing', setCookies: [], wanted }
+    const cookie = attemptCookie(slot, attributes(isSecure(application), kept))
+    const setCookies = [cookie.remove()]
     const isUsed = this.#used.has(id)
-    if (!isUsed) this.#remember(id, attempt.expiresAt, wallNow)
-    return { attempt, isUsed }
+    if (!isUsed) this.#remember(id, kept.expiresAt, wallNow)
+    if (wanted === undefined)
+      return { attempt: undefined, fault: 'state-mismatch', setCookies, wanted }
+    const { nonce, verifier, expiresAt } = kept
+    const attempt = { ...wanted, state, nonce, verifier, expiresAt }
+    return { attempt, fault: isUsed ? 'attempt-used' : undefined, setCookies, wanted }
   }
 
-  /** The `Set-Cookie` value that ends the attempt a callback's `state` names. */
-  end(application: Application, state: string): string {
-    const secure = isSecure(application)
-    return clearOwnCookie(cookieName(secure, state.split('.', 1)[0]!), secure)
+  /** What a `state` of ours for this application and host was sealed with. */
+  async #told(
+    application: Application,
+    host: string,
+    state: string,
+  ): Promise<v.InferOutput<typeof Told> | undefined> {
+    const [id, , ...sealed] = state.split('.')
+    const scope = scopeOf('state', application, host)
+    const parsed = v.safeParse(Told, await unseal(this.#ring, scope, sealed.join('.')))
+    return parsed.success && parsed.output.id === id ? parsed.output : undefined
+  }
+
+  /** The one cookie that opens for this id: a jar may hold an old one of the same name, for another partition. */
+  async #kept(
+    application: Application,
+    host: string,
+    id: string,
+    cookieFields: readonly string[],
+  ): Promise<v.InferOutput<typeof Kept> | undefined> {
+    const slot = slotOf(id)
+    if (slot === undefined) return undefined
+    const name = attemptName(isSecure(application), slot)
+    const values = ownCookies(cookieFields).filter((cookie) => cookie[0] === name)
+    // Whoever plants many is not worth the work.
+    if (values.length > 2) return undefined
+    const scope = scopeOf('attempt', application, host)
+    const opened = await Promise.all(
+      values.map(async ([, value]) => {
+        const { date, sealed } = sealedIn(value)
+        const parsed = v.safeParse(Kept, await unseal(this.#ring, scope, sealed))
+        return parsed.success && date === dateOf(parsed.output.expiresAt)
+          ? parsed.output
+          : undefined
+      }),
+    )
+    const good = opened.filter((kept) => kept?.id === id)
+    return good.length === 1 ? good[0] : undefined
   }
 
   #remember(id: string, expiresAt: number, wallNow: number): void {
@@ -129,7 +199,7 @@ export class Attempts {
  * The application that a callback's `state` says it belongs to: a hint to choose among the applications of one host. Nothing is believed by it: the attempt opens only for the right one.
  */
 export function applicationHint(query: string): string | undefined {
-  const encoded = new URLSearchParams(query).get('state')?.split('.')[2]
+  const encoded = new URLSearchParams(query).get('state')?.split('.')[1]
   if (encoded === undefined || !/^[A-Za-z0-9_-]{1,1024}$/.test(encoded)) return undefined
   try {
     return new TextDecoder().decode(base64url.decode(encoded))
@@ -138,25 +208,11 @@ export function applicationHint(query: string): string | undefined {
   }
 }
 
-const cookieName = (secure: boolean, id: string) => ownCookieName(secure, 'attempt', id)
+const attributes = (secure: boolean, { none, part }: v.InferOutput<typeof Kept>) =>
+  ({ secure, sameSite: none ? 'None' : 'Lax', partitioned: part === true }) as const
 
-/** Ids begin with their time at a fixed width: the order of names is the order of age. */
-function surplus(secure: boolean, cookieFields: readonly string[], octets: number): string[] {
-  const prefix = cookieName(secure, '')
-  const kept = ownCookies(cookieFields)
-    .filter(([name]) => name.startsWith(prefix) && /^[0-9a-z]{7}/.test(name.slice(prefix.length)))
-    .sort(([a], [b]) => (a < b ? 1 : -1))
-  let count = 1
-  return kept.flatMap(([name, value]) => {
-    count += 1
-    octets += name.length + value.length
-    return count > MAX_ATTEMPTS_KEPT || octets > MAX_OCTETS_KEPT ? [name] : []
-  })
-}
-
-const scopeOf = ({ id, tenantId }: Application, host: string): SealScope => ({
-  purpose: 'attempt',
-  tenantId,
-  applicationId: id,
-  host,
-})
+const scopeOf = (
+  purpose: SealScope['purpose'],
+  { id, tenantId }: Application,
+  host: string,
+): SealScope => ({ purpose, tenantId, applicationId: id, host })

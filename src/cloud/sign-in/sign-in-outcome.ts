@@ -11,8 +11,12 @@ import type { Session } from '../session/session.ts'
 export interface SignInWishes {
   /** The user goes there by a page that keeps the fragment of the address. Default false. */
   readonly keepsFragment?: boolean
+  /** That page keeps the whole address, which is too long to be sent along. Default false. */
+  readonly keepsAddress?: boolean
   /** A stronger sign-in is needed than before. Default: whatever the issuer finds enough. */
   readonly stepUp?: StepUpRequest
+  /** The issuer asks for an account, whoever is signed in there. Default false. */
+  readonly otherAccount?: boolean
   /** The session to be renewed, without asking the user anything. Default: the issuer asks what it needs to. */
   readonly renews?: Session
 }
@@ -25,6 +29,8 @@ export interface SignInRedirect {
   readonly setCookies: readonly string[]
   /** By a page that keeps the fragment. */
   readonly keepsFragment: boolean
+  /** By a page that keeps the whole address. */
+  readonly keepsAddress: boolean
 }
 
 /** The user was signed in already: send them to `location`, the URL they asked for. */
@@ -40,6 +46,8 @@ export interface SignedIn {
   readonly session: Session
   /** By a page that adds the fragment again. */
   readonly keepsFragment: boolean
+  /** By a page that goes to the address that was kept. */
+  readonly keepsAddress: boolean
 }
 
 /** The user is denied; `source` says whose doing it was. */
@@ -54,4 +62,6 @@ export interface SignInRefusal {
   /** Trying again may help then. */
   readonly retryAfterMs?: number
   readonly setCookies: readonly string[]
+  /** Where they wanted to go, as far as is known: a target of the same host. */
+  readonly returnTo?: string | undefined
 }

@@ -5,12 +5,13 @@
  */
 import { headerValues } from '../../protocol/index.ts'
 import { applicationHint } from './attempts.ts'
-import { setCookies } from '../edge/edge-request.ts'
 import { sendBack, sendToIssuer } from './fragment-page.ts'
 import type { LiveExchanges } from '../edge/live-exchanges.ts'
+import { isForFrame } from '../edge/navigation.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
 import { published } from '../directory/published.ts'
 import { isForm, readForm } from '../edge/request-body.ts'
+import { checkArrival, tellDenied } from './sign-in-result.ts'
 import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
 
 /** Where the issuer sends users back to: by an address, or by a form that its page posts. */
@@ -49,6 +50,7 @@ async function callback(
   const protectedOnes = applications.filter((one) => one.preAuthentication === 'oidc')
   const application = protectedOnes.find((one) => one.id === hint) ?? protectedOnes[0]
   if (application === undefined) return nothingHere(call)
+  request.asked = application
   const result = await preAuthentication.callback(
     application,
     published(application).host,
@@ -60,12 +62,14 @@ async function callback(
   switch (result.kind) {
     case 'signed-in':
       live.renewed(result.session)
-      return sendBack(request, result, result.keepsFragment)
+      if (isForFrame(request.user.head))
+        return checkArrival(preAuthentication, request, application, result)
+      return sendBack(request, result)
     case 'returned':
-      return sendBack(request, result, result.keepsFragment)
+      return sendBack(request, result)
     case 'redirect':
-      return sendToIssuer(request, result, result.keepsFragment)
+      return sendToIssuer(request, result)
     case 'denied':
-      request.answer({ ...result, code: result.reason, headers: setCookies(result.setCookies) })
+      return tellDenied(preAuthentication, request, application, result)
   }
 }

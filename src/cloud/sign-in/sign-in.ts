@@ -7,7 +7,6 @@
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
-import { base64url } from 'jose'
 import { TIME_LIMITS } from '../../protocol/limits.ts'
 import { next } from '../../protocol/moves.ts'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/sign-in-denials.ts'
@@ -28,6 +27,8 @@ import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
 import { Attempts } from './attempts.ts'
 import { before } from './effect-deadline.ts'
 import { callbackParameters } from './callback-parameters.ts'
+import { codeChallenge } from './code-challenge.ts'
+import type { Callback, Outcome } from './callback-visit.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf, type IssuerClient } from '../issuer/issuer.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
@@ -35,6 +36,7 @@ import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
 import { AccessControl } from '../policy/access-control.ts'
 import { namedBy } from '../policy/named.ts'
+import { promptForOther } from './other-account.ts'
 import { stepUpParameters } from '../policy/step-up.ts'
 import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
 import { isSecure, Sessions, type Session } from '../session/session.ts'
@@ -46,6 +48,8 @@ import type {
   SignInReturn,
   SignInWishes,
 } from './sign-in-outcome.ts'
+import { SealedAnswers } from './sealed-answers.ts'
+import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
 import { isForTenant } from './tenant-claim.ts'
 
 /** Where the issuer sends users back to, on every external host. */
@@ -74,6 +78,9 @@ export interface PreAuthenticationOptions extends IssuersOptions {
 export class PreAuthentication {
   /** The issuers it sends users to. */
   readonly issuers: Issuers
+  /** What a browser is told by an address of ours. */
+  readonly answers: SealedAnswers
+  readonly #rounds = new SignInRounds()
   readonly #options: PreAuthenticationOptions
   readonly #attempts: Attempts
   readonly #access: Pick<AccessControl, 'atSignIn'>
@@ -82,6 +89,7 @@ export class PreAuthentication {
   constructor(options: PreAuthenticationOptions) {
     this.#options = options
     this.issuers = new Issuers(options)
+    this.answers = new SealedAnswers(options.keyRing)
     this.#access = options.access ?? new AccessControl(options)
     this.#crypto = options.crypto ?? crypto
     this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
@@ -116,6 +124,7 @@ export class PreAuthentication {
           issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
           ...(wishes.stepUp && { isStepUp: true }),
           ...(wishes.keepsFragment && { keepsFragment: true }),
+          ...(wishes.keepsAddress && { keepsAddress: true }),
           ...(wishes.renews && { renews: wishes.renews.id }),
           // What goes without the user goes by the query: a form would be posted without the session's cookie.
           ...(application.responseMode === 'form_post' && !wishes.renews && { isPosted: true }),
@@ -131,16 +140,17 @@ export class PreAuthentication {
         scope: profileOf(tenant).scopes.join(' '),
         state: attempt.state,
         nonce: attempt.nonce,
-        code_challenge: await this.#challenge(attempt.verifier),
+        code_challenge: await codeChallenge(this.#crypto, attempt.verifier),
         code_challenge_method: 'S256',
         ...stepUpParameters(wishes.stepUp),
         ...(wishes.renews && { prompt: 'none' }),
+        ...(wishes.otherAccount && { prompt: promptForOther(metadata) }),
         ...(attempt.isPosted && { response_mode: 'form_post' }),
       }
       for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
       this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
-      const keepsFragment = wishes.keepsFragment === true
-      return { kind: 'redirect', location: location.href, setCookies, keepsFragment }
+      const { keepsFragment = false, keepsAddress = false } = wishes
+      return { kind: 'redirect', location: location.href, setCookies, keepsFragment, keepsAddress }
     } catch (error) {
       return this.#deny(application, denialOf(error), { setCookies: [], requestId })
     }
@@ -166,10 +176,11 @@ export class PreAuthentication {
       const parameters = callbackParameters(query)
       const { state } = parameters
       const taken = await this.#attempts.take(application, host, state, cookieFields, call.cameAt)
-      if (taken === 'missing') throw new SignInDenied('attempt-missing')
+      call.setCookies.push(...taken.setCookies)
+      call.wanted = taken.wanted
       const attempt = (call.attempt = taken.attempt)
-      if (taken.isUsed) throw new SignInDenied('attempt-used')
-      call.setCookies.push(this.#attempts.end(application, state))
+      if (taken.fault !== undefined || attempt === undefined)
+        throw new SignInDenied(taken.fault ?? 'internal')
       return await this.#continue(call, attempt, parameters)
     } catch (error) {
       return this.#refuse(call, denialOf(error))
@@ -185,8 +196,8 @@ export class PreAuthentication {
     const { evidence, end, detail } = await this.#run(call, attempt, parameters)
     if (end.state === 'signed-in') return this.#start(call, end)
     if (end.state === 'step-up') {
-      const wishes = { stepUp: end.stepUp, keepsFragment: attempt.keepsFragment === true }
-      const { returnTo } = attempt
+      const { returnTo, keepsFragment = false, keepsAddress = false } = attempt
+      const wishes = { stepUp: end.stepUp, keepsFragment, keepsAddress }
       const begun = await this.begin(application, host, returnTo, cookieFields, requestId, wishes)
       return { ...begun, setCookies: [...call.setCookies, ...begun.setCookies] }
     }
@@ -214,20 +225,25 @@ export class PreAuthentication {
     return this.#access.atSignIn(application, identity, { address, requestId }).effect === 'allow'
   }
 
-  #returned({ application, host, attempt, setCookies }: Callback): SignInReturn {
-    const returnTo = attempt?.returnTo ?? new URL(application.externalUrl).pathname
-    return {
-      kind: 'returned',
-      location: origin(application, host) + returnTo,
-      setCookies,
-      keepsFragment: attempt?.keepsFragment === true,
-    }
+  #returned({ application, host, wanted, setCookies }: Callback): SignInReturn {
+    const { keepsFragment = false, keepsAddress = false } = wanted ?? {}
+    const returnTo = wanted?.returnTo ?? new URL(application.externalUrl).pathname
+    const location = origin(application, host) + returnTo
+    return { kind: 'returned', location, setCookies, keepsFragment, keepsAddress }
   }
 
-  /** The session that the callback's own cookies carry. */
-  #session({ application, host, cookieFields }: Callback): Promise<Session | undefined> {
+  /** The session that the request's own cookies carry. */
+  session(
+    application: Application,
+    host: string,
+    cookieFields: readonly string[],
+  ): Promise<Session | undefined> {
     const { sessions, clocks } = this.#options
     return sessions.read(application, host, cookieFields, clocks.wallClock())
+  }
+
+  #session({ application, host, cookieFields }: Callback): Promise<Session | undefined> {
+    return this.session(application, host, cookieFields)
   }
 
   /** Drives the machine: one event, then the effect it asked for, until nothing is awaited. */
@@ -295,10 +311,18 @@ export class PreAuthentication {
   async #start(
     call: Callback,
     { attempt, identity }: { attempt: SignInAttempt; identity: SignInIdentity },
-  ): Promise<SignedIn | SignInReturn> {
+  ): Promise<SignedIn | SignInReturn | SignInRefusal> {
     const { application, host, requestId, address } = call
     const { renews } = attempt
-    const before = renews === undefined ? undefined : await this.#session(call)
+    const before = await this.#session(call)
+    const { tenantId, id } = application
+    const who = [tenantId, id, identity.issuer, identity.subject]
+    if (
+      before === undefined &&
+      mayCircle(application, attempt) &&
+      this.#rounds.isLoop(who, this.#options.clocks.now())
+    )
+      return this.#deny(application, new SignInDenied('sign-in-loop'), call)
     // Signed out meanwhile: what they did not ask for does not bring them back.
     if (renews !== undefined && before === undefined) return this.#returned(call)
     const isSame =
@@ -323,6 +347,7 @@ export class PreAuthentication {
       setCookies: [setCookie, ...call.setCookies],
       session,
       keepsFragment: attempt.keepsFragment === true,
+      keepsAddress: attempt.keepsAddress === true,
     }
   }
 
@@ -341,6 +366,7 @@ export class PreAuthentication {
     return {
       ...{ kind: 'denied', reason, ...denial, setCookies: outcome.setCookies },
       detail: denied.detail ?? denial.detail,
+      returnTo: outcome.wanted?.returnTo,
       ...(denial.status === 503 && { retryAfterMs: RETRY_AFTER_MS }),
     }
   }
@@ -357,12 +383,6 @@ export class PreAuthentication {
     return { tenant, client: { ...application.client, redirectUri } }
   }
 
-  async #challenge(verifier: string): Promise<string> {
-    const octets = new TextEncoder().encode(verifier)
-    const digest = new Uint8Array(await this.#crypto.subtle.digest('SHA-256', octets))
-    return base64url.encode(digest)
-  }
-
   #write(
     { id, tenantId }: Application,
     entry: AuditEntry<SignInEvents, 'tenantId' | 'applicationId'>,
@@ -375,23 +395,6 @@ export class PreAuthentication {
 type SignInEvents = Extract<AuditEventType, `sign-in.${string}`>
 
 type Done = { token: string } | { identity: SignInIdentity } | { stepUp: StepUpRequest } | object
-
-interface Outcome {
-  readonly setCookies: string[]
-  readonly requestId: string | undefined
-  readonly address?: string | undefined
-  subject?: string | undefined
-}
-
-/** One visit of {@link CALLBACK_PATH}. */
-interface Callback extends Outcome {
-  readonly application: Application
-  readonly host: string
-  readonly cookieFields: readonly string[]
-  /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
-  readonly cameAt: number
-  attempt: SignInAttempt | undefined
-}
 
 const origin = (application: Application, host: string) =>
   `${isSecure(application) ? 'https' : 'http'}://${host}`

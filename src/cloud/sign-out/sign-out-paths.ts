@@ -5,15 +5,14 @@
  *
  * @module
  */
-import { headerValue, headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, headerValues } from '../../protocol/index.ts'
 import type { BackChannelLogout } from './back-channel-logout.ts'
 import { setCookies } from '../edge/edge-request.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import type { Application } from '../ports.ts'
-import { published } from '../directory/published.ts'
 import { isForm, readForm } from '../edge/request-body.ts'
 import { OWN_PATH } from '../edge/return-target.ts'
+import { isFromOwnPage, withSignIn } from './own-pages.ts'
 import { SIGN_OUT_PATH, SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
 
 /** Where the issuer posts its logout tokens; register it as `backchannel_logout_uri`. */
@@ -22,13 +21,22 @@ export const BACK_CHANNEL_LOGOUT_PATH = `${OWN_PATH}back-channel-logout`
 /** What a browser may have kept of private pages goes; its cookies are the application's own business. */
 const CLEAR = ['Clear-Site-Data', '"cache"']
 
-export function signOutPaths(signOut: SignOut, backChannel: BackChannelLogout): OwnPathTable {
+/** `goesOn`: answers whoever came back from the issuer for something else than to be signed out. */
+export function signOutPaths(
+  signOut: SignOut,
+  backChannel: BackChannelLogout,
+  goesOn: (call: OwnCall) => Promise<boolean>,
+): OwnPathTable {
   return {
     [SIGN_OUT_PATH]: {
       GET: (call) => (isOwnNavigation(call) ? leave(signOut, call) : confirm(call, 200)),
       POST: (call) => (isFromOwnPage(call) ? leave(signOut, call) : confirm(call, 403)),
     },
-    [SIGNED_OUT_PATH]: { GET: signedOut },
+    [SIGNED_OUT_PATH]: {
+      GET: async (call) => {
+        if (!(await goesOn(call))) signedOut(call)
+      },
+    },
     [BACK_CHANNEL_LOGOUT_PATH]: { POST: (call) => takeLogoutToken(backChannel, call) },
   }
 }
@@ -81,9 +89,6 @@ async function takeLogoutToken(backChannel: BackChannelLogout, call: OwnCall): P
   request.reply(400, ['Content-Type', 'application/json'], body)
 }
 
-const withSignIn = ({ applications }: OwnCall): readonly Application[] =>
-  applications.filter((one) => one.preAuthentication === 'oidc')
-
 /** A link on a page of this host that the user followed: not an image, not a frame, not a prefetch. */
 function isOwnNavigation({ request }: OwnCall): boolean {
   const { headers } = request.user.head
@@ -94,17 +99,4 @@ function isOwnNavigation({ request }: OwnCall): boolean {
     says('sec-fetch-dest') === 'document' &&
     says('sec-purpose') === undefined
   )
-}
-
-/** Browsers say with every POST whose page sends it; one that says nothing is none of ours. */
-function isFromOwnPage({ request, applications }: OwnCall): boolean {
-  const { headers } = request.user.head
-  const site = headerValue(headers, 'sec-fetch-site')
-  if (site !== undefined) return site === 'same-origin'
-  return isOwnOrigin(headers, applications)
-}
-
-function isOwnOrigin(headers: HeaderList, applications: readonly Application[]): boolean {
-  const origins = headerValues(headers, 'origin')
-  return origins.length === 1 && applications.some((one) => published(one).isOwnOrigin(origins[0]!))
 }

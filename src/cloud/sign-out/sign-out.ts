@@ -41,11 +41,16 @@ export class SignOut {
     this.#options = options
   }
 
-  /** Ends every session that the request's cookies carry for these applications, all of one host. */
+  /**
+   * Ends every session that the request's cookies carry for these applications, all of one host.
+   *
+   * `leaving`: the issuer's session is ended in any case, and `state` is what comes back with the user.
+   */
   async signOut(
     applications: readonly Application[],
     cookieFields: readonly string[],
     requestId?: string,
+    leaving?: { readonly application: Application; readonly state: string },
   ): Promise<SignedOut> {
     const { sessions, clocks } = this.#options
     const names = new Set(ownCookies(cookieFields).map(([name]) => name))
@@ -63,21 +68,26 @@ export class SignOut {
       await sessions.revoke({ kind: 'session', id: session.id, at: now })
       this.#write(application, session, requestId)
     }
-    const location = first === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(first)
+    const from = first ?? leaving?.application
+    const location =
+      from === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(from, leaving?.state)
     return { location, setCookies }
   }
 
   /** The issuer's end of the session, if it offers one and can be reached. It was not told who the user is: it asks whether they mean it. */
-  async #atIssuer(application: Application): Promise<string> {
+  async #atIssuer(
+    application: Application,
+    state = base64url.encode(application.id),
+  ): Promise<string> {
     const { directory, issuers } = this.#options
     const tenant = directory.tenant(application.tenantId)
     const endpoint = tenant && (await issuers.of(tenant).endSession().catch(nothing))
-    if (endpoint === undefined) return signedOutLocation(application)
+    if (endpoint === undefined) return `${SIGNED_OUT_PATH}?state=${state}`
     const { searchParams } = endpoint
     searchParams.set('client_id', application.client!.id)
     const { origin } = new URL(application.externalUrl)
     searchParams.set('post_logout_redirect_uri', origin + SIGNED_OUT_PATH)
-    searchParams.set('state', base64url.encode(application.id))
+    searchParams.set('state', state)
     return endpoint.href
   }
 
@@ -94,9 +104,6 @@ export class SignOut {
     })
   }
 }
-
-const signedOutLocation = ({ id }: Application) =>
-  `${SIGNED_OUT_PATH}?state=${base64url.encode(id)}`
 
 /** The application that a visit of {@link SIGNED_OUT_PATH} came from, as its query says; only ever one of those given. */
 export function signedOutOf(

@@ -80,16 +80,13 @@ describe('a connection', () => {
   })
 
   test('a head beyond the limits is refused, and the connection goes on', async () => {
-    await start((visit) => visit.answer(200, 'ok'), { maxHeaders: 20, maxHeadBytes: 8_192 })
-    const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x-${i}`, '1']))
-    for (const headers of [many, { 'x-large': 'x'.repeat(20_000) }]) {
-      const asked = new Asked(headers)
-      expect(await asked.closed()).not.toBe(constants.NGHTTP2_NO_ERROR)
-      expect(asked.head).toBeUndefined()
-    }
-    const asked = new Asked({})
-    await asked.closed()
-    expect(asked.body).toBe('ok')
+    await start((visit) => visit.answer(200, 'ok'), { maxHeadBytes: 8_192 })
+    const asked = new Asked({ 'x-large': 'x'.repeat(20_000) })
+    expect(await asked.closed()).toBe(constants.NGHTTP2_NO_ERROR)
+    expect(asked.head![':status']).toBe(431)
+    const small = new Asked({})
+    await small.closed()
+    expect(small.body).toBe('ok')
   })
 
   test('is closed when it is idle, and not while a stream is open', async () => {

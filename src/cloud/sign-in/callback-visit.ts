@@ -1,0 +1,27 @@
+/**
+ * One visit of the callback, while it is looked at.
+ *
+ * @module
+ */
+import type { SignInAttempt } from '../../protocol/sign-in.ts'
+import type { Application } from '../ports.ts'
+import type { Wanted } from './attempts.ts'
+
+/** What a denial has to tell besides its reason. */
+export interface Outcome {
+  readonly setCookies: string[]
+  readonly requestId: string | undefined
+  readonly address?: string | undefined
+  subject?: string | undefined
+  wanted?: Wanted | undefined
+}
+
+/** One visit of the callback's path. */
+export interface Callback extends Outcome {
+  readonly application: Application
+  readonly host: string
+  readonly cookieFields: readonly string[]
+  /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
+  readonly cameAt: number
+  attempt: SignInAttempt | undefined
+}

@@ -1,0 +1,22 @@
+/**
+ * Whether a page of this host sent a request: what changes something for its user needs one.
+ *
+ * @module
+ */
+import { headerValue, headerValues } from '../../protocol/index.ts'
+import { published } from '../directory/published.ts'
+import type { OwnCall } from '../edge/own-paths.ts'
+import type { Application } from '../ports.ts'
+
+/** Browsers say with every POST whose page sends it; one that says nothing is none of ours. */
+export function isFromOwnPage({ request, applications }: OwnCall): boolean {
+  const { headers } = request.user.head
+  const site = headerValue(headers, 'sec-fetch-site')
+  if (site !== undefined) return site === 'same-origin'
+  const origins = headerValues(headers, 'origin')
+  return origins.length === 1 && applications.some((one) => published(one).isOwnOrigin(origins[0]!))
+}
+
+/** The applications of the host that users sign in to. */
+export const withSignIn = ({ applications }: OwnCall): readonly Application[] =>
+  applications.filter((one) => one.preAuthentication === 'oidc')
