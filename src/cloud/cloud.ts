@@ -5,37 +5,35 @@
  */
 import type { TimeLimits } from '../protocol/index.ts'
 import { TIME_LIMITS } from '../protocol/index.ts'
+import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
 import { ConnectorCertificates } from './connectors/connector-certificate.ts'
 import type { ConnectorRegistry } from './connectors/connector-registry.ts'
+import { containPorts, type CloudPorts } from './contained-ports.ts'
 import { Edge } from './edge/edge.ts'
 import type { KeyRing } from './session/key-ring.ts'
 import { Origin } from './offers/origin.ts'
-import type { PageRenderer } from './pages/pages.ts'
 import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
-import type { Locate, RiskAssessor } from './policy/risk.ts'
-import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
+import type { AuditSink, Clocks, CryptoProvider } from './ports.ts'
 import { createRegistrar, type Registrar } from './connectors/registrar.ts'
-import { MemoryRequestQueue, type RequestQueue } from './offers/request-queue.ts'
+import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'
-import type { SessionRevocations } from './session/session-revocations.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
 
-/** Options of {@link createCloud}. */
-export interface CloudOptions {
-  readonly directory: Directory
-  readonly registry: ConnectorRegistry
-  readonly authority: CertificateAuthority
+/** Options of {@link createCloud}. Its ports are contained: what they throw or reject with ends at the call. @see {@link CloudPorts} */
+export interface CloudOptions extends CloudPorts {
   readonly keyRing: KeyRing
-  readonly audit: AuditSink
+  /**
+   * Told what a port, or a part of this service, did wrong: which one, the error as it was, and whether the flow went on
+   * without it. Called where it happens, so it must be quick; what it throws is ignored. Default: nobody is told.
+   */
+  readonly onError?: OnError
   /** Whether each request of a user is an audit event (`access.request`), when it is over. Default false: there is one for each. */
   readonly auditRequests?: boolean
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
-  /** The instances connectors may dial: id → base URL of its connector listener. Asked at each pull. */
-  readonly instances: () => Readonly<Record<string, string>>
   /** Roots of the cloud's own servers, DER: what connectors pin at registration. Default: none, they keep what they were given. */
   readonly cloudAuthorities?: readonly Uint8Array[]
   /** Default {@link TIME_LIMITS}. */
@@ -46,24 +44,10 @@ export interface CloudOptions {
   readonly tokenType?: 'at+jwt' | 'any'
   /** Validity of a connector's certificate. Milliseconds, default 60 days. */
   readonly validityMs?: number
-  /** Default: in memory. */
-  readonly queue?: RequestQueue
-  /** Sessions ended before their time. Default: in memory, so for this process only. */
-  readonly revocations?: SessionRevocations
   /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
   readonly longestSessionMs?: number
-  /** Other words or another template for what the service itself says. Default: plain pages in English. */
-  readonly pages?: PageRenderer
   /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
   readonly trustedProxies?: TrustedProxies
-  /** Where addresses are, for policies that ask for a country. Default: nobody knows. */
-  readonly locate?: Locate
-  /** How risky sign-ins are, for policies that ask. Default: nobody knows. */
-  readonly risk?: RiskAssessor
-  /** Default: the runtime's. */
-  readonly clocks?: Clocks
-  /** Default: the runtime's Web Crypto. */
-  readonly crypto?: CryptoProvider
 }
 
 /** What the listeners stand on. */
@@ -80,21 +64,26 @@ export interface Cloud {
   readonly audit: AuditSink
   readonly clocks: Clocks
   readonly crypto: CryptoProvider
+  /** Where its parts and listeners tell what went wrong: to `onError`. */
+  readonly containment: Containment
 }
 
 /** Assembles a cloud instance. It does nothing until a listener brings it users and connectors. */
 export function createCloud(options: CloudOptions): Cloud {
-  const { directory, registry, authority, keyRing, audit } = options
-  const crypto = options.crypto ?? globalThis.crypto
-  const clocks = options.clocks ?? {
+  const limits = { ...TIME_LIMITS, ...options.limits }
+  const containment = new Containment(options.onError, limits.controlCallMs)
+  const ports = containPorts(options, containment)
+  const { directory, registry, authority, audit } = ports
+  const { keyRing } = options
+  const crypto = ports.crypto ?? globalThis.crypto
+  const clocks = ports.clocks ?? {
     now: () => performance.now(),
     wallClock: () => Date.now(),
   }
-  const limits = { ...TIME_LIMITS, ...options.limits }
   const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
   const origin = new Origin({
     instance: options.instance ?? 'cloud-1',
-    queue: options.queue ?? new MemoryRequestQueue(),
+    queue: ports.queue ?? new MemoryRequestQueue(),
     clocks,
     crypto,
     limits,
@@ -104,12 +93,12 @@ export function createCloud(options: CloudOptions): Cloud {
     crypto,
     audit,
     wallClock: () => clocks.wallClock(),
-    ...(options.revocations && { revocations: options.revocations }),
+    ...(ports.revocations && { revocations: ports.revocations }),
     ...(options.longestSessionMs !== undefined && { longestMs: options.longestSessionMs }),
   })
   const access = new AccessControl({
     ...{ clocks, audit },
-    ...{ locate: options.locate, risk: options.risk },
+    ...{ locate: ports.locate, risk: ports.risk },
   })
   const preAuthentication = new PreAuthentication({
     access,
@@ -128,9 +117,11 @@ export function createCloud(options: CloudOptions): Cloud {
     audit,
     origin,
     sessions,
+    containment,
     edge: new Edge({
       ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
-      ...(options.pages && { pages: options.pages }),
+      ...(ports.pages && { pages: ports.pages }),
+      containment,
       auditRequests: options.auditRequests ?? false,
       decideAccess: access.onRequest,
       ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
@@ -147,6 +138,7 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       authority,
       audit,
+      containment,
       ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
       ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
       ...validity,
@@ -158,7 +150,7 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       authority,
       audit,
-      instances: options.instances,
+      instances: ports.instances,
       pullEveryMs: limits.configurationPullMs,
       ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
       ...validity,

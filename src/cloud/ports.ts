@@ -116,7 +116,12 @@ export interface Embedding {
   readonly partitioned: boolean
 }
 
-/** Tenants, groups and applications. The embedded default is a validated configuration object. */
+/**
+ * Tenants, groups and applications. The embedded default is a validated configuration object. Asked on the hot path: synchronous.
+ *
+ * A function that throws, or gives a promise, fails what it was asked for: a user's request gets 500 (audit event `edge.internal-error`), a registration is refused as
+ * `unavailable`, what is open and cannot be judged ends.
+ */
 export interface Directory {
   tenant(id: string): Tenant | undefined
   /** The tenant whose issuer this is. */
@@ -129,7 +134,11 @@ export interface Directory {
   applications(): readonly Application[]
 }
 
-/** Where audit events go. Must not throw, nor take long: it is called where they happen. @see audit-events.ts */
+/**
+ * Where audit events go. It must not take long: it is called where they happen. One that throws, or gives a promise that rejects, loses the event; what happens goes on.
+ *
+ * @see audit-events.ts
+ */
 export interface AuditSink {
   write(event: AuditEvent): void
 }

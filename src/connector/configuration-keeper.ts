@@ -23,6 +23,7 @@ import {
 import { CertificateKeeper } from './certificate-keeper.ts'
 import { Identities } from './identity.ts'
 import { MachineDriver } from './machine-driver.ts'
+import { atOnce, Containment, type OnError } from '../runtime/containment.ts'
 import type {
   ConnectorEnvironment,
   ConnectorIdentity,
@@ -57,9 +58,12 @@ export interface ConfigurationKeeperOptions {
   readonly environment: ConnectorEnvironment
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: TimeLimits
-  /** Refuses a configuration by throwing: the last good one stays in force and the cloud is told why. Default: takes all. */
+  /** Synchronous. Refuses a configuration by throwing: the last good one stays in force and the cloud is told why. Default: takes all. */
   readonly check?: (configuration: ConnectorConfiguration) => void
+  /** Whatever it, or another listener, throws is told to `onError`, and changes nothing. */
   readonly onEvent?: (event: KeeperEvent) => void
+  /** Told of listeners that fail. Default: nobody is. */
+  readonly onError?: OnError
 }
 
 /**
@@ -71,6 +75,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
   readonly #options: ConfigurationKeeperOptions
   readonly #certificate: CertificateKeeper
   readonly #driver: MachineDriver<ConfigurationState, ConfigurationEvent>
+  readonly #containment: Containment
   readonly #listeners = new Set<(event: KeeperEvent) => void>()
   #call = new AbortController()
 
@@ -83,7 +88,8 @@ export class ConfigurationKeeper implements ConfigurationOutput {
   private constructor(options: ConfigurationKeeperOptions, identities: Identities) {
     const { environment, limits = TIME_LIMITS, onEvent } = options
     this.#options = options
-    if (onEvent !== undefined) this.#listeners.add(onEvent)
+    this.#containment = new Containment(options.onError)
+    if (onEvent !== undefined) this.subscribe(onEvent)
     this.#certificate = new CertificateKeeper({
       identities,
       environment,
@@ -137,8 +143,9 @@ export class ConfigurationKeeper implements ConfigurationOutput {
 
   /** @returns a function that ends the subscription */
   subscribe(listener: (event: KeeperEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    const contained = this.#containment.notify('onEvent', listener)
+    this.#listeners.add(contained)
+    return () => this.#listeners.delete(contained)
   }
 
   /** Stops pulling. What is durable stays so; a pull under way is abandoned. */
@@ -194,7 +201,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
       return this.#driver.result(op, { type: 'unchanged', ...moment })
     try {
       checkConfiguration(configuration)
-      this.#options.check?.(configuration)
+      atOnce(this.#options.check?.(configuration))
     } catch (error) {
       const text = error instanceof Error ? error.message : 'refused'
       const applied = { version: configuration.version, error: text }

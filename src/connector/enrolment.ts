@@ -15,6 +15,7 @@ import {
   type RegistrationOutput,
   type RegistrationState,
 } from '../protocol/registration.ts'
+import { Containment } from '../runtime/containment.ts'
 import { createCertificateRequest, identityOf } from './certificate-request.ts'
 import { Identities } from './identity.ts'
 import { MachineDriver } from './machine-driver.ts'
@@ -40,7 +41,7 @@ export interface RegisterOptions {
   readonly limits?: RegistrationLimits
   /** Gives up; what is durable by then serves the next try. */
   readonly signal?: AbortSignal
-  /** A try failed and another will follow. */
+  /** A try failed and another will follow. Whatever it throws is ignored. */
   readonly onRetry?: (error: unknown) => void
 }
 
@@ -72,12 +73,14 @@ class Enrolment implements RegistrationOutput {
   #keys: CryptoKeyPair | undefined
   #identity: ConnectorIdentity | undefined
   #error: unknown
+  readonly #onRetry: (error: unknown) => void
   #settle: { resolve(identity: ConnectorIdentity): void; reject(error: unknown): void } | undefined
 
   constructor(options: RegisterOptions, identities: Identities, token: string) {
     this.#options = options
     this.#identities = identities
     this.#token = token
+    this.#onRetry = new Containment().notify('onRetry', (error) => options.onRetry?.(error))
     this.#driver = new MachineDriver<RegistrationState, RegistrationEvent>({
       initial: idleRegistration(options.limits ?? TIME_LIMITS),
       step: (from, event) => nextRegistration(from, event, this),
@@ -176,7 +179,7 @@ class Enrolment implements RegistrationOutput {
     if (to === from) return
     if (to.state === 'backoff') {
       this.#call.abort()
-      this.#options.onRetry?.(this.#error ?? new Refused('unavailable', 'no answer in time'))
+      this.#onRetry(this.#error ?? new Refused('unavailable', 'no answer in time'))
       this.#error = undefined
     } else if (to.state === 'registered') this.#settle?.resolve(this.#identity!)
     else if (to.state === 'refused') this.#settle?.reject(this.#error)

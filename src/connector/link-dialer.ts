@@ -40,7 +40,7 @@ export interface LinkDialerOptions {
   /** Default {@link TIME_LIMITS}. */
   readonly limits: DialerLimits
   readonly preferred: Binding
-  /** Makes a link. `epoch` grows with each. */
+  /** Makes a link. `epoch` grows with each. What it throws is the cause for which no link was made. */
   readonly connect: (binding: Binding, epoch: number, events: DialEvents) => DialledLink
   readonly changed?: (state: DialerState, cause: unknown) => void
 }
@@ -107,7 +107,8 @@ export class LinkDialer {
   #connect(op: number, binding: Binding): void {
     this.#link?.close()
     this.#op = op
-    this.#link = this.#options.connect(binding, op, {
+    this.#link = undefined
+    const events: DialEvents = {
       connected: () => this.#tell(op, { type: 'connected', now: this.#moment().now }),
       unsupported: (cause) => {
         this.#cause = cause
@@ -124,7 +125,13 @@ export class LinkDialer {
         this.#retire()
         this.#tell(op, drained(this.#driver.state, this.#moment()))
       },
-    })
+    }
+    try {
+      this.#link = this.#options.connect(binding, op, events)
+    } catch (cause) {
+      // As a transport tells it: later.
+      queueMicrotask(() => events.ended(cause))
+    }
   }
 
   #retire(): void {

@@ -18,6 +18,7 @@ import {
   type DeclineReason,
   type Offer,
 } from '../protocol/index.ts'
+import { Containment } from '../runtime/containment.ts'
 import type { Backend, BackendRequest } from './backend.ts'
 import { internalAddress, internalTarget, withHost } from './internal-request.ts'
 import type { Clocks } from './ports.ts'
@@ -54,7 +55,7 @@ export interface WorkerOptions {
   readonly applications: Applications
   readonly backend: Backend
   readonly clocks: Clocks
-  /** Told of each failed exchange, for logs: codes and causes, never contents. */
+  /** Told of each failed exchange, for logs: codes and causes, never contents. Whatever it throws is ignored. */
   readonly failed?: (offer: Offer, outcome: ExchangeOutcome, cause: unknown) => void
 }
 
@@ -64,7 +65,10 @@ export class Worker {
   readonly #jobs = new Set<Job>()
 
   constructor(options: WorkerOptions) {
-    this.#options = options
+    const { failed } = options
+    this.#options = failed
+      ? { ...options, failed: new Containment().notify('failed', failed) }
+      : options
   }
 
   /** Exchanges under way. */
@@ -105,7 +109,13 @@ class Job implements ClaimedJob {
   resolve(): void {
     const { applicationId, applicationVersion } = this.#offer
     this.#claim.resolve()
-    const details = this.#options.applications.details(applicationId, applicationVersion)
+    let details
+    try {
+      details = this.#options.applications.details(applicationId, applicationVersion)
+    } catch (error) {
+      this.#cause = error
+      return this.#decline('overloaded')
+    }
     // Once known, an application costs a request no turn of the event loop.
     if (!(details instanceof Promise)) return this.#resolved(details)
     details.then(

@@ -9,6 +9,7 @@
  * | `Refused`              | nobody: the other end said a considered no          |
  * | `ExchangeFailed`       | the hop named by `source`, for one exchange         |
  * | `ConfigurationInvalid` | the operator: a value in a configuration            |
+ * | `PortFailed`           | a part that the embedder supplied                   |
  *
  * @module
  */
@@ -20,10 +21,11 @@ export type ErrorCode =
   | 'ERR_REFUSED'
   | 'ERR_EXCHANGE_FAILED'
   | 'ERR_CONFIGURATION_INVALID'
+  | 'ERR_PORT_FAILED'
 
 /** Every error this library throws on purpose. */
 export type AnyAppProxyError =
-  ApiMisuse | PeerViolation | Refused | ExchangeFailed | ConfigurationInvalid
+  ApiMisuse | PeerViolation | Refused | ExchangeFailed | ConfigurationInvalid | PortFailed
 
 /** Root of the family: `error instanceof AppProxyError` catches all of it and nothing else. */
 export abstract class AppProxyError extends Error {
@@ -165,5 +167,18 @@ export class ConfigurationInvalid extends AppProxyError {
   constructor(path: string, detail: string, options?: ErrorOptions) {
     super(`${path}: ${detail}`, options)
     this.path = path
+  }
+}
+
+/** A part that the embedder supplied threw, rejected or gave no answer; `cause` is what it threw. */
+export class PortFailed extends AppProxyError {
+  override readonly name = 'PortFailed'
+  readonly code = 'ERR_PORT_FAILED'
+  /** The function that failed, for example `directory.applicationsOn`. */
+  readonly port: string
+
+  constructor(port: string, options?: ErrorOptions) {
+    super(`${port} failed`, options)
+    this.port = port
   }
 }

@@ -254,7 +254,7 @@ export const AUDIT_EVENTS = {
     text: 'Serving a request met a fault of this service; the user was told so.',
     outcomes: ['failed'],
     fields: ['requestId'],
-    detail: {},
+    detail: { port: 'The function of a part that was supplied from outside, if it was that.' },
     severity: 'high',
     ocsf: { class: 'application-error', activity: 'general' },
   },

@@ -1,5 +1,5 @@
 /**
- * Embedded places for audit events, and ways to join them.
+ * Embedded places for audit events, and ways to join them. None of them ever throws; what fails within one that a cloud was given is told to the cloud's `onError`.
  *
  *     teeAudit(
  *       jsonLinesAudit((line) => file.write(`${line}\n`)),
@@ -9,6 +9,8 @@
  * @see spec/PROTOCOL.md, "Audit events"
  * @module
  */
+import { Containment } from '../../runtime/containment.ts'
+import { composed, containedAudit, toldTo } from './contained-audit.ts'
 import { AUDIT_VERSION, type AuditEvent, type AuditRecord } from './audit-events.ts'
 import { toOcsf } from './audit-ocsf.ts'
 import type { AuditSink, CryptoProvider } from '../ports.ts'
@@ -21,7 +23,7 @@ export interface JsonLinesOptions {
 
 /** One JSON object a line, without the line's end: `write` adds it. An event without an id is given one, as {@link identifiedAudit} does. */
 export function jsonLinesAudit(
-  write: (line: string) => void,
+  write: (line: string) => unknown,
   { format = 'native' }: JsonLinesOptions = {},
 ): AuditSink {
   return identifiedAudit({
@@ -46,36 +48,40 @@ export function identifiedAudit(
 ): AuditSink {
   let run: string | undefined
   let count = 0
-  return {
-    write(event) {
-      if (event.id !== undefined) return to.write(event)
-      run ??= hexadecimal(crypto.getRandomValues(new Uint8Array(8)))
-      to.write({ ...event, id: `${run}-${++count}` })
-    },
+  const named = (event: AuditEvent): AuditEvent => {
+    if (event.id !== undefined) return event
+    run ??= hexadecimal(crypto.getRandomValues(new Uint8Array(8)))
+    return { ...event, id: `${run}-${++count}` }
   }
+  return composed((containment) => {
+    const sink = containedAudit(to, containment)
+    return { write: containment.notify('audit.write', (event) => sink.write(named(event))) }
+  })
 }
 
-/** Writes to each, in order, whatever becomes of the others: a sink that throws is passed over. Give ids before it. @see identifiedAudit */
+/** Writes to each, in order, whatever becomes of the others: a sink that fails is passed over. Give ids before it. @see identifiedAudit */
 export function teeAudit(...sinks: readonly AuditSink[]): AuditSink {
-  return {
-    write(event) {
-      for (const sink of sinks)
-        try {
-          sink.write(event)
-        } catch {
-          // A sink must not throw; if one does, the others still get theirs.
-        }
-    },
-  }
+  return composed((containment) => {
+    const each = sinks.map((sink) => containedAudit(sink, containment))
+    return {
+      write(event) {
+        for (const sink of each) sink.write(event)
+      },
+    }
+  })
 }
 
-/** Passes on what `takes` says yes to. */
+/** Passes on what `takes` says yes to, and what it cannot say anything of because it throws. */
 export function filterAudit(takes: (event: AuditEvent) => boolean, to: AuditSink): AuditSink {
-  return {
-    write(event) {
-      if (takes(event)) to.write(event)
-    },
-  }
+  return composed((containment) => {
+    const passes = containment.lookUp('audit.filter', takes, true)
+    const sink = containedAudit(to, containment)
+    return {
+      write(event) {
+        if (passes(event)) sink.write(event)
+      },
+    }
+  })
 }
 
 /** Options of {@link queuedAudit}. */
@@ -100,24 +106,27 @@ export interface QueuedAudit extends AuditSink {
  * Sends events, in order and in batches, to a place that takes its time: one `send` at a time, the rest waits, bounded.
  *
  * `write` never throws nor waits. A batch that `send` rejects is sent again, at once: a pause between attempts is `send`'s own to make. So a receiver may see an event
- * twice; put {@link identifiedAudit} before it.
+ * twice; put {@link identifiedAudit} before it. In a cloud each batch that is given up is told to `onError`, as `audit.send` with what `send` rejected with last.
  */
 export function queuedAudit(
   send: (events: readonly AuditEvent[]) => Promise<void>,
   { limit = 10_000, batch = 100, attempts = 3 }: QueuedAuditOptions = {},
 ): QueuedAudit {
+  let containment = new Containment()
   let waiting: AuditEvent[] = []
   let dropped = 0
   let sending: Promise<void> | undefined
 
   const deliver = async (events: readonly AuditEvent[]): Promise<void> => {
+    let last: unknown
     for (let attempt = 1; attempt <= attempts; attempt++)
       try {
         return await send(events)
-      } catch {
-        // Its own errors may quote what they were given.
+      } catch (error) {
+        last = error
       }
     dropped += events.length
+    containment.tell('audit.send', last, true)
   }
   const drain = async (): Promise<void> => {
     // Events of one turn go together.
@@ -129,7 +138,7 @@ export function queuedAudit(
     }
     sending = undefined
   }
-  return {
+  const queued: QueuedAudit = {
     get dropped() {
       return dropped
     },
@@ -145,6 +154,7 @@ export function queuedAudit(
       while (sending !== undefined) await sending
     },
   }
+  return toldTo(queued, (to) => (containment = to))
 }
 
 /** Keeps the last `limit` events (default 10 000), oldest first: for tests and for looking around. */

@@ -103,7 +103,8 @@ export interface ConnectorRegistry {
   list(tenantId: string): Promise<readonly ConnectorRecord[]>
 
   /**
-   * Calls `listener` after each change that was made through this registry. Listeners must not throw.
+   * Calls `listener` after each change that was made through this registry. What a listener throws keeps nothing from the
+   * change, nor from the other listeners.
    *
    * @returns ends the subscription
    */

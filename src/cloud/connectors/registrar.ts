@@ -18,6 +18,7 @@ import {
   type RegistrationRequest,
   type RequestedKey,
 } from '../../protocol/index.ts'
+import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
 import { hexadecimal } from './connector-key.ts'
@@ -30,6 +31,8 @@ export interface RegistrarOptions extends RegistrarTokensOptions {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
+  /** Where faults are told. Default: nowhere. */
+  readonly containment?: Containment
   /** The authorities of the cloud's own servers, DER; connectors trust these alone from then on. Default none: they keep what they have. */
   readonly cloudAuthorities?: readonly Uint8Array[]
   /** Milliseconds a certificate is valid. Default 60 days. */
@@ -125,6 +128,7 @@ class RegistrationRun implements RegistrarOutput {
   #perform(op: number, effect: keyof RegistrarOutput, action: () => Promise<RegistrarEvent>): void {
     void action()
       .catch((error: unknown): RegistrarEvent => {
+        if (!(error instanceof Refused)) this.#options.containment?.tellInternal('registrar', error)
         const { reason, detail, retryAfterMs } = refusalOf(error)
         return {
           type: `${effect}Refused`,

@@ -13,6 +13,7 @@ import {
   type ConnectorRecordEvent,
   type LinksFate,
 } from '../../protocol/index.ts'
+import { Containment, type OnError } from '../../runtime/containment.ts'
 import type {
   ConnectorRegistry,
   Registered,
@@ -80,11 +81,14 @@ const EVENTS = {
 
 export class TransactionalRegistry implements ConnectorRegistry {
   readonly #store: RegistryStore
+  readonly #containment: Containment
   readonly #listeners = new Set<(change: RegistryChange) => void>()
   #sweptAt = Number.NEGATIVE_INFINITY
 
-  constructor(store: RegistryStore) {
+  /** @param onError told of listeners that fail. Default: nobody is */
+  constructor(store: RegistryStore, onError?: OnError) {
     this.#store = store
+    this.#containment = new Containment(onError)
   }
 
   async register(order: RegistrationOrder): Promise<Registered & { readonly repeated: boolean }> {
@@ -196,8 +200,9 @@ export class TransactionalRegistry implements ConnectorRegistry {
   }
 
   onChange(listener: (change: RegistryChange) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    const contained = this.#containment.notify('registry.onChange.listener', listener)
+    this.#listeners.add(contained)
+    return () => this.#listeners.delete(contained)
   }
 
   #tell(change: RegistryChange): void {

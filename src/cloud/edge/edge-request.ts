@@ -16,7 +16,7 @@ import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
 import type { Failure } from '../pages/answer.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import { failureResponse, type PageRenderer } from '../pages/pages.ts'
+import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
 import type { Application, Directory } from '../ports.ts'
 import type { Published } from '../directory/published.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
@@ -160,27 +160,37 @@ export class EdgeRequest implements UserEvents, LiveExchange {
 
   answer({ headers = [], ...failure }: OwnAnswer): void {
     this.code = failure.code
-    const { directory, pages } = this.#answers
     const { method, target, headers: fields } = this.user.head
-    const { site, asked: application } = this
     const isSafe = method === 'GET' || method === 'HEAD'
     const back = this.returnTo ?? (isSafe ? returnTarget(target) : undefined)
-    const start = application ?? site
-    const ancestors = application?.embedding?.ancestors
-    const branding = site && directory.tenant(site.tenantId)?.branding
     const response = failureResponse(
       { requestId: this.id, ...failure },
       {
         accept: prefersHtml(fields) ? 'html' : 'problem',
         acceptLanguage: headerValues(fields, 'accept-language').join(', '),
         ...(back !== undefined && { target: back }),
+        ...this.#looks(),
+      },
+      this.#answers.pages,
+    )
+    this.#send(response.status, [...response.headers, ...headers], response.body)
+  }
+
+  /** What an answer takes from the directory. An answer is given also where that is what has failed. */
+  #looks(): Pick<Asked, 'start' | 'ancestors' | 'isFramed' | 'branding'> {
+    const { site, asked } = this
+    try {
+      const start = asked ?? site
+      const ancestors = asked?.embedding?.ancestors
+      const branding = site && this.#answers.directory.tenant(site.tenantId)?.branding
+      return {
         ...(start && { start: new URL(start.externalUrl).pathname }),
         ...(ancestors && { ancestors, isFramed: isForFrame(this.user.head) }),
         ...(branding && { branding }),
-      },
-      pages,
-    )
-    this.#send(response.status, [...response.headers, ...headers], response.body)
+      }
+    } catch {
+      return {}
+    }
   }
 
   /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */

@@ -15,10 +15,12 @@ import {
   ExchangeFailed,
   isNamed,
   isReserved,
+  PortFailed,
   readTarget,
   type BodyKind,
   type Target,
 } from '../../protocol/index.ts'
+import { Containment } from '../../runtime/containment.ts'
 import { Admission, type AdmissionOptions, type DecideAccess } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { withoutAuthorization } from '../bearer/challenge.ts'
@@ -58,6 +60,8 @@ export interface EdgeOptions
   readonly audit: AuditSink
   /** Default: the assignment and the policies of the directory, without places and risk. */
   readonly decideAccess?: DecideAccess
+  /** Where faults are told. Default: nowhere but in the audit event. */
+  readonly containment?: Containment
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
   /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
@@ -74,15 +78,18 @@ export class Edge {
   readonly #ownPaths: OwnPaths
   readonly #live: LiveExchanges
   readonly #addresses: ClientAddresses
+  readonly #containment: Containment
 
   constructor(options: EdgeOptions) {
     this.#options = options
+    this.#containment = options.containment ?? new Containment()
     this.#ids = new RequestIds(options.crypto)
     const decideAccess = options.decideAccess ?? new AccessControl(options).onRequest
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
       mayGoOn: (exchange) => this.#mayGoOn(exchange, decideAccess),
+      failed: (exchange, error) => this.#tellInternal(exchange.id, error),
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
     const { preAuthentication, sessions } = options
@@ -103,6 +110,20 @@ export class Edge {
 
   /** Serves one request; never throws, and always answers or breaks the connection. */
   handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
+    try {
+      this.#handle(user, limits)
+    } catch (error) {
+      this.#unanswered(user, error)
+    }
+  }
+
+  /** Not even an answer could be made. */
+  #unanswered(user: UserExchange, error: unknown): void {
+    this.#containment.tellInternal('edge', error)
+    user.abort()
+  }
+
+  #handle(user: UserExchange, limits: RequestLimits): void {
     const { remoteAddress, headers } = user.head
     const address = this.#addresses.of(remoteAddress, headers)
     const recorded = this.#options.auditRequests ? new RecordedUser(user, this.#options) : undefined
@@ -110,24 +131,21 @@ export class Edge {
     if (recorded !== undefined) recorded.request = request
     request.user.listen(request)
     try {
-      this.#serve(request, limits)?.catch((error: unknown) => this.#failed(request, error))
+      this.#serve(request, limits)
+        ?.catch((error: unknown) => this.#failed(request, error))
+        .catch((error: unknown) => this.#unanswered(user, error))
     } catch (error) {
       this.#failed(request, error)
     }
   }
 
-  /** An application that is published no more, or by another tenant, is none that anybody was let in to; nor does a decision that fails let anybody stay. */
+  /** Ends what is open where the application is gone or moved to another tenant, or where access is denied now. */
   #mayGoOn(exchange: LiveExchange, decideAccess: DecideAccess): boolean {
-    try {
-      const { id, tenantId } = exchange.application
-      const application = this.#options.directory.application(id)
-      if (application?.tenantId !== tenantId) return false
-      // Who must sign in more strongly may end what they do; their next request goes to the issuer.
-      return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
-    } catch (error) {
-      this.#tellInternal(exchange.id, error)
-      return false
-    }
+    const { id, tenantId } = exchange.application
+    const application = this.#options.directory.application(id)
+    if (application?.tenantId !== tenantId) return false
+    // Who must sign in more strongly may end what they do; their next request goes to the issuer.
+    return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
   }
 
   #failed(request: EdgeRequest, error: unknown): void {
@@ -137,12 +155,14 @@ export class Edge {
   }
 
   #tellInternal(requestId: string, error: unknown): void {
+    this.#containment.tellInternal('edge', error)
     this.#options.audit.write({
       time: this.#options.clocks.wallClock(),
       type: 'edge.internal-error',
       outcome: 'failed',
       reason: error instanceof Error ? error.name : 'unknown',
       requestId,
+      ...(error instanceof PortFailed && { detail: { port: error.port } }),
     })
   }
 

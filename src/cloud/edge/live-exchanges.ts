@@ -28,6 +28,8 @@ export interface LiveExchangesOptions {
   readonly wallClock: () => number
   /** Whether access is still given; asked twice a second of all that is open. Default: it is. */
   readonly mayGoOn?: (exchange: LiveExchange) => boolean
+  /** Told when it cannot be judged whether an exchange goes on: it ends. Default: nobody is told. */
+  readonly failed?: (exchange: LiveExchange, error: unknown) => void
 }
 
 const EXPIRY_MS = 500
@@ -38,11 +40,14 @@ export class LiveExchanges {
   readonly #revocations: SessionRevocations
   readonly #wallClock: () => number
   readonly #mayGoOn: (exchange: LiveExchange) => boolean
+  readonly #failed: LiveExchangesOptions['failed']
   readonly #open = new Set<LiveExchange>()
   #clock: ReturnType<typeof setInterval> | undefined
   #gathering: ReturnType<typeof setTimeout> | undefined
 
-  constructor({ revocations, wallClock, mayGoOn = () => true }: LiveExchangesOptions) {
+  constructor(options: LiveExchangesOptions) {
+    const { revocations, wallClock, mayGoOn = () => true } = options
+    this.#failed = options.failed
     this.#revocations = revocations
     this.#wallClock = wallClock
     this.#mayGoOn = mayGoOn
@@ -73,9 +78,7 @@ export class LiveExchanges {
 
   #endRevoked(): void {
     this.#gathering = undefined
-    for (const exchange of [...this.#open])
-      if (this.#revocations.isRevoked(exchange.caller, exchange.application))
-        exchange.sessionEnded()
+    this.#endUnless(({ caller, application }) => !this.#revocations.isRevoked(caller, application))
   }
 
   #endExpired(): void {
@@ -85,8 +88,19 @@ export class LiveExchanges {
       return
     }
     const now = this.#wallClock()
+    this.#endUnless(
+      (exchange) => now < (exchange.caller.expiresAt ?? Infinity) && this.#mayGoOn(exchange),
+    )
+  }
+
+  /** Each by itself: one that cannot be judged ends, and the others are judged all the same. */
+  #endUnless(goesOn: (exchange: LiveExchange) => boolean): void {
     for (const exchange of [...this.#open])
-      if (now >= (exchange.caller.expiresAt ?? Infinity) || !this.#mayGoOn(exchange))
+      try {
+        if (!goesOn(exchange)) exchange.sessionEnded()
+      } catch (error) {
+        this.#failed?.(exchange, error)
         exchange.sessionEnded()
+      }
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
+import { Containment } from '../../runtime/containment.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { Application } from '../ports.ts'
 import {
@@ -37,12 +38,14 @@ export class LmdbRevocations implements SessionRevocations {
   readonly #memory: MemoryRevocations
   readonly #wallClock: () => number
   readonly #reading: NodeJS.Timeout
-  readonly #onReadFailed: ((error: unknown) => void) | undefined
+  readonly #onReadFailed: (error: unknown) => void
   /** The last entry that {@link #memory} knows. */
   #last = 0
 
   constructor({ path, readEveryMs = 250, onReadFailed, ...options }: LmdbRevocationsOptions) {
-    this.#onReadFailed = onReadFailed
+    this.#onReadFailed = new Containment(options.onError).notify('onReadFailed', (error) =>
+      onReadFailed?.(error),
+    )
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
     this.#log = this.#root.openDB({ name: 'log', encoding: 'msgpack' })
@@ -83,7 +86,7 @@ export class LmdbRevocations implements SessionRevocations {
     try {
       this.#read()
     } catch (error) {
-      this.#onReadFailed?.(error)
+      this.#onReadFailed(error)
     }
   }
 

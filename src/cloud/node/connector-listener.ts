@@ -119,7 +119,7 @@ export function createConnectorListener(
     request.on('error', nothing)
     response.on('error', nothing)
     serve(cloud, routes, callers, request, response).catch((error: unknown) => {
-      sendRefusal(response, asRefusal(error))
+      sendRefusal(response, asRefusal(cloud, error))
     })
   })
   server.on('upgrade', (request, stream, head) => {
@@ -135,7 +135,7 @@ export function createConnectorListener(
       const owner = { claimer: active(caller), serial: caller.certificate.serial }
       acceptLink(links, owner, socket, head, () => cloud.clocks.now())
     }
-    upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(error)))
+    upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(cloud, error)))
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const unsubscribe = cloud.registry.onChange((change) => {
@@ -344,10 +344,11 @@ function notNow({ connector }: IdentifiedConnector): Refused {
   })
 }
 
-function asRefusal(error: unknown): Refused {
+function asRefusal({ containment }: Cloud, error: unknown): Refused {
   if (error instanceof Refused) return error
   if (error instanceof PeerViolation) return new Refused('request-malformed', error.message)
-  return new Refused('unavailable', 'the call failed', { cause: error })
+  containment.tellInternal('connector-listener', error)
+  return new Refused('unavailable', 'the call failed', { cause: error, retryAfterMs: 1_000 })
 }
 
 function randomToken(cloud: Cloud): string {

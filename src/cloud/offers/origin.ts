@@ -206,7 +206,13 @@ class Entry implements Ticket, QueuedOffer {
   }
 
   queue(): void {
-    const answer = this.#origin.queue.put(this)
+    let answer
+    try {
+      answer = this.#origin.queue.put(this)
+    } catch (cause) {
+      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to do with it.
+      return this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
+    }
     if (answer === 'full') this.#fail(new ExchangeFailed('cloud', 'queue-full'))
     if (answer === 'unsupported') this.#fail(new ExchangeFailed('connector', 'upgrade-unsupported'))
   }

@@ -20,6 +20,7 @@
  * @see spec/PROTOCOL.md, "Risk"
  * @module
  */
+import { atOnce, Containment } from '../../runtime/containment.ts'
 import type { AuditEvent } from '../audit/audit-events.ts'
 import type { AuditSink } from '../ports.ts'
 import { RISK_LEVELS, type RiskLevel } from './access-policy.ts'
@@ -78,7 +79,10 @@ export class SignInRisk implements RiskAssessor, AuditSink {
 
   /** @throws ConfigurationInvalid when one of `anonymisers` is no network */
   constructor({ locate, anonymisers = [], ...options }: SignInRiskOptions = {}) {
-    this.#locate = locate
+    // Not known, where the look-up fails: an event is remembered all the same.
+    this.#locate =
+      locate &&
+      new Containment().lookUp('locate', (address) => ({ ...atOnce(locate(address)) }), undefined)
     this.#anonymisers = networksOf(anonymisers, 'anonymisers')
     this.#options = {
       ...{ failures: 10, failureMs: 15 * 60_000, fastest: 1000, nearest: 300, remembered: 10_000 },

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { Application } from '../ports.ts'
 
@@ -51,6 +52,8 @@ export interface MemoryRevocationsOptions {
   readonly limit?: number
   /** Milliseconds since 1970. Default: the runtime's clock. */
   readonly wallClock?: () => number
+  /** Told of listeners that fail. Default: nobody is. */
+  readonly onError?: OnError
 }
 
 /** Revocations in this process's memory: after a restart they are forgotten. */
@@ -60,6 +63,7 @@ export class MemoryRevocations implements SessionRevocations {
   readonly #wallClock: () => number
   /** What is revoked → up to when. In the order of being revoked: the first are the first to go. */
   readonly #revoked = new Map<string, number>()
+  readonly #containment: Containment
   readonly #listeners = new Set<(revocation: Revocation) => void>()
   #version = 0
 
@@ -67,6 +71,7 @@ export class MemoryRevocations implements SessionRevocations {
     this.#keepMs = options.keepMs ?? 24 * 3_600_000
     this.#limit = options.limit ?? 100_000
     this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#containment = new Containment(options.onError)
   }
 
   get version(): number {
@@ -102,8 +107,9 @@ export class MemoryRevocations implements SessionRevocations {
   }
 
   subscribe(listener: (revocation: Revocation) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
+    const contained = this.#containment.notify('revocations.subscribe.listener', listener)
+    this.#listeners.add(contained)
+    return () => void this.#listeners.delete(contained)
   }
 
   /** Whatever began before the oldest kept has ended by itself. */

@@ -159,8 +159,9 @@ export class Sessions {
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
     const { version } = this.revocations
     if (opened.foundGoodAt === version) return session
-    opened.foundGoodAt = version
     opened.isRevoked = this.revocations.isRevoked(session, application)
+    // Not before it was answered: who could not be asked has found nothing.
+    opened.foundGoodAt = version
     return opened.isRevoked ? undefined : session
   }
 

@@ -7,6 +7,7 @@
  */
 import { errors as jose } from 'jose'
 import * as oauth from 'oauth4webapi'
+import { PortFailed } from '../../protocol/errors.ts'
 import type { SignInReason } from '../../protocol/sign-in-denials.ts'
 
 /** A part of the sign-in failed. Internal: it ends as a denial, with the source of the problem. */
@@ -42,8 +43,13 @@ const ANSWERS: Readonly<Record<string, SignInReason>> = {
   [oauth.JSON_ATTRIBUTE_COMPARISON]: 'issuer-mismatch',
 }
 
-/** One function from whatever the fetches and checks throw to the reason of the denial. */
+/**
+ * One function from whatever the fetches and checks throw to the reason of the denial.
+ *
+ * @throws PortFailed as it is: nobody has decided anything
+ */
 export function denialOf(error: unknown): SignInDenied {
+  if (error instanceof PortFailed) throw error
   if (error instanceof SignInDenied) return error
   return new SignInDenied(reasonOf(error), codeOf(error))
 }

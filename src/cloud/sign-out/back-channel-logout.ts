@@ -30,7 +30,11 @@ export class BackChannelLogout {
     this.#options = options
   }
 
-  /** Takes a logout token sent to the host of these applications. `false`: it is refused, and nothing was revoked. */
+  /**
+   * Takes a logout token sent to the host of these applications. `false`: it is refused, and nothing was revoked.
+   *
+   * @throws PortFailed when it is good and could not be obeyed; it may be sent again
+   */
   async take(
     applications: readonly Application[],
     token: string,
@@ -41,7 +45,13 @@ export class BackChannelLogout {
     try {
       if (application === undefined) throw new SignInDenied('token-audience')
       const claims = await this.#verify(application, token)
-      await this.#revoke(application, claims)
+      try {
+        await this.#revoke(application, claims)
+      } catch (error) {
+        // Not all of it was done: the issuer may send the same token again.
+        this.#taken.delete(nameOf(claims))
+        throw error
+      }
       this.#write(application, requestId, claims)
       return true
     } catch (error) {
@@ -56,7 +66,7 @@ export class BackChannelLogout {
     if (tenant === undefined) throw new SignInDenied('internal')
     const claims = await issuers.of(tenant).verifyLogout(application.client!.id, token)
     const wallNow = clocks.wallClock()
-    const name = JSON.stringify([claims.issuer, claims.id])
+    const name = nameOf(claims)
     for (const [old, until] of this.#taken) {
       if (until > wallNow && this.#taken.size < MAX_TAKEN) break
       this.#taken.delete(old)
@@ -109,3 +119,6 @@ export class BackChannelLogout {
     } else audit.write({ ...common, outcome: 'success', subject: result.subject })
   }
 }
+
+/** Names a token, once for ever. */
+const nameOf = ({ issuer, id }: LogoutClaims) => JSON.stringify([issuer, id])

@@ -17,8 +17,10 @@ import {
   type Offer,
   type TimeLimits,
 } from '../../protocol/index.ts'
+import { Containment, type OnError } from '../../runtime/containment.ts'
 import { ApplicationCache } from '../application-cache.ts'
 import type { Backend } from '../backend.ts'
+import { containedBackend } from '../contained-backend.ts'
 import { ConfigurationKeeper, type KeeperEvent } from '../configuration-keeper.ts'
 import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
@@ -50,11 +52,16 @@ export interface ConnectorOptions extends CloudTrust {
    * only; slower, and without WebSockets. Default `link`.
    */
   readonly binding?: Binding
-  /** Calls private applications. Default: a {@link NodeBackend}. */
+  /** Calls private applications. One that throws fails the exchange it was called for, with 502. Default: a {@link NodeBackend}. */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
-  /** Told what happens. */
+  /** Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes nothing. */
   readonly onEvent?: (event: ConnectorEvent) => void
+  /**
+   * Told what `onEvent`, a `backend` or a part of this connector did wrong: which one, the error as it was, and whether the
+   * flow went on without it. Called where it happens, so it must be quick; what it throws is ignored. Default: nobody is told.
+   */
+  readonly onError?: OnError
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
@@ -100,7 +107,9 @@ export interface RunningConnector {
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
   const environment = systemEnvironment()
   const limits = { ...TIME_LIMITS, ...options.limits }
-  const tell = options.onEvent ?? (() => undefined)
+  const { onEvent, onError } = options
+  const containment = new Containment(onError)
+  const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
   const store = new FileIdentityStore({ directory: options.stateDirectory })
   const channel = new HttpsControlChannel(options)
   const known = (await store.load()).current !== undefined
@@ -124,7 +133,8 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
     limits,
     onEvent: tell,
   })
-  const connector = new NodeConnector(options, { environment, limits, channel, keeper, tell })
+  const parts = { environment, limits, channel, keeper, tell, containment }
+  const connector = new NodeConnector(options, parts)
   await connector.start()
   return connector
 }
@@ -140,6 +150,7 @@ interface Parts {
   readonly channel: HttpsControlChannel
   readonly keeper: ConfigurationKeeper
   readonly tell: (event: ConnectorEvent) => void
+  readonly containment: Containment
 }
 
 class NodeConnector implements RunningConnector {
@@ -159,7 +170,8 @@ class NodeConnector implements RunningConnector {
     this.#options = options
     this.#parts = parts
     this.#instance = randomName(environment)
-    this.#backend = options.backend ?? new NodeBackend()
+    const { backend } = options
+    this.#backend = backend ? containedBackend(backend, parts.containment) : new NodeBackend()
     this.#applications = new ApplicationCache({
       channel,
       environment,
@@ -192,7 +204,7 @@ class NodeConnector implements RunningConnector {
     const { keeper } = this.#parts
     keeper.subscribe((event) => {
       if (event.type === 'configured') this.#reconcile(event.configuration)
-      if (event.type === 'renewed' || event.type === 'reverted') void this.#changeAgent()
+      if (event.type === 'renewed' || event.type === 'reverted') this.#renewAgent()
     })
     await this.#changeAgent()
     await keeper.start()
@@ -280,6 +292,12 @@ class NodeConnector implements RunningConnector {
       return new PlainLink({ ...common, agent: () => this.#agent, events: told })
     }
     return new MultiplexedLink({ ...common, agent: this.#agent, events: told })
+  }
+
+  #renewAgent(): void {
+    this.#changeAgent().catch((error: unknown) =>
+      this.#parts.containment.tellInternal('connector', error),
+    )
   }
 
   /** New calls are made with the identity in force; those under way end on the connections they have. */

@@ -1,0 +1,255 @@
+/**
+ * What an embedder gives to a cloud, wrapped so that nothing it throws or rejects with travels further than the call. A
+ * port is reached only in this way: `cloud.ts` puts the parts together from what is wrapped here.
+ *
+ * | port                                 | what a failure does                                                                  |
+ * | ------------------------------------ | ------------------------------------------------------------------------------------ |
+ * | `audit`                              | nothing: the flow goes on, the event is lost there                                   |
+ * | `directory`                          | the request gets 500, a registration `unavailable`; what is open there ends          |
+ * | `registry`, `authority`, `instances` | the registration, renewal, pull or call gets `unavailable`, and the connector retries |
+ * | `revocations`                        | the request gets 500; what is open ends, where it cannot be asked; a sign-out fails  |
+ * | `queue`                              | the request gets 500                                                                 |
+ * | `locate`, `risk`                     | it is not known: policies that ask restrict, and do not permit                       |
+ * | `pages`                              | our own words and template are used                                                  |
+ * | `clocks`                             | `now`: the last good answer; `wallClock`: the runtime's                              |
+ * | `crypto`                             | what it was needed for fails: a request, a registration, a sign-in                   |
+ *
+ * @module
+ */
+import { ApiMisuse, Refused } from '../protocol/index.ts'
+import { atOnce, type Containment } from '../runtime/containment.ts'
+import { containedAudit } from './audit/contained-audit.ts'
+import type { CertificateAuthority } from './authority/certificate-authority.ts'
+import type { ConnectorRegistry } from './connectors/connector-registry.ts'
+import type { RequestQueue } from './offers/request-queue.ts'
+import type { Failure } from './pages/answer.ts'
+import type { PageRenderer } from './pages/pages.ts'
+import type { RenderedPage } from './pages/template.ts'
+import { RISK_LEVELS } from './policy/access-policy.ts'
+import type { Locate, RiskAssessor } from './policy/risk.ts'
+import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
+import type { SessionRevocations } from './session/session-revocations.ts'
+
+/** The ports of a cloud. What is left out has an embedded default, which needs no wrapping. */
+export interface CloudPorts {
+  readonly directory: Directory
+  readonly registry: ConnectorRegistry
+  readonly authority: CertificateAuthority
+  readonly audit: AuditSink
+  /** The instances connectors may dial: id → base URL of its connector listener. Asked at each pull. */
+  readonly instances: () => Readonly<Record<string, string>>
+  /** Default: in memory. */
+  readonly queue?: RequestQueue
+  /** Sessions ended before their time. Default: in memory, so for this process only. */
+  readonly revocations?: SessionRevocations
+  /** Other words or another template for what the service itself says. Default: plain pages in English. */
+  readonly pages?: PageRenderer
+  /** Where addresses are, for policies that ask for a country. Default: nobody knows. */
+  readonly locate?: Locate
+  /** How risky sign-ins are, for policies that ask. Default: nobody knows. */
+  readonly risk?: RiskAssessor
+  /** Default: the runtime's. */
+  readonly clocks?: Clocks
+  /** Default: the runtime's Web Crypto. */
+  readonly crypto?: CryptoProvider
+}
+
+type Wrap<P> = (port: NonNullable<P>, containment: Containment) => P
+
+/** Total: a port that is added to {@link CloudPorts} does not compile before it is wrapped. */
+const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
+  directory: containedDirectory,
+  registry: containedRegistry,
+  authority: containedAuthority,
+  audit: containedAudit,
+  instances: (instances, containment) =>
+    containment.demand('instances', () => ({ ...atOnce(instances()) })),
+  queue: containedQueue,
+  revocations: containedRevocations,
+  pages: containedPages,
+  locate: containedLocate,
+  risk: containedRisk,
+  clocks: containedClocks,
+  crypto: containedCrypto,
+}
+
+/** The same ports, contained; of other options nothing is taken. */
+export function containPorts(ports: CloudPorts, containment: Containment): CloudPorts {
+  const given = Object.entries(WRAPPED).flatMap(([name, wrap]) => {
+    const port = ports[name as keyof CloudPorts]
+    return port === undefined ? [] : [[name, (wrap as Wrap<unknown>)(port, containment)]]
+  })
+  return Object.fromEntries(given) as CloudPorts
+}
+
+function containedDirectory(directory: Directory, containment: Containment): Directory {
+  return {
+    tenant: containment.demand('directory.tenant', (id) => directory.tenant(id)),
+    tenantOfIssuer: containment.demand('directory.tenantOfIssuer', (issuer) =>
+      directory.tenantOfIssuer(issuer),
+    ),
+    group: containment.demand('directory.group', (id) => directory.group(id)),
+    application: containment.demand('directory.application', (id) => directory.application(id)),
+    applicationsOn: containment.demand('directory.applicationsOn', (host) =>
+      directory.applicationsOn(host),
+    ),
+    tenants: containment.demand('directory.tenants', () => directory.tenants()),
+    applications: containment.demand('directory.applications', () => directory.applications()),
+  }
+}
+
+/** Considered answers of a registry and of an authority are no failures. */
+const isAnswer = (error: unknown) => error instanceof Refused || error instanceof ApiMisuse
+
+function containedRegistry(registry: ConnectorRegistry, containment: Containment) {
+  const passing = { passes: isAnswer }
+  const wrap = <A extends unknown[], R>(name: string, call: (...args: A) => Promise<R>) =>
+    containment.await(`registry.${name}`, call, passing)
+  return {
+    register: wrap('register', (order) => registry.register(order)),
+    renew: wrap('renew', (order) => registry.renew(order)),
+    used: wrap('used', (serial, now) => registry.used(serial, now)),
+    setStanding: wrap('setStanding', (id, to, now) => registry.setStanding(id, to, now)),
+    setGroup: wrap('setGroup', (id, groupId) => registry.setGroup(id, groupId)),
+    connector: wrap('connector', (id) => registry.connector(id)),
+    certificate: wrap('certificate', (serial) => registry.certificate(serial)),
+    certificates: wrap('certificates', (id) => registry.certificates(id)),
+    list: wrap('list', (tenantId) => registry.list(tenantId)),
+    onChange: containment.demand('registry.onChange', (listener) =>
+      registry.onChange(containment.notify('registry.onChange.listener', listener)),
+    ),
+  } satisfies ConnectorRegistry
+}
+
+function containedAuthority(
+  authority: CertificateAuthority,
+  containment: Containment,
+): CertificateAuthority {
+  return {
+    certificate: authority.certificate,
+    issue: containment.await('authority.issue', (options) => authority.issue(options), {
+      passes: isAnswer,
+    }),
+  }
+}
+
+function containedQueue(queue: RequestQueue, containment: Containment): RequestQueue {
+  return {
+    put: containment.demand('queue.put', (offer) => queue.put(offer)),
+    withdraw: containment.notify('queue.withdraw', (offer) => queue.withdraw(offer)),
+    attach: containment.notify('queue.attach', (group, link) => queue.attach(group, link)),
+    detach: containment.notify('queue.detach', (group, link) => queue.detach(group, link)),
+    granted: containment.notify('queue.granted', (group, link) => queue.granted(group, link)),
+    silent: containment.lookUp('queue.silent', (group, link) => queue.silent(group, link), false),
+    isServed: containment.lookUp('queue.isServed', (group) => queue.isServed(group), false),
+    waiting: containment.lookUp('queue.waiting', (group) => queue.waiting(group), 0),
+  }
+}
+
+function containedRevocations(
+  revocations: SessionRevocations,
+  containment: Containment,
+): SessionRevocations {
+  const version = containment.demand('revocations.version', () => revocations.version)
+  return {
+    get version() {
+      return version()
+    },
+    revoke: containment.await('revocations.revoke', (one) => revocations.revoke(one)),
+    isRevoked: containment.demand('revocations.isRevoked', (caller, application) =>
+      revocations.isRevoked(caller, application),
+    ),
+    subscribe: containment.demand('revocations.subscribe', (listener) =>
+      revocations.subscribe(containment.notify('revocations.subscribe.listener', listener)),
+    ),
+  }
+}
+
+/** What is given is copied within the call: its getters may throw as well. */
+function containedPages({ words, html }: PageRenderer, containment: Containment): PageRenderer {
+  return {
+    words: containment.lookUp(
+      'pages.words',
+      (failure: Failure, language: string) => ({ ...atOnce(words?.(failure, language)) }),
+      {},
+    ),
+    ...(html && {
+      html: containment.lookUp(
+        'pages.html',
+        (page) => textsOf(atOnce(html(page))),
+        undefined,
+      ) as NonNullable<PageRenderer['html']>,
+    }),
+  }
+}
+
+function textsOf({ html, contentSecurityPolicy }: RenderedPage): RenderedPage {
+  if (typeof html !== 'string' || typeof contentSecurityPolicy !== 'string')
+    throw new TypeError('"html" and "contentSecurityPolicy" must be strings')
+  return { html, contentSecurityPolicy }
+}
+
+function containedLocate(locate: Locate, containment: Containment): Locate {
+  return containment.lookUp(
+    'locate',
+    (address) => {
+      const place = atOnce(locate(address))
+      return place && { ...place }
+    },
+    undefined,
+  )
+}
+
+function containedRisk(risk: RiskAssessor, containment: Containment): RiskAssessor {
+  return {
+    assess: containment.lookUp(
+      'risk.assess',
+      (query) => {
+        const { level, reasons } = atOnce(risk.assess(query))
+        if (!RISK_LEVELS.includes(level)) throw new TypeError('"level" is none')
+        return { level, reasons: [...reasons] }
+      },
+      undefined,
+    ) as RiskAssessor['assess'],
+  }
+}
+
+/** Time never goes backwards, and sessions end whatever the clock does. */
+function containedClocks(clocks: Clocks, containment: Containment): Clocks {
+  let last = 0
+  const now = containment.lookUp('clocks.now', () => number(clocks.now()), Number.NaN)
+  const wallClock = containment.lookUp(
+    'clocks.wallClock',
+    () => number(clocks.wallClock()),
+    Number.NaN,
+  )
+  return {
+    now: () => {
+      const value = now()
+      return Number.isNaN(value) ? last : (last = value)
+    },
+    wallClock: () => {
+      const value = wallClock()
+      return Number.isNaN(value) ? Date.now() : value
+    },
+  }
+}
+
+function number(value: unknown): number {
+  if (typeof atOnce(value) !== 'number' || Number.isNaN(value))
+    throw new TypeError('a clock must answer with a number')
+  return value as number
+}
+
+/** What `subtle` rejects with, the flows take for their own failures, which they tell. */
+function containedCrypto(crypto: CryptoProvider, containment: Containment): CryptoProvider {
+  return {
+    get subtle() {
+      return crypto.subtle
+    },
+    getRandomValues: containment.demand(
+      'crypto.getRandomValues',
+      (octets: Parameters<Crypto['getRandomValues']>[0]) => crypto.getRandomValues(octets as never),
+    ) as Crypto['getRandomValues'],
+  }
+}
