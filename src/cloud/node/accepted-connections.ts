@@ -15,7 +15,7 @@
  */
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { answerOn } from './user-exchange.ts'
+import { answerOn } from './request-turns.ts'
 
 /** What is known of a connection by whoever serves it. */
 export interface ConnectionOwner {

@@ -43,7 +43,7 @@ import { Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
-import { answerOn } from './user-exchange.ts'
+import { answerOn } from './request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
 export interface ConnectorListenerOptions {

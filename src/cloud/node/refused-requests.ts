@@ -13,30 +13,56 @@ import { prefersHtml } from '../pages/negotiation.ts'
 import { failureResponse } from '../pages/pages.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
-import { answerOn, rawHead } from './user-exchange.ts'
+import { answerOn, whenAnswered } from './request-turns.ts'
+import { rawHead } from './user-exchange.ts'
 
-/** Answers what is no request; also what breaks off in the middle of a body. */
-export function refuseUnread(
-  error: NodeJS.ErrnoException & { reason?: string; rawPacket?: Buffer },
-  socket: Socket,
-  limits: LingerLimits,
-): void {
+/** What Node says of octets that its parser did not read. */
+type UnreadError = NodeJS.ErrnoException & {
+  readonly reason?: string
+  readonly rawPacket?: Buffer
+  /** Of `rawPacket`. */
+  readonly bytesParsed?: number
+}
+
+/** Answers what is no request, when its turn has come; also what breaks off in the middle of a body. */
+export function refuseUnread(error: UnreadError, socket: Socket, limits: LingerLimits): void {
   const { code = '' } = error
   const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  // In the middle of an answer, another would be taken for a part of it.
-  const answer = answerOn(socket)
-  const mayAnswer = isHttp && socket.writable && answer?.headersSent !== true
-  if (!mayAnswer) return void socket.destroy()
-  // Whoever still works at the request whose body broke off learns now that it is over.
-  answer?.detachSocket(socket)
-  answer?.emit('close')
-  if (isUnknownMethod(error)) return answerRefused(socket, 'method-unsupported', limits)
-  const reason = REASONS[code] ?? 'user-malformed'
-  answerRefused(socket, reason, limits, STATUSES[code], acceptIn(error))
+  if (!isHttp) return void socket.destroy()
+  if (code === BEHIND_THE_LAST) return closeBehind(socket, limits)
+  // Node says it of every segment that comes behind.
+  if (REFUSED.has(socket)) return
+  REFUSED.add(socket)
+  const isMethod = isUnknownMethod(error)
+  const accept = acceptIn(error)
+  whenAnswered(socket, () => {
+    const answer = answerOn(socket)
+    // In the middle of an answer, another would be taken for a part of it.
+    if (answer?.headersSent === true) return void socket.destroy()
+    // It closes behind the answer that came before.
+    if (!socket.writable) return
+    // Whoever still works at the request whose body broke off learns now that it is over.
+    answer?.detachSocket(socket)
+    answer?.emit('close')
+    if (isMethod) return answerRefused(socket, 'method-unsupported', limits)
+    const reason = REASONS[code] ?? 'user-malformed'
+    answerRefused(socket, reason, limits, STATUSES[code], accept)
+  })
+}
+
+const REFUSED = new WeakSet<Socket>()
+
+/** After `Connection: close`, and HTTP/1.0 without keep-alive, nothing that follows is a request (RFC 9112 §9.6). */
+const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
+
+/** The last answer is given, and lasts until it was read, whatever comes behind its request. */
+function closeBehind(socket: Socket, limits: LingerLimits): void {
+  if (answerOn(socket) === undefined) return closeLingering(socket, limits)
+  socket.destroySoon = () => closeLingering(socket, limits)
 }
 
 /** What a head that was not read accepts, as far as the last of it says. One that is too large, and says nothing there, is a browser's, as a rule. */
-function acceptIn({ code, rawPacket }: Parameters<typeof refuseUnread>[0]): 'html' | 'problem' {
+function acceptIn({ code, rawPacket }: UnreadError): 'html' | 'problem' {
   const text = rawPacket?.toString('latin1') ?? ''
   const accept = /^accept:([^\r\n]*)/im.exec(text)?.[1]
   if (accept !== undefined) return prefersHtml(['accept', accept]) ? 'html' : 'problem'
@@ -44,16 +70,14 @@ function acceptIn({ code, rawPacket }: Parameters<typeof refuseUnread>[0]): 'htm
 }
 
 /** Of methods the parser reads its own only, and some of those for other protocols; the rest of such a request is in order. */
-function isUnknownMethod({
-  code,
-  reason = '',
-  rawPacket,
-}: Parameters<typeof refuseUnread>[0]): boolean {
+function isUnknownMethod({ code, reason = '', rawPacket, bytesParsed = 0 }: UnreadError): boolean {
   if (code !== 'HPE_INVALID_METHOD' && !reason.startsWith('Invalid method')) return false
-  return REQUEST_LINE.test(rawPacket?.toString('latin1') ?? '')
+  const octets = rawPacket?.toString('latin1') ?? ''
+  const line = octets.lastIndexOf('\n', bytesParsed - 1) + 1
+  return REQUEST_LINE.test(octets.slice(line))
 }
 
-const REQUEST_LINE = /(?:^|\r\n\r\n)[!#$%&'*+\-.^_`|~\w]+ [!-~]+ HTTP\/1\.[01]\r\n/
+const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~\w]+ [!-~]+ HTTP\/1\.[01]\r\n/
 
 /** Answers a request that nobody serves, on its bare socket. */
 export function answerRefused(

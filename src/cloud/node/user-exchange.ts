@@ -11,7 +11,6 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import {
   ApiMisuse,
@@ -125,7 +124,8 @@ export class NodeUserExchange implements UserExchange {
 
   respond({ status, headers }: ResponseHead, close: boolean): void {
     if (this.#isGone) return
-    if (close) {
+    // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one: nothing more is read here.
+    if (close || headerValue(this.#request.rawTrailers, 'connection') !== undefined) {
       this.#response.shouldKeepAlive = false
       this.#lingerAtClose()
     }
@@ -236,11 +236,6 @@ export function rawHead(status: number, headers: HeaderList): string {
 export function breakOff(socket: Socket, { secure, remoteAddress }: UserRequestHead): void {
   if (!secure && remoteAddress !== '') socket.resetAndDestroy()
   else socket.destroy()
-}
-
-/** Whether an answer is under way on a connection; and if so, whether the user has seen some of it. Node says it nowhere else. */
-export function answerOn(socket: Duplex): ServerResponse | undefined {
-  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 
 /** A user who only closed its direction reads on; one who left is noticed when something is sent, or by this. */

@@ -19,8 +19,9 @@ import { AcceptedConnections } from './accepted-connections.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { answerRefused, refuseUnread } from './refused-requests.ts'
-import { answerOn, NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
-import { offeredProtocols, serveWithoutUpgrade } from './user-upgrade.ts'
+import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
+import { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
+import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'
 
 /** What serves the requests: an {@link Edge}, or something in front of one. */
 export type UserEdge = Pick<Edge, 'handle'>
@@ -51,7 +52,10 @@ export function userHandler(
   edge: UserEdge,
   limits: RequestLimits = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => edge.handle(new NodeUserExchange(request, response), limits)
+  return (request, response) =>
+    serveInTurn(request, response, () =>
+      edge.handle(new NodeUserExchange(request, response), limits),
+    )
 }
 
 /**
@@ -66,8 +70,7 @@ export function userUpgradeHandler(
   options: NodeUserExchangeOptions = {},
 ): (request: IncomingMessage, socket: Duplex, rest: Buffer) => void {
   return (request, socket, rest) => {
-    // Pipelined behind a request whose answer is under way: what is read next would be told from nothing.
-    if (answerOn(socket) !== undefined) return void socket.destroy()
+    if (answerOn(socket) !== undefined) return serveLater(request, socket as Socket, rest)
     const offered = offeredProtocols(request)
     if (offered === undefined) return serveWithoutUpgrade(request, socket, rest)
     edge.handle(new HandshakeExchange(request, socket as Socket, offered, rest, options), limits)
@@ -130,14 +133,21 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     const exchange = new NodeUserExchange(request, response, { ...options, expectsContinue })
     edge.handle(exchange, limits)
   }
-  server.on('request', (request, response) => handle(request, response, false))
-  server.on('checkContinue', (request, response) => handle(request, response, true))
+  server.on('request', (request, response) =>
+    serveInTurn(request, response, () => handle(request, response, false)),
+  )
+  server.on('checkContinue', (request, response) =>
+    serveInTurn(request, response, () => handle(request, response, true)),
+  )
   server.on('upgrade', userUpgradeHandler(edge, limits, options))
   server.on('clientError', (error, socket) => refuseUnread(error, socket as Socket, options))
   // Without a listener Node would close such a connection without a word.
-  server.on('connect', (_request, socket) => {
-    if (answerOn(socket) !== undefined) socket.destroy()
-    else answerRefused(socket as Socket, 'method-unsupported', options)
+  server.on('connect', (_request, stream) => {
+    const socket = stream as Socket
+    if (answerOn(socket) !== undefined) keepDraining(socket)
+    whenAnswered(socket, () => {
+      if (socket.writable) answerRefused(socket, 'method-unsupported', options)
+    })
   })
   const sessions = new Http2Sessions((exchange) => edge.handle(exchange, limits), {
     ...options.http2,

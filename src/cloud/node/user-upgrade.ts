@@ -11,6 +11,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { headerValue, headerValues, type HeaderList } from '../../protocol/index.ts'
+import { keepDraining, whenAnswered } from './request-turns.ts'
 import { pairs } from './user-exchange.ts'
 
 /** The protocols a request offers that an application may switch to; undefined: none, and it is an ordinary request. */
@@ -26,8 +27,34 @@ export function offeredProtocols({ httpVersion, rawHeaders }: IncomingMessage): 
  * parser. Its server then emits `connection` (`secureConnection`) a second time for the same socket.
  */
 export function serveWithoutUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
-  const { method, url, httpVersion, rawHeaders } = request
-  const lines = pairs(withoutOffer(rawHeaders)).map(([name, value]) => `${name}: ${value}\r\n`)
+  serveAgain(request, withoutOffer(request.rawHeaders), socket, rest)
+}
+
+/** Serves a request that came behind others as it is, once they are answered. A user who leaves meanwhile is noticed: one segment more is read. */
+export function serveLater(request: IncomingMessage, socket: Socket, rest: Buffer): void {
+  const held = [rest]
+  const hold = (octets: Buffer): void => {
+    held.push(octets)
+    socket.pause()
+  }
+  keepDraining(socket)
+  socket.on('data', hold)
+  whenAnswered(socket, () => {
+    socket.off('data', hold)
+    if (!socket.writable) return
+    if (!socket.readable) return void socket.destroy()
+    socket.setTimeout(0)
+    serveAgain(request, request.rawHeaders, socket, Buffer.concat(held))
+  })
+}
+
+function serveAgain(
+  { method, url, httpVersion }: IncomingMessage,
+  headers: HeaderList,
+  socket: Duplex,
+  rest: Buffer,
+): void {
+  const lines = pairs(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = `${method} ${url} HTTP/${httpVersion}\r\n${lines.join('')}\r\n`
   socket.unshift(Buffer.concat([Buffer.from(head, 'latin1'), rest]))
   const { server } = socket as Socket & { server: Server }

@@ -243,10 +243,14 @@ describe('the connection', () => {
     expect(user.isComplete).toBe(true)
     const second = new RawUser(edge.port).ask('GET', '/')
     await until(() => second.received.includes('begun'))
-    second.socket.write('\0\0\r\n\r\n')
-    await second.closed
+    for (let i = 0; i < 5; i++) second.socket.write('\0\0\r\n\r\n')
+    await new Promise((later) => setTimeout(later, 20))
     expect(second.received).not.toContain('400')
-    await until(() => edge.last.gone === false)
+    edge.last.user.write(Buffer.from('ended'))
+    edge.last.user.end()
+    await second.closed
+    expect(second.received).toMatch(/begun.*ended.*\r\n0\r\n\r\nHTTP\/1\.1 400 /s)
+    expect(second.received.match(/HTTP\/1\.1/g)).toHaveLength(2)
   })
 })
 
