@@ -20,6 +20,7 @@ import {
   writePrivate,
   writeStsConfiguration,
 } from './demo/configurations.ts'
+import { endWithShell } from './demo/end-with-shell.ts'
 import { readOptions, USAGE, UsageError, type DemoOptions } from './demo/options.ts'
 import { Processes } from './demo/processes.ts'
 import { jsonReport, tableReport, type Ready } from './demo/report.ts'
@@ -41,6 +42,7 @@ const processes = new Processes({
 })
 let ending: Promise<void> | undefined
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0))
+endWithShell(() => void end(0))
 
 try {
   const ready = await start()

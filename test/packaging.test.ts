@@ -63,13 +63,29 @@ test('are the types wrong? No', async () => {
   expect(analysis.types).toBeTypeOf('object')
 }, 60_000)
 
+test('has a license, and whatever its pages link to', async () => {
+  const installed = join(project, 'node_modules', manifest.name)
+  expect(await readFile(join(installed, 'LICENSE'), 'utf8')).toMatch(/^MIT License/)
+  const files = await readdir(installed, { recursive: true })
+  // The requirements lead to their tests, and the benchmark to its results: those are in the repository.
+  const pages = files.filter(
+    (path) => path.endsWith('.md') && !/node_modules|REQUIREMENTS|^bench/.test(path),
+  )
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'SECURITY.md', 'CHANGELOG.md']))
+  for (const page of pages) {
+    const text = await readFile(join(installed, page), 'utf8')
+    for (const [, link] of text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g))
+      expect(existsSync(join(installed, page, '..', link!)), `${page} links to ${link}`).toBe(true)
+  }
+})
+
 test('holds the build, the protocol, and nothing of the sources', async () => {
   const installed = join(project, 'node_modules', manifest.name)
   expect((await readdir(installed)).sort()).toEqual(
     expect.arrayContaining(['dist', 'package.json', 'spec']),
   )
   const files = await readdir(installed, { recursive: true })
-  expect(files.filter((path) => /(^|\/)(src|test|examples)\//.test(path))).toEqual([])
+  expect(files.filter((path) => /^(src|test)\//.test(path))).toEqual([])
 })
 
 describe.each(SUBPATHS)('%s', (subpath) => {

@@ -1,10 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { FileIdentityStore } from '../../src/connector/node/index.ts'
 import { listen, until } from '../integration/tunnel.ts'
 import {
@@ -22,6 +25,7 @@ const run = promisify(execFile)
 const onLinux = test.skipIf(process.platform !== 'linux')
 // Missing is a failure in CI (Debian package curl), and skipped by name elsewhere.
 const withCurl = test.skipIf(process.env['CI'] !== 'true' && missingPackages('curl') !== undefined)
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const DEEP = '/headers?week=7&path=%2Fa'
 
 const root = mkdtempSync(join(tmpdir(), 'app-proxy-demo-test-'))
@@ -197,7 +201,9 @@ test('a program with a token of its own is served, and shows it to nobody inside
 withCurl('curl with a cookie jar signs in, follows, and stays signed in', async () => {
   const jar = join(root, 'jar')
   const curl = async (...args: string[]) => {
-    const common = ['-sSL', '--noproxy', '*', '--cookie', jar, '--cookie-jar', jar]
+    // The application takes tokens: whoever accepts anything is taken for a program.
+    const pages = ['--header', 'Accept: text/html, */*']
+    const common = ['-sSL', '--noproxy', '*', '--cookie', jar, '--cookie-jar', jar, ...pages]
     const { stdout } = await run('curl', [...common, '-w', '\n%{url_effective}', ...args])
     const end = stdout.lastIndexOf('\n')
     return { text: stdout.slice(0, end), url: stdout.slice(end + 1) }
@@ -262,9 +268,9 @@ describe('a second start with the same directory', () => {
       processes.some(({ command }) => /eyJ/.test(command)),
       'a token in argv',
     ).toBe(false)
-    // A terminal sends it to every process of the group.
-    for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, 'SIGINT')
+    // A terminal sends it to every process of the group, at once.
     demo.child.kill('SIGINT')
+    for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, 'SIGINT')
     expect(await demo.stop('SIGINT')).toBe(0)
     expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
   })
@@ -294,6 +300,24 @@ onLinux('names the process that dies, and ends with code 1', async () => {
   expect(await ended).toBe(1)
   expect(said).toContain('intranet ended unexpectedly (SIGKILL)')
   expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
+})
+
+onLinux('leaves no process when npm, which runs it, is told to end', async () => {
+  const npm = spawn('npm', ['run', '--silent', 'demo', '--', '--json'], { cwd: REPOSITORY })
+  const [first] = (await once(npm.stdout, 'data')) as [Buffer]
+  expect(JSON.parse(first.toString())).toHaveProperty('issuer')
+  const processes = descendantsOf(npm.pid!)
+  expect(processes.some(({ command }) => command.includes('/connector.ts'))).toBe(true)
+  npm.kill('SIGTERM')
+  const alive = () => processes.filter(({ pid }) => isAlive(pid))
+  await expect.poll(alive, { timeout: 20_000 }).toEqual([])
+})
+
+test('npm’s scripts need nothing of a shell', () => {
+  const shellOnly = Object.values(manifest.scripts).filter((script) =>
+    /\bexec\b|[;$`]/.test(script),
+  )
+  expect(shellOnly).toEqual([])
 })
 
 onLinux('leaves no process when it is killed itself', async () => {
