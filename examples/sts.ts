@@ -58,6 +58,8 @@ const accounts = new Map(users.map((user) => [subjectOf(user), user]))
 const claimsOf = (user: StsUser) => ({
   name: user.name ?? user.username,
   email: user.email,
+  // Its administrator gave it to them.
+  email_verified: user.email === undefined ? undefined : true,
   preferred_username: user.username,
   groups: user.groups ?? [],
   roles: user.roles ?? [],
@@ -74,7 +76,7 @@ const provider = new Provider(issuer, {
   claims: {
     openid: ['sub', 'tid', 'groups', 'roles', 'auth_time', 'acr', 'amr'],
     profile: ['name', 'preferred_username'],
-    email: ['email'],
+    email: ['email', 'email_verified'],
   },
   scopes: ['openid', 'profile', 'email', 'register'],
   findAccount: (_, accountId) => {
@@ -84,8 +86,8 @@ const provider = new Provider(issuer, {
   extraTokenClaims: (_, token) => {
     const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
     if (user === undefined) return { tid: tenantId }
-    const { name, email, tid, groups, roles } = claimsOf(user)
-    return { name, email, tid, groups, roles }
+    const { preferred_username: _name, ...claims } = claimsOf(user)
+    return claims
   },
   acrValues: [ONE_FACTOR.acr, TWO_FACTOR.acr],
   // The provider calls no address of this machine by itself; here every application is one.

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isAssigned } from '../src/cloud/sign-in/assignment.ts'
 import { USUAL_ISSUER } from '../src/cloud/directory/issuer-configuration.ts'
-import { identityOf } from '../src/cloud/issuer/issuer.ts'
+import { identityOf } from '../src/cloud/issuer/identity-claims.ts'
 import type { Application, Tenant } from '../src/cloud/ports.ts'
 import { PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
 import { onlyCookie, ownCookies } from '../src/cloud/session/cookies.ts'
@@ -78,16 +78,19 @@ test('R4.10b T18 a session of one tenant is none of another’s, on the same hos
 test('R4.10c T22 a user is named by issuer and subject; an e-mail address is whole, verified, or nothing', () => {
   const claims = { iss: 'https://one.example', sub: 'u1', iat: 1, exp: 2 }
   const email = 'alice@contoso.example'
-  expect(identityOf({ ...claims, email }).email).toBe(email)
-  expect(identityOf({ ...claims, email, email_verified: false }).email).toBeUndefined()
+  expect(identityOf({ ...claims, email, email_verified: true }).email).toBe(email)
+  for (const said of [{}, { email_verified: false }, { email_verified: null }])
+    expect(identityOf({ ...claims, email, ...said }).email).toBeUndefined()
   const application = {
-    assigned: { users: [email], groups: [], roles: [] },
+    assigned: { users: [`email:${email}`], groups: [], roles: [] },
   } as unknown as Application
   const isIn = (address: string) =>
-    isAssigned(application, identityOf({ ...claims, email: address }))
+    isAssigned(application, identityOf({ ...claims, email: address, email_verified: true }))
   expect(isIn('Alice@Contoso.Example')).toBe(true)
   for (const address of [
     ...['alice@contoso.example@evil.example', 'evil@alice@contoso.example', 'alice@evil.example'],
+    // The Kelvin sign is a k, and a dotless i an i, only to who folds more than ASCII.
+    ...['al\u0131ce@contoso.example', 'AL\u0130CE@contoso.example'],
     ...['"x"alice@contoso.example', 'alice@contoso.example ', 'alice@contoso.example\0', 'alice'],
   ])
     expect(isIn(address)).toBe(false)

@@ -45,7 +45,7 @@ test('R4.1b T14 a session cookie that comes twice is no session', async () => {
 test('R4.1c a session tells who the user is, how they authenticated, and the issuer’s own session', async () => {
   const { sessions, application, clock } = await edgeWorld()
   const identity = {
-    ...{ subject: 'alice', issuer: ISSUER, username: 'al' },
+    ...{ subject: 'alice', issuer: ISSUER, upn: 'al' },
     ...{ authenticatedAt: clock.wall - 60_000, expiresAt: clock.wall + 60_000 },
     ...{ strength: 'urn:mfa', methods: ['pwd', 'otp'], issuerSession: 'sid-1' },
   }
@@ -55,7 +55,7 @@ test('R4.1c a session tells who the user is, how they authenticated, and the iss
   expect(read).toEqual({
     id: expect.stringMatching(/^[0-9a-f]{32}$/),
     user: { subject: 'alice', issuer: ISSUER },
-    username: 'al',
+    upn: 'al',
     startedAt: clock.wall,
     authenticatedAt: identity.authenticatedAt,
     strength: 'urn:mfa',

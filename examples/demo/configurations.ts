@@ -170,7 +170,7 @@ export function writeCloudConfiguration(
 function forPrograms(applications: readonly DemoApplication[]): object {
   const open = applications.filter((one) => one.preAuthentication === 'passthrough')
   return {
-    assigned: { groups: [STAFF], users: [ROBOT] },
+    assigned: { groups: [STAFF], users: [`sub:${ROBOT}`] },
     bearer: { audiences: [intranetOf(applications).externalUrl], scopes: [SCOPE] },
     cors: {
       origins: open.map(({ externalUrl }) => new URL(externalUrl).origin),

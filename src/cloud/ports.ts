@@ -68,6 +68,8 @@ export interface Application {
   readonly internalUrl: string
   readonly groupId: string
   readonly preAuthentication: 'oidc' | 'passthrough'
+  /** Its tenant's issuer: who was signed in by another one is not signed in here. Default: whoever the directory's tenant is signed in by. */
+  readonly issuer?: string
   /** The application's own client at the tenant's issuer; present exactly when `preAuthentication` is `oidc`. */
   readonly client?: ClientCredentials
   /** Who is assigned; absent: every user the issuer signs in. */

@@ -57,8 +57,8 @@ export type ClaimValue = string | number | boolean
 
 /** What a verified ID token says. */
 export interface SignInIdentity extends UserClaims {
-  /** `preferred_username`: a name the issuer knows the user by; not unique for ever. */
-  readonly username?: string
+  /** The name that the issuer assigns to the user. */
+  readonly upn?: string
   /** When the user authenticated, milliseconds since 1970; absent: the issuer did not say. */
   readonly authenticatedAt?: number
   /** The token's end, milliseconds since 1970. */
@@ -68,7 +68,7 @@ export interface SignInIdentity extends UserClaims {
   readonly methods?: readonly string[]
   /** Other claims of the token: those that the application's policies name. */
   readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
-  /** The issuer says that there are more groups than it lists. */
+  /** The issuer says that there are more groups or roles than it lists, or lists what cannot be read. */
   readonly isPartial?: boolean
   /** The issuer's own session, `sid`: what a back-channel logout names. */
   readonly issuerSession?: string

@@ -280,7 +280,9 @@ describe('conditional access', () => {
     ]
     await start({ bearer: BEARER, policies: [...denied, { id: 'others', effect: 'allow' }] })
     expectRefusal(await ask(`Bearer ${await sign({ groups: ['robots'] })}`), 403, 'policy-denies')
-    await ask(`Bearer ${await sign()}`)
+    // Whose groups are not told may be one of them.
+    expectRefusal(await ask(`Bearer ${await sign()}`), 403, 'policy-denies')
+    await ask(`Bearer ${await sign({ groups: [] })}`)
     expect(world.offers).toHaveLength(1)
   })
 })

@@ -143,6 +143,16 @@ test.each<[unknown, readonly string[], unknown]>([
   expect(claimAt(claims, path)).toEqual(value),
 )
 
+test.each([
+  ['mick@contoso.example', /could mean.*"email:…" \(.*\), "upn:…" \(.*\) or "sub:…" \(.*\)$/],
+  ['user-owner', /could mean.*write "upn:…" \(.*\) or "sub:…" \(.*\)$/],
+])('a user named %s without a kind is refused, and each meaning is named', (name, words) => {
+  const mistaken = withApplication({ assigned: { users: [name] } })
+  expect(() => createDirectory(mistaken)).toThrow(words)
+  // What a configuration says stays out of error messages.
+  expect(() => createDirectory(mistaken)).not.toThrow(name)
+})
+
 test('finds a tenant by its issuer', () => {
   const directory = createDirectory(minimal)
   expect(directory.tenantOfIssuer('https://login.example/contoso')?.id).toBe('contoso')
@@ -177,7 +187,7 @@ describe('the version of an application', () => {
   test.each([
     ['internalUrl', { internalUrl: 'http://10.0.0.8:8080/' }],
     ['hostHeader', { hostHeader: 'external' }],
-    ['assignment', { assigned: { users: ['alice'] } }],
+    ['assignment', { assigned: { users: ['sub:alice'] } }],
     ['client', { client: { id: 'another' } }],
   ])('changes with %s', (_, change) => expect(versionOf(change)).not.toBe(original))
 
@@ -239,6 +249,15 @@ describe('refuses', () => {
     ['a registrar claim that is a URL', { ...minimal, tenants: [{ ...tenant, registrars: { ...tenant.registrars, roleClaim: 'https://a.example/roles' } }] }, 'tenants[0].registrars.roleClaim'],
     ['oidc without a client', withApplication({ client: undefined }), 'applications[0].client'],
     ['a client nobody signs in at', published({ ...passthrough, client: { id: 'x' } }), 'applications[0].client'],
+    ['a user who could be two', withApplication({ assigned: { users: ['sub:u1', 'mick@contoso.example'] } }), 'applications[0].assigned.users[1]'],
+    ['a user of an unknown kind', withApplication({ assigned: { users: ['uid:7'] } }), 'applications[0].assigned.users[0]'],
+    ['an address that is none', withApplication({ assigned: { users: ['email:mick'] } }), 'applications[0].assigned.users[0]'],
+    ['an assigned name where the issuer assigns none', withApplication({ assigned: { users: ['upn:mick'] } }), 'applications[0].assigned.users[0]'],
+    ['a user of a policy who could be two', withApplication({ policies: [{ id: 'p', effect: 'allow', when: { who: { users: ['mick'] } } }] }), 'applications[0].policies[0].when.who.users[0]'],
+    ['a user of an exception who could be two', { ...minimal, tenants: [{ ...tenant, policies: [{ id: 'p', applications: 'all', effect: 'allow', unless: [{ who: { users: ['mick'] } }] }] }] }, 'tenants[0].policies[0].unless[0].who.users[0]'],
+    ['a name of a policy where the issuer assigns none', withApplication({ policies: [{ id: 'p', effect: 'allow', when: { who: { users: ['upn:mick'] } } }] }), 'applications[0].policies[0].when.who.users[0]'],
+    ['names of users compared as other claims', withApplication({ policies: [{ id: 'p', effect: 'allow', when: { device: { preferred_username: ['mick'] } } }] }), 'applications[0].policies[0].when.device.preferred_username'],
+    ['a name that users choose for an assigned one', withIssuer({ url: ISSUER, claims: { upn: 'preferred_username' } }), 'tenants[0].issuer.claims.upn'],
     ['an assignment nobody checks', published({ ...passthrough, assigned: { users: ['a'] } }), 'applications[0].assigned'],
     ['identity headers of nobody', published({ ...passthrough, identityHeaders: { 'x-user': 'subject' } }), 'applications[0].identityHeaders'],
     ['an identity header that is no name', withApplication({ identityHeaders: { 'x user': 'subject' } }), 'applications[0].identityHeaders.x user'],

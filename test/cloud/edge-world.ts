@@ -181,7 +181,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
   const application = directory.application('secure')!
   const { setCookie, session } = await sessions.start(application, HOST, {
     subject: 'alice',
-    issuer: 'https://sts.example',
+    issuer,
     name: 'Ålice',
     groups: ['staff', 'admins'],
     issuerSession: 'sid-alice',

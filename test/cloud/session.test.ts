@@ -164,13 +164,13 @@ describe('the session cookie', () => {
 describe('what a session tells of its sign-in', () => {
   const strong = {
     ...identity,
-    ...{ username: 'alice', strength: 'urn:mfa', methods: ['pwd', 'otp'], issuerSession: 's-1' },
+    ...{ upn: 'alice', strength: 'urn:mfa', methods: ['pwd', 'otp'], issuerSession: 's-1' },
   }
 
   test('is the user name, how and how strongly they authenticated, and the issuer’s session', async () => {
     const cookie = await start(application(), strong)
     expect(await sessions.read(application(), HOST, [cookie], NOW)).toMatchObject({
-      username: 'alice',
+      upn: 'alice',
       strength: 'urn:mfa',
       methods: ['pwd', 'otp'],
       issuerSession: 's-1',
@@ -184,7 +184,7 @@ describe('what a session tells of its sign-in', () => {
       groups: crowd,
       roles: crowd,
     })
-    expect(session).toMatchObject({ username: 'alice', strength: 'urn:mfa', issuerSession: 's-1' })
+    expect(session).toMatchObject({ upn: 'alice', strength: 'urn:mfa', issuerSession: 's-1' })
     expect(session.user.groups!.length).toBeGreaterThan(10)
     expect(session.user.roles).toEqual([])
   })
@@ -277,11 +277,11 @@ describe('a session with more groups than a cookie holds', () => {
   })
 
   test('and what policies name the user by stays, however long the name is', async () => {
-    const user = { ...identity, ...{ username: 'alice', email: 'alice@contoso.example' } }
+    const user = { ...identity, ...{ upn: 'alice', email: 'alice@contoso.example' } }
     const { session } = await sessions.start(application(), HOST, {
       ...{ ...user, name: 'x'.repeat(4000), groups: many },
     })
-    expect(session).toMatchObject({ username: 'alice', user: { email: 'alice@contoso.example' } })
+    expect(session).toMatchObject({ upn: 'alice', user: { email: 'alice@contoso.example' } })
     expect(session.user.groups).not.toHaveLength(0)
   })
 
@@ -301,7 +301,7 @@ describe('a session with more groups than a cookie holds', () => {
 
   test('a user of whom that does not fit is not signed in', () =>
     expect(
-      sessions.start(application(), HOST, { ...identity, username: '🙂'.repeat(2000) }),
+      sessions.start(application(), HOST, { ...identity, upn: '🙂'.repeat(2000) }),
     ).rejects.toMatchObject({ reason: 'token-too-large' }))
 })
 

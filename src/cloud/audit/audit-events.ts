@@ -149,7 +149,10 @@ export const AUDIT_EVENTS = {
     text: 'A user has signed in to an application: a session begins.',
     outcomes: ['success'],
     fields: [...USER, 'sessionId'],
-    detail: { renewed: 'Whether it continues the session before, without asking the user.' },
+    detail: {
+      renewed: 'Whether it continues the session before, without asking the user.',
+      userInfo: 'Why UserInfo did not tell the claims it was asked for.',
+    },
     severity: 'informational',
     ocsf: { class: 'authentication', activity: 'logon' },
   },
@@ -160,6 +163,8 @@ export const AUDIT_EVENTS = {
     detail: {
       source: 'Whose doing it was: `sign-in`, `issuer` or `cloud`.',
       evidence: 'The stable code of the library that noticed.',
+      unknown: 'Claims that would have said whether the user is assigned, and did not come.',
+      userInfo: 'Why UserInfo did not tell the claims it was asked for.',
     },
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },
@@ -202,6 +207,7 @@ export const AUDIT_EVENTS = {
       matched:
         'Every policy that applies or may: what it does, whether it is enforced, what is not known.',
       because: 'What is wrong with policies that are broken.',
+      unknown: 'Claims that would have said whether the user is assigned, and did not come.',
     },
     severity: 'medium',
     ocsf: { class: 'authentication', activity: 'preauth' },
@@ -232,6 +238,7 @@ export const AUDIT_EVENTS = {
     fields: USER,
     detail: {
       evidence: 'The stable code of the library, or the part of the token, that was at fault.',
+      unknown: 'Claims that would have said whether the user is assigned, and did not come.',
     },
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },

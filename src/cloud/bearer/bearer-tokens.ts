@@ -13,7 +13,7 @@ import { FailedAttempts } from './failed-attempts.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
-import { identityOf } from '../issuer/issuer.ts'
+import { identityOf } from '../issuer/identity-claims.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import { namedBy } from '../policy/named.ts'
 import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
@@ -87,11 +87,12 @@ export class BearerTokens {
     const { id: applicationId, tenantId } = application
     const event = { time: this.#options.clocks.wallClock(), tenantId, applicationId, requestId }
     let subject: string | undefined
+    const unknown = new Set<string>()
     try {
       const claims = await this.#claims(application, bearer, token)
       subject = claims.sub
       const { version } = this.#options.revocations
-      const caller = this.#caller(application, bearer, claims)
+      const caller = this.#caller(application, bearer, claims, unknown)
       const client = clientOf(claims)
       this.#remember(application, token, { caller, foundGoodAt: version })
       this.#options.audit.write({
@@ -104,7 +105,10 @@ export class BearerTokens {
       const { reason, evidence } = denied
       this.#options.audit.write({
         ...{ ...event, type: 'bearer.refused', outcome: 'refused', reason, subject },
-        ...(evidence !== undefined && { detail: { evidence } }),
+        detail: {
+          ...(evidence !== undefined && { evidence }),
+          ...(unknown.size > 0 && { unknown: [...unknown] }),
+        },
       })
       return denied
     }
@@ -123,15 +127,21 @@ export class BearerTokens {
     return claims
   }
 
-  #caller(application: Application, bearer: Bearer, claims: JWTPayload): Caller {
-    const identity = identityOf(claims, namedBy(application).claims)
+  #caller(
+    application: Application,
+    bearer: Bearer,
+    claims: JWTPayload,
+    unknown: Set<string>,
+  ): Caller {
+    const profile = profileOf(this.#options.directory.tenant(application.tenantId)!)
+    const identity = identityOf(claims, { named: namedBy(application).claims, profile })
     const { subject, issuer, name, email, groups, roles, ...rest } = identity
     const scopes = scopesOf(claims)
     if (!bearer.scopes.every((scope) => scopes.includes(scope)))
       throw new SignInDenied('token-scope')
     if (bearer.roles.length > 0 && !bearer.roles.some((role) => roles?.includes(role)))
       throw new SignInDenied('token-role')
-    if (!isAssigned(application, identity)) throw new SignInDenied('not-assigned')
+    if (!isAssigned(application, identity, unknown)) throw new SignInDenied('not-assigned')
     const caller: Caller = {
       user: {
         ...{ subject, issuer },

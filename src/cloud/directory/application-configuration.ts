@@ -11,7 +11,8 @@ import { id, refuse, text, texts } from './configuration-values.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { contentVersion } from './content-version.ts'
 import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
-import { ApplicationPolicy, type AccessRules } from '../policy/access-policy.ts'
+import { ApplicationPolicy, USERS, type AccessRules } from '../policy/access-policy.ts'
+import { userNameFault } from '../policy/user-names.ts'
 import type { Application } from '../ports.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
 
@@ -38,7 +39,7 @@ export const ApplicationConfiguration = v.strictObject({
   assigned: v.pipe(
     v.optional(
       v.strictObject({
-        users: v.optional(texts, []),
+        users: v.pipe(v.optional(texts, []), v.description(USERS)),
         groups: v.optional(texts, []),
         roles: v.optional(texts, []),
       }),
@@ -114,7 +115,7 @@ export const ApplicationConfiguration = v.strictObject({
 type Checked = v.InferOutput<typeof ApplicationConfiguration>
 
 /**
- * Checks one application and fills in its defaults. `access`: its conditional access; `issuer`: its tenant's.
+ * Checks one application and fills in its defaults. `access`: its conditional access; `tenant`: its own.
  *
  * @throws ConfigurationInvalid with `path`
  */
@@ -123,20 +124,26 @@ export function readApplication(
   path: string,
   groups: readonly { readonly id: string; readonly tenantId: string }[],
   access: AccessRules | undefined,
-  issuer: IssuerProfile,
+  tenant: { readonly issuer: string; readonly issuerProfile: IssuerProfile } | undefined,
 ): Application {
   const group = groups.find(({ id }) => id === application.groupId)
-  if (group === undefined) throw new ConfigurationInvalid(`${path}.groupId`, 'names no group')
+  if (group === undefined || tenant === undefined)
+    throw new ConfigurationInvalid(`${path}.groupId`, 'names no group')
   if ((application.tenantId ?? group.tenantId) !== group.tenantId)
     throw new ConfigurationInvalid(`${path}.tenantId`, 'is not the tenant of its group')
   refuse(`${path}.externalUrl`, externalUrlFault(application.externalUrl))
   refuse(`${path}.internalUrl`, internalUrlFault(application.internalUrl))
   checkSignIn(application, path)
+  const assignsNames = tenant.issuerProfile.claims.upn !== undefined
+  application.assigned?.users.forEach((name, i) =>
+    refuse(`${path}.assigned.users[${i}]`, userNameFault(name, assignsNames)),
+  )
   checkEmbedding(application, path)
   checkIdentityHeaders(application, path)
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
-  if (application.bearer) checkBearer(application.bearer, application, issuer, `${path}.bearer`)
+  if (application.bearer)
+    checkBearer(application.bearer, application, tenant.issuerProfile, `${path}.bearer`)
   const {
     name,
     client,
@@ -167,6 +174,7 @@ export function readApplication(
   return {
     ...complete,
     ...edge,
+    issuer: tenant.issuer,
     client: readClient(client, `${path}.client`),
     ...(bearer && { bearer }),
     ...(responseMode && { responseMode }),

@@ -13,7 +13,7 @@ import {
   IssuerConfiguration,
   issuerUrlOf,
   readIssuerProfile,
-  USUAL_ISSUER,
+  type IssuerProfile,
 } from './issuer-configuration.ts'
 import { logoFault } from '../pages/logo.ts'
 import { AccessPolicy, NamedLocation } from '../policy/access-policy.ts'
@@ -127,14 +127,15 @@ export function readDirectory(configuration: unknown): DirectoryContent {
   unique(groups, 'groups', 'id')
   unique(applications, 'applications', 'id')
   const access = readAccess(tenants, groups, applications)
-  const issuerOf = (groupId: string) => {
+  const readGroups = groups.map((group, i) => readGroup(group, `groups[${i}]`, tenants))
+  const readTenants = tenants.map((tenant, i) => readTenant(tenant, `tenants[${i}]`, groups))
+  const tenantOf = (groupId: string) => {
     const tenantId = groups.find(({ id }) => id === groupId)?.tenantId
-    const tenant = tenants.find(({ id }) => id === tenantId)
-    return tenant === undefined ? USUAL_ISSUER : readIssuerProfile(tenant.issuer, 'tenants.issuer')
+    return readTenants.find(({ id }) => id === tenantId)
   }
   return {
-    groups: groups.map((group, i) => readGroup(group, `groups[${i}]`, tenants)),
-    tenants: tenants.map((tenant, i) => readTenant(tenant, `tenants[${i}]`, groups)),
+    groups: readGroups,
+    tenants: readTenants,
     applications: distinct(
       applications.map((one, i) =>
         readApplication(
@@ -142,7 +143,7 @@ export function readDirectory(configuration: unknown): DirectoryContent {
           `applications[${i}]`,
           groups,
           access.get(one.id),
-          issuerOf(one.groupId),
+          tenantOf(one.groupId),
         ),
       ),
     ),
@@ -163,7 +164,7 @@ function readTenant(
   tenant: Checked['tenants'][number],
   path: string,
   groups: Checked['groups'],
-): Tenant {
+): Tenant & { readonly issuerProfile: IssuerProfile } {
   const issuer = issuerUrlOf(tenant.issuer)
   refuse(
     typeof tenant.issuer === 'string' ? `${path}.issuer` : `${path}.issuer.url`,

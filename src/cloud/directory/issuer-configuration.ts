@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { CHOSEN_CLAIMS } from '../policy/user-names.ts'
 import { text } from './configuration-values.ts'
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
@@ -140,10 +141,15 @@ export function readIssuerProfile(written: Written, at: string): IssuerProfile {
   const { url: _url, claims = {}, ...rest } = written
   if (rest.scopes?.includes('openid') === false)
     throw new ConfigurationInvalid(`${at}.scopes`, 'must have "openid" among them')
-  const paths = Object.entries(claims).map(([claim, path]) => [
-    claim,
-    claimPath(path, `${at}.claims.${claim}`),
-  ])
+  const paths = Object.entries(claims).map(([claim, written]) => {
+    const path = claimPath(written, `${at}.claims.${claim}`)
+    if (claim !== 'name' && CHOSEN_CLAIMS.has(path.join('.')))
+      throw new ConfigurationInvalid(
+        `${at}.claims.${claim}`,
+        'is a claim that users may choose: let the issuer send what it assigns in a claim of its own',
+      )
+    return [claim, path]
+  })
   return {
     ...USUAL_ISSUER,
     ...rest,

@@ -13,8 +13,8 @@ export interface Caller {
   readonly showsToken?: true
   /** Names the session whose cookie the request carried. */
   readonly id?: string
-  /** `preferred_username`: a name the issuer knows the user by; not unique for ever. */
-  readonly username?: string
+  /** The name that the issuer assigns to the user. */
+  readonly upn?: string
   /** When the session began here, or the token was issued. Milliseconds since 1970. */
   readonly startedAt?: number
   /** When the user last authenticated at the issuer, if it said. Milliseconds since 1970. */

@@ -8,13 +8,14 @@
  */
 import type { JWTPayload } from 'jose'
 import * as oauth from 'oauth4webapi'
-import type { SignInAttempt, SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInAttempt } from '../../protocol/sign-in.ts'
 import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { clientAuthentication } from './client-authentication.ts'
 import type { ClientCredentials } from '../directory/client-configuration.ts'
 import { verifyLogoutToken, type LogoutClaims } from '../sign-out/logout-token.ts'
-import { keptClaims } from '../policy/named.ts'
+import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
+import { readUserInfo } from './user-info.ts'
 import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
@@ -40,6 +41,14 @@ export interface IssuerOptions {
 /** A client of the issuer: one application. */
 export interface IssuerClient extends ClientCredentials {
   readonly redirectUri: string
+}
+
+/** What a code was exchanged for. */
+export interface RedeemedTokens {
+  /** The ID token. */
+  readonly token: string
+  /** For UserInfo alone. */
+  readonly accessToken: string
 }
 
 /** Metadata is not asked for so long after it could not be had: short, for a user waits who tries again. */
@@ -98,7 +107,11 @@ export class Issuer {
   }
 
   /** Exchanges the code for an ID token, and checks the claims that need no key. */
-  async redeem(client: IssuerClient, attempt: SignInAttempt, code: string): Promise<string> {
+  async redeem(
+    client: IssuerClient,
+    attempt: SignInAttempt,
+    code: string,
+  ): Promise<RedeemedTokens> {
     const { metadata } = await this.#know()
     try {
       const self = this.#client(client)
@@ -123,7 +136,8 @@ export class Issuer {
         expectedNonce: attempt.nonce,
         requireIdToken: true,
       })
-      return tokens.id_token!
+      const { id_token: token, access_token: accessToken } = tokens
+      return { token: token!, accessToken }
     } catch (error) {
       throw denialOf(error)
     }
@@ -156,6 +170,30 @@ export class Issuer {
       throw new SignInDenied('token-party')
     if (iat! * 1000 > wallNow + leewayMs) throw new SignInDenied('token-not-yet-valid')
     return claims
+  }
+
+  /**
+   * What UserInfo tells of the subject of an ID token. `undefined`: the issuer's metadata names no such endpoint.
+   *
+   * @throws SignInDenied when nothing can be believed of it
+   */
+  async userInfo(
+    client: IssuerClient,
+    accessToken: string,
+    subject: string,
+  ): Promise<Claims | undefined> {
+    const { metadata, keys } = await this.#know()
+    if (metadata.userinfo_endpoint === undefined) return undefined
+    const { issuer, wallClock, leewayMs } = this.#options
+    try {
+      return await readUserInfo({
+        ...{ issuer, accessToken, subject, clientId: client.id, keys, leewayMs },
+        ...{ endpoint: this.#endpoint(metadata.userinfo_endpoint), fetch: this.#fetch },
+        wallNow: wallClock(),
+      })
+    } catch (error) {
+      throw verificationDenial(error)
+    }
   }
 
   /** Checks a logout token that is meant for this client. */
@@ -259,17 +297,6 @@ export class Issuer {
   }
 }
 
-/** What goes into every cookie is kept short; no issuer is known to need more. */
-const MAX_CLAIM_CHARACTERS = 255
-const MAX_METHODS = 16
-const short = (value: string | undefined) =>
-  value !== undefined && value.length <= MAX_CLAIM_CHARACTERS ? value : undefined
-/** As many as the room of two claims holds. */
-const few = (list: readonly string[] | undefined) => {
-  let left = 2 * MAX_CLAIM_CHARACTERS
-  return list?.slice(0, MAX_METHODS).filter((item) => (left -= item.length) >= 0)
-}
-
 /** Does the work, but for a while after it failed, when it fails again in the same way at once. */
 function rested<A extends readonly unknown[], T>(
   restMs: number,
@@ -302,58 +329,6 @@ function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
   const said = metadata.id_token_signing_alg_values_supported
   const list: readonly unknown[] = Array.isArray(said) ? said : ['RS256']
   return SIGNATURE_ALGORITHMS.filter((algorithm) => list.includes(algorithm))
-}
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
-
-/** The identity that verified claims tell; `named`: other claims to keep. */
-export function identityOf(claims: JWTPayload, named: readonly string[] = []): SignInIdentity {
-  const one = (name: string) => {
-    const value = claims[name]
-    return typeof value === 'string' && value !== '' ? value : undefined
-  }
-  const many = (name: string) => {
-    const value = claims[name]
-    // Some issuers write a list of one as its member.
-    if (typeof value === 'string') return value === '' ? undefined : [value]
-    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined
-  }
-  const isReadable = (name: string) =>
-    claims[name] === undefined || [claims[name]].flat().length === (many(name) ?? []).length
-  const authTime = claims['auth_time']
-  const verified = claims['email_verified']
-  const optional = {
-    name: short(one('name')),
-    // An address that the issuer says is unverified is nobody's; some say it in words.
-    email: verified === false || verified === 'false' ? undefined : short(one('email')),
-    username: short(one('preferred_username')),
-    groups: many('groups'),
-    roles: many('roles'),
-    strength: short(one('acr')),
-    methods: few(many('amr')),
-    issuerSession: short(one('sid')),
-    claims: keptClaims(claims, named),
-    isPartial: areGroupsElsewhere(claims) || !['groups', 'roles'].every(isReadable) || undefined,
-    // A token may be issued long after: when it was says nothing of the authentication.
-    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
-  }
-  return {
-    subject: claims.sub!,
-    issuer: claims.iss!,
-    ...(Object.fromEntries(
-      Object.entries(optional).filter(([, value]) => value !== undefined),
-    ) as Partial<SignInIdentity>),
-    expiresAt: claims.exp! * 1000,
-  }
-}
-
-/** Groups too many for a token are left out of it, and the token says where they are, or that there are some (OpenID Connect Core section 5.6.2). */
-function areGroupsElsewhere(claims: JWTPayload): boolean {
-  const elsewhere = claims['_claim_names']
-  return (
-    claims['hasgroups'] === true ||
-    (isObject(elsewhere) && ('groups' in elsewhere || 'roles' in elsewhere))
-  )
 }
 
 /** `http:` on an address that only this machine can mean. */

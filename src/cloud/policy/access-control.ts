@@ -18,7 +18,7 @@ import type { OwnAnswer } from '../edge/edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import type { Application, AuditSink, Clocks } from '../ports.ts'
 import { UNKNOWN_ADDRESS } from './client-address.ts'
-import type { PolicyUser } from './conditions.ts'
+import type { PolicyUser } from './among.ts'
 import {
   decideAccess,
   type AccessDecision,
@@ -47,10 +47,16 @@ export interface SignInCircumstances {
   readonly isStepUp?: boolean | undefined
 }
 
-/** What is decided at sign-in: also that the user is not assigned. */
+/** What is decided at sign-in: also that the user is not assigned, as far as is known. */
 export type SignInDecision =
   | AccessDecision
-  | { readonly effect: 'deny'; readonly code: 'not-assigned'; readonly reason?: never }
+  | {
+      readonly effect: 'deny'
+      readonly code: 'not-assigned'
+      readonly reason?: never
+      /** Claims that would have said more, and did not come. */
+      readonly unknown: readonly string[]
+    }
 
 /** Addresses that one session may come from by turns, IPv4 and IPv6, without being decided anew each time. */
 const MAX_REMEMBERED = 4
@@ -70,7 +76,9 @@ export class AccessControl {
     identity: SignInIdentity,
     { address, requestId, isStepUp }: SignInCircumstances,
   ): SignInDecision {
-    if (!isAssigned(application, identity)) return { effect: 'deny', code: 'not-assigned' }
+    const unknown = new Set<string>()
+    if (!isAssigned(application, identity, unknown))
+      return { effect: 'deny', code: 'not-assigned', unknown: [...unknown] }
     const party = { application, user: identity, caller: identity, address, requestId }
     return this.#decide(party, isStepUp).decision
   }
@@ -109,8 +117,11 @@ export class AccessControl {
     const { user, ...rest } = caller
     if (user === undefined) return { verdict: ALLOWED, until: Infinity }
     const known = { ...user, ...rest }
-    if (!isAssigned(application, known))
+    const unknown = new Set<string>()
+    if (!isAssigned(application, known, unknown)) {
+      this.#tellUnassigned({ application, user: known, caller, address, requestId }, [...unknown])
       return { verdict: { kind: 'deny', answer: denial('not-assigned') }, until: Infinity }
+    }
     if (application.access === undefined) return { verdict: ALLOWED, until: Infinity }
     const party = { application, user: known, caller, address, requestId }
     const { decision, until } = this.#decide(party)
@@ -144,10 +155,22 @@ export class AccessControl {
     return { decision, until: isLasting ? decision.until : Math.min(decision.until, now + riskMs) }
   }
 
-  /** Writes down what is remarkable, once for each caller until it is something else. */
-  #tell(party: Party, assessment: RiskAssessment | undefined, decision: AccessDecision): void {
-    const { application, user, caller, address, requestId } = party
-    const common = {
+  #tellUnassigned(party: Party, unknown: readonly string[]): void {
+    const common = this.#common(party)
+    const news = JSON.stringify(['not-assigned', unknown])
+    if (this.#told.get(party.caller) === news) return
+    this.#told.set(party.caller, news)
+    this.#options.audit.write({
+      ...common,
+      type: 'access.decided',
+      outcome: 'refused',
+      reason: 'not-assigned',
+      detail: { effect: 'deny', ...(unknown.length > 0 && { unknown }) },
+    })
+  }
+
+  #common({ application, user, caller, address, requestId }: Party) {
+    return {
       time: this.#options.clocks.wallClock(),
       tenantId: application.tenantId,
       applicationId: application.id,
@@ -156,6 +179,12 @@ export class AccessControl {
       requestId,
       address,
     }
+  }
+
+  /** Writes down what is remarkable, once for each caller until it is something else. */
+  #tell(party: Party, assessment: RiskAssessment | undefined, decision: AccessDecision): void {
+    const { caller } = party
+    const common = this.#common(party)
     const isRisky = assessment !== undefined && assessment.level !== 'none'
     const news = JSON.stringify([isRisky && assessment, { ...decision, until: 0 }])
     if (this.#told.get(caller) === news) return

@@ -46,11 +46,12 @@ export const NamedLocation = v.strictObject({
 /** A place of a tenant: somewhere in its networks, or in its countries. */
 export type NamedLocation = v.InferOutput<typeof NamedLocation>
 
+/** How users are named, for a schema. */
+export const USERS =
+  'Users by typed names: `sub:` and their subject; `email:` and their verified e-mail address, `upn:` and the name that the issuer assigns, both in any ASCII letter case.'
+
 const Who = v.strictObject({
-  users: v.pipe(
-    v.optional(listOf(text)),
-    v.description('Subjects, e-mail addresses or user names.'),
-  ),
+  users: v.pipe(v.optional(listOf(text)), v.description(USERS)),
   groups: v.optional(listOf(text)),
   roles: v.optional(listOf(text)),
 })

@@ -13,20 +13,11 @@ import type {
   RiskLevel,
   Who,
 } from './access-policy.ts'
+import { isAmong, type PolicyUser, type Truth } from './among.ts'
 import type { KeptClaims } from './named.ts'
 import { isInside, parseNetwork, type Network, type parseAddress } from './network.ts'
 import { LocalHours, windowFault } from './time-window.ts'
-
-/** What of a user policies and assignment look at. */
-export interface PolicyUser {
-  readonly subject: string
-  readonly email?: string | undefined
-  readonly username?: string | undefined
-  readonly groups?: readonly string[] | undefined
-  readonly roles?: readonly string[] | undefined
-  /** Groups or roles may be missing from the lists: whoever is not found in them may still be a member. */
-  readonly isPartial?: boolean | undefined
-}
+import { CHOSEN_CLAIMS, userNameFault } from './user-names.ts'
 
 /** How and when the user authenticated. */
 export interface Authentication {
@@ -46,9 +37,6 @@ export interface Facts {
   readonly risk: RiskLevel | undefined
   readonly now: number
 }
-
-/** True, false, or not known. */
-export type Truth = boolean | undefined
 
 /** What is to be remembered of an answer: until when time alone leaves it as it is, and what was not known. */
 export interface Notes {
@@ -81,33 +69,6 @@ export function compileConditions(
   if (time) all.push(isDuring(time, `${path}.time`))
   return every(all)
 }
-
-/** Users by subject, e-mail address or user name; groups and roles by name. */
-export interface Named {
-  readonly users?: readonly string[] | undefined
-  readonly groups?: readonly string[] | undefined
-  readonly roles?: readonly string[] | undefined
-}
-
-/** Whether the user is one of those; `undefined` when only what may be incomplete says no. */
-export function isAmong({ users = [], groups = [], roles = [] }: Named, user: PolicyUser): Truth {
-  const email = user.email?.toLowerCase()
-  const isNamed =
-    users.some(
-      (name) => name === user.subject || name === user.username || name.toLowerCase() === email,
-    ) ||
-    (user.groups?.some((group) => groups.includes(group)) ?? false) ||
-    (user.roles?.some((role) => roles.includes(role)) ?? false)
-  if (isNamed) return true
-  const mayBeMember = user.isPartial === true && groups.length + roles.length > 0
-  return mayBeMember || mayBeCalled(users, user) ? undefined : false
-}
-
-/** An address may be that of a user of whom no address is known: not even a user name that looks like one. */
-const mayBeCalled = (users: readonly string[], { email, username }: PolicyUser) =>
-  email === undefined &&
-  username?.includes('@') !== true &&
-  users.some((name) => name.includes('@'))
 
 /** How an authentication must have been, for a condition and for a step-up alike. */
 export function authenticated(
@@ -166,7 +127,11 @@ function every(all: readonly Condition[]): Condition {
 
 function whoIs(who: Who, path: string): Condition {
   refuseEmpty(who, path)
-  return ({ user }, notes) => known(isAmong(who, user), 'who', notes, (among) => among)
+  who.users?.forEach((name, i) => {
+    const fault = userNameFault(name, true)
+    if (fault !== undefined) throw new ConfigurationInvalid(`${path}.users[${i}]`, fault)
+  })
+  return ({ user }, notes) => isAmong(who, user, notes.unknown)
 }
 
 function comesFrom(
@@ -195,6 +160,9 @@ function comesFrom(
 function hasClaims(device: NonNullable<Conditions['device']>, path: string): Condition {
   refuseEmpty(device, path)
   const wanted = Object.entries(device)
+  for (const [name] of wanted)
+    if (CHOSEN_CLAIMS.has(name) || OF_WHO.has(name))
+      throw new ConfigurationInvalid(`${path}.${name}`, 'says who the user is: see `who`')
   return every(
     wanted.map(
       ([name, values]): Condition =>
@@ -211,6 +179,9 @@ function hasClaims(device: NonNullable<Conditions['device']>, path: string): Con
     ),
   )
 }
+
+/** Compared here they would be compared without their kind. */
+const OF_WHO: ReadonlySet<string> = new Set(['sub', 'email', 'email_verified', 'upn'])
 
 function isDuring(windows: NonNullable<Conditions['time']>, path: string): Condition {
   const hours = windows.map((window, i) => {

@@ -20,7 +20,8 @@
 import type { StepUpRequest } from '../../protocol/sign-in.ts'
 import type { AccessRules, RiskLevel, StepUp } from './access-policy.ts'
 import { compileAccess, type Policy } from './compile-access.ts'
-import type { Authentication, Facts, Notes, PolicyUser, Truth } from './conditions.ts'
+import type { PolicyUser, Truth } from './among.ts'
+import type { Authentication, Facts, Notes } from './conditions.ts'
 import type { KeptClaims } from './named.ts'
 import { parseAddress } from './network.ts'
 
@@ -54,7 +55,7 @@ export interface MatchedPolicy {
   readonly mode: 'enforced' | 'report-only'
   /** Of a step-up: the user has signed in like that. */
   readonly isMet?: boolean
-  /** Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`, `age`, `risk`, `who`, `device.<claim>`. */
+  /** Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`, `age`, `risk`, `email`, `upn`, `groups`, `roles`, `device.<claim>`. */
   readonly unknown?: readonly string[]
 }
 

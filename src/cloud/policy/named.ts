@@ -5,27 +5,43 @@
  */
 import type { ClaimValue } from '../../protocol/sign-in.ts'
 import type { Application } from '../ports.ts'
+import { parseUserName } from './user-names.ts'
 
 /** Names that somebody looks at. */
 export interface Named {
   readonly groups: ReadonlySet<string>
   readonly roles: ReadonlySet<string>
+  /** What else of the user is compared, or told to the application. */
+  readonly told: ReadonlySet<ToldClaim>
   /** Claims of the user's token that `device` conditions compare. */
   readonly claims: readonly string[]
 }
 
+/** What of a user an application may be told, and rules may name users by. */
+export type ToldClaim = 'email' | 'groups' | 'name' | 'roles' | 'upn'
+
 /** What is named of a user for this application. */
-export function namedBy({ assigned, access }: Application): Named {
+export function namedBy({ assigned, access, identityHeaders }: Application): Named {
   const groups = new Set(assigned?.groups)
   const roles = new Set(assigned?.roles)
+  const told = new Set<ToldClaim>()
   const claims = new Set<string>()
+  const name = (users: readonly string[] = []) => {
+    for (const text of users) {
+      const kind = parseUserName(text)?.kind
+      if (kind === 'email' || kind === 'upn') told.add(kind)
+    }
+  }
+  name(assigned?.users)
+  for (const claim of Object.values(identityHeaders)) if (claim !== 'subject') told.add(claim)
   for (const { when, unless = [] } of access?.policies ?? [])
     for (const { who, device } of when ? [when, ...unless] : unless) {
+      name(who?.users)
       for (const group of who?.groups ?? []) groups.add(group)
       for (const role of who?.roles ?? []) roles.add(role)
       for (const claim of Object.keys(device ?? {})) claims.add(claim)
     }
-  return { groups, roles, claims: [...claims] }
+  return { groups, roles, told, claims: [...claims] }
 }
 
 /** Claims as they are kept. */

@@ -10,11 +10,14 @@ import type {
   ApplicationPolicy,
   NamedLocation,
 } from './access-policy.ts'
+import { userNameFault } from './user-names.ts'
 import { compileLocations, compilePolicies } from './compile-access.ts'
 
 /** What matters here of a tenant, a connector group and an application, as they are written. */
 export interface WrittenTenant {
   readonly id: string
+  /** Whether its issuer assigns names, see `upn:`. */
+  readonly issuer?: string | { readonly claims?: { readonly upn?: unknown } }
   readonly locations?: NamedLocation[] | undefined
   readonly policies?: AccessPolicy[] | undefined
 }
@@ -38,13 +41,15 @@ export function readAccess(
   const access = new Map<string, AccessRules>()
   for (const [t, tenant] of tenants.entries()) {
     const path = `tenants[${t}]`
-    const { locations = [], policies: common } = tenant
+    const { locations = [], policies: common, issuer } = tenant
+    const assignsNames = typeof issuer === 'object' && issuer.claims?.upn !== undefined
     const places = compileLocations(locations, `${path}.locations`)
     const ownGroups = new Set(groups.flatMap((one) => (one.tenantId === tenant.id ? [one.id] : [])))
     const isOwn = ({ groupId }: WrittenApplication) => ownGroups.has(groupId)
     const shared = common && { locations, policies: common }
     if (common !== undefined) {
       checkApplications(common, applications.filter(isOwn), path)
+      checkNames(common, assignsNames, `${path}.policies`)
       compilePolicies(common, places, (i) => `${path}.policies[${i}]`)
     }
     for (const [a, application] of applications.entries()) {
@@ -56,6 +61,7 @@ export function readAccess(
       }
       if (application.preAuthentication === 'passthrough')
         throw new ConfigurationInvalid(`applications[${a}].policies`, NOBODY_SIGNS_IN)
+      checkNames(own, assignsNames, `applications[${a}].policies`)
       const before = common?.length ?? 0
       const its = own.map((policy): AccessPolicy => ({ ...policy, applications: [id] }))
       const policies = [...(common ?? []), ...its]
@@ -69,6 +75,24 @@ export function readAccess(
 }
 
 const NOBODY_SIGNS_IN = 'has no meaning with "passthrough": nobody signs in'
+
+/** @throws ConfigurationInvalid for a user whom nobody can tell from others */
+function checkNames(
+  policies: readonly Pick<AccessPolicy, 'when' | 'unless'>[],
+  assignsNames: boolean,
+  path: string,
+): void {
+  const check = (users: readonly string[] = [], at: string) => {
+    for (const [i, name] of users.entries()) {
+      const fault = userNameFault(name, assignsNames)
+      if (fault !== undefined) throw new ConfigurationInvalid(`${at}.who.users[${i}]`, fault)
+    }
+  }
+  for (const [p, { when, unless = [] }] of policies.entries()) {
+    check(when?.who?.users, `${path}[${p}].when`)
+    for (const [u, one] of unless.entries()) check(one.who?.users, `${path}[${p}].unless[${u}]`)
+  }
+}
 
 /** A policy for an application that is not there, or that asks nobody, protects nothing, and its author believes it does. */
 function checkApplications(

@@ -23,8 +23,8 @@ export const PolicyCase = v.strictObject({
   application: v.pipe(text, v.description('The id of an application.')),
   user: v.strictObject({
     subject: v.optional(text, 'somebody'),
-    email: v.optional(text),
-    username: v.optional(text),
+    email: v.pipe(v.optional(text), v.description('Verified.')),
+    upn: v.optional(text),
     groups: v.optional(texts),
     roles: v.optional(texts),
   }),

@@ -18,14 +18,14 @@ const text = v.string()
 const claim = v.union([text, v.number(), v.boolean()])
 /** The version is part of it: a cookie of another one is no session. */
 export const SealedSession = v.object({
-  v: v.literal(2),
+  v: v.literal(3),
   id: text,
   sub: text,
   iss: text,
   sid: v.optional(text),
   acr: v.optional(text),
   amr: v.optional(v.array(text)),
-  user: v.optional(text),
+  upn: v.optional(text),
   name: v.optional(text),
   email: v.optional(text),
   groups: v.optional(v.array(text)),
@@ -64,14 +64,14 @@ export function sealedSession(
   const namedFirst = (list: readonly string[] | undefined, names: ReadonlySet<string>) =>
     list?.toSorted((a, b) => Number(names.has(b)) - Number(names.has(a)))
   const known: { [Name in keyof SealedSession]: SealedSession[Name] | undefined } = {
-    v: 2,
+    v: 3,
     id,
     sub: user.subject,
     iss: user.issuer,
     sid: user.issuerSession,
     acr: user.strength,
     amr: user.methods && [...user.methods],
-    user: user.username,
+    upn: user.upn,
     name: user.name,
     email: user.email,
     groups: namedFirst(user.groups, named.groups),
@@ -106,7 +106,7 @@ export function sealedSession(
 
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
-  const { id, sub, iss, sid, acr, amr, user, name, email, groups, roles, iat, auth, exp } = sealed
+  const { id, sub, iss, sid, acr, amr, upn, name, email, groups, roles, iat, auth, exp } = sealed
   const { claims, part, cut } = sealed
   return {
     id,
@@ -118,7 +118,7 @@ export function openedSession(sealed: SealedSession): Session {
       ...(groups && { groups }),
       ...(roles && { roles }),
     },
-    ...(user !== undefined && { username: user }),
+    ...(upn !== undefined && { upn }),
     startedAt: iat,
     ...(auth !== undefined && { authenticatedAt: auth }),
     ...(acr !== undefined && { strength: acr }),

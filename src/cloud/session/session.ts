@@ -153,6 +153,9 @@ export class Sessions {
 
   #valid(opened: Opened, application: Application, wallNow: number): Session | undefined {
     const { session } = opened
+    // Its names are those of the issuer before.
+    if (application.issuer !== undefined && application.issuer !== session.user.issuer)
+      return undefined
     // Under other rules what was left out may matter: the issuer is asked again.
     if (session.cutFor !== undefined && session.cutFor !== published(application).names)
       return undefined

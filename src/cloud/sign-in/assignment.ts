@@ -3,13 +3,19 @@
  *
  * @module
  */
-import { isAmong, type PolicyUser } from '../policy/conditions.ts'
+import { isAmong, type PolicyUser } from '../policy/among.ts'
 import type { Application } from '../ports.ts'
 
 /**
- * True when the application is assigned to everyone, to one of the user's groups or roles, or to the user by subject, e-mail address or user name; names are compared
- * exactly, except for the letter case of e-mail addresses.
+ * True when the application is assigned to everyone, to one of the user's groups or roles, or to the user by a typed name. Nobody is assigned by what is not known of
+ * them; `unknown` is told which claims would say.
+ *
+ * @see docs/names.md
  */
-export function isAssigned({ assigned }: Application, user: PolicyUser): boolean {
-  return assigned === undefined || isAmong(assigned, user) === true
+export function isAssigned(
+  { assigned }: Application,
+  user: PolicyUser,
+  unknown?: Set<string>,
+): boolean {
+  return assigned === undefined || isAmong(assigned, user, unknown) === true
 }

@@ -5,7 +5,9 @@
  */
 import type { SignInAttempt } from '../../protocol/sign-in.ts'
 import type { Application } from '../ports.ts'
+import type { SignInSource } from '../../protocol/sign-in-denials.ts'
 import type { Wanted } from './attempts.ts'
+import type { SignInDenied } from './sign-in-errors.ts'
 
 /** What a denial has to tell besides its reason. */
 export interface Outcome {
@@ -14,6 +16,10 @@ export interface Outcome {
   readonly address?: string | undefined
   subject?: string | undefined
   wanted?: Wanted | undefined
+  /** Claims that would have said whether the user is assigned, and did not come. */
+  unknown?: readonly string[] | undefined
+  /** Why UserInfo did not tell the claims it was asked for. */
+  userInfoFault?: string | undefined
 }
 
 /** One visit of the callback's path. */
@@ -24,4 +30,18 @@ export interface Callback extends Outcome {
   /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
   readonly cameAt: number
   attempt: SignInAttempt | undefined
+}
+
+/** The `detail` of a denial in the audit. */
+export function denialDetail(
+  source: SignInSource,
+  { evidence }: SignInDenied,
+  { unknown, userInfoFault }: Outcome,
+) {
+  return {
+    source,
+    ...(evidence && { evidence }),
+    ...(unknown?.length && { unknown }),
+    ...(userInfoFault !== undefined && { userInfo: userInfoFault }),
+  }
 }

@@ -26,16 +26,16 @@ import {
 import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
 import { Attempts } from './attempts.ts'
 import { before } from './effect-deadline.ts'
+import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
 import { codeChallenge } from './code-challenge.ts'
-import type { Callback, Outcome } from './callback-visit.ts'
+import { denialDetail, type Callback, type Outcome } from './callback-visit.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
-import { identityOf, type IssuerClient } from '../issuer/issuer.ts'
+import type { IssuerClient, RedeemedTokens } from '../issuer/issuer.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { namedBy } from '../policy/named.ts'
 import { promptForOther } from './other-account.ts'
 import { stepUpParameters } from '../policy/step-up.ts'
 import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
@@ -50,7 +50,6 @@ import type {
 } from './sign-in-outcome.ts'
 import { SealedAnswers } from './sealed-answers.ts'
 import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
-import { isForTenant } from './tenant-claim.ts'
 
 /** Where the issuer sends users back to, on every external host. */
 export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
@@ -248,11 +247,12 @@ export class PreAuthentication {
 
   /** Drives the machine: one event, then the effect it asked for, until nothing is awaited. */
   async #run(
-    { application, host, address, requestId }: Callback,
+    call: Callback,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
   ): Promise<{ end: SignInState } & Pick<SignInDenied, 'evidence' | 'detail'>> {
-    const { clocks } = this.#options
+    const { application, host, address, requestId } = call
+    const { clocks, directory } = this.#options
     let evidence: string | undefined
     let detail: string | undefined
     let effect: (() => Promise<SignInEvent>) | undefined
@@ -277,22 +277,24 @@ export class PreAuthentication {
     }
     const { tenant, client } = this.#parties(application, host)
     const issuer = this.issuers.of(tenant)
+    let tokens: RedeemedTokens | undefined
     const out: SignInOutput = {
       redeem: (op, _, code) =>
-        perform(op, 'redeem', async () => ({ token: await issuer.redeem(client, attempt, code) })),
-      verify: (op, _, token) =>
+        perform(op, 'redeem', async () => {
+          tokens = await issuer.redeem(client, attempt, code)
+          return { token: tokens.token }
+        }),
+      verify: (op) =>
         perform(op, 'verify', async () => {
-          const claims = await issuer.verify(client, attempt.nonce, token)
-          this.#checkTenant(tenant, claims)
-          // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
-          if (claims.exp! * 1000 <= clocks.wallClock()) throw new SignInDenied('token-expired')
-          return { identity: identityOf(claims, namedBy(application).claims) }
+          const parties = { issuer, tenant, tenants: directory.tenants(), application, client }
+          const { nonce } = attempt
+          return { identity: await identify({ ...parties, nonce, tokens: tokens!, clocks }, call) }
         }),
       decide: (op, identity) =>
         perform(op, 'decide', async () => {
-          const { isStepUp } = attempt
-          const from = { address, requestId, isStepUp }
+          const from = { address, requestId, isStepUp: attempt.isStepUp }
           const decision = this.#access.atSignIn(application, identity, from)
+          if ('unknown' in decision) call.unknown = decision.unknown
           if (decision.effect === 'deny')
             throw new SignInDenied(decision.code, undefined, decision.reason)
           return decision.effect === 'step-up' ? { stepUp: decision.stepUp } : {}
@@ -339,7 +341,10 @@ export class PreAuthentication {
       sessionId: session.id,
       requestId,
       address,
-      detail: { renewed: isSame },
+      detail: {
+        renewed: isSame,
+        ...(call.userInfoFault !== undefined && { userInfo: call.userInfoFault }),
+      },
     })
     return {
       kind: 'signed-in',
@@ -361,7 +366,7 @@ export class PreAuthentication {
       subject: outcome.subject,
       requestId: outcome.requestId,
       address: outcome.address,
-      detail: { source: denial.source, ...(denied.evidence && { evidence: denied.evidence }) },
+      detail: denialDetail(denial.source, denied, outcome),
     })
     return {
       ...{ kind: 'denied', reason, ...denial, setCookies: outcome.setCookies },
@@ -369,11 +374,6 @@ export class PreAuthentication {
       returnTo: outcome.wanted?.returnTo,
       ...(denial.status === 503 && { retryAfterMs: RETRY_AFTER_MS }),
     }
-  }
-
-  #checkTenant(tenant: Tenant, claims: Readonly<Record<string, unknown>>): void {
-    if (!isForTenant(tenant, claims, this.#options.directory.tenants()))
-      throw new SignInDenied('token-tenant')
   }
 
   #parties(application: Application, host: string): { tenant: Tenant; client: IssuerClient } {

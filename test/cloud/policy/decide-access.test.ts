@@ -21,7 +21,7 @@ const alice: AccessContext = {
   user: {
     subject: 'u1',
     email: 'Alice@contoso.example',
-    username: 'alice',
+    upn: 'Alice@corp.example',
     groups: ['staff'],
     roles: ['reader'],
   },
@@ -56,31 +56,50 @@ describe('a condition', () => {
   const unsaid = but({ authentication: { at: NOW } })
   // Whether it holds: yes, no, or not known.
   test.each<[string, Conditions, AccessContext, boolean | undefined]>([
-    ['a user by subject', { who: { users: ['u1'] } }, alice, true],
+    ['a user by subject', { who: { users: ['sub:u1'] } }, alice, true],
     [
       'a user by e-mail, any letter case',
-      { who: { users: ['alice@CONTOSO.example'] } },
+      { who: { users: ['email:alice@CONTOSO.example'] } },
       alice,
       true,
     ],
-    ['a user by name', { who: { users: ['alice'] } }, alice, true],
-    ['another user', { who: { users: ['bob', 'staff'] } }, alice, false],
+    ['a user by an assigned name', { who: { users: ['upn:alice@corp.EXAMPLE'] } }, alice, true],
+    ['another user', { who: { users: ['sub:bob', 'sub:staff'] } }, alice, false],
+    ['a subject, which is compared exactly', { who: { users: ['sub:U1'] } }, alice, false],
     [
       'an address, of a user who is known by none',
-      { who: { users: ['bob@contoso.example'] } },
-      but({ user: { subject: 'u1', username: 'alice' } }),
+      { who: { users: ['email:bob@contoso.example'] } },
+      but({ user: { subject: 'u1', upn: 'alice@contoso.example' } }),
       undefined,
     ],
     [
-      'an address, of a user whose name is another',
-      { who: { users: ['bob@contoso.example'] } },
-      but({ user: { subject: 'u1', username: 'alice@contoso.example' } }),
+      'an assigned name, of a user whose issuer assigns none',
+      { who: { users: ['upn:bob@contoso.example'] } },
+      but({ user: { subject: 'u1', email: 'bob@contoso.example' } }),
+      undefined,
+    ],
+    [
+      'a group, of a user whose groups did not come',
+      { who: { groups: ['sales'] } },
+      but({ user: { subject: 'u1', roles: [] } }),
+      undefined,
+    ],
+    [
+      'a group, of a user who has none',
+      { who: { groups: ['sales'] } },
+      but({ user: { subject: 'u1', groups: [] } }),
       false,
+    ],
+    [
+      'a role, of a user whose roles did not come',
+      { who: { roles: ['x'] } },
+      but({ user: { subject: 'u1', groups: [] } }),
+      undefined,
     ],
     ['a group', { who: { groups: ['staff', 'sales'] } }, alice, true],
     ['a group that is not theirs', { who: { groups: ['sales'] } }, alice, false],
     ['a role', { who: { roles: ['reader'] } }, alice, true],
-    ['a user or a role', { who: { users: ['bob'], roles: ['reader'] } }, alice, true],
+    ['a user or a role', { who: { users: ['sub:bob'], roles: ['reader'] } }, alice, true],
     [
       'a group missing from a list that is not whole',
       { who: { groups: ['sales'] } },
@@ -95,7 +114,7 @@ describe('a condition', () => {
     ],
     [
       'a user who is not named, whatever lists lack',
-      { who: { users: ['bob'] } },
+      { who: { users: ['sub:bob'] } },
       but({ user: { ...alice.user, isPartial: true } }),
       false,
     ],
@@ -151,13 +170,13 @@ describe('a condition', () => {
     ['two conditions', { who: { groups: ['staff'] }, risk: ['high'] }, alice, false],
     [
       'one that fails beside one not known',
-      { who: { users: ['bob'] }, device: { x: [1] } },
+      { who: { users: ['sub:bob'] }, device: { x: [1] } },
       alice,
       false,
     ],
     [
       'one that holds beside one not known',
-      { who: { users: ['u1'] }, device: { x: [1] } },
+      { who: { users: ['sub:u1'] }, device: { x: [1] } },
       alice,
       undefined,
     ],
@@ -344,7 +363,7 @@ describe('the time until', () => {
       'never, where a window makes no difference',
       [
         allow('a', {
-          when: { who: { users: ['bob'] }, time: [{ to: '12:30', timeZone: 'Europe/Berlin' }] },
+          when: { who: { users: ['sub:bob'] }, time: [{ to: '12:30', timeZone: 'Europe/Berlin' }] },
         }),
       ],
       Infinity,

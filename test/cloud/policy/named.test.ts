@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { identityOf } from '../../../src/cloud/issuer/issuer.ts'
+import { identityOf } from '../../../src/cloud/issuer/identity-claims.ts'
 import { keptClaims, namedBy } from '../../../src/cloud/policy/named.ts'
 import type { Application } from '../../../src/cloud/ports.ts'
 import {
@@ -40,9 +40,10 @@ test('policies and assignment name groups, roles and claims, exceptions too', ()
           unless: [{ who: { roles: ['r'] } }, { device: { compliant: [true], os: ['x'] } }],
         }),
       ],
-      { users: [], groups: ['b'], roles: ['s'] },
+      { users: ['sub:u', 'email:a@b', 'nobody'], groups: ['b'], roles: ['s'] },
     ),
   )
+  expect([...named.told]).toEqual(['email'])
   expect([[...named.groups], [...named.roles], named.claims]).toEqual([
     ...[
       ['b', 'a'],
@@ -73,7 +74,7 @@ describe('a session', () => {
       ...{ sub: 'u1', iss: 'https://sts.example', exp: 2, compliant: true, other: 'x' },
       _claim_names: { groups: 'src1' },
     }
-    const user = identityOf(claims, namedBy(of).claims)
+    const user = identityOf(claims, { named: namedBy(of).claims })
     expect(session(of, user)).toMatchObject({ claims: { compliant: true }, isPartial: true })
     expect(identityOf({ ...claims, _claim_names: { address: 's' } }).isPartial).toBeUndefined()
     expect(identityOf({ ...claims, _claim_names: undefined, hasgroups: true }).isPartial).toBe(true)

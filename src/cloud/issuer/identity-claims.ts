@@ -1,0 +1,147 @@
+/**
+ * Who a user is, as verified claims tell it. A claim that is absent, `null`, or of a kind that cannot be read says nothing: it is left out, and is not known from then on.
+ *
+ * @module
+ */
+import type { JWTPayload } from 'jose'
+import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import {
+  claimAt,
+  USUAL_ISSUER,
+  type ClaimPath,
+  type IssuerProfile,
+} from '../directory/issuer-configuration.ts'
+import { keptClaims, type Named } from '../policy/named.ts'
+
+/** A JSON object of claims. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/** What goes into every cookie is kept short; no issuer is known to need more. */
+export const MAX_CLAIM_CHARACTERS = 255
+const MAX_METHODS = 16
+
+export interface IdentityOptions {
+  /** Other claims to keep. */
+  readonly named?: readonly string[]
+  /** Default {@link USUAL_ISSUER}. */
+  readonly profile?: IssuerProfile
+  /** What UserInfo says of the same subject: it fills what the token does not have, and replaces nothing. */
+  readonly userInfo?: Claims | undefined
+}
+
+/** The identity that verified claims tell. */
+export function identityOf(token: JWTPayload, options: IdentityOptions = {}): SignInIdentity {
+  const { named = [], profile = USUAL_ISSUER, userInfo = {} } = options
+  const paths = profile.claims
+  const filling = fillingClaims(userInfo, profile)
+  const at = (path: ClaimPath) => claimAt(token, path) ?? claimAt(filling, path)
+  const groups = list(at(paths.groups))
+  const roles = list(at(paths.roles))
+  const authTime = token['auth_time']
+  const isElsewhere = [token, userInfo].some((claims) => areListsElsewhere(claims, paths))
+  const optional = {
+    name: short(at(paths.name)),
+    email: emailOf(token, userInfo, profile),
+    upn: paths.upn && short(at(paths.upn)),
+    groups: groups.items,
+    roles: roles.items,
+    strength: short(token['acr']),
+    methods: methodsOf(token['amr']),
+    issuerSession: short(token['sid']),
+    claims: keptClaims({ ...filling, ...present(token) }, named),
+    isPartial: isElsewhere || !groups.isWhole || !roles.isWhole || undefined,
+    // A token may be issued long after: when it was says nothing of the authentication.
+    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
+  }
+  return {
+    subject: token.sub!,
+    issuer: token.iss!,
+    ...(Object.fromEntries(
+      Object.entries(optional).filter(([, value]) => value !== undefined),
+    ) as Partial<SignInIdentity>),
+    expiresAt: token.exp! * 1000,
+  }
+}
+
+/** The claims that rules name, or that the application is told, and the token does not have: what UserInfo may tell. */
+export function missingClaims(token: Claims, named: Named, profile: IssuerProfile): string[] {
+  const { claims: paths } = profile
+  const lacks = (path: ClaimPath | undefined) =>
+    path !== undefined && claimAt(token, path) === undefined
+  return [
+    ...(named.groups.size > 0 && lacks(paths.groups) ? ['groups'] : []),
+    ...(named.roles.size > 0 && lacks(paths.roles) ? ['roles'] : []),
+    ...[...named.told].filter((claim) => lacks(paths[claim])),
+    ...named.claims.filter((name) => lacks([name])),
+  ].filter((claim, i, all) => all.indexOf(claim) === i)
+}
+
+/**
+ * An address counts where the document that has it says that it is verified, or where the issuer assigns addresses. UserInfo is not asked for another one where the token has
+ * one, nor where the token says that it is not verified.
+ */
+function emailOf(token: Claims, userInfo: Claims, profile: IssuerProfile): string | undefined {
+  const own = claimAt(token, profile.claims.email)
+  const isVerified = (claims: Claims) =>
+    profile.emailsAreAssigned || isTrue(claimAt(claims, ['email_verified']))
+  if (own !== undefined) return isVerified(token) ? short(own) : undefined
+  const said = claimAt(token, ['email_verified'])
+  if (said !== undefined && !isTrue(said)) return undefined
+  return isVerified(userInfo) ? short(claimAt(userInfo, profile.claims.email)) : undefined
+}
+
+/** Some issuers say it in words. */
+const isTrue = (value: unknown) => value === true || value === 'true'
+
+function short(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_CLAIM_CHARACTERS
+    ? value
+    : undefined
+}
+
+/** A list of texts; not whole where something in it is none. Some issuers write a list of one as its member. */
+function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
+  if (typeof value === 'string' && value !== '') return { items: [value], isWhole: true }
+  if (!Array.isArray(value)) return { items: undefined, isWhole: value === undefined }
+  const items = value.filter((item) => typeof item === 'string')
+  return { items, isWhole: items.length === value.length }
+}
+
+/** All of them or none: a method that is left out would be one that was not used. */
+function methodsOf(value: unknown): readonly string[] | undefined {
+  const { items, isWhole } = list(value)
+  if (items === undefined || !isWhole || items.length > MAX_METHODS) return undefined
+  const length = items.reduce((sum, item) => sum + item.length, 0)
+  return length <= 2 * MAX_CLAIM_CHARACTERS ? items : undefined
+}
+
+/** Lists too long for a token are left out of it, and the token says where they are, or that there are some (OpenID Connect Core section 5.6.2). */
+function areListsElsewhere(claims: Claims, paths: IssuerProfile['claims']): boolean {
+  const elsewhere = claims['_claim_names']
+  return (
+    claims['hasgroups'] === true ||
+    claims['hasgroups'] === 'true' ||
+    (typeof elsewhere === 'object' &&
+      elsewhere !== null &&
+      [paths.groups[0]!, paths.roles[0]!, 'groups', 'roles'].some((name) =>
+        Object.hasOwn(elsewhere, name),
+      ))
+  )
+}
+
+/** What UserInfo must not say, because something is decided by it that only the token can vouch for. */
+const OF_TOKENS: ReadonlySet<string> = new Set([
+  ...['iss', 'sub', 'aud', 'azp', 'tid', 'nonce', 'exp', 'nbf', 'iat', 'jti', 'auth_time'],
+  ...['acr', 'acrs', 'amr', 'sid', 'email_verified'],
+])
+
+function fillingClaims(userInfo: Claims, { claims }: IssuerProfile): Claims {
+  return Object.fromEntries(
+    Object.entries(userInfo).filter(([name]) => !OF_TOKENS.has(name) && name !== claims.tenant[0]),
+  )
+}
+
+const present = (claims: Claims) =>
+  Object.fromEntries(
+    Object.entries(claims).filter(([, value]) => value !== null && value !== undefined),
+  )

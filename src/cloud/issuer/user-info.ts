@@ -1,0 +1,81 @@
+/**
+ * The UserInfo endpoint: where an issuer tells the claims that it leaves out of ID tokens.
+ *
+ * It is asked at the address of the issuer's own metadata, once for a sign-in, within a time and a size and without redirects, and believed only about the subject of the ID
+ * token. Whatever goes wrong leaves the claims unknown; nobody is refused for it alone.
+ *
+ * @see OpenID Connect Core 1.0 section 5.3
+ * @module
+ */
+import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import type { Fetch } from './bounded-fetch.ts'
+import type { Claims } from './identity-claims.ts'
+import type { KeySet } from './key-set.ts'
+import { screenToken, SIGNATURE_ALGORITHMS } from './token-screen.ts'
+
+export interface UserInfoOptions {
+  readonly endpoint: URL
+  /** One time limit, a cap on the size, no redirects. */
+  readonly fetch: Fetch
+  readonly accessToken: string
+  /** Of the ID token. */
+  readonly subject: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly keys: KeySet
+  readonly wallNow: number
+  readonly leewayMs: number
+}
+
+/** How long UserInfo may take, head and body. Milliseconds: less than a step of the sign-in, which goes on without it. */
+export const USER_INFO_MS = 5_000
+/** RFC 6749, appendix A.12, without the space. */
+const ACCESS_TOKEN = /^[\x21-\x7e]+$/
+
+/** @throws SignInDenied, or an error of jose */
+export async function readUserInfo(options: UserInfoOptions): Promise<Claims> {
+  const { endpoint, fetch, accessToken, subject } = options
+  if (!ACCESS_TOKEN.test(accessToken)) throw new SignInDenied('issuer-malformed', 'access-token')
+  const response = await fetch(endpoint.href, {
+    headers: {
+      authorization: `Bearer ${accessToken}`,
+      accept: 'application/json, application/jwt',
+    },
+    signal: AbortSignal.timeout(USER_INFO_MS),
+  })
+  if (response.status !== 200)
+    throw new SignInDenied('issuer-unavailable', `user-info-${response.status}`)
+  const [type = ''] = (response.headers.get('content-type') ?? '').split(';')
+  const claims =
+    type.trim().toLowerCase() === 'application/jwt'
+      ? await signedClaims(await response.text(), options)
+      : await plainClaims(type, response)
+  // Another user's claims are a mix-up at best (section 5.3.4).
+  if (claims['sub'] !== subject) throw new SignInDenied('issuer-malformed', 'user-info-sub')
+  return claims
+}
+
+async function plainClaims(type: string, response: Response): Promise<Claims> {
+  if (type.trim().toLowerCase() !== 'application/json')
+    throw new SignInDenied('issuer-malformed', 'content-type')
+  const claims = (await response.json().catch(() => undefined)) as unknown
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims))
+    throw new SignInDenied('issuer-malformed', 'user-info')
+  return claims as Claims
+}
+
+/** What is signed says by whom and for whom it is, or it is another token of the issuer's (section 5.3.2). */
+async function signedClaims(token: string, options: UserInfoOptions): Promise<Claims> {
+  const { issuer, clientId, keys, wallNow, leewayMs } = options
+  screenToken(token, {
+    algorithms: SIGNATURE_ALGORITHMS,
+    claims: ['iss', 'sub', 'aud'],
+    types: [undefined, 'jwt'],
+  })
+  const expected = {
+    ...{ issuer, audience: clientId, algorithms: [...SIGNATURE_ALGORITHMS] },
+    clockTolerance: leewayMs / 1000,
+    currentDate: new Date(wallNow),
+  }
+  return keys.verify(token, expected, 'issuer')
+}

@@ -1,0 +1,55 @@
+/**
+ * Who has signed in: the ID token checked, and UserInfo asked for what rules name and the token does not have.
+ *
+ * @see docs/unknown.md
+ * @module
+ */
+import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import { profileOf } from '../directory/issuer-configuration.ts'
+import { identityOf, missingClaims, type Claims } from '../issuer/identity-claims.ts'
+import type { Issuer, IssuerClient, RedeemedTokens } from '../issuer/issuer.ts'
+import { namedBy } from '../policy/named.ts'
+import type { Application, Clocks, Tenant } from '../ports.ts'
+import type { Outcome } from './callback-visit.ts'
+import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import { isForTenant } from './tenant-claim.ts'
+
+export interface IdentifyOptions {
+  readonly issuer: Pick<Issuer, 'verify' | 'userInfo'>
+  readonly tenant: Tenant
+  readonly tenants: readonly Tenant[]
+  readonly application: Application
+  readonly client: IssuerClient
+  readonly nonce: string
+  readonly tokens: RedeemedTokens
+  readonly clocks: Pick<Clocks, 'wallClock'>
+}
+
+/**
+ * Whom the tokens name. `outcome` is told why UserInfo did not tell what it was asked for.
+ *
+ * @throws SignInDenied
+ */
+export async function identify(
+  options: IdentifyOptions,
+  outcome: Pick<Outcome, 'userInfoFault'>,
+): Promise<SignInIdentity> {
+  const { issuer, tenant, application, client, nonce, tokens } = options
+  const token = await issuer.verify(client, nonce, tokens.token)
+  if (!isForTenant(tenant, token, options.tenants)) throw new SignInDenied('token-tenant')
+  // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
+  if (token.exp! * 1000 <= options.clocks.wallClock()) throw new SignInDenied('token-expired')
+  const profile = profileOf(tenant)
+  const named = namedBy(application)
+  const isNeeded =
+    profile.userInfo === 'when-needed' && missingClaims(token, named, profile).length > 0
+  let userInfo: Claims | undefined
+  if (isNeeded)
+    try {
+      userInfo = await issuer.userInfo(client, tokens.accessToken, token.sub!)
+    } catch (error) {
+      const { reason, evidence } = denialOf(error)
+      outcome.userInfoFault = evidence === undefined ? reason : `${reason}: ${evidence}`
+    }
+  return identityOf(token, { named: named.claims, profile, userInfo })
+}
