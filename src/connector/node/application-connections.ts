@@ -13,7 +13,7 @@ import { bindsConnection, CONNECTION_TIME_LIMITS } from '../../protocol/index.ts
 import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
-import { heedingAlert } from './cut-connections.ts'
+import { heedingAlert, heedReset } from './cut-connections.ts'
 
 /** How private applications are connected to. */
 export interface ApplicationConnectionOptions {
@@ -50,17 +50,17 @@ export class ApplicationConnections {
     const tls = { maxCachedSessions: 0, ...authorities(options.ca) }
     const pooled = { keepAlive: true, timeout: keepAliveMs }
     this.#pooled = {
-      http: prepared(new HttpAgent(pooled), connectMs),
-      https: prepared(new HttpsAgent({ ...pooled, ...tls }), connectMs),
+      http: prepared(new HttpAgent(pooled), connectMs, heedReset, heedUnasked),
+      https: prepared(new HttpsAgent({ ...pooled, ...tls }), connectMs, heedReset, heedUnasked),
     }
     this.#alone = {
-      http: prepared(new HttpAgent({ keepAlive: false }), connectMs),
-      https: prepared(new HttpsAgent({ keepAlive: false, ...tls }), connectMs),
+      http: prepared(new HttpAgent({ keepAlive: false }), connectMs, heedReset),
+      https: prepared(new HttpsAgent({ keepAlive: false, ...tls }), connectMs, heedReset),
     }
     // In a tunnel each direction ends alone.
     const switching = { keepAlive: false, allowHalfOpen: true }
     this.#switching = {
-      http: prepared(new HttpAgent(switching), connectMs),
+      http: prepared(new HttpAgent(switching), connectMs, heedReset),
       https: prepared(heedful(new HttpsAgent({ ...switching, ...tls })), connectMs),
     }
   }
@@ -107,30 +107,34 @@ function heedful(agent: HttpsAgent): HttpsAgent {
   return agent
 }
 
-function prepared<A extends HttpAgent>(agent: A, connectMs: number): A {
+function prepared<A extends HttpAgent>(
+  agent: A,
+  connectMs: number,
+  ...watches: ((socket: Socket) => void)[]
+): A {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (...args) => {
     const socket = connect(...args) as Socket
     limitConnecting(socket, connectMs)
     keepReading(socket)
+    for (const watch of watches) watch(socket)
     return socket
   }
-  const [keep, reuse] = [agent.keepSocketAlive.bind(agent), agent.reuseSocket.bind(agent)]
-  agent.keepSocketAlive = (socket) => {
-    if (retired.has(socket)) return false
-    // Bytes that answer no request would be taken for the answer to the next.
-    socket.on('data', destroyThis)
-    return keep(socket)
-  }
-  agent.reuseSocket = (socket, request) => {
-    socket.off('data', destroyThis)
-    reuse(socket, request)
-  }
+  const keep = agent.keepSocketAlive.bind(agent)
+  agent.keepSocketAlive = (socket) => !retired.has(socket) && keep(socket)
   return agent
 }
 
-function destroyThis(this: Duplex): void {
-  this.destroy()
+/**
+ * Bytes that answer no request would be taken for the answer to the next. Node listens to none once an answer is complete, though
+ * that answer may still wait for its reader and the connection for its next request.
+ */
+function heedUnasked(socket: Socket): void {
+  const push = socket.push.bind(socket)
+  socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk !== null && socket.listenerCount('data') === 0) socket.destroy()
+    return push(chunk, encoding)
+  }
 }
 
 function limitConnecting(socket: Socket, connectMs: number): void {

@@ -1,14 +1,14 @@
 /**
  * Connections that were cut, where Node tells of an end.
  *
- * Over TLS an end is told by the peer's closing alert, and Node says of no `TLSSocket` whether it came. So its TCP connection is put
+ * Over TCP, libuv takes a reset that comes together with the last bytes for an end. The kernel knows better: a connection that
+ * was reset has no peer any more, one of which only the other direction ended has. That is so under TLS as well.
+ *
+ * Over TLS, an end is told by the peer's closing alert, and Node says of no `TLSSocket` whether it came. So its TCP connection is put
  * under it as a stream, which shows the order: an alert ends the TLS stream before TCP's end is there, a cut connection has none and
  * ends with it. That costs a turn through JavaScript per read; only connections that switch protocols pay it.
  *
- * Over TCP, libuv takes a reset that comes together with the last bytes for an end. The kernel knows better: a connection that
- * was reset has no peer any more, one of which only the other direction ended has.
- *
- * @see RFC 8446, section 6.1; RFC 9112, section 9.8
+ * @see RFC 8446, section 6.1; RFC 9112, sections 8 and 9.8
  * @module
  */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
@@ -17,13 +17,23 @@ import type { TLSSocket } from 'node:tls'
 
 const cut = new WeakSet<Duplex>()
 
-/**
- * Whether a connection that ended was cut: over TLS one that {@link heedingAlert} made, over TCP one whose own direction is open and
- * whose `remoteAddress` nobody has asked for yet (Node keeps it).
- */
+/** Whether a connection was cut before its end, of those that {@link heedReset} or {@link heedingAlert} watch. */
 export function wasCut(socket: Duplex): boolean {
-  if ('encrypted' in socket) return cut.has(socket)
-  return !socket.writableEnded && (socket as Socket).remoteAddress === undefined
+  return cut.has(socket)
+}
+
+/** Watches a connection from its beginning. Nobody else may ask for its `remoteAddress`: Node keeps it. */
+export function heedReset(socket: Socket): void {
+  const push = socket.push.bind(socket)
+  socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && isReset(socket)) cut.add(socket)
+    return push(chunk, encoding)
+  }
+}
+
+/** Both directions of one that we ended are closed, as those of a reset one are. */
+function isReset(socket: Socket): boolean {
+  return !socket.writableEnded && !socket.destroyed && socket.remoteAddress === undefined
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   ApplicationConnections,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
+import { endsWithConnection } from './answer-end.ts'
 import { wasCut } from './cut-connections.ts'
 import { BODY_LENGTH, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 
@@ -118,7 +119,8 @@ class HttpCall implements BackendCall {
     })
     // One that was replaced has nothing more to say.
     request.on('error', (error) => {
-      if (request === this.#request) this.#failed(error)
+      // What comes behind a whole answer, or of a request that nobody waits for any more, takes nothing from it.
+      if (request === this.#request && this.#response?.complete !== true) this.#failed(error)
     })
     request.on('close', () => {
       if (request !== this.#request || this.#response !== undefined) return
@@ -144,9 +146,11 @@ class HttpCall implements BackendCall {
     this.#events.responded({ status: response.statusCode!, headers: response.rawHeaders })
   }
 
-  #ended({ complete, rawTrailers }: IncomingMessage): void {
+  #ended(response: IncomingMessage): void {
     if (this.#over) return
-    if (!complete) return this.#failed(fault('ECONNRESET', 'closed inside its answer'))
+    const { complete, rawTrailers } = response
+    if (!complete || this.#isTorn(response))
+      return this.#failed(fault('ECONNRESET', 'closed inside its answer'))
     this.#over = true
     if (rawTrailers.length > 0) this.#heedBinding(rawTrailers)
     // The rest of an unfinished request nobody wants to write; its connection can carry no other.
@@ -154,9 +158,20 @@ class HttpCall implements BackendCall {
     this.#events.ended(rawTrailers.length > 0 ? rawTrailers : undefined)
   }
 
+  /** It ended with a connection that was reset. One that answers before it has read the request may reset it when it has said all. */
+  #isTorn({ statusCode, rawHeaders }: IncomingMessage): boolean {
+    return (
+      wasCut(this.#request.socket!) &&
+      this.#request.writableFinished &&
+      endsWithConnection(this.#wanted.method, statusCode!, rawHeaders)
+    )
+  }
+
   #upgraded(response: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Behind a whole answer.
+    if (this.#over || this.#response !== undefined)
+      return void socket.on('error', () => undefined).destroy()
     socket.on('error', (error) => this.#failed(error))
-    if (this.#over) return void socket.destroy()
     this.#tunnel = socket
     if (this.#wanted.upgrade === undefined)
       return this.#failed(fault(UNUSABLE_STATUS, 'a 101 nobody asked for'))

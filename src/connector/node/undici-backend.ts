@@ -11,7 +11,8 @@ import { Readable } from 'node:stream'
 import { bindsConnection, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
-import { fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
+import { endsWithConnection, isBodiless } from './answer-end.ts'
+import { CONNECTION_RESET, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
 import {
   UndiciConnections,
   type ApplicationConnection,
@@ -70,6 +71,7 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   #paused = false
   #over = false
   #status = 0
+  #headers: HeaderList = []
   /** The answer shows authentication that is bound to the connection. */
   #isBound = false
   #retried = false
@@ -142,6 +144,7 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     this.#isBound ||= bindsConnection(headers)
     if (status < 200) return this.#informed(status, headers)
     this.#status = status
+    this.#headers = headers
     this.#resume = resume
     this.#events.responded({ status, headers })
     return !this.#paused
@@ -154,6 +157,8 @@ class UndiciCall implements BackendCall, ConnectionHandler {
 
   onComplete(raw: string[] | null): void {
     if (this.#over) return
+    if (this.connection?.isCut === true && this.#endsWithConnection)
+      return this.#fail(fault(CONNECTION_RESET, 'reset inside its answer'))
     this.#over = true
     // What is left of an unfinished request nobody reads.
     this.#body?.destroy()
@@ -178,12 +183,16 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     return true
   }
 
+  get #endsWithConnection(): boolean {
+    return endsWithConnection(this.#request.method, this.#status, this.#headers)
+  }
+
   #fail(error: unknown): void {
     if (this.#over) return
-    // A 304 tells the length that a 200 would have (RFC 9110 §8.6); undici misses the body.
+    // A 304 tells the length that a 200 would have, and a 204 should tell none (RFC 9110 §8.6); undici misses the body.
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && this.#status === 304)
-      return this.onComplete(null)
+    const isMissed = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+    if (isMissed && isBodiless(this.#request.method, this.#status)) return this.onComplete(null)
     if (this.#starting) return queueMicrotask(() => this.#fail(error))
     if (this.#mayRetry(error)) {
       this.#retried = true

@@ -18,6 +18,7 @@ import {
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
 import { CONNECTION_RESET } from './application-faults.ts'
+import { heedReset, wasCut } from './cut-connections.ts'
 
 /** Who is told of an answer, and of the connection that it comes on. */
 export interface ConnectionHandler extends Dispatcher.DispatchHandler {
@@ -92,7 +93,10 @@ export class ApplicationConnection extends Client {
       connect: (to, done) =>
         connect(to, (...result) => {
           const [, socket] = result
-          if (socket !== null) current.socket = socket
+          if (socket !== null) {
+            heedReset(socket)
+            current.socket = socket
+          }
           done(...result)
         }),
     })
@@ -105,6 +109,11 @@ export class ApplicationConnection extends Client {
   ): boolean {
     ;(handler as ConnectionHandler).connection = this
     return super.dispatch(options, handler)
+  }
+
+  /** Whether it was cut; what ended before is whole. */
+  get isCut(): boolean {
+    return this.#current.socket !== undefined && wasCut(this.#current.socket)
   }
 
   /** Closes it; the next request makes another. To be called before its answer's last event returns. */

@@ -72,6 +72,11 @@ export class RawApplication {
     return this.connections[n]!
   }
 
+  /** Cuts all connections, under TLS as well. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
