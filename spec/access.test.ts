@@ -14,6 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SignInIdentity } from '../src/protocol/index.ts'
 import { createDirectory } from '../src/cloud/index.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from '../test/integration/tunnel.ts'
+import { tenantKey } from '../src/cloud/index.ts'
 
 /** What reached the application, in order. */
 const reached: { request: IncomingMessage; at: number; bytes: number; complete: boolean }[] = []
@@ -173,7 +174,7 @@ describe.each(TRANSPORTS)('access to a published application, %s', (transport) =
   })
 
   test('R3.3 the connector picks the request up over the connection it holds open', async () => {
-    expect(tunnel.cloud.origin.queue.isServed('default')).toBe(true)
+    expect(tunnel.cloud.origin.queue.isServed(tenantKey('contoso', 'default'))).toBe(true)
     const before = tunnel.links.length
     await whole(ask('/picked-up'))
     expect(reached.map(({ request }) => request.url)).toEqual(['/picked-up'])

@@ -16,7 +16,7 @@ import type { KeyRing } from './session/key-ring.ts'
 import { Origin } from './offers/origin.ts'
 import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
-import type { AuditSink, Clocks, CryptoProvider } from './ports.ts'
+import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
 import { createRegistrar, type Registrar } from './connectors/registrar.ts'
 import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'
@@ -52,6 +52,7 @@ export interface CloudOptions extends CloudPorts {
 
 /** What the listeners stand on. */
 export interface Cloud {
+  readonly directory: Directory
   readonly edge: Edge
   /** Whoever may end users' sessions does so with its `revoke`. */
   readonly sessions: Sessions
@@ -112,6 +113,7 @@ export function createCloud(options: CloudOptions): Cloud {
   return {
     clocks,
     crypto,
+    directory,
     registry,
     authority,
     audit,
@@ -130,6 +132,7 @@ export function createCloud(options: CloudOptions): Cloud {
       crypto,
       authority: authority.certificate,
       registry,
+      directory,
     }),
     registrar: createRegistrar({
       crypto,

@@ -21,6 +21,7 @@ const REASONS = {
   'certificate-expired': true,
   'certificate-revoked': true,
   'certificate-profile': true,
+  'connector-unassigned': true,
   'not-found': true,
   'too-large': true,
   unavailable: true,

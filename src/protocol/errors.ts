@@ -93,6 +93,7 @@ export type RefusalReason =
   | 'certificate-expired'
   | 'certificate-revoked'
   | 'certificate-profile'
+  | 'connector-unassigned'
   // any call
   | 'not-found'
   | 'too-large'

@@ -11,6 +11,7 @@ import {
 } from '../../src/cloud/index.ts'
 import * as x509 from '../../src/x509.ts'
 import { crypto, DAY, memoryAuthorityStore, newKeys, P256, spkiOf, TestClocks } from './trust.ts'
+import type { Tenant } from '../../src/cloud/index.ts'
 
 const now = Date.now()
 const clocks = new TestClocks()
@@ -26,6 +27,13 @@ let authority: CertificateAuthority
 let root: { certificate: x509.X509Certificate; key: CryptoKey }
 let certificates: ConnectorCertificates
 let registry: ConnectorRegistry
+/** Tenants that were removed, and to whom its group belongs. */
+let removed: string[] = []
+let owner = 'contoso'
+const directory = {
+  tenant: (id: string) => (removed.includes(id) ? undefined : ({ id } as Tenant)),
+  group: (id: string) => (removed.includes(id) ? undefined : { id, tenantId: owner, name: id }),
+}
 
 beforeAll(async () => {
   authority = await createCertificateAuthority({ crypto, clocks, store })
@@ -39,6 +47,7 @@ beforeAll(async () => {
     crypto,
     authority: authority.certificate,
     registry,
+    directory,
   })
 })
 
@@ -346,6 +355,21 @@ describe('a caller', () => {
     })
   })
 
+  test.each([
+    ['tenant is removed', () => (removed = ['contoso'])],
+    ['group is removed', () => (removed = ['default'])],
+    ['group is another tenant’s', () => (owner = 'fabrikam')],
+  ])('is no connector while its %s', async (what, happens) => {
+    const { issued } = await registered(`homeless: ${what}`)
+    await certificates.identify(issued.der, now)
+    happens()
+    const refusal = { reason: 'connector-unassigned', retryAfterMs: 10_000 }
+    await expect(certificates.identify(issued.der, now)).rejects.toMatchObject(refusal)
+    removed = []
+    owner = 'contoso'
+    await certificates.identify(issued.der, now)
+  })
+
   test('is refused from the moment it is revoked', async () => {
     const { issued } = await registered('revoked')
     await certificates.identify(issued.der, now)
@@ -386,6 +410,7 @@ describe('a caller', () => {
       crypto,
       authority: authority.certificate,
       registry,
+      directory,
       remembered: 2,
     })
     const leaves = await Promise.all(['a', 'b', 'c', 'd'].map((id) => issue(id)))

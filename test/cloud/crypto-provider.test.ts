@@ -42,6 +42,7 @@ test('a runtime without Web Crypto can still be an authority', async () => {
     crypto,
     authority: authority.certificate,
     registry: createMemoryRegistry(),
+    directory: { tenant: () => undefined, group: () => undefined },
   })
   expect(await certificates.checkLeaf(der, now)).toMatchObject({ connectorId: 'c' })
 })

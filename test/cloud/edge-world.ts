@@ -23,6 +23,7 @@ import {
   type TimeLimits,
 } from '../../src/protocol/index.ts'
 import { recordedAudit } from '../recorded-audit.ts'
+import { tenantKey } from '../../src/cloud/index.ts'
 
 export const HOST = 'secure.example'
 const CLAIMER = { tenantId: 'contoso', connectorId: 'c', groupId: 'default' }
@@ -172,7 +173,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     ...options.edge,
   })
   const offers: Offer[] = []
-  origin.queue.attach('default', {
+  origin.queue.attach(tenantKey('contoso', 'default'), {
     connectorId: 'c',
     grants: 1000,
     carriesUpgrades: true,

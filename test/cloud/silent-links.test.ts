@@ -13,8 +13,10 @@ import {
   type Offer,
 } from '../../src/protocol/index.ts'
 import { until } from '../integration/tunnel.ts'
+import { tenantKey } from '../../src/cloud/index.ts'
 
-const TO = { groupId: 'default', tenantId: 'contoso' }
+const GROUP = tenantKey('contoso', 'default')
+const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }
 const SUBMISSION = {
   applicationId: 'wiki',
   applicationVersion: 'v1',
@@ -85,10 +87,10 @@ const claim = ({ connectorId, offers }: QuietLink) => {
 }
 
 test('an offer that nobody claims in time goes to another link; the late claim is gone', async () => {
-  origin.queue.attach('default', quiet)
+  origin.queue.attach(GROUP, quiet)
   ask()
   other.grants = 1
-  origin.queue.attach('default', other)
+  origin.queue.attach(GROUP, other)
   now = 1_100
   await until(() => other.offers.length === 1)
   expect(other.offers[0]).toMatchObject({ id: quiet.offers[0]!.id, attempt: 2 })
@@ -98,9 +100,9 @@ test('an offer that nobody claims in time goes to another link; the late claim i
 })
 
 test('a link that was silent is passed over until it is granted more', async () => {
-  origin.queue.attach('default', quiet)
+  origin.queue.attach(GROUP, quiet)
   ask()
-  origin.queue.attach('default', other)
+  origin.queue.attach(GROUP, other)
   now = 1_100
   await until(() => other.offers.length === 1)
   other.grants = 2
@@ -108,21 +110,21 @@ test('a link that was silent is passed over until it is granted more', async () 
   // It has grants, and the other has none left: they wait for who answers.
   ask()
   expect([quiet.offers.length, other.offers.length]).toEqual([1, 3])
-  expect(origin.queue.waiting('default')).toBe(1)
-  origin.queue.granted('default', quiet)
+  expect(origin.queue.waiting(GROUP)).toBe(1)
+  origin.queue.granted(GROUP, quiet)
   expect(quiet.offers).toHaveLength(2)
   ask()
   expect(quiet.offers).toHaveLength(3)
 })
 
 test('with no other link, or after three attempts, it is 504', async () => {
-  origin.queue.attach('default', quiet)
+  origin.queue.attach(GROUP, quiet)
   ask()
   now = 1_100
   await until(() => failures.length === 1)
   expect(failures[0]).toMatchObject({ source: 'connector', reason: 'claim-timeout' })
   const links = ['a', 'b', 'c', 'd'].map((id) => new QuietLink(id))
-  for (const link of links) origin.queue.attach('default', link)
+  for (const link of links) origin.queue.attach(GROUP, link)
   ask()
   await until(() => {
     now += 50
@@ -136,13 +138,13 @@ test('with no other link, or after three attempts, it is 504', async () => {
 })
 
 test('a link that ends is silent no more', () => {
-  origin.queue.attach('default', quiet)
-  origin.queue.attach('default', other)
-  expect(origin.queue.silent('default', quiet)).toBe(true)
-  origin.queue.detach('default', other)
+  origin.queue.attach(GROUP, quiet)
+  origin.queue.attach(GROUP, other)
+  expect(origin.queue.silent(GROUP, quiet)).toBe(true)
+  origin.queue.detach(GROUP, other)
   ask()
   expect(quiet.offers).toHaveLength(1)
-  expect(origin.queue.silent('default', quiet)).toBe(false)
-  origin.queue.detach('default', quiet)
-  expect(origin.queue.isServed('default')).toBe(false)
+  expect(origin.queue.silent(GROUP, quiet)).toBe(false)
+  origin.queue.detach(GROUP, quiet)
+  expect(origin.queue.isServed(GROUP)).toBe(false)
 })

@@ -107,6 +107,7 @@ export async function startTrust(
     crypto,
     authority: authority.certificate,
     registry,
+    directory,
   })
   const configuration = new ConfigurationService({
     ...shared,

@@ -102,6 +102,7 @@ export class CloudInMemory implements ControlChannel {
       crypto,
       authority: authority.certificate,
       registry,
+      directory: this.#parts().directory,
     })
     this.#registrar = createRegistrar(this.#parts())
     this.#service = new ConfigurationService({ ...this.#parts(), ...this.#settings })

@@ -7,6 +7,7 @@ import { DEFAULT_OFFERS } from '../../src/protocol/index.ts'
 import { RawUser } from './raw-user.ts'
 import { Relay } from './relay.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
+import { tenantKey } from '../../src/cloud/index.ts'
 
 /** How many, and how many at once: the link's are many, because what it leaks it keeps. */
 const ABORTS = {
@@ -150,7 +151,7 @@ describe('without a connector', () => {
     const waiting = Array.from({ length: 1_000 }, () =>
       new RawUser(tunnel.port).ask('GET', '/quick'),
     )
-    await until(() => tunnel.cloud.origin.queue.waiting('default') === 1_000)
+    await until(() => tunnel.cloud.origin.queue.waiting(tenantKey('contoso', 'default')) === 1_000)
     const late = new RawUser(tunnel.port).ask('GET', '/quick')
     await until(() => late.code !== undefined)
     expect([late.status, late.code]).toEqual([503, 'queue-full'])

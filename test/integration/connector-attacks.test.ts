@@ -21,10 +21,23 @@ let link: RawLink
 let ofAnotherGroup: RawConnector
 let ofAnotherTenant: RawConnector
 beforeAll(async () => {
-  world = await startRawWorld({ limits: { claimMs: 3_000 } })
+  world = await startRawWorld({
+    limits: { claimMs: 3_000 },
+    tenants: [
+      {
+        id: 'fabrikam',
+        issuer: 'https://fabrikam.example',
+        registrars: { audience: 'https://fabrikam.example/registrars' },
+      },
+    ],
+    groups: [
+      { id: 'another', tenantId: 'contoso' },
+      { id: 'theirs', tenantId: 'fabrikam' },
+    ],
+  })
   server = world.connect(await world.enrol())
   ofAnotherGroup = world.connect(await world.enrol({ groupId: 'another' }))
-  ofAnotherTenant = world.connect(await world.enrol({ tenantId: 'fabrikam' }))
+  ofAnotherTenant = world.connect(await world.enrol({ tenantId: 'fabrikam', groupId: 'theirs' }))
   link = await server.link('raw-0', 1000)
 })
 afterAll(() => world.close())

@@ -4,6 +4,7 @@ import { encodeMessage, PROTOCOL_VERSION } from '../../src/protocol/index.ts'
 import { frames, outcomeOf, socketOf } from './raw-connector.ts'
 import { startRawWorld, type RawWorld } from './raw-world.ts'
 import { until } from './tunnel.ts'
+import { tenantKey } from '../../src/cloud/index.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 
@@ -98,7 +99,7 @@ describe('a connection that stays open', () => {
     })
     const link = await caller.link()
     expect(link.status).toBe(403)
-    expect(world.cloud.origin.queue.isServed('default')).toBe(false)
+    expect(world.cloud.origin.queue.isServed(tenantKey('contoso', 'default'))).toBe(false)
   })
 })
 

@@ -22,8 +22,9 @@ import {
   type AuthorityStore,
   type Cloud,
   type ConnectorRegistry,
-  type Directory,
+  type ConfiguredDirectory,
   type OfferLink,
+  type TenantKey,
 } from '../../src/cloud/index.ts'
 import {
   createConnectorListener,
@@ -49,7 +50,9 @@ export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
 export interface Tunnel {
   readonly cloud: Cloud
   readonly connectors: ConnectorListener
-  readonly directory: Directory
+  readonly directory: ConfiguredDirectory
+  /** What the directory was made of. */
+  readonly configuration: object
   readonly registry: ConnectorRegistry
   /** The one that was started; not with the transport `in memory`. */
   readonly connector: RunningConnector
@@ -90,6 +93,9 @@ export interface TunnelOptions {
   /** What the application does with what its parser would not read. Default: what Node does. */
   readonly unparsed?: (error: Error, socket: Duplex) => void
   readonly limits?: Partial<TimeLimits>
+  /** Beside `contoso` and its group `default`. */
+  readonly tenants?: readonly object[]
+  readonly groups?: readonly { readonly id: string; readonly tenantId: string }[]
   readonly responseHeadMs?: number
   readonly renewAfterMs?: number
   readonly connector?: Partial<ConnectorOptions>
@@ -137,9 +143,12 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const instances: Record<string, string> = {}
   const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })
   const queue = new RecordingQueue()
-  const directory = createDirectory({
-    tenants: [{ id: 'contoso', issuer: issuer.url, registrars: { audience: REGISTRAR_AUDIENCE } }],
-    groups: [{ id: 'default', tenantId: 'contoso' }],
+  const configuration = {
+    tenants: [
+      { id: 'contoso', issuer: issuer.url, registrars: { audience: REGISTRAR_AUDIENCE } },
+      ...(options.tenants ?? []),
+    ],
+    groups: [{ id: 'default', tenantId: 'contoso' }, ...(options.groups ?? [])],
     applications: [
       {
         id: 'open',
@@ -159,7 +168,8 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
       },
     ],
-  })
+  }
+  const directory = createDirectory(configuration)
   const cloud = createCloud({
     directory,
     registry,
@@ -231,6 +241,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     cloud,
     connectors,
     directory,
+    configuration,
     registry,
     get connector() {
       return connector!
@@ -322,7 +333,7 @@ class RecordingQueue extends MemoryRequestQueue {
   readonly links: OfferLink[] = []
   readonly attached = new Set<OfferLink>()
 
-  override attach(groupId: string, link: OfferLink): void {
+  override attach(group: TenantKey, link: OfferLink): void {
     this.links.push(link)
     this.attached.add(link)
     const send = link.offer.bind(link)
@@ -330,12 +341,12 @@ class RecordingQueue extends MemoryRequestQueue {
       this.offers.push(offer)
       send(offer)
     }
-    super.attach(groupId, link)
+    super.attach(group, link)
   }
 
-  override detach(groupId: string, link: OfferLink): void {
+  override detach(group: TenantKey, link: OfferLink): void {
     this.attached.delete(link)
-    super.detach(groupId, link)
+    super.detach(group, link)
   }
 }
 

@@ -9,20 +9,26 @@
  */
 import { Refused } from '../../protocol/index.ts'
 import * as x509 from '../../x509.ts'
+import { isAssigned } from './assignment.ts'
 import { keyIdOf } from './connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { sameOctets } from '../authority/der.ts'
 import { Leaf, MAX_LEAF_BYTES, type LeafIdentity } from '../authority/leaf-profile.ts'
-import type { CertificateRecord, ConnectorRecord, CryptoProvider } from '../ports.ts'
+import type { CertificateRecord, ConnectorRecord, CryptoProvider, Directory } from '../ports.ts'
 
 export interface ConnectorCertificatesOptions {
   readonly crypto: CryptoProvider
   /** The root of the connectors' authority, DER. */
   readonly authority: Uint8Array
   readonly registry: ConnectorRegistry
+  /** Knows tenants and groups. */
+  readonly directory: Pick<Directory, 'tenant' | 'group'>
   /** How many certificates are remembered as checked. Default 1 024. */
   readonly remembered?: number
 }
+
+/** The directory may be given back what it lost. */
+const UNASSIGNED_RETRY_MS = 10_000
 
 /** What a certificate says, after all of it was checked. */
 export interface CheckedLeaf extends LeafIdentity {
@@ -46,14 +52,17 @@ export class ConnectorCertificates {
   readonly #crypto: CryptoProvider
   readonly #issuer: x509.X509Certificate
   readonly #registry: ConnectorRegistry
+  readonly #directory: Pick<Directory, 'tenant' | 'group'>
   readonly #limit: number
   /** By the certificate's octets, least recently used first. */
   readonly #checked = new Map<string, CheckedLeaf>()
 
-  constructor({ crypto, authority, registry, remembered = 1024 }: ConnectorCertificatesOptions) {
+  constructor(options: ConnectorCertificatesOptions) {
+    const { crypto, authority, registry, directory, remembered = 1024 } = options
     this.#crypto = crypto
     this.#issuer = new x509.X509Certificate(authority as BufferSource)
     this.#registry = registry
+    this.#directory = directory
     this.#limit = remembered
   }
 
@@ -63,7 +72,8 @@ export class ConnectorCertificates {
    *
    * @param now milliseconds since 1970
    * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the connector is revoked, the
-   *   certificate is not known, or a newer one has taken its place for more than a day
+   *   certificate is not known, or a newer one has taken its place for more than a day; `connector-unassigned`: its
+   *   tenant or its group is no more
    */
   async identify(der: Uint8Array | undefined, now: number): Promise<IdentifiedConnector> {
     if (der === undefined || der.length === 0) throw new Refused('certificate-missing')
@@ -79,6 +89,10 @@ export class ConnectorCertificates {
     if (connector.standing === 'revoked') throw new Refused('certificate-revoked')
     if (certificate.supersededUntil !== undefined && now >= certificate.supersededUntil) {
       throw new Refused('certificate-revoked', 'a newer certificate has taken its place')
+    }
+    if (!isAssigned(this.#directory, connector)) {
+      const detail = 'its tenant or its group is no more'
+      throw new Refused('connector-unassigned', detail, { retryAfterMs: UNASSIGNED_RETRY_MS })
     }
     if (certificate.firstUsedAt !== undefined) return { connector, certificate }
     return { connector, certificate: await this.#registry.used(leaf.serial, now) }

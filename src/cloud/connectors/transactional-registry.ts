@@ -229,7 +229,9 @@ function earlierRegistration(
     const certificate = tables.get('certificates', spent.serial)
     const connector = certificate && tables.get('connectors', certificate.connectorId)
     // Its first certificate may have expired and be gone before a very long-lived token does.
-    if (certificate === undefined || connector === undefined) throw new Refused('token-replayed')
+    // And an issuer may be another tenant's by now.
+    if (certificate === undefined || connector?.tenantId !== order.tenantId)
+      throw new Refused('token-replayed')
     return { connector, certificate, repeated: true }
   }
   const standing = membersOf(tables, order.tenantId).filter((c) => c.standing !== 'revoked')

@@ -19,6 +19,7 @@ import { contentVersion } from './content-version.ts'
 import { ownCookieName } from '../session/cookies.ts'
 import { namedBy } from '../policy/named.ts'
 import type { Application } from '../ports.ts'
+import { tenantKey, type TenantKey } from '../tenant-key.ts'
 
 /** An application as the edge sees it. */
 export class Published {
@@ -42,8 +43,9 @@ export class Published {
   readonly forwarded: { readonly host: string; readonly tail: string }
   /** Where its requests are queued. */
   readonly destination: {
-    readonly groupId: string
     readonly tenantId: string
+    readonly groupId: string
+    readonly group: TenantKey
     readonly responseHeadMs: number
   }
   #names: string | undefined
@@ -69,7 +71,8 @@ export class Published {
       ...['content-length', 'cookie', 'expect', 'host'],
     ])
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
-    this.destination = { groupId, tenantId, responseHeadMs }
+    const group = tenantKey(tenantId, groupId)
+    this.destination = { tenantId, groupId, group, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)
   }
 

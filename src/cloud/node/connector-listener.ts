@@ -35,6 +35,7 @@ import {
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../audit/link-audit.ts'
+import { isAssigned } from '../connectors/assignment.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/origin.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
@@ -63,6 +64,9 @@ export interface ConnectorListener {
   /** Ends everything, at once. */
   close(): Promise<void>
 }
+
+/** How often it is looked whether connectors still are somebody's. Milliseconds. */
+const ASSIGNMENT_MS = 500
 
 interface Call {
   readonly request: IncomingMessage
@@ -137,6 +141,11 @@ export function createConnectorListener(
     }
     upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(cloud, error)))
   })
+  const cut = (connectorId: string): void => {
+    links.cut(connectorId)
+    plainLinks.cut(connectorId)
+    exchanges.cut(connectorId)
+  }
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const unsubscribe = cloud.registry.onChange((change) => {
     if (change.type === 'superseded') return links.superseded(change.certificate.serial)
@@ -147,10 +156,21 @@ export function createConnectorListener(
       links.drain(id)
       return plainLinks.drain(id)
     }
-    links.cut(id)
-    plainLinks.cut(id)
-    exchanges.cut(id)
+    cut(id)
   })
+  // A directory may be any, and tells nobody what it lost.
+  const look = (): void => {
+    for (const held of [links, plainLinks, exchanges])
+      for (const claimer of [...held.claimers()])
+        if (!isAssigned(cloud.directory, claimer)) cut(claimer.connectorId)
+  }
+  const looking = setInterval(() => {
+    try {
+      look()
+    } catch {
+      // It has been told that the directory fails. For that alone nobody loses a link.
+    }
+  }, ASSIGNMENT_MS).unref()
   return {
     server,
     drain() {
@@ -159,6 +179,7 @@ export function createConnectorListener(
     },
     async close() {
       unsubscribe()
+      clearInterval(looking)
       links.close()
       plainLinks.close()
       server.closeAllConnections()

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MESSAGE_MEDIA_TYPE, Refused, type RefusalReason } from '../../protocol/index.ts'
+import { lingerAtClose } from './lingering-close.ts'
 
 /** The HTTP status of each refusal. @see spec/PROTOCOL.md, "Error codes" */
 const STATUS: Partial<Record<RefusalReason, number>> = {
@@ -36,6 +37,9 @@ export function sendRefusal(response: ServerResponse, refused: Refused): void {
     response.destroy()
     return
   }
+  const { req } = response
+  // Node would close over what still comes of the call, and the refusal would be lost with it.
+  if (!req.complete) lingerAtClose(req.socket, req)
   const status = STATUS[refused.reason] ?? 403
   const body = JSON.stringify({
     type: 'about:blank',

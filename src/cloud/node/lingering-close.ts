@@ -52,6 +52,19 @@ export function closeLingering(
   source.resume()
 }
 
+/** Has Node's own close at the end of an answer wait for what still comes of its request. */
+export function lingerAtClose(
+  socket: Socket,
+  request: IncomingMessage,
+  limits: LingerLimits = {},
+): void {
+  const destroySoon = socket.destroySoon.bind(socket)
+  socket.destroySoon = () => {
+    if (request.complete) destroySoon()
+    else closeLingering(socket, limits, request)
+  }
+}
+
 function discard(): void {
   // nobody wants it
 }

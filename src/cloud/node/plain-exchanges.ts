@@ -48,6 +48,11 @@ export class PlainExchanges {
     return this.#open.size
   }
 
+  /** Whose calls these are; some of them more than once. */
+  *claimers(): Iterable<Claimer> {
+    for (const { claimer } of this.#open) yield claimer
+  }
+
   /** `POST /exchanges/{id}/body?attempt=N`: claims the exchange and streams the request body back. */
   pull(claimer: Claimer, id: ExchangeId, attempt: number, response: ServerResponse): void {
     const token = this.#makeToken()

@@ -28,6 +28,7 @@ import { MAX_LINKS } from '../offers/connector-links.ts'
 import type { LinkAudit } from '../audit/link-audit.ts'
 import type { Claimer, Origin } from '../offers/origin.ts'
 import type { OfferLink } from '../offers/request-queue.ts'
+import { tenantKey, type TenantKey } from '../tenant-key.ts'
 
 /** What this binding can carry. */
 export const PLAIN_FEATURES = ['plain'] as const
@@ -45,6 +46,11 @@ export class PlainLinks {
 
   get size(): number {
     return this.#links.size
+  }
+
+  /** Whose links these are; some of them more than once. */
+  *claimers(): Iterable<Claimer> {
+    for (const { claimer } of this.#links.values()) yield claimer
   }
 
   /** `GET /links/{link}/offers`: opens a link, or continues one with a fresh stream. */
@@ -115,6 +121,8 @@ type Closed = (link: PlainLink, reason: LinkEnd['reason']) => void
 class PlainLink implements OfferLink {
   readonly claimer: Claimer
   readonly epoch: number
+  /** Whose offers it takes. */
+  readonly #group: TenantKey
   readonly #origin: Origin
   readonly #offers: number
   readonly #closed: Closed
@@ -126,6 +134,7 @@ class PlainLink implements OfferLink {
   constructor(origin: Origin, claimer: Claimer, hello: Hello, closed: Closed) {
     this.#origin = origin
     this.claimer = claimer
+    this.#group = tenantKey(claimer.tenantId, claimer.groupId)
     this.epoch = hello.epoch
     this.#offers = hello.offers
     this.#grants = Math.min(hello.offers, hello.granted)
@@ -169,7 +178,7 @@ class PlainLink implements OfferLink {
     )
     this.#streams.add(stream)
     if (this.#streams.size > MAX_STREAMS) [...this.#streams][0]!.end()
-    if (this.#streams.size === 1) this.#origin.queue.attach(this.claimer.groupId, this)
+    if (this.#streams.size === 1) this.#origin.queue.attach(this.#group, this)
   }
 
   offer(offer: Offer): void {
@@ -183,7 +192,7 @@ class PlainLink implements OfferLink {
       throw new PeerViolation('GRANT_EXCEEDED', `${this.#grants} + ${offers} of ${this.#offers}`)
     }
     this.#grants += offers
-    this.#origin.queue.granted(this.claimer.groupId, this)
+    this.#origin.queue.granted(this.#group, this)
   }
 
   drain(): void {
@@ -201,7 +210,7 @@ class PlainLink implements OfferLink {
     this.#isClosed = true
     for (const stream of this.#streams) stream.end()
     this.#closed(this, reason)
-    this.#origin.queue.detach(this.claimer.groupId, this)
+    this.#origin.queue.detach(this.#group, this)
     this.#origin.lost(this)
   }
 

@@ -21,7 +21,7 @@ import {
   type ResponseHead,
 } from '../../protocol/index.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
-import { closeLingering, type LingerLimits } from './lingering-close.ts'
+import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
@@ -127,7 +127,8 @@ export class NodeUserExchange implements UserExchange {
     // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one: nothing more is read here.
     if (close || headerValue(this.#request.rawTrailers, 'connection') !== undefined) {
       this.#response.shouldKeepAlive = false
-      this.#lingerAtClose()
+      // Node would destroy the socket right after the answer, with the user's body still coming.
+      lingerAtClose(this.#request.socket, this.#request, this.#options)
     }
     // Node throws for a `Trailer` field on an answer that will not be chunked.
     const isPlain = headerValue(headers, 'trailer') === undefined || this.#mayTrail(status, headers)
@@ -178,17 +179,6 @@ export class NodeUserExchange implements UserExchange {
     const { method, httpVersion } = this.head
     if (httpVersion === '1.0' || method === 'HEAD' || status === 204 || status === 304) return false
     return headerValue(headers, 'content-length') === undefined
-  }
-
-  /** Node would destroy the socket right after the answer, with the user's body still coming. */
-  #lingerAtClose(): void {
-    const request = this.#request
-    const { socket } = request
-    const destroySoon = socket.destroySoon.bind(socket)
-    socket.destroySoon = () => {
-      if (request.complete) destroySoon()
-      else closeLingering(socket, this.#options, request)
-    }
   }
 }
 

@@ -24,6 +24,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Claimer, Origin } from './origin.ts'
 import type { OfferLink } from './request-queue.ts'
+import { tenantKey, type TenantKey } from '../tenant-key.ts'
 
 /** What a link's transport is told. */
 export interface ConnectorLinkEvents {
@@ -40,6 +41,8 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   readonly link: AcceptedLink
   readonly #origin: Origin
   readonly #claimer: Claimer
+  /** Whose offers it takes. */
+  readonly #group: TenantKey
   readonly #events: ConnectorLinkEvents
   /** What HELLO said of it. */
   #hello: Hello | undefined
@@ -49,6 +52,7 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   constructor(origin: Origin, claimer: Claimer, events: ConnectorLinkEvents) {
     this.#origin = origin
     this.#claimer = claimer
+    this.#group = tenantKey(claimer.tenantId, claimer.groupId)
     this.#events = events
     this.link = new AcceptedLink(this, origin.limits.controlCallMs, origin.clocks.now())
   }
@@ -117,9 +121,9 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
 
   granted(): void {
     const { queue } = this.#origin
-    if (this.#attached) return queue.granted(this.#claimer.groupId, this)
+    if (this.#attached) return queue.granted(this.#group, this)
     this.#attached = true
-    queue.attach(this.#claimer.groupId, this)
+    queue.attach(this.#group, this)
   }
 
   closed(end: LinkEnd): void {
@@ -129,6 +133,6 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   #detach(): void {
-    if (this.#attached) this.#origin.queue.detach(this.#claimer.groupId, this)
+    if (this.#attached) this.#origin.queue.detach(this.#group, this)
   }
 }

@@ -36,6 +36,11 @@ export class ConnectorLinks {
     return this.#held.size
   }
 
+  /** Whose links these are; some of them more than once. */
+  *claimers(): Iterable<Claimer> {
+    for (const { claimer } of this.#held.values()) yield claimer
+  }
+
   /**
    * A link whose transport is told by `events`.
    *

@@ -29,6 +29,7 @@ import {
 import { ExchangeIds } from './exchange-ids.ts'
 import type { Clocks, CryptoProvider } from '../ports.ts'
 import type { OfferLink, QueuedOffer, RequestQueue } from './request-queue.ts'
+import type { TenantKey } from '../tenant-key.ts'
 import { unreferenced } from '../unreferenced.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
@@ -40,6 +41,16 @@ export interface Submitter extends ExchangeHandler {
   claimed(exchange: Exchange): void
   /** No connector took it. */
   failed(error: ExchangeFailed): void
+}
+
+/** Where a request is queued. */
+export interface Destination {
+  readonly tenantId: string
+  readonly groupId: string
+  /** Both, as the queue knows them. */
+  readonly group: TenantKey
+  /** Milliseconds to the response head. Default: the origin's. */
+  readonly responseHeadMs?: number
 }
 
 /** A connector that claims, as its certificate says and the registry confirms. */
@@ -93,11 +104,7 @@ export class Origin {
   }
 
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
-  submit(
-    submission: Submission,
-    to: { groupId: string; tenantId: string; responseHeadMs?: number },
-    submitter: Submitter,
-  ): Ticket {
+  submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
     const entry = new Entry(this, this.#ids.next(), submission, to, submitter)
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
@@ -165,12 +172,12 @@ export interface Ticket {
 
 class Entry implements Ticket, QueuedOffer {
   readonly id: ExchangeId
-  readonly groupId: string
+  readonly group: TenantKey
   readonly submission: Submission
   /** Its place on the origin's wheel. */
   watch: DeadlineHandle | undefined
   readonly #origin: Origin
-  readonly #to: { groupId: string; tenantId: string; responseHeadMs?: number }
+  readonly #to: Destination
   readonly #submitter: Submitter
   readonly #offer: OfferEntry
   #link: OfferLink | undefined
@@ -181,11 +188,11 @@ class Entry implements Ticket, QueuedOffer {
     origin: Origin,
     id: ExchangeId,
     submission: Submission,
-    to: { groupId: string; tenantId: string; responseHeadMs?: number },
+    to: Destination,
     submitter: Submitter,
   ) {
     this.id = id
-    this.groupId = to.groupId
+    this.group = to.group
     this.submission = submission
     this.#origin = origin
     this.#to = to
@@ -202,7 +209,7 @@ class Entry implements Ticket, QueuedOffer {
   }
 
   isFor(claimer: Claimer): boolean {
-    return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.groupId
+    return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
   }
 
   queue(): void {
@@ -311,7 +318,7 @@ class Entry implements Ticket, QueuedOffer {
 
   /** Nobody has claimed it in time: its link may be half-open, long before a ping tells. */
   #goesElsewhere(): boolean {
-    const isServed = this.#origin.queue.silent(this.groupId, this.#link!)
+    const isServed = this.#origin.queue.silent(this.group, this.#link!)
     return isServed && this.#offer.attempt < MAX_ATTEMPTS && this.returned(this.#offer.attempt)
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Offer } from '../../protocol/index.ts'
+import type { TenantKey } from '../tenant-key.ts'
 
 /** A link that takes offers. */
 export interface OfferLink {
@@ -21,7 +22,7 @@ export interface OfferLink {
 
 /** An offer on the queue. */
 export interface QueuedOffer {
-  readonly groupId: string
+  readonly group: TenantKey
   /** Only a link that {@link OfferLink.carriesUpgrades} may take it. */
   readonly isUpgrade: boolean
   /** Puts it on `link`. */
@@ -36,17 +37,17 @@ export interface RequestQueue {
   put(offer: QueuedOffer): QueueAnswer
   /** Takes back an offer that waits; whoever has it already is not told. */
   withdraw(offer: QueuedOffer): void
-  /** `link` serves `groupId` from now on. */
-  attach(groupId: string, link: OfferLink): void
-  detach(groupId: string, link: OfferLink): void
+  /** `link` serves `group` from now on. */
+  attach(group: TenantKey, link: OfferLink): void
+  detach(group: TenantKey, link: OfferLink): void
   /** `link` was granted more. */
-  granted(groupId: string, link: OfferLink): void
+  granted(group: TenantKey, link: OfferLink): void
   /** `link` let an offer go unclaimed: it is passed over until it is granted more. Whether another one serves the group. */
-  silent(groupId: string, link: OfferLink): boolean
+  silent(group: TenantKey, link: OfferLink): boolean
   /** Whether any link serves the group. */
-  isServed(groupId: string): boolean
+  isServed(group: TenantKey): boolean
   /** Offers waiting in the group. */
-  waiting(groupId: string): number
+  waiting(group: TenantKey): number
 }
 
 interface Group {
@@ -59,7 +60,7 @@ interface Group {
 
 /** The embedded queue. */
 export class MemoryRequestQueue implements RequestQueue {
-  readonly #groups = new Map<string, Group>()
+  readonly #groups = new Map<TenantKey, Group>()
   readonly #maxWaiting: number
 
   /** @param maxWaiting offers that may wait per group; more are refused. Default 1 000. */
@@ -68,7 +69,7 @@ export class MemoryRequestQueue implements RequestQueue {
   }
 
   put(offer: QueuedOffer): QueueAnswer {
-    const group = this.#group(offer.groupId)
+    const group = this.#group(offer.group)
     const link = mostGrants(group, offer)
     if (link !== undefined) {
       offer.deliver(link)
@@ -83,24 +84,24 @@ export class MemoryRequestQueue implements RequestQueue {
   }
 
   withdraw(offer: QueuedOffer): void {
-    this.#groups.get(offer.groupId)?.waiting.delete(offer)
+    this.#groups.get(offer.group)?.waiting.delete(offer)
   }
 
-  attach(groupId: string, link: OfferLink): void {
-    this.#group(groupId).links.add(link)
-    this.granted(groupId, link)
+  attach(key: TenantKey, link: OfferLink): void {
+    this.#group(key).links.add(link)
+    this.granted(key, link)
   }
 
-  detach(groupId: string, link: OfferLink): void {
-    const group = this.#groups.get(groupId)
+  detach(key: TenantKey, link: OfferLink): void {
+    const group = this.#groups.get(key)
     if (group === undefined) return
     group.links.delete(link)
     group.silent.delete(link)
-    if (group.links.size === 0 && group.waiting.size === 0) this.#groups.delete(groupId)
+    if (group.links.size === 0 && group.waiting.size === 0) this.#groups.delete(key)
   }
 
-  granted(groupId: string, link: OfferLink): void {
-    const group = this.#group(groupId)
+  granted(key: TenantKey, link: OfferLink): void {
+    const group = this.#group(key)
     group.silent.delete(link)
     if (group.waiting.size === 0) return
     for (const offer of group.waiting) {
@@ -111,25 +112,25 @@ export class MemoryRequestQueue implements RequestQueue {
     }
   }
 
-  silent(groupId: string, link: OfferLink): boolean {
-    const group = this.#group(groupId)
+  silent(key: TenantKey, link: OfferLink): boolean {
+    const group = this.#group(key)
     if (group.links.has(link)) group.silent.add(link)
     return group.silent.size < group.links.size
   }
 
-  isServed(groupId: string): boolean {
-    return (this.#groups.get(groupId)?.links.size ?? 0) > 0
+  isServed(key: TenantKey): boolean {
+    return (this.#groups.get(key)?.links.size ?? 0) > 0
   }
 
-  waiting(groupId: string): number {
-    return this.#groups.get(groupId)?.waiting.size ?? 0
+  waiting(key: TenantKey): number {
+    return this.#groups.get(key)?.waiting.size ?? 0
   }
 
-  #group(id: string): Group {
-    let group = this.#groups.get(id)
+  #group(key: TenantKey): Group {
+    let group = this.#groups.get(key)
     if (group === undefined) {
       group = { links: new Set(), silent: new Set(), waiting: new Set() }
-      this.#groups.set(id, group)
+      this.#groups.set(key, group)
     }
     return group
   }
