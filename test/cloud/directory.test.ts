@@ -47,6 +47,8 @@ test.each([
     },
     undefined,
   ],
+  [{ responseMode: 'form_post' }, 'embedding: with "form_post" needs "session.sameSite"'],
+  [{ responseMode: 'form_post', session: { sameSite: 'none' } }, undefined],
 ])('embedding with %j: %s', (change, fault) => {
   const configuration = withApplication({
     embedding: { ancestors: ['https://portal.example'] },

@@ -13,6 +13,7 @@ import {
 import type { DemoProcess } from './demo-process.ts'
 
 const CALLBACK = '/.app-proxy/sign-in/callback'
+const RESULT = '/.app-proxy/sign-in/result'
 
 interface Shown {
   readonly name: string
@@ -26,10 +27,10 @@ interface Shown {
 const at = (id: string, path: string) => async (page: Page, demo: DemoProcess) =>
   (await page.goto(demo.url(id, path)))!.status()
 
-/** Comes back from the issuer; the answer to that is the page. */
+/** Comes back from the issuer; the answer to that leads to the page. */
 async function returning(page: Page, leave: Promise<void>): Promise<number> {
   const [response] = await Promise.all([
-    page.waitForResponse((one) => one.url().includes(CALLBACK)),
+    page.waitForResponse((one) => one.url().includes(RESULT)),
     leave,
   ])
   return response.status()
@@ -58,6 +59,7 @@ const PAGES: readonly Shown[] = [
   },
   {
     ...{ name: 'callback-of-nobody', status: 400, heading: 'Sign-in' },
+    // Its answer leads to the page, and this is what the page says.
     open: at('intranet', `${CALLBACK}?code=x&state=y`),
   },
   {

@@ -146,17 +146,24 @@ async function everySecretThatMatters(): Promise<void> {
     send(demo.url('intranet', `/.app-proxy/sign-in/callback?${query}`), {
       headers: { cookie: attempt, ...marked('callback') },
     })
-  expect((await send(alice.back.href, { headers: { cookie: alice.cookie } })).status).toBe(400)
-  expect((await callback(alice.back.search.slice(1), 'a=b')).status).toBe(400)
+  /** What a callback that failed leads to. */
+  const told = async (answer: { location: string }) => {
+    const { href } = new URL(answer.location, demo.url('intranet'))
+    secrets.set('sealed answer', new URL(href).searchParams.get('answer')!)
+    return (await send(href, { headers: marked('result') })).status
+  }
+  const again = await send(alice.back.href, { headers: { cookie: alice.cookie } })
+  expect(await told(again)).toBe(400)
+  expect(await told(await callback(alice.back.search.slice(1), 'a=b'))).toBe(400)
   const other = await toTheCallback(0, 'again')
   other.back.searchParams.set('code', mark('made-up code'))
-  expect((await callback(other.back.search.slice(1), other.cookie)).status).toBe(403)
+  expect(await told(await callback(other.back.search.slice(1), other.cookie))).toBe(403)
   await callback(`code=${mark('code without state')}`)
   await callback(`state=${mark('state')}&code=x&error=${mark('error')}`)
   await callback(`id_token=${mark('id_token in a query')}&state=x`)
   // A user who is not assigned.
   const bob = await toTheCallback(1, 'bob')
-  expect((await send(bob.back.href, { headers: { cookie: bob.cookie } })).status).toBe(403)
+  expect(await told(await send(bob.back.href, { headers: { cookie: bob.cookie } }))).toBe(403)
   // What says that somebody has signed out, believed by nobody; then the user does.
   for (const token of [mark('logout token'), `e30.${mark('claims of a logout token')}.x`])
     await send(demo.url('intranet', BACK_CHANNEL_LOGOUT_PATH), {

@@ -295,7 +295,7 @@ export function registrarToken(
 }
 
 /** A connector that needs no certificate: it is joined in memory. */
-async function registered(registry: ConnectorRegistry): Promise<string> {
+export async function registered(registry: ConnectorRegistry): Promise<string> {
   const now = Date.now()
   const validity = { issuedAt: now, expiresAt: now + 60_000 }
   const { connector } = await registry.register({

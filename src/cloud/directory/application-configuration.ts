@@ -211,15 +211,19 @@ function checkSignIn(application: Checked, path: string): void {
 }
 
 function checkEmbedding(application: Checked, path: string): void {
-  const { embedding, externalUrl, preAuthentication, session } = application
+  const { embedding, externalUrl, preAuthentication, responseMode, session } = application
   if (embedding === undefined) return
   const at = `${path}.embedding`
   if (preAuthentication !== 'oidc')
     throw new ConfigurationInvalid(at, 'has no meaning with "passthrough": nobody signs in')
   if (!externalUrl.startsWith('https:')) throw new ConfigurationInvalid(at, 'needs https')
   embedding.ancestors.forEach((origin, i) => checkOrigin(origin, `${at}.ancestors[${i}]`))
-  if (embedding.partitioned && session?.sameSite !== 'none')
-    throw new ConfigurationInvalid(`${at}.partitioned`, 'needs "session.sameSite" to be "none"')
+  if (session?.sameSite === 'none') return
+  const needsNone = 'needs "session.sameSite" to be "none"'
+  if (embedding.partitioned) throw new ConfigurationInvalid(`${at}.partitioned`, needsNone)
+  // The issuer's page posts into the frame: browsers take what follows for another site's doing.
+  if (responseMode === 'form_post')
+    throw new ConfigurationInvalid(at, `with "form_post" ${needsNone}`)
 }
 
 function checkIdentityHeaders(application: Checked, path: string): void {

@@ -173,7 +173,7 @@ export class Admission {
       request.id,
       { ...wishes, keepsFragment, keepsAddress },
     )
-    if (begun.kind === 'redirect') sendToIssuer(request, begun)
+    if (begun.kind === 'redirect') sendToIssuer(request, { ...begun, keepsFragment, keepsAddress })
     else if (wishes.renews !== undefined) return wishes.renews
     else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
     return undefined
