@@ -10,7 +10,7 @@ import type { HeaderList } from './frame-types.ts'
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Stricter than "no CR, LF, NUL": other control characters are invalid as well, and the HTTP libraries behind us throw on them. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-const TARGET = /^[\x21-\x7e\x80-\xff]+$/
+const TARGET = /^[\x21-\x7e]+$/
 
 /** A header name or a method. */
 export function isToken(text: string): boolean {
@@ -22,7 +22,10 @@ export function isFieldValue(text: string): boolean {
   return VALUE.test(text)
 }
 
-/** A request target that a request line can carry: not empty, no space, no control character, nothing above U+00FF. */
+/**
+ * A request target that a request line can carry: visible ASCII, and some of it. URIs know nothing else (RFC 3986, section 2), and of an
+ * octet above 0x7F nobody can say what the next parser makes of it.
+ */
 export function isTarget(text: string): boolean {
   return TARGET.test(text)
 }

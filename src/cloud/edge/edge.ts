@@ -173,7 +173,7 @@ export class Edge {
     if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
     const body = bodyKindOf(head.method, head.headers)
     const applications = this.#options.directory.applicationsOn(head.authority)
-    if (applications.length === 0) throw new ExchangeFailed('user', 'unknown-application')
+    if (applications.length === 0) throw unknownHost(head)
     request.site = applications[0]
     if (applications.length === 1) request.asked = applications[0]
     checkHost(head)
@@ -236,6 +236,16 @@ export class Edge {
       upgrade,
     })
   }
+}
+
+/** A name that nobody has is the user's mistake; what is no name at all is no request. HTTP/1.0 may leave it out. */
+function unknownHost(head: UserRequestHead): ExchangeFailed {
+  checkHost(head)
+  const { authority, httpVersion } = head
+  const isNone = authority === '' && httpVersion === '1.0'
+  if (isNone || canonicalHost(authority) !== undefined)
+    return new ExchangeFailed('user', 'unknown-application')
+  return new ExchangeFailed('user', 'user-malformed', { cause: 'no valid host' })
 }
 
 /** One host, said once: over HTTP/2 a `Host` field may come beside `:authority`. */

@@ -10,6 +10,7 @@ import {
   ApiMisuse,
   headerValue,
   headerValues,
+  isToken,
   withoutHeaders,
   type FailureReason,
   type HeaderList,
@@ -44,6 +45,8 @@ export function http2RequestHead(
     else headers.push(name, value)
   }
   const { ':method': method = '', ':path': target, ':authority': authority } = pseudo
+  // HTTP/1.1 has them in a line that its parser reads; nghttp2 lets through what is none.
+  if (!isToken(method) || !/^https?$/i.test(pseudo[':scheme'] ?? 'https')) return 'user-malformed'
   // CONNECT alone has no path.
   if (target === undefined) return 'method-unsupported'
   const hosts = headerValues(headers, 'host')

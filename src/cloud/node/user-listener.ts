@@ -104,6 +104,8 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     maxHeaderSize: maxHeadBytes,
     connectionsCheckingInterval: Math.min(1_000, requestHeadMs),
     insecureHTTPParser: false,
+    // The edge refuses it in words.
+    requireHostHeader: false,
   }
   const server =
     options.tls === undefined
