@@ -27,6 +27,11 @@ export type SignInReason =
   | 'issuer-insecure'
   | 'issuer-keys'
   | 'issuer-refused'
+  | 'issuer-busy'
+  | 'issuer-failed'
+  | 'interaction-needed'
+  | 'strength-refused'
+  | 'request-refused'
   | 'access-denied'
   | 'code-refused'
   | 'client-refused'
@@ -150,13 +155,47 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'issuer',
     status: 403,
     title: 'Sign-in refused',
-    detail: 'The sign-in service refused the sign-in.',
+    detail: 'The sign-in service refused the sign-in, and gave no reason that is known here.',
+  },
+  'issuer-busy': {
+    source: 'issuer',
+    status: 503,
+    title: 'Sign-in service busy',
+    detail: 'The sign-in service says that it can sign in nobody right now. Try again in a moment.',
+  },
+  'issuer-failed': {
+    source: 'issuer',
+    status: 502,
+    title: 'Sign-in service failed',
+    detail:
+      'The sign-in service reports a failure of its own. Try again; if it stays so, tell its administrator.',
+  },
+  'interaction-needed': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in not completed',
+    detail:
+      'The sign-in service needs something from you first, such as your password or your consent. Open the page again and answer what it asks.',
+  },
+  'strength-refused': {
+    source: 'issuer',
+    status: 403,
+    title: 'Sign-in refused',
+    detail: 'The sign-in service could not sign you in as strongly as is asked for here.',
+  },
+  'request-refused': {
+    source: 'cloud',
+    status: 502,
+    title: 'Sign-in not set up correctly',
+    detail:
+      'The sign-in service does not accept what this application asks it for. Tell its administrator.',
   },
   'access-denied': {
     source: 'issuer',
     status: 403,
-    title: 'Sign-in cancelled',
-    detail: 'The sign-in was cancelled, or the sign-in service denied it.',
+    title: 'Not signed in',
+    detail:
+      'The sign-in service did not let you in: it denied the sign-in, perhaps because your account there may not use this application, or the sign-in was cancelled.',
   },
   'code-refused': {
     source: 'issuer',

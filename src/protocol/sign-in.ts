@@ -10,6 +10,7 @@
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
+import { issuerErrorCode, issuerErrorMeaning, type IssuerErrorCode } from './issuer-errors.ts'
 import type { UserClaims } from './frame-types.ts'
 import type { Moves } from './moves.ts'
 import type { SignInReason } from './sign-in-denials.ts'
@@ -112,12 +113,22 @@ export type SignInState =
       readonly attempt: SignInAttempt
       readonly stepUp: StepUpRequest
     }
-  | { readonly state: 'denied'; readonly reason: SignInReason; readonly subject?: string }
+  | {
+      readonly state: 'denied'
+      readonly reason: SignInReason
+      readonly subject?: string
+      readonly issuerError?: IssuerErrorCode
+    }
 
 export type SignInEvent =
   // the callback: callbackEvent() chooses which
   | { readonly type: 'code'; readonly code: string; readonly now: number }
-  | { readonly type: 'refused'; readonly reason: SignInReason }
+  | {
+      readonly type: 'refused'
+      readonly reason: SignInReason
+      /** What the issuer said, if it said it. */
+      readonly issuerError?: IssuerErrorCode
+    }
   // results of our effects
   | { readonly type: 'redeemDone'; readonly op: number; readonly token: string; now: number }
   | { readonly type: 'redeemRefused'; readonly op: number; readonly reason: SignInReason }
@@ -180,8 +191,10 @@ export function callbackEvent(
   if (wallNow >= attempt.expiresAt) return { type: 'timeout' }
   if (issuer === undefined ? attempt.issuerNamesItself : issuer !== attempt.issuer)
     return { type: 'refused', reason: 'issuer-mismatch' }
-  if (error === 'access_denied') return { type: 'refused', reason: 'access-denied' }
-  if (error !== undefined) return { type: 'refused', reason: 'issuer-refused' }
+  if (error !== undefined) {
+    const issuerError = issuerErrorCode(error)
+    return { type: 'refused', reason: issuerErrorMeaning(issuerError).reason, issuerError }
+  }
   if (code === undefined || code === '') return { type: 'refused', reason: 'callback-malformed' }
   return { type: 'code', code, now }
 }
@@ -197,7 +210,7 @@ export const SIGN_IN_MOVES = {
       out.redeem(1, attempt, code)
       return { state: 'redeeming', attempt, op: 1, deadline: now + stepMs, stepMs }
     },
-    refused: denied,
+    refused: (_, { type: _type, ...why }) => ({ state: 'denied', ...why }),
     timeout: () => ({ state: 'denied', reason: 'attempt-expired' }),
   },
   redeeming: {

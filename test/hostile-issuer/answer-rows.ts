@@ -149,7 +149,7 @@ const CALLBACK_ROWS: readonly Row[] = [
   },
   {
     title: 'T17 a callback with an error, whatever code it brings',
-    reason: 'issuer-refused',
+    reason: 'issuer-failed',
     wrong: { callback: (parameters) => parameters.set('error', 'server_error') },
   },
   {
@@ -212,7 +212,7 @@ const TOKEN_ENDPOINT_ROWS: readonly Row[] = [
   },
   {
     title: 'T17 a request that is refused',
-    reason: 'issuer-refused',
+    reason: 'request-refused',
     wrong: { token: () => status(400, { error: 'invalid_request', error_description: 'x' }) },
   },
 ]

@@ -123,8 +123,6 @@ describe('the event that a callback is', () => {
     ['no state, whatever else it says', { error: 'access_denied' }, 'state-mismatch'],
     ['another issuer', { ...good, issuer: 'https://evil.example' }, 'issuer-mismatch'],
     ['no issuer', { state: attempt.state, code: 'c' }, 'issuer-mismatch'],
-    ['a refusal by the user', { ...good, error: 'access_denied' }, 'access-denied'],
-    ['another error', { ...good, error: 'server_error' }, 'issuer-refused'],
     ['no code', { state: attempt.state, issuer: attempt.issuer }, 'callback-malformed'],
   ])('is a refusal with %s', (_, parameters, reason) =>
     expect(event(parameters)).toEqual({ type: 'refused', reason }),

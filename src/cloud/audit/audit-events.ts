@@ -165,6 +165,9 @@ export const AUDIT_EVENTS = {
       evidence: 'The stable code of the library that noticed.',
       unknown: 'Claims that would have said whether the user is assigned, and did not come.',
       userInfo: 'Why UserInfo did not tell the claims it was asked for.',
+      issuerError:
+        'The registered error code that the issuer said; `unregistered` for any other. Nothing else of what it says is kept.',
+      setting: "Where the configuration is to be looked at, where it is the operator's mistake.",
     },
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },

@@ -6,7 +6,7 @@
  */
 import { base64url } from 'jose'
 import type { CryptoProvider } from '../ports.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { issuerDenial, SignInDenied } from '../sign-in/sign-in-errors.ts'
 import { screenToken, USUAL_CLAIMS, type ScreenOptions } from './token-screen.ts'
 
 /** What an ID token may call itself: never an access or a logout token. */
@@ -24,7 +24,7 @@ export async function screenTokenAnswer(
   algorithms: readonly string[],
   crypto: Pick<CryptoProvider, 'subtle'>,
 ): Promise<void> {
-  if (response.status !== 200) return
+  if (response.status !== 200) return refuseError(response)
   checkJson(response)
   const answer = (await response
     .clone()
@@ -48,6 +48,16 @@ export async function screenTokenAnswer(
     if (typeof whole !== 'string' || claims[claim] !== (await leftHalf(crypto, header.alg, whole)))
       throw new SignInDenied('token-hash', claim)
   }
+}
+
+/** The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it is the library's. */
+async function refuseError(response: Response): Promise<void> {
+  const answer: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  if (typeof answer !== 'object' || answer === null || !('error' in answer)) return
+  throw issuerDenial(answer.error, response.status)
 }
 
 /** @throws SignInDenied `issuer-malformed` when it does not call itself JSON */

@@ -58,13 +58,14 @@ const LEVELS: Readonly<Record<RiskReason, RiskLevel>> = {
   'many-failures': 'medium',
   anonymiser: 'medium',
 }
-/** Refusals that are no sign of an attack: the user changed their mind, or came back to an old tab; or any site's page had their browser ask for the address. */
+/** Refusals that are no sign of an attack: the user changed their mind, could not be signed in silently, or came back to an old tab; or any site's page had their browser ask for the address. */
 const HARMLESS: ReadonlySet<string | undefined> = new Set([
   'access-denied',
   'attempt-expired',
   'attempt-missing',
   'attempt-used',
   'callback-malformed',
+  'interaction-needed',
 ])
 /** Networks and countries remembered of a user. */
 const MAX_PLACES = 16

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { SignInAttempt } from '../../protocol/sign-in.ts'
+import type { SignInAttempt, SignInState } from '../../protocol/sign-in.ts'
 import type { Application } from '../ports.ts'
 import type { SignInSource } from '../../protocol/sign-in-denials.ts'
 import type { Wanted } from './attempts.ts'
-import type { SignInDenied } from './sign-in-errors.ts'
+import { evidenceOf, SignInDenied } from './sign-in-errors.ts'
 
 /** What a denial has to tell besides its reason. */
 export interface Outcome {
@@ -35,13 +35,22 @@ export interface Callback extends Outcome {
 /** The `detail` of a denial in the audit. */
 export function denialDetail(
   source: SignInSource,
-  { evidence }: SignInDenied,
+  denied: SignInDenied,
   { unknown, userInfoFault }: Outcome,
 ) {
   return {
     source,
-    ...(evidence && { evidence }),
+    ...evidenceOf(denied),
     ...(unknown?.length && { unknown }),
     ...(userInfoFault !== undefined && { userInfo: userInfoFault }),
   }
+}
+
+/** Why an attempt ended as it did; `failed`: what its last effect said. */
+export function denialOfEnd(end: SignInState, failed: SignInDenied | undefined): SignInDenied {
+  if (end.state !== 'denied') return new SignInDenied('internal')
+  const { reason, issuerError } = end
+  return failed?.reason === reason
+    ? failed
+    : new SignInDenied(reason, undefined, undefined, issuerError)
 }

@@ -8,6 +8,11 @@
 import { errors as jose } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { PortFailed } from '../../protocol/errors.ts'
+import {
+  issuerErrorCode,
+  issuerErrorMeaning,
+  type IssuerErrorCode,
+} from '../../protocol/issuer-errors.ts'
 import type { SignInReason } from '../../protocol/sign-in-denials.ts'
 
 /** A part of the sign-in failed. Internal: it ends as a denial, with the source of the problem. */
@@ -18,12 +23,20 @@ export class SignInDenied extends Error {
   readonly evidence: string | undefined
   /** Words for the user, where an operator has better ones than the reason's. */
   readonly detail: string | undefined
+  /** What the issuer said, if it said it. */
+  readonly issuerError: IssuerErrorCode | undefined
 
-  constructor(reason: SignInReason, evidence?: string, detail?: string) {
+  constructor(
+    reason: SignInReason,
+    evidence?: string,
+    detail?: string,
+    issuerError?: IssuerErrorCode,
+  ) {
     super(reason)
     this.reason = reason
     this.evidence = evidence
     this.detail = detail
+    this.issuerError = issuerError
   }
 }
 
@@ -51,12 +64,12 @@ const ANSWERS: Readonly<Record<string, SignInReason>> = {
 export function denialOf(error: unknown): SignInDenied {
   if (error instanceof PortFailed) throw error
   if (error instanceof SignInDenied) return error
+  if (error instanceof oauth.ResponseBodyError) return issuerDenial(error.error, error.status)
   return new SignInDenied(reasonOf(error), codeOf(error))
 }
 
 function reasonOf(error: unknown): SignInReason {
   if (error instanceof jose.JWKSTimeout) return 'issuer-timeout'
-  if (error instanceof oauth.ResponseBodyError) return ofTokenEndpoint(error)
   if (error instanceof oauth.WWWAuthenticateChallengeError) return 'client-refused'
   if (error instanceof oauth.OperationProcessingError)
     return CLAIMS[claimOf(error.cause)] ?? ANSWERS[error.code ?? ''] ?? 'issuer-malformed'
@@ -75,12 +88,26 @@ function reasonOf(error: unknown): SignInReason {
   return 'internal'
 }
 
-function ofTokenEndpoint({ error, status }: oauth.ResponseBodyError): SignInReason {
-  if (status >= 500) return 'issuer-unavailable'
-  if (error === 'invalid_grant') return 'code-refused'
-  return error === 'invalid_client' || error === 'unauthorized_client'
-    ? 'client-refused'
-    : 'issuer-refused'
+/** What an endpoint's answer of this status and error means. */
+export function issuerDenial(error: unknown, status: number): SignInDenied {
+  const said = issuerErrorCode(error)
+  const { reason } = issuerErrorMeaning(said)
+  const isDown = status >= 500 && reason !== 'issuer-busy'
+  const isBusy = status === 429
+  return new SignInDenied(
+    isDown ? 'issuer-unavailable' : isBusy ? 'issuer-busy' : reason,
+    ...([undefined, undefined, said] as const),
+  )
+}
+
+/** What the audit record is told of a denial besides its reason. */
+export function evidenceOf({ evidence, issuerError }: SignInDenied) {
+  const { setting } = issuerError === undefined ? {} : issuerErrorMeaning(issuerError)
+  return {
+    ...(evidence !== undefined && { evidence }),
+    ...(issuerError !== undefined && { issuerError }),
+    ...(setting !== undefined && { setting }),
+  }
 }
 
 const claimOf = (cause: unknown) =>

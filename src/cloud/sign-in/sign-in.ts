@@ -29,7 +29,7 @@ import { before } from './effect-deadline.ts'
 import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
 import { codeChallenge } from './code-challenge.ts'
-import { denialDetail, type Callback, type Outcome } from './callback-visit.ts'
+import { denialDetail, denialOfEnd, type Callback, type Outcome } from './callback-visit.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import type { IssuerClient, RedeemedTokens } from '../issuer/issuer.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
@@ -60,7 +60,9 @@ const STALE: ReadonlySet<SignInReason> = new Set([
   ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
 ])
 /** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
-const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set(['issuer-refused', 'access-denied'])
+const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set([
+  ...(['issuer-refused', 'access-denied', 'interaction-needed', 'strength-refused'] as const),
+])
 
 export interface PreAuthenticationOptions extends IssuersOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>
@@ -192,7 +194,7 @@ export class PreAuthentication {
     parameters: CallbackParameters,
   ): Promise<SignedIn | SignInReturn | SignInRedirect | SignInRefusal> {
     const { application, host, cookieFields, requestId } = call
-    const { evidence, end, detail } = await this.#run(call, attempt, parameters)
+    const { end, failed } = await this.#run(call, attempt, parameters)
     if (end.state === 'signed-in') return this.#start(call, end)
     if (end.state === 'step-up') {
       const { returnTo, keepsFragment = false, keepsAddress = false } = attempt
@@ -200,9 +202,8 @@ export class PreAuthentication {
       const begun = await this.begin(application, host, returnTo, cookieFields, requestId, wishes)
       return { ...begun, setCookies: [...call.setCookies, ...begun.setCookies] }
     }
-    const denied = end.state === 'denied' ? end : ({ reason: 'internal' } as const)
-    if ('subject' in denied) call.subject = denied.subject
-    return this.#refuse(call, new SignInDenied(denied.reason, evidence, detail))
+    if ('subject' in end) call.subject = end.subject
+    return this.#refuse(call, denialOfEnd(end, failed))
   }
 
   /** Whoever is signed in all the same goes on to where they wanted: after an old answer, and when a session could not be renewed. */
@@ -250,11 +251,10 @@ export class PreAuthentication {
     call: Callback,
     attempt: SignInAttempt,
     parameters: CallbackParameters,
-  ): Promise<{ end: SignInState } & Pick<SignInDenied, 'evidence' | 'detail'>> {
+  ): Promise<{ end: SignInState; failed: SignInDenied | undefined }> {
     const { application, host, address, requestId } = call
     const { clocks, directory } = this.#options
-    let evidence: string | undefined
-    let detail: string | undefined
+    let failed: SignInDenied | undefined
     let effect: (() => Promise<SignInEvent>) | undefined
     const perform = (
       op: number,
@@ -268,10 +268,8 @@ export class PreAuthentication {
               ? { type: 'decideStepUp', op, ...done }
               : { type: `${name}Done`, op, now: clocks.now(), ...done }) as SignInEvent,
           (error: unknown) => {
-            const denied = denialOf(error)
-            evidence = denied.evidence
-            detail = denied.detail
-            return { type: `${name}Refused`, op, reason: denied.reason } as const
+            failed = denialOf(error)
+            return { type: `${name}Refused`, op, reason: failed.reason } as const
           },
         )
     }
@@ -305,7 +303,7 @@ export class PreAuthentication {
     for (;;) {
       effect = undefined
       state = next(SIGN_IN, SIGN_IN_MOVES, state, event, out)
-      if (effect === undefined || !('deadline' in state)) return { end: state, evidence, detail }
+      if (effect === undefined || !('deadline' in state)) return { end: state, failed }
       event = await before(effect, state.deadline - clocks.now())
     }
   }
