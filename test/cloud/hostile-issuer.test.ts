@@ -94,6 +94,22 @@ test.each<[string, Misbehaviour]>([
     },
   ],
   [
+    'members that are null beside it, in metadata, keys and answer',
+    {
+      metadata: (good) => ({
+        ...{ ...good, token_endpoint_auth_methods_supported: null, end_session_endpoint: null },
+        ...{ revocation_endpoint: null },
+        ...{ authorization_response_iss_parameter_supported: null, userinfo_endpoint: null },
+        id_token_signing_alg_values_supported: ['ES256', null],
+      }),
+      keys: ({ keys }) =>
+        ({ keys: [null as never, ...keys.map((key) => ({ ...key, x5c: null }))] }) as never,
+      token: (good) => ({
+        ...{ ...good, refresh_token: null, scope: null, expires_in: null, id_token_hint: null },
+      }),
+    },
+  ],
+  [
     'a clock that is half a minute ahead',
     {
       idToken: ({ sign, claims, seconds }) =>

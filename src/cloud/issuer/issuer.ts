@@ -18,7 +18,7 @@ import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
 import { readUserInfo } from './user-info.ts'
 import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
-import { checkJson, screenTokenAnswer } from './token-answer.ts'
+import { checkJson, screenTokenAnswer, withoutNulls } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
 
 export interface IssuerOptions {
@@ -131,8 +131,8 @@ export class Issuer {
         attempt.verifier,
         this.#http(),
       )
-      await screenTokenAnswer(response, code, algorithmsOf(metadata), crypto)
-      const tokens = await oauth.processAuthorizationCodeResponse(metadata, self, response, {
+      const answer = await screenTokenAnswer(response, code, algorithmsOf(metadata), crypto)
+      const tokens = await oauth.processAuthorizationCodeResponse(metadata, self, answer, {
         expectedNonce: attempt.nonce,
         requireIdToken: true,
       })
@@ -251,7 +251,7 @@ export class Issuer {
     try {
       const response = await oauth.discoveryRequest(url, { algorithm: 'oidc', ...this.#http() })
       if (response.status === 200) checkJson(response)
-      const metadata = await oauth.processDiscoveryResponse(url, response)
+      const metadata = withoutNulls(await oauth.processDiscoveryResponse(url, response))
       // Octet by octet: it is what tokens name (Discovery section 4.3).
       if (metadata.issuer !== issuer) throw new SignInDenied('issuer-mismatch')
       const keys = this.#keysAt(this.#endpoint(metadata.jwks_uri))

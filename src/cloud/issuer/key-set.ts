@@ -20,6 +20,7 @@ import {
 } from 'jose'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 import type { Fetch } from './bounded-fetch.ts'
+import { withoutNulls } from './token-answer.ts'
 
 export interface KeySetOptions {
   /** The issuer's `jwks_uri`. */
@@ -237,10 +238,5 @@ function keysOf(text: string): JWK[] {
       typeof member === 'object' && member !== null && !Array.isArray(member),
   )
   if (keys.length === 0) throw new SignInDenied('issuer-keys')
-  return keys.map(
-    (key) =>
-      Object.fromEntries(
-        Object.entries(key).filter(([, value]) => value !== null),
-      ) as unknown as JWK,
-  )
+  return keys.map((key) => withoutNulls(key) as JWK)
 }

@@ -14,7 +14,7 @@ const ID_TOKEN_TYPES = [undefined, 'jwt']
 const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
- * Looks at an answer of status 200 before it is processed; every other is the library's.
+ * Looks at an answer before the library processes it, and hands on what it should: of a good one without members that are `null`, which say no more than absent ones.
  *
  * @throws SignInDenied
  */
@@ -23,17 +23,20 @@ export async function screenTokenAnswer(
   code: string,
   algorithms: readonly string[],
   crypto: Pick<CryptoProvider, 'subtle'>,
-): Promise<void> {
-  if (response.status !== 200) return refuseError(response)
+): Promise<Response> {
+  if (response.status !== 200) {
+    await refuseError(response)
+    return response
+  }
   checkJson(response)
   const answer = (await response
     .clone()
     .json()
     .catch(() => undefined)) as Record<string, unknown> | null | undefined
   // The library says what is wrong with it.
-  if (typeof answer !== 'object' || answer === null) return
+  if (typeof answer !== 'object' || answer === null) return response
   const { id_token: token, access_token: accessToken, token_type: type } = answer
-  if (token === undefined) throw new SignInDenied('token-missing')
+  if (token === undefined || token === null) throw new SignInDenied('token-missing')
   if (typeof token !== 'string') throw new SignInDenied('token-malformed')
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
     throw new SignInDenied('issuer-malformed', 'token-type')
@@ -48,6 +51,13 @@ export async function screenTokenAnswer(
     if (typeof whole !== 'string' || claims[claim] !== (await leftHalf(crypto, header.alg, whole)))
       throw new SignInDenied('token-hash', claim)
   }
+  const { status, headers } = response
+  return new Response(JSON.stringify(withoutNulls(answer)), { status, headers })
+}
+
+/** A member that is `null` says what an absent one says. */
+export function withoutNulls<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as T
 }
 
 /** The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it is the library's. */

@@ -65,3 +65,12 @@ export interface SignInRefusal {
   /** Where they wanted to go, as far as is known: a target of the same host. */
   readonly returnTo?: string | undefined
 }
+
+/** Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no error. */
+export const STALE: ReadonlySet<SignInReason> = new Set([
+  ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
+])
+/** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
+export const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set([
+  ...(['issuer-refused', 'access-denied', 'interaction-needed', 'strength-refused'] as const),
+])

@@ -9,7 +9,7 @@
  */
 import { TIME_LIMITS } from '../../protocol/limits.ts'
 import { next } from '../../protocol/moves.ts'
-import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/sign-in-denials.ts'
+import { SIGN_IN_DENIALS } from '../../protocol/sign-in-denials.ts'
 import {
   callbackEvent,
   redirected,
@@ -41,12 +41,14 @@ import { stepUpParameters } from '../policy/step-up.ts'
 import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
 import { isSecure, Sessions, type Session } from '../session/session.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
-import type {
-  SignedIn,
-  SignInRedirect,
-  SignInRefusal,
-  SignInReturn,
-  SignInWishes,
+import {
+  NOT_SILENTLY,
+  STALE,
+  type SignedIn,
+  type SignInRedirect,
+  type SignInRefusal,
+  type SignInReturn,
+  type SignInWishes,
 } from './sign-in-outcome.ts'
 import { SealedAnswers } from './sealed-answers.ts'
 import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
@@ -55,14 +57,6 @@ import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
 export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
 /** When an issuer that is down may be there again. */
 const RETRY_AFTER_MS = 5_000
-/** Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no error. */
-const STALE: ReadonlySet<SignInReason> = new Set([
-  ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
-])
-/** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
-const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set([
-  ...(['issuer-refused', 'access-denied', 'interaction-needed', 'strength-refused'] as const),
-])
 
 export interface PreAuthenticationOptions extends IssuersOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>
