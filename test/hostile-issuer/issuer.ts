@@ -51,6 +51,8 @@ export interface Misbehaviour {
   /** The token endpoint's answer. */
   readonly token?: (good: Json, scene: Scene) => Answer
   readonly keys?: (good: { keys: JWK[] }) => Answer
+  /** What UserInfo answers; by itself the subject alone. */
+  readonly userInfo?: (good: Json, scene: Scene) => Answer | Promise<Answer>
 }
 
 export class HostileIssuer {
@@ -110,6 +112,7 @@ export class HostileIssuer {
         authorization_endpoint: `${issuer}/authorize`,
         token_endpoint: `${issuer}/token`,
         jwks_uri: `${issuer}/keys`,
+        userinfo_endpoint: `${issuer}/userinfo`,
         response_types_supported: ['code'],
         subject_types_supported: ['public'],
         authorization_response_iss_parameter_supported: true,
@@ -123,6 +126,14 @@ export class HostileIssuer {
     }
     if (pathname === '/authorize') return this.#authorize(searchParams, response)
     if (pathname === '/token') return this.#token(request, response)
+    if (pathname === '/userinfo') {
+      const token = request.headers.authorization ?? ''
+      if (!this.secrets.has(token.slice('Bearer '.length)) || !token.startsWith('Bearer '))
+        return void response.writeHead(401).end()
+      const { userInfo } = this.misbehaviour
+      const good = { sub: 'u1' }
+      return answer(request, response, (await userInfo?.(good, this.#scene(''))) ?? good)
+    }
     response.writeHead(404).end()
   }
 
