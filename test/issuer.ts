@@ -39,7 +39,11 @@ export async function startIssuer(): Promise<Issuer> {
     const path = request.url!
     asked[path] = (asked[path] ?? 0) + 1
     const answers: Record<string, unknown> = {
-      '/.well-known/openid-configuration': { issuer: url, jwks_uri: `${url}/jwks` },
+      '/.well-known/openid-configuration': {
+        issuer: url,
+        ...{ authorization_endpoint: `${url}/authorize`, token_endpoint: `${url}/token` },
+        jwks_uri: `${url}/jwks`,
+      },
       '/jwks': { keys: keys.map(({ publicJwk }) => publicJwk) },
     }
     const answer = overrides.get(path)
