@@ -5,6 +5,7 @@ import { LiveExchanges } from '../src/cloud/edge/live-exchanges.ts'
 import { isDue, Renewals } from '../src/cloud/sign-in/renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session/session.ts'
 import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
+import type { UserRequestHead } from '../src/cloud/edge/user-exchange.ts'
 import type {
   SignedIn,
   SignInRedirect,
@@ -185,8 +186,9 @@ test('R4.7e what is open in a session’s name goes on when it is renewed', asyn
     wallClock: () => clocks.wallClock(),
   })
   const open = (caller: Session) => {
-    const from = { id: 'request', address: '192.0.2.7' }
-    const exchange = { ...from, application: intranet, caller, sessionEnded: vi.fn() }
+    const from = { id: 'request', address: '192.0.2.7', head: {} as UserRequestHead }
+    const ends = { sessionEnded: vi.fn(), applicationChanged: vi.fn() }
+    const exchange = { ...from, ...ends, application: intranet, caller }
     live.add(exchange)
     return exchange.sessionEnded
   }

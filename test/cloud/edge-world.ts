@@ -203,6 +203,8 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     stepUps,
     /** Puts other options of the application in force. */
     reconfigure: (secure: object) => directory.replace(configuration(secure)),
+    directory,
+    configuration,
     audit,
     cookie,
     session,

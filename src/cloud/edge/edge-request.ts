@@ -18,7 +18,7 @@ import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
 import type { Application, Directory } from '../ports.ts'
-import type { Published } from '../directory/published.ts'
+import { published, type Published } from '../directory/published.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
 import { isForFrame } from './navigation.ts'
 import { returnTarget } from './return-target.ts'
@@ -67,7 +67,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   returnTo: string | undefined
   readonly #answers: AnswerOptions
   #exchange: RequestReader | undefined
-  #application: Published | undefined
+  #application: Application | undefined
+  #isChanged = false
   #live: LiveExchanges | undefined
   #isAnswered = false
 
@@ -83,16 +84,30 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange = exchange
   }
 
-  /** The exchange goes on in the caller's name, and ends with their session. */
-  isInNameOf(caller: Caller, application: Published, live: LiveExchanges): void {
+  /** The exchange goes on, and ends with the caller's session, or when the application is another. */
+  isOpenTo(caller: Caller, { application }: Published, live: LiveExchanges): void {
     this.caller = caller
     this.#application = application
     this.#live = live
     live.add(this)
   }
 
+  get head(): UserRequestHead {
+    return this.user.head
+  }
+
   get application(): Application {
-    return this.#application!.application
+    return this.#application!
+  }
+
+  /** It was judged by this one, and goes on. */
+  set application(application: Application) {
+    this.#application = application
+  }
+
+  applicationChanged(): void {
+    this.#isChanged = true
+    this.sessionEnded()
   }
 
   sessionEnded(): void {
@@ -100,7 +115,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange?.sessionEnded?.()
   }
 
-  tellSessionEnded(application = this.#application!): void {
+  tellSessionEnded(application = published(this.#application!)): void {
+    if (this.#isChanged || this.caller.user === undefined)
+      return this.answer({ ...OWN_ANSWERS['application-changed'], retryAfterMs: 1_000 })
     this.answer({
       ...OWN_ANSWERS['session-ended'],
       headers: ['WWW-Authenticate', challenge(application, this.user.head.headers)],

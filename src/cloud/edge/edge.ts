@@ -30,13 +30,14 @@ import { BackChannelLogout } from '../sign-out/back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
 import { offeredHeaders } from './offered-headers.ts'
-import { LiveExchanges, type LiveExchange } from './live-exchanges.ts'
+import { judgedAgain } from './judged-again.ts'
+import { LiveExchanges } from './live-exchanges.ts'
 import type { Origin } from '../offers/origin.ts'
 import { OwnPaths } from './own-paths.ts'
 import { AccessControl } from '../policy/access-control.ts'
 import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
 import type { AuditSink, CryptoProvider, Directory } from '../ports.ts'
-import { published, selectApplication, type Published } from '../directory/published.ts'
+import { selectApplication, type Published } from '../directory/published.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
@@ -88,7 +89,7 @@ export class Edge {
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
-      mayGoOn: (exchange) => this.#mayGoOn(exchange, decideAccess),
+      judge: (exchange) => judgedAgain(exchange, options.directory, decideAccess),
       failed: (exchange, error) => this.#tellInternal(exchange.id, error),
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
@@ -137,15 +138,6 @@ export class Edge {
     } catch (error) {
       this.#failed(request, error)
     }
-  }
-
-  /** Ends what is open where the application is gone or moved to another tenant, or where access is denied now. */
-  #mayGoOn(exchange: LiveExchange, decideAccess: DecideAccess): boolean {
-    const { id, tenantId } = exchange.application
-    const application = this.#options.directory.application(id)
-    if (application?.tenantId !== tenantId) return false
-    // Who must sign in more strongly may end what they do; their next request goes to the issuer.
-    return decideAccess(published(application), exchange.caller, exchange).kind !== 'deny'
   }
 
   #failed(request: EdgeRequest, error: unknown): void {
@@ -216,7 +208,7 @@ export class Edge {
     if (request.isGone) return
     const exchange = new EdgeExchange(request, application)
     request.hand(exchange)
-    if (caller.user !== undefined) request.isInNameOf(caller, application, this.#live)
+    request.isOpenTo(caller, application, this.#live)
     const { id, version } = application.application
     exchange.submit(this.#options.origin, {
       applicationId: id,

@@ -1,6 +1,6 @@
 /**
- * What is open in users' names: answers that stream, WebSockets. It ends with the session: within a second of its revocation, and of its expiry; and when access is
- * denied that was given.
+ * What is open: answers that stream, WebSockets. What is open in a user's name ends with the session: within a second of its revocation, and of its expiry; and when access
+ * is denied that was given. All of it ends within a second where the directory says that a new request would not get there.
  *
  * A request costs one entry of a set while it is open, and no timer: one slow clock looks after them all, and rests when there are none.
  *
@@ -10,24 +10,33 @@ import type { Caller } from './caller.ts'
 import type { Application } from '../ports.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
 import { unreferenced } from '../unreferenced.ts'
+import type { UserRequestHead } from './user-exchange.ts'
+
+/** What becomes of an open exchange. */
+export type Judgement = 'goes-on' | 'session-ended' | 'application-changed'
 
 /** One exchange, as long as it is open. */
 export interface LiveExchange {
-  readonly application: Application
+  readonly head: UserRequestHead
+  /** The object of the directory by which it was judged last. */
+  application: Application
+  /** Without a user where the application is open to anyone. */
   caller: Caller
   /** The request's. */
   readonly id: string
   readonly address: string
   /** Breaks it off. */
   sessionEnded(): void
+  /** Breaks it off: what was asked for is gone, or another than it was. */
+  applicationChanged(): void
 }
 
 export interface LiveExchangesOptions {
   readonly revocations: SessionRevocations
   /** Milliseconds since 1970. */
   readonly wallClock: () => number
-  /** Whether access is still given; asked twice a second of all that is open. Default: it is. */
-  readonly mayGoOn?: (exchange: LiveExchange) => boolean
+  /** Whether it goes on; asked twice a second of all that is open. Default: it does. */
+  readonly judge?: (exchange: LiveExchange) => Judgement
   /** Told when it cannot be judged whether an exchange goes on: it ends. Default: nobody is told. */
   readonly failed?: (exchange: LiveExchange, error: unknown) => void
 }
@@ -39,18 +48,18 @@ const GATHER_MS = 20
 export class LiveExchanges {
   readonly #revocations: SessionRevocations
   readonly #wallClock: () => number
-  readonly #mayGoOn: (exchange: LiveExchange) => boolean
+  readonly #judge: (exchange: LiveExchange) => Judgement
   readonly #failed: LiveExchangesOptions['failed']
   readonly #open = new Set<LiveExchange>()
   #clock: ReturnType<typeof setInterval> | undefined
   #gathering: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: LiveExchangesOptions) {
-    const { revocations, wallClock, mayGoOn = () => true } = options
+    const { revocations, wallClock, judge = () => 'goes-on' } = options
     this.#failed = options.failed
     this.#revocations = revocations
     this.#wallClock = wallClock
-    this.#mayGoOn = mayGoOn
+    this.#judge = judge
     revocations.subscribe(() => {
       if (this.#open.size > 0)
         this.#gathering ??= unreferenced(setTimeout(() => this.#endRevoked(), GATHER_MS))
@@ -78,7 +87,11 @@ export class LiveExchanges {
 
   #endRevoked(): void {
     this.#gathering = undefined
-    this.#endUnless(({ caller, application }) => !this.#revocations.isRevoked(caller, application))
+    this.#judgeAll(({ caller, application }) =>
+      caller.user !== undefined && this.#revocations.isRevoked(caller, application)
+        ? 'session-ended'
+        : 'goes-on',
+    )
   }
 
   #endExpired(): void {
@@ -88,16 +101,18 @@ export class LiveExchanges {
       return
     }
     const now = this.#wallClock()
-    this.#endUnless(
-      (exchange) => now < (exchange.caller.expiresAt ?? Infinity) && this.#mayGoOn(exchange),
+    this.#judgeAll((exchange) =>
+      now >= (exchange.caller.expiresAt ?? Infinity) ? 'session-ended' : this.#judge(exchange),
     )
   }
 
   /** Each by itself: one that cannot be judged ends, and the others are judged all the same. */
-  #endUnless(goesOn: (exchange: LiveExchange) => boolean): void {
+  #judgeAll(judge: (exchange: LiveExchange) => Judgement): void {
     for (const exchange of [...this.#open])
       try {
-        if (!goesOn(exchange)) exchange.sessionEnded()
+        const judgement = judge(exchange)
+        if (judgement === 'session-ended') exchange.sessionEnded()
+        else if (judgement === 'application-changed') exchange.applicationChanged()
       } catch (error) {
         this.#failed?.(exchange, error)
         exchange.sessionEnded()

@@ -26,6 +26,7 @@ export const OWN_ANSWERS = {
   ...own('sign-in-framed', 401, 'sign-in', 'Sign in in a window of its own', 'This page is shown inside a page of another site, where nobody can sign in. Open it in a window of its own.'),
   ...own('session-not-kept', 403, 'sign-in', 'This browser does not keep your session', 'You signed in, but the browser did not bring back the cookie that says so. It may keep none inside the pages of other sites. Open the page in a window of its own.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
+  ...own('application-changed', 503, 'cloud', 'The application was changed', 'While your request was under way, this application was changed or is published no more. It cannot be told whether your request reached it.'),
   ...own('step-up-required', 401, 'policy', 'One more step is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('cors-not-configured', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this application.'),
   ...own('cors-origin-refused', 403, 'cloud', 'Not allowed from there', 'Pages of this site may not use this application.'),

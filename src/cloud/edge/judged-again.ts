@@ -1,0 +1,78 @@
+/**
+ * What is open is judged again, by the rules for a new request: when the directory has another object for its application, and twice a second who may.
+ *
+ * @module
+ */
+import { readTarget } from '../../protocol/index.ts'
+import { published, selectApplication, type Published } from '../directory/published.ts'
+import type { Application, Directory } from '../ports.ts'
+import type { DecideAccess } from './admission.ts'
+import type { LiveExchange, Judgement } from './live-exchanges.ts'
+import { checkOtherSite } from './other-site.ts'
+import { checkOrigin, upgradeWish } from './upgrade.ts'
+
+/** Whether an open exchange goes on. An application whose object is the same costs a look-up, and the decision where there is a user. */
+export function judgedAgain(
+  exchange: LiveExchange,
+  directory: Directory,
+  decideAccess: DecideAccess,
+): Judgement {
+  const { application: before, caller } = exchange
+  const now = directory.application(before.id)
+  if (now === undefined) return 'application-changed'
+  if (now !== before) {
+    const judgement = byTheNew(exchange, before, now, directory)
+    if (judgement !== 'goes-on') return judgement
+    exchange.application = now
+  }
+  if (caller.user === undefined) return 'goes-on'
+  // Who must sign in more strongly may end what they do; their next request goes to the issuer.
+  const verdict = decideAccess(published(now), caller, exchange)
+  return verdict.kind === 'deny' ? 'session-ended' : 'goes-on'
+}
+
+function byTheNew(
+  exchange: LiveExchange,
+  before: Application,
+  now: Application,
+  directory: Directory,
+): Judgement {
+  if (!isSamePlace(before, now)) return 'application-changed'
+  const { head, caller } = exchange
+  const { path } = readTarget(head.target, head.authority)
+  const selected = selectApplication(directory.applicationsOn(head.authority), path)
+  // Another one may have been published below the same host since.
+  if (selected?.application.id !== now.id) return 'application-changed'
+  if (isGranted(exchange, before, path) && !isGranted(exchange, now, path))
+    return 'application-changed'
+  if (now.preAuthentication === 'passthrough') return 'goes-on'
+  if (caller.user === undefined) return 'application-changed'
+  if (caller.showsToken === true)
+    return JSON.stringify(before.bearer) === JSON.stringify(now.bearer)
+      ? 'goes-on'
+      : 'session-ended'
+  try {
+    if (upgradeWish(head) !== undefined) checkOrigin(head, selected)
+    checkOtherSite(head, selected, path)
+    return 'goes-on'
+  } catch {
+    return 'application-changed'
+  }
+}
+
+/** What it is connected to is what is published now, in the same tenant and by the same connectors. */
+function isSamePlace(before: Application, now: Application): boolean {
+  return (
+    before.tenantId === now.tenantId &&
+    before.groupId === now.groupId &&
+    before.internalUrl === now.internalUrl &&
+    before.externalUrl === now.externalUrl &&
+    (before.verifyCertificate || !now.verifyCertificate)
+  )
+}
+
+/** Whether a page of another site may read the answer, by the application's rule. */
+function isGranted({ head }: LiveExchange, application: Application, path: string): boolean {
+  const { cors }: Published = published(application)
+  return cors !== undefined && cors.covers(path) && cors.grants(head) !== cors.grantsNothing
+}
