@@ -6,6 +6,7 @@
 
 import type { Bearer } from './directory/bearer-configuration.ts'
 import type { ClientCredentials } from './directory/client-configuration.ts'
+import type { IdentityHeader } from './directory/identity-headers.ts'
 import type { ClaimPath, IssuerProfile } from './directory/issuer-configuration.ts'
 import type { Cors } from './directory/cors-configuration.ts'
 import type { AuditEvent } from './audit/audit-events.ts'
@@ -83,10 +84,8 @@ export interface Application {
    * decisions are remembered by it.
    */
   readonly access?: AccessRules
-  /** Header name → claim it carries, for the application. Default none. */
-  readonly identityHeaders: Readonly<
-    Record<string, 'subject' | 'name' | 'email' | 'groups' | 'roles'>
-  >
+  /** Header name → claim it carries, and how, for the application. Default none. */
+  readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
   /**
    * Origins, besides its own host, whose pages may open a WebSocket (or switch to another protocol) in the name of a signed-in
    * user. Default none.

@@ -262,6 +262,7 @@ describe('refuses', () => {
     ['a name that users choose for an assigned one', withIssuer({ url: ISSUER, claims: { upn: 'preferred_username' } }), 'tenants[0].issuer.claims.upn'],
     ['an assignment nobody checks', published({ ...passthrough, assigned: { users: ['a'] } }), 'applications[0].assigned'],
     ['identity headers of nobody', published({ ...passthrough, identityHeaders: { 'x-user': 'subject' } }), 'applications[0].identityHeaders'],
+    ['a separator that is a letter', withApplication({ identityHeaders: { 'x-groups': { claim: 'groups', separator: 'a' } } }), 'applications[0].identityHeaders.x-groups.separator'],
     ['an identity header that is no name', withApplication({ identityHeaders: { 'x user': 'subject' } }), 'applications[0].identityHeaders.x user'],
     ['an identity header with a meaning of its own', withApplication({ identityHeaders: { Content_Length: 'subject' } }), 'applications[0].identityHeaders.Content_Length'],
     ['one identity header in two spellings', withApplication({ identityHeaders: { 'x-user': 'subject', X_User: 'name' } }), 'applications[0].identityHeaders.X_User'],

@@ -9,6 +9,7 @@ import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
 import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
+import { IdentityHeaderConfiguration } from './identity-headers.ts'
 import { contentVersion } from './content-version.ts'
 import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
 import { ApplicationPolicy, USERS, type AccessRules } from '../policy/access-policy.ts'
@@ -51,11 +52,10 @@ export const ApplicationConfiguration = v.strictObject({
     v.description("Its own policies, besides its tenant's; with `oidc` only."),
   ),
   identityHeaders: v.pipe(
-    v.optional(
-      v.record(v.string(), v.picklist(['subject', 'name', 'email', 'groups', 'roles'])),
-      {},
+    v.optional(v.record(v.string(), IdentityHeaderConfiguration), {}),
+    v.description(
+      'Header name → what of the user it tells the application, and how; with `oidc` only.',
     ),
-    v.description('Header name → what of the user it tells the application; with `oidc` only.'),
   ),
   session: v.pipe(
     v.optional(v.strictObject({ sameSite: v.optional(v.picklist(['lax', 'none']), 'lax') })),

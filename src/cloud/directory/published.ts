@@ -15,6 +15,7 @@ import {
   type UserClaims,
 } from '../../protocol/index.ts'
 import { CorsRule } from '../edge/cors.ts'
+import { claimOfHeader, identityField, type IdentityHeader } from './identity-headers.ts'
 import { contentVersion } from './content-version.ts'
 import { ownCookieName } from '../session/cookies.ts'
 import { namedBy } from '../policy/named.ts'
@@ -49,7 +50,7 @@ export class Published {
     readonly responseHeadMs: number
   }
   #names: string | undefined
-  readonly #identityHeaders: readonly (readonly [string, IdentityClaim])[]
+  readonly #identityHeaders: readonly (readonly [string, IdentityHeader])[]
   /** A session's claims are the same object for as long as it is remembered. */
   readonly #identities = new WeakMap<UserClaims, HeaderList>()
 
@@ -89,10 +90,9 @@ export class Published {
   identity(claims: UserClaims): HeaderList {
     let list = this.#identities.get(claims)
     if (list === undefined) {
-      list = this.#identityHeaders.flatMap(([name, claim]) => {
-        const value = claims[claim]
-        if (value === undefined) return []
-        return [name, octets(typeof value === 'string' ? value : value.join(','))]
+      list = this.#identityHeaders.flatMap(([name, header]) => {
+        const value = identityField(claims[claimOfHeader(header)], header)
+        return value === undefined ? [] : [name, value]
       })
       this.#identities.set(claims, list)
     }
@@ -113,8 +113,6 @@ export class Published {
     return host !== undefined && host === canonicalHost(this.host)
   }
 }
-
-type IdentityClaim = Application['identityHeaders'][string]
 
 const known = new WeakMap<Application, Published>()
 
@@ -144,13 +142,4 @@ export function selectApplication(
   const paths = applications.map((application) => published(application).paths[0])
   const selected = selectByPath(path, paths)
   return selected === undefined ? undefined : published(applications[paths.indexOf(selected)]!)
-}
-
-/** UTF-8, as octets in a header value; without what could end the line. */
-function octets(text: string): string {
-  let value = ''
-  for (const octet of new TextEncoder().encode(text)) {
-    value += octet < 0x20 || octet === 0x7f ? ' ' : String.fromCharCode(octet)
-  }
-  return value
 }

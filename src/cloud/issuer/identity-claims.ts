@@ -99,11 +99,11 @@ function short(value: unknown): string | undefined {
     : undefined
 }
 
-/** A list of texts; not whole where something in it is none. Some issuers write a list of one as its member. */
+/** A list of texts; not whole where something in it is none, or is empty. Some issuers write a list of one as its member. */
 function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
   if (typeof value === 'string' && value !== '') return { items: [value], isWhole: true }
   if (!Array.isArray(value)) return { items: undefined, isWhole: value === undefined }
-  const items = value.filter((item) => typeof item === 'string')
+  const items = value.filter((item) => typeof item === 'string' && item !== '')
   return { items, isWhole: items.length === value.length }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClaimValue } from '../../protocol/sign-in.ts'
+import { claimOfHeader } from '../directory/identity-headers.ts'
 import type { Application } from '../ports.ts'
 import { parseUserName } from './user-names.ts'
 
@@ -33,7 +34,8 @@ export function namedBy({ assigned, access, identityHeaders }: Application): Nam
     }
   }
   name(assigned?.users)
-  for (const claim of Object.values(identityHeaders)) if (claim !== 'subject') told.add(claim)
+  for (const claim of Object.values(identityHeaders).map(claimOfHeader))
+    if (claim !== 'subject') told.add(claim)
   for (const { when, unless = [] } of access?.policies ?? [])
     for (const { who, device } of when ? [when, ...unless] : unless) {
       name(who?.users)

@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import type { SignInIdentity } from '../../protocol/sign-in.ts'
 import { namedBy } from '../policy/named.ts'
 import type { Application } from '../ports.ts'
+import { claimOfHeader } from '../directory/identity-headers.ts'
 import { published } from '../directory/published.ts'
 import type { Session } from './session.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
@@ -85,7 +86,7 @@ export function sealedSession(
   const sealed = Object.fromEntries(
     Object.entries(known).filter(([, value]) => value !== undefined),
   ) as SealedSession
-  const told = new Set<string>(Object.values(application.identityHeaders))
+  const told = new Set(Object.values(application.identityHeaders).map(claimOfHeader))
   const fitting = fit(sealed, roomFor(cookieName), told.has('roles') && !told.has('groups'))
   const lost = (
     list: readonly string[] = [],
