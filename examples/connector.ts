@@ -9,7 +9,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { startConnector, type ConnectorEvent } from 'app-proxy/connector/node'
+import {
+  startConnector,
+  type ConnectorEvent,
+  type RunningConnector,
+} from 'app-proxy/connector/node'
 import type { Binding } from 'app-proxy/protocol'
 
 const { values } = parseArgs({
@@ -22,8 +26,10 @@ const { values } = parseArgs({
   },
 })
 const { url, ca, 'state-dir': stateDirectory, 'token-file': tokenFile, name } = values
-if (url === undefined || stateDirectory === undefined)
-  throw new Error('usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE]')
+if (url === undefined || stateDirectory === undefined) {
+  console.error('usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE]')
+  process.exit(2)
+}
 
 // Registration may have to be repeated for long: a signal ends that as well.
 const starting = new AbortController()
@@ -36,19 +42,29 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 /** How each cloud instance was reached: by the fast `link`, or by `plain` calls where it does not get through. */
 const bindings: Record<string, Binding> = {}
-const connector = await startConnector({
-  url,
-  stateDirectory,
-  signal: starting.signal,
-  onEvent: log,
-  ...(ca !== undefined && { ca: await readFile(ca, 'utf8') }),
-  ...(tokenFile !== undefined && { token: () => readPrivate(tokenFile) }),
-  ...(name !== undefined && { name }),
-})
+const connector = await start(url, stateDirectory).catch(refused)
 stop = () => connector.stop()
 while (!connector.isReady) await sleep(20)
 const { connectorId, tenantId } = connector.identity
 console.log(JSON.stringify({ connectorId, tenantId, bindings }))
+
+async function start(cloud: string, directory: string): Promise<RunningConnector> {
+  return startConnector({
+    url: cloud,
+    stateDirectory: directory,
+    signal: starting.signal,
+    onEvent: log,
+    ...(ca !== undefined && { ca: await readFile(ca, 'utf8') }),
+    ...(tokenFile !== undefined && { token: () => readPrivate(tokenFile) }),
+    ...(name !== undefined && { name }),
+  })
+}
+
+/** The cloud says no for good, or a setting is wrong: its words, and no stack trace. */
+function refused(error: unknown): never {
+  if (!starting.signal.aborted) logLine({ type: 'refused', error })
+  process.exit(starting.signal.aborted ? 0 : 1)
+}
 
 /** A secret is taken only from a file that nobody else can read. */
 async function readPrivate(path: string): Promise<string> {
@@ -60,6 +76,11 @@ async function readPrivate(path: string): Promise<string> {
 /** Identities and configurations are told by name: a log keeps no keys, and no pages of settings. */
 function log(event: ConnectorEvent): void {
   if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
+  // A mistake is said once, when it is met, and not at each try.
+  if (!('isExplained' in event)) logLine(event)
+}
+
+function logLine(event: object): void {
   const line = JSON.stringify(
     { time: new Date().toISOString(), ...event },
     (key, value: unknown) => {

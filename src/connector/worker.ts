@@ -56,7 +56,14 @@ export interface WorkerOptions {
   readonly backend: Backend
   readonly clocks: Clocks
   /** Told of each failed exchange, for logs: codes and causes, never contents. Whatever it throws is ignored. */
-  readonly failed?: (offer: Offer, outcome: ExchangeOutcome, cause: unknown) => void
+  readonly failed?: (
+    offer: Offer,
+    outcome: ExchangeOutcome,
+    cause: unknown,
+    application: ApplicationDetails | undefined,
+  ) => void
+  /** Told of each exchange that ended well. Must not throw. */
+  readonly served?: (offer: Offer) => void
 }
 
 /** Runs every exchange of a connector. */
@@ -152,8 +159,13 @@ class Job implements ClaimedJob {
     if (outcome.kind !== 'done') {
       this.#claim.lost()
       this.#relay?.abort()
-      this.#options.failed?.(this.#offer, outcome, this.#relay?.cause ?? this.#cause)
-    }
+      this.#options.failed?.(
+        this.#offer,
+        outcome,
+        this.#relay?.cause ?? this.#cause,
+        this.#application,
+      )
+    } else this.#options.served?.(this.#offer)
     this.#leave()
   }
 

@@ -18,6 +18,8 @@ const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReaso
   [ResetCode.UNSUPPORTED]: ['connector', 'upgrade-unsupported'],
   [ResetCode.LOST]: ['connector', 'connector-lost'],
   [ResetCode.INTERNAL]: ['connector', 'internal'],
+  [ResetCode.APPLICATION_CERTIFICATE]: ['application', 'application-certificate'],
+  [ResetCode.CONNECTOR_EXHAUSTED]: ['connector', 'connector-exhausted'],
 }
 
 /** The failure that a RESET with this code means to the user; unknown codes are `internal`. */

@@ -153,5 +153,9 @@ export const ResetCode = {
   LOST: 9,
   /** Anything else, on our side. */
   INTERNAL: 10,
+  /** The application's certificate is refused. */
+  APPLICATION_CERTIFICATE: 12,
+  /** The connector's machine has no file descriptor, port or memory left for a connection. */
+  CONNECTOR_EXHAUSTED: 13,
 } as const
 export type ResetCode = (typeof ResetCode)[keyof typeof ResetCode]

@@ -191,11 +191,14 @@ export function encodeReset(reset: Reset): Uint8Array {
   return u32(reset.code)
 }
 
+const RECEIVABLE: ReadonlySet<number> = new Set(
+  Object.values(ResetCode).filter((code) => code !== ResetCode.LOST),
+)
+
 /** A code from a later version, or one that is never sent, reads as INTERNAL: the exchange is over, the link is not. */
 export function decodeReset(payload: Uint8Array): Reset {
   const code = readU32(payload, 'RESET')
-  const known = code <= ResetCode.INTERNAL && code !== ResetCode.LOST
-  return { code: known ? (code as ResetCode) : ResetCode.INTERNAL }
+  return { code: RECEIVABLE.has(code) ? (code as ResetCode) : ResetCode.INTERNAL }
 }
 
 /** Four raw octets, as in RESET. */

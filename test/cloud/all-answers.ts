@@ -20,6 +20,8 @@ const EXCHANGES: Partial<Record<FailureReason, Failure['source']>> = {
   'upgrade-unsupported': 'cloud',
   'method-unsupported': 'cloud',
   'application-unreachable': 'application',
+  'application-certificate': 'application',
+  'connector-exhausted': 'connector',
   'application-timeout': 'application',
   'application-aborted': 'application',
   'application-malformed': 'application',

@@ -162,6 +162,8 @@ test.each([
   ['unknown-application', 404],
   ['upgrade-unsupported', 501],
   ['application-unreachable', 502],
+  ['application-certificate', 502],
+  ['connector-exhausted', 502],
   ['application-timeout', 504],
   ['application-aborted', 502],
   ['application-malformed', 502],

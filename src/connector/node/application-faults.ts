@@ -4,6 +4,7 @@
  * @module
  */
 import { ResetCode } from '../../protocol/index.ts'
+import { EXHAUSTED, OUT_OF_TIME, UNTRUSTED, WRONG_NAME } from './failure-codes.ts'
 
 /** We sent, or were about to send, a body other than the head announced. */
 export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
@@ -34,7 +35,16 @@ export function faultOf(error: unknown, responded: boolean): ResetCode {
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !responded)
     return ResetCode.APPLICATION_MALFORMED
   if (OURS.test(code)) return ResetCode.INTERNAL
+  if (EXHAUSTED.has(code)) return ResetCode.CONNECTOR_EXHAUSTED
+  if (UNTRUSTED.has(code) || OUT_OF_TIME.has(code) || code === WRONG_NAME)
+    return ResetCode.APPLICATION_CERTIFICATE
   return responded || BROKEN.has(code) ? ResetCode.APPLICATION_ABORTED : ResetCode.UNREACHABLE
+}
+
+/** What broke off an answer that had begun, told apart from a connection that never brought one. */
+export function insideAnswer(error: unknown, responded: boolean): unknown {
+  if (!responded || !isStale(error)) return error
+  return Object.assign(fault(CONNECTION_RESET, 'closed inside its answer'), { cause: error })
 }
 
 /** Whether the application may have closed the connection before it saw the request (RFC 9110 §9.2.2). */

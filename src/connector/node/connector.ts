@@ -26,14 +26,16 @@ import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
 import { LinkDialer, type DialEvents, type DialledLink } from '../link-dialer.ts'
 import { OfferSlots } from '../offer-slots.ts'
-import type { ConnectorEnvironment, ConnectorIdentity } from '../ports.ts'
+import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
 import { Worker } from '../worker.ts'
+import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PlainLink } from './plain-link.ts'
 import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
+import type { MistakeEvent } from './told-mistakes.ts'
 
 /** Options of {@link startConnector}. */
 export interface ConnectorOptions extends CloudTrust {
@@ -68,24 +70,33 @@ export interface ConnectorOptions extends CloudTrust {
 
 /** What a connector tells of itself. A `renewed` identity holds its keys: log its id, not the event. */
 export type ConnectorEvent =
-  | KeeperEvent
+  | TriedEvent
+  | MistakeEvent
   | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
-  | { readonly type: 'registration-delayed'; readonly error: unknown }
   /** A link's dialer moved: `up`, `backoff`, …; `plain-fallback` when the link binding was refused, for the `cause`. */
-  | {
+  | (Explained & {
       readonly type: 'link'
       readonly instance: string
       readonly state: DialerState['state']
       /** What is being dialled, or up. */
       readonly binding?: Binding
       readonly cause: unknown
-    }
+    })
   | {
       readonly type: 'exchange-failed'
       readonly id: string
       readonly outcome: ExchangeOutcome
       readonly cause: unknown
     }
+
+/** How events that come at every try say that a {@link MistakeEvent} has told it already, once: a log can leave them out. */
+export interface Explained {
+  readonly isExplained?: true
+}
+
+/** What may come at every try. */
+type TriedEvent = Explained &
+  (KeeperEvent | { readonly type: 'registration-delayed'; readonly error: unknown })
 
 /** A connector at work. */
 export interface RunningConnector {
@@ -110,8 +121,14 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
   const { onEvent, onError } = options
   const containment = new Containment(onError)
   const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
+  const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell)
+  const tried = (event: TriedEvent): void =>
+    tell(
+      'error' in event && mistakes.explains(event.error) ? { ...event, isExplained: true } : event,
+    )
   const store = new FileIdentityStore({ directory: options.stateDirectory })
-  const channel = new HttpsControlChannel(options)
+  const https = new HttpsControlChannel(options)
+  const channel = new ExplainedChannel(https, mistakes)
   const known = (await store.load()).current !== undefined
   const identity = await register({
     channel,
@@ -120,7 +137,7 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
     token: () => tokenOf(options),
     instance: { name: options.name ?? hostname(), version: '0.1.0' },
     limits,
-    onRetry: (error) => tell({ type: 'registration-delayed', error }),
+    onRetry: (error) => tried({ type: 'registration-delayed', error }),
     ...(options.signal !== undefined && { signal: options.signal }),
   })
   if (!known) {
@@ -131,9 +148,10 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
     store,
     environment,
     limits,
-    onEvent: tell,
+    onEvent: tried,
   })
-  const parts = { environment, limits, channel, keeper, tell, containment }
+  const close = (): Promise<void> => https.close()
+  const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment }
   const connector = new NodeConnector(options, parts)
   await connector.start()
   return connector
@@ -147,9 +165,12 @@ function tokenOf({ token }: ConnectorOptions): string | Promise<string> {
 interface Parts {
   readonly environment: ConnectorEnvironment
   readonly limits: TimeLimits
-  readonly channel: HttpsControlChannel
+  readonly channel: ControlChannel
+  /** Ends the channel. */
+  readonly close: () => Promise<void>
   readonly keeper: ConfigurationKeeper
   readonly tell: (event: ConnectorEvent) => void
+  readonly mistakes: ConnectorMistakes
   readonly containment: Containment
 }
 
@@ -166,7 +187,7 @@ class NodeConnector implements RunningConnector {
   #stopped: Promise<void> | undefined
 
   constructor(options: ConnectorOptions, parts: Parts) {
-    const { environment, limits, channel, keeper, tell } = parts
+    const { environment, limits, channel, keeper, tell, mistakes } = parts
     this.#options = options
     this.#parts = parts
     this.#instance = randomName(environment)
@@ -182,9 +203,11 @@ class NodeConnector implements RunningConnector {
       applications: this.#applications,
       backend: this.#backend,
       clocks: environment.clocks,
-      failed: ({ id }: Offer, outcome, cause) => {
+      failed: ({ id }: Offer, outcome, cause, application) => {
+        mistakes.exchangeFailed(application, cause)
         tell({ type: 'exchange-failed', id, outcome, cause })
       },
+      served: ({ applicationId }) => mistakes.served(applicationId),
     })
   }
 
@@ -220,7 +243,7 @@ class NodeConnector implements RunningConnector {
   }
 
   async #stop(): Promise<void> {
-    const { environment, limits, keeper, channel } = this.#parts
+    const { environment, limits, keeper, close } = this.#parts
     keeper.close()
     for (const { dialer } of this.#links.values()) dialer.drain()
     const end = environment.clocks.now() + limits.drainMs
@@ -231,7 +254,7 @@ class NodeConnector implements RunningConnector {
     }
     for (const { dialer } of this.#links.values()) dialer.close()
     this.#applications.close()
-    await Promise.all([this.#backend.close(), channel.close()])
+    await Promise.all([this.#backend.close(), close()])
     this.#agent.destroy()
   }
 
@@ -251,7 +274,7 @@ class NodeConnector implements RunningConnector {
   }
 
   #dialer(instance: string, url: string): LinkDialer {
-    const { environment, limits, tell } = this.#parts
+    const { environment, limits, tell, mistakes } = this.#parts
     const { binding = 'link', offers = DEFAULT_OFFERS } = this.#options
     const slots = new OfferSlots(offers)
     return new LinkDialer({
@@ -259,8 +282,16 @@ class NodeConnector implements RunningConnector {
       limits,
       preferred: binding,
       changed: (to, cause) => {
-        const dialled = 'binding' in to ? { binding: to.binding } : {}
-        tell({ type: 'link', instance, state: to.state, ...dialled, cause })
+        if (to.state === 'up') mistakes.linkUp(instance)
+        else if (cause !== undefined) mistakes.linkFailed(instance, url, cause)
+        tell({
+          type: 'link',
+          instance,
+          state: to.state,
+          ...('binding' in to && { binding: to.binding }),
+          cause,
+          ...(mistakes.standsAt(instance) && { isExplained: true }),
+        })
       },
       connect: (way, epoch, events) => this.#link(way, { instance, url, epoch, slots }, events),
     })

@@ -159,6 +159,7 @@ async function refusal(response: IncomingMessage): Promise<Refused> {
   if (reason !== undefined) return new Refused(reason, `HTTP ${status}`, { retryAfterMs })
   return new Refused('unavailable', `HTTP ${status}`, {
     retryAfterMs: retryAfterMs ?? TIME_LIMITS.backoffMinMs,
+    cause: { status },
   })
 }
 

@@ -15,7 +15,14 @@ import {
 } from './application-connections.ts'
 import { endsWithConnection } from './answer-end.ts'
 import { wasCut } from './cut-connections.ts'
-import { BODY_LENGTH, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
+import {
+  BODY_LENGTH,
+  fault,
+  faultOf,
+  insideAnswer,
+  isStale,
+  UNUSABLE_STATUS,
+} from './application-faults.ts'
 
 /** Calls private applications with `node:http`. The only time limits are the exchange's own; Node's are off. */
 export class HttpBackend implements Backend {
@@ -217,7 +224,7 @@ class HttpCall implements BackendCall {
     this.#over = true
     this.#request.destroy()
     this.#tunnel?.destroy()
-    this.#events.failed(faultOf(error, responded), error)
+    this.#events.failed(faultOf(error, responded), insideAnswer(error, responded))
   }
 
   /** A connection that the application closed while we reached for it. */

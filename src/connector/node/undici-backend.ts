@@ -12,7 +12,14 @@ import { bindsConnection, type ApplicationDetails, type HeaderList } from '../..
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
 import { endsWithConnection, isBodiless } from './answer-end.ts'
-import { CONNECTION_RESET, fault, faultOf, isStale, UNUSABLE_STATUS } from './application-faults.ts'
+import {
+  CONNECTION_RESET,
+  fault,
+  faultOf,
+  insideAnswer,
+  isStale,
+  UNUSABLE_STATUS,
+} from './application-faults.ts'
 import {
   UndiciConnections,
   type ApplicationConnection,
@@ -207,7 +214,8 @@ class UndiciCall implements BackendCall, ConnectionHandler {
       return
     }
     this.#body?.destroy()
-    this.#events.failed(faultOf(error, this.#status > 0), error)
+    const responded = this.#status > 0
+    this.#events.failed(faultOf(error, responded), insideAnswer(error, responded))
   }
 
   /** A connection that the application closed while we reached for it. */

@@ -49,8 +49,8 @@ describe.each(KINDS)('an https application over %s', (_, Kind) => {
     expect(await outcome(create(ca))).toBe('done')
   })
 
-  test('is unreachable if nobody vouches for it', async () => {
-    expect(await outcome(create())).toBe('UNREACHABLE')
+  test('is refused for its certificate if nobody vouches for it', async () => {
+    expect(await outcome(create())).toBe('APPLICATION_CERTIFICATE')
   })
 
   test('is taken as it is if its details say so', async () => {

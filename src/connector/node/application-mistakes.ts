@@ -1,0 +1,125 @@
+/**
+ * From what went wrong on the way to an application to what a person has to put right.
+ *
+ * @module
+ */
+import type { ApplicationDetails } from '../../protocol/index.ts'
+import { internalAddress } from '../internal-request.ts'
+import { CONNECT_TIMEOUT } from './application-faults.ts'
+import {
+  codeOf,
+  isNotTls,
+  isUnresolved,
+  OUT_OF_TIME,
+  UNTRUSTED,
+  WRONG_NAME,
+} from './failure-codes.ts'
+import { machineMistake, type Mistake, type MistakeKind } from './told-mistakes.ts'
+
+/** What has to be put right; `undefined`: nothing that is known, or what may pass by itself. */
+export function applicationMistake(
+  error: unknown,
+  application: ApplicationDetails,
+): Mistake | undefined {
+  const code = codeOf(error)
+  const { hostname, port, isSecure } = internalAddress(application)
+  const where = `${hostname}:${port}`
+  const who = `application "${application.id}"`
+  const mistake = (kind: MistakeKind, message: string, setting = 'internalUrl'): Mistake => ({
+    kind,
+    owner: 'application',
+    setting,
+    message,
+  })
+  if (isUnresolved(code))
+    return mistake(
+      'application-name',
+      `The name ${hostname} of ${who} cannot be resolved on this connector’s machine. Check "internalUrl" in the cloud’s configuration, or the name servers of this machine.`,
+    )
+  if (code === 'ECONNREFUSED')
+    return mistake(
+      'application-port',
+      `Nothing accepts connections at ${where} of ${who}. Start the application, or mend "internalUrl" in the cloud’s configuration.`,
+    )
+  if (
+    [
+      'EHOSTUNREACH',
+      'ENETUNREACH',
+      'ETIMEDOUT',
+      'UND_ERR_CONNECT_TIMEOUT',
+      CONNECT_TIMEOUT,
+    ].includes(code)
+  )
+    return mistake(
+      'application-route',
+      `${where} of ${who} cannot be reached from this connector’s machine (${code}). Check "internalUrl" in the cloud’s configuration, and firewalls between here and there.`,
+    )
+  if (UNTRUSTED.has(code) || OUT_OF_TIME.has(code) || code === WRONG_NAME)
+    return mistake(
+      'application-certificate',
+      `The certificate of ${who} at ${where} is refused: ${CERTIFICATE[code] ?? 'its authority is not trusted by this connector'} (${code}). Give the application a certificate that holds, or name its authority to the connector ("ca" of its backend), or set "verifyCertificate" to false.`,
+      'verifyCertificate',
+    )
+  if (isNotTls(code))
+    return mistake(
+      'application-not-tls',
+      `${where} of ${who} speaks no TLS. "internalUrl" in the cloud’s configuration must begin with http:, or name another port.`,
+    )
+  if (/ALERT_NO_APPLICATION_PROTOCOL$/.test(code) || isHttp2(error))
+    return mistake(
+      'application-http2',
+      `${where} of ${who} speaks HTTP/2 only. Connectors speak HTTP/1.1 to applications: let the application accept that as well.`,
+    )
+  if (!isSecure && isTls(error))
+    return mistake(
+      'application-tls',
+      `${where} of ${who} speaks TLS. "internalUrl" in the cloud’s configuration must begin with https:.`,
+    )
+  if (isUnanswered(error))
+    return mistake(
+      'application-closes',
+      `${who[0]!.toUpperCase()}${who.slice(1)} at ${where} closes the connection without an answer. It may speak HTTP/2 only, or TLS where "internalUrl" says http:; or it fails.`,
+    )
+  return machineMistake(code)
+}
+
+const CERTIFICATE: Readonly<Record<string, string>> = {
+  [WRONG_NAME]: 'it is for other names',
+  CERT_HAS_EXPIRED: 'it has expired, by this machine’s clock',
+  CERT_NOT_YET_VALID: 'it is not valid yet, by this machine’s clock',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is signed by itself',
+  CERT_REVOKED: 'it is revoked',
+}
+
+/** The octets that a parser of HTTP/1.1 stumbled over. */
+function octetsOf(error: unknown): Uint8Array | undefined {
+  const { rawPacket, data } = (error ?? {}) as { rawPacket?: unknown; data?: unknown }
+  if (rawPacket instanceof Uint8Array) return rawPacket
+  return typeof data === 'string' ? Buffer.from(data, 'latin1') : undefined
+}
+
+/** A connection of HTTP/2 begins with a SETTINGS frame on stream 0 (RFC 9113 §3.4). */
+function isHttp2(error: unknown): boolean {
+  const octets = octetsOf(error)
+  return (
+    octets !== undefined &&
+    octets.length >= 9 &&
+    octets[0] === 0 &&
+    octets[3] === 4 &&
+    octets[2]! % 6 === 0 &&
+    octets.subarray(5, 9).every((octet) => octet === 0)
+  )
+}
+
+/** A TLS alert, which is what HTTP gets on such a port (RFC 8446 §5.1). */
+function isTls(error: unknown): boolean {
+  const octets = octetsOf(error)
+  return octets !== undefined && octets[0] === 0x15 && octets[1] === 3
+}
+
+function isUnanswered(error: unknown): boolean {
+  const { message = '' } = (error ?? {}) as { message?: string }
+  return /^(closed without an answer|other side closed|read ECONNRESET|socket hang up|closed)$/.test(
+    message,
+  )
+}
