@@ -1,5 +1,7 @@
+import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
 import type { Application } from '../../src/cloud/ports.ts'
+import { keepTokenHint } from '../../src/cloud/sign-out/token-hint.ts'
 import { SignOut, SIGNED_OUT_PATH, signedOutOf } from '../../src/cloud/sign-out/sign-out.ts'
 import { startIssuer } from '../issuer.ts'
 import { closedPort, HOST, preAuthenticationAt } from './sts-process.ts'
@@ -15,7 +17,13 @@ async function signedIn(issuer: string) {
   const now = clocks.wallClock()
   const begin = async (application: Application) => {
     const { session, setCookie } = await sessions.start(application, HOST, {
-      ...{ subject: 'alice', issuer, authenticatedAt: now, expiresAt: now + 60_000 },
+      ...{
+        subject: 'alice',
+        issuer,
+        email: 'alice@contoso.example',
+        authenticatedAt: now,
+        expiresAt: now + 60_000,
+      },
     })
     return { session, cookie: setCookie.split(';')[0]! }
   }
@@ -61,7 +69,12 @@ describe('signing out', () => {
     const left = await signOut.signOut(applications, [`${one.cookie}; ${two.cookie}`])
     expect(sessions.revocations.isRevoked(one.session, intranet)).toBe(true)
     expect(sessions.revocations.isRevoked(two.session, reports)).toBe(true)
-    const cleared = [expect.stringContaining('-reports='), expect.stringContaining('-intranet=')]
+    const cleared = [
+      'session-reports=',
+      'hint-reports=',
+      'session-intranet=',
+      'hint-intranet=',
+    ].map((name) => expect.stringContaining(name) as string)
     expect(left.setCookies).toEqual(cleared)
     for (const cookie of left.setCookies) expect(cookie).toContain('Max-Age=0')
     const ended = audit.filter(({ type }) => type === 'sign-out.signed-out')
@@ -72,6 +85,49 @@ describe('signing out', () => {
     expect(await signOut.signOut(applications, [])).toEqual({
       ...{ location: SIGNED_OUT_PATH, setCookies: [] },
     })
+  })
+
+  test('tells the issuer whose session it is', async () => {
+    const issuer = await startIssuer()
+    const endpoint = `${issuer.url}/end`
+    const body = JSON.stringify({
+      issuer: issuer.url,
+      authorization_endpoint: `${issuer.url}/authorize`,
+      token_endpoint: `${issuer.url}/token`,
+      jwks_uri: `${issuer.url}/jwks`,
+      end_session_endpoint: endpoint,
+    })
+    issuer.override('/.well-known/openid-configuration', { body })
+    const { applications, begin, signOut, intranet, reports, keyRing } = await signedIn(issuer.url)
+    const kept = (sub: string, more = {}, application = intranet) =>
+      issuer
+        .sign({ sub, ...more })
+        .then((token) => keepTokenHint(keyRing, application, HOST, token))
+    const left = async (hint: string) => {
+      const { cookie } = await begin(intranet)
+      const cookies = [`${cookie}; ${hint.split(';')[0]}`]
+      const { location } = await signOut.signOut(applications, cookies)
+      expect(location.startsWith(`${endpoint}?client_id=intranet&`)).toBe(true)
+      return Object.fromEntries(new URL(location).searchParams)
+    }
+    const own = await kept('alice')
+    expect(own).toMatch(/; Path=\/\.app-proxy\/sign-out; HttpOnly; SameSite=Lax$/)
+    expect(own).not.toContain(Buffer.from('"alice"').toString('base64url'))
+    const { id_token_hint: hint } = await left(own)
+    expect(decodeJwt(hint!)).toMatchObject({ sub: 'alice', iss: issuer.url })
+    // Never somebody else's, another application's, a forged one, nor one too long for a head.
+    const none = ['client_id', 'logout_hint', 'post_logout_redirect_uri', 'state']
+    for (const other of [
+      await kept('bob'),
+      await kept('alice', {}, reports),
+      `${own.split('=')[0]}=${await issuer.sign({ sub: 'alice' })}`,
+      await kept('alice', { groups: 'x'.repeat(2_048) }),
+    ])
+      expect(Object.keys(await left(other)).sort()).toEqual(none)
+    expect(await left('')).toMatchObject({ logout_hint: 'alice@contoso.example' })
+    const vault = { ...intranet, externalUrl: `https://${HOST}/` }
+    expect(await kept('alice', {}, vault)).toMatch(/^__Secure-app-proxy-hint-intranet=.*; Secure;/)
+    await issuer.close()
   })
 
   test('leads back to an application of this host alone', async () => {

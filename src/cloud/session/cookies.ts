@@ -10,11 +10,16 @@
 
 /** A header's worth of cookies is not looked at beyond this. */
 const MAX_COOKIE_CHARACTERS = 64 * 1024
-const OURS = /^(?:__host-)?app-proxy-/i
+const OURS = /^(?:__host-|__secure-)?app-proxy-/i
 
-/** The name of one of our cookies; `rest` is made a cookie-name token. */
-export function ownCookieName(secure: boolean, kind: 'session' | 'attempt', rest: string): string {
-  return `${secure ? '__Host-' : ''}app-proxy-${kind}-${asToken(rest)}`
+/** The name of one of our cookies; `rest` is made a cookie-name token. A `hint` is for one path, which `__Host-` forbids. */
+export function ownCookieName(
+  secure: boolean,
+  kind: 'session' | 'attempt' | 'hint',
+  rest: string,
+): string {
+  const prefix = !secure ? '' : kind === 'hint' ? '__Secure-' : '__Host-'
+  return `${prefix}app-proxy-${kind}-${asToken(rest)}`
 }
 
 const asToken = (text: string) =>
@@ -40,6 +45,8 @@ export interface CookieAttributes {
   readonly partitioned?: boolean | undefined
   /** Seconds. Default: until the browser closes. */
   readonly maxAgeSeconds?: number | undefined
+  /** Default `/`. */
+  readonly path?: string | undefined
 }
 
 /**
@@ -66,10 +73,10 @@ export class OwnCookie {
   }
 
   #told(value: string, maxAgeSeconds: number | undefined): string {
-    const { secure, sameSite, partitioned = false } = this.#attributes
+    const { secure, sameSite, partitioned = false, path = '/' } = this.#attributes
     const age = maxAgeSeconds === undefined ? '' : `; Max-Age=${maxAgeSeconds}`
     const more = `${secure ? '; Secure' : ''}; HttpOnly; SameSite=${sameSite}`
-    return `${this.name}=${value}; Path=/${age}${more}${partitioned ? '; Partitioned' : ''}`
+    return `${this.name}=${value}; Path=${path}${age}${more}${partitioned ? '; Partitioned' : ''}`
   }
 }
 

@@ -57,6 +57,8 @@ export class Sessions {
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
   readonly #wallClock: () => number
+  /** What seals cookies. */
+  readonly keyRing: KeyRing
   readonly #audit: AuditSink | undefined
   #opened = new Map<string, Opened>()
   #openedBefore = new Map<string, Opened>()
@@ -66,7 +68,7 @@ export class Sessions {
   #ringVersion: number
 
   constructor(options: SessionsOptions) {
-    this.#ring = options.keyRing
+    this.#ring = this.keyRing = options.keyRing
     this.#ringVersion = this.#ring.version
     this.#crypto = options.crypto ?? crypto
     this.#wallClock = options.wallClock ?? (() => Date.now())

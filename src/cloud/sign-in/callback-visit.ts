@@ -30,6 +30,8 @@ export interface Callback extends Outcome {
   /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
   readonly cameAt: number
   attempt: SignInAttempt | undefined
+  /** Once it is verified. */
+  idToken?: string
 }
 
 /** The `detail` of a denial in the audit. */

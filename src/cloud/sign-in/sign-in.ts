@@ -50,6 +50,7 @@ import {
   type SignInReturn,
   type SignInWishes,
 } from './sign-in-outcome.ts'
+import { keepTokenHint } from '../sign-out/token-hint.ts'
 import { SealedAnswers } from './sealed-answers.ts'
 import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
 
@@ -280,7 +281,9 @@ export class PreAuthentication {
         perform(op, 'verify', async () => {
           const parties = { issuer, tenant, tenants: directory.tenants(), application, client }
           const { nonce } = attempt
-          return { identity: await identify({ ...parties, nonce, tokens: tokens!, clocks }, call) }
+          const identity = await identify({ ...parties, nonce, tokens: tokens!, clocks }, call)
+          call.idToken = tokens!.token
+          return { identity }
         }),
       decide: (op, identity) =>
         perform(op, 'decide', async () => {
@@ -326,6 +329,7 @@ export class PreAuthentication {
     const { session, setCookie } = await this.#options.sessions.start(
       ...([application, host, identity, isSame ? before : undefined, call.cameAt] as const),
     )
+    const hint = await keepTokenHint(this.#options.keyRing, application, host, call.idToken!)
     this.#write(application, {
       type: 'sign-in.signed-in',
       outcome: 'success',
@@ -341,7 +345,7 @@ export class PreAuthentication {
     return {
       kind: 'signed-in',
       location: origin(application, host) + attempt.returnTo,
-      setCookies: [setCookie, ...call.setCookies],
+      setCookies: [setCookie, ...call.setCookies, hint],
       session,
       keepsFragment: attempt.keepsFragment === true,
       keepsAddress: attempt.keepsAddress === true,

@@ -13,7 +13,8 @@ import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { isForm, readForm } from '../edge/request-body.ts'
 import { OWN_PATH } from '../edge/return-target.ts'
 import { isFromOwnPage, withSignIn } from './own-pages.ts'
-import { SIGN_OUT_PATH, SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
+import { SIGN_OUT_PATH } from './token-hint.ts'
+import { SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
 
 /** Where the issuer posts its logout tokens; register it as `backchannel_logout_uri`. */
 export const BACK_CHANNEL_LOGOUT_PATH = `${OWN_PATH}back-channel-logout`

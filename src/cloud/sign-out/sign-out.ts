@@ -12,10 +12,9 @@ import type { Issuers } from '../issuer/issuers.ts'
 import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
 import { published } from '../directory/published.ts'
 import { OWN_PATH } from '../edge/return-target.ts'
+import { readTokenHint, tokenHintCookie } from './token-hint.ts'
 import { sessionCookieName, type Session, type Sessions } from '../session/session.ts'
 
-/** Asked by the user's browser. */
-export const SIGN_OUT_PATH = `${OWN_PATH}sign-out`
 /** Where it ends; register it with the issuer as `post_logout_redirect_uri`. */
 export const SIGNED_OUT_PATH = `${OWN_PATH}signed-out`
 
@@ -55,28 +54,47 @@ export class SignOut {
     const { sessions, clocks } = this.#options
     const names = new Set(ownCookies(cookieFields).map(([name]) => name))
     let first: Application | undefined
+    let hint: Hint = {}
     const setCookies: string[] = []
     for (const application of applications) {
       if (!names.has(sessionCookieName(application))) continue
       // Whatever it holds: also what is no session any more.
-      setCookies.push(sessions.end(application))
+      setCookies.push(sessions.end(application), tokenHintCookie(application).remove())
       const { host } = published(application)
       const now = clocks.wallClock()
       const session = await sessions.read(application, host, cookieFields, now)
       if (session === undefined) continue
-      first ??= application
+      if (first === undefined) {
+        first = application
+        hint = await this.#hint(application, session, cookieFields)
+      }
       await sessions.revoke({ kind: 'session', id: session.id, at: now })
       this.#write(application, session, requestId)
     }
     const from = first ?? leaving?.application
     const location =
-      from === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(from, leaving?.state)
+      from === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(from, hint, leaving?.state)
     return { location, setCookies }
   }
 
-  /** The issuer's end of the session, if it offers one and can be reached. It was not told who the user is: it asks whether they mean it. */
+  /** What tells the issuer whose session is to end: the ID token, else a name it knows the user by. Without either it asks whether they mean it. */
+  async #hint(
+    application: Application,
+    { user }: Session,
+    cookieFields: readonly string[],
+  ): Promise<Hint> {
+    const { keyRing } = this.#options.sessions
+    const { host } = published(application)
+    const fields = [host, cookieFields, user.subject] as const
+    const token = await readTokenHint(keyRing, application, ...fields)
+    if (token !== undefined) return { id_token_hint: token }
+    return user.email === undefined ? {} : { logout_hint: user.email }
+  }
+
+  /** The issuer's end of the session, if it offers one and can be reached. */
   async #atIssuer(
     application: Application,
+    hint: Hint,
     state = base64url.encode(application.id),
   ): Promise<string> {
     const { directory, issuers } = this.#options
@@ -85,6 +103,7 @@ export class SignOut {
     if (endpoint === undefined) return `${SIGNED_OUT_PATH}?state=${state}`
     const { searchParams } = endpoint
     searchParams.set('client_id', application.client!.id)
+    for (const [name, value] of Object.entries(hint)) searchParams.set(name, value)
     const { origin } = new URL(application.externalUrl)
     searchParams.set('post_logout_redirect_uri', origin + SIGNED_OUT_PATH)
     searchParams.set('state', state)
@@ -113,5 +132,8 @@ export function signedOutOf(
   const state = new URLSearchParams(query).get('state')
   return applications.find(({ id }) => base64url.encode(id) === state) ?? applications[0]
 }
+
+/** A parameter for the issuer's end of the session. */
+type Hint = Readonly<Partial<Record<'id_token_hint' | 'logout_hint', string>>>
 
 const nothing = () => undefined
