@@ -54,11 +54,10 @@ describe.each(TRANSPORTS)('access to a published application, %s', (transport) =
   })
 
   async function cookieOf(identity: SignInIdentity): Promise<string> {
-    const { setCookie } = await tunnel.sessions.start(
-      secureApplication(),
-      'secure.localhost',
-      identity,
-    )
+    const { setCookie } = await tunnel.sessions.start(secureApplication(), 'secure.localhost', {
+      ...identity,
+      issuer: tunnel.issuer.url,
+    })
     return setCookie.split(';')[0]!
   }
 
@@ -151,7 +150,7 @@ describe.each(TRANSPORTS)('access to a published application, %s', (transport) =
       applicationId: 'secure',
       method: 'GET',
       target: '/page?q=1',
-      user: { subject: 'alice', issuer: ALICE.issuer, groups: ['staff'] },
+      user: { subject: 'alice', issuer: tunnel.issuer.url, groups: ['staff'] },
     })
     expect(offer.id).toMatch(/^[0-9a-f]{32}$/)
     expect(offer.headers).toContain('x-custom')
