@@ -23,7 +23,8 @@ const failure = (status: number, error: string, title: string, detail: string): 
   detail,
   error,
 })
-const LATER = 'Try again in a moment.'
+/** What ends the words of what may pass by itself. */
+export const LATER = 'Try again in a moment.'
 const UNREACHED = 'Application not reachable'
 const SLOW = 'No answer in time'
 const BROKEN = 'The answer broke off'
@@ -36,21 +37,21 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'claim-timeout':           failure(504, 'connection_timeout', SLOW, `The private side did not take the request in time. ${LATER}`),
   'attempts-exhausted':      failure(502, 'destination_unavailable', UNREACHED, `The request could not be handed over. ${LATER}`),
   'connector-lost':          failure(502, 'connection_terminated', BROKEN, `The connection to the private side was lost. ${LATER}`),
-  'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used.'),
+  'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used. Tell the administrator the request number.'),
   'connector-exhausted':     failure(502, 'connection_limit_reached', UNREACHED, `The private side has no room for another connection. ${LATER}`),
-  'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address.'),
-  'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol.'),
-  'method-unsupported':      failure(501, 'http_request_error', 'Not supported', 'Requests with this method are not passed on.'),
+  'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address. Check it for typing errors, or ask whoever gave it to you.'),
+  'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol. Tell the administrator the request number.'),
+  'method-unsupported':      failure(501, 'http_request_error', 'Not supported', 'Requests with this method are not passed on. Use another method.'),
   'application-unreachable': failure(502, 'destination_unavailable', UNREACHED, `The application does not accept connections. ${LATER}`),
-  'application-certificate': failure(502, 'tls_certificate_error', UNREACHED, 'The certificate of the application is not accepted. Whoever runs the application has to put that right.'),
+  'application-certificate': failure(502, 'tls_certificate_error', UNREACHED, 'The certificate of the application is not accepted. Tell whoever runs the application: it has to be put right there.'),
   'application-timeout':     failure(504, 'http_response_timeout', SLOW, `The application did not answer in time. ${LATER}`),
   'application-aborted':     failure(502, 'http_response_incomplete', BROKEN, `The application broke off its answer. ${LATER}`),
-  'application-malformed':   failure(502, 'http_protocol_error', 'Answer not usable', 'The application gave an answer that cannot be passed on.'),
+  'application-malformed':   failure(502, 'http_protocol_error', 'Answer not usable', 'The application gave an answer that cannot be passed on. Tell the administrator the request number.'),
   'idle-timeout':            failure(504, 'connection_read_timeout', SLOW, `The connection stood still for too long. ${LATER}`),
-  'user-malformed':          failure(400, 'http_request_error', 'Request not understood', 'The request is not one that can be passed on.'),
+  'user-malformed':          failure(400, 'http_request_error', 'Request not understood', 'The request is not one that can be passed on. Check the address.'),
   'head-too-large':          failure(431, 'http_request_error', 'Request too large', 'The address, the cookies and the other fields of the request are together longer than what is taken here. Cookies of sign-ins that were not finished are removed by this answer: open the page again. If it comes again, remove the cookies of this site in your browser.'),
-  'user-too-slow':           failure(408, 'http_request_error', 'Request too slow', 'The rest of the request did not come in time.'),
-  'origin-refused':          failure(403, 'http_request_denied', 'Not allowed from there', 'A page of another site may not open this connection.'),
+  'user-too-slow':           failure(408, 'http_request_error', 'Request too slow', 'The rest of the request did not come in time. Try again over a better connection.'),
+  'origin-refused':          failure(403, 'http_request_denied', 'Not allowed from there', 'A page of another site may not do this. Open the application itself.'),
   'user-aborted':            GONE,
   cancelled:                 GONE,
   internal:                  failure(500, 'proxy_internal_error', 'Something went wrong', `The fault is in this service. ${LATER}`),

@@ -79,8 +79,10 @@ export interface SignInDenial {
 }
 
 const STALE = 'Open the page you wanted again; the sign-in starts afresh.'
-const TOKEN = 'The sign-in service sent a token that this application cannot accept.'
-const FAULTY = 'The sign-in service gave an answer that cannot be used.'
+const TOKEN =
+  'The sign-in service sent a token that this application cannot accept. Tell your administrator the request number.'
+const FAULTY =
+  'The sign-in service gave an answer that cannot be used. Try again in a moment; if it stays so, tell your administrator the request number.'
 const badAnswer = {
   source: 'issuer',
   status: 502,
@@ -132,7 +134,8 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'issuer',
     status: 403,
     title: 'Sign-in refused',
-    detail: 'The answer came from another sign-in service than the one that was asked.',
+    detail:
+      'The answer came from another sign-in service than the one that was asked. Open the page you wanted again.',
   },
   'issuer-unavailable': {
     source: 'issuer',
@@ -231,13 +234,14 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     source: 'sign-in',
     status: 403,
     title: 'You do not have access',
-    detail: 'The token lacks a scope that this application needs.',
+    detail:
+      'The token lacks a scope that this application needs. Ask the sign-in service for one with it.',
   },
   'token-role': {
     source: 'sign-in',
     status: 403,
     title: 'You do not have access',
-    detail: 'The token lacks a role that this application needs.',
+    detail: 'The token lacks a role that this application needs. Ask its administrators for it.',
   },
   'token-attempts': {
     source: 'sign-in',
@@ -250,7 +254,7 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     status: 403,
     title: 'You do not have access',
     detail:
-      'You are signed in, but you are not assigned to this application. Its administrators can give you access.',
+      'You are signed in, but you are not assigned to this application. Ask its administrators for access, or use another account.',
   },
   'policy-denies': {
     source: 'policy',

@@ -1,5 +1,6 @@
 /** Every answer there is, as the tables say it, at the source it mostly has. */
 import { OWN_ANSWERS, type Action, type Failure } from '../../src/cloud/index.ts'
+import { deliveryOf } from '../../src/protocol/delivery.ts'
 import type { FailureReason } from '../../src/protocol/errors.ts'
 import { failureStatus } from '../../src/protocol/failure.ts'
 import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
@@ -9,7 +10,10 @@ export const LOGO = `data:image/svg+xml;base64,${btoa(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" rx="12" fill="#2f6b4f"/><path d="M13 31 24 13l11 18z" fill="none" stroke="#fff" stroke-width="4" stroke-linejoin="round"/></svg>',
 )}`
 
-const EXCHANGES: Partial<Record<FailureReason, Failure['source']>> = {
+/** Nobody is told that they left themselves. */
+const EXCHANGES: Readonly<
+  Record<Exclude<FailureReason, 'user-aborted' | 'cancelled'>, Failure['source']>
+> = {
   'no-connector': 'connector',
   'queue-full': 'cloud',
   'claim-timeout': 'connector',
@@ -27,6 +31,7 @@ const EXCHANGES: Partial<Record<FailureReason, Failure['source']>> = {
   'application-malformed': 'application',
   'idle-timeout': 'application',
   'user-malformed': 'user',
+  'head-too-large': 'user',
   'user-too-slow': 'user',
   'origin-refused': 'user',
   internal: 'cloud',
@@ -36,6 +41,8 @@ const EXCHANGES: Partial<Record<FailureReason, Failure['source']>> = {
 const ACTIONS: Readonly<Record<string, readonly Action[]>> = {
   'step-up-required': [{ label: 'Sign in again', href: '/reports/7' }],
   'continue-to-sign-in': [{ label: 'Sign in', href: 'https://sts.example/authorize?x=1&y=2' }],
+  'signed-in': [{ label: 'Go on', href: 'https://app.example/reports/7' }],
+  'signed-in-open-again': [{ label: 'Go to the start page', href: 'https://app.example/' }],
   'sign-out': [
     { label: 'Sign out', post: '/.app-proxy/sign-out', fields: { token: 'x' } },
     { label: 'Stay signed in', href: '/' },
@@ -55,6 +62,8 @@ export const ALL_ANSWERS: readonly Answer[] = [
     code: reason === 'internal' ? 'internal-at-sign-in' : reason,
   })),
   ...Object.entries(EXCHANGES).map(([reason, source]): Answer => {
-    return { ...failureStatus(reason as FailureReason), code: reason, source }
+    const facts = { isOffered: true, isClaimed: true, isReplayable: false }
+    const delivery = deliveryOf(reason as FailureReason, facts)
+    return { ...failureStatus(reason as FailureReason), code: reason, source, delivery }
   }),
 ]

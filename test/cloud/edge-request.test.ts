@@ -86,6 +86,7 @@ describe('an answer of ours', () => {
       code: 'application-unreachable',
       source: 'application',
       requestId: 'request-1',
+      delivery: 'none',
     })
     const page = failed({}).body!
     for (const text of [problem['title'], problem['detail'], problem['code'], 'request-1'])

@@ -44,6 +44,7 @@ describe('a failure for programs', () => {
       code: 'no-connector',
       source: 'connector',
       requestId: '0123456789abcdef',
+      delivery: 'none',
     })
   })
 

@@ -260,6 +260,19 @@ export const AUDIT_EVENTS = {
     severity: 'low',
     ocsf: { class: 'http-activity', activity: 'method' },
   },
+  'access.failure': {
+    text: 'A request was answered by the service itself, with a refusal or a failure; `reason` is the code. Always, but where `access.request` says the same.',
+    outcomes: ['refused', 'failed'],
+    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    detail: {
+      method: 'Its method, where it could be read.',
+      status: 'HTTP status of the answer.',
+      source: 'Whose doing it was.',
+      delivery: 'Whether the application got the request: `none`, `unknown` or `reached`.',
+    },
+    severity: 'low',
+    ocsf: { class: 'http-activity', activity: 'method' },
+  },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',
     outcomes: ['failed'],

@@ -137,6 +137,7 @@ function callerOf(
     title: isLacking ? denial.title : 'Token not accepted',
     detail: because,
     source: 'sign-in',
+    isAudited: true,
     headers: [
       'WWW-Authenticate',
       challenge(application, request.user.head.headers, parameters, shownBy),

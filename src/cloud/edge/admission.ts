@@ -175,7 +175,10 @@ export class Admission {
     )
     if (begun.kind === 'redirect') sendToIssuer(request, { ...begun, keepsFragment, keepsAddress })
     else if (wishes.renews !== undefined) return wishes.renews
-    else request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
+    else {
+      const headers = setCookies(begun.setCookies)
+      request.answer({ ...begun, code: begun.reason, headers, isAudited: true })
+    }
     return undefined
   }
 }

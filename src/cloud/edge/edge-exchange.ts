@@ -5,11 +5,16 @@
  * @module
  */
 import {
+  deliveryOf,
   ExchangeFailed,
   headerValues,
+  isReplayable,
   joined,
+  type BodyKind,
+  type Delivery,
   type Exchange,
   type ExchangeOutcome,
+  type FailureReason,
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
@@ -28,9 +33,9 @@ export interface Asker {
   /** What the response says to pages of other sites, by a rule of ours; undefined: what it said itself. */
   readonly cors?: HeaderList | undefined
   /** Answers with an error of ours, while no response was begun. */
-  fail(error: ExchangeFailed): void
+  fail(error: ExchangeFailed, delivery: Delivery): void
   /** Answers that the session is over, while no response was begun. */
-  tellSessionEnded(): void
+  tellSessionEnded(delivery: Delivery): void
 }
 
 /** Ties a user's request to its exchange. */
@@ -45,6 +50,8 @@ export class EdgeExchange implements Submitter {
   #upgrade: string | undefined
   #isTunnel = false
   #hasBody = false
+  #body: BodyKind = { kind: 'none' }
+  #wasClaimed = false
   #bodyStarted = false
   /** The user has sent all of it. */
   #isRequestComplete = false
@@ -72,6 +79,7 @@ export class EdgeExchange implements Submitter {
   /** Puts the request on the queue. */
   submit(origin: Origin, submission: Submission): void {
     this.#origin = origin
+    this.#body = submission.body
     this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
     this.#ticket = origin.submit(submission, this.#application.destination, this)
@@ -115,7 +123,7 @@ export class EdgeExchange implements Submitter {
   sessionEnded(): void {
     if (this.#isGone) return
     if (this.#responded) this.#user.abort()
-    else this.#asker.tellSessionEnded()
+    else this.#asker.tellSessionEnded(this.#delivery('cancelled'))
     this.#ticket?.cancel()
   }
 
@@ -123,6 +131,7 @@ export class EdgeExchange implements Submitter {
 
   claimed(exchange: Exchange): void {
     this.#exchange = exchange
+    this.#wasClaimed = true
     if (!this.#hasBody || this.#bodyStarted) return
     // The pull has come: only now is the user asked for body bytes.
     this.#bodyStarted = true
@@ -130,7 +139,7 @@ export class EdgeExchange implements Submitter {
   }
 
   failed(error: ExchangeFailed): void {
-    this.#asker.fail(error)
+    this.#fail(error)
   }
 
   // ── what the connector says ───────────────────────────────────────────────────────────────
@@ -209,7 +218,7 @@ export class EdgeExchange implements Submitter {
     if (outcome.kind === 'failed' && !this.#responded) {
       if (this.#ticket!.offeredAgain(outcome)) return
       this.#ticket!.settle()
-      return this.#asker.fail(outcome.error)
+      return this.#fail(outcome.error)
     }
     this.#ticket!.settle()
     if (outcome.kind === 'failed') this.#user.abort()
@@ -217,6 +226,20 @@ export class EdgeExchange implements Submitter {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #fail(error: ExchangeFailed): void {
+    this.#asker.fail(error, this.#delivery(error.reason))
+  }
+
+  /** Whether the application got the request, as far as anybody can know. */
+  #delivery(reason: FailureReason): Delivery {
+    const { method } = this.#user.head
+    return deliveryOf(reason, {
+      isOffered: this.#ticket?.isOffered === true,
+      isClaimed: this.#wasClaimed,
+      isReplayable: isReplayable({ method, body: this.#body, upgrade: this.#upgrade }),
+    })
+  }
 
   #send(bytes: Uint8Array): void {
     const exchange = this.#exchange
@@ -232,7 +255,7 @@ export class EdgeExchange implements Submitter {
 
   #refuseAnswer(cause?: unknown): void {
     this.#exchange!.cancel()
-    this.#asker.fail(new ExchangeFailed('application', 'application-malformed', { cause }))
+    this.#fail(new ExchangeFailed('application', 'application-malformed', { cause }))
   }
 
   /** What one application said, this user's transport does not carry: that ends their exchange, and disturbs nobody else's. */
@@ -266,7 +289,7 @@ export class EdgeExchange implements Submitter {
     if (this.#isGone || this.#ticket === undefined) return
     this.#ticket.cancel()
     if (this.#responded) this.#user.abort()
-    else this.#asker.fail(error)
+    else this.#fail(error)
   }
 
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */

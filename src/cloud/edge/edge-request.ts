@@ -8,12 +8,14 @@ import {
   failureStatus,
   headerValue,
   headerValues,
+  type Delivery,
   type HeaderList,
 } from '../../protocol/index.ts'
 import { challenge } from '../bearer/challenge.ts'
 import { ANYONE, type Caller } from './caller.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
 import type { Failure } from '../pages/answer.ts'
+import { advised } from '../pages/delivery-words.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
@@ -29,10 +31,14 @@ export type OwnAnswer = Omit<Failure, 'requestId'> & {
   readonly headers?: HeaderList
   /** Of the request that the answer is about. Default: this one. */
   readonly requestId?: string
+  /** The audit has its number and its code already. */
+  readonly isAudited?: true
 }
 
 /** What answers of our own need to know. */
 export interface AnswerOptions {
+  /** Told of each refusal and failure that is sent. Default: nobody is. */
+  readonly failed?: (request: EdgeRequest, answer: OwnAnswer) => void
   readonly directory: Pick<Directory, 'tenant'>
   /** Default: our own words and template. */
   readonly pages?: PageRenderer
@@ -115,11 +121,15 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange?.sessionEnded?.()
   }
 
-  tellSessionEnded(application = published(this.#application!)): void {
-    if (this.#isChanged || this.caller.user === undefined)
-      return this.answer({ ...OWN_ANSWERS['application-changed'], retryAfterMs: 1_000 })
+  tellSessionEnded(delivery: Delivery, application = published(this.#application!)): void {
+    if (this.#isChanged || this.caller.user === undefined) {
+      const { detail: said, ...changed } = OWN_ANSWERS['application-changed']
+      const detail = this.#advised(said, delivery)
+      return this.answer({ ...changed, detail, delivery, retryAfterMs: 1_000 })
+    }
+    const { detail, ...ended } = OWN_ANSWERS['session-ended']
     this.answer({
-      ...OWN_ANSWERS['session-ended'],
+      ...{ ...ended, detail: this.#advised(detail, delivery), delivery },
       headers: ['WWW-Authenticate', challenge(application, this.user.head.headers)],
     })
   }
@@ -142,12 +152,17 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange?.userGone(complete)
   }
 
-  fail(error: ExchangeFailed): void {
+  fail(error: ExchangeFailed, delivery: Delivery = 'none'): void {
     const { reason, source } = error
-    const { status, ...words } = failureStatus(reason)
+    const { status, detail: said, ...rest } = failureStatus(reason)
+    const words = { ...rest, detail: this.#advised(said, delivery), delivery }
     const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
     const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : []
     this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
+  }
+
+  #advised(detail: string, delivery: Delivery): string {
+    return advised(detail, delivery, this.user.head.method)
   }
 
   redirect(location: string, cookies: readonly string[]): void {
@@ -175,7 +190,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#send(200, headers, body)
   }
 
-  answer({ headers = [], ...failure }: OwnAnswer): void {
+  answer({ headers = [], isAudited, ...failure }: OwnAnswer): void {
     this.code = failure.code
     const { method, target, headers: fields } = this.user.head
     const isSafe = method === 'GET' || method === 'HEAD'
@@ -190,11 +205,13 @@ export class EdgeRequest implements UserEvents, LiveExchange {
       },
       this.#answers.pages,
     )
+    const isSent = !this.isGone && !this.#isAnswered
+    if (failure.status >= 400 && isSent && isAudited !== true) this.#answers.failed?.(this, failure)
     this.#send(response.status, [...response.headers, ...headers], response.body)
   }
 
   /** What an answer takes from the directory. An answer is given also where that is what has failed. */
-  #looks(): Pick<Asked, 'start' | 'ancestors' | 'isFramed' | 'branding'> {
+  #looks(): Pick<Asked, 'start' | 'ancestors' | 'isFramed' | 'branding' | 'application'> {
     const { site, asked } = this
     try {
       const start = asked ?? site
@@ -202,6 +219,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
       const branding = site && this.#answers.directory.tenant(site.tenantId)?.branding
       return {
         ...(start && { start: new URL(start.externalUrl).pathname }),
+        ...(asked && { application: asked.name }),
         ...(ancestors && { ancestors, isFramed: isForFrame(this.user.head) }),
         ...(branding && { branding }),
       }

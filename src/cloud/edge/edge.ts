@@ -29,6 +29,7 @@ import { answerCors } from './cors.ts'
 import { BackChannelLogout } from '../sign-out/back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest, type AnswerOptions } from './edge-request.ts'
+import { writeFailure, writeUnread, type UnreadRequest } from './failure-audit.ts'
 import { offeredHeaders } from './offered-headers.ts'
 import { judgedAgain } from './judged-again.ts'
 import { LiveExchanges } from './live-exchanges.ts'
@@ -80,11 +81,16 @@ export class Edge {
   readonly #live: LiveExchanges
   readonly #addresses: ClientAddresses
   readonly #containment: Containment
+  readonly #answers: AnswerOptions
 
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#containment = options.containment ?? new Containment()
     this.#ids = new RequestIds(options.crypto)
+    // Where requests are audited, their failures are as well.
+    this.#answers = options.auditRequests
+      ? options
+      : { ...options, failed: (request, answer) => writeFailure(options, request, answer) }
     const decideAccess = options.decideAccess ?? new AccessControl(options).onRequest
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
@@ -118,6 +124,13 @@ export class Edge {
     }
   }
 
+  /** The number of an answer to what a listener could not read as a request; it is in the audit. */
+  unread(refused: UnreadRequest): string {
+    const requestId = this.#ids.next()
+    writeUnread(this.#options, { ...refused, requestId })
+    return requestId
+  }
+
   /** Not even an answer could be made. */
   #unanswered(user: UserExchange, error: unknown): void {
     this.#containment.tellInternal('edge', error)
@@ -128,7 +141,7 @@ export class Edge {
     const { remoteAddress, headers } = user.head
     const address = this.#addresses.of(remoteAddress, headers)
     const recorded = this.#options.auditRequests ? new RecordedUser(user, this.#options) : undefined
-    const request = new EdgeRequest(recorded ?? user, this.#ids.next(), address, this.#options)
+    const request = new EdgeRequest(recorded ?? user, this.#ids.next(), address, this.#answers)
     if (recorded !== undefined) recorded.request = request
     request.user.listen(request)
     try {
@@ -188,7 +201,7 @@ export class Edge {
       // Whoever was known when it began may have signed out since; what is open is told only once it is.
       const { revocations } = this.#options.sessions
       if (revocations.isRevoked(caller, application.application))
-        return request.tellSessionEnded(application)
+        return request.tellSessionEnded('none', application)
       this.#offer(request, application, target, body, caller)
     })
   }

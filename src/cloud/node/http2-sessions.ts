@@ -19,7 +19,7 @@ import type { AcceptedConnections, ConnectionOwner } from './accepted-connection
 import { prefersHtml } from '../pages/negotiation.ts'
 import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
 import { Http2Windows, type UploadLimits } from './http2-windows.ts'
-import { refusal } from './refused-requests.ts'
+import { refusal, type Numbered } from './refused-requests.ts'
 
 /** Limits of one HTTP/2 connection. */
 export interface Http2Limits extends UploadLimits {
@@ -44,6 +44,7 @@ export interface Http2SessionOptions extends Http2Limits {
   readonly lingerMs: number
   /** Milliseconds until the user has begun to speak HTTP/2. */
   readonly prefaceMs: number
+  readonly numbered: Numbered
   /** Looks after each connection. */
   readonly connections: AcceptedConnections
 }
@@ -188,7 +189,9 @@ class Http2Connection implements ConnectionOwner {
     if (exchange !== undefined) return this.#serve(exchange)
     stream.on('error', () => undefined)
     const accept = prefersHtml(raw) ? 'html' : 'problem'
-    const { status, headers, body } = refusal(head as FailureReason, undefined, accept)
+    const reason = head as FailureReason
+    const requestId = this.#options.numbered({ reason, address: this.#remoteAddress })
+    const { status, headers, body } = refusal(reason, requestId, undefined, accept)
     stream.respond({ ':status': status, ...fieldsOf(headers) })
     // Node has ended the answer to a HEAD already.
     if (!stream.writableEnded) stream.end(body)

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { failureStatus, type FailureReason } from '../../protocol/index.ts'
 import type { FailureResponse } from '../pages/answer.ts'
 import { setCookies } from '../edge/edge-request.ts'
+import type { UnreadRequest } from '../edge/failure-audit.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { failureResponse } from '../pages/pages.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
@@ -24,8 +24,16 @@ type UnreadError = NodeJS.ErrnoException & {
   readonly bytesParsed?: number
 }
 
+/** Gives the answer to what nobody read a number, and writes it down. */
+export type Numbered = (refused: UnreadRequest) => string
+
 /** Answers what is no request, when its turn has come; also what breaks off in the middle of a body. */
-export function refuseUnread(error: UnreadError, socket: Socket, limits: LingerLimits): void {
+export function refuseUnread(
+  error: UnreadError,
+  socket: Socket,
+  limits: LingerLimits,
+  numbered: Numbered,
+): void {
   const { code = '' } = error
   const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
   if (!isHttp) return void socket.destroy()
@@ -44,9 +52,9 @@ export function refuseUnread(error: UnreadError, socket: Socket, limits: LingerL
     // Whoever still works at the request whose body broke off learns now that it is over.
     answer?.detachSocket(socket)
     answer?.emit('close')
-    if (isMethod) return answerRefused(socket, 'method-unsupported', limits)
+    if (isMethod) return answerRefused(socket, 'method-unsupported', limits, numbered)
     const reason = REASONS[code] ?? 'user-malformed'
-    answerRefused(socket, reason, limits, STATUSES[code], accept)
+    answerRefused(socket, reason, limits, numbered, STATUSES[code], accept)
   })
 }
 
@@ -84,10 +92,13 @@ export function answerRefused(
   socket: Socket,
   reason: FailureReason,
   limits: LingerLimits,
+  numbered: Numbered,
   status = failureStatus(reason).status,
   accept: 'html' | 'problem' = 'problem',
 ): void {
-  const { headers, body } = refusal(reason, status, accept)
+  const address = socket.remoteAddress
+  const requestId = numbered({ reason, status, ...(address !== undefined && { address }) })
+  const { headers, body } = refusal(reason, requestId, status, accept)
   socket.write(rawHead(status, ['Connection', 'close', ...headers]), 'latin1')
   socket.write(body)
   closeLingering(socket, limits)
@@ -96,11 +107,11 @@ export function answerRefused(
 /** What a request that nobody serves is answered with. */
 export function refusal(
   reason: FailureReason,
+  requestId: string,
   status = failureStatus(reason).status,
   accept: 'html' | 'problem' = 'problem',
 ): FailureResponse {
   const { title, detail, error } = failureStatus(reason)
-  const requestId = randomBytes(9).toString('base64url')
   const source = reason === 'method-unsupported' ? 'cloud' : 'user'
   const failure = { status, code: reason, title, detail, error, source, requestId } as const
   const response = failureResponse(failure, { accept })

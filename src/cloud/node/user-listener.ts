@@ -16,15 +16,16 @@ import type { TLSSocket } from 'node:tls'
 import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/index.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
+import { RequestIds } from '../edge/request-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
-import { answerRefused, refuseUnread } from './refused-requests.ts'
+import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
 import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
 import { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
 import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'
 
-/** What serves the requests: an {@link Edge}, or something in front of one. */
-export type UserEdge = Pick<Edge, 'handle'>
+/** What serves the requests: an {@link Edge}, or something in front of one, which passes `unread` on as well. */
+export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread'>>
 
 /** Options of {@link createUserListener}. */
 export interface UserListenerOptions
@@ -142,13 +143,17 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     serveInTurn(request, response, () => handle(request, response, true)),
   )
   server.on('upgrade', userUpgradeHandler(edge, limits, options))
-  server.on('clientError', (error, socket) => refuseUnread(error, socket as Socket, options))
+  const spare = new RequestIds(crypto)
+  const numbered: Numbered = (refused) => edge.unread?.(refused) ?? spare.next()
+  server.on('clientError', (error, socket) =>
+    refuseUnread(error, socket as Socket, options, numbered),
+  )
   // Without a listener Node would close such a connection without a word.
   server.on('connect', (_request, stream) => {
     const socket = stream as Socket
     if (answerOn(socket) !== undefined) keepDraining(socket)
     whenAnswered(socket, () => {
-      if (socket.writable) answerRefused(socket, 'method-unsupported', options)
+      if (socket.writable) answerRefused(socket, 'method-unsupported', options, numbered)
     })
   })
   const sessions = new Http2Sessions((exchange) => edge.handle(exchange, limits), {
@@ -157,6 +162,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     maxHeaders,
     idleMs: keepAliveMs,
     lingerMs,
+    numbered,
     prefaceMs: requestHeadMs,
     connections,
   })

@@ -162,6 +162,8 @@ export class Origin {
 /** What the edge holds of a submitted request. */
 export interface Ticket {
   readonly id: ExchangeId
+  /** It was sent to a connector, once at least. */
+  readonly isOffered: boolean
   /** The user went away. */
   cancel(): void
   /** A claimed exchange closed before any answer; `true`: it is offered again, `claimed` or `failed` will follow. */
@@ -210,6 +212,10 @@ class Entry implements Ticket, QueuedOffer {
 
   isFor(claimer: Claimer): boolean {
     return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
+  }
+
+  get isOffered(): boolean {
+    return this.#offer.attempt > 0
   }
 
   queue(): void {

@@ -5,6 +5,7 @@
  * @see RFC 9457 (problem details), RFC 9209 (Proxy-Status)
  * @module
  */
+import type { Delivery } from '../../protocol/delivery.ts'
 import type { FailureSource } from '../../protocol/errors.ts'
 import type { HeaderList } from '../../protocol/frame-types.ts'
 import type { SignInSource } from '../../protocol/sign-in-denials.ts'
@@ -21,6 +22,8 @@ export interface Failure {
   readonly requestId: string
   /** Whose doing it was. */
   readonly source: FailureSource | SignInSource
+  /** Whether the application got the request. Default `none`. */
+  readonly delivery?: Delivery
   /** Proxy error type of RFC 9209. Default: `http_request_denied` below 500, else `proxy_internal_error`. */
   readonly error?: string
   /** Sent as `Retry-After`, rounded up to seconds. */

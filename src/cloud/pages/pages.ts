@@ -32,6 +32,8 @@ export interface Asked {
   readonly target?: string
   /** The path of the application's front page. */
   readonly start?: string
+  /** The application's name, where it is known which is asked for. */
+  readonly application?: string
   readonly branding?: Branding
   /** Origins whose pages may show the answer in a frame. Default none. */
   readonly ancestors?: readonly string[]
@@ -52,12 +54,13 @@ export function failureResponse(
 }
 
 function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {
-  const { branding, ancestors, isFramed = false } = asked
+  const { application, branding, ancestors, isFramed = false } = asked
   const all = failure.actions ?? usualActions(failure, asked)
   // A page with a button is shown in no frame; without the button it may be.
   const actions = isFramed && ancestors ? all.filter((action) => !('post' in action)) : all
   const page: Page = {
     ...{ ...failure, actions },
+    ...(application !== undefined && { application }),
     ...(branding && { branding }),
     ...(ancestors && { ancestors }),
   }

@@ -11,7 +11,7 @@ export const PROBLEM_TYPE = 'urn:app-proxy:problem:'
 
 /** The problem as JSON. */
 export function problem(failure: Failure): string {
-  const { status, code, title, detail, source, requestId, members } = failure
+  const { status, code, title, detail, source, requestId, delivery = 'none', members } = failure
   const type = PROBLEM_TYPE + code
   // Whatever else is to be said cannot take the place of these.
   return JSON.stringify({
@@ -22,10 +22,12 @@ export function problem(failure: Failure): string {
     code,
     source,
     requestId,
+    // Below, nothing has failed that could be repeated.
+    ...(status >= 400 && { delivery }),
     ...without(members),
   })
 }
 
-const OURS = ['type', 'title', 'status', 'detail', 'code', 'source', 'requestId']
+const OURS = ['type', 'title', 'status', 'detail', 'code', 'source', 'requestId', 'delivery']
 const without = (members: Failure['members'] = {}) =>
   Object.fromEntries(Object.entries(members).filter(([name]) => !OURS.includes(name)))

@@ -13,6 +13,7 @@ export const COLOURS = {
     ink: '#1d1f24',
     soft: '#555b66',
     line: '#d9d6cf',
+    edge: '#85817a',
     accent: '#1a54ad',
     on: '#ffffff',
     bad: '#a3242b',
@@ -22,6 +23,7 @@ export const COLOURS = {
     ink: '#eceae6',
     soft: '#adb2bc',
     line: '#3c3f46',
+    edge: '#767b86',
     accent: '#92b8ff',
     on: '#10141c',
     bad: '#ff9d97',
@@ -43,12 +45,13 @@ export const STYLE =
   'overflow-wrap:anywhere}' +
   'header{display:flex;align-items:center;gap:.75rem;margin:0 0 2.5rem;font-weight:600}' +
   'header img{display:block;height:2.25rem;max-width:12rem;object-fit:contain}' +
+  '.app{margin:0 0 .375rem;color:var(--soft);font-weight:600}' +
   'h1{margin:0 0 .75rem;font-size:clamp(1.6rem,1.2rem + 2vw,2.1rem);line-height:1.2;letter-spacing:-.015em;text-wrap:balance}' +
   'h2{margin:2.5rem 0 1rem;font-size:.9375rem;line-height:1.4}' +
   'p{margin:0;max-width:34rem;text-wrap:pretty}' +
   '.next{display:flex;flex-wrap:wrap;gap:.75rem;margin:2rem 0 0;padding:0;list-style:none}' +
   '.next form{margin:0}' +
-  '.next a,.next button{display:inline-block;padding:.625rem 1.125rem;border:1px solid var(--line);border-radius:.5rem;' +
+  '.next a,.next button{display:inline-block;padding:.625rem 1.125rem;border:1px solid var(--edge);border-radius:.5rem;' +
   'background:none;color:var(--accent);font:inherit;font-weight:600;line-height:1.4;text-decoration:none;cursor:pointer}' +
   '.next li:first-child>a,.next li:first-child button{border-color:var(--accent);background:var(--accent);color:var(--on)}' +
   '.next a:hover,.next button:hover{text-decoration:underline;text-underline-offset:.2em}' +
@@ -74,4 +77,4 @@ export const STYLE =
   'footer p{margin:1rem 0 0}'
 
 /** The hash of {@link STYLE}. */
-export const STYLE_HASH = 'sha256-uL/1r1sgT48fapQQfX3y57L3LIWUvSikJeNjzoqLbmE='
+export const STYLE_HASH = 'sha256-QHP4Et5roiqhshWtv26WxoeCeHb2DRjNa/YGD+N+FZc='

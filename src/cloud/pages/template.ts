@@ -7,11 +7,14 @@
  * @module
  */
 import { SOURCES, type Action, type Branding, type Failure } from './answer.ts'
+import { PASSED_ON } from './delivery-words.ts'
 import { STYLE, STYLE_HASH } from './style.ts'
 
 /** All that a page shows. */
 export interface Page extends Failure {
   readonly actions: readonly Action[]
+  /** The name of the application that is asked for. */
+  readonly application?: string
   readonly branding?: Branding
   /** Origins whose pages may show it in a frame. Default none. */
   readonly ancestors?: readonly string[]
@@ -46,20 +49,20 @@ function policy({ actions, branding, script, ancestors = [] }: Page): string {
 }
 
 function document(page: Page): string {
-  const { title, detail, actions, branding, script, language = 'en' } = page
-  const name = branding?.name === undefined ? '' : ` · ${branding.name}`
+  const { title, detail, actions, application, branding, script, language = 'en' } = page
+  const names = [title, application, branding?.name].filter((one) => one !== undefined)
   return `<!doctype html>
 <html lang="${escape(language)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${escape(title + name)}</title>
+<title>${escape(names.join(' · '))}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 ${header(branding)}<main>
-<h1>${escape(title)}</h1>
+${application === undefined ? '' : `<p class="app">${escape(application)}</p>\n`}<h1>${escape(title)}</h1>
 <p>${escape(detail)}</p>
 ${next(actions)}${way(page)}</main>
 ${footer(page)}${script === undefined ? '' : `<script>${script.text}</script>\n`}</body>
@@ -114,27 +117,30 @@ const PLACES: Readonly<Record<Failure['source'], readonly [readonly string[], nu
 }
 
 /** Where on its way a request met a fault. A refusal is a decision, and has no such place. */
-function way({ status, source }: Page): string {
+function way({ status, source, delivery = 'none' }: Page): string {
   if (status < 500) return ''
   const [hops, at] = PLACES[source]
+  // A connector that is lost may have passed it on before.
+  const beyond = delivery === 'none' || hops === SIGN_IN_HOPS ? 'Not reached' : 'Not known'
   const items = hops.map((hop, i) => {
     const [kind, mark, text] =
       i < at
         ? ['before', '✓', 'Reached']
         : i === at
           ? ['here', '✕', 'Problem here']
-          : ['after', '', 'Not reached']
+          : ['after', beyond === 'Not known' ? '?' : '', beyond]
     return `<li class="${kind}"><i aria-hidden="true">${mark}</i><b>${hop}</b><span>${text}</span></li>`
   })
   return `<h2 id="way">Where it stopped</h2>\n<ol class="way" aria-labelledby="way">\n${items.join('\n')}\n</ol>\n`
 }
 
-function footer({ status, code, source, requestId }: Page): string {
+function footer({ status, code, source, requestId, application, delivery = 'none' }: Page): string {
   if (status < 400) return ''
   return `<footer>
 <dl>
-<dt>Source</dt><dd>${escape(SOURCES[source])}</dd>
+${application === undefined ? '' : `<dt>Application</dt><dd>${escape(application)}</dd>\n`}<dt>Source</dt><dd>${escape(SOURCES[source])}</dd>
 <dt>Status</dt><dd>${status} <code>${escape(code)}</code></dd>
+<dt>Passed on</dt><dd>${PASSED_ON[delivery]}</dd>
 <dt>Request</dt><dd><code>${escape(requestId)}</code></dd>
 </dl>
 <p>If you ask for help, quote the request number.</p>

@@ -74,7 +74,8 @@ export async function signInAgain(
   if (begun.kind === 'redirect') sendToIssuer(request, begun)
   else {
     request.returnTo = answer.returnTo
-    request.answer({ ...begun, code: begun.reason, headers: setCookies(begun.setCookies) })
+    const headers = setCookies(begun.setCookies)
+    request.answer({ ...begun, code: begun.reason, headers, isAudited: true })
   }
   return true
 }

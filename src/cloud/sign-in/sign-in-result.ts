@@ -32,7 +32,7 @@ export async function tellDenied(
   const { reason, detail, returnTo } = denied
   if (!prefersHtml(request.user.head.headers)) {
     const headers = setCookies(denied.setCookies)
-    return request.answer({ ...denied, code: reason, headers })
+    return request.answer({ ...denied, code: reason, headers, isAudited: true })
   }
   const answer = { kind: 'denied', reason, detail, requestId: request.id } as const
   const whole = returnTo === undefined ? answer : { ...answer, returnTo }
@@ -80,7 +80,8 @@ async function tell(
   request.returnTo = returnTo
   if (answer.kind === 'denied') {
     const { reason, detail, requestId } = answer
-    return request.answer({ ...SIGN_IN_DENIALS[reason], code: reason, detail, requestId })
+    const denial = SIGN_IN_DENIALS[reason]
+    return request.answer({ ...denial, code: reason, detail, requestId, isAudited: true })
   }
   const { host } = published(application)
   const cookies = headerValues(request.user.head.headers, 'cookie')
