@@ -8,7 +8,7 @@
  */
 import { once } from 'node:events'
 import { createWriteStream, readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -32,6 +32,8 @@ import {
   createConnectorListener,
   createUserListener,
   keyRingFile,
+  preparePrivateDirectory,
+  readPrivateFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
 import { CloudServerConfiguration } from './cloud-server-configuration.ts'
@@ -43,9 +45,9 @@ const ROTATE_MS = 30 * ONE_DAY_MS
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: cloud-server.ts --config FILE')
 const configurationFile = values.config
-const { stateDir, users, connectors, limits, audit, ...read } = readConfiguration()
+const { stateDir, users, connectors, limits, audit, ...read } = await readConfiguration()
 const inState = (name: string) => join(stateDir, name)
-await mkdir(stateDir, { recursive: true, mode: 0o700 })
+await preparePrivateDirectory(stateDir)
 
 // What the cloud knows, and what it signs with.
 const crypto = await defaultCryptoProvider()
@@ -88,7 +90,7 @@ const issued = await issueCertificate()
 const caFile = inState('server-ca.pem')
 await writeFile(caFile, issued.ca)
 const connectorListener = createConnectorListener(cloud, issued)
-const userListener = createUserListener(cloud.edge, usersTls())
+const userListener = createUserListener(cloud.edge, await usersTls())
 const connectorPort = await listen(connectorListener.server, connectors)
 const usersPort = await listen(userListener, users)
 const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
@@ -101,7 +103,7 @@ if (users.tls === undefined)
 const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:${usersPort}`
 console.log(JSON.stringify({ usersUrl, connectorUrl, caFile }))
 
-process.on('SIGHUP', reload)
+process.on('SIGHUP', () => void reload())
 setInterval(() => {
   renewCertificates().catch(complain)
   keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
@@ -127,10 +129,10 @@ async function stop(): Promise<void> {
 }
 
 /** Applications come and go while users work; a mistake in the file changes nothing. */
-function reload(): void {
+async function reload(): Promise<void> {
   const event = { time: Date.now(), type: 'configuration.replaced' } as const
   try {
-    directory.replace(readConfiguration().directory)
+    directory.replace((await readConfiguration()).directory)
     cloud.audit.write({ ...event, outcome: 'success' })
     renewCertificates().catch(complain)
   } catch (error) {
@@ -156,11 +158,17 @@ async function issueCertificate() {
   return { key, cert: certificate, ca }
 }
 
-function usersTls() {
+async function usersTls() {
   if (users.tls === undefined) return {}
   if (users.tls === 'generated') return { tls: { key: issued.key, cert: issued.cert } }
   const { keyFile, certFile } = users.tls
-  return { tls: { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8') } }
+  return { tls: { key: await readSecret(keyFile), cert: readFileSync(certFile, 'utf8') } }
+}
+
+async function readSecret(path: string): Promise<string> {
+  const text = await readPrivateFile(path, { mayBeLink: true })
+  if (text === undefined) throw new ConfigurationInvalid(path, 'there is no such file')
+  return text
 }
 
 async function listen(
@@ -180,10 +188,11 @@ function auditWriter(): (line: string) => void {
   return (line) => stream.write(`${line}\n`)
 }
 
-function readConfiguration(): CloudServerConfiguration {
+/** It may hold secrets of clients; where it is mounted into a container, it is a link. */
+async function readConfiguration(): Promise<CloudServerConfiguration> {
   const result = v.safeParse(
     CloudServerConfiguration,
-    JSON.parse(readFileSync(configurationFile, 'utf8')),
+    JSON.parse(await readSecret(configurationFile)),
   )
   if (result.success) return result.output
   // The issue's message would quote the value, which may be a secret.

@@ -6,10 +6,11 @@
  * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to stderr, one JSON object a line. One line of JSON on stdout
  * says that it is ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish what is under way, then end with code 0.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import {
+  readPrivateFile,
   startConnector,
   type ConnectorEvent,
   type RunningConnector,
@@ -55,7 +56,7 @@ async function start(cloud: string, directory: string): Promise<RunningConnector
     signal: starting.signal,
     onEvent: log,
     ...(ca !== undefined && { ca: await readFile(ca, 'utf8') }),
-    ...(tokenFile !== undefined && { token: () => readPrivate(tokenFile) }),
+    ...(tokenFile !== undefined && { token: () => readToken(tokenFile) }),
     ...(name !== undefined && { name }),
   })
 }
@@ -67,10 +68,10 @@ function refused(error: unknown): never {
 }
 
 /** A secret is taken only from a file that nobody else can read. */
-async function readPrivate(path: string): Promise<string> {
-  if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
-    throw new Error(`${path} must be readable by its owner alone`)
-  return (await readFile(path, 'utf8')).trim()
+async function readToken(path: string): Promise<string> {
+  const token = await readPrivateFile(path, { mayBeLink: true })
+  if (token === undefined) throw new Error(`${path} is not there`)
+  return token.trim()
 }
 
 /** Identities and configurations are told by name: a log keeps no keys, and no pages of settings. */

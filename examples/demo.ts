@@ -53,8 +53,8 @@ try {
 
 async function start(): Promise<Ready> {
   const applications = applicationsOf(options, state)
-  const stsConfiguration = writeStsConfiguration(state, applications)
-  const cloudConfiguration = writeCloudConfiguration(state, applications)
+  const stsConfiguration = await writeStsConfiguration(state, applications)
+  const cloudConfiguration = await writeCloudConfiguration(state, applications)
   const [{ issuer }, { connectorUrl, caFile }] = await Promise.all([
     processes.start<Pick<Ready, 'issuer'>>('sts', ['--config', stsConfiguration]),
     processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud-server', [

@@ -6,11 +6,11 @@
  * FILE is JSON, see {@link StsConfiguration}. One line of JSON on stdout says that it is ready: `{"issuer":"…"}`.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { preparePrivateDirectory, readPrivateFile, replacePrivateFile } from 'app-proxy/cloud/node'
 import type { ClientMetadata, JWKS } from 'oidc-provider'
 import { askSignOut, interactionPages, toldSignedOut } from './sts/interactions.ts'
 import { localFetch } from './sts/local-fetch.ts'
@@ -43,7 +43,9 @@ const { errors, interactionPolicy, Provider } = await import('oidc-provider')
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: sts.ts --config FILE')
-const configuration = JSON.parse(readFileSync(values.config, 'utf8')) as StsConfiguration
+const read = await readPrivateFile(values.config, { mayBeLink: true })
+if (read === undefined) throw new Error(`${values.config} is not there`)
+const configuration = JSON.parse(read) as StsConfiguration
 const { tenantId, users, clients, audience, apis = {}, stateDir, caFile } = configuration
 
 const server = createServer()
@@ -53,7 +55,7 @@ await new Promise<void>((resolve, reject) => {
 })
 const issuer = configuration.issuer ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-const keys = loadKeys()
+const keys = await loadKeys()
 const accounts = new Map(users.map((user) => [subjectOf(user), user]))
 const claimsOf = (user: StsUser) => ({
   name: user.name ?? user.username,
@@ -139,20 +141,17 @@ function subjectOf({ id, username }: StsUser): string {
 }
 
 /** Made when first needed, kept where only the owner reads them. */
-function loadKeys(): { jwks: JWKS; cookieKeys: string[] } {
+async function loadKeys(): Promise<{ jwks: JWKS; cookieKeys: string[] }> {
   const file = stateDir && join(stateDir, 'sts-keys.json')
-  try {
-    if (file) return JSON.parse(readFileSync(file, 'utf8')) as ReturnType<typeof loadKeys>
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
+  const before = file && (await readPrivateFile(file))
+  if (before) return JSON.parse(before) as Awaited<ReturnType<typeof loadKeys>>
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const kid = randomBytes(8).toString('hex')
   const jwk = { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }
   const made = { jwks: { keys: [jwk] } as JWKS, cookieKeys: [randomBytes(32).toString('hex')] }
   if (file) {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-    writeFileSync(file, JSON.stringify(made), { mode: 0o600, flag: 'wx' })
+    await preparePrivateDirectory(stateDir)
+    await replacePrivateFile(file, JSON.stringify(made))
   }
   return made
 }

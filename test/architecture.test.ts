@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 const SRC = new URL('../src/', import.meta.url)
+const EXAMPLES = new URL('../examples/', import.meta.url)
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
   .sort()
@@ -118,6 +119,19 @@ describe('connections to applications are shared behind one door for each librar
   test.each(['http-backend.ts', 'undici-backend.ts'])('%s asks it of every answer', (name) =>
     expect(codeOf(`connector/node/${name}`)).toMatch(/\bbindsConnection\((headers|trailers)\)/),
   )
+})
+
+test('what holds a secret is written by one module, and everything else says why not', () => {
+  const examples = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [`examples/${path}`, readFileSync(new URL(path, EXAMPLES), 'utf8')] as const)
+  const modes = [...sources, ...examples].filter(([, text]) => /\b0o[0-7]{3,4}\b/.test(text))
+  expect(modes.map(([path]) => path).sort()).toEqual([
+    // Logs, which are appended to.
+    'examples/cloud-server.ts',
+    'examples/demo/processes.ts',
+    'runtime/node/private-files.ts',
+  ])
 })
 
 describe('a state moves in one place', () => {

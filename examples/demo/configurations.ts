@@ -1,7 +1,7 @@
 /**
  * The demo's configuration files: one tenant, one connector group, one client at the issuer for each application behind sign-in.
  */
-import { writeFileSync } from 'node:fs'
+import { replacePrivateFile } from 'app-proxy/cloud/node'
 import { join } from 'node:path'
 import {
   BACK_CHANNEL_LOGOUT_PATH,
@@ -68,7 +68,7 @@ export function applicationsOf(
 export function writeStsConfiguration(
   { dir, ports, passwords, pins, clientSecrets }: DemoState,
   applications: readonly DemoApplication[],
-): string {
+): Promise<string> {
   return writePrivate(join(dir, 'sts.json'), {
     port: ports.sts,
     tenantId: TENANT,
@@ -134,7 +134,7 @@ export function writeStsConfiguration(
 export function writeCloudConfiguration(
   { dir, ports, clientSecrets }: DemoState,
   applications: readonly DemoApplication[],
-): string {
+): Promise<string> {
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
   return writePrivate(join(dir, 'cloud-server.json'), {
     stateDir: join(dir, 'cloud'),
@@ -185,8 +185,8 @@ const intranetOf = (applications: readonly DemoApplication[]) =>
   applications.find(({ id }) => id === 'intranet')!
 
 /** For the owner alone: there are secrets in it. */
-export function writePrivate(path: string, content: unknown): string {
+export async function writePrivate(path: string, content: unknown): Promise<string> {
   const text = typeof content === 'string' ? content : JSON.stringify(content, undefined, 2)
-  writeFileSync(path, text, { mode: 0o600 })
+  await replacePrivateFile(path, text)
   return path
 }

@@ -3,10 +3,11 @@
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { preparePrivateDirectory, readPrivateFile, replacePrivateFile } from 'app-proxy/cloud/node'
 import { ROBOT } from './configurations.ts'
 import type { DemoOptions } from './options.ts'
 
@@ -28,9 +29,10 @@ type Remembered = Pick<DemoState, 'ports' | 'passwords' | 'pins' | 'clientSecret
 export async function openState({ stateDir, port, published }: DemoOptions): Promise<DemoState> {
   const isTemporary = stateDir === undefined
   const dir = isTemporary ? mkdtempSync(join(tmpdir(), 'app-proxy-demo-')) : resolve(stateDir)
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  await preparePrivateDirectory(dir)
   const file = join(dir, 'demo.json')
-  const before = readRemembered(file)
+  const text = await readPrivateFile(file)
+  const before: Partial<Remembered> = text === undefined ? {} : JSON.parse(text)
   const remembered: Remembered = {
     ports: {
       users: port ?? (await freePort(before.ports?.users)),
@@ -50,7 +52,7 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       ...before.clientSecrets,
     },
   }
-  writeFileSync(file, JSON.stringify(remembered, undefined, 2), { mode: 0o600 })
+  await replacePrivateFile(file, JSON.stringify(remembered, undefined, 2))
   return { dir, isTemporary, ...remembered }
 }
 
@@ -75,15 +77,6 @@ async function probe(port: number): Promise<number | undefined> {
   server.close()
   await once(server, 'close')
   return found
-}
-
-function readRemembered(file: string): Partial<Remembered> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Remembered
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-    throw error
-  }
 }
 
 const secret = (bytes: number) => randomBytes(bytes).toString('base64url')

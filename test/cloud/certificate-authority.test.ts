@@ -139,7 +139,7 @@ describe('the root', () => {
     const options = { crypto, clocks, store: authorityFile(path) }
     await createCertificateAuthority(options)
     await chmod(path, 0o640)
-    const invalid = { code: 'ERR_CONFIGURATION_INVALID', path: 'authority' }
+    const invalid = { code: 'ERR_CONFIGURATION_INVALID', path }
     await expect(createCertificateAuthority(options)).rejects.toMatchObject(invalid)
     await chmod(path, 0o600)
     await writeFile(path, 'something else')

@@ -75,6 +75,7 @@ export async function startSts(): Promise<StsProcess> {
         },
       ],
     }),
+    { mode: 0o600 },
   )
   const example = fileURLToPath(new URL('../../examples/sts.ts', import.meta.url))
   const child = spawn(process.execPath, ['--import', 'tsx', example, '--config', config], {

@@ -37,7 +37,7 @@ beforeAll(async () => {
       },
     ],
   }
-  writeFileSync(join(root, 'sts.json'), JSON.stringify(configuration))
+  writeFileSync(join(root, 'sts.json'), JSON.stringify(configuration), { mode: 0o600 })
   sts = await Example.start('sts', ['--config', join(root, 'sts.json')])
 })
 afterAll(async () => {

@@ -116,7 +116,13 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
   const directory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
   const issuer = await startIssuer()
   const configuration = join(directory, 'cloud.json')
-  await writeFile(configuration, JSON.stringify(cloudConfiguration(options, directory, issuer.url)))
+  await writeFile(
+    configuration,
+    JSON.stringify(cloudConfiguration(options, directory, issuer.url)),
+    {
+      mode: 0o600,
+    },
+  )
   const cloud = await Example.start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
     'cloud-server',
     ['--config', configuration],

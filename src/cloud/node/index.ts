@@ -1,4 +1,10 @@
 export * from './key-ring-file.ts'
+export {
+  preparePrivateDirectory,
+  readPrivateFile,
+  replacePrivateFile,
+  type PrivateFileOptions,
+} from '../../runtime/node/private-files.ts'
 export * from './authority-files.ts'
 export * from './connector-listener.ts'
 export { HandshakeExchange } from './handshake-exchange.ts'

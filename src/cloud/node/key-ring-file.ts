@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { randomUUID } from 'node:crypto'
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
 import type { KeyRingStore, SealingKey } from '../session/key-ring.ts'
 
 const KeyRingFile = v.object({
@@ -21,19 +19,18 @@ const KeyRingFile = v.object({
   ),
 })
 
-/** A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700. */
+/**
+ * A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700.
+ *
+ * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something else
+ */
 export function keyRingFile(path: string): KeyRingStore {
   return { load: () => load(path), save: (keys) => save(path, keys) }
 }
 
 async function load(path: string): Promise<readonly SealingKey[]> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  const text = await readPrivateFile(path)
+  if (text === undefined) return []
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), KeyRingFile), text)
   // The issues would quote key material: they stay out of message and cause.
   if (!parsed.success) throw new ConfigurationInvalid(path, 'is not a key ring')
@@ -53,25 +50,5 @@ async function save(path: string, keys: readonly SealingKey[]): Promise<void> {
       createdAt,
     })),
   })
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const beside = `${path}.${randomUUID()}`
-  try {
-    const file = await open(beside, 'wx', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(beside, path)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-  const directory = await open(dirname(path), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+  await replacePrivateFile(path, text)
 }

@@ -7,11 +7,14 @@
  *
  * @module
  */
-import { constants } from 'node:fs'
-import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import {
+  preparePrivateDirectory,
+  readPrivateFile,
+  replacePrivateFile,
+} from '../../runtime/node/private-files.ts'
 import type {
   ConnectorIdentity,
   CryptoProvider,
@@ -21,7 +24,6 @@ import type {
 import { fromPem, toPem } from './pem.ts'
 
 const FILE = 'identity.json'
-const OTHERS = 0o077
 
 export interface FileIdentityStoreOptions {
   /** A directory of its own: made with mode 0700 if missing, refused if others may enter it. */
@@ -47,9 +49,9 @@ export class FileIdentityStore implements IdentityStore {
   }
 
   async load(): Promise<StoredIdentities> {
-    await this.#prepareDirectory()
+    await preparePrivateDirectory(this.#directory)
     const path = join(this.#directory, FILE)
-    const text = await readPrivate(path)
+    const text = await readPrivateFile(path)
     if (text === undefined) return {}
     const stored = parse(path, text)
     const { pendingKey, current, previous } = stored
@@ -73,13 +75,8 @@ export class FileIdentityStore implements IdentityStore {
       current: current && (await this.#writeIdentity(current)),
       previous: previous && (await this.#writeIdentity(previous)),
     }
-    await this.#prepareDirectory()
-    await replace(this.#directory, FILE, `${JSON.stringify(file, undefined, 2)}\n`)
-  }
-
-  async #prepareDirectory(): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    refuseOthers(this.#directory, (await stat(this.#directory)).mode)
+    await preparePrivateDirectory(this.#directory)
+    await replacePrivateFile(join(this.#directory, FILE), `${JSON.stringify(file, undefined, 2)}\n`)
   }
 
   async #writeKey({ privateKey, publicKey }: CryptoKeyPair): Promise<StoredKey> {
@@ -176,56 +173,4 @@ function der(label: string, pem: string): Uint8Array<ArrayBuffer> {
   const octets = fromPem(label, pem)
   if (octets === undefined) throw new TypeError(`no PEM block "${label}"`)
   return octets
-}
-
-/** The file's text, undefined if there is none; checked through the handle, so that what is checked is what is read. */
-async function readPrivate(path: string): Promise<string | undefined> {
-  let file: FileHandle
-  try {
-    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    refuseOthers(path, (await file.stat()).mode)
-    return await file.readFile('utf8')
-  } finally {
-    await file.close()
-  }
-}
-
-/** Windows has no such modes; there the directory's access list is the guard. */
-function refuseOthers(path: string, mode: number): void {
-  if (process.platform === 'win32' || (mode & OTHERS) === 0) return
-  const found = (mode & 0o777).toString(8).padStart(4, '0')
-  throw new ConfigurationInvalid(
-    path,
-    `holds a private key: only its owner may have rights to it (mode is ${found})`,
-  )
-}
-
-/** Durable and atomic: the new file is on disk before it takes the name, and the name is on disk before we return. */
-async function replace(directory: string, name: string, text: string): Promise<void> {
-  const temporary = join(directory, `${name}.new`)
-  await rm(temporary, { force: true })
-  const file = await open(temporary, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, join(directory, name))
-  await syncDirectory(directory)
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(directory, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

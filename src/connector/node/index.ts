@@ -5,6 +5,12 @@
  */
 export * from './control-channel.ts'
 export * from './file-identity-store.ts'
+export {
+  preparePrivateDirectory,
+  readPrivateFile,
+  replacePrivateFile,
+  type PrivateFileOptions,
+} from '../../runtime/node/private-files.ts'
 export * from './tls-options.ts'
 export * from './connector.ts'
 export type { OnError, PortFailure } from '../../runtime/containment.ts'

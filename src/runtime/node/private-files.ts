@@ -1,0 +1,186 @@
+/**
+ * Files that hold secrets, and the directories they are in: read and written here and nowhere else.
+ *
+ * A secret that others can read is none any more, and a file that others can write says what they want: both are refused, with what to do about it, and nothing is mended
+ * silently. Where the system has no owners and modes (Windows), the directory's access list is the guard.
+ *
+ * @module
+ */
+import { constants, type Stats } from 'node:fs'
+import {
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import { ConfigurationInvalid } from '../../protocol/errors.ts'
+
+const OTHERS = 0o077
+const OTHERS_WRITE = 0o022
+const STICKY = 0o1000
+const DRAFT = '.new'
+/** Nobody writes so long. */
+const ABANDONED_MS = 10 * 60_000
+const hasModes = process.platform !== 'win32'
+
+/** Options of {@link readPrivateFile}. */
+export interface PrivateFileOptions {
+  /**
+   * Whether the path may be a symbolic link, as where secrets are mounted into a container; what it leads to is held to the same rules. Default false: a file that this
+   * library wrote is none.
+   */
+  readonly mayBeLink?: boolean
+}
+
+/**
+ * The text of a file that holds a secret; `undefined` if there is none. Checked through its handle, so what is checked is what is read.
+ *
+ * @throws ConfigurationInvalid when group or others have any right to it, it belongs to another user (root excepted), is no file, or is a link and may be none, or when others
+ *   may write to its directory
+ */
+export async function readPrivateFile(
+  path: string,
+  { mayBeLink = false }: PrivateFileOptions = {},
+): Promise<string | undefined> {
+  const noFollow = mayBeLink ? 0 : (constants.O_NOFOLLOW ?? 0)
+  let file: FileHandle
+  try {
+    // A pipe would be waited for.
+    file = await open(path, constants.O_RDONLY | noFollow | (constants.O_NONBLOCK ?? 0))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new ConfigurationInvalid(path, UNREADABLE[code ?? ''] ?? `cannot be read (${code})`)
+  }
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new ConfigurationInvalid(path, 'is not a file')
+    refuseOwner(path, stats)
+    refuseMode(path, stats, OTHERS, 'holds a secret: only its owner may have rights to it', '600')
+    if (!mayBeLink) await checkDirectory(dirname(path))
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ELOOP: 'is a symbolic link: give the path of the file itself',
+  EACCES: 'may not be read by this process: it must belong to the user that runs it',
+  EISDIR: 'is not a file',
+  ENOTDIR: 'is not below a directory',
+}
+
+/**
+ * Makes a directory for secrets, mode 0700, if there is none; its missing parents too.
+ *
+ * @throws ConfigurationInvalid when group or others have any right to one that is there, it belongs to another user (root excepted), or is no directory but a link or a file
+ */
+export async function preparePrivateDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ConfigurationInvalid(path, `cannot be made (${code})`, { cause })
+  }
+  const stats = await lstat(path)
+  if (stats.isSymbolicLink())
+    throw new ConfigurationInvalid(path, 'is a symbolic link: give the path that it leads to')
+  if (!stats.isDirectory()) throw new ConfigurationInvalid(path, 'is not a directory')
+  refuseOwner(path, stats)
+  refuseMode(path, stats, OTHERS, 'holds secrets: only its owner may have rights to it', '700')
+}
+
+/** Replaces a file of mode 0600, or makes it: after a crash it is the one before or this one, and when the promise resolves it is this one for good. */
+export async function replacePrivateFile(path: string, text: string): Promise<void> {
+  await placed(path, text, (draft) => rename(draft, path))
+}
+
+/** Makes a file of mode 0600 that is there whole or not at all, and leaves one that is there already as it is. */
+export async function createPrivateFile(path: string, text: string): Promise<void> {
+  await placed(path, text, async (draft) => {
+    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    await unlink(draft)
+  })
+}
+
+/** Written beside it and on disk before it takes the name, and the name on disk before the end. */
+async function placed(
+  path: string,
+  text: string,
+  place: (draft: string) => Promise<void>,
+): Promise<void> {
+  const directory = dirname(path)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await checkDirectory(directory)
+  await sweep(path)
+  const draft = `${path}.${randomUUID()}${DRAFT}`
+  const file = await open(draft, 'wx', 0o600)
+  try {
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await place(draft)
+  } catch (error) {
+    await unlink(draft).catch(() => undefined)
+    throw error
+  }
+  await syncDirectory(directory)
+}
+
+/** Drafts that a crash left hold secrets as well. Those of now may be another process's. */
+async function sweep(path: string): Promise<void> {
+  const [directory, name] = [dirname(path), `${basename(path)}.`]
+  for (const other of await readdir(directory)) {
+    if (!other.startsWith(name) || !other.endsWith(DRAFT)) continue
+    const draft = join(directory, other)
+    const stats = await lstat(draft).catch(() => undefined)
+    if (stats !== undefined && stats.mtimeMs < Date.now() - ABANDONED_MS)
+      await unlink(draft).catch(() => undefined)
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  if (!hasModes) return
+  const directory = await open(path, constants.O_RDONLY)
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Whoever may write to a directory may put another file in the place of ours. In one like `/tmp` only its owner may. */
+async function checkDirectory(path: string): Promise<void> {
+  const stats = await lstat(path)
+  if (stats.isSymbolicLink()) return
+  if ((stats.mode & STICKY) !== 0) return
+  refuseOwner(path, stats)
+  refuseMode(path, stats, OTHERS_WRITE, 'holds a secret: others may not write to it', '700')
+}
+
+function refuseOwner(path: string, { uid }: Stats): void {
+  const ours = process.getuid?.()
+  if (ours === undefined || uid === ours || uid === 0) return
+  throw new ConfigurationInvalid(
+    path,
+    `belongs to another user (${uid}): it must belong to the user that runs this process (${ours})`,
+  )
+}
+
+function refuseMode(path: string, { mode }: Stats, bits: number, rule: string, mend: string): void {
+  if (!hasModes || (mode & bits) === 0) return
+  const found = (mode & 0o777).toString(8).padStart(4, '0')
+  throw new ConfigurationInvalid(path, `${rule} (its mode is ${found}: chmod ${mend})`)
+}
