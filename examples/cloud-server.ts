@@ -4,10 +4,11 @@
  *     node --import tsx examples/cloud-server.ts --config FILE
  *
  * FILE is JSON, see cloud-server.schema.json. One line of JSON on stdout says that it is ready:
- * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again. SIGINT and SIGTERM drain, then end with code 0.
+ * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again, and opens the audit
+ * file anew; one that is renamed is noticed without it. SIGINT and SIGTERM drain, then end with code 0.
  */
 import { once } from 'node:events'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
@@ -21,19 +22,22 @@ import {
   createDirectory,
   createServerAuthority,
   defaultCryptoProvider,
-  jsonLinesAudit,
   KeyRing,
   SignInRisk,
   teeAudit,
+  type AuditSink,
 } from 'app-proxy/cloud'
 import { openLmdbRegistry, openLmdbRevocations } from 'app-proxy/cloud/lmdb'
 import {
+  auditFile,
+  auditStream,
   authorityFile,
   createConnectorListener,
   createUserListener,
   keyRingFile,
   preparePrivateDirectory,
   readPrivateFile,
+  type AuditFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
 import { CloudServerConfiguration } from './cloud-server-configuration.ts'
@@ -70,17 +74,21 @@ await keyRing.rotateIfOlder(ROTATE_MS)
 const instances: Record<string, string> = {}
 // Without a location lookup only networks and failures are unusual, and countries are not known.
 const risk = new SignInRisk()
+const sink = auditSink()
 const cloud = createCloud({
   directory,
   registry,
   revocations,
   authority,
   keyRing,
-  audit: teeAudit(jsonLinesAudit(auditWriter(), audit), risk),
+  audit: teeAudit(sink, risk),
   auditRequests: audit.requests,
   risk,
   ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
   instances: () => instances,
+  // A message may quote what a part was given: its name, and whose fault it is, are enough here.
+  onError: ({ port, error }) =>
+    console.error(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
   cloudAuthorities: [servers.certificate],
   limits: limits as Partial<TimeLimits>, // JSON knows no undefined
 })
@@ -126,10 +134,12 @@ async function stop(): Promise<void> {
   await connectorListener.close()
   await registry.close()
   await revocations.close()
+  await sink.close?.()
 }
 
 /** Applications come and go while users work; a mistake in the file changes nothing. */
 async function reload(): Promise<void> {
+  sink.reopen?.()
   const event = { time: Date.now(), type: 'configuration.replaced' } as const
   try {
     directory.replace((await readConfiguration()).directory)
@@ -180,12 +190,11 @@ async function listen(
   return (server.address() as AddressInfo).port
 }
 
-function auditWriter(): (line: string) => void {
-  const stream =
-    typeof audit.to === 'string'
-      ? process[audit.to]
-      : createWriteStream(audit.to.file, { flags: 'a', mode: 0o600 })
-  return (line) => stream.write(`${line}\n`)
+/** One that cannot be written ends nothing; see `onError`. */
+function auditSink(): AuditSink & Partial<AuditFile> {
+  return typeof audit.to === 'string'
+    ? auditStream(process[audit.to], audit)
+    : auditFile(audit.to.file, audit)
 }
 
 /** It may hold secrets of clients; where it is mounted into a container, it is a link. */

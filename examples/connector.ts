@@ -32,6 +32,10 @@ if (url === undefined || stateDirectory === undefined) {
   process.exit(2)
 }
 
+// A log that nobody reads any more is no reason to end.
+process.stderr.on('error', () => undefined)
+process.stdout.on('error', () => undefined)
+
 // Registration may have to be repeated for long: a signal ends that as well.
 const starting = new AbortController()
 let stop = async (): Promise<void> => starting.abort()

@@ -128,10 +128,22 @@ test('what holds a secret is written by one module, and everything else says why
   const modes = [...sources, ...examples].filter(([, text]) => /\b0o[0-7]{3,4}\b/.test(text))
   expect(modes.map(([path]) => path).sort()).toEqual([
     // Logs, which are appended to.
-    'examples/cloud-server.ts',
     'examples/demo/processes.ts',
+    'runtime/node/line-file.ts',
     'runtime/node/private-files.ts',
   ])
+})
+
+test('streams and files are written where somebody listens to their errors', () => {
+  const examples = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [`examples/${path}`, readFileSync(new URL(path, EXAMPLES), 'utf8')] as const)
+  const writers = [...sources, ...examples].filter(([, text]) =>
+    /createWriteStream|std(?:out|err)\.write\(|appendFile/.test(text),
+  )
+  // `console` ignores the errors of its streams by itself.
+  expect(writers.map(([path]) => path)).toEqual(['examples/connector.ts'])
+  expect(writers[0]![1]).toContain("process.stderr.on('error'")
 })
 
 describe('a state moves in one place', () => {

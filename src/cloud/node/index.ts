@@ -5,6 +5,7 @@ export {
   replacePrivateFile,
   type PrivateFileOptions,
 } from '../../runtime/node/private-files.ts'
+export * from './audit-file.ts'
 export * from './authority-files.ts'
 export * from './connector-listener.ts'
 export { HandshakeExchange } from './handshake-exchange.ts'
