@@ -84,18 +84,29 @@ test('the user of an application whose certificate is refused is told so, and th
     auditRequests: true,
   })
   closing.push(() => tunnel.close())
+  const shown: string[] = []
   const ask = async () => {
     const user = new RawUser(tunnel.port).ask('GET', '/')
     await until(() => user.status !== undefined && (user.status === 204 || user.code !== undefined))
     user.socket.destroy()
+    const [, number] = /"requestId":\s*"([^"]+)"/.exec(user.received) ?? []
+    if (number !== undefined) shown.push(number)
     return `${user.status} ${user.code}`
   }
   for (let i = 0; i < 3; i++) expect(await ask()).toBe('502 application-certificate')
+  // The number on the user's page is the one in the connector's log, and in the audit.
+  const logged = tunnel.events.flatMap((event) =>
+    event.type === 'exchange-failed' ? [event.request] : [],
+  )
+  expect(logged).toEqual(shown)
+  expect(shown[0]).toMatch(/^(?:\w{4}-){3}\w{4}$/)
+  const audited = JSON.stringify(tunnel.audit.events)
+  for (const number of shown) expect(audited).toContain(number)
   isMended = true
   expect(await ask()).toBe('204 undefined')
   const told = tunnel.events.flatMap((event) =>
     event.type === 'mistake' || event.type === 'mended' ? [`${event.type} ${event.kind}`] : [],
   )
   expect(told).toEqual(['mistake application-certificate', 'mended application-certificate'])
-  expect(JSON.stringify(tunnel.audit)).toContain('application-certificate')
+  expect(audited).toContain('application-certificate')
 })

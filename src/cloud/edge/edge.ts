@@ -224,6 +224,7 @@ export class Edge {
     request.isOpenTo(caller, application, this.#live)
     const { id, version } = application.application
     exchange.submit(this.#options.origin, {
+      requestNumber: request.id,
       applicationId: id,
       applicationVersion: version,
       method: head.method,

@@ -33,7 +33,10 @@ import type { TenantKey } from '../tenant-key.ts'
 import { unreferenced } from '../unreferenced.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
-export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'>
+export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'> & {
+  /** What the user is shown: the exchange's id begins with it. */
+  readonly requestNumber?: string
+}
 
 /** Whom the origin tells. */
 export interface Submitter extends ExchangeHandler {
@@ -105,7 +108,13 @@ export class Origin {
 
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
-    const entry = new Entry(this, this.#ids.next(), submission, to, submitter)
+    const entry = new Entry(
+      this,
+      this.#ids.next(submission.requestNumber),
+      submission,
+      to,
+      submitter,
+    )
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))

@@ -9,6 +9,7 @@ import {
   ConfigurationInvalid,
   CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
+  requestNumberOf,
   TIME_LIMITS,
   type Binding,
   type ConnectorConfiguration,
@@ -84,6 +85,8 @@ export type ConnectorEvent =
     })
   | {
       readonly type: 'exchange-failed'
+      /** The number that the user was shown. */
+      readonly request: string
       readonly id: string
       readonly outcome: ExchangeOutcome
       readonly cause: unknown
@@ -205,7 +208,7 @@ class NodeConnector implements RunningConnector {
       clocks: environment.clocks,
       failed: ({ id }: Offer, outcome, cause, application) => {
         mistakes.exchangeFailed(application, cause)
-        tell({ type: 'exchange-failed', id, outcome, cause })
+        tell({ type: 'exchange-failed', request: requestNumberOf(id), id, outcome, cause })
       },
       served: ({ applicationId }) => mistakes.served(applicationId),
     })
