@@ -66,9 +66,30 @@ test('R4.3b sign-out goes on to the issuer, and from there to a page that says s
   const back = await signOutAtIssuer(atIssuer, location.href)
   const said = await agent.get(back.href)
   expect(said.status).toBe(200)
-  expect(said.text).toContain('<h1>You are signed out</h1>')
+  // Of this application; of the sign-in service only its user knows.
+  expect(said.text).toMatch(/<h1>You are signed out of [^<]+<\/h1>/)
+  expect(said.text).toContain(
+    'If you chose to stay signed in at the sign-in service, you still are',
+  )
+  expect(said.text).toContain('name="at" value="issuer"')
   expect(said.text).toContain(`<a href="${page('/')}">`)
   expect(said.headers).toMatchObject({ 'clear-site-data': '"cache"', 'cache-control': 'no-store' })
+})
+
+test('R4.3b the session here and the one at the issuer end apart, and nobody is told that they are signed out who is not', async () => {
+  const { agent } = await signedIn()
+  // Whoever comes by a link, with a session, is asked.
+  const early = await agent.get(page('/.app-proxy/signed-out'))
+  expect(early.text).toContain('<h1>Sign out?</h1>')
+  const form = { 'content-type': 'application/x-www-form-urlencoded', ...SAME_ORIGIN }
+  const here = await agent.post(page(SIGN_OUT), form, 'at=here')
+  expect([here.status, here.headers.location]).toEqual([
+    303,
+    expect.stringMatching(/^\/\.app-proxy\/signed-out\?state=/),
+  ])
+  expect(await isLetIn(agent)).toBe(false)
+  const there = await agent.post(page(SIGN_OUT), form, 'at=issuer')
+  expect(new URL(there.headers.location!).origin).toBe(demo.issuer)
 })
 
 test('R4.3c another site can sign nobody out', async () => {

@@ -143,6 +143,23 @@ describe('at the real issuer', () => {
   })
 })
 
+test('steps at an issuer that each take their time have an end together: a page within half a minute', async () => {
+  let now = 0
+  const bench = await preAuthenticationAt(sts.issuer, {
+    clocks: { now: () => now, wallClock: () => Date.now() },
+    fetch: (url, init) => {
+      // Slow, and then silent for ever.
+      if (url.endsWith('/jwks')) return new Promise(() => undefined)
+      if (init.method === 'POST') now += 25_000
+      return fetch(url, init)
+    },
+  })
+  const { query, cookie } = await throughTheForms(bench, ALICE)
+  expect(await bench.preAuthentication.callback(bench.intranet, HOST, query, [cookie])).toEqual(
+    denied('issuer', 'issuer-timeout'),
+  )
+})
+
 describe('T17 a callback that is not the answer to our question', () => {
   let bench: Bench
   let query: string

@@ -56,6 +56,8 @@ import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
 
 /** Where the issuer sends users back to, on every external host. */
 export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
+/** All steps at the issuer together; then there is a page. Milliseconds. */
+const ANSWER_WITHIN_MS = 25_000
 /** When an issuer that is down may be there again. */
 const RETRY_AFTER_MS = 5_000
 
@@ -295,13 +297,14 @@ export class PreAuthentication {
           return decision.effect === 'step-up' ? { stepUp: decision.stepUp } : {}
         }),
     }
+    const end = clocks.now() + ANSWER_WITHIN_MS
     let state = redirected(attempt, this.#options.stepMs ?? TIME_LIMITS.controlCallMs)
     let event: SignInEvent = callbackEvent(attempt, parameters, clocks.wallClock(), clocks.now())
     for (;;) {
       effect = undefined
       state = next(SIGN_IN, SIGN_IN_MOVES, state, event, out)
       if (effect === undefined || !('deadline' in state)) return { end: state, failed }
-      event = await before(effect, state.deadline - clocks.now())
+      event = await before(effect, Math.min(state.deadline, end) - clocks.now())
     }
   }
 

@@ -35,7 +35,7 @@ export function signOutPaths(
     },
     [SIGNED_OUT_PATH]: {
       GET: async (call) => {
-        if (!(await goesOn(call))) signedOut(call)
+        if (!(await goesOn(call))) await signedOut(signOut, call)
       },
     },
     [BACK_CHANNEL_LOGOUT_PATH]: { POST: (call) => takeLogoutToken(backChannel, call) },
@@ -48,7 +48,12 @@ async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
   if (applications.length === 0) return nothingHere(call)
   const { headers } = request.user.head
   const cookies = headerValues(headers, 'cookie')
-  const left = await signOut.signOut(applications, cookies, request.id)
+  const where = isForm(headers) ? new URLSearchParams(await readForm(request)).get('at') : null
+  const issuer = { application: call.request.asked ?? applications[0]! }
+  const left = await signOut.signOut(
+    ...([applications, cookies, request.id] as const),
+    where === 'here' ? 'here' : where === 'issuer' ? issuer : undefined,
+  )
   const cleared = [...CLEAR, ...setCookies(left.setCookies)]
   // A script cannot go to the issuer: for it the session here is over, and that is all.
   const mode = headerValue(headers, 'sec-fetch-mode')
@@ -56,24 +61,46 @@ async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
   request.reply(303, ['Location', left.location, ...cleared])
 }
 
-/** Nobody has shown that the user means it. */
+/** Nobody has shown that the user means it. The session here and the one at the sign-in service are two. */
 function confirm(call: OwnCall, status: 200 | 403): void {
   const { request } = call
-  if (withSignIn(call).length === 0) return nothingHere(call)
+  const applications = withSignIn(call)
+  if (applications.length === 0) return nothingHere(call)
   request.answer({
     ...OWN_ANSWERS['sign-out'],
     ...(status === 403 && { status, code: 'origin-refused' }),
-    actions: [{ label: 'Sign out', post: SIGN_OUT_PATH, leavesHost: true }],
+    actions: [
+      { label: 'Sign out here only', post: SIGN_OUT_PATH, fields: { at: 'here' } },
+      { label: 'Sign out at the sign-in service too', post: SIGN_OUT_PATH, leavesHost: true },
+      { label: 'Stay signed in', href: applications[0]!.externalUrl },
+    ],
   })
 }
 
-function signedOut(call: OwnCall): void {
+/** What is over is the session here; of the one at the sign-in service only that says what became of it. */
+async function signedOut(signOut: SignOut, call: OwnCall): Promise<void> {
   const { request, target } = call
-  const application = signedOutOf(withSignIn(call), target.query.slice(1))
+  const applications = withSignIn(call)
+  const application = signedOutOf(applications, target.query.slice(1))
   if (application === undefined) return nothingHere(call)
-  const actions = [{ label: 'Sign in again', href: application.externalUrl }]
-  request.answer({ ...OWN_ANSWERS['signed-out'], actions, headers: CLEAR })
+  request.asked = application
+  const cookies = headerValues(request.user.head.headers, 'cookie')
+  const isStill = await signOut.isSignedIn(applications, cookies)
+  if (isStill) return confirm(call, 200)
+  const actions = [
+    { label: 'Sign in again', href: application.externalUrl },
+    {
+      ...{ label: 'Sign out at the sign-in service', post: SIGN_OUT_PATH },
+      ...({ fields: { at: 'issuer' }, leavesHost: true } as const),
+    },
+  ]
+  const title = `You are signed out of ${named(applications)}`
+  request.answer({ ...OWN_ANSWERS['signed-out'], title, actions, headers: CLEAR })
 }
+
+/** A sign-out ends the sessions of all applications of the host. */
+const named = (applications: readonly { readonly name: string }[]) =>
+  applications.map(({ name }) => name).join(', ')
 
 async function takeLogoutToken(backChannel: BackChannelLogout, call: OwnCall): Promise<void> {
   const { request } = call

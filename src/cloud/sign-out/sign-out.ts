@@ -43,13 +43,13 @@ export class SignOut {
   /**
    * Ends every session that the request's cookies carry for these applications, all of one host.
    *
-   * `leaving`: the issuer's session is ended in any case, and `state` is what comes back with the user.
+   * `leaving`: the issuer's session is ended in any case, and `state` is what comes back with the user; `here`: it goes on.
    */
   async signOut(
     applications: readonly Application[],
     cookieFields: readonly string[],
     requestId?: string,
-    leaving?: { readonly application: Application; readonly state: string },
+    leaving?: { readonly application: Application; readonly state?: string } | 'here',
   ): Promise<SignedOut> {
     const { sessions, clocks } = this.#options
     const names = new Set(ownCookies(cookieFields).map(([name]) => name))
@@ -71,10 +71,25 @@ export class SignOut {
       await sessions.revoke({ kind: 'session', id: session.id, at: now })
       this.#write(application, session, requestId)
     }
+    if (leaving === 'here') return { location: signedOutLocation(first), setCookies }
     const from = first ?? leaving?.application
     const location =
       from === undefined ? SIGNED_OUT_PATH : await this.#atIssuer(from, hint, leaving?.state)
     return { location, setCookies }
+  }
+
+  /** Whether the request's own cookies still carry a session for one of these applications. */
+  async isSignedIn(
+    applications: readonly Application[],
+    cookieFields: readonly string[],
+  ): Promise<boolean> {
+    const { sessions, clocks } = this.#options
+    for (const application of applications) {
+      const { host } = published(application)
+      const now = clocks.wallClock()
+      if ((await sessions.read(application, host, cookieFields, now)) !== undefined) return true
+    }
+    return false
   }
 
   /** What tells the issuer whose session is to end: the ID token, else a name it knows the user by. Without either it asks whether they mean it. */
@@ -100,7 +115,7 @@ export class SignOut {
     const { directory, issuers } = this.#options
     const tenant = directory.tenant(application.tenantId)
     const endpoint = tenant && (await issuers.of(tenant).endSession().catch(nothing))
-    if (endpoint === undefined) return `${SIGNED_OUT_PATH}?state=${state}`
+    if (endpoint === undefined) return signedOutLocation(application, state)
     const { searchParams } = endpoint
     searchParams.set('client_id', application.client!.id)
     for (const [name, value] of Object.entries(hint)) searchParams.set(name, value)
@@ -122,6 +137,13 @@ export class SignOut {
       requestId,
     })
   }
+}
+
+function signedOutLocation(
+  application: Application | undefined,
+  state = application && base64url.encode(application.id),
+): string {
+  return state === undefined ? SIGNED_OUT_PATH : `${SIGNED_OUT_PATH}?state=${state}`
 }
 
 /** The application that a visit of {@link SIGNED_OUT_PATH} came from, as its query says; only ever one of those given. */
