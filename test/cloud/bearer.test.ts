@@ -123,6 +123,7 @@ describe('a good token', () => {
   })
 
   test.each<[string, Json]>([
+    ['claims that are null', { nbf: null, cnf: null, nonce: null, at_hash: null, jti: null }],
     ['scopes as a list', { scope: undefined, scp: ['list', 'read'] }],
     ['scopes by another name', { scope: undefined, scp: 'read list' }],
     ['another of its audiences', { aud: ['https://other.example', 'https://api.example'] }],

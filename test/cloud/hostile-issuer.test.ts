@@ -110,6 +110,16 @@ test.each<[string, Misbehaviour]>([
     },
   ],
   [
+    'claims that are null',
+    {
+      idToken: ({ sign, claims }) =>
+        sign({
+          ...{ ...claims, nbf: null, azp: null, auth_time: null, at_hash: null, c_hash: null },
+          ...{ acr: null, amr: null, sid: null, email: null, tid: null, jti: null },
+        }),
+    },
+  ],
+  [
     'a clock that is half a minute ahead',
     {
       idToken: ({ sign, claims, seconds }) =>

@@ -1,6 +1,6 @@
 /** What an issuer can do wrong with its ID token. */
 import { generateKeyPairSync, KeyObject, sign as signOctets, type webcrypto } from 'node:crypto'
-import { CompactEncrypt, exportSPKI, importJWK, SignJWT } from 'jose'
+import { CompactEncrypt, exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { part, type Json, type Misbehaviour, type Scene } from './issuer.ts'
 
 export interface Row {
@@ -85,6 +85,28 @@ const CLAIM_ROWS: readonly Row[] = [
     title: 'T18 a token for another tenant',
     reason: 'token-tenant',
     wrong: claims({ tid: 'fabrikam' }),
+  },
+  {
+    title: 'T17 a token with claims that are null, signed by somebody else',
+    reason: 'token-signature',
+    wrong: {
+      idToken: async ({ sign, claims, keys }) =>
+        sign(
+          { ...claims, nbf: null },
+          { kid: keys[0]!.kid },
+          (await generateKeyPair('ES256')).privateKey,
+        ),
+    },
+  },
+  {
+    title: 'T17 a token with claims that are null, which has expired',
+    reason: 'token-expired',
+    wrong: claims({ nbf: null, exp: 1 }),
+  },
+  {
+    title: 'T17 a token whose nonce is null',
+    reason: 'token-claims',
+    wrong: claims({ nonce: null }),
   },
   {
     title: 'T17 a token without a nonce',

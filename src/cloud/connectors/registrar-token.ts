@@ -138,7 +138,7 @@ export class RegistrarTokens {
 function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.ProtectedHeaderParameters): void {
   const type = typ?.toLowerCase().replace(/^application\//, '')
   if (!UNMARKED_TYPES.includes(type)) throw new Refused('token-malformed', 'it is no access token')
-  if (OF_ID_TOKENS.some((name) => claims[name] !== undefined && claims[name] !== null))
+  if (OF_ID_TOKENS.some((name) => claims[name] !== undefined))
     throw new Refused('token-malformed', 'it is an ID token')
 }
 

@@ -18,7 +18,8 @@ import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
 import { readUserInfo } from './user-info.ts'
 import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
-import { checkJson, screenTokenAnswer, withoutNulls } from './token-answer.ts'
+import { withoutNulls } from './null-claims.ts'
+import { checkJson, screenTokenAnswer } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
 
 export interface IssuerOptions {
@@ -131,13 +132,17 @@ export class Issuer {
         attempt.verifier,
         this.#http(),
       )
-      const answer = await screenTokenAnswer(response, code, algorithmsOf(metadata), crypto)
+      const { answer, token } = await screenTokenAnswer(
+        response,
+        code,
+        algorithmsOf(metadata),
+        crypto,
+      )
       const tokens = await oauth.processAuthorizationCodeResponse(metadata, self, answer, {
         expectedNonce: attempt.nonce,
         requireIdToken: true,
       })
-      const { id_token: token, access_token: accessToken } = tokens
-      return { token: token!, accessToken }
+      return { token: token ?? tokens.id_token!, accessToken: tokens.access_token }
     } catch (error) {
       throw denialOf(error)
     }
@@ -183,7 +188,7 @@ export class Issuer {
     subject: string,
   ): Promise<Claims | undefined> {
     const { metadata, keys } = await this.#know()
-    if (metadata.userinfo_endpoint === undefined) return undefined
+    if ((metadata.userinfo_endpoint ?? undefined) === undefined) return undefined
     const { issuer, wallClock, leewayMs } = this.#options
     try {
       return await readUserInfo({

@@ -12,7 +12,6 @@ import {
   createLocalJWKSet,
   decodeProtectedHeader,
   errors,
-  jwtVerify,
   type JWK,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -20,7 +19,7 @@ import {
 } from 'jose'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 import type { Fetch } from './bounded-fetch.ts'
-import { withoutNulls } from './token-answer.ts'
+import { verifyClaims, withoutNulls } from './null-claims.ts'
 
 export interface KeySetOptions {
   /** The issuer's `jwks_uri`. */
@@ -195,7 +194,7 @@ async function verifyWith(
   options: JWTVerifyOptions,
 ): Promise<JWTPayload> {
   try {
-    return (await jwtVerify(token, get, options)).payload
+    return await verifyClaims(token, get, options)
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
     // A token must name its key where there are several.
@@ -214,7 +213,7 @@ async function verifyWithTwins(
   for await (const key of twins) {
     if (++tried > MAX_TWINS) break
     try {
-      return (await jwtVerify(token, key, options)).payload
+      return await verifyClaims(token, key, options)
     } catch (error) {
       // Claims are looked at once the signature is good.
       if (isOfKeys(error)) continue

@@ -7,6 +7,7 @@
 import { base64url } from 'jose'
 import type { CryptoProvider } from '../ports.ts'
 import { issuerDenial, SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { tokenWithoutNulls, withoutNulls } from './null-claims.ts'
 import { screenToken, USUAL_CLAIMS, type ScreenOptions } from './token-screen.ts'
 
 /** What an ID token may call itself: never an access or a logout token. */
@@ -14,7 +15,7 @@ const ID_TOKEN_TYPES = [undefined, 'jwt']
 const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
- * Looks at an answer before the library processes it, and hands on what it should: of a good one without members that are `null`, which say no more than absent ones.
+ * Looks at an answer before the library processes it, and hands on what it should: of a good one without members that are `null`, which say no more than absent ones; and the ID token as it came.
  *
  * @throws SignInDenied
  */
@@ -23,10 +24,10 @@ export async function screenTokenAnswer(
   code: string,
   algorithms: readonly string[],
   crypto: Pick<CryptoProvider, 'subtle'>,
-): Promise<Response> {
+): Promise<{ readonly answer: Response; readonly token?: string }> {
   if (response.status !== 200) {
     await refuseError(response)
-    return response
+    return { answer: response }
   }
   checkJson(response)
   const answer = (await response
@@ -34,7 +35,7 @@ export async function screenTokenAnswer(
     .json()
     .catch(() => undefined)) as Record<string, unknown> | null | undefined
   // The library says what is wrong with it.
-  if (typeof answer !== 'object' || answer === null) return response
+  if (typeof answer !== 'object' || answer === null) return { answer: response }
   const { id_token: token, access_token: accessToken, token_type: type } = answer
   if (token === undefined || token === null) throw new SignInDenied('token-missing')
   if (typeof token !== 'string') throw new SignInDenied('token-malformed')
@@ -52,12 +53,9 @@ export async function screenTokenAnswer(
       throw new SignInDenied('token-hash', claim)
   }
   const { status, headers } = response
-  return new Response(JSON.stringify(withoutNulls(answer)), { status, headers })
-}
-
-/** A member that is `null` says what an absent one says. */
-export function withoutNulls<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as T
+  // The library looks at claims and not at the signature, which is verified later: of the token as it came.
+  const readable = { ...withoutNulls(answer), id_token: tokenWithoutNulls(token) }
+  return { token, answer: new Response(JSON.stringify(readable), { status, headers }) }
 }
 
 /** The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it is the library's. */

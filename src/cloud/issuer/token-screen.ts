@@ -8,6 +8,7 @@
  * @module
  */
 import { base64url, type JWTPayload } from 'jose'
+import { withoutNulls } from './null-claims.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 
 export interface ScreenOptions {
@@ -67,7 +68,7 @@ export function screenToken(token: string, options: ScreenOptions): ScreenedToke
     throw new SignInDenied('token-algorithm')
   if (kid !== undefined && typeof kid !== 'string') throw new SignInDenied('token-header', 'kid')
   if (!types.includes(mediaType(typ))) throw new SignInDenied('token-header', 'typ')
-  const claims = jsonObject(second, 'claims')
+  const claims = withoutNulls(jsonObject(second, 'claims'))
   for (const name of required)
     if (!isClaim(name, claims[name])) throw new SignInDenied('token-claims', name)
   for (const name of TYPED)
