@@ -67,6 +67,8 @@ export interface SignInIdentity extends UserClaims {
   /** How strongly: `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
+  /** The authentication contexts met, `acrs`, of an issuer that has a list of them instead of `acr`. */
+  readonly contexts?: readonly string[]
   /** Other claims of the token: those that the application's policies name. */
   readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
   /** The issuer says that there are more groups or roles than it lists, or lists what cannot be read. */

@@ -46,14 +46,14 @@ export async function scripted(issuer: HostileIssuer, { issuer: said, applicatio
   const preAuthentication = new PreAuthentication(options)
   const app = directory.application('app')!
   /** To the issuer and back. `authorize` is what the issuer is asked. */
-  const signIn = async (wishes: object = {}) => {
+  const signIn = async (wishes: object = {}, address = '192.0.2.7') => {
     const begun = await preAuthentication.begin(app, HOST, '/', [], 'r1', wishes)
     if (begun.kind === 'denied') return { ...begun, authorize: undefined }
     const authorize = new URL(begun.location)
     const { headers } = await fetch(authorize, { redirect: 'manual' })
     const query = new URL(headers.get('location')!).search.slice(1)
     const cookies = [cookieOf(begun.setCookies)]
-    const result = await preAuthentication.callback(app, HOST, query, cookies, 'r2', '192.0.2.7')
+    const result = await preAuthentication.callback(app, HOST, query, cookies, 'r2', address)
     return { ...result, authorize }
   }
   return { directory, app, signIn, audit: audit.events, preAuthentication, sessions }

@@ -22,6 +22,8 @@ export interface Caller {
   /** How strongly: the issuer's `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
+  /** The issuer's `acrs`, where it has a list of authentication contexts instead. */
+  readonly contexts?: readonly string[]
   /** Other claims, those that policies of the application name. */
   readonly claims?: KeptClaims
   /** Groups or roles that somebody named had no room. */

@@ -35,6 +35,7 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
   const paths = profile.claims
   const filling = fillingClaims(userInfo, profile)
   const at = (path: ClaimPath) => claimAt(token, path) ?? claimAt(filling, path)
+  const hasContexts = profile.authenticationContexts === 'acrs'
   const groups = list(at(paths.groups))
   const roles = list(at(paths.roles))
   const authTime = token['auth_time']
@@ -45,7 +46,9 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
     upn: paths.upn && short(at(paths.upn)),
     groups: groups.items,
     roles: roles.items,
-    strength: short(token['acr']),
+    // Where contexts are a list, the one claim says something else.
+    strength: hasContexts ? undefined : short(token['acr']),
+    contexts: hasContexts ? methodsOf(token['acrs']) : undefined,
     methods: methodsOf(token['amr']),
     issuerSession: short(token['sid']),
     claims: keptClaims({ ...filling, ...present(token) }, named),
@@ -107,7 +110,7 @@ function list(value: unknown): { items: readonly string[] | undefined; isWhole: 
   return { items, isWhole: items.length === value.length }
 }
 
-/** All of them or none: a method that is left out would be one that was not used. */
+/** All of them or none: a method, or a context, that is left out would be one that was not used. */
 function methodsOf(value: unknown): readonly string[] | undefined {
   const { items, isWhole } = list(value)
   if (items === undefined || !isWhole || items.length > MAX_METHODS) return undefined

@@ -141,7 +141,12 @@ export class AccessControl {
     const decision = decideAccess(access, {
       applicationId,
       user,
-      authentication: { at: caller.authenticatedAt, acr: caller.strength, amr: caller.methods },
+      authentication: {
+        at: caller.authenticatedAt,
+        acr: caller.strength,
+        acrs: caller.contexts,
+        amr: caller.methods,
+      },
       address,
       country: place?.country,
       claims: caller.claims,

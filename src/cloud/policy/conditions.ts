@@ -24,6 +24,8 @@ export interface Authentication {
   /** Milliseconds since 1970. Absent: the issuer did not say. */
   readonly at?: number | undefined
   readonly acr?: string | undefined
+  /** Contexts met, where the issuer lists them. */
+  readonly acrs?: readonly string[] | undefined
   readonly amr?: readonly string[] | undefined
 }
 
@@ -79,7 +81,9 @@ export function authenticated(
   const all: Condition[] = []
   if (acr)
     all.push((facts, notes) =>
-      known(facts.authentication.acr, 'acr', notes, (one) => acr.includes(one)),
+      known(contextsOf(facts.authentication), 'acr', notes, (contexts) =>
+        contexts.some((one) => acr.includes(one)),
+      ),
     )
   if (amr) {
     refuseEmpty(amr, `${path}.amr`)
@@ -100,6 +104,9 @@ export function authenticated(
     )
   return every(all)
 }
+
+const contextsOf = ({ acr, acrs }: Authentication) =>
+  acr === undefined ? acrs : [acr, ...(acrs ?? [])]
 
 /** The networks of a list, with the path of a wrong one. */
 export function networksOf(texts: readonly string[], path: string): readonly Network[] {

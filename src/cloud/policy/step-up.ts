@@ -3,17 +3,29 @@
  *
  * @module
  */
+import type { IssuerProfile } from '../directory/issuer-configuration.ts'
 import type { StepUpRequest } from '../../protocol/sign-in.ts'
 
 /** Parameters of the authorization request. @see OpenID Connect Core section 3.1.2.1 */
 export function stepUpParameters(
   stepUp: StepUpRequest | undefined,
+  contexts: IssuerProfile['authenticationContexts'] = 'acr_values',
 ): Readonly<Record<string, string>> {
   const { acrValues, maxAgeMs } = stepUp ?? {}
   return {
-    ...(acrValues && { acr_values: acrValues.join(' ') }),
+    ...(acrValues && askedFor(acrValues, contexts)),
     ...(maxAgeMs !== undefined && { max_age: String(Math.floor(maxAgeMs / 1000)) }),
   }
+}
+
+/** By the parameter of its own, which asks; or by the `claims` parameter, which insists. @see OpenID Connect Core section 5.5.1.1 */
+function askedFor(
+  values: readonly string[],
+  contexts: IssuerProfile['authenticationContexts'],
+): Readonly<Record<string, string>> {
+  if (contexts === 'acr_values') return { acr_values: values.join(' ') }
+  const which = values.length === 1 ? { value: values[0] } : { values }
+  return { claims: JSON.stringify({ id_token: { [contexts]: { essential: true, ...which } } }) }
 }
 
 /**

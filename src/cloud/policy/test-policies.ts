@@ -38,6 +38,7 @@ export const PolicyCase = v.strictObject({
     v.description('What a location lookup would say of the address. Default: not known.'),
   ),
   acr: v.pipe(v.optional(text), v.description('How they signed in. Default: not known.')),
+  acrs: v.pipe(v.optional(texts), v.description('The same, of an issuer that lists contexts.')),
   amr: v.optional(texts),
   signedInAgoMs: v.pipe(
     v.optional(v.pipe(v.number(), v.minValue(0))),
@@ -98,13 +99,14 @@ export function testPolicies(
     if (application.preAuthentication === 'passthrough')
       throw new ConfigurationInvalid(`cases[${i}].application`, 'asks nobody who they are')
     const at = one.at === undefined ? now : Date.parse(one.at)
-    const { address, country, claims, risk, isSteppedUp, acr, amr, signedInAgoMs } = one
+    const { address, country, claims, risk, isSteppedUp, acr, acrs, amr, signedInAgoMs } = one
     const decision = isAssigned(application, one.user)
       ? decideAccess(application.access, {
           ...{ applicationId: application.id, user: one.user, now: at },
           ...{ address, country, claims, risk, isSteppedUp },
           authentication: {
             acr,
+            acrs,
             amr,
             at: signedInAgoMs === undefined ? undefined : at - signedInAgoMs,
           },

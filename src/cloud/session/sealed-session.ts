@@ -25,6 +25,7 @@ export const SealedSession = v.object({
   iss: text,
   sid: v.optional(text),
   acr: v.optional(text),
+  acrs: v.optional(v.array(text)),
   amr: v.optional(v.array(text)),
   upn: v.optional(text),
   name: v.optional(text),
@@ -71,6 +72,7 @@ export function sealedSession(
     iss: user.issuer,
     sid: user.issuerSession,
     acr: user.strength,
+    acrs: user.contexts && [...user.contexts],
     amr: user.methods && [...user.methods],
     upn: user.upn,
     name: user.name,
@@ -108,7 +110,7 @@ export function sealedSession(
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
   const { id, sub, iss, sid, acr, amr, upn, name, email, groups, roles, iat, auth, exp } = sealed
-  const { claims, part, cut } = sealed
+  const { acrs, claims, part, cut } = sealed
   return {
     id,
     user: {
@@ -123,6 +125,7 @@ export function openedSession(sealed: SealedSession): Session {
     startedAt: iat,
     ...(auth !== undefined && { authenticatedAt: auth }),
     ...(acr !== undefined && { strength: acr }),
+    ...(acrs && { contexts: acrs }),
     ...(amr && { methods: amr }),
     ...(sid !== undefined && { issuerSession: sid }),
     ...(claims && { claims }),

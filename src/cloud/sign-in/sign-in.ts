@@ -140,7 +140,7 @@ export class PreAuthentication {
         nonce: attempt.nonce,
         code_challenge: await codeChallenge(this.#crypto, attempt.verifier),
         code_challenge_method: 'S256',
-        ...stepUpParameters(wishes.stepUp),
+        ...stepUpParameters(wishes.stepUp, profileOf(tenant).authenticationContexts),
         ...(wishes.renews && { prompt: 'none' }),
         ...(wishes.otherAccount && { prompt: promptForOther(metadata) }),
         ...(attempt.isPosted && { response_mode: 'form_post' }),
