@@ -130,23 +130,62 @@ export function withoutReserved(headers: HeaderList, reserved: FoldedNames): Hea
   return keepNames(headers, (name) => !reserved.has(name) && !isForwardingFamily(name))
 }
 
-/** Headers by which applications and gateways learn where a request came from, or which URL it was for. */
+/**
+ * Headers by which applications and gateways learn where a request came from, which URL it was for, or who made it: those of RFC 7239 and
+ * CGI, and what vendors' gateways say. `Proxy` is here because CGI reads it as `HTTP_PROXY`.
+ *
+ * @see docs/reserved-fields.md
+ */
 export const FORWARDING: readonly string[] = [
+  // where from
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'cf-pseudo-ipv4',
   'client-ip',
+  'do-connecting-ip',
+  'fastly-client-ip',
+  'fly-client-ip',
   'forwarded',
   'forwarded-for',
-  'front-end-https',
+  'proxy-client-ip',
+  'remote-addr',
+  'remote-host',
   'true-client-ip',
+  'wl-proxy-client-ip',
+  'x-appengine-user-ip',
+  'x-azure-clientip',
+  'x-azure-socketip',
   'x-client-ip',
   'x-cluster-client-ip',
-  'x-host',
+  'x-envoy-external-address',
+  'x-nf-client-connection-ip',
+  'x-originating-ip',
   'x-proxyuser-ip',
   'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
+  'x-true-client-ip',
+  // what for
+  'front-end-https',
+  'proxy',
+  'x-host',
+  'x-http-destinationurl',
   'x-rewrite-url',
+  // who
+  'remote-ident',
+  'remote-user',
+  'ssl-client-cert',
+  'ssl-client-verify',
+  'x-arr-clientcert',
+  'x-authenticated-user',
+  'x-client-cert',
+  'x-remote-user',
+  'x-webauth-user',
 ]
-const FORWARDING_FAMILY = /^x[-_.](?:forwarded|original)(?:[-_.]|$)/i
+const FORWARDING_FAMILY =
+  /^x[-_.](?:amzn[-_.]oidc|auth[-_.]request|forwarded|goog[-_.]authenticated[-_.]user|ms[-_.]client[-_.]principal|original|ssl[-_.]client)(?:[-_.]|$)/i
 
-/** `X-Forwarded-…` and `X-Original-…`, whatever comes behind: reserved as {@link FORWARDING} is. */
+/** `X-Forwarded-…`, `X-Original-…` and the like, whatever comes behind: reserved as {@link FORWARDING} is. */
 export function isForwardingFamily(name: string): boolean {
   return name.length > 9 && (name.charCodeAt(0) | 32) === 0x78 && FORWARDING_FAMILY.test(name)
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bodyKindOf } from '../../src/protocol/body-kind.ts'
@@ -6,6 +7,8 @@ import { headersFault } from '../../src/protocol/fields.ts'
 import {
   headerValue,
   headerValues,
+  FORWARDING,
+  isForwardingFamily,
   reservedNames,
   sanitiseRequest,
   trimBlanks,
@@ -101,8 +104,31 @@ describe('names that only a gateway may say', () => {
     'X_Rewrite_URL',
     'X-Real-IP',
     'True-Client-IP',
+    'Proxy',
+    'Remote-User',
+    'REMOTE_USER',
+    'X-Remote-User',
+    'x.remote_user',
+    'X-Forwarded-User',
+    'CF-Connecting-IP',
+    'CF_Connecting_IP',
+    'Fastly-Client-IP',
+    'X-Client-IP',
+    'X-Cluster-Client-IP',
+    'X-Auth-Request-Email',
+    'X-MS-CLIENT-PRINCIPAL-NAME',
+    'X-SSL-Client-S-DN',
   ])('T3 %s is dropped from outside', (name) => {
     expect(sanitiseRequest([name, 'me', 'Accept', '*/*'], reserved)).toEqual(['Accept', '*/*'])
+  })
+
+  test('are listed for operators', () => {
+    const page = readFileSync(new URL('../../docs/reserved-fields.md', import.meta.url), 'utf8')
+    const listed = [...page.matchAll(/`([A-Za-z][A-Za-z0-9-]+)`/g)].map(([, name]) => name!.toLowerCase())
+    expect(FORWARDING.filter((name) => !listed.includes(name))).toEqual([])
+    const families = listed.filter((name) => name.endsWith('-'))
+    expect(families).toHaveLength(7)
+    for (const family of families) expect(isForwardingFamily(`${family}any`)).toBe(true)
   })
 
   test.each([
