@@ -106,7 +106,7 @@ export class Relay implements BackendEvents {
   }
 
   responded({ status, headers }: ResponseHead): void {
-    const kept = withoutHopByHop(headers)
+    const kept = status === 426 ? withProtocols(headers) : withoutHopByHop(headers)
     const fault = status < 200 || status > 999 ? `status ${status}` : headFault(kept)
     if (fault !== undefined) return this.#malformed(fault)
     // No body follows such a head (RFC 9112 §6.3).
@@ -117,7 +117,7 @@ export class Relay implements BackendEvents {
   upgraded({ status, headers }: ResponseHead): void {
     const protocols = headerValues(headers, 'upgrade')
     // Hop by hop as it is, the user must learn what this connection speaks from here on.
-    const kept = [...withoutHopByHop(headers), ...protocols.flatMap((value) => ['Upgrade', value])]
+    const kept = withProtocols(headers)
     const fault = isWished(this.#offer.upgrade, protocols)
       ? headFault(kept)
       : 'a protocol nobody asked for'
@@ -178,6 +178,12 @@ export class Relay implements BackendEvents {
   #now(): number {
     return this.#clocks.now()
   }
+}
+
+/** A 101 and a 426 name protocols of the user's connection. */
+function withProtocols(headers: HeaderList): HeaderList {
+  const protocols = headerValues(headers, 'upgrade')
+  return [...withoutHopByHop(headers), ...protocols.flatMap((value) => ['Upgrade', value])]
 }
 
 /** Whether the application switched to nothing but what was asked for (RFC 9110 §7.8). */

@@ -32,6 +32,7 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   'user-aborted': 'unknown',
   'user-malformed': 'unknown',
   'head-too-large': 'none',
+  'target-too-long': 'none',
   'user-too-slow': 'unknown',
   'origin-refused': 'none',
   cancelled: 'unknown',

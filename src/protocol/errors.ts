@@ -142,6 +142,7 @@ export type FailureReason =
   | 'user-aborted'
   | 'user-malformed'
   | 'head-too-large'
+  | 'target-too-long'
   | 'user-too-slow'
   | 'origin-refused'
   | 'cancelled'

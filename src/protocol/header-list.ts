@@ -137,7 +137,7 @@ export function withoutReserved(headers: HeaderList, reserved: FoldedNames): Hea
  * @see docs/reserved-fields.md
  */
 export const FORWARDING: readonly string[] = [
-  // where from
+  // the address
   'cf-connecting-ip',
   'cf-connecting-ipv6',
   'cf-pseudo-ipv4',
@@ -165,13 +165,13 @@ export const FORWARDING: readonly string[] = [
   'x-remote-addr',
   'x-remote-ip',
   'x-true-client-ip',
-  // what for
+  // the URL
   'front-end-https',
   'proxy',
   'x-host',
   'x-http-destinationurl',
   'x-rewrite-url',
-  // who
+  // the user
   'remote-ident',
   'remote-user',
   'ssl-client-cert',

@@ -59,8 +59,10 @@ export const TIME_LIMITS: TimeLimits = {
 export interface ConnectionTimeLimits {
   /** A user's connection without a request (`keepAliveMs` of the listener). */
   readonly userKeepAliveMs: number
-  /** A user's connection that serves no further request, for its user to read the answer (`lingerMs`). */
+  /** A user's connection that serves no further request, for its user to read the answer, while less than 16 KiB come of them (`lingerMs`). */
   readonly lingerMs: number
+  /** The same altogether, while they go on sending (`lingerTotalMs`). */
+  readonly lingerTotalMs: number
   /** A user who closed its direction, without a byte of its answer (`halfClosedMs`). */
   readonly halfClosedMs: number
   /** A connector's connection to the cloud without a call. */
@@ -76,6 +78,7 @@ export interface ConnectionTimeLimits {
 export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
   userKeepAliveMs: 65_000,
   lingerMs: 2_000,
+  lingerTotalMs: 30_000,
   halfClosedMs: 2_000,
   connectorKeepAliveMs: 65_000,
   connectMs: 10_000,

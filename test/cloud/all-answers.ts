@@ -32,6 +32,7 @@ const EXCHANGES: Readonly<
   'idle-timeout': 'application',
   'user-malformed': 'user',
   'head-too-large': 'user',
+  'target-too-long': 'user',
   'user-too-slow': 'user',
   'origin-refused': 'user',
   internal: 'cloud',

@@ -219,7 +219,7 @@ describe('a head beyond a limit', () => {
   ])('(%s) is refused', (_, head, limits) => {
     const user = world.ask(head, limits)
     const isTarget = 'target' in head
-    const expected = isTarget ? [400, 'user-malformed'] : [431, 'head-too-large']
+    const expected = isTarget ? [414, 'target-too-long'] : [431, 'head-too-large']
     expect([user.status, user.code]).toEqual(expected)
     // Of our cookies it may hold too many.
     expect(user.headers.includes('Set-Cookie')).toBe(!isTarget)

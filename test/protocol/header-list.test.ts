@@ -124,7 +124,9 @@ describe('names that only a gateway may say', () => {
 
   test('are listed for operators', () => {
     const page = readFileSync(new URL('../../docs/reserved-fields.md', import.meta.url), 'utf8')
-    const listed = [...page.matchAll(/`([A-Za-z][A-Za-z0-9-]+)`/g)].map(([, name]) => name!.toLowerCase())
+    const listed = [...page.matchAll(/`([A-Za-z][A-Za-z0-9-]+)`/g)].map(([, name]) =>
+      name!.toLowerCase(),
+    )
     expect(FORWARDING.filter((name) => !listed.includes(name))).toEqual([])
     const families = listed.filter((name) => name.endsWith('-'))
     expect(families).toHaveLength(7)

@@ -65,6 +65,8 @@ export class EdgeExchange implements Submitter {
   #untaken = 0
   #responded = false
   #isGone = false
+  /** The status leaves no room for content; what the application sends is taken and thrown away. */
+  #hasNoContent = false
   /** What is left of a declared Content-Length; NaN when none was declared. */
   #left = Number.NaN
   /** For a tunnel that is over while its user has not closed. */
@@ -162,7 +164,9 @@ export class EdgeExchange implements Submitter {
     // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
     if (head.status > 599) return this.#refuseAnswer()
     const { cors } = this.#asker
-    const passed = responseHeaders(head, this.#application)
+    this.#hasNoContent = head.status === 205
+    const read = responseHeaders(head, this.#application)
+    const passed = this.#hasNoContent ? [...read, 'Content-Length', '0'] : read
     const headers = cors === undefined ? passed : withGrants(passed, cors)
     this.#left = declaredLength(this.#user.head.method, head)
     // A request body that nobody will read to its end cannot be followed by another request.
@@ -180,7 +184,8 @@ export class EdgeExchange implements Submitter {
   data(bytes: Uint8Array): void {
     this.#left -= bytes.length
     if (this.#left < 0) return this.#breakOff()
-    if (this.#user.write(bytes)) this.#exchange!.consumed(bytes.length, this.#now())
+    if (this.#hasNoContent || this.#user.write(bytes))
+      this.#exchange!.consumed(bytes.length, this.#now())
     else this.#untaken += bytes.length
   }
 

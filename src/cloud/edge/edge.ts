@@ -182,6 +182,8 @@ export class Edge {
     request.site = applications[0]
     if (applications.length === 1) request.asked = applications[0]
     checkHost(head)
+    // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that somebody is there.
+    if (head.target === '*' && head.method === 'OPTIONS') return request.empty(204, [])
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
     if (

@@ -7,7 +7,7 @@
 import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** Bounds of one request head, as its listener sets them; beyond one of them the request is refused, with 431 where it is the fields. */
+/** Bounds of one request head, as its listener sets them; beyond one of them the request is refused, with 431 where it is the fields, 414 where it is the target. */
 export interface RequestLimits {
   /** Header fields. Default 200. */
   readonly maxHeaders?: number
@@ -19,11 +19,12 @@ export interface RequestLimits {
 
 /** Room for a user's header fields in an OFFER: the rest is for target, claims and our own fields. */
 export const MAX_OFFERED_BYTES = MAX_HEAD_BYTES - 24 * 1024
-const MAX_TARGET = 8192
+/** Characters of a request target. */
+export const MAX_TARGET = 8192
 /** Longer than any that is registered; HTTP/2 bounds it by the head only. */
 const MAX_METHOD = 64
 
-/** @throws ExchangeFailed `user-malformed` or `head-too-large` when the head is beyond a limit */
+/** @throws ExchangeFailed `user-malformed`, `target-too-long` or `head-too-large` when the head is beyond a limit */
 export function checkSize(
   { method, headers, target }: UserRequestHead,
   limits: RequestLimits,
@@ -31,7 +32,8 @@ export function checkSize(
   const { maxHeaders = 200, maxHeaderBytes = MAX_OFFERED_BYTES, maxTarget = MAX_TARGET } = limits
   if (method.length > MAX_METHOD) throw tooLarge('a method that is too long')
   if (headers.length > 2 * maxHeaders) throw headTooLarge('too many header fields')
-  if (target.length > Math.min(maxTarget, MAX_TARGET)) throw tooLarge('a target that is too long')
+  if (target.length > Math.min(maxTarget, MAX_TARGET))
+    throw new ExchangeFailed('user', 'target-too-long')
   if (isBeyond(headers, Math.min(maxHeaderBytes, MAX_OFFERED_BYTES)))
     throw headTooLarge('a head that is too large')
 }

@@ -28,7 +28,7 @@ const RULED = new FoldedNames([
 
 /**
  * A response's header list as the user gets it: without what belongs to the connection and without cookies in our names, with
- * redirects to the internal URL turned to the external one. A 101 keeps its `Upgrade`.
+ * redirects to the internal URL turned to the external one. A 101 and a 426 keep their `Upgrade`; a 205 has no content.
  */
 export function responseHeaders(
   { status, headers }: ResponseHead,
@@ -40,7 +40,7 @@ export function responseHeaders(
     const name = headers[i]!
     const value = headers[i + 1]!
     const passed =
-      nominated?.has(name) === true && !(status === 101 && isNamed(name, 'upgrade'))
+      nominated?.has(name) === true && !(namesProtocols(status) && isNamed(name, 'upgrade'))
         ? undefined
         : RULED.has(name)
           ? ruled(name, value, status, application)
@@ -58,6 +58,11 @@ export function responseTrailers(trailers: HeaderList | undefined): HeaderList |
   return kept.length === 0 ? undefined : kept
 }
 
+/** Statuses that say in `Upgrade` what the connection becomes, or would have to (RFC 9110 §7.8). */
+function namesProtocols(status: number): boolean {
+  return status === 101 || status === 426
+}
+
 /** The value a field goes on with; `undefined`: it does not. */
 function ruled(
   name: string,
@@ -66,13 +71,13 @@ function ruled(
   application: Published,
 ): string | undefined {
   if (isNamed(name, 'content-length')) {
-    // Neither has content, and neither may say a length (RFC 9110 §8.6).
-    return status < 200 || status === 204 ? undefined : value
+    // None has content, and the first two may not say a length (RFC 9110 §8.6, §15.3.6).
+    return status < 200 || status === 204 || status === 205 ? undefined : value
   }
   if (isNamed(name, 'set-cookie')) return setsOurCookie(value, isOwnCookie) ? undefined : value
   if (isNamed(name, 'location') || isNamed(name, 'content-location'))
     return translated(value, application)
-  if (status === 101 && isNamed(name, 'upgrade')) return value
+  if (namesProtocols(status) && isNamed(name, 'upgrade')) return value
   return isHopByHop(name) ? undefined : value
 }
 

@@ -14,7 +14,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { FailureReason, HeaderList } from '../../protocol/index.ts'
+import { headerValue, type FailureReason, type HeaderList } from '../../protocol/index.ts'
+import { MAX_TARGET } from '../edge/request-limits.ts'
 import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
@@ -174,7 +175,7 @@ class Http2Connection implements ConnectionOwner {
     this.#open.add(stream)
     const head =
       octetsOf(raw) > this.#options.maxHeadBytes
-        ? 'head-too-large'
+        ? whatIsTooMuch(raw)
         : http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
     const exchange =
       typeof head === 'string' ? undefined : new Http2UserExchange(stream, head, this.#windows)
@@ -233,4 +234,9 @@ function octetsOf(raw: HeaderList): number {
   let octets = 2 * raw.length
   for (const text of raw) octets += text.length
   return octets
+}
+
+function whatIsTooMuch(raw: HeaderList): FailureReason {
+  const { length } = headerValue(raw, ':path') ?? ''
+  return length > MAX_TARGET ? 'target-too-long' : 'head-too-large'
 }

@@ -9,6 +9,7 @@ import { failureStatus, type FailureReason } from '../../protocol/index.ts'
 import type { FailureResponse } from '../pages/answer.ts'
 import { setCookies } from '../edge/edge-request.ts'
 import type { UnreadRequest } from '../edge/failure-audit.ts'
+import { MAX_TARGET } from '../edge/request-limits.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { failureResponse } from '../pages/pages.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
@@ -43,6 +44,7 @@ export function refuseUnread(
   REFUSED.add(socket)
   const isMethod = isUnknownMethod(error)
   const accept = acceptIn(error)
+  const begun = headIn(error)
   whenAnswered(socket, () => {
     const answer = answerOn(socket)
     // In the middle of an answer, another would be taken for a part of it.
@@ -52,9 +54,13 @@ export function refuseUnread(
     // Whoever still works at the request whose body broke off learns now that it is over.
     answer?.detachSocket(socket)
     answer?.emit('close')
-    if (isMethod) return answerRefused(socket, 'method-unsupported', limits, numbered)
-    const reason = REASONS[code] ?? 'user-malformed'
-    answerRefused(socket, reason, limits, numbered, STATUSES[code], accept)
+    const isHead = /^HEAD /.test(begun) || answer?.req.method === 'HEAD'
+    const asked = { accept, isHead }
+    if (isMethod) return answerRefused(socket, 'method-unsupported', limits, numbered, asked)
+    const target = /^[^ \r\n]+ ([^ \r\n]*)/.exec(begun)?.[1] ?? ''
+    const isTarget = code === 'HPE_HEADER_OVERFLOW' && target.length > MAX_TARGET
+    const reason = isTarget ? 'target-too-long' : (REASONS[code] ?? 'user-malformed')
+    answerRefused(socket, reason, limits, numbered, { ...asked, status: STATUSES[code] })
   })
 }
 
@@ -67,6 +73,13 @@ const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
 function closeBehind(socket: Socket, limits: LingerLimits): void {
   if (answerOn(socket) === undefined) return closeLingering(socket, limits)
   socket.destroySoon = () => closeLingering(socket, limits)
+}
+
+/** What had come of a head that was not read, if it began in the last segment. */
+function headIn({ rawPacket, bytesParsed = 0 }: UnreadError): string {
+  const text = rawPacket?.toString('latin1') ?? ''
+  const end = text.lastIndexOf('\r\n\r\n', bytesParsed - 1)
+  return end === -1 ? text : text.slice(end + 4)
 }
 
 /** What a head that was not read accepts, as far as the last of it says. One that is too large, and says nothing there, is a browser's, as a rule. */
@@ -87,20 +100,30 @@ function isUnknownMethod({ code, reason = '', rawPacket, bytesParsed = 0 }: Unre
 
 const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~\w]+ [!-~]+ HTTP\/1\.[01]\r\n/
 
+/** What is known of a request that nobody serves. */
+interface Unserved {
+  /** Default: that of the reason. */
+  readonly status?: number | undefined
+  /** Default `problem`. */
+  readonly accept?: 'html' | 'problem'
+  /** Its answer has no content. Default false. */
+  readonly isHead?: boolean
+}
+
 /** Answers a request that nobody serves, on its bare socket. */
 export function answerRefused(
   socket: Socket,
   reason: FailureReason,
   limits: LingerLimits,
   numbered: Numbered,
-  status = failureStatus(reason).status,
-  accept: 'html' | 'problem' = 'problem',
+  { status = failureStatus(reason).status, accept, isHead = false }: Unserved = {},
 ): void {
   const address = socket.remoteAddress
   const requestId = numbered({ reason, status, ...(address !== undefined && { address }) })
   const { headers, body } = refusal(reason, requestId, status, accept)
-  socket.write(rawHead(status, ['Connection', 'close', ...headers]), 'latin1')
-  socket.write(body)
+  const date = new Date().toUTCString()
+  socket.write(rawHead(status, ['Connection', 'close', 'Date', date, ...headers]), 'latin1')
+  if (!isHead) socket.write(body)
   closeLingering(socket, limits)
 }
 

@@ -133,7 +133,7 @@ export class NodeUserExchange implements UserExchange {
     // Node throws for a `Trailer` field on an answer that will not be chunked.
     const isPlain = headerValue(headers, 'trailer') === undefined || this.#mayTrail(status, headers)
     const list = isPlain ? headers : withoutHeaders(headers, 'trailer')
-    this.#response.writeHead(status, list as string[])
+    this.#response.writeHead(status, this.#withConnection(status, list) as string[])
     // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps its user waiting for it
     // shows its head.
     setImmediate(() => this.#flushHead())
@@ -168,6 +168,13 @@ export class NodeUserExchange implements UserExchange {
     if (socket === null || socket.writableCorked > 0) return
     socket.cork()
     setImmediate(() => socket.uncork())
+  }
+
+  /** Who says what it would have to be upgraded to says so of the connection (RFC 9110 §7.8). */
+  #withConnection(status: number, headers: HeaderList): HeaderList {
+    if (status !== 426 || headerValue(headers, 'upgrade') === undefined) return headers
+    const { shouldKeepAlive } = this.#response
+    return [...headers, 'Connection', shouldKeepAlive ? 'Upgrade' : 'Upgrade, close']
   }
 
   #flushHead(): void {
