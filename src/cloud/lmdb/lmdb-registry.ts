@@ -4,6 +4,7 @@
  * @module
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
+import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 import type { ConnectorRegistry } from '../connectors/connector-registry.ts'
 import {
   TransactionalRegistry,
@@ -23,29 +24,37 @@ export interface LmdbRegistry extends ConnectorRegistry {
 }
 
 /**
- * Opens a registry, and makes the file if there is none. A change is flushed to disk before it is answered. Several processes may
+ * Opens a registry, and makes the file if there is none. A file that is there is read once by a child process first, whole: a damaged one is refused, and ends nobody.
+ * A change is flushed to disk before it is answered. Several processes may
  * share the file; each hears only of the changes that it made itself, and finds the others' at the next call.
+ *
+ * @throws ConfigurationInvalid with the file's name and what to do, when it is damaged or something else
  */
 export function openLmdbRegistry({ path }: LmdbRegistryOptions): LmdbRegistry {
+  checkSoundFile(path, TABLES)
   // Overlapping flushes would answer before the disk has it.
   const root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: TABLES.length + 1 })
-  const registry = new TransactionalRegistry(lmdbStore(root))
+  const registry = new TransactionalRegistry(lmdbStore(root, path))
   return Object.assign(registry, { close: () => root.close() })
 }
 
 const TABLES = ['connectors', 'certificates', 'serials', 'members', 'spent'] as const
 
-function lmdbStore(root: RootDatabase): RegistryStore {
+function lmdbStore(root: RootDatabase, path: string): RegistryStore {
   const tables = Object.fromEntries(
-    TABLES.map((name) => [name, root.openDB({ name, encoding: 'msgpack' })]),
-  ) as Record<keyof RegistryRows, Database<unknown, string>>
+    TABLES.map((name) => [name, root.openDB({ name, encoding: 'binary' })]),
+  ) as Record<keyof RegistryRows, Database<Buffer, string>>
 
   const view: RegistryTables = {
-    get: (table, key) => plain(tables[table].get(key)) as never,
-    put: (table, key, row) => tables[table].putSync(key, row),
+    get: (table, key) => {
+      const stored = tables[table].get(key)
+      return (stored && plain(openedValue(path, stored))) as never
+    },
+    put: (table, key, row) => tables[table].putSync(key, sealedValue(row)),
     remove: (table, key) => void tables[table].removeSync(key),
     *entries(table) {
-      for (const { key, value } of tables[table].getRange()) yield [key, plain(value) as never]
+      for (const { key, value } of tables[table].getRange())
+        yield [key, plain(openedValue(path, value)) as never]
     },
   }
   return {

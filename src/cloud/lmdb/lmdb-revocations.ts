@@ -7,6 +7,7 @@
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { Containment } from '../../runtime/containment.ts'
+import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { Application } from '../ports.ts'
 import {
@@ -34,7 +35,8 @@ interface Entry {
 /** Revocations that are closed when the service stops. */
 export class LmdbRevocations implements SessionRevocations {
   readonly #root: RootDatabase
-  readonly #log: Database<Entry, number>
+  readonly #path: string
+  readonly #log: Database<Buffer, number>
   readonly #memory: MemoryRevocations
   readonly #wallClock: () => number
   readonly #reading: NodeJS.Timeout
@@ -46,9 +48,11 @@ export class LmdbRevocations implements SessionRevocations {
     this.#onReadFailed = new Containment(options.onError).notify('onReadFailed', (error) =>
       onReadFailed?.(error),
     )
+    checkSoundFile(path, ['log'])
+    this.#path = path
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
-    this.#log = this.#root.openDB({ name: 'log', encoding: 'msgpack' })
+    this.#log = this.#root.openDB({ name: 'log', encoding: 'binary' })
     this.#memory = new MemoryRevocations(options)
     this.#wallClock = options.wallClock ?? (() => Date.now())
     this.#forgetBefore(this.#wallClock() - (options.keepMs ?? 24 * 3_600_000))
@@ -64,7 +68,7 @@ export class LmdbRevocations implements SessionRevocations {
   async revoke(revocation: Revocation): Promise<void> {
     this.#root.transactionSync(() => {
       const [last = 0] = this.#log.getKeys({ reverse: true, limit: 1 })
-      this.#log.putSync(last + 1, { revocation, writtenAt: this.#wallClock() })
+      this.#log.putSync(last + 1, sealedValue({ revocation, writtenAt: this.#wallClock() }))
     })
     this.#read()
   }
@@ -93,8 +97,12 @@ export class LmdbRevocations implements SessionRevocations {
   #read(): void {
     for (const { key, value } of this.#log.getRange({ start: this.#last + 1 })) {
       this.#last = key
-      void this.#memory.revoke(value.revocation)
+      void this.#memory.revoke(this.#entry(value).revocation)
     }
+  }
+
+  #entry(value: Buffer): Entry {
+    return openedValue(this.#path, value) as Entry
   }
 
   /** The last stays, whatever its age: numbers must not begin anew under a process that reads on from it. */
@@ -102,7 +110,7 @@ export class LmdbRevocations implements SessionRevocations {
     this.#root.transactionSync(() => {
       const [last = 0] = this.#log.getKeys({ reverse: true, limit: 1 })
       for (const { key, value } of this.#log.getRange()) {
-        if (value.writtenAt >= time || key === last) return
+        if (this.#entry(value).writtenAt >= time || key === last) return
         this.#log.removeSync(key)
       }
     })

@@ -1,0 +1,146 @@
+/**
+ * Looks at an LMDB file before this process maps it: LMDB trusts what it maps, and a damaged file ends the process without a word.
+ *
+ * First what can be told from its two meta pages: that they are LMDB's, fit each other, and that the file is as long as they say. Then a child process opens it and reads every
+ * record, whose checksums must be right; where the child is the one that ends, the file is refused. Each value carries a CRC-32 that is looked at whenever it is read.
+ *
+ * What is not found: damage to pages that hold no record now, and damage that comes while the file is open.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process'
+import { closeSync, lstatSync, openSync, readSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { deserialize, serialize } from 'node:v8'
+import { crc32 } from 'node:zlib'
+import { ConfigurationInvalid } from '../../protocol/errors.ts'
+
+const REMEDY = 'stop every process that uses it, and restore it from a backup or move it away'
+const META = { header: 24, bytes: 160 }
+const MAGIC = 0xbeefc0de
+const MAX_BYTES = 2n ** 44n
+const NO_PAGE = 2n ** 64n - 1n
+const MAX_DEPTH = 32
+/** Of free pages, and of the tables. */
+const TABLES_AT = [48, 96]
+const CHECK_MS = 20_000
+
+/**
+ * Refuses a file that is not sound; one that is not there yet is.
+ *
+ * @throws ConfigurationInvalid with the file's name and what to do
+ */
+export function checkSoundFile(path: string, tables: readonly string[]): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return
+  const refuse = (fault: string): never => {
+    throw new ConfigurationInvalid(path, `${fault}: ${REMEDY}`)
+  }
+  if (!stats.isFile()) refuse('is not a file')
+  let file: number
+  try {
+    file = openSync(path, 'r+')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigurationInvalid(path, `cannot be read and written by this process (${code})`)
+  }
+  try {
+    const fault = metaFault(file, stats.size)
+    if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
+  } finally {
+    closeSync(file)
+  }
+  const fault = childFault(path, tables)
+  if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
+}
+
+interface Meta {
+  readonly pageSize: number
+  readonly lastPage: number
+  readonly transaction: number
+}
+
+function metaFault(file: number, size: number): string | undefined {
+  const first = metaAt(file, 0)
+  if (typeof first === 'string') return first
+  const second = metaAt(file, first.pageSize)
+  if (typeof second === 'string') return second
+  if (second.pageSize !== first.pageSize) return 'its meta pages differ'
+  if (Math.abs(first.transaction - second.transaction) > 1) return 'its meta pages differ'
+  const { lastPage } = first.transaction > second.transaction ? first : second
+  return size < (lastPage + 1) * first.pageSize ? 'it is cut off' : undefined
+}
+
+function metaAt(file: number, at: number): Meta | string {
+  const page = Buffer.alloc(META.bytes)
+  if (readSync(file, page, 0, META.bytes, at) < META.bytes) return 'it is cut off'
+  if (page.readUInt32LE(META.header) !== MAGIC) return 'a meta page is not LMDB’s'
+  const pageSize = page.readUInt32LE(48)
+  if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0)
+    return 'a meta page is damaged'
+  // Nobody asks for a fixed address, and no file is that large.
+  const [address, mapSize] = [page.readBigUInt64LE(32), page.readBigUInt64LE(40)]
+  if (address !== 0n || mapSize === 0n || mapSize > MAX_BYTES) return 'a meta page is damaged'
+  const lastPage = Number(page.readBigUInt64LE(144))
+  for (const table of TABLES_AT) {
+    const root = page.readBigUInt64LE(table + 40)
+    const isEmpty = root === NO_PAGE
+    if ((!isEmpty && root > lastPage) || page.readUInt16LE(table + 6) > MAX_DEPTH)
+      return 'a meta page is damaged'
+  }
+  return { pageSize, lastPage, transaction: Number(page.readBigUInt64LE(152)) }
+}
+
+/** Runs in the child, without this library: opens the file, reads all of it, and says what is wrong. */
+const WALK = `
+const [lmdb, path, ...tables] = process.argv.slice(1)
+const { crc32 } = await import('node:zlib')
+const { open } = await import(lmdb)
+const root = open({ path, noSubdir: true, readOnly: true, maxDbs: tables.length + 1 })
+for (const name of tables) {
+  const table = root.openDB({ name, encoding: 'binary' })
+  if (table === undefined) continue
+  for (const { value } of table.getRange())
+    if (value.length < 4 || value.readUInt32LE(0) !== crc32(value.subarray(4))) {
+      console.log('a record in "' + name + '" is not as it was written')
+      process.exit(3)
+    }
+}
+console.log('sound')
+process.exit(0)
+`
+
+function childFault(path: string, tables: readonly string[]): string | undefined {
+  const lmdb = pathToFileURL(createRequire(import.meta.url).resolve('lmdb')).href
+  const arguments_ = ['--input-type=module', '-e', WALK, lmdb, path, ...tables]
+  const { stdout, status, signal } = spawnSync(process.execPath, arguments_, {
+    timeout: CHECK_MS,
+    killSignal: 'SIGKILL',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    encoding: 'utf8',
+  })
+  if (status === 0 && stdout.trim() === 'sound') return undefined
+  if (status === 3) return stdout.trim()
+  return `a process that read it ended with ${signal ?? `code ${status}`}`
+}
+
+/** A value as it is stored: CRC-32, then what `node:v8` makes of it. */
+export function sealedValue(value: unknown): Buffer {
+  const octets = serialize(value)
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32LE(crc32(octets))
+  return Buffer.concat([sum, octets])
+}
+
+/**
+ * The value again.
+ *
+ * @throws ConfigurationInvalid when it is not as it was written
+ */
+export function openedValue(path: string, stored: Uint8Array): unknown {
+  const octets = Buffer.from(stored.buffer, stored.byteOffset, stored.length)
+  if (octets.length < 4 || octets.readUInt32LE(0) !== crc32(octets.subarray(4)))
+    throw new ConfigurationInvalid(path, `a record is not as it was written: ${REMEDY}`)
+  return deserialize(octets.subarray(4))
+}
