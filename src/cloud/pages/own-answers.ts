@@ -39,6 +39,6 @@ export const OWN_ANSWERS = {
   ...own('address-too-long', 414, 'sign-in', 'This address is too long to be kept', 'It is longer than what can be carried through the sign-in. Sign in first; then open the address again.'),
   ...own('signed-in', 200, 'sign-in', 'You are signed in', 'You are being sent to the page you asked for.'),
   ...own('signed-in-open-again', 200, 'sign-in', 'You are signed in', 'The address you wanted was too long to be carried along. If it does not open by itself now, open it again.'),
-  ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You are signed in here and at the sign-in service of your organisation. If you sign out here only, signing in again may take no password.'),
+  ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You are signed in here and at the sign-in service of your organisation. Signing out ends both, as far as the sign-in service agrees. If you end the session here only, signing in again may take no password.'),
   ...own('signed-out', 200, 'sign-in', 'You are signed out here', 'If you chose to stay signed in at the sign-in service, you still are: there, in other applications, and signing in again here may take no password. To be safe on a shared computer, sign out there too, and close the browser.'),
 }

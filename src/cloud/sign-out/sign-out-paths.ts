@@ -70,8 +70,8 @@ function confirm(call: OwnCall, status: 200 | 403): void {
     ...OWN_ANSWERS['sign-out'],
     ...(status === 403 && { status, code: 'origin-refused' }),
     actions: [
-      { label: 'Sign out here only', post: SIGN_OUT_PATH, fields: { at: 'here' } },
-      { label: 'Sign out at the sign-in service too', post: SIGN_OUT_PATH, leavesHost: true },
+      { label: 'Sign out', post: SIGN_OUT_PATH, leavesHost: true },
+      { label: 'End the session here only', post: SIGN_OUT_PATH, fields: { at: 'here' } },
       { label: 'Stay signed in', href: applications[0]!.externalUrl },
     ],
   })
