@@ -129,6 +129,7 @@ export type FailureReason =
   | 'attempts-exhausted'
   | 'connector-lost'
   | 'connector-violation'
+  | 'connector-aborted'
   | 'connector-exhausted'
   | 'unknown-application'
   | 'upgrade-unsupported'

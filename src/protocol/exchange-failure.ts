@@ -7,9 +7,10 @@ import { ExchangeFailed, type FailureReason, type FailureSource } from './errors
 import { ResetCode } from './frame-types.ts'
 
 const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReason]>> = {
-  [ResetCode.NO_ERROR]: ['connector', 'cancelled'],
-  [ResetCode.CANCELLED]: ['user', 'user-aborted'],
-  [ResetCode.GONE]: ['cloud', 'cancelled'],
+  // Whoever sends these for a request that it took has given it up: nobody cancelled it.
+  [ResetCode.NO_ERROR]: ['connector', 'connector-aborted'],
+  [ResetCode.CANCELLED]: ['connector', 'connector-aborted'],
+  [ResetCode.GONE]: ['connector', 'connector-aborted'],
   [ResetCode.VIOLATION]: ['connector', 'connector-violation'],
   [ResetCode.TIMEOUT]: ['application', 'application-timeout'],
   [ResetCode.UNREACHABLE]: ['application', 'application-unreachable'],
@@ -17,12 +18,12 @@ const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReaso
   [ResetCode.APPLICATION_MALFORMED]: ['application', 'application-malformed'],
   [ResetCode.UNSUPPORTED]: ['connector', 'upgrade-unsupported'],
   [ResetCode.LOST]: ['connector', 'connector-lost'],
-  [ResetCode.INTERNAL]: ['connector', 'internal'],
+  [ResetCode.INTERNAL]: ['connector', 'connector-aborted'],
   [ResetCode.APPLICATION_CERTIFICATE]: ['application', 'application-certificate'],
   [ResetCode.CONNECTOR_EXHAUSTED]: ['connector', 'connector-exhausted'],
 }
 
-/** The failure that a RESET with this code means to the user; unknown codes are `internal`. */
+/** The failure that a RESET with this code means to the user; unknown codes read INTERNAL. */
 export function failureOf(code: ResetCode, cause?: unknown): ExchangeFailed {
   const [source, reason] = FAILURES[code] ?? FAILURES[ResetCode.INTERNAL]
   return new ExchangeFailed(source, reason, cause === undefined ? {} : { cause })

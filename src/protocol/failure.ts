@@ -38,6 +38,7 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'attempts-exhausted':      failure(502, 'destination_unavailable', UNREACHED, `The request could not be handed over. ${LATER}`),
   'connector-lost':          failure(502, 'connection_terminated', BROKEN, `The connection to the private side was lost. ${LATER}`),
   'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used. Tell the administrator the request number.'),
+  'connector-aborted':       failure(502, 'proxy_internal_error', BROKEN, `The private side gave the request up. ${LATER}`),
   'connector-exhausted':     failure(502, 'connection_limit_reached', UNREACHED, `The private side has no room for another connection. ${LATER}`),
   'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address. Check it for typing errors, or ask whoever gave it to you.'),
   'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol. Tell the administrator the request number.'),
