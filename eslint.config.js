@@ -103,6 +103,16 @@ const rooms = [
   },
 ]
 
+const LOOP = ':matches(ForStatement, ForOfStatement, ForInStatement, WhileStatement)'
+const GROWING = 'A list that is copied for each of its elements costs their square: push instead.'
+/** Lists grow by what a peer sends. */
+const linear = [
+  `${LOOP} AssignmentExpression > :matches(ArrayExpression, ObjectExpression) > SpreadElement`,
+  `${LOOP} CallExpression[callee.property.name="set"] > ArrayExpression > SpreadElement`,
+  `${LOOP} CallExpression[callee.property.name=/^(flat|concat|unshift)$/]`,
+  'CallExpression[callee.property.name="reduce"] SpreadElement',
+].map((selector) => ({ selector, message: GROWING }))
+
 export default tseslint.config(
   { ignores: ['dist/**', 'coverage/**', 'node_modules/**', '.state/**'] },
   ...tseslint.configs.strict,
@@ -122,6 +132,10 @@ export default tseslint.config(
   {
     files: ['*.config.{js,ts}', 'test/closing-line-reporter.ts'],
     rules: { 'no-restricted-exports': 'off' },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...linear] },
   },
   {
     files: ['src/**/*.ts', 'examples/**/*.ts'],

@@ -10,6 +10,7 @@ import {
   INITIAL_WINDOW_BYTES,
   isReplayable,
   MAX_WINDOW_BYTES,
+  PeerViolation,
   type ApplicationDetails,
   type DeclineReason,
   type DialledLinkHandler,
@@ -76,6 +77,7 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
   }
 
   offer(offer: Offer): void {
+    if (this.#granted === 0) throw new PeerViolation('GRANT_EXCEEDED', 'an offer nobody granted')
     const carrier = new LinkCarrier(this, offer)
     this.#granted -= 1
     this.options.slots.take()

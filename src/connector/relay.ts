@@ -8,6 +8,7 @@ import {
   headersFault,
   headerValues,
   joined,
+  MAX_ANSWER_FIELDS,
   MAX_HEAD_BYTES,
   MAX_INTERIM,
   ResetCode,
@@ -199,6 +200,7 @@ function protocolsOf(list: string): string[] {
 
 /** What keeps a header list out of a frame; never quotes a value. */
 function headFault(headers: HeaderList): string | undefined {
+  if (headers.length > 2 * MAX_ANSWER_FIELDS) return `more than ${MAX_ANSWER_FIELDS} header fields`
   const fault = headersFault(headers)
   if (fault !== undefined) return fault
   return fitsFrame(headers) ? undefined : 'more header fields than a frame holds'

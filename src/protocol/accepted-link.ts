@@ -20,13 +20,14 @@ import {
   decodeClaim,
   decodeCredit,
   decodeDecline,
+  decodeEmpty,
   decodeHello,
   encodeConfiguration,
   offerElements,
   encodeReset,
   encodeWelcome,
 } from './heads.ts'
-import { MAX_WINDOW_BYTES } from './limits.ts'
+import { MAX_NUMBER, MAX_WINDOW_BYTES } from './limits.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
@@ -126,6 +127,7 @@ export class AcceptedLink extends LinkEndpoint {
         if (this.#machine.step('decline')) this.#handler.decline(decodeDecline(payload))
         return
       case FrameType.DRAIN:
+        decodeEmpty(payload)
         if (this.#machine.step('goodbye') && this.open === 0) this.idle()
         return
       case FrameType.CREDIT:
@@ -155,6 +157,8 @@ export class AcceptedLink extends LinkEndpoint {
   }
 
   #claimed(number: number, claim: Claim): void {
+    if (number >= MAX_NUMBER)
+      throw new PeerViolation('NUMBER_NOT_INCREASING', `${number} is not below ${MAX_NUMBER}`)
     const wire = this.multiplexer.openNumber(number)
     const carriage = this.#carriage!
     const { budget, windowBytes } = carriage

@@ -18,6 +18,7 @@ import {
 } from './frame-types.ts'
 import {
   decodeConfiguration,
+  decodeEmpty,
   decodeOffer,
   decodeReset,
   decodeWelcome,
@@ -73,6 +74,7 @@ export class DialledLink extends LinkEndpoint {
   readonly #wheel: DeadlineWheel
   readonly #budget: LinkBudget
   readonly #maxDataBytes: number
+  readonly #versions: readonly number[]
   /** Claims that wait for CONFIRM. */
   readonly #unconfirmed = new Map<number, () => void>()
   #windowBytes = 0
@@ -87,6 +89,7 @@ export class DialledLink extends LinkEndpoint {
     this.#wheel = wheel
     this.#budget = new LinkBudget(hello.offers, INITIAL_WINDOW_BYTES)
     this.#maxDataBytes = hello.maxDataBytes
+    this.#versions = hello.versions
     this.multiplexer.send(FrameType.HELLO, 0, encodeHello(hello))
   }
 
@@ -158,6 +161,7 @@ export class DialledLink extends LinkEndpoint {
         if (this.#machine.step('hint')) this.#handler.hint(decodeConfiguration(payload).version)
         return
       case FrameType.DRAIN:
+        decodeEmpty(payload)
         if (this.#machine.step('goodbye')) this.#handler.draining()
         if (this.open === 0) this.idle()
         return
@@ -166,6 +170,7 @@ export class DialledLink extends LinkEndpoint {
         this.#unconfirmed.delete(number)
         break
       case FrameType.CONFIRM:
+        decodeEmpty(payload)
         if (this.#machine.step('exchange')) this.#confirmed(number)
         return
     }
@@ -173,6 +178,8 @@ export class DialledLink extends LinkEndpoint {
   }
 
   #welcomed(welcome: Welcome): void {
+    if (!this.#versions.includes(welcome.version))
+      throw new PeerViolation('UNSUPPORTED_VERSION', `WELCOME names version ${welcome.version}`)
     this.#windowBytes = welcome.windowBytes
     this.greeted(welcome.pingMs, Math.min(this.#maxDataBytes, welcome.maxDataBytes))
     this.#handler.welcome(welcome)

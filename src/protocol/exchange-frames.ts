@@ -33,6 +33,8 @@ export function deliverFrame(
     case FrameType.INFORMATIONAL:
       return exchange.receivedInformational(decodeInformational(payload))
     case FrameType.TRAILERS:
+      if ((flags & FrameFlag.END) === 0)
+        throw new PeerViolation('MALFORMED_FRAME', 'TRAILERS without END')
       return exchange.receivedTrailers(decodeTrailers(payload), now)
     case FrameType.CREDIT:
       return exchange.receivedCredit(decodeCredit(payload), now)

@@ -62,7 +62,8 @@ export interface FrameSink {
  */
 export class FrameReader {
   readonly #sink: FrameSink
-  readonly #maxDataBytes: number
+  /** The largest DATA payload. */
+  maxDataBytes: number
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES)
   #headerBytes = 0
   #type: FrameType = FrameType.PING
@@ -77,7 +78,7 @@ export class FrameReader {
   /** `maxDataBytes`: the largest DATA payload that HELLO and WELCOME agreed on. */
   constructor(sink: FrameSink, maxDataBytes: number = DATA_BYTES) {
     this.#sink = sink
-    this.#maxDataBytes = maxDataBytes
+    this.maxDataBytes = maxDataBytes
   }
 
   /** Nothing of a frame has arrived that is not yet delivered. */
@@ -120,7 +121,7 @@ export class FrameReader {
     this.#type = knownType(h[3]!)
     this.#flags = h[4]!
     this.#number = ((h[5]! << 24) | (h[6]! << 16) | (h[7]! << 8) | h[8]!) >>> 0
-    const most = this.#type === FrameType.DATA ? this.#maxDataBytes : mostBytes(this.#type)
+    const most = this.#type === FrameType.DATA ? this.maxDataBytes : mostBytes(this.#type)
     if (this.#missing > most)
       throw new PeerViolation(
         'FRAME_TOO_LARGE',

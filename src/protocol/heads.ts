@@ -22,7 +22,14 @@ import {
   type Welcome,
 } from './frame-types.ts'
 import { PositionalReader, malformed } from './positional.ts'
-import { MAX_CREDIT, MAX_DATA_BYTES, MAX_OFFERS } from './limits.ts'
+import {
+  DATA_BYTES,
+  MAX_ANSWER_FIELDS,
+  MAX_CREDIT,
+  MAX_DATA_BYTES,
+  MAX_OFFERS,
+  MAX_WELCOME_MS,
+} from './limits.ts'
 import { encode } from './msgpack.ts'
 
 /** `[versions, instance, index, epoch, offers, granted, maxDataBytes, features]` */
@@ -33,7 +40,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 
 export function decodeHello(payload: Uint8Array): Hello {
   const from = new PositionalReader(payload, 'HELLO')
-  return {
+  const hello: Hello = {
     versions: from.list('versions', isVersion),
     instance: from.name('instance'),
     index: from.count('index'),
@@ -43,6 +50,8 @@ export function decodeHello(payload: Uint8Array): Hello {
     maxDataBytes: dataBytes(from),
     features: from.list('features', isName),
   }
+  if (hello.granted > hello.offers) throw malformed('HELLO', '"granted" is more than "offers"')
+  return hello
 }
 
 /** `[version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]` */
@@ -58,8 +67,8 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
     instance: from.name('instance'),
     windowBytes: from.count('windowBytes', MAX_CREDIT),
     maxDataBytes: dataBytes(from),
-    pingMs: from.count('pingMs'),
-    leaseMs: from.count('leaseMs'),
+    pingMs: positive(from, 'pingMs', MAX_WELCOME_MS),
+    leaseMs: from.count('leaseMs', MAX_WELCOME_MS),
     features: from.list('features', isName),
   }
 }
@@ -165,7 +174,7 @@ export function encodeTrailers(trailers: HeaderList): Uint8Array {
 }
 
 export function decodeTrailers(payload: Uint8Array): HeaderList {
-  return new PositionalReader(payload, 'TRAILERS').headers()
+  return new PositionalReader(payload, 'TRAILERS').headers(MAX_ANSWER_FIELDS)
 }
 
 /** Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113, section 6.9). */
@@ -241,13 +250,19 @@ function responseHead(
   const from = new PositionalReader(payload, frame)
   const status = from.count('status', 999)
   if (status < 100 || !isAllowed(status)) throw malformed(frame, '"status" is not one it may carry')
-  return { status, headers: from.headers() }
+  return { status, headers: from.headers(MAX_ANSWER_FIELDS) }
 }
 
 function dataBytes(from: PositionalReader): number {
   const bytes = from.count('maxDataBytes', MAX_DATA_BYTES)
-  if (bytes === 0) throw malformed(from.frame, '"maxDataBytes" is 0')
+  if (bytes < DATA_BYTES) throw malformed(from.frame, `"maxDataBytes" is less than ${DATA_BYTES}`)
   return bytes
+}
+
+function positive(from: PositionalReader, element: string, most: number): number {
+  const value = from.count(element, most)
+  if (value === 0) throw malformed(from.frame, `"${element}" is 0`)
+  return value
 }
 
 function attempt(from: PositionalReader): number {

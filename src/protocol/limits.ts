@@ -88,7 +88,7 @@ export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
 
 /** Bytes of a frame header. */
 export const FRAME_HEADER_BYTES = 9
-/** Largest DATA payload unless HELLO and WELCOME agree on more. */
+/** Largest DATA payload unless HELLO and WELCOME agree on more; neither may name less. */
 export const DATA_BYTES = 16 * 1024
 /** Largest DATA payload that may be agreed on. */
 export const MAX_DATA_BYTES = 64 * 1024
@@ -114,11 +114,15 @@ export const TRANSPORT_ROOM_BYTES = 256 * 1024
 export const DEFAULT_OFFERS = 200
 /** The largest number of offers a connector may say it takes at once. */
 export const MAX_OFFERS = 10_000
+/** Header fields of an answer, of an interim answer, or of trailers. */
+export const MAX_ANSWER_FIELDS = 1_000
 /** Interim (1xx) answers of one exchange. */
 export const MAX_INTERIM = 32
 /** How often one request is offered at most. */
 export const MAX_ATTEMPTS = 3
 /** A link drains when its exchange numbers reach this. */
 export const MAX_NUMBER = 2 ** 31
+/** The longest ping interval, and lease, that a WELCOME may name. Milliseconds. */
+export const MAX_WELCOME_MS = 3_600_000
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1

@@ -172,6 +172,7 @@ export abstract class LinkEndpoint {
   protected greeted(pingMs: number, maxDataBytes: number): void {
     this.#heartbeat = new Heartbeat(pingMs, this.now)
     this.multiplexer.maxDataBytes = maxDataBytes
+    this.#reader.maxDataBytes = maxDataBytes
   }
 
   /** No exchange is open: a draining link ends, and one that was never open has ended by being told to drain. */
@@ -181,9 +182,12 @@ export abstract class LinkEndpoint {
   }
 
   #frame(type: FrameType, flags: number, number: number, payload: Uint8Array): void {
+    if (number !== 0 && isOfLink(type))
+      throw new PeerViolation('MALFORMED_FRAME', `type ${type} on number ${number}`)
     if (type !== FrameType.PING) return this.received(type, flags, number, payload)
+    const octets = decodePing(payload)
     if (this.#machine.step('ping') && (flags & FrameFlag.ACK) === 0) {
-      this.multiplexer.send(FrameType.PING, 0, decodePing(payload), FrameFlag.ACK)
+      this.multiplexer.send(FrameType.PING, 0, octets, FrameFlag.ACK)
     }
   }
 
@@ -192,5 +196,21 @@ export abstract class LinkEndpoint {
     this.#hasEnded = true
     this.multiplexer.lost(end.cause)
     this.#handler.closed(end)
+  }
+}
+
+/** Frames that are of no exchange. */
+function isOfLink(type: FrameType): boolean {
+  switch (type) {
+    case FrameType.HELLO:
+    case FrameType.WELCOME:
+    case FrameType.OFFER:
+    case FrameType.DECLINE:
+    case FrameType.PING:
+    case FrameType.DRAIN:
+    case FrameType.CONFIGURATION:
+      return true
+    default:
+      return false
   }
 }

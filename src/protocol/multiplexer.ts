@@ -226,6 +226,8 @@ export class NumberedWire implements ExchangeWire {
   next: NumberedWire | undefined
   readonly #link: Multiplexer
   #pending: Uint8Array[] = []
+  /** Where the first that is not sent stands: the list is not moved for each. */
+  #sent = 0
   #ended = false
   #trailers: HeaderList | undefined
   #isReady = false
@@ -270,6 +272,7 @@ export class NumberedWire implements ExchangeWire {
 
   reset(code: ResetCode): void {
     this.#pending = []
+    this.#sent = 0
     this.#ended = false
     this.#link.send(FrameType.RESET, this.number, encodeReset({ code }))
   }
@@ -281,11 +284,16 @@ export class NumberedWire implements ExchangeWire {
 
   /** Sends one frame, or the end; returns its bytes. */
   sendOne(out: FrameOutput, maxDataBytes: number): number {
-    const [first = EMPTY] = this.#pending
+    const pending = this.#pending
+    const first = pending[this.#sent] ?? EMPTY
     const bytes = first.length > maxDataBytes ? first.subarray(0, maxDataBytes) : first
-    if (bytes.length < first.length) this.#pending[0] = first.subarray(bytes.length)
-    else this.#pending.shift()
-    const isLast = this.#pending.length === 0
+    if (bytes.length < first.length) pending[this.#sent] = first.subarray(bytes.length)
+    else pending[this.#sent++] = EMPTY
+    const isLast = this.#sent >= pending.length
+    if (isLast) {
+      pending.length = 0
+      this.#sent = 0
+    }
     const end = isLast && this.#ended && this.#trailers === undefined
     if (bytes.length > 0 || end) out.data(this.number, bytes, end)
     if (isLast && this.#trailers !== undefined) {

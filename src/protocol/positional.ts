@@ -76,10 +76,12 @@ export class PositionalReader {
   }
 
   /** A flat list of names and values that is clean enough for HTTP. */
-  headers(): HeaderList {
+  headers(mostFields = Infinity): HeaderList {
     const value = this.next()
     if (!Array.isArray(value) || value.length % 2 !== 0 || !value.every(isText))
       throw malformed(this.frame, 'headers must be a flat list of names and values')
+    if (value.length > 2 * mostFields)
+      throw malformed(this.frame, `more than ${mostFields} header fields`)
     const fault = headersFault(value)
     if (fault !== undefined) throw forbidden(this.frame, fault)
     return value

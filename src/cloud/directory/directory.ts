@@ -87,7 +87,9 @@ function indexed(configuration: unknown): Index {
   const hosts = new Map<string, Application[]>()
   for (const application of applications) {
     const host = canonicalHost(new URL(application.externalUrl).host)!
-    hosts.set(host, [...(hosts.get(host) ?? []), application])
+    const others = hosts.get(host)
+    if (others === undefined) hosts.set(host, [application])
+    else others.push(application)
   }
   for (const published of hosts.values())
     published.sort((a, b) => pathOf(b).length - pathOf(a).length)

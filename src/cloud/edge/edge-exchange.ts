@@ -7,6 +7,7 @@
 import {
   deliveryOf,
   ExchangeFailed,
+  headerValue,
   headerValues,
   isReplayable,
   joined,
@@ -168,7 +169,18 @@ export class EdgeExchange implements Submitter {
     const read = responseHeaders(head, this.#application)
     const passed = this.#hasNoContent ? [...read, 'Content-Length', '0'] : read
     const headers = cors === undefined ? passed : withGrants(passed, cors)
-    this.#left = declaredLength(this.#user.head.method, head)
+    const length = declaredLength(head)
+    const isUnframed =
+      length === undefined || headerValue(head.headers, 'transfer-encoding') !== undefined
+    const isBodiless =
+      this.#user.head.method === 'HEAD' || head.status === 204 || head.status === 304
+    // What says of its length what cannot be, or cannot be true, is not begun: a broken connection explains nothing.
+    if (isUnframed || (end && !isBodiless && length > 0)) {
+      const cause = 'a length that is none, or another than that of the body'
+      this.#exchange!.cancel()
+      return this.#asker.fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
+    }
+    this.#left = isBodiless ? Number.NaN : length
     // A request body that nobody will read to its end cannot be followed by another request.
     const close = this.#hasBody && !this.#isRequestComplete
     try {
@@ -308,9 +320,9 @@ export class EdgeExchange implements Submitter {
   }
 }
 
-function declaredLength(method: string, { status, headers }: ResponseHead): number {
-  if (method === 'HEAD' || status === 204 || status === 304) return Number.NaN
+/** NaN: none is declared; `undefined`: what is declared is no length. */
+function declaredLength({ headers }: ResponseHead): number | undefined {
   const [length, ...more] = headerValues(headers, 'content-length')
   if (length === undefined) return Number.NaN
-  return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : -1
+  return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }

@@ -18,11 +18,12 @@ import {
   decodeCredit,
   CONNECTION_TIME_LIMITS,
   decodeDecline,
+  decodeHello,
   decodeMessage,
+  encodeHello,
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
-  MAX_OFFERS,
   mayServe,
   PeerViolation,
   PROTOCOL_VERSION,
@@ -323,16 +324,19 @@ function helloOf(query: URLSearchParams): Hello {
   if (!versions.includes(PROTOCOL_VERSION)) {
     throw new PeerViolation('UNSUPPORTED_VERSION', `this cloud speaks version ${PROTOCOL_VERSION}`)
   }
-  return {
-    versions,
-    instance: query.get('instance') ?? '',
-    index: integer(query, 'index'),
-    epoch: integer(query, 'epoch'),
-    offers: Math.min(MAX_OFFERS, integer(query, 'offers')),
-    granted: integer(query, 'granted'),
-    maxDataBytes: integer(query, 'max-data'),
-    features: (query.get('features') ?? '').split(','),
-  }
+  // The same bounds as the frame's.
+  return decodeHello(
+    encodeHello({
+      versions,
+      instance: query.get('instance') ?? '',
+      index: integer(query, 'index'),
+      epoch: integer(query, 'epoch'),
+      offers: integer(query, 'offers'),
+      granted: integer(query, 'granted'),
+      maxDataBytes: integer(query, 'max-data'),
+      features: (query.get('features') ?? '').split(',').filter((name) => name !== ''),
+    }),
+  )
 }
 
 function integer(query: URLSearchParams, name: string): number {

@@ -248,7 +248,9 @@ export function fieldsOf(headers: HeaderList): Record<string, string | string[]>
     validateHeaderValue(name, value)
     const field = name.toLowerCase()
     const before = fields[field]
-    fields[field] = before === undefined ? value : [before, value].flat()
+    if (before === undefined) fields[field] = value
+    else if (typeof before === 'string') fields[field] = [before, value]
+    else before.push(value)
   }
   return fields
 }

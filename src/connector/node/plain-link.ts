@@ -223,6 +223,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
   }
 
   #welcomed(welcome: Welcome): void {
+    // A lease of nothing would have its successor opened at once, and so on.
+    if (welcome.leaseMs === 0) throw new PeerViolation('MALFORMED_FRAME', 'WELCOME without a lease')
     const first = this.#welcome === undefined
     this.#welcome = welcome
     // The successor comes up well before the lease is over.
