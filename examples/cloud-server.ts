@@ -124,13 +124,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 /** Takes nobody new, lets what is under way finish within the drain limit, then ends what is left. */
 async function stop(): Promise<void> {
-  connectorListener.drain()
-  const idle = setInterval(() => userListener.closeIdleConnections(), 50)
+  // Connectors serve the last requests; none comes back that leaves.
+  connectorListener.stopAccepting()
   const ended = new Promise((closed) => userListener.close(closed))
   const late = setTimeout(() => userListener.closeAllConnections(), cloud.origin.limits.drainMs)
   await ended
-  clearInterval(idle)
   clearTimeout(late)
+  connectorListener.drain()
   await connectorListener.close()
   await registry.close()
   await revocations.close()

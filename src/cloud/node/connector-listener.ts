@@ -11,6 +11,7 @@
 import { constants } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
   ApplicationRequest,
@@ -18,20 +19,16 @@ import {
   decodeCredit,
   CONNECTION_TIME_LIMITS,
   decodeDecline,
-  decodeHello,
   decodeMessage,
-  encodeHello,
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
   mayServe,
   PeerViolation,
-  PROTOCOL_VERSION,
   Refused,
   RegistrationRequest,
   takesOffers,
   type Binding,
-  type Hello,
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
@@ -45,6 +42,7 @@ import { Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
+import { helloOf, integer } from './plain-query.ts'
 import { answerOn } from './request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
@@ -60,9 +58,11 @@ export interface ConnectorListenerOptions {
 export interface ConnectorListener {
   /** Nobody listens until you call its `listen`. */
   readonly server: Server
-  /** Offers nothing more on any link; what is claimed goes on. */
+  /** From now on no link, stream of offers or registration is accepted: 503. What there is goes on. */
+  stopAccepting(): void
+  /** Offers nothing more on any link, and accepts none; what is claimed goes on. */
   drain(): void
-  /** Ends everything, at once. */
+  /** Ends everything, at once: handshakes, half requests and silent connections as well. */
   close(): Promise<void>
 }
 
@@ -80,6 +80,8 @@ interface Call {
 interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: RegExp
+  /** It begins what a service that ends would have to end. */
+  readonly opens?: boolean
   serve(call: Call, caller: IdentifiedConnector): void | Promise<void>
 }
 
@@ -117,13 +119,22 @@ export function createConnectorListener(
     'secureConnection',
   )
   const callers = new Callers(cloud)
+  let isAccepting = true
+  const checkAccepting = (): void => {
+    if (!isAccepting) throw stopping()
+  }
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.on('secureConnection', (socket) => {
     if (socket.isSessionReused()) socket.destroy()
   })
   server.on('request', (request, response) => {
     request.on('error', nothing)
     response.on('error', nothing)
-    serve(cloud, routes, callers, request, response).catch((error: unknown) => {
+    serve(cloud, routes, callers, request, response, checkAccepting).catch((error: unknown) => {
       sendRefusal(response, asRefusal(cloud, error))
     })
   })
@@ -138,6 +149,8 @@ export function createConnectorListener(
       checkLinkCall(request)
       if (!bindings.includes('link')) throw new Refused('not-found', 'no such binding here')
       const owner = { claimer: active(caller), serial: caller.certificate.serial }
+      // Asked last: it may have come to an end while the caller was looked up.
+      checkAccepting()
       acceptLink(links, owner, socket, head, () => cloud.clocks.now())
     }
     upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(cloud, error)))
@@ -174,17 +187,24 @@ export function createConnectorListener(
   }, ASSIGNMENT_MS).unref()
   return {
     server,
+    stopAccepting() {
+      isAccepting = false
+    },
     drain() {
+      isAccepting = false
       links.drain()
       plainLinks.drain()
     },
     async close() {
+      isAccepting = false
       unsubscribe()
       clearInterval(looking)
       links.close()
       plainLinks.close()
-      server.closeAllConnections()
-      if (server.listening) await new Promise((closed) => server.close(closed))
+      const closed = new Promise((ended) => server.close(ended))
+      // Node's server knows neither handshakes under way nor what was handed over.
+      for (const socket of sockets) socket.destroy()
+      await closed
     },
   }
 }
@@ -195,11 +215,14 @@ async function serve(
   callers: Callers,
   request: IncomingMessage,
   response: ServerResponse,
+  checkAccepting: () => void,
 ): Promise<void> {
   const socket = request.socket as TLSSocket
   const url = urlOf(request)
   if (request.method === 'POST' && url.pathname === '/registration') {
+    checkAccepting()
     const body = await readBody(request, messageBounds(cloud))
+    checkAccepting()
     const remoteAddress = socket.remoteAddress
     const reply = await cloud.registrar.register(
       decodeMessage(RegistrationRequest, body),
@@ -211,8 +234,9 @@ async function serve(
   const caller = await callers.identify(socket)
   for (const route of routes) {
     const match = route.method === request.method ? route.path.exec(url.pathname) : null
-    if (match !== null)
-      return route.serve({ request, response, url, parts: match.slice(1) }, caller)
+    if (match === null) continue
+    if (route.opens === true) checkAccepting()
+    return route.serve({ request, response, url, parts: match.slice(1) }, caller)
   }
   throw new Refused('not-found', 'no such call')
 }
@@ -276,6 +300,7 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
     {
       method: 'GET',
       path: /^\/links\/([\w-]{1,128})\/offers$/,
+      opens: true,
       serve({ response, url, parts }, caller) {
         links.stream(active(caller), parts[0]!, helloOf(url.searchParams), response)
       },
@@ -318,35 +343,6 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
   ]
 }
 
-/** HELLO as a query: the plain binding has no frame to put it in. */
-function helloOf(query: URLSearchParams): Hello {
-  const versions = (query.get('versions') ?? '').split(',').map(Number)
-  if (!versions.includes(PROTOCOL_VERSION)) {
-    throw new PeerViolation('UNSUPPORTED_VERSION', `this cloud speaks version ${PROTOCOL_VERSION}`)
-  }
-  // The same bounds as the frame's.
-  return decodeHello(
-    encodeHello({
-      versions,
-      instance: query.get('instance') ?? '',
-      index: integer(query, 'index'),
-      epoch: integer(query, 'epoch'),
-      offers: integer(query, 'offers'),
-      granted: integer(query, 'granted'),
-      maxDataBytes: integer(query, 'max-data'),
-      features: (query.get('features') ?? '').split(',').filter((name) => name !== ''),
-    }),
-  )
-}
-
-function integer(query: URLSearchParams, name: string): number {
-  const value = query.get(name) ?? ''
-  if (!/^\d{1,10}$/.test(value)) {
-    throw new PeerViolation('MALFORMED_MESSAGE', `"${name}" must be a whole number`)
-  }
-  return Number(value)
-}
-
 function claimerOf({ connector }: IdentifiedConnector): Claimer {
   return { tenantId: connector.tenantId, connectorId: connector.id, groupId: connector.groupId }
 }
@@ -374,6 +370,11 @@ function asRefusal({ containment }: Cloud, error: unknown): Refused {
   if (error instanceof PeerViolation) return new Refused('request-malformed', error.message)
   containment.tellInternal('connector-listener', error)
   return new Refused('unavailable', 'the call failed', { cause: error, retryAfterMs: 1_000 })
+}
+
+/** The connector dials again, and finds another process or none. */
+function stopping(): Refused {
+  return new Refused('unavailable', 'the service is being stopped', { retryAfterMs: 5_000 })
 }
 
 function randomToken(cloud: Cloud): string {

@@ -54,6 +54,9 @@ export interface Http2SessionOptions extends Http2Limits {
 const MAX_FIELDS = 4_000
 /** Octets of a head that is read, if only to say that it is too large. */
 const MAX_HEAD_READ = 256 * 1024
+/** The greatest number of a stream; and how long after it was named the last one is said. */
+const LAST_STREAM = 2 ** 31 - 1
+const NOTICE_MS = 1_000
 /** Resets are counted over this time. */
 const RESET_WINDOW_MS = 10_000
 
@@ -62,6 +65,7 @@ export class Http2Sessions {
   readonly #serve: (exchange: Http2UserExchange) => void
   readonly #options: Http2SessionOptions
   readonly #sessions = new Set<Http2Connection>()
+  #isDraining = false
 
   constructor(serve: (exchange: Http2UserExchange) => void, options: Http2SessionOptions) {
     this.#serve = serve
@@ -73,16 +77,18 @@ export class Http2Sessions {
     const connection = new Http2Connection(socket, this.#serve, this.#options)
     this.#options.connections.keep(socket, connection)
     this.#sessions.add(connection)
+    if (this.#isDraining) connection.drain()
     socket.once('close', () => this.#sessions.delete(connection))
   }
 
-  /** No new streams; a connection ends with its last one. */
+  /** Streams that are on their way are still served, then no more; a connection ends with its last one. */
   drain(): void {
+    this.#isDraining = true
     for (const connection of this.#sessions) connection.drain()
   }
 
   closeIdle(): void {
-    for (const connection of this.#sessions) if (connection.open === 0) connection.drain()
+    for (const connection of this.#sessions) if (connection.open === 0) connection.close()
   }
 
   destroy(): void {
@@ -99,6 +105,7 @@ class Http2Connection implements ConnectionOwner {
   readonly #windows: Http2Windows
   readonly #open = new Set<ServerHttp2Stream>()
   #hasBegun = false
+  #isDraining = false
   #timer: NodeJS.Timeout | undefined
   #windowStart = performance.now()
   #streams = 0
@@ -157,6 +164,15 @@ class Http2Connection implements ConnectionOwner {
   }
 
   drain(): void {
+    if (this.#session.closed || this.#isDraining) return
+    this.#isDraining = true
+    // Streams that the user opens before it has read this are served (RFC 9113 §6.8).
+    this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM)
+    setTimeout(() => this.close(), NOTICE_MS).unref()
+  }
+
+  /** Opens no stream any more, and ends with the last one. */
+  close(): void {
     if (this.#session.closed) return
     this.#session.close()
     if (this.#open.size === 0) this.#idle()

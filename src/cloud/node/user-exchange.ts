@@ -33,6 +33,8 @@ export interface NodeUserExchangeOptions extends LingerLimits {
   readonly halfClosedMs?: number
   /** The user waits for `100 Continue` before it sends its body. Default false. */
   readonly expectsContinue?: boolean
+  /** Whether connections end with the answer they carry. Default: they do not. */
+  readonly isDraining?: () => boolean
 }
 
 /** Binds a request and its response to the {@link UserExchange} port. */
@@ -125,7 +127,11 @@ export class NodeUserExchange implements UserExchange {
   respond({ status, headers }: ResponseHead, close: boolean): void {
     if (this.#isGone) return
     // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one: nothing more is read here.
-    if (close || headerValue(this.#request.rawTrailers, 'connection') !== undefined) {
+    const isLast =
+      close ||
+      this.#options.isDraining?.() === true ||
+      headerValue(this.#request.rawTrailers, 'connection') !== undefined
+    if (isLast) {
       this.#response.shouldKeepAlive = false
       // Node would destroy the socket right after the answer, with the user's body still coming.
       lingerAtClose(this.#request.socket, this.#request, this.#options)

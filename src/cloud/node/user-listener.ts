@@ -10,7 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/index.ts'
@@ -29,7 +29,7 @@ export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread'>>
 
 /** Options of {@link createUserListener}. */
 export interface UserListenerOptions
-  extends Omit<NodeUserExchangeOptions, 'expectsContinue'>, RequestLimits {
+  extends Omit<NodeUserExchangeOptions, 'expectsContinue' | 'isDraining'>, RequestLimits {
   /**
    * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default: plain HTTP/1.1, for localhost or behind
    * a TLS terminator; HTTP/2 in clear text is not served.
@@ -80,6 +80,9 @@ export function userUpgradeHandler(
 
 /**
  * A server for users. Nobody listens until you call `listen`.
+ *
+ * `close` loses no request: a connection gets the answers that are due, then one more if it asks within two seconds, and the last says
+ * `Connection: close`; HTTP/2 is told by GOAWAY. `close` waits for all of them: `closeAllConnections` is for when that takes too long.
  *
  * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it: HTTP/2 connections and switched ones
  * included. WebSockets come by HTTP/1.1: extended CONNECT (RFC 8441) is not offered, so browsers open a connection of their own.
@@ -133,7 +136,11 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
   ): void => {
     // Our direction has ended: nothing can be answered here.
     if (!request.socket.writable) return void request.socket.destroy()
-    const exchange = new NodeUserExchange(request, response, { ...options, expectsContinue })
+    const exchange = new NodeUserExchange(request, response, {
+      ...options,
+      expectsContinue,
+      isDraining: () => !server.listening,
+    })
     edge.handle(exchange, limits)
   }
   server.on('request', (request, response) =>
@@ -180,6 +187,10 @@ function routeByProtocol(server: Server, sessions: Http2Sessions): void {
   })
 }
 
+/** How long a connection may be silent, once its listener closes, before it is closed as well; and how often that is looked at. */
+const LAST_REQUEST_MS = 2_000
+const CLOSE_IDLE_MS = 250
+
 /** Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes under way. */
 function closingAll(server: Server, sessions: Http2Sessions): Server {
   const sockets = new Set<Socket>()
@@ -193,8 +204,22 @@ function closingAll(server: Server, sessions: Http2Sessions): Server {
   const closeAll = server.closeAllConnections.bind(server)
   return Object.assign(server, {
     close(closed?: (error?: Error) => void) {
+      if (!server.listening) return close(closed)
       sessions.drain()
-      return close(closed)
+      // Node's own would close idle connections at once, over a request that is on its way.
+      NetServer.prototype.close.call(server, closed)
+      const closing = setTimeout(() => {
+        closeIdle()
+        idle = setInterval(closeIdle, CLOSE_IDLE_MS)
+      }, LAST_REQUEST_MS)
+      let idle: NodeJS.Timeout | undefined
+      server.once('close', () => {
+        clearTimeout(closing)
+        clearInterval(idle)
+        // For what Node does besides: it looks after no connection any more.
+        close(() => undefined)
+      })
+      return server
     },
     closeIdleConnections() {
       sessions.closeIdle()

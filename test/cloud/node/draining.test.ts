@@ -1,0 +1,65 @@
+/** A listener that is closed answers what is on its way, and lets go of every connection. */
+import { constants } from 'node:http2'
+import { afterEach, expect, test } from 'vitest'
+import { RawUser } from '../../integration/raw-user.ts'
+import { until } from '../../integration/tunnel.ts'
+import { startDirectEdge, type DirectEdge } from './direct-edge.ts'
+import { Asked, edge, ended, start, stop } from './http2-client.ts'
+
+let direct: DirectEdge | undefined
+afterEach(async () => {
+  if (direct === undefined) return stop()
+  await direct.close()
+  direct = undefined
+})
+
+test.each([false, true])(
+  'over TLS %s: a kept connection has one more request, and its last answer says so',
+  async (overTls) => {
+    direct = await startDirectEdge((visit) => visit.answer(200, 'ok'), { overTls })
+    const user = new RawUser(direct.port, { tls: overTls }).ask('GET', '/1', { host: 'a.example' })
+    await until(() => user.received.endsWith('ok'))
+    expect(user.received).not.toMatch(/connection: close/i)
+    let isClosed = false
+    direct.server.close(() => (isClosed = true))
+    user.received = ''
+    user.ask('GET', '/2', { host: 'a.example' })
+    await until(() => user.received.endsWith('ok'))
+    expect(user.received).toMatch(/connection: close/i)
+    await user.closed
+    await until(() => isClosed)
+  },
+)
+
+test('an answer under way ends first, and a connection that asks nothing is closed', async () => {
+  direct = await startDirectEdge(() => undefined)
+  const slow = new RawUser(direct.port).ask('GET', '/', { host: 'a.example' })
+  const idle = new RawUser(direct.port)
+  await until(() => direct!.visits.length === 1 && idle.port > 0)
+  let isClosed = false
+  direct.server.close(() => (isClosed = true))
+  await idle.closed
+  expect(isClosed).toBe(false)
+  direct.last.answer(200, 'at last')
+  await slow.closed
+  expect(slow.received).toMatch(/connection: close[^]*at last$/i)
+  await until(() => isClosed)
+})
+
+test('HTTP/2: streams that were opened before the user knew are answered', async () => {
+  await start((visit) => visit.answer(200, 'ok'))
+  const first = new Asked({ ':path': '/1' })
+  await first.closed()
+  edge.server.close()
+  const behind = Array.from({ length: 20 }, (_, i) => new Asked({ ':path': `/${i}` }))
+  let answered = 0
+  for (const asked of behind) {
+    const code = await asked.closed()
+    // Or the client has not sent it any more.
+    if (code !== constants.NGHTTP2_REFUSED_STREAM) expect([code, asked.body]).toEqual([0, 'ok'])
+    if (code === 0) answered += 1
+  }
+  expect(edge.visits).toHaveLength(1 + answered)
+  await until(() => ended.closed)
+  expect(ended.code).toBe(0)
+})

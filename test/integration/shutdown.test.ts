@@ -1,0 +1,116 @@
+/** A service that is told to stop: what is on its way is answered, nothing new begins, and it ends. */
+import { Agent, createServer, request as httpRequest, type Server } from 'node:http'
+import { connect as connectTcp } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startProcesses, type Processes } from './processes.ts'
+import { frames, outcomeOf } from './raw-connector.ts'
+import { RawUser } from './raw-user.ts'
+import { startRawWorld } from './raw-world.ts'
+import { listen, until } from './tunnel.ts'
+
+describe('SIGTERM of the cloud', () => {
+  let backend: Server
+  let processes: Processes
+  let internalUrl: string
+  beforeAll(async () => {
+    backend = createServer((request, response) => void response.end(`of ${request.url}`))
+    internalUrl = `http://127.0.0.1:${await listen(backend)}/`
+  })
+  afterEach(() => processes.close())
+  afterAll(() => void backend.close())
+
+  test('under load on 32 kept connections loses no request', async () => {
+    processes = await startProcesses({ internalUrl, limits: { drainMs: 10_000 } })
+    await processes.startConnector()
+    const { port, cloud } = processes
+    const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+    const lost: unknown[] = []
+    let answered = 0
+    const ask = (path: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const request = httpRequest({
+          port,
+          host: '127.0.0.1',
+          path,
+          agent,
+          headers: { host: 'open.localhost' },
+        })
+        request.on('error', reject)
+        request.on('response', (response) => {
+          let body = ''
+          response.setEncoding('latin1').on('data', (text: string) => (body += text))
+          response.on('error', reject).on('end', () => resolve(`${response.statusCode} ${body}`))
+        })
+        request.end()
+      })
+    const work = async (worker: number): Promise<void> => {
+      for (let i = 0; ; i++) {
+        const path = `/${worker}/${i}`
+        try {
+          const told = await ask(path)
+          if (told !== `200 of ${path}`) lost.push(told)
+          answered += 1
+        } catch (error) {
+          // Refused before anything was sent.
+          if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') lost.push(error)
+          return
+        }
+      }
+    }
+    const workers = Array.from({ length: 32 }, (_, worker) => work(worker))
+    await until(() => answered > 300)
+    const code = cloud.stop()
+    await Promise.all(workers)
+    expect(lost).toEqual([])
+    agent.destroy()
+    expect(await code).toBe(0)
+  }, 60_000)
+
+  test('ends, whoever holds on to it and whoever dials again', async () => {
+    processes = await startProcesses({ internalUrl, limits: { drainMs: 500 } })
+    await processes.startConnector()
+    const { connectorUrl } = processes.cloud.ready as { connectorUrl: string }
+    const address = { host: '127.0.0.1', port: Number(new URL(connectorUrl).port) }
+    const silent = connectTcp(address)
+    const tls = connectTls({ ...address, rejectUnauthorized: false })
+    const half = connectTls({ ...address, rejectUnauthorized: false })
+    for (const socket of [silent, tls, half]) socket.on('error', () => undefined)
+    half.write('POST /registration HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
+    const users = Array.from({ length: 3 }, () => new RawUser(processes.port))
+    users[0]!.socket.write('GET / HTTP/1.1\r\nHo')
+    users[1]!.ask('POST', '/', { 'content-length': 100 })
+    await until(() => !tls.connecting && !silent.connecting && users[2]!.port > 0)
+    expect(await processes.cloud.stop()).toBe(0)
+    for (const socket of [silent, tls, half]) await until(() => socket.closed)
+  }, 60_000)
+})
+
+test('a listener that accepts no more serves what it has, and ends at once when it is closed', async () => {
+  const world = await startRawWorld()
+  const enrolled = await world.enrol()
+  const connector = world.connect(enrolled)
+  const link = await connector.link()
+  const { port, hostname: host } = new URL(world.connectorUrl)
+  const silent = connectTcp({ host, port: Number(port) })
+  silent.on('error', () => undefined)
+  await until(() => !silent.connecting)
+  world.connectors.stopAccepting()
+  const refused = { status: 503, code: 'unavailable', connection: 'close', retryAfter: '5' }
+  const query = 'versions=1&instance=raw&index=0&epoch=2&offers=1&granted=1&max-data=65536'
+  expect(await connector.call('GET', `/links/raw-9/offers?${query}`)).toMatchObject(refused)
+  const body = Buffer.from('{}')
+  expect(await connector.call('POST', '/registration', { body })).toMatchObject(refused)
+  const upgrade = connector.open('GET', '/link', { connection: 'Upgrade', upgrade: 'app-proxy/1' })
+  upgrade.end()
+  expect(await outcomeOf(upgrade)).toMatchObject(refused)
+  const served = world.user('/')
+  const offer = await link.offer()
+  await connector
+    .answer(offer.id)
+    .end(frames.claim(offer), frames.response(), frames.data('ok', true))
+  expect(await served).toMatchObject({ status: 200, body: Buffer.from('ok') })
+  await world.connectors.close()
+  await until(() => silent.closed && link.isClosed)
+  await world.close()
+})
