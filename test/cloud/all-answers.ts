@@ -20,6 +20,7 @@ const EXCHANGES: Readonly<
   'attempts-exhausted': 'connector',
   'connector-lost': 'connector',
   'connector-violation': 'connector',
+  'connector-aborted': 'connector',
   'unknown-application': 'user',
   'upgrade-unsupported': 'cloud',
   'method-unsupported': 'cloud',
