@@ -22,6 +22,8 @@ export interface DialledLink {
   drain(): void
   /** Ends it, at once; nothing more is told. */
   close(): void
+  /** Resolves when nothing of it is left, what it said last included. */
+  readonly gone: Promise<void>
 }
 
 /** What a transport tells of a link it makes; never from inside `connect`. */
@@ -102,6 +104,11 @@ export class LinkDialer {
     this.#driver.stop()
     this.#link?.close()
     for (const link of this.#retiring.values()) link.close()
+  }
+
+  /** Resolves when nothing of its links is left, what they said last included. */
+  get gone(): Promise<unknown> {
+    return Promise.all([this.#link, ...this.#retiring.values()].map((link) => link?.gone))
   }
 
   #connect(op: number, binding: Binding): void {

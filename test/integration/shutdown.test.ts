@@ -67,6 +67,19 @@ describe('SIGTERM of the cloud', () => {
     expect(await code).toBe(0)
   }, 60_000)
 
+  test('SIGTERM of a connector is no failure: its goodbye has left when it ends', async () => {
+    processes = await startProcesses({ internalUrl })
+    const connectors = []
+    for (let i = 0; i < 3; i++) connectors.push(await processes.startConnector())
+    for (const connector of connectors) expect(await connector.stop()).toBe(0)
+    const ends = () =>
+      processes.cloud.said.flatMap((line) =>
+        line.includes('connector.disconnected') ? [JSON.parse(line) as object] : [],
+      )
+    await until(() => ends().length === connectors.length)
+    expect(ends()).toEqual(connectors.map(() => expect.objectContaining({ outcome: 'success' })))
+  }, 60_000)
+
   test('ends, whoever holds on to it and whoever dials again', async () => {
     processes = await startProcesses({ internalUrl, limits: { drainMs: 500 } })
     await processes.startConnector()

@@ -165,6 +165,9 @@ function tokenOf({ token }: ConnectorOptions): string | Promise<string> {
   return token()
 }
 
+/** How long the cloud may take to read a goodbye. Milliseconds. */
+const GOODBYE_MS = 2_000
+
 interface Parts {
   readonly environment: ConnectorEnvironment
   readonly limits: TimeLimits
@@ -255,7 +258,14 @@ class NodeConnector implements RunningConnector {
         environment.scheduler.at(environment.clocks.now() + 20, later),
       )
     }
-    for (const { dialer } of this.#links.values()) dialer.close()
+    const dialers = [...this.#links.values()].map(({ dialer }) => dialer)
+    const gone = Promise.all(dialers.map((dialer) => dialer.gone))
+    for (const dialer of dialers) dialer.close()
+    // Whoever ends the process now would take the goodbye with it, and be told of as lost.
+    const late = new Promise<void>((over) =>
+      environment.scheduler.at(environment.clocks.now() + GOODBYE_MS, over),
+    )
+    await Promise.race([gone, late])
     this.#applications.close()
     await Promise.all([this.#backend.close(), close()])
     this.#agent.destroy()

@@ -54,6 +54,8 @@ export class MultiplexedLink {
   readonly #call: ClientRequest
   #link: CloudLink | undefined
   #isOver = false
+  #isGone = (): void => undefined
+  readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
 
   constructor(options: MultiplexedLinkOptions) {
     this.#options = options
@@ -64,6 +66,9 @@ export class MultiplexedLink {
     this.#call.on('upgrade', (response, socket, head) => this.#upgraded(response, socket, head))
     this.#call.on('response', (response) => this.#refused(response))
     this.#call.on('error', (error) => this.#end(() => options.events.ended(error)))
+    this.#call.on('close', () => {
+      if (this.#link === undefined) this.#isGone()
+    })
     this.#call.end()
   }
 
@@ -89,6 +94,7 @@ export class MultiplexedLink {
     const { worker, clocks, limits, instance, connectorInstance, epoch, slots, events } =
       this.#options
     socket.setNoDelay(true)
+    socket.once('close', () => this.#isGone())
     const transport = new LinkTransport(socket, () => clocks.now())
     const link = new CloudLink({
       worker,

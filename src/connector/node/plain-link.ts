@@ -71,6 +71,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
   /** Slots that came free and were not granted again yet. */
   #free = 0
   #closing = false
+  #isGone = (): void => undefined
+  readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
   /** What HELLO granted. */
   readonly #granted: number
 
@@ -235,6 +237,7 @@ export class PlainLink implements PlainCalls, SlotHolder {
 
   #ended(call: ClientRequest, cause: unknown): void {
     if (!this.#streams.delete(call) || this.#streams.size > 0) return
+    this.#isGone()
     clearTimeout(this.#successor)
     if (!this.#closing) this.#options.events.ended(cause)
   }
