@@ -18,6 +18,7 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   'attempts-exhausted': 'unknown',
   'connector-lost': 'unknown',
   'connector-violation': 'unknown',
+  'connector-aborted': 'unknown',
   // It found no room for a connection, or trusted none: before anything was sent.
   'connector-exhausted': 'none',
   'application-certificate': 'none',

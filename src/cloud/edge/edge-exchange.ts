@@ -178,7 +178,7 @@ export class EdgeExchange implements Submitter {
     if (isUnframed || (end && !isBodiless && length > 0)) {
       const cause = 'a length that is none, or another than that of the body'
       this.#exchange!.cancel()
-      return this.#asker.fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
+      return this.#fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
     }
     this.#left = isBodiless ? Number.NaN : length
     // A request body that nobody will read to its end cannot be followed by another request.
