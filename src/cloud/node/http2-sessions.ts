@@ -164,7 +164,8 @@ class Http2Connection implements ConnectionOwner {
   }
 
   drain(): void {
-    if (this.#session.closed || this.#isDraining) return
+    const { closed, destroyed } = this.#session
+    if (closed || destroyed || this.#isDraining) return
     this.#isDraining = true
     // Streams that the user opens before it has read this are served (RFC 9113 §6.8).
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM)
@@ -173,7 +174,7 @@ class Http2Connection implements ConnectionOwner {
 
   /** Opens no stream any more, and ends with the last one. */
   close(): void {
-    if (this.#session.closed) return
+    if (this.#session.closed || this.#session.destroyed) return
     this.#session.close()
     if (this.#open.size === 0) this.#idle()
   }
