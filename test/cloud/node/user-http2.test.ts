@@ -42,7 +42,9 @@ describe('a request', () => {
     expect(asked.head![':status']).toBe(status)
     expect(edge.visits).toHaveLength(status === 200 ? 1 : 0)
     if (status === 200) return
-    expect(asked.head!['proxy-status']).toMatch(/^app-proxy; error=http_request_error/)
+    expect(asked.head!['proxy-status']).toMatch(
+      /^app-proxy; error=(?:http_request_error|proxy_internal_response);/,
+    )
     const code = status === 501 ? 'method-unsupported' : 'user-malformed'
     expect(JSON.parse(asked.body)).toMatchObject({ status, code })
   })
