@@ -104,6 +104,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.4a', text: 'A back-channel logout of the issuer ends the sessions it names, and what is open in their names within a second.' },
   { id: 'R4.4b', text: 'A logout token is checked in every part and taken once; one that is refused revokes nothing.' },
 
+  { id: 'R4.4c', text: 'A front-channel logout of the issuer ends the session it names, and what is open in its name, also where no cookie comes with it.' },
+
   { id: 'R4.6a', text: 'A browser goes to the issuer and back by pages that keep the fragment of the address in the tab, and nowhere else.' },
   { id: 'R4.6b', text: 'Whoever says less than a browser is redirected, and the path and query survive.' },
   { id: 'R4.6c', text: 'After signing in a user lands on the host they came to, whatever the callback says.' },

@@ -200,6 +200,14 @@ export const AUDIT_EVENTS = {
     severity: 'medium',
     ocsf: { class: 'authentication', activity: 'logoff' },
   },
+  'sign-out.front-channel': {
+    text: "The issuer's sign-out page has opened the application's front channel in a frame; taken, it has revoked the session that it names.",
+    outcomes: ['success', 'refused'],
+    fields: ['tenantId', 'applicationId', 'requestId', 'address'],
+    detail: {},
+    severity: 'medium',
+    ocsf: { class: 'authentication', activity: 'logoff' },
+  },
   'access.decided': {
     text: 'Conditional access denied somebody or asked for a stronger sign-in; or a policy that only reports would have. Once for each session until it is decided otherwise.',
     outcomes: ['success', 'refused', 'failed'],

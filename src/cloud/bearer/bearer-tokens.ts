@@ -9,7 +9,7 @@
  */
 import type { JWTPayload } from 'jose'
 import { isAssigned } from '../sign-in/assignment.ts'
-import { FailedAttempts } from './failed-attempts.ts'
+import { CountedWindow } from '../counted-window.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
@@ -38,13 +38,16 @@ export type BearerVerdict = Caller | SignInDenied
 export class BearerTokens {
   readonly #options: BearerTokensOptions
   /** Those shown as Basic's password: no browser or person stands behind them that would stop. */
-  readonly failedAttempts: FailedAttempts
+  readonly failedAttempts: CountedWindow
   /** Another configuration is another object, and asks anew. */
   readonly #good = new WeakMap<Application, Recent<Good>>()
 
   constructor(options: BearerTokensOptions) {
     this.#options = options
-    this.failedAttempts = new FailedAttempts(options.clocks)
+    this.failedAttempts = new CountedWindow({
+      now: () => options.clocks.now(),
+      ...{ most: 20, windowMs: 60_000 },
+    })
   }
 
   /** Whether this token was found good before: then {@link verify} costs a look-up. */

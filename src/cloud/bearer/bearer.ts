@@ -15,6 +15,7 @@ import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { EdgeRequest } from '../edge/edge-request.ts'
 import { isUnmetWebSocket, upgradeWish } from '../edge/upgrade.ts'
+import { clientNetwork } from '../policy/network.ts'
 import type { Published } from '../directory/published.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 
@@ -46,7 +47,7 @@ export function bearerOf(
         : tokens.verify(application.application, bearer, token, request.id)
   const answered = (result: BearerVerdict) => {
     if (shownBy === 'basic' && result instanceof SignInDenied && result.reason in BAD_TOKENS)
-      tokens.failedAttempts.failed(request.address)
+      tokens.failedAttempts.count(clientNetwork(request.address))
     return callerOf(request, application, result, shownBy)
   }
   return verdict instanceof Promise ? verdict.then(answered) : answered(verdict)
@@ -75,7 +76,9 @@ function unlessTooMany(
   { failedAttempts }: BearerTokens,
   verify: () => BearerVerdict | Promise<BearerVerdict>,
 ): BearerVerdict | Promise<BearerVerdict> {
-  return failedAttempts.waitMs(address) > 0 ? new SignInDenied('token-attempts') : verify()
+  return failedAttempts.waitMs(clientNetwork(address)) > 0
+    ? new SignInDenied('token-attempts')
+    : verify()
 }
 
 /** The token as it came; undefined: it is none. */

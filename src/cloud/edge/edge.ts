@@ -46,6 +46,7 @@ import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
+import { FrontChannelLogout } from '../sign-out/front-channel-logout.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
 import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
@@ -109,8 +110,11 @@ export class Edge {
       signInPaths(preAuthentication, this.#live),
       resultPaths(preAuthentication),
       otherAccountPaths(preAuthentication, signOut),
-      signOutPaths(signOut, new BackChannelLogout({ ...options, issuers }), (call) =>
-        signInAgain(preAuthentication, call),
+      signOutPaths(
+        signOut,
+        new BackChannelLogout({ ...options, issuers }),
+        new FrontChannelLogout({ ...options, issuers }),
+        (call) => signInAgain(preAuthentication, call),
       ),
     )
   }

@@ -11,6 +11,7 @@ import { setCookies } from '../edge/edge-request.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { isForm, readForm } from '../edge/request-body.ts'
+import type { FrontChannelLogout } from './front-channel-logout.ts'
 import { OWN_PATH } from '../edge/return-target.ts'
 import { isFromOwnPage, withSignIn } from './own-pages.ts'
 import { SIGN_OUT_PATH } from './token-hint.ts'
@@ -19,6 +20,9 @@ import { SIGNED_OUT_PATH, signedOutOf, type SignOut } from './sign-out.ts'
 /** Where the issuer posts its logout tokens; register it as `backchannel_logout_uri`. */
 export const BACK_CHANNEL_LOGOUT_PATH = `${OWN_PATH}back-channel-logout`
 
+/** What the issuer's sign-out page opens in a frame; register it as `frontchannel_logout_uri`. */
+export const FRONT_CHANNEL_LOGOUT_PATH = `${OWN_PATH}front-channel-logout`
+
 /** What a browser may have kept of private pages goes; its cookies are the application's own business. */
 const CLEAR = ['Clear-Site-Data', '"cache"']
 
@@ -26,6 +30,7 @@ const CLEAR = ['Clear-Site-Data', '"cache"']
 export function signOutPaths(
   signOut: SignOut,
   backChannel: BackChannelLogout,
+  frontChannel: FrontChannelLogout,
   goesOn: (call: OwnCall) => Promise<boolean>,
 ): OwnPathTable {
   return {
@@ -38,6 +43,7 @@ export function signOutPaths(
         if (!(await goesOn(call))) await signedOut(signOut, call)
       },
     },
+    [FRONT_CHANNEL_LOGOUT_PATH]: { GET: (call) => endFramed(frontChannel, call) },
     [BACK_CHANNEL_LOGOUT_PATH]: { POST: (call) => takeLogoutToken(backChannel, call) },
   }
 }
@@ -115,6 +121,24 @@ async function takeLogoutToken(backChannel: BackChannelLogout, call: OwnCall): P
   if (isTaken) return request.reply(200, [])
   const body = JSON.stringify({ error: 'invalid_request' })
   request.reply(400, ['Content-Type', 'application/json'], body)
+}
+
+/** The answer is empty: it is for a frame that nobody sees, on the issuer's page alone. */
+async function endFramed(frontChannel: FrontChannelLogout, call: OwnCall): Promise<void> {
+  const { request, target } = call
+  const applications = withSignIn(call)
+  if (applications.length === 0) return nothingHere(call)
+  const { id: requestId, address, user } = request
+  const cookieFields = headerValues(user.head.headers, 'cookie')
+  const query = new URLSearchParams(target.query.slice(1))
+  const visit = { query, cookieFields, address, requestId }
+  const result = await frontChannel.take(applications, visit)
+  if (result.kind === 'refused') return request.reply(400, [])
+  if (result.kind === 'too-many')
+    return request.reply(429, ['Retry-After', String(Math.ceil(result.retryAfterMs / 1000))])
+  const ancestors = await frontChannel.framedBy(applications[0]!, result.issuer)
+  const policy = `default-src 'none'; frame-ancestors ${ancestors.join(' ')}`
+  request.reply(200, ['Content-Security-Policy', policy, ...setCookies(result.setCookies)])
 }
 
 /** A link on a page of this host that the user followed: not an image, not a frame, not a prefetch. */
