@@ -321,9 +321,10 @@ describe('our cookies and the application’s', () => {
   )
 
   test('names are ours in any letter case', () => {
-    for (const name of ['__Host-app-proxy-session-x', '__HOST-APP-PROXY-x', 'app-proxy-attempt-1'])
+    const ours = ['__Host-app-proxy-session-x', '__HOST-APP-PROXY-x', 'app-proxy-attempt-1']
+    for (const name of [...ours, '__Secure-app-proxy-hint-x', '__SECURE-app-proxy-hint-x'])
       expect(isOwnCookie(name)).toBe(true)
-    for (const name of ['app-prox', 'x-app-proxy-session', '__Secure-app-proxy-session'])
+    for (const name of ['app-prox', 'x-app-proxy-session', '__Other-app-proxy-session'])
       expect(isOwnCookie(name)).toBe(false)
   })
 
