@@ -221,6 +221,113 @@ describe('where the session’s cookie comes with requests of other sites', () =
   })
 })
 
+describe('an error before an application is chosen', () => {
+  const SHARED = { externalUrl: `https://${HOST}/open/`, internalUrl: 'http://10.0.0.1/' }
+  const OPEN = {
+    origins: [PORTAL, 'https://third.example'],
+    ...{ methods: ['GET'], exposeHeaders: ['X-Open'], credentials: false },
+  }
+  const ANY = { origins: ['*'], methods: ['GET'] }
+  const READ = {
+    'access-control-allow-origin': PORTAL,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': 'X-Total, WWW-Authenticate',
+  }
+  const BOTH = {
+    'access-control-allow-origin': PORTAL,
+    'access-control-expose-headers': 'WWW-Authenticate',
+  }
+  const MALFORMED = { target: '/a/../b' }
+  const AMBIGUOUS = { target: '/open%2fx' }
+  const UNKNOWN = { target: '/elsewhere' }
+  const OWN = { target: '/.app-proxy/nothing' }
+  const below = { secure: { cors: RULE, externalUrl: `https://${HOST}/app/` } }
+  const alone = { secure: { cors: RULE } }
+  const scoped = { secure: { cors: { ...RULE, paths: ['/api/'] } } }
+  const shared = { secure: below.secure, open: { ...SHARED, cors: OPEN } }
+  const withoutRule = { secure: below.secure, open: SHARED }
+  const open = { secure: { externalUrl: `https://${HOST}/app/` }, open: SHARED }
+  const form = ['Content-Type', 'application/x-www-form-urlencoded', 'Content-Length', '0']
+
+  test.each<[string, number, object, object, object, string?]>([
+    ['a bad target', 400, alone, MALFORMED, READ],
+    ['a bad target, another origin', 400, alone, MALFORMED, {}, STRANGER],
+    ['a bad target, no origin', 400, alone, MALFORMED, {}, 'null'],
+    ['a bad length', 400, alone, { headers: ['Content-Length', 'x'] }, READ],
+    ['two lengths', 400, alone, { headers: ['Content-Length', '1', 'Content-Length', '2'] }, READ],
+    ['a target too long', 414, alone, { target: `/${'x'.repeat(9_000)}` }, READ],
+    ['a head too large', 431, alone, { headers: ['X-Large', 'x'.repeat(50_000)] }, READ],
+    ['too many fields', 431, alone, { headers: Array(500).fill('x') }, READ],
+    ['a method of no path', 501, alone, { method: 'CONNECT' }, READ],
+    ['no path of ours', 404, alone, OWN, READ],
+    ['no method of ours', 404, alone, { target: '/.app-proxy/sign-out', method: 'PUT' }, READ],
+    [
+      ...(['a form from elsewhere', 403, alone] as const),
+      { target: '/.app-proxy/sign-out', method: 'POST', headers: form },
+      READ,
+    ],
+    ['no application', 404, below, UNKNOWN, READ],
+    ['no application, another origin', 404, below, UNKNOWN, {}, STRANGER],
+    ['an unknown host', 404, alone, { authority: 'nobody.example' }, {}],
+    ['a bad target, a rule for paths', 400, scoped, MALFORMED, {}],
+    ['a path of ours, a rule for paths', 404, scoped, OWN, {}],
+    ['too long, below the paths', 414, scoped, { target: `/api/${'x'.repeat(9_000)}` }, READ],
+    ['too long, beside the paths', 414, scoped, { target: `/${'x'.repeat(9_000)}` }, {}],
+    ['a bad target, two rules', 400, shared, MALFORMED, BOTH],
+    ['a path read in two ways, two rules', 400, shared, AMBIGUOUS, BOTH],
+    ['a path of ours, two rules', 404, shared, OWN, BOTH],
+    ['no application, two rules', 404, shared, UNKNOWN, BOTH],
+    ['no application, of one rule only', 404, shared, UNKNOWN, {}, 'https://third.example'],
+    ['no application, of the other only', 404, shared, UNKNOWN, {}, RULE.origins[1]!],
+    ['too long, the first’s', 414, shared, { target: `/app/${'x'.repeat(9_000)}` }, READ],
+    [
+      ...(['too long, the second’s', 414, shared] as const),
+      { target: `/open/${'x'.repeat(9_000)}` },
+      { ...BOTH, 'access-control-expose-headers': 'X-Open, WWW-Authenticate' },
+    ],
+    ['one rule of two applications', 404, withoutRule, UNKNOWN, READ],
+    [
+      ...(['the application without a rule', 414, withoutRule] as const),
+      { target: `/open/${'x'.repeat(9_000)}` },
+      {},
+    ],
+    ['no rule at all', 400, open, MALFORMED, {}],
+    [
+      ...(['one list and one for everybody', 404] as const),
+      { secure: below.secure, open: { ...SHARED, cors: ANY } },
+      ...([UNKNOWN, BOTH] as const),
+    ],
+    [
+      ...([
+        'everybody',
+        404,
+        { open: { cors: ANY, externalUrl: 'https://open.example/x/' } },
+      ] as const),
+      { authority: 'open.example' },
+      { ...BOTH, 'access-control-allow-origin': '*' },
+      STRANGER,
+    ],
+  ])('is readable for whom the rules let read: %s (%i)', async (...row) => {
+    const [, status, options, head, expected, origin = PORTAL] = row
+    world = await edgeWorld({}, options)
+    const { headers = [], ...rest } = head as { headers?: string[] }
+    const user = world.ask({ authority: HOST, ...rest, headers: [...headers, 'Origin', origin] })
+    expect(user.status).toBe(status)
+    expect(grantsOf(user.headers)).toEqual(expected)
+    if ('access-control-allow-credentials' in expected) expect(varied(user)).toMatch(/Origin/)
+    expect(world.offers).toEqual([])
+  })
+
+  test('grants a preflight nothing, and a page of ours that is no error neither', async () => {
+    expect(preflight(PORTAL, { target: MALFORMED.target }).status).toBe(400)
+    expect(grantsOf(preflight(PORTAL, { target: MALFORMED.target }).headers)).toEqual({})
+    const page = { authority: HOST, target: '/.app-proxy/sign-out' }
+    const user = world.ask({ ...page, headers: ['Origin', PORTAL, ...session()] })
+    await expect.poll(() => user.status).toBe(200)
+    expect(grantsOf(user.headers)).toEqual({})
+  })
+})
+
 test('a rule without credentials may be for everybody', async () => {
   world = await edgeWorld({}, { open: { cors: { origins: ['*'], headers: ['*'] } } })
   const asked = { authority: 'open.example', method: 'POST' }

@@ -32,6 +32,7 @@ export type CorsRefusal =
 export function answerCors(request: EdgeRequest, application: Published, path: string): boolean {
   const { cors } = application
   const { head } = request.user
+  request.isCorsDecided = true
   if (cors === undefined || !cors.covers(path)) {
     const { preAuthentication } = application.application
     // A passthrough application answers for itself: nobody is identified there.
@@ -65,8 +66,9 @@ export function isPreflight({ method, headers }: UserRequestHead): boolean {
 export class CorsRule {
   /** What an answer says that grants nothing. */
   readonly grantsNothing: HeaderList
+  /** Its one origin is `*`. */
+  readonly isAny: boolean
   readonly #paths: readonly string[] | undefined
-  readonly #isAny: boolean
   readonly #credentials: boolean
   /** By origin. */
   readonly #grants: ReadonlyMap<string, HeaderList>
@@ -78,8 +80,8 @@ export class CorsRule {
     const { origins, methods, exposeHeaders, credentials } = cors
     this.#paths = cors.paths
     this.#credentials = credentials
-    this.#isAny = origins[0] === '*'
-    this.grantsNothing = this.#isAny ? [] : ['Vary', 'Origin']
+    this.isAny = origins[0] === '*'
+    this.grantsNothing = this.isAny ? [] : ['Vary', 'Origin']
     const exposed = ['Access-Control-Expose-Headers', [...exposeHeaders, EXPOSED].join(', ')]
     const allowed = credentials ? ['Access-Control-Allow-Credentials', 'true'] : []
     this.#grants = new Map(
@@ -98,6 +100,10 @@ export class CorsRule {
     ]
   }
 
+  get isForAllPaths(): boolean {
+    return this.#paths === undefined
+  }
+
   /** @throws ExchangeFailed `user-malformed` when the path can be read in two ways */
   covers(path: string): boolean {
     return this.#paths === undefined || selectByPath(path, this.#paths) !== undefined
@@ -111,7 +117,7 @@ export class CorsRule {
   /** What the answer to a request says. */
   grants({ headers }: UserRequestHead): HeaderList {
     const [origin, ...more] = headerValues(headers, 'origin')
-    if (this.#isAny) return this.#grants.get('*')!
+    if (this.isAny) return this.#grants.get('*')!
     if (origin === undefined || more.length > 0) return this.grantsNothing
     return this.#grants.get(origin) ?? this.grantsNothing
   }
@@ -120,7 +126,7 @@ export class CorsRule {
   preflight({ headers }: UserRequestHead): HeaderList | CorsRefusal {
     const [origin = '', ...origins] = headerValues(headers, 'origin')
     const [method = '', ...methods] = headerValues(headers, 'access-control-request-method')
-    const allowed = this.#isAny ? '*' : origin
+    const allowed = this.isAny ? '*' : origin
     if (origins.length > 0 || !this.#grants.has(allowed)) return 'cors-origin-refused'
     if (methods.length > 0 || !this.#methods.has(method)) return 'cors-method-refused'
     const names = headerValues(headers, 'access-control-request-headers')

@@ -24,6 +24,7 @@ import { published, type Published } from '../directory/published.ts'
 import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
 import { isForFrame } from './navigation.ts'
 import { returnTarget } from './return-target.ts'
+import { unchosenGrants } from './unchosen-cors.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /** What an answer of our own says. */
@@ -39,7 +40,7 @@ export type OwnAnswer = Omit<Failure, 'requestId'> & {
 export interface AnswerOptions {
   /** Told of each refusal and failure that is sent. Default: nobody is. */
   readonly failed?: (request: EdgeRequest, answer: OwnAnswer) => void
-  readonly directory: Pick<Directory, 'tenant'>
+  readonly directory: Pick<Directory, 'tenant' | 'applicationsOn'>
   /** Default: our own words and template. */
   readonly pages?: PageRenderer
 }
@@ -65,6 +66,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   caller: Caller = ANYONE
   /** What answers say to pages of other sites; undefined: nothing. */
   cors: HeaderList | undefined
+  /** An application is chosen, and its rule has said what `cors` is, or has nothing to say. */
+  isCorsDecided = false
   /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
   site: Application | undefined
   /** What is asked for, where that is known for certain: it is named. */
@@ -228,12 +231,26 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     }
   }
 
+  /** An error before an application was chosen. It is given also where the directory has failed. */
+  #unchosenGrants(): HeaderList | undefined {
+    if (this.isCorsDecided) return undefined
+    const { head } = this.user
+    try {
+      const { asked } = this
+      const applications = asked ? [asked] : this.#answers.directory.applicationsOn(head.authority)
+      return unchosenGrants(applications, head)
+    } catch {
+      return undefined
+    }
+  }
+
   /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone || this.#isAnswered) return
     this.#live?.remove(this)
     const { head } = this.user
-    const granted = this.cors === undefined ? headers : [...headers, ...this.cors]
+    const cors = this.cors ?? (status < 400 ? undefined : this.#unchosenGrants())
+    const granted = cors === undefined ? headers : [...headers, ...cors]
     this.user.respond({ status, headers: granted }, hasBody(head))
     this.#isAnswered = true
     if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
