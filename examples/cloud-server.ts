@@ -27,7 +27,7 @@ import {
   teeAudit,
   type AuditSink,
 } from 'app-proxy/cloud'
-import { openLmdbRegistry, openLmdbRevocations } from 'app-proxy/cloud/lmdb'
+import { openLmdbRegistry, openLmdbRevocations, openLmdbSessionGrants } from 'app-proxy/cloud/lmdb'
 import {
   auditFile,
   auditStream,
@@ -59,6 +59,7 @@ const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
 const directory = createDirectory(read.directory)
 const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
 const revocations = openLmdbRevocations({ path: inState('revocations.lmdb') })
+const grants = openLmdbSessionGrants({ path: inState('session-grants.lmdb') })
 const authority = await createCertificateAuthority({
   crypto,
   clocks,
@@ -79,6 +80,7 @@ const cloud = createCloud({
   directory,
   registry,
   revocations,
+  grants,
   authority,
   keyRing,
   audit: teeAudit(sink, risk),
@@ -134,6 +136,7 @@ async function stop(): Promise<void> {
   await connectorListener.close()
   await registry.close()
   await revocations.close()
+  await grants.close()
   await sink.close?.()
 }
 

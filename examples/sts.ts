@@ -98,7 +98,13 @@ const provider = new Provider(issuer, {
     policy: prompts(interactionPolicy),
     url: (_, interaction) => `/interaction/${interaction.uid}`,
   },
-  ttl: { AccessToken: 600, IdToken: 3600, Session: 8 * 3600, Interaction: 3600, Grant: 8 * 3600 },
+  ttl: {
+    ...{ AccessToken: 600, IdToken: 3600, Session: 8 * 3600, Interaction: 3600 },
+    ...{ Grant: 8 * 3600, RefreshToken: 8 * 3600 },
+  },
+  // Each is good once; one that is shown again ends the grant.
+  rotateRefreshToken: true,
+  issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
   features: {
     devInteractions: { enabled: false },
     rpInitiatedLogout: { logoutSource: askSignOut, postLogoutSuccessSource: toldSignedOut },

@@ -46,6 +46,8 @@ export interface CloudOptions extends CloudPorts {
   readonly validityMs?: number
   /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
   readonly longestSessionMs?: number
+  /** How long a session that a refresh token is kept for goes on while its issuer cannot be asked. Milliseconds, default 600 000. */
+  readonly issuerGraceMs?: number
   /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
   readonly trustedProxies?: TrustedProxies
 }
@@ -95,6 +97,7 @@ export function createCloud(options: CloudOptions): Cloud {
     audit,
     wallClock: () => clocks.wallClock(),
     ...(ports.revocations && { revocations: ports.revocations }),
+    ...(ports.grants && { grants: ports.grants }),
     ...(options.longestSessionMs !== undefined && { longestMs: options.longestSessionMs }),
   })
   const access = new AccessControl({
@@ -109,6 +112,7 @@ export function createCloud(options: CloudOptions): Cloud {
     clocks,
     audit,
     crypto,
+    ...(options.issuerGraceMs !== undefined && { issuerGraceMs: options.issuerGraceMs }),
   })
   return {
     clocks,

@@ -8,6 +8,7 @@
  * | `directory`                          | the request gets 500, a registration `unavailable`; what is open there ends          |
  * | `registry`, `authority`, `instances` | the registration, renewal, pull or call gets `unavailable`, and the connector retries |
  * | `revocations`                        | the request gets 500; what is open ends, where it cannot be asked; a sign-out fails  |
+ * | `grants`                             | sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails       |
  * | `queue`                              | the request gets 500                                                                 |
  * | `locate`, `risk`                     | it is not known: policies that ask restrict, and do not permit                       |
  * | `pages`                              | our own words and template are used                                                  |
@@ -28,6 +29,7 @@ import type { RenderedPage } from './pages/template.ts'
 import { RISK_LEVELS } from './policy/access-policy.ts'
 import type { Locate, RiskAssessor } from './policy/risk.ts'
 import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
+import type { SessionGrants } from './session/session-grants.ts'
 import type { SessionRevocations } from './session/session-revocations.ts'
 
 /** The ports of a cloud. What is left out has an embedded default, which needs no wrapping. */
@@ -42,6 +44,8 @@ export interface CloudPorts {
   readonly queue?: RequestQueue
   /** Sessions ended before their time. Default: in memory, so for this process only. */
   readonly revocations?: SessionRevocations
+  /** Refresh tokens, where sessions may outlive the ID token. Default: in memory, so for this process only. */
+  readonly grants?: SessionGrants
   /** Other words or another template for what the service itself says. Default: plain pages in English. */
   readonly pages?: PageRenderer
   /** Where addresses are, for policies that ask for a country. Default: nobody knows. */
@@ -66,6 +70,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
     containment.demand('instances', () => ({ ...atOnce(instances()) })),
   queue: containedQueue,
   revocations: containedRevocations,
+  grants: containedGrants,
   pages: containedPages,
   locate: containedLocate,
   risk: containedRisk,
@@ -161,6 +166,20 @@ function containedRevocations(
     ),
     subscribe: containment.demand('revocations.subscribe', (listener) =>
       revocations.subscribe(containment.notify('revocations.subscribe.listener', listener)),
+    ),
+  }
+}
+
+function containedGrants(grants: SessionGrants, containment: Containment): SessionGrants {
+  return {
+    read: containment.await('grants.read', (id) => grants.read(id)),
+    write: containment.await('grants.write', (id, kept, version) =>
+      grants.write(id, kept, version),
+    ),
+    endAt: containment.await('grants.endAt', (id, endsAt) => grants.endAt(id, endsAt)),
+    remove: containment.await('grants.remove', (id) => grants.remove(id)),
+    removeLabelled: containment.await('grants.removeLabelled', (label, startedUpTo) =>
+      grants.removeLabelled(label, startedUpTo),
     ),
   }
 }

@@ -12,6 +12,7 @@ import type { Cors } from './directory/cors-configuration.ts'
 import type { AuditEvent } from './audit/audit-events.ts'
 import type { AccessRules } from './policy/access-policy.ts'
 import type { Branding } from './pages/answer.ts'
+import type { SessionLifetime } from './session/session-lifetime.ts'
 
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
@@ -95,8 +96,12 @@ export interface Application {
   readonly cors?: Cors
   /** How programs may show a token in the place of a session. Default: not at all; a token is the application's own affair then. */
   readonly bearer?: Bearer
-  /** Whether the session's cookie comes with requests of other sites' pages as well (`none`). Default `lax`. */
-  readonly session?: { readonly sameSite: 'lax' | 'none' }
+  readonly session?: {
+    /** Whether the session's cookie comes with requests of other sites' pages as well (`none`). Default `lax`. */
+    readonly sameSite: 'lax' | 'none'
+    /** How long sessions last. Default: they end with the ID token. */
+    readonly lifetime?: SessionLifetime
+  }
   /**
    * Pages of other origins that may show it in a frame. Default: no sign-in begins in a frame of
    * another origin, and no page of ours is shown in one.

@@ -65,6 +65,7 @@ export type SignInReason =
   | 'policy-broken'
   | 'step-up-contradiction'
   | 'step-up-unmet'
+  | 'authentication-too-old'
   // ourselves
   | 'internal'
 
@@ -289,6 +290,13 @@ export const SIGN_IN_DENIALS: Readonly<Record<SignInReason, SignInDenial>> = {
     title: 'One more step is needed',
     detail:
       'You came back from the sign-in service without the stronger sign-in that your organisation asks for, such as a second factor. Open the page again to try once more.',
+  },
+  'authentication-too-old': {
+    source: 'issuer',
+    status: 403,
+    title: 'You signed in too long ago',
+    detail:
+      'The sign-in service did not ask you to sign in again, which this application needs. Sign out, and open the page again.',
   },
   internal: {
     source: 'cloud',

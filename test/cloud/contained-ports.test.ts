@@ -10,6 +10,7 @@ import {
   createMemoryRegistry,
   KeyRing,
   MemoryRequestQueue,
+  MemorySessionGrants,
   MemoryRevocations,
   type Cloud,
   type CloudPorts,
@@ -56,6 +57,8 @@ const FUNCTIONS: Functions = {
     ...{ silent: false, isServed: false, waiting: false },
   },
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
+  // Where sessions outlive the ID token only.
+  grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
   pages: { words: true, html: true },
   locate: 'itself',
   risk: { assess: true },
@@ -162,6 +165,7 @@ beforeAll(async () => {
     pages: { words: () => ({}), html: () => ({ html: 'page', contentSecurityPolicy: '' }) },
     locate: () => ({ country: 'DE' }),
     risk: { assess: () => ({ level: 'none', reasons: [] }) },
+    grants: new MemorySessionGrants(),
     ...{ directory, authority, queue, clocks, crypto, revocations },
   }
   const contained = Object.fromEntries(

@@ -13,6 +13,8 @@ import {
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
 import { Issuers } from '../../src/cloud/issuer/issuers.ts'
+import { SessionRenewals, type AskAgain } from '../../src/cloud/session/session-renewals.ts'
+import type { SignInIdentity } from '../../src/protocol/sign-in.ts'
 import {
   TIME_LIMITS,
   type Exchange,
@@ -103,6 +105,8 @@ export interface WorldOptions {
   readonly issuer?: string
   readonly user?: object
   readonly edge?: Partial<EdgeOptions>
+  /** What the issuer says to a refresh token; the user's session has one then. */
+  readonly askAgain?: AskAgain
   /** What comes of beginning a sign-in; default: a redirect. */
   readonly begun?: object
 }
@@ -144,10 +148,12 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
   })
   const directory = createDirectory(configuration())
   const audit = recordedAudit()
-  const sessions = new Sessions({
-    audit,
-    keyRing: await KeyRing.open(),
-    wallClock: () => clock.wall,
+  const keyRing = await KeyRing.open()
+  const sessions = new Sessions({ audit, keyRing, wallClock: () => clock.wall })
+  const { askAgain = () => Promise.reject(new Error('no issuer')) } = options
+  const clocksOfRenewal = { now: () => performance.now(), wallClock: () => clock.wall }
+  const renewals = new SessionRenewals({
+    ...{ sessions, keyRing, clocks: clocksOfRenewal, audit, crypto, askAgain },
   })
   const origin = new Origin({
     instance: 'cloud-1',
@@ -160,11 +166,15 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
   const stepUps: unknown[] = []
   const preAuthentication = {
     issuers: new Issuers({ clocks, stepMs: 2_000 }),
+    renewals,
     begin: (...[, , target, , , how]: Parameters<PreAuthentication['begin']>) => {
       redirects.push(target)
       stepUps.push(how?.stepUp)
       return Promise.resolve(
-        options.begun ?? { kind: 'redirect', location: 'https://sts.example/', setCookies: [] },
+        options.begun ?? {
+          ...{ kind: 'redirect', location: 'https://sts.example/', setCookies: [] },
+          keepsFragment: how?.keepsFragment,
+        },
       )
     },
   } as unknown as PreAuthentication
@@ -180,7 +190,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     offer: (offer: Offer) => void offers.push(offer),
   } as never)
   const application = directory.application('secure')!
-  const { setCookie, session } = await sessions.start(application, HOST, {
+  const identity = {
     subject: 'alice',
     issuer,
     name: 'Ålice',
@@ -189,7 +199,15 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     authenticatedAt: clock.wall,
     expiresAt: clock.wall + 3_600_000,
     ...options.user,
-  } as never)
+  } as never as SignInIdentity
+  const hasGrant = options.askAgain !== undefined
+  const { setCookie, session } = await sessions.start(
+    ...([application, HOST, identity, undefined, clock.wall, hasGrant] as const),
+  )
+  if (hasGrant) {
+    const grant = { refreshToken: 'token-0', nonce: 'n', identity, renewedAt: clock.wall }
+    await renewals.keep(application, session, grant)
+  }
   const cookie = setCookie.split(';')[0]!
   await sessions.read(application, HOST, [cookie], clock.wall)
   return {
@@ -198,6 +216,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     origin,
     offers,
     sessions,
+    renewals,
     application,
     redirects,
     stepUps,

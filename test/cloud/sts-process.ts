@@ -43,6 +43,7 @@ export async function startSts(): Promise<StsProcess> {
     client_id: id,
     client_secret: `${id}-secret-for-tests`,
     redirect_uris: [`${scheme}://${host}${CALLBACK_PATH}`],
+    grant_types: ['authorization_code', 'refresh_token'],
     post_logout_redirect_uris: [`${scheme}://${host}${SIGNED_OUT_PATH}`],
     backchannel_logout_uri: `${scheme}://${host}${BACK_CHANNEL_LOGOUT_PATH}`,
     backchannel_logout_session_required: true,

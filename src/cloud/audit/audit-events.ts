@@ -172,6 +172,14 @@ export const AUDIT_EVENTS = {
     severity: 'low',
     ocsf: { class: 'authentication', activity: 'logon' },
   },
+  'session.renewed': {
+    text: 'A session was to be renewed by the refresh token that is kept for it. `refused`: it is over; `failed`: it goes on for a grace, and is tried again.',
+    outcomes: ['success', 'refused', 'failed'],
+    fields: [...USER, 'sessionId'],
+    detail: {},
+    severity: 'low',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'session' },
+  },
   'session.revoked': {
     text: 'Sessions were ended before their time on this instance: by a sign-out, by the issuer, or by an operator.',
     outcomes: ['success'],

@@ -15,6 +15,7 @@ import { checkCors, CorsConfiguration, isOrigin } from './cors-configuration.ts'
 import { ApplicationPolicy, USERS, type AccessRules } from '../policy/access-policy.ts'
 import { userNameFault } from '../policy/user-names.ts'
 import type { Application } from '../ports.ts'
+import { checkSessionLifetime, SessionLifetimeConfiguration } from './session-configuration.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
 
 export const ApplicationConfiguration = v.strictObject({
@@ -58,9 +59,14 @@ export const ApplicationConfiguration = v.strictObject({
     ),
   ),
   session: v.pipe(
-    v.optional(v.strictObject({ sameSite: v.optional(v.picklist(['lax', 'none']), 'lax') })),
+    v.optional(
+      v.strictObject({
+        sameSite: v.optional(v.picklist(['lax', 'none']), 'lax'),
+        lifetime: SessionLifetimeConfiguration,
+      }),
+    ),
     v.description(
-      "The session cookie; with `oidc` only. `sameSite`: with `none`, which needs https, it comes with requests of other sites' pages as well, as `cors` with `credentials` needs. Default: `lax`.",
+      "The session and its cookie; with `oidc` only. `lifetime`: in the place of its tenant's. `sameSite`: with `none`, which needs https, it comes with requests of other sites' pages as well, as `cors` with `credentials` needs. Default: `lax`.",
     ),
   ),
   embedding: v.pipe(
@@ -140,6 +146,7 @@ export function readApplication(
   )
   checkEmbedding(application, path)
   checkIdentityHeaders(application, path)
+  checkSessionLifetime(application.session?.lifetime, `${path}.session.lifetime`)
   checkOrigins(application, path)
   if (application.cors) checkCors(application.cors, application.externalUrl, `${path}.cors`)
   if (application.bearer)

@@ -15,6 +15,11 @@ import {
   readIssuerProfile,
   type IssuerProfile,
 } from './issuer-configuration.ts'
+import {
+  checkSessionLifetime,
+  SessionLifetimeConfiguration,
+  withTenantLifetime,
+} from './session-configuration.ts'
 import { logoFault } from '../pages/logo.ts'
 import { AccessPolicy, NamedLocation } from '../policy/access-policy.ts'
 import { readAccess } from '../policy/read-access.ts'
@@ -82,6 +87,10 @@ const TenantConfiguration = v.strictObject({
       'Conditional access. Default: none. Where there is a list, whoever no policy of it allows is denied.',
     ),
   ),
+  session: v.pipe(
+    v.exactOptional(v.strictObject({ lifetime: SessionLifetimeConfiguration })),
+    v.description('Sessions of all applications that say nothing of their own.'),
+  ),
   branding: v.pipe(
     v.optional(Branding),
     v.description('How the tenant shows itself on the pages that its users see.'),
@@ -133,17 +142,24 @@ export function readDirectory(configuration: unknown): DirectoryContent {
     const tenantId = groups.find(({ id }) => id === groupId)?.tenantId
     return readTenants.find(({ id }) => id === tenantId)
   }
+  const lifetimeOf = (groupId: string) => {
+    const tenantId = groups.find(({ id }) => id === groupId)?.tenantId
+    return tenants.find(({ id }) => id === tenantId)?.session?.lifetime
+  }
   return {
     groups: readGroups,
     tenants: readTenants,
     applications: distinct(
       applications.map((one, i) =>
-        readApplication(
-          one,
-          `applications[${i}]`,
-          groups,
-          access.get(one.id),
-          tenantOf(one.groupId),
+        withTenantLifetime(
+          readApplication(
+            one,
+            `applications[${i}]`,
+            groups,
+            access.get(one.id),
+            tenantOf(one.groupId),
+          ),
+          lifetimeOf(one.groupId),
         ),
       ),
     ),
@@ -175,7 +191,9 @@ function readTenant(
   if (defaultGroupId === undefined) throw new ConfigurationInvalid(path, 'has no connector group')
   if (!own.some(({ id }) => id === defaultGroupId))
     throw new ConfigurationInvalid(`${path}.defaultGroupId`, 'names no group of this tenant')
-  const { locations: _locations, policies: _policies, branding, ...rest } = tenant
+  checkSessionLifetime(tenant.session?.lifetime, `${path}.session.lifetime`)
+  const { locations: _locations, policies: _policies, session: _session, ...kept } = tenant
+  const { branding, ...rest } = kept
   if (branding?.logo !== undefined) refuse(`${path}.branding.logo`, logoFault(branding.logo))
   const name = tenant.name ?? tenant.id
   const issuerProfile = readIssuerProfile(tenant.issuer, `${path}.issuer`)

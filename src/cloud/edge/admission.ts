@@ -6,7 +6,7 @@
  * 3. a session cookie that opens
  * 4. none: a navigation goes to the issuer, a program learns that it must authenticate
  * 5. whoever is known passes the decision that is made for each request
- * 6. a session near its end is renewed on the way, see renewals.ts
+ * 6. a session near its end is renewed on the way, see renewals.ts and session-upkeep.ts
  *
  * @see ARCHITECTURE section 7
  * @module
@@ -29,6 +29,7 @@ import type { Session, Sessions } from '../session/session.ts'
 import type { PreAuthentication } from '../sign-in/sign-in.ts'
 import type { SignInWishes } from '../sign-in/sign-in-outcome.ts'
 import { canBeSent } from './return-target.ts'
+import type { SessionUpkeep, Upkept } from './session-upkeep.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
 
 /** What is decided for each request, when the caller is known. */
@@ -52,6 +53,8 @@ export interface AdmissionOptions {
   readonly clocks: Clocks
   readonly decideAccess: DecideAccess
   readonly bearerTokens: BearerTokens
+  /** Default: a session is renewed by its user's browser alone. */
+  readonly upkeep?: SessionUpkeep | undefined
 }
 
 /** The caller, or `undefined` when the request was answered. */
@@ -97,8 +100,32 @@ export class Admission {
       checkOrigin(head, application)
     checkOtherSite(head, application, target.path)
     const decided = this.#decided(request, application, target, session)
-    if (decided === undefined || !isDue(session, this.#options.clocks.wallClock())) return decided
-    return decided instanceof Promise ? decided : this.#renew(request, application, target, session)
+    if (decided === undefined || decided instanceof Promise) return decided
+    if (session.since !== undefined) return this.#keptUp(request, application, target, session)
+    if (!isDue(session, this.#options.clocks.wallClock())) return decided
+    return this.#renew(request, application, target, session)
+  }
+
+  /** A session that may outlive its ID token. */
+  #keptUp(
+    request: EdgeRequest,
+    application: Published,
+    target: Target,
+    session: Session,
+  ): Admitted | Promise<Admitted> {
+    const { upkeep } = this.#options
+    upkeep?.use(request, application, session)
+    if (!isDue(session, this.#options.clocks.wallClock())) return session
+    if (session.hasGrant !== true || upkeep === undefined)
+      return this.#renew(request, application, target, session)
+    const goOn = (upkept: Upkept) => {
+      if (upkept === session) return session
+      if (upkept === 'over') return this.#unknown(request, application, target)
+      if (upkept === 'unrenewable') return this.#renew(request, application, target, session)
+      return this.#decided(request, application, target, upkept)
+    }
+    const upkept = upkeep.renewed(request, application, session)
+    return upkept instanceof Promise ? upkept.then(goOn) : goOn(upkept)
   }
 
   /** One page that a browser opens near the session's end goes past the issuer; everything else is served as before. */

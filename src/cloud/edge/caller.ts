@@ -32,6 +32,11 @@ export interface Caller {
   readonly issuerSession?: string
   /** Milliseconds since 1970. */
   readonly expiresAt?: number
+  /** Where a session may outlive its ID token: the end of that, and when it was asked for. Milliseconds since 1970. */
+  readonly freshUntil?: number
+  readonly renewedAt?: number
+  /** A refresh token is kept for the session: it must be fresh to be of use. */
+  readonly hasGrant?: true
 }
 
 /** Where nobody is asked who they are. */

@@ -25,6 +25,7 @@ import type { Origin, Submission, Submitter, Ticket } from '../offers/origin.ts'
 import type { Published } from '../directory/published.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
 import { unreferenced } from '../unreferenced.ts'
+import { withSessionCookie } from './session-cookie.ts'
 import { isGranted } from './upgrade.ts'
 import type { UserExchange } from './user-exchange.ts'
 
@@ -33,6 +34,8 @@ export interface Asker {
   readonly user: UserExchange
   /** What the response says to pages of other sites, by a rule of ours; undefined: what it said itself. */
   readonly cors?: HeaderList | undefined
+  /** A `Set-Cookie` value of ours, by the time the response comes. */
+  readonly sessionCookie?: string | undefined
   /** Answers with an error of ours, while no response was begun. */
   fail(error: ExchangeFailed, delivery: Delivery): void
   /** Answers that the session is over, while no response was begun. */
@@ -164,11 +167,8 @@ export class EdgeExchange implements Submitter {
     if (head.status === 101) return this.#switched(head)
     // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
     if (head.status > 599) return this.#refuseAnswer()
-    const { cors } = this.#asker
     this.#hasNoContent = head.status === 205
-    const read = responseHeaders(head, this.#application)
-    const passed = this.#hasNoContent ? [...read, 'Content-Length', '0'] : read
-    const headers = cors === undefined ? passed : withGrants(passed, cors)
+    const headers = this.#answerHeaders(head)
     const length = declaredLength(head)
     const isUnframed =
       length === undefined || headerValue(head.headers, 'transfer-encoding') !== undefined
@@ -258,6 +258,14 @@ export class EdgeExchange implements Submitter {
     })
   }
 
+  #answerHeaders(head: ResponseHead): HeaderList {
+    const { cors, sessionCookie } = this.#asker
+    let headers = responseHeaders(head, this.#application)
+    if (head.status === 205) headers = [...headers, 'Content-Length', '0']
+    if (cors !== undefined && head.status !== 101) headers = withGrants(headers, cors)
+    return sessionCookie === undefined ? headers : withSessionCookie(headers, sessionCookie)
+  }
+
   #send(bytes: Uint8Array): void {
     const exchange = this.#exchange
     if (exchange === undefined || exchange.isClosed) return
@@ -287,7 +295,7 @@ export class EdgeExchange implements Submitter {
     this.#responded = true
     this.#isTunnel = true
     if (this.#isGone) return
-    this.#user.upgrade({ status: 101, headers: responseHeaders(head, this.#application) })
+    this.#user.upgrade({ status: 101, headers: this.#answerHeaders(head) })
     this.#bodyStarted = true
     this.#user.startBody()
   }

@@ -25,6 +25,7 @@ import { REMOVE_ATTEMPTS } from '../sign-in/attempt-slots.ts'
 import { isForFrame } from './navigation.ts'
 import { returnTarget } from './return-target.ts'
 import { unchosenGrants } from './unchosen-cors.ts'
+import { withSessionCookie } from './session-cookie.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /** What an answer of our own says. */
@@ -68,6 +69,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   cors: HeaderList | undefined
   /** An application is chosen, and its rule has said what `cors` is, or has nothing to say. */
   isCorsDecided = false
+  /** A `Set-Cookie` value of ours for whatever the answer is: the session goes on. */
+  sessionCookie: string | undefined
   /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
   site: Application | undefined
   /** What is asked for, where that is known for certain: it is named. */
@@ -249,9 +252,11 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     if (this.isGone || this.#isAnswered) return
     this.#live?.remove(this)
     const { head } = this.user
+    const { sessionCookie } = this
     const cors = this.cors ?? (status < 400 ? undefined : this.#unchosenGrants())
     const granted = cors === undefined ? headers : [...headers, ...cors]
-    this.user.respond({ status, headers: granted }, hasBody(head))
+    const kept = sessionCookie === undefined ? granted : withSessionCookie(granted, sessionCookie)
+    this.user.respond({ status, headers: kept }, hasBody(head))
     this.#isAnswered = true
     if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
     this.user.end()

@@ -38,12 +38,14 @@ import { OwnPaths } from './own-paths.ts'
 import { AccessControl } from '../policy/access-control.ts'
 import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
 import type { AuditSink, CryptoProvider, Directory } from '../ports.ts'
-import { selectApplication, type Published } from '../directory/published.ts'
+import { published, selectApplication, type Published } from '../directory/published.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
+import { SessionUpkeep } from './session-upkeep.ts'
+import { sessionPaths } from '../sign-in/session-paths.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
 import { FrontChannelLogout } from '../sign-out/front-channel-logout.ts'
@@ -79,6 +81,7 @@ export class Edge {
   readonly #ids: RequestIds
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
+  readonly #upkeep: SessionUpkeep | undefined
   readonly #live: LiveExchanges
   readonly #addresses: ClientAddresses
   readonly #containment: Containment
@@ -96,7 +99,12 @@ export class Edge {
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
-      judge: (exchange) => judgedAgain(exchange, options.directory, decideAccess),
+      judge: (exchange) => {
+        const judgement = judgedAgain(exchange, options.directory, decideAccess)
+        if (judgement !== 'goes-on' || this.#upkeep === undefined) return judgement
+        const mayStay = this.#upkeep.mayStayOpen(exchange, published(exchange.application))
+        return mayStay ? judgement : 'session-ended'
+      },
       failed: (exchange, error) => this.#tellInternal(exchange.id, error),
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
@@ -104,11 +112,18 @@ export class Edge {
     const { issuers } = preAuthentication
     const { revocations } = sessions
     const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
-    this.#admission = new Admission({ ...options, decideAccess, bearerTokens })
+    const { renewals } = preAuthentication
+    this.#upkeep = renewals && new SessionUpkeep({ ...options, renewals })
+    sessions.onContinued((session) => this.#live.renewed(session))
+    this.#admission = new Admission({
+      ...{ ...options, decideAccess, bearerTokens },
+      upkeep: this.#upkeep,
+    })
     const signOut = new SignOut({ ...options, issuers })
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication, this.#live),
       resultPaths(preAuthentication),
+      renewals ? sessionPaths({ ...options, renewals }) : {},
       otherAccountPaths(preAuthentication, signOut),
       signOutPaths(
         signOut,

@@ -18,6 +18,7 @@ import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
 import { readUserInfo } from './user-info.ts'
 import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { redeemed, refreshed, type RedeemedTokens } from './refresh-grant.ts'
 import { withoutNulls } from './null-claims.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
 import { SIGNATURE_ALGORITHMS } from './token-screen.ts'
@@ -42,14 +43,6 @@ export interface IssuerOptions {
 /** A client of the issuer: one application. */
 export interface IssuerClient extends ClientCredentials {
   readonly redirectUri: string
-}
-
-/** What a code was exchanged for. */
-export interface RedeemedTokens {
-  /** The ID token. */
-  readonly token: string
-  /** For UserInfo alone. */
-  readonly accessToken: string
 }
 
 /** Metadata is not asked for so long after it could not be had: short, for a user waits who tries again. */
@@ -142,14 +135,35 @@ export class Issuer {
         expectedNonce: attempt.nonce,
         requireIdToken: true,
       })
-      return { token: token ?? tokens.id_token!, accessToken: tokens.access_token }
+      return redeemed(tokens, token)
     } catch (error) {
       throw denialOf(error)
     }
   }
 
-  /** Checks the ID token's signature by the issuer's keys, and every claim again by our own clock. */
-  async verify(client: IssuerClient, nonce: string, token: string): Promise<JWTPayload> {
+  /** Shows a refresh token, and checks the claims of the new ID token that need no key; there must be one. */
+  async refresh(client: IssuerClient, refreshToken: string): Promise<RedeemedTokens> {
+    const { metadata } = await this.#know()
+    try {
+      return await refreshed({
+        ...{ metadata, client, refreshToken },
+        ...{ self: this.#client(client), http: this.#http(), algorithms: algorithmsOf(metadata) },
+      })
+    } catch (error) {
+      throw denialOf(error)
+    }
+  }
+
+  /**
+   * Checks the ID token's signature by the issuer's keys, and every claim again by our own clock. A
+   * refreshed one need not repeat the nonce.
+   */
+  async verify(
+    client: IssuerClient,
+    nonce: string,
+    token: string,
+    isRefreshed = false,
+  ): Promise<JWTPayload> {
     const { metadata, keys } = await this.#know()
     const wallNow = this.#options.wallClock()
     const leewayMs = this.#options.leewayMs
@@ -159,7 +173,7 @@ export class Issuer {
         issuer: metadata.issuer,
         audience: client.id,
         algorithms: algorithmsOf(metadata),
-        requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
+        requiredClaims: ['sub', 'iat', 'exp', ...(isRefreshed ? [] : ['nonce'])],
         clockTolerance: leewayMs / 1000,
         currentDate: new Date(wallNow),
       }
@@ -170,7 +184,8 @@ export class Issuer {
     const { aud, azp, iat, sub } = claims
     if (typeof sub !== 'string' || sub === '' || sub.length > MAX_CLAIM_CHARACTERS)
       throw new SignInDenied('token-claims', 'sub')
-    if (claims['nonce'] !== nonce) throw new SignInDenied('token-nonce')
+    if (claims['nonce'] !== nonce && !(isRefreshed && claims['nonce'] === undefined))
+      throw new SignInDenied('token-nonce')
     if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== client.id)
       throw new SignInDenied('token-party')
     if (iat! * 1000 > wallNow + leewayMs) throw new SignInDenied('token-not-yet-valid')

@@ -16,12 +16,13 @@ const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
  * Looks at an answer before the library processes it, and hands on what it should: of a good one without members that are `null`, which say no more than absent ones; and the ID token as it came.
+ * Without `code` it is the answer to a refresh token.
  *
  * @throws SignInDenied
  */
 export async function screenTokenAnswer(
   response: Response,
-  code: string,
+  code: string | undefined,
   algorithms: readonly string[],
   crypto: Pick<CryptoProvider, 'subtle'>,
 ): Promise<{ readonly answer: Response; readonly token?: string }> {
@@ -41,7 +42,8 @@ export async function screenTokenAnswer(
   if (typeof token !== 'string') throw new SignInDenied('token-malformed')
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
     throw new SignInDenied('issuer-malformed', 'token-type')
-  const options: ScreenOptions = { algorithms, claims: ID_TOKEN_CLAIMS, types: ID_TOKEN_TYPES }
+  const required = code === undefined ? USUAL_CLAIMS : ID_TOKEN_CLAIMS
+  const options: ScreenOptions = { algorithms, claims: required, types: ID_TOKEN_TYPES }
   const { header, claims } = screenToken(token, options)
   for (const [claim, whole] of [
     ['at_hash', accessToken],

@@ -1,2 +1,3 @@
 export * from './lmdb-registry.ts'
 export * from './lmdb-revocations.ts'
+export * from './lmdb-session-grants.ts'

@@ -80,6 +80,9 @@ export class OwnCookie {
   }
 }
 
+/** Whether a `Set-Cookie` value is of the cookie with this name. */
+export const setsCookieNamed = (setCookie: string, name: string) => setCookie.startsWith(`${name}=`)
+
 /** Our cookies among the `Cookie` fields of a request, in order, with repeats. */
 export function ownCookies(fields: readonly string[]): readonly (readonly [string, string])[] {
   return pairs(fields)

@@ -10,6 +10,7 @@ import type { Application } from '../ports.ts'
 import { claimOfHeader } from '../directory/identity-headers.ts'
 import { published } from '../directory/published.ts'
 import type { Session } from './session.ts'
+import type { SessionSpan } from './session-lifetime.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 
 /** The whole cookie, name and value, stays below this. */
@@ -38,14 +39,13 @@ export const SealedSession = v.object({
   part: v.optional(v.literal(true)),
   cut: v.optional(text),
   exp: v.number(),
+  since: v.optional(v.number()),
+  fresh: v.optional(v.number()),
+  made: v.optional(v.number()),
+  act: v.optional(v.number()),
+  grant: v.optional(v.literal(true)),
 })
 export type SealedSession = v.InferOutput<typeof SealedSession>
-
-/** When a session begins and ends, milliseconds since 1970. */
-export interface SessionSpan {
-  readonly startedAt: number
-  readonly expiresAt: number
-}
 
 /**
  * The form to seal, made to fit a cookie of that name.
@@ -58,7 +58,7 @@ export interface SessionSpan {
 export function sealedSession(
   id: string,
   user: SignInIdentity,
-  { startedAt, expiresAt }: SessionSpan,
+  span: SessionSpan,
   application: Application,
   cookieName: string,
 ): SealedSession {
@@ -79,9 +79,14 @@ export function sealedSession(
     email: user.email,
     groups: namedFirst(user.groups, named.groups),
     roles: namedFirst(user.roles, named.roles),
-    iat: startedAt,
+    iat: span.startedAt,
     auth: user.authenticatedAt,
-    exp: expiresAt,
+    exp: span.expiresAt,
+    since: span.since,
+    fresh: span.freshUntil,
+    made: span.renewedAt,
+    act: span.activeAt,
+    grant: span.hasGrant,
     claims: user.claims as SealedSession['claims'],
     part: user.isPartial === true ? true : undefined,
   }
@@ -110,7 +115,7 @@ export function sealedSession(
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
   const { id, sub, iss, sid, acr, amr, upn, name, email, groups, roles, iat, auth, exp } = sealed
-  const { acrs, claims, part, cut } = sealed
+  const { acrs, claims, part, cut, since, fresh, made, act, grant } = sealed
   return {
     id,
     user: {
@@ -132,6 +137,11 @@ export function openedSession(sealed: SealedSession): Session {
     ...(part && { isPartial: part }),
     ...(cut !== undefined && { cutFor: cut }),
     expiresAt: exp,
+    ...(since !== undefined && { since }),
+    ...(fresh !== undefined && { freshUntil: fresh }),
+    ...(made !== undefined && { renewedAt: made }),
+    ...(act !== undefined && { activeAt: act }),
+    ...(grant && { hasGrant: grant }),
   }
 }
 

@@ -79,7 +79,7 @@ export class MemoryRevocations implements SessionRevocations {
   }
 
   revoke(revocation: Revocation): Promise<void> {
-    const name = nameOf(revocation)
+    const name = revocationName(revocation)
     const at = Math.max(revocation.at, this.#revoked.get(name) ?? 0)
     this.#revoked.delete(name)
     this.#revoked.set(name, at)
@@ -122,7 +122,8 @@ export class MemoryRevocations implements SessionRevocations {
   }
 }
 
-function nameOf(revocation: Revocation): string {
+/** Names what is revoked, without saying from when. */
+export function revocationName(revocation: Revocation): string {
   const { kind } = revocation
   switch (kind) {
     case 'session':
@@ -134,6 +135,23 @@ function nameOf(revocation: Revocation): string {
     case 'application':
       return key(kind, revocation.applicationId)
   }
+}
+
+/** Every revocation that would name this session, but the one by its own id. */
+export function namesOf({ user, issuerSession }: Caller, applicationId: string): string[] {
+  const at = 0
+  const { issuer, subject } = user!
+  const of = { kind: 'user', issuer, subject, at } as const
+  const revocations: Revocation[] = [
+    { kind: 'application', applicationId, at },
+    of,
+    { ...of, applicationId },
+  ]
+  if (issuerSession !== undefined) {
+    const at0 = { kind: 'issuer-session', issuer, issuerSession, at } as const
+    revocations.push(at0, { ...at0, applicationId })
+  }
+  return revocations.map(revocationName)
 }
 
 /** Unambiguous: no two lists of strings share a JSON text. */

@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot'
 import type { UserClaims } from '../../protocol/frame-types.ts'
+import type { SessionGrant } from '../../protocol/session-renewal.ts'
 import type { SignInIdentity } from '../../protocol/sign-in.ts'
 import type { Caller } from '../edge/caller.ts'
 import { onlyCookie, OwnCookie } from './cookies.ts'
@@ -13,10 +14,13 @@ import type { KeyRing } from './key-ring.ts'
 import type { Application, AuditSink, CryptoProvider } from '../ports.ts'
 import { published } from '../directory/published.ts'
 import { Renewals } from '../sign-in/renewals.ts'
+import { LONGEST_SESSION_MS, slideMs, spanOf, type SessionSpan } from './session-lifetime.ts'
+import { labelOf, MemorySessionGrants, type SessionGrants } from './session-grants.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
 import { openedSession, SealedSession, sealedSession } from './sealed-session.ts'
 import {
   MemoryRevocations,
+  revocationName,
   type Revocation,
   type SessionRevocations,
 } from './session-revocations.ts'
@@ -30,14 +34,20 @@ export interface Session extends Caller {
   readonly cutFor?: string
   /** When this cookie was made. Milliseconds since 1970. */
   readonly startedAt: number
-  /** The end of the issuer's token, or what the longest session allows. Milliseconds since 1970. */
+  /** The end of the issuer's token, or what the tenant's policy or the longest session allows. Milliseconds since 1970. */
   readonly expiresAt: number
+  /** Where a policy says how long it lasts: from when. Milliseconds since 1970. */
+  readonly since?: number
+  /** Where it ends when it is not used: when it was used last, as far as its cookie tells. Milliseconds since 1970. */
+  readonly activeAt?: number
 }
 
 export interface SessionsOptions {
   readonly keyRing: KeyRing
   /** Default: in this process's memory. */
   readonly revocations?: SessionRevocations
+  /** Refresh tokens. Default: in this process's memory. */
+  readonly grants?: SessionGrants
   /** Where revocations are written down. Default: nowhere. */
   readonly audit?: AuditSink
   /** Default: the runtime's Web Crypto. */
@@ -52,6 +62,7 @@ export interface SessionsOptions {
 
 export class Sessions {
   readonly revocations: SessionRevocations
+  readonly grants: SessionGrants
   /** Who goes to have a session renewed. */
   readonly renewals = new Renewals()
   readonly #ring: KeyRing
@@ -60,6 +71,9 @@ export class Sessions {
   /** What seals cookies. */
   readonly keyRing: KeyRing
   readonly #audit: AuditSink | undefined
+  /** When a session that ends by not being used was used last, on this instance. */
+  readonly #usedAt = new WeakMap<Session, number>()
+  readonly #listeners = new Set<(session: Session) => void>()
   #opened = new Map<string, Opened>()
   #openedBefore = new Map<string, Opened>()
   readonly #cached: number
@@ -74,15 +88,16 @@ export class Sessions {
     this.#wallClock = options.wallClock ?? (() => Date.now())
     this.#audit = options.audit
     this.#cached = options.cached ?? 2048
-    this.#longestMs = options.longestMs ?? 24 * 3_600_000
+    this.#longestMs = options.longestMs ?? LONGEST_SESSION_MS
+    const wallClock = this.#wallClock
+    this.grants = options.grants ?? new MemorySessionGrants({ wallClock })
     this.revocations =
-      options.revocations ??
-      new MemoryRevocations({ keepMs: this.#longestMs, wallClock: this.#wallClock })
+      options.revocations ?? new MemoryRevocations({ keepMs: this.#longestMs, wallClock })
   }
 
   /**
    * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before` keeps its id: whoever ends the session ends both. `startedAt`: what is
-   * revoked up to then does not touch it. Default: now.
+   * revoked up to then does not touch it. Default: now. `hasGrant`: a refresh token is kept for it.
    *
    * A cookie that would reach 3 KiB loses claims, see {@link sealedSession}.
    */
@@ -92,13 +107,84 @@ export class Sessions {
     identity: SignInIdentity,
     before?: Session,
     startedAt = this.#wallClock(),
-  ): Promise<{ session: Session; setCookie: string }> {
+    hasGrant = false,
+  ): Promise<StartedSession> {
     const id = before?.id ?? hexadecimal(this.#crypto.getRandomValues(new Uint8Array(16)))
+    const { lifetime } = application.session ?? {}
+    const longestMs = this.#longestMs
+    const span = spanOf({ lifetime, identity, startedAt, before, hasGrant, longestMs })
+    return this.#seal(application, host, id, identity, span)
+  }
+
+  /** The same session with what a new ID token says. It began when it began: a renewal escapes no revocation. */
+  continue(
+    application: Application,
+    host: string,
+    before: Session,
+    { identity, renewedAt }: Pick<SessionGrant, 'identity' | 'renewedAt'>,
+  ): Promise<StartedSession> {
+    const { lifetime } = application.session ?? {}
+    const longestMs = this.#longestMs
+    const options = { lifetime, identity, before, hasGrant: true, longestMs }
+    const span = {
+      ...spanOf({ ...options, startedAt: before.startedAt }),
+      renewedAt,
+      // Whoever renews it may be a script alone.
+      ...(lifetime?.idleMs !== undefined && { activeAt: this.#lastUse(before) }),
+    }
+    return this.#tell(this.#seal(application, host, before.id, identity, span))
+  }
+
+  /** Told of sessions that go on under another cookie. */
+  onContinued(listener: (session: Session) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  async #tell(starting: Promise<StartedSession>): Promise<StartedSession> {
+    const started = await starting
+    for (const listener of this.#listeners) listener(started.session)
+    return started
+  }
+
+  /**
+   * Notes that the session was used. An answer with a cookie that says so is due once in a while:
+   * then it is made.
+   */
+  use(
+    application: Application,
+    host: string,
+    session: Session,
+    wallNow: number,
+  ): Promise<StartedSession> | undefined {
+    const { idleMs } = application.session?.lifetime ?? {}
+    if (idleMs === undefined || session.activeAt === undefined) return undefined
+    this.#usedAt.set(session, wallNow)
+    if (wallNow < session.activeAt + slideMs(idleMs)) return undefined
+    const identity = { ...session, ...session.user }
+    const { cutFor } = session
+    const span = { ...session, activeAt: wallNow }
+    return this.#tell(this.#seal(application, host, session.id, identity, span, cutFor))
+  }
+
+  async #seal(
+    application: Application,
+    host: string,
+    id: string,
+    identity: SignInIdentity,
+    span: SessionSpan,
+    cutFor?: string,
+  ): Promise<StartedSession> {
     const cookie = sessionCookie(application)
-    const expiresAt = Math.min(identity.expiresAt, startedAt + this.#longestMs)
-    const sealed = sealedSession(id, identity, { startedAt, expiresAt }, application, cookie.name)
+    const made = sealedSession(id, identity, span, application, cookie.name)
+    const sealed = cutFor === undefined ? made : { ...made, cut: cutFor }
     const value = await seal(this.#ring, scopeOf(application, host), sealed)
     return { session: openedSession(sealed), setCookie: cookie.set(value) }
+  }
+
+  /** When it was used last, as this process or the cookie knows. Milliseconds since 1970. */
+  #lastUse(session: Session): number {
+    const { activeAt = session.startedAt } = session
+    return Math.max(activeAt, this.#usedAt.get(session) ?? 0)
   }
 
   /**
@@ -136,6 +222,11 @@ export class Sessions {
   /** Ends sessions before their time; what is open in their name is broken off. */
   async revoke(revocation: Revocation): Promise<void> {
     await this.revocations.revoke(revocation)
+    if (revocation.kind === 'session') await this.grants.remove(revocation.id)
+    else {
+      const label = await labelOf(this.#crypto, revocationName(revocation))
+      await this.grants.removeLabelled(label, revocation.at)
+    }
     const { kind, at } = revocation
     const application = 'applicationId' in revocation ? revocation.applicationId : undefined
     this.#audit?.write({
@@ -146,6 +237,15 @@ export class Sessions {
       sessionId: kind === 'session' ? revocation.id : undefined,
       detail: { kind, at, application },
     })
+  }
+
+  /** When a session ends if nobody uses it. Milliseconds since 1970. */
+  endOf(application: Application, session: Session): number {
+    const { absoluteMs, idleMs = Infinity } = application.session?.lifetime ?? {}
+    if (session.since === undefined) return session.expiresAt
+    if (absoluteMs === undefined) return Math.min(session.expiresAt, session.freshUntil!)
+    const ends = [session.expiresAt, session.since + absoluteMs, this.#lastUse(session) + idleMs]
+    return Math.min(...ends)
   }
 
   /** The `Set-Cookie` value that ends the session in this browser. */
@@ -162,6 +262,7 @@ export class Sessions {
     if (session.cutFor !== undefined && session.cutFor !== published(application).names)
       return undefined
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
+    if (session.since !== undefined && wallNow >= this.endOf(application, session)) return undefined
     const { version } = this.revocations
     if (opened.foundGoodAt === version) return session
     opened.isRevoked = this.revocations.isRevoked(session, application)
@@ -219,6 +320,12 @@ export class Sessions {
     }
     this.#opened.set(value, opened)
   }
+}
+
+/** A session, and the `Set-Cookie` value that makes a browser show it. */
+export interface StartedSession {
+  readonly session: Session
+  readonly setCookie: string
 }
 
 /** A cookie that was opened, and where it is valid. */

@@ -32,6 +32,8 @@ export interface Callback extends Outcome {
   attempt: SignInAttempt | undefined
   /** Once it is verified. */
   idToken?: string
+  /** What the issuer granted with its ID token. */
+  refreshToken?: string | undefined
 }
 
 /** The `detail` of a denial in the audit. */

@@ -7,7 +7,8 @@
 import type { SignInIdentity } from '../../protocol/sign-in.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf, missingClaims, type Claims } from '../issuer/identity-claims.ts'
-import type { Issuer, IssuerClient, RedeemedTokens } from '../issuer/issuer.ts'
+import type { Issuer, IssuerClient } from '../issuer/issuer.ts'
+import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
 import { namedBy } from '../policy/named.ts'
 import type { Application, Clocks, Tenant } from '../ports.ts'
 import type { Outcome } from './callback-visit.ts'
@@ -23,6 +24,8 @@ export interface IdentifyOptions {
   readonly nonce: string
   readonly tokens: RedeemedTokens
   readonly clocks: Pick<Clocks, 'wallClock'>
+  /** The tokens answer a refresh token. Default false. */
+  readonly isRefreshed?: boolean
 }
 
 /**
@@ -35,7 +38,7 @@ export async function identify(
   outcome: Pick<Outcome, 'userInfoFault'>,
 ): Promise<SignInIdentity> {
   const { issuer, tenant, application, client, nonce, tokens } = options
-  const token = await issuer.verify(client, nonce, tokens.token)
+  const token = await issuer.verify(client, nonce, tokens.token, options.isRefreshed)
   if (!isForTenant(tenant, token, options.tenants)) throw new SignInDenied('token-tenant')
   // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
   if (token.exp! * 1000 <= options.clocks.wallClock()) throw new SignInDenied('token-expired')

@@ -2,16 +2,15 @@
  * When a session is renewed without asking its user, and by whom: near its end, the next page that a browser opens takes the way past the issuer (`prompt=none`), which
  * answers at once if the user is still signed in there.
  *
- * It is the way for a gateway that keeps nothing of its users: no refresh token has to be stored or put into a cookie, and the issuer decides anew, with whatever has
- * changed since. However many tabs ask, one goes; the others are served meanwhile. Where it fails the session goes on to its end, and what opens no page (a single-page
+ * It is the way where nothing is kept of users: no refresh token has to be stored or put into a cookie, and the issuer decides anew, with whatever has
+ * changed since. Where one is kept, see session-renewals.ts. However many tabs ask, one goes; the others are served meanwhile. Where it fails the session goes on to its end, and what opens no page (a single-page
  * application left open) learns of the end by a 401.
  *
  * @module
  */
 import type { Caller } from '../edge/caller.ts'
+import { renewalDueAt } from '../session/session-lifetime.ts'
 
-/** Renewal begins so long before a session's end, or in the second half of a shorter one. Milliseconds. */
-export const RENEW_BEFORE_MS = 5 * 60_000
 /** So long nobody else goes after somebody went. Milliseconds. */
 const ONE_TRY_MS = 60_000
 /** Sessions remembered; the oldest are forgotten first, and then a second tab may go as well. */
@@ -40,8 +39,7 @@ export class Renewals {
   }
 }
 
-/** Costs no more than a comparison: it is asked with every request. */
-export function isDue({ startedAt, expiresAt }: Caller, wallNow: number): boolean {
-  if (startedAt === undefined || expiresAt === undefined) return false
-  return wallNow >= expiresAt - Math.min(RENEW_BEFORE_MS, (expiresAt - startedAt) / 2)
+/** Whether it is time: asked with every request. */
+export function isDue(session: Caller, wallNow: number): boolean {
+  return wallNow >= renewalDueAt(session)
 }

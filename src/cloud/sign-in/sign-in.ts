@@ -24,22 +24,24 @@ import {
   type StepUpRequest,
 } from '../../protocol/sign-in.ts'
 import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
+import { askAgain } from './ask-again.ts'
 import { Attempts } from './attempts.ts'
 import { before } from './effect-deadline.ts'
 import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
 import { codeChallenge } from './code-challenge.ts'
 import { denialDetail, denialOfEnd, type Callback, type Outcome } from './callback-visit.ts'
-import { profileOf } from '../directory/issuer-configuration.ts'
-import type { IssuerClient, RedeemedTokens } from '../issuer/issuer.ts'
+import type { IssuerClient } from '../issuer/issuer.ts'
+import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
+import { authorizationUrl } from './authorization-request.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { promptForOther } from './other-account.ts'
-import { stepUpParameters } from '../policy/step-up.ts'
 import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
 import { isSecure, Sessions, type Session } from '../session/session.ts'
+import { SessionRenewals } from '../session/session-renewals.ts'
+import { startSession } from './session-start.ts'
 import { denialOf, SignInDenied } from './sign-in-errors.ts'
 import {
   NOT_SILENTLY,
@@ -79,6 +81,8 @@ export class PreAuthentication {
   /** What a browser is told by an address of ours. */
   readonly answers: SealedAnswers
   readonly #rounds = new SignInRounds()
+  /** What goes on beyond the ID token. */
+  readonly renewals: SessionRenewals
   readonly #options: PreAuthenticationOptions
   readonly #attempts: Attempts
   readonly #access: Pick<AccessControl, 'atSignIn'>
@@ -91,6 +95,11 @@ export class PreAuthentication {
     this.#access = options.access ?? new AccessControl(options)
     this.#crypto = options.crypto ?? crypto
     this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
+    const parties = this.#parties.bind(this)
+    this.renewals = new SessionRenewals({
+      ...{ ...options, crypto: this.#crypto },
+      askAgain: askAgain({ ...options, issuers: this.issuers, access: this.#access, parties }),
+    })
   }
 
   /**
@@ -130,22 +139,9 @@ export class PreAuthentication {
         cookieFields,
         this.#options.clocks.wallClock(),
       )
-      const location = new URL(metadata.authorization_endpoint!)
-      const parameters = {
-        response_type: 'code',
-        client_id: client.id,
-        redirect_uri: client.redirectUri,
-        scope: profileOf(tenant).scopes.join(' '),
-        state: attempt.state,
-        nonce: attempt.nonce,
-        code_challenge: await codeChallenge(this.#crypto, attempt.verifier),
-        code_challenge_method: 'S256',
-        ...stepUpParameters(wishes.stepUp, profileOf(tenant).authenticationContexts),
-        ...(wishes.renews && { prompt: 'none' }),
-        ...(wishes.otherAccount && { prompt: promptForOther(metadata) }),
-        ...(attempt.isPosted && { response_mode: 'form_post' }),
-      }
-      for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value)
+      const challenge = await codeChallenge(this.#crypto, attempt.verifier)
+      const parties = { application, tenant, client, metadata }
+      const location = authorizationUrl({ ...parties, attempt, challenge, wishes })
       this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
       const { keepsFragment = false, keepsAddress = false } = wishes
       return { kind: 'redirect', location: location.href, setCookies, keepsFragment, keepsAddress }
@@ -277,6 +273,7 @@ export class PreAuthentication {
       redeem: (op, _, code) =>
         perform(op, 'redeem', async () => {
           tokens = await issuer.redeem(client, attempt, code)
+          call.refreshToken = tokens.refreshToken
           return { token: tokens.token }
         }),
       verify: (op) =>
@@ -329,8 +326,10 @@ export class PreAuthentication {
       before?.id === renews &&
       before?.user.subject === identity.subject &&
       before.user.issuer === identity.issuer
-    const { session, setCookie } = await this.#options.sessions.start(
-      ...([application, host, identity, isSame ? before : undefined, call.cameAt] as const),
+    const { sessions } = this.#options
+    const { session, setCookie } = await startSession(
+      ...([{ sessions, renewals: this.renewals }, call, attempt, identity] as const),
+      isSame ? before : undefined,
     )
     const hint = await keepTokenHint(this.#options.keyRing, application, host, call.idToken!)
     this.#write(application, {

@@ -1,0 +1,112 @@
+/**
+ * Refresh tokens in an LMDB file: sessions outlive a restart, and every process that shares the file
+ * renews them.
+ *
+ * What is in the file is sealed under the key ring; without that it opens nothing.
+ *
+ * @module
+ */
+import { open, type Database, type RootDatabase } from 'lmdb'
+import {
+  SWEEP_MS,
+  type KeptGrant,
+  type SessionGrants,
+  type VersionedGrant,
+} from '../session/session-grants.ts'
+
+export interface LmdbSessionGrantsOptions {
+  /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */
+  readonly path: string
+  /** Milliseconds since 1970. Default: the runtime's clock. */
+  readonly wallClock?: () => number
+}
+
+/** Grants that are closed when the service stops. */
+export class LmdbSessionGrants implements SessionGrants {
+  readonly #root: RootDatabase
+  readonly #grants: Database<VersionedGrant, string>
+  /** Label and session, for each label of each grant. */
+  readonly #labels: Database<true, [string, string]>
+  readonly #counters: Database<number, string>
+  readonly #wallClock: () => number
+  readonly #sweeping: NodeJS.Timeout
+
+  constructor({ path, wallClock = () => Date.now() }: LmdbSessionGrantsOptions) {
+    // Overlapping flushes would answer before the disk has it: a rotated token is lost for good.
+    this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 4 })
+    this.#grants = this.#root.openDB({ name: 'grants', encoding: 'msgpack' })
+    this.#labels = this.#root.openDB({ name: 'labels', encoding: 'msgpack' })
+    this.#counters = this.#root.openDB({ name: 'counters', encoding: 'msgpack' })
+    this.#wallClock = wallClock
+    this.#sweep()
+    this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+
+  async read(sessionId: string): Promise<VersionedGrant | undefined> {
+    // What another process wrote in this very turn counts.
+    this.#root.resetReadTxn()
+    return this.#grants.get(sessionId)
+  }
+
+  async write(sessionId: string, kept: KeptGrant, version?: number): Promise<number | undefined> {
+    return this.#root.transactionSync(() => {
+      const before = this.#grants.get(sessionId)
+      if (version !== undefined && before?.version !== version) return undefined
+      const next = (this.#counters.get('version') ?? 0) + 1
+      this.#counters.putSync('version', next)
+      this.#unlabel(sessionId, before)
+      this.#grants.putSync(sessionId, { kept, version: next })
+      for (const label of kept.labels) this.#labels.putSync([label, sessionId], true)
+      return next
+    })
+  }
+
+  async endAt(sessionId: string, endsAt: number): Promise<void> {
+    this.#root.transactionSync(() => {
+      const before = this.#grants.get(sessionId)
+      if (before === undefined) return
+      this.#grants.putSync(sessionId, { ...before, kept: { ...before.kept, endsAt } })
+    })
+  }
+
+  async remove(sessionId: string): Promise<void> {
+    this.#root.transactionSync(() => this.#drop(sessionId))
+  }
+
+  async removeLabelled(label: string, startedUpTo: number): Promise<void> {
+    this.#root.transactionSync(() => {
+      const range = { start: [label, ''] as [string, string], end: [label, '\uffff'] as never }
+      const ids = [...this.#labels.getKeys(range)].map(([, id]) => id)
+      for (const id of ids)
+        if ((this.#grants.get(id)?.kept.startedAt ?? 0) <= startedUpTo) this.#drop(id)
+    })
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping)
+    await this.#root.close()
+  }
+
+  #drop(sessionId: string): void {
+    this.#unlabel(sessionId, this.#grants.get(sessionId))
+    this.#grants.removeSync(sessionId)
+  }
+
+  #unlabel(sessionId: string, grant: VersionedGrant | undefined): void {
+    for (const label of grant?.kept.labels ?? []) this.#labels.removeSync([label, sessionId])
+  }
+
+  /** Another process may have the file: what has ended is of no use whoever removes it. */
+  #sweep(): void {
+    const now = this.#wallClock()
+    this.#root.transactionSync(() => {
+      for (const { key, value } of [...this.#grants.getRange()])
+        if (value.kept.endsAt <= now) this.#drop(key)
+    })
+  }
+}
+
+/** Opens the grants, and makes the file if there is none. */
+export function openLmdbSessionGrants(options: LmdbSessionGrantsOptions): LmdbSessionGrants {
+  return new LmdbSessionGrants(options)
+}

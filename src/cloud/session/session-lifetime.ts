@@ -1,0 +1,85 @@
+/**
+ * How long a session lasts.
+ *
+ * By default it ends with the ID token. Where a tenant or an application has a policy of its own, it
+ * lasts so long from the first authentication, and while it is used; what its ID token says is
+ * fresh until that token ends.
+ *
+ * @see docs/sessions.md
+ * @module
+ */
+import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { Caller } from '../edge/caller.ts'
+import type { Session } from './session.ts'
+
+/** No session lasts longer. Milliseconds. */
+export const LONGEST_SESSION_MS = 24 * 3_600_000
+
+/** A policy for sessions that outlive the ID token. */
+export interface SessionLifetime {
+  /** From the first authentication at the issuer. Milliseconds, at most 24 hours. */
+  readonly absoluteMs: number
+  /** Without a request for so long it ends. Milliseconds. Default: it does not. */
+  readonly idleMs?: number | undefined
+}
+
+/** When a session began and ends. Milliseconds since 1970. */
+export interface SessionSpan {
+  /** What revocations compare: with what is revoked up to then it ends. */
+  readonly startedAt: number
+  readonly expiresAt: number
+  /** From when the policy counts. */
+  readonly since?: number | undefined
+  /** The end of the ID token, where the session may outlive it. */
+  readonly freshUntil?: number | undefined
+  /** When that token was asked for. */
+  readonly renewedAt?: number | undefined
+  /** When it was used last, as far as this cookie tells. */
+  readonly activeAt?: number | undefined
+  /** A refresh token is kept for it: it must be fresh to be of use. */
+  readonly hasGrant?: true | undefined
+}
+
+export interface SpanOptions {
+  readonly lifetime: SessionLifetime | undefined
+  readonly identity: Pick<SignInIdentity, 'expiresAt' | 'authenticatedAt'>
+  readonly startedAt: number
+  /** The session that is continued. */
+  readonly before?: Session | undefined
+  readonly hasGrant?: boolean | undefined
+  readonly longestMs: number
+}
+
+/** The span of a session that begins, or goes on, with a new ID token. */
+export function spanOf(options: SpanOptions): SessionSpan {
+  const { lifetime, identity, startedAt, before, longestMs } = options
+  const { expiresAt: tokenEnd, authenticatedAt = startedAt } = identity
+  if (lifetime === undefined)
+    return { startedAt, expiresAt: Math.min(tokenEnd, startedAt + longestMs) }
+  // A clock ahead of ours makes nothing last longer.
+  const since = before?.since ?? Math.min(authenticatedAt, startedAt)
+  return {
+    startedAt,
+    since,
+    expiresAt: since + Math.min(lifetime.absoluteMs, longestMs),
+    freshUntil: tokenEnd,
+    renewedAt: startedAt,
+    ...(lifetime.idleMs !== undefined && { activeAt: startedAt }),
+    ...(options.hasGrant === true && { hasGrant: true }),
+  }
+}
+
+/** A cookie tells of use no more often than this part of `idleMs`, and at least once a minute. */
+export const slideMs = (idleMs: number) => Math.min(60_000, idleMs / 8)
+
+/** Renewal begins so long before an ID token's end, or in the second half of a shorter one. Milliseconds. */
+export const RENEW_BEFORE_MS = 5 * 60_000
+
+/** When renewal is due. Milliseconds since 1970; `Infinity`: never. Costs a comparison or two: it is asked with every request. */
+export function renewalDueAt({ startedAt, expiresAt, freshUntil, renewedAt }: Caller): number {
+  if (startedAt === undefined || expiresAt === undefined) return Infinity
+  const end = freshUntil ?? expiresAt
+  // Its policy ends it first, or with it: there is nothing to win.
+  if (freshUntil !== undefined && freshUntil >= expiresAt) return Infinity
+  return end - Math.min(RENEW_BEFORE_MS, (end - (renewedAt ?? startedAt)) / 2)
+}
