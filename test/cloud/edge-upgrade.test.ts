@@ -236,6 +236,9 @@ describe('a tunnel', () => {
       vi.advanceTimersByTime(1)
       expect(kept.user.verbs.at(-1)).toBe('abort')
       expect(left.user.verbs).not.toContain('abort')
+      // A connection that was broken off says so; until then what is open is looked after.
+      kept.user.events.gone(true)
+      vi.advanceTimersByTime(1_000)
       expect(vi.getTimerCount()).toBe(0)
     } finally {
       vi.useRealTimers()
