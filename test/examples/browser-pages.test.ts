@@ -63,7 +63,7 @@ const PAGES: readonly Shown[] = [
     open: at('intranet', `${CALLBACK}?code=x&state=y`),
   },
   {
-    ...{ name: 'cancelled', status: 403, heading: 'Sign-in' },
+    ...{ name: 'cancelled', status: 403, heading: 'Not signed in' },
     open: async (page, demo) => {
       await page.goto(demo.url('intranet'))
       await giveNameAndPassword(page, demo.users[0]!)

@@ -71,7 +71,8 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
     await page.goto(visit.demo.url('intranet', '/?week=7'))
     await signIn(page, 1)
     const [response] = await Promise.all([
-      page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/callback')),
+      // The callback's answer leads to it.
+      page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/result')),
       agree(page),
     ])
     expect(response.status()).toBe(403)
@@ -86,7 +87,8 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
     await page.goto(visit.demo.url('intranet'))
     await signIn(page, 0)
     const [response] = await Promise.all([
-      page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/callback')),
+      // The callback's answer leads to it.
+      page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/result')),
       page.getByRole('button', { name: 'Cancel' }).click(),
     ])
     expect(response.status()).toBe(403)
