@@ -7,12 +7,14 @@ import type { Application } from '../../src/cloud/ports.ts'
 import { isOwnCookie, OwnCookie, type CookieAttributes } from '../../src/cloud/session/cookies.ts'
 import { KeyRing } from '../../src/cloud/session/key-ring.ts'
 import { MAX_SESSION_CHARACTERS } from '../../src/cloud/session/sealed-session.ts'
+import { Sessions } from '../../src/cloud/session/session.ts'
 import {
   MAX_ATTEMPTS_KEPT,
   MAX_ATTEMPT_OCTETS,
   REMOVE_ATTEMPTS,
 } from '../../src/cloud/sign-in/attempt-slots.ts'
 import { Attempts } from '../../src/cloud/sign-in/attempts.ts'
+import { keepTokenHint, readTokenHint } from '../../src/cloud/sign-out/token-hint.ts'
 
 const HOST = 'apps.example'
 const NOW = 1_800_000_000_000
@@ -144,6 +146,80 @@ describe('what a browser carries for all attempts on a host', () => {
       expect(await attempts.take(of, HOST, attempt.state, [jar.field], NOW)).toMatchObject({
         fault: undefined,
       })
+  })
+})
+
+describe('what a browser carries for one application', () => {
+  /** A token of that many characters that names the user. */
+  const tokenOf = (characters: number) => {
+    const head = `${btoa('{"alg":"none"}')}.${btoa('{"sub":"alice"}').replaceAll('=', '')}.`
+    return head + 'x'.repeat(characters - head.length)
+  }
+  const hintOf = (one: Application, characters: number) =>
+    keepTokenHint(keyRing, one, HOST, tokenOf(characters))
+  /** The longest session that there is, of a user whose claims leave much out. */
+  const sessionOf = async (one: Application, at: number) => {
+    const sessions = new Sessions({ keyRing, wallClock: () => at })
+    const groups = Array.from({ length: 400 }, (_, i) => `group-${i}-${'g'.repeat(i % 5)}`)
+    const claims = { subject: 's'.repeat(255), issuer: 'https://login.example/', groups }
+    const identity = { ...claims, name: 'n'.repeat(200), expiresAt: at + 3_600_000 }
+    return (await sessions.start(one, HOST, identity as never)).setCookie
+  }
+  const octetsOf = (setCookie: string) => setCookie.split(';', 1)[0]!.length
+  const LONGEST = application('i'.repeat(128))
+
+  test.each([
+    ['of a usual name', KINDS[0]!, 9 * 1024, 3_000],
+    ['in frames of other sites', KINDS[2]!, 9 * 1024, 3_000],
+    ['of the longest name', LONGEST, 9 * 1024, 3_200],
+  ])('%s is below 9 KiB, the token for the sign-out included', async (_, one, most, ofHint) => {
+    const jar = new Jar()
+    for (let i = 0; i < MAX_ATTEMPTS_KEPT + 2; i++) {
+      const at = NOW + i * 1000
+      jar.take((await begin(KINDS[0]!, { cookies: jar.field, returnTo: '/', at })).setCookies)
+    }
+    expect(jar.size).toBe(MAX_ATTEMPTS_KEPT)
+    const session = await sessionOf(one, NOW)
+    const hint = await hintOf(one, 2_048)
+    expect(octetsOf(session)).toBeGreaterThan(2_800)
+    expect(octetsOf(session)).toBeLessThanOrEqual(MAX_SESSION_CHARACTERS)
+    expect(octetsOf(hint)).toBeGreaterThan(2_800)
+    expect(octetsOf(hint)).toBeLessThanOrEqual(ofHint)
+    // Browsers keep no longer one.
+    expect(octetsOf(hint)).toBeLessThan(4_096)
+    jar.take([session, hint])
+    expect(jar.size).toBe(MAX_ATTEMPTS_KEPT + 2)
+    expect(jar.field.length).toBeLessThan(most)
+    // However full the five are, and the session.
+    const worst =
+      MAX_ATTEMPTS_KEPT * (MAX_ATTEMPT_OCTETS + 2) + MAX_SESSION_CHARACTERS + 2 + octetsOf(hint)
+    expect(worst).toBeLessThan(most)
+    expect(MAX_SESSION_CHARACTERS + octetsOf(hint) + 4).toBeLessThan(6.25 * 1024)
+
+    const pair = hint.split(';', 1)[0]!
+    expect(await readTokenHint(keyRing, one, HOST, [pair], 'alice')).toBe(tokenOf(2_048))
+    expect(await readTokenHint(keyRing, one, HOST, [pair], 'bob')).toBeUndefined()
+  })
+
+  test('a longer token is not kept, and one before it goes', async () => {
+    const jar = new Jar()
+    jar.take([await hintOf(KINDS[2]!, 2_048)])
+    expect(jar.size).toBe(1)
+    jar.take([await hintOf(KINDS[2]!, 2_049)])
+    expect(jar.size).toBe(0)
+  })
+
+  test('the token’s cookie is partitioned where the session’s is, and goes to the sign-out alone', async () => {
+    for (const one of KINDS) {
+      const attributes = ['Path=/.app-proxy/sign-out', 'Secure', 'HttpOnly']
+      const isPartitioned = one.embedding?.partitioned === true
+      const [, ...told] = (await hintOf(one, 500)).split('; ')
+      expect(told).toEqual([
+        ...attributes,
+        ...(isPartitioned ? ['SameSite=None', 'Partitioned'] : ['SameSite=Lax']),
+      ])
+      expect((await sessionOf(one, NOW)).endsWith('Partitioned')).toBe(isPartitioned)
+    }
   })
 })
 

@@ -55,6 +55,7 @@ export function tokenHintCookie(application: Application): OwnCookie {
   return new OwnCookie(ownCookieName(secure, 'hint', application.id), {
     ...{ secure, path: SIGN_OUT_PATH },
     sameSite: sameSite === 'none' ? 'None' : 'Lax',
+    partitioned: application.embedding?.partitioned,
   })
 }
 
