@@ -26,9 +26,9 @@ const DISTINCT = [
   ).values(),
 ]
 const LOOKS = [
-  { name: 'light-900', colorScheme: 'light', width: 900 },
+  { name: 'light-1280', colorScheme: 'light', width: 1280 },
   { name: 'light-360', colorScheme: 'light', width: 360 },
-  { name: 'dark-900', colorScheme: 'dark', width: 900 },
+  { name: 'dark-1280', colorScheme: 'dark', width: 1280 },
   { name: 'dark-360', colorScheme: 'dark', width: 360 },
 ] as const
 
@@ -57,6 +57,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
       accept: 'html',
       target: '/reports/7?view=all',
       start: '/',
+      application: 'Travel expenses',
       ...(brand && { branding: { name: 'Contoso Travel', logo: LOGO } }),
     })
 
@@ -72,7 +73,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
     return [tab, complaints]
   }
 
-  test.each(LOOKS)('every page keeps its own rules and fits: $name', async (look) => {
+  test.each(LOOKS)('every page keeps its own rules, fits and has contrast: $name', async (look) => {
     const [tab, complaints] = await open(look)
     for (const answer of DISTINCT) {
       shown = page({ ...answer, requestId: '5f0c3a9be17d4c02' }, answer.status % 2 === 1)
@@ -89,6 +90,12 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
       expect(headings[0], answer.code).toBe('H1')
       expect(headings.slice(1), answer.code).not.toContain('H1')
       expect(small, answer.code).toBe(0)
+      const { texts, edges, outlines } = await tab.evaluate(contrasts)
+      expect(texts.length, answer.code).toBeGreaterThan(2)
+      expect(outlines.length, answer.code).toBe(await tab.locator('.next a, .next button').count())
+      // WCAG 2.2, 1.4.3 and 1.4.11.
+      expect(below(texts, 4.5), answer.code).toEqual([])
+      expect(below([...edges, ...outlines], 3), answer.code).toEqual([])
     }
     expect(complaints).toEqual([])
     await tab.context().close()
@@ -178,6 +185,59 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
     await tab.context().close()
   })
 })
+
+interface Contrast {
+  readonly what: string
+  readonly ratio: number
+}
+
+const below = (list: readonly Contrast[], least: number) =>
+  list.filter(({ ratio }) => !(ratio >= least))
+
+/** Runs in the page: how its texts, the edges of what one can press or must see, and the outline of what has the focus stand out from what is behind them. */
+function contrasts(): Record<'texts' | 'edges' | 'outlines', Contrast[]> {
+  const parts = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number)
+  const light = (colour: string) => {
+    const [r = 0, g = 0, b = 0] = parts(colour).map((value) =>
+      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+    )
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const isOpaque = (colour: string) => parts(colour).length === 3 || parts(colour)[3] === 1
+  const behind = (one: Element | null): string => {
+    if (one === null) return 'rgb(255, 255, 255)'
+    const { backgroundColor } = getComputedStyle(one)
+    return isOpaque(backgroundColor) ? backgroundColor : behind(one.parentElement)
+  }
+  const against = (what: string, colour: string, ground: string) => {
+    const [a = 0, b = 0] = [light(colour), light(ground)].sort((x, y) => y - x)
+    return {
+      what: `${what}: ${colour} on ${ground}`,
+      ratio: isOpaque(colour) ? (a + 0.05) / (b + 0.05) : 0,
+    }
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const texts: Contrast[] = []
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const holder = node.parentElement!
+    const text = node.textContent!.trim()
+    if (text === '' || holder.getClientRects().length === 0) continue
+    texts.push(against(text, getComputedStyle(holder).color, behind(holder)))
+  }
+  const edges: Contrast[] = []
+  for (const one of document.querySelectorAll('.next a, .next button, .way i'))
+    edges.push(
+      against(one.textContent!, getComputedStyle(one).borderTopColor, behind(one.parentElement)),
+    )
+  const outlines: Contrast[] = []
+  for (const one of document.querySelectorAll<HTMLElement>('.next a, .next button')) {
+    one.focus({ focusVisible: true } as FocusOptions)
+    const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(one)
+    if (outlineStyle === 'none' || parseFloat(outlineWidth) < 2) continue
+    outlines.push(against(one.textContent!, outlineColor, behind(one.parentElement)))
+  }
+  return { texts, edges, outlines }
+}
 
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
