@@ -48,6 +48,11 @@ export function answerOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 
+/** Whether other requests came behind this answer's: it cannot be the last of its connection without losing them. */
+export function hasOthersBehind(response: ServerResponse): boolean {
+  return TURNS.get(response.req.socket)?.hasBehind(response) === true
+}
+
 /** Node takes its own listeners from a connection that it hands over, also where answers are still under way. */
 export function keepDraining(socket: Socket): void {
   const drained = (): void => void answerOn(socket)?.emit('drain')
@@ -92,6 +97,11 @@ class RequestTurns {
     if (this.#behind.length >= MANY_BEHIND) this.#socket.pause()
     if (mayBegin) begin()
     else this.#waiting += 1
+  }
+
+  hasBehind(response: ServerResponse): boolean {
+    if (this.#ends !== undefined) return true
+    return this.#behind.length > 0 && this.#behind.at(-1)!.response !== response
   }
 
   end(then: () => void): void {

@@ -22,6 +22,7 @@ import {
 } from '../../protocol/index.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
+import { hasOthersBehind } from './request-turns.ts'
 
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
@@ -33,7 +34,7 @@ export interface NodeUserExchangeOptions extends LingerLimits {
   readonly halfClosedMs?: number
   /** The user waits for `100 Continue` before it sends its body. Default false. */
   readonly expectsContinue?: boolean
-  /** Whether connections end with the answer they carry. Default: they do not. */
+  /** Whether connections end with the last answer that is due on them. Default: they do not. */
   readonly isDraining?: () => boolean
 }
 
@@ -129,7 +130,7 @@ export class NodeUserExchange implements UserExchange {
     // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one: nothing more is read here.
     const isLast =
       close ||
-      this.#options.isDraining?.() === true ||
+      (this.#options.isDraining?.() === true && !hasOthersBehind(this.#response)) ||
       headerValue(this.#request.rawTrailers, 'connection') !== undefined
     if (isLast) {
       this.#response.shouldKeepAlive = false

@@ -46,6 +46,33 @@ test('an answer under way ends first, and a connection that asks nothing is clos
   await until(() => isClosed)
 })
 
+test('pipelined requests that had come are all answered, and the last answer says so', async () => {
+  direct = await startDirectEdge(() => undefined)
+  const user = new RawUser(direct.port)
+  const host = 'Host: a.example\r\n'
+  const upgrade = `${host}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+  user.socket.write(
+    `GET /1 HTTP/1.1\r\n${host}\r\nGET /2 HTTP/1.1\r\n${host}\r\n` +
+      `PUT /3 HTTP/1.1\r\n${host}Content-Length: 0\r\n\r\nGET /4 HTTP/1.1\r\n${upgrade}\r\n`,
+  )
+  await until(() => direct!.visits.length === 2)
+  let isClosed = false
+  direct.server.close(() => (isClosed = true))
+  // The second is ready before the first.
+  direct.visits[1]!.answer(200, '/2')
+  direct.visits[0]!.answer(200, '/1')
+  for (const count of [3, 4]) {
+    await until(() => direct!.visits.length === count)
+    direct.last.answer(200, `/${count}`)
+  }
+  await user.closed
+  const answers = user.received.split('HTTP/1.1 200 OK').slice(1)
+  expect(answers.map((answer) => answer.slice(-2))).toEqual(['/1', '/2', '/3', '/4'])
+  const last = [false, false, false, true]
+  expect(answers.map((answer) => /connection: close/i.test(answer))).toEqual(last)
+  await until(() => isClosed)
+})
+
 test('HTTP/2: streams that were opened before the user knew are answered', async () => {
   await start((visit) => visit.answer(200, 'ok'))
   const first = new Asked({ ':path': '/1' })
