@@ -14,6 +14,7 @@ import {
   open,
   readdir,
   rename,
+  stat,
   unlink,
   type FileHandle,
 } from 'node:fs/promises'
@@ -161,10 +162,9 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Whoever may write to a directory may put another file in the place of ours. In one like `/tmp` only its owner may. */
+/** Whoever may write to a directory, or to what a link to it leads to, may put another file in the place of ours. In one like `/tmp` only its owner may. */
 async function checkDirectory(path: string): Promise<void> {
-  const stats = await lstat(path)
-  if (stats.isSymbolicLink()) return
+  const stats = await stat(path)
   if ((stats.mode & STICKY) !== 0) return
   refuseOwner(path, stats)
   refuseMode(path, stats, OTHERS_WRITE, 'holds a secret: others may not write to it', '700')

@@ -42,6 +42,11 @@ const FAULTS: Readonly<Record<string, () => Promise<void>>> = {
   'executed by others': () => chmod(path, 0o601),
   'in a directory that others may write to': () => chmod(join(base, 'state'), 0o777),
   'in a directory that its group may write to': () => chmod(join(base, 'state'), 0o770),
+  'reached by a link to a directory that others may write to': async () => {
+    await symlink(join(base, 'state'), join(base, 'link'))
+    await chmod(join(base, 'state'), 0o777)
+    path = join(base, 'link', 'secret.json')
+  },
   'a link': async () => {
     await rm(path)
     await writeFile(join(base, 'elsewhere'), 'a secret', { mode: 0o600 })
