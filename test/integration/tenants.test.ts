@@ -93,3 +93,23 @@ test('what it has claimed ends with it, and it may go on when its group is given
   replace({})
   expect((await connector.link('raw-2')).status).toBe(200)
 })
+
+test('one tenant that cannot be looked up keeps no other from being looked after', async () => {
+  world = await startRawWorld({ tenants: [FABRIKAM], groups: [THEIRS] })
+  const ours = await world.connect(await world.enrol()).link()
+  const theirs = await world
+    .connect(await world.enrol({ tenantId: 'fabrikam', groupId: 'theirs' }))
+    .link()
+  const tenant = world.directory.tenant.bind(world.directory)
+  world.directory.tenant = (id) => {
+    if (id === 'contoso') throw new Error('a damaged row')
+    return tenant(id)
+  }
+  const groups = [
+    { id: 'default', tenantId: 'contoso' },
+    { ...THEIRS, id: 'another' },
+  ]
+  replace({ groups })
+  await until(() => theirs.isClosed)
+  expect(ours.isClosed).toBe(false)
+})

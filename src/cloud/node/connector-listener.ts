@@ -173,17 +173,16 @@ export function createConnectorListener(
     cut(id)
   })
   // A directory may be any, and tells nobody what it lost.
-  const look = (): void => {
-    for (const held of [links, plainLinks, exchanges])
-      for (const claimer of [...held.claimers()])
-        if (!isAssigned(cloud.directory, claimer)) cut(claimer.connectorId)
-  }
-  const looking = setInterval(() => {
+  const look = (claimer: Claimer): void => {
     try {
-      look()
+      if (!isAssigned(cloud.directory, claimer)) cut(claimer.connectorId)
     } catch {
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
+  }
+  const looking = setInterval(() => {
+    for (const held of [links, plainLinks, exchanges])
+      for (const claimer of [...held.claimers()]) look(claimer)
   }, ASSIGNMENT_MS).unref()
   return {
     server,
