@@ -48,6 +48,12 @@ test('a sound file is opened, and so is one that is not there', async () => {
   await registry.close()
 })
 
+/** Where the page is that the newer meta page names: the root of the free pages, or of the tables. */
+function rootAt(octets: Buffer, of: 'free' | 'tables'): number {
+  const isFirst = octets.readBigUInt64LE(152) > octets.readBigUInt64LE(4096 + 152)
+  return 4096 * Number(octets.readBigUInt64LE((isFirst ? 0 : 4096) + (of === 'free' ? 88 : 136)))
+}
+
 const ROWS: Readonly<Record<string, (octets: Buffer) => Buffer>> = {
   hello: () => Buffer.from('hello\n'),
   nothing: () => Buffer.alloc(0),
@@ -60,6 +66,29 @@ const ROWS: Readonly<Record<string, (octets: Buffer) => Buffer>> = {
   'an older meta page in the place of the newer': (octets) => {
     const isFirst = octets.readBigUInt64LE(152) > octets.readBigUInt64LE(4096 + 152)
     octets.writeBigUInt64LE(1n, isFirst ? 152 : 4096 + 152)
+    return octets
+  },
+  'anything in the place of the free pages’ list': (octets) => {
+    const at = rootAt(octets, 'free')
+    return octets.fill(0xff, at + 16, at + 4096)
+  },
+  'the kind of the free pages’ list': (octets) => {
+    octets[rootAt(octets, 'free') + 18]! ^= 3
+    return octets
+  },
+  'how many free pages there are': (octets) => {
+    const at = rootAt(octets, 'free')
+    const node = at + 24 + octets.readUInt16LE(at + 24)
+    octets.writeUInt32LE(1_000_000, node + 8 + octets.readUInt16LE(node + 6))
+    return octets
+  },
+  'where the free space of a page is': (octets) => {
+    octets.writeUInt16LE(4096 - 24, rootAt(octets, 'tables') + 22)
+    return octets
+  },
+  'the order of a table': (octets) => {
+    const isFirst = octets.readBigUInt64LE(152) > octets.readBigUInt64LE(4096 + 152)
+    octets.writeUInt16LE(0xff, (isFirst ? 0 : 4096) + 100)
     return octets
   },
   'one bit of a record': (octets) => {
@@ -96,6 +125,24 @@ test('flips in its meta pages end nobody: it is refused, or opened', async () =>
       expect(error, `${at}`).toMatchObject(refused)
     }
   }
+})
+
+test('a page with a damaged header ends nobody who writes: it is refused, or free', async () => {
+  const pages = (await readFile(sound)).length / 4096
+  let refusals = 0
+  for (let page = 2; page < pages; page++) {
+    await damaged((octets) => octets.fill(0xa5, page * 4096 + (page % 3) * 8, page * 4096 + 24))
+    try {
+      const revocations = open()
+      for (let i = 0; i < 50; i++)
+        await revocations.revoke({ kind: 'session', id: `${i}${'y'.repeat(200)}`, at: Date.now() })
+      await revocations.close()
+    } catch (error) {
+      expect(error, `${page}`).toMatchObject(refused)
+      refusals += 1
+    }
+  }
+  expect(refusals).toBeGreaterThan(pages / 3)
 })
 
 test('a directory is refused', async () => {

@@ -1,30 +1,33 @@
 /**
  * Looks at an LMDB file before this process maps it: LMDB trusts what it maps, and a damaged file ends the process without a word.
  *
- * First what can be told from its two meta pages: that they are LMDB's, fit each other, and that the file is as long as they say. Then a child process opens it and reads every
- * record, whose checksums must be right; where the child is the one that ends, the file is refused. Each value carries a CRC-32 that is looked at whenever it is read.
+ * First what can be told from its two meta pages: that they are LMDB's, fit each other, and that the file is as long as they say. Then its pages, those of the list of free
+ * pages as well: a process that only reads never comes to them. Then a child process opens it and reads every record, whose checksums must be right; where the child is the one
+ * that ends, the file is refused. Each value carries a CRC-32 that is looked at whenever it is read.
  *
- * What is not found: damage to pages that hold no record now, and damage that comes while the file is open.
+ * What is not found: damage to pages that are free, which nobody reads, and damage that comes while the file is open.
  *
  * @module
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { deserialize, serialize } from 'node:v8'
 import { crc32 } from 'node:zlib'
 import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { areTreesSound, NO_PAGE, type Snapshot } from './page-trees.ts'
 
 const REMEDY = 'stop every process that uses it, and restore it from a backup or move it away'
 const META = { header: 24, bytes: 160 }
 const MAGIC = 0xbeefc0de
 const MAX_BYTES = 2n ** 44n
-const NO_PAGE = 2n ** 64n - 1n
 const MAX_DEPTH = 32
 /** Of free pages, and of the tables. */
-const TABLES_AT = [48, 96]
+const TABLES_AT = [48, 96] as const
 const CHECK_MS = 20_000
+/** Looks at the pages while another process writes: then those of a snapshot are used for the next but one. */
+const LOOKS = 5
 
 /**
  * Refuses a file that is not sound; one that is not there yet is.
@@ -46,7 +49,7 @@ export function checkSoundFile(path: string, tables: readonly string[]): void {
     throw new ConfigurationInvalid(path, `cannot be read and written by this process (${code})`)
   }
   try {
-    const fault = metaFault(file, stats.size)
+    const fault = fileFault(file, stats.size)
     if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
   } finally {
     closeSync(file)
@@ -55,26 +58,42 @@ export function checkSoundFile(path: string, tables: readonly string[]): void {
   if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
 }
 
-interface Meta {
-  readonly pageSize: number
-  readonly lastPage: number
+interface Meta extends Snapshot {
   readonly transaction: number
 }
 
-function metaFault(file: number, size: number): string | undefined {
+function fileFault(file: number, size: number): string | undefined {
+  let meta = newestMeta(file, size)
+  for (let looks = 0; looks < LOOKS; looks++) {
+    if (typeof meta === 'string') return meta
+    if (areTreesSound((position, octets) => octetsAt(file, position, octets), meta))
+      return undefined
+    const { transaction } = meta
+    meta = newestMeta(file, fstatSync(file).size)
+    if (typeof meta !== 'string' && meta.transaction === transaction) return 'a page is damaged'
+  }
+  return undefined
+}
+
+function octetsAt(file: number, position: number, octets: number): Buffer {
+  const buffer = Buffer.alloc(octets)
+  return buffer.subarray(0, readSync(file, buffer, 0, octets, position))
+}
+
+function newestMeta(file: number, size: number): Meta | string {
   const first = metaAt(file, 0)
   if (typeof first === 'string') return first
   const second = metaAt(file, first.pageSize)
   if (typeof second === 'string') return second
   if (second.pageSize !== first.pageSize) return 'its meta pages differ'
   if (Math.abs(first.transaction - second.transaction) > 1) return 'its meta pages differ'
-  const { lastPage } = first.transaction > second.transaction ? first : second
-  return size < (lastPage + 1) * first.pageSize ? 'it is cut off' : undefined
+  const newest = first.transaction > second.transaction ? first : second
+  return size < (newest.lastPage + 1) * first.pageSize ? 'it is cut off' : newest
 }
 
 function metaAt(file: number, at: number): Meta | string {
-  const page = Buffer.alloc(META.bytes)
-  if (readSync(file, page, 0, META.bytes, at) < META.bytes) return 'it is cut off'
+  const page = octetsAt(file, at, META.bytes)
+  if (page.length < META.bytes) return 'it is cut off'
   if (page.readUInt32LE(META.header) !== MAGIC) return 'a meta page is not LMDB’s'
   const pageSize = page.readUInt32LE(48)
   if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0)
@@ -83,13 +102,16 @@ function metaAt(file: number, at: number): Meta | string {
   const [address, mapSize] = [page.readBigUInt64LE(32), page.readBigUInt64LE(40)]
   if (address !== 0n || mapSize === 0n || mapSize > MAX_BYTES) return 'a meta page is damaged'
   const lastPage = Number(page.readBigUInt64LE(144))
-  for (const table of TABLES_AT) {
-    const root = page.readBigUInt64LE(table + 40)
-    const isEmpty = root === NO_PAGE
-    if ((!isEmpty && root > lastPage) || page.readUInt16LE(table + 6) > MAX_DEPTH)
-      return 'a meta page is damaged'
-  }
-  return { pageSize, lastPage, transaction: Number(page.readBigUInt64LE(152)) }
+  const roots = TABLES_AT.map((table) => page.readBigUInt64LE(table + 40))
+  const isDamaged =
+    roots.some((root) => root !== NO_PAGE && root > lastPage) ||
+    TABLES_AT.some((table) => page.readUInt16LE(table + 6) > MAX_DEPTH) ||
+    // Ours has no particular order, nor several values of a key.
+    page.readUInt16LE(TABLES_AT[1] + 4) !== 0
+  if (isDamaged) return 'a meta page is damaged'
+  const [free, tables] = roots as [bigint, bigint]
+  const transaction = Number(page.readBigUInt64LE(152))
+  return { pageSize, lastPage, roots: [free, tables], transaction }
 }
 
 /** Runs in the child, without this library: opens the file, reads all of it, and says what is wrong. */
