@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { chromium, type BrowserContext } from 'playwright-core'
 import { Agent, fetch as fetchBy, type RequestInit as Init } from 'undici'
 import { createServerAuthority } from '../../src/cloud/index.ts'
-import { memoryAuthorityStore } from '../cloud/trust.ts'
+import { memoryAuthorityStore } from '../cloud/memory-authority-store.ts'
 import { BROWSER_ARGUMENTS, CHROMIUM } from './chromium-program.ts'
 
 /** Two registrable domains. One label may stand before each: `app.corp.test`. */

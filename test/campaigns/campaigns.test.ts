@@ -27,6 +27,18 @@ test('the runner says what there is when it is asked for what there is not', () 
   expect(run.stderr.toString()).toContain('campaigns:')
 })
 
+test('every campaign can be loaded outside of a test', () => {
+  const own = ['campaign.ts', 'main.ts', 'record.ts']
+  const files = readdirSync(HERE).filter((file) => /^[a-z0-9-]+\.ts$/.test(file))
+  const loads = files
+    .filter((file) => !own.includes(file))
+    .map((file) => `await import(${JSON.stringify(`file://${HERE}${file}`)})`)
+  const script = `${loads.join('\n')}\nprocess.exit(0)`
+  const options = ['--import', 'tsx', '--input-type=module', '-e', script]
+  const { status, stderr } = spawnSync(process.execPath, options, { cwd: HERE })
+  expect(status, stderr.toString()).toBe(0)
+}, 60_000)
+
 test.each(recorded)('%s tells its commit and its machine, and is good', (file) => {
   const record = JSON.parse(readFileSync(`${HERE}recorded/${file}`, 'utf8')) as CampaignRecord
   expect(record.commit).toMatch(/^[0-9a-f]{40}$/)

@@ -6,15 +6,16 @@ import {
   createRegistrar,
   defaultCryptoProvider,
   type Application,
-  type AuthorityStore,
   type RegistrarOptions,
-  type StoredAuthority,
   type Tenant,
 } from '../../src/cloud/index.ts'
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/index.ts'
 import * as x509 from '../../src/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
+import { memoryAuthorityStore } from './memory-authority-store.ts'
+
+export { memoryAuthorityStore }
 
 export const crypto = await defaultCryptoProvider()
 export const DAY = 24 * 60 * 60 * 1000
@@ -25,17 +26,6 @@ export class TestClocks {
   offset = 0
   now = (): number => this.offset
   wallClock = (): number => Date.now() + this.offset
-}
-
-export function memoryAuthorityStore(): AuthorityStore & { stored?: StoredAuthority } {
-  return {
-    async load() {
-      return this.stored
-    },
-    async save(authority) {
-      this.stored ??= authority
-    },
-  }
 }
 
 export async function newKeys(): Promise<CryptoKeyPair> {

@@ -42,6 +42,8 @@ import { TIME_LIMITS, type Binding, type Offer, type TimeLimits } from '../../sr
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
+import { until } from '../until.ts'
+import { registered } from './registered-connector.ts'
 import { MemoryConnector } from './memory-connector.ts'
 
 export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
@@ -294,39 +296,6 @@ export function registrarToken(
   })
 }
 
-/** A connector that needs no certificate: it is joined in memory. */
-export async function registered(registry: ConnectorRegistry): Promise<string> {
-  const now = Date.now()
-  const validity = { issuedAt: now, expiresAt: now + 60_000 }
-  const { connector } = await registry.register({
-    issuer: 'memory',
-    onceId: 'memory',
-    keyId: 'memory',
-    tokenExpiresAt: now + 60_000,
-    tenantId: 'contoso',
-    limit: 10,
-    now,
-    make: async () => ({
-      connector: {
-        id: 'memory',
-        tenantId: 'contoso',
-        groupId: 'default',
-        name: 'memory',
-        standing: 'active',
-        registeredAt: now,
-      },
-      certificate: {
-        serial: 'memory',
-        connectorId: 'memory',
-        keyId: 'memory',
-        der: new Uint8Array(1),
-        ...validity,
-      },
-    }),
-  })
-  return connector.id
-}
-
 /** The embedded queue, and every offer that was put on one of its links. */
 class RecordingQueue extends MemoryRequestQueue {
   readonly offers: Offer[] = []
@@ -350,14 +319,4 @@ class RecordingQueue extends MemoryRequestQueue {
   }
 }
 
-/** Waits for something that will be so; fails after `timeoutMs`. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const end = performance.now() + timeoutMs
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`never came true: ${condition}`)
-    await new Promise((later) => setTimeout(later, 10))
-  }
-}
+export { registered, until }
