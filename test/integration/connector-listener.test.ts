@@ -26,6 +26,7 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
   ['POST', '/application'],
   ['GET', OFFERS],
   ['POST', '/links/l-0/credit'],
+  ['POST', '/links/l-0/goodbye?epoch=1'],
   ['POST', `/exchanges/${ID}/body?attempt=1`],
   ['POST', `/exchanges/${ID}/response`],
   ['POST', `/exchanges/${ID}/decline`],

@@ -1,13 +1,21 @@
 /** A service that is told to stop: what is on its way is answered, nothing new begins, and it ends. */
-import { Agent, createServer, request as httpRequest, type Server } from 'node:http'
+import { once } from 'node:events'
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+} from 'node:http'
 import { connect as connectTcp } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startProcesses, type Processes } from './processes.ts'
 import { frames, outcomeOf } from './raw-connector.ts'
 import { RawUser } from './raw-user.ts'
 import { startRawWorld } from './raw-world.ts'
-import { listen, until } from './tunnel.ts'
+import { listen, startTunnel, until } from './tunnel.ts'
 
 describe('SIGTERM of the cloud', () => {
   let backend: Server
@@ -99,6 +107,86 @@ describe('SIGTERM of the cloud', () => {
   }, 60_000)
 })
 
+test.each(['link over TLS', 'plain over TLS'] as const)(
+  '%s: orderly stops, also with a request under way, are no failures',
+  async (transport) => {
+    let answer = (): void => undefined
+    const tunnel = await startTunnel({
+      transport,
+      noConnector: true,
+      backend: (_request, response) => (answer = () => void response.end('served')),
+    })
+    const ends = () => tunnel.audit.events.filter(({ type }) => type === 'connector.disconnected')
+    for (let stops = 1; stops <= 8; stops++) {
+      const connector = await tunnel.startConnector()
+      await until(() => connector.isReady)
+      await connector.stop()
+      expect(ends().map(({ outcome }) => outcome)).toEqual(Array(stops).fill('success'))
+    }
+    // What is under way is answered.
+    const last = await tunnel.startConnector()
+    await until(() => last.isReady)
+    const before = answer
+    const served = fetchText(tunnel.port)
+    await until(() => answer !== before)
+    const stopped = last.stop()
+    if (transport === 'plain over TLS') await until(() => ends().length === 9)
+    answer()
+    expect(await served).toBe('served')
+    await stopped
+    await until(() => ends().length === 9)
+    expect(ends().at(-1)).toMatchObject({ outcome: 'success' })
+    await tunnel.close()
+  },
+  60_000,
+)
+
+test('a cloud that does not hear a goodbye does not hold up who says it', async () => {
+  const tunnel = await startTunnel({ transport: 'plain over TLS', backend: () => undefined })
+  await until(() => tunnel.connector.isReady)
+  // It takes every call and answers none.
+  tunnel.connectors.server.removeAllListeners('request')
+  await tunnel.connector.stop()
+  await until(() =>
+    tunnel.audit.events.some(
+      ({ type, reason }) => type === 'connector.disconnected' && reason === 'lost',
+    ),
+  )
+  await tunnel.close()
+})
+
+test('a goodbye ends the own link of the epoch that it names, and no other', async () => {
+  const world = await startRawWorld()
+  const connector = world.connect(await world.enrol())
+  const other = world.connect(await world.enrol())
+  const link = await connector.link('own-0')
+  const gone = { status: 410, code: 'not-found' }
+  const say = (who: typeof connector, query: string) =>
+    who.call('POST', `/links/own-0/goodbye${query}`)
+  expect(await say(other, '?epoch=1')).toMatchObject(gone)
+  expect(await say(connector, '?epoch=0')).toMatchObject(gone)
+  expect(await say(connector, '?epoch=2')).toMatchObject(gone)
+  for (const query of ['', '?epoch=', '?epoch=-1', '?epoch=x'])
+    expect(await say(connector, query)).toMatchObject({ status: 400, code: 'request-malformed' })
+  expect(await connector.call('DELETE', '/links/own-0')).toMatchObject(gone)
+  expect(link.isClosed).toBe(false)
+  const served = world.user('/')
+  const offer = await link.offer()
+  expect(await say(connector, '?epoch=1')).toMatchObject({ status: 204 })
+  await until(() => link.isClosed)
+  expect(await say(connector, '?epoch=1')).toMatchObject(gone)
+  // What it did not claim goes elsewhere.
+  const next = await (await connector.link('next-0')).offer()
+  expect(next).toMatchObject({ id: offer.id, attempt: offer.attempt + 1 })
+  const stale = connector.answer(offer.id)
+  expect(await stale.end(frames.claim(offer))).toMatchObject({ status: 410 })
+  await connector
+    .answer(next.id)
+    .end(frames.claim(next), frames.response(), frames.data('ok', true))
+  expect(await served).toMatchObject({ status: 200, body: Buffer.from('ok') })
+  await world.close()
+})
+
 test('a listener that accepts no more serves what it has, and ends at once when it is closed', async () => {
   const world = await startRawWorld()
   const enrolled = await world.enrol()
@@ -127,3 +215,9 @@ test('a listener that accepts no more serves what it has, and ends at once when 
   await until(() => silent.closed && link.isClosed)
   await world.close()
 })
+
+async function fetchText(port: number): Promise<string> {
+  const asked = httpRequest({ port, headers: { host: 'open.localhost' } }).end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return text(response)
+}

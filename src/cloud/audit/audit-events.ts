@@ -122,7 +122,7 @@ export const AUDIT_EVENTS = {
     ocsf: { class: 'tunnel-activity', activity: 'open' },
   },
   'connector.disconnected': {
-    text: 'A link of a connector is over; `failed` when nobody said that it should end; a connector cannot, over the plain binding.',
+    text: 'A link of a connector is over; `failed` when nobody said that it should end.',
     outcomes: ['success', 'failed'],
     fields: CONNECTOR,
     detail: LINK,

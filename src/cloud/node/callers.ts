@@ -1,6 +1,8 @@
 import type { TLSSocket } from 'node:tls'
+import { mayServe, Refused, takesOffers } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
+import type { Claimer } from '../offers/origin.ts'
 
 /** Who is at the other end of each connection: its certificate is read once, and ends it. */
 export class Callers {
@@ -43,4 +45,26 @@ export class Callers {
     const timer = setTimeout(() => socket.destroy(), Math.max(0, leftMs)).unref()
     socket.once('close', () => clearTimeout(timer))
   }
+}
+
+/** Only an active connector gets offers; a pending one waits for its approval. */
+export function active(caller: IdentifiedConnector): Claimer {
+  if (takesOffers(caller.connector.standing)) return claimerOf(caller)
+  throw notNow(caller)
+}
+
+/** What was offered to a connector that drains since, it may still do. */
+export function serving(caller: IdentifiedConnector): Claimer {
+  if (mayServe(caller.connector.standing)) return claimerOf(caller)
+  throw notNow(caller)
+}
+
+function claimerOf({ connector }: IdentifiedConnector): Claimer {
+  return { tenantId: connector.tenantId, connectorId: connector.id, groupId: connector.groupId }
+}
+
+function notNow({ connector }: IdentifiedConnector): Refused {
+  return new Refused('unavailable', `the connector is ${connector.standing}`, {
+    retryAfterMs: 10_000,
+  })
 }

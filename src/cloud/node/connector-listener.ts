@@ -23,11 +23,9 @@ import {
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
-  mayServe,
   PeerViolation,
   Refused,
   RegistrationRequest,
-  takesOffers,
   type Binding,
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
@@ -38,7 +36,7 @@ import type { IdentifiedConnector } from '../connectors/connector-certificate.ts
 import type { Claimer } from '../offers/origin.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
-import { Callers } from './callers.ts'
+import { active, Callers, serving } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
 import { PlainLinks } from './plain-links.ts'
@@ -309,8 +307,16 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
       path: /^\/links\/([\w-]{1,128})\/credit$/,
       async serve({ request, response, parts }, caller) {
         const offers = decodeCredit(await readBody(request, controlBounds(cloud)))
-        if (!links.grant(serving(caller), parts[0]!, offers))
-          throw new Refused('not-found', 'no such link')
+        links.grant(serving(caller), parts[0]!, offers)
+        response.writeHead(204).end()
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/links\/([\w-]{1,128})\/goodbye$/,
+      serve({ request, response, url, parts }, caller) {
+        request.resume()
+        links.goodbye(serving(caller), parts[0]!, integer(url.searchParams, 'epoch'))
         response.writeHead(204).end()
       },
     },
@@ -340,28 +346,6 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
       },
     },
   ]
-}
-
-function claimerOf({ connector }: IdentifiedConnector): Claimer {
-  return { tenantId: connector.tenantId, connectorId: connector.id, groupId: connector.groupId }
-}
-
-/** Only an active connector gets offers; a pending one waits for its approval. */
-function active(caller: IdentifiedConnector): Claimer {
-  if (takesOffers(caller.connector.standing)) return claimerOf(caller)
-  throw notNow(caller)
-}
-
-/** What was offered to a connector that drains since, it may still do. */
-function serving(caller: IdentifiedConnector): Claimer {
-  if (mayServe(caller.connector.standing)) return claimerOf(caller)
-  throw notNow(caller)
-}
-
-function notNow({ connector }: IdentifiedConnector): Refused {
-  return new Refused('unavailable', `the connector is ${connector.standing}`, {
-    retryAfterMs: 10_000,
-  })
 }
 
 function asRefusal({ containment }: Cloud, error: unknown): Refused {

@@ -82,11 +82,22 @@ export class PlainLinks {
     return count
   }
 
-  /** `POST /links/{link}/credit`: so many more offers. `false`: no such link. */
-  grant(claimer: Claimer, id: string, offers: number): boolean {
-    const link = this.#links.get(`${claimer.connectorId} ${id}`)
-    link?.grant(offers)
-    return link !== undefined
+  /** `POST /links/{link}/credit`: so many more offers. */
+  grant(claimer: Claimer, id: string, offers: number): void {
+    this.#own(claimer, id).grant(offers)
+  }
+
+  /** `POST /links/{link}/goodbye`: the connector ends the link, unless a newer one took its place. */
+  goodbye(claimer: Claimer, id: string, epoch: number): void {
+    const link = this.#own(claimer, id)
+    if (link.epoch !== epoch) throw noSuchLink()
+    link.close()
+  }
+
+  #own({ connectorId }: Claimer, id: string): PlainLink {
+    const link = this.#links.get(`${connectorId} ${id}`)
+    if (link === undefined) throw noSuchLink()
+    return link
   }
 
   /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
@@ -111,6 +122,10 @@ export class PlainLinks {
   cut(connectorId: string): void {
     for (const link of this.#links.values()) if (link.connectorId === connectorId) link.cut()
   }
+}
+
+function noSuchLink(): Refused {
+  return new Refused('not-found', 'no such link')
 }
 
 /** Streams of one link: the live one, its successor, and what a broken network holds on to. */

@@ -56,6 +56,9 @@ export interface PlainLinkEvents {
   hint(version: string): void
 }
 
+/** How long the cloud may take to hear a goodbye. Milliseconds. */
+const GOODBYE_MS = 2_000
+
 /** One link to one cloud instance. */
 export class PlainLink implements PlainCalls, SlotHolder {
   readonly clocks: Clocks
@@ -63,6 +66,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
   readonly #options: PlainLinkOptions
   readonly #path: string
   readonly #streams = new Set<ClientRequest>()
+  /** Streams that the cloud has not answered yet. */
+  readonly #unanswered = new Set<ClientRequest>()
   readonly #wheel: DeadlineWheel
   readonly #tick: NodeJS.Timeout
   #welcome: Welcome | undefined
@@ -70,7 +75,10 @@ export class PlainLink implements PlainCalls, SlotHolder {
   #grantTimer: NodeJS.Timeout | undefined
   /** Slots that came free and were not granted again yet. */
   #free = 0
+  /** It takes no more offers. */
   #closing = false
+  /** Nothing more is told. */
+  #isOver = false
   #isGone = (): void => undefined
   readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
   /** What HELLO granted. */
@@ -95,16 +103,20 @@ export class PlainLink implements PlainCalls, SlotHolder {
 
   /** Takes no more offers; what is under way goes on. */
   drain(): void {
+    if (this.#closing) return
     this.#closing = true
     clearTimeout(this.#successor)
+    clearTimeout(this.#grantTimer)
     this.#options.slots.detach(this)
-    for (const stream of this.#streams) stream.destroy()
+    // A cloud that does not hear the goodbye learns it from its streams.
+    if (this.#streams.size > 0) setTimeout(() => this.#cut(), GOODBYE_MS).unref()
+    this.#leave()
   }
 
-  /** Ends it. */
+  /** Ends it; nothing more is told. */
   close(): void {
+    this.#isOver = true
     this.drain()
-    clearTimeout(this.#grantTimer)
   }
 
   // ── what carriers ask ─────────────────────────────────────────────────────────────────────
@@ -162,7 +174,12 @@ export class PlainLink implements PlainCalls, SlotHolder {
     })
     const call = httpsRequest(`${url}${this.#path}/offers?${query}`, { agent: agent() })
     this.#streams.add(call)
-    call.on('response', (response) => this.#read(call, response))
+    this.#unanswered.add(call)
+    call.on('response', (response) => {
+      this.#unanswered.delete(call)
+      this.#read(call, response)
+      if (this.#closing) this.#leave()
+    })
     call.on('error', (error) => this.#ended(call, error))
     call.end()
   }
@@ -199,6 +216,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
   }
 
   #received(type: FrameType, payload: Uint8Array): void {
+    // It has said goodbye, or will: the cloud takes back what is not claimed.
+    if (this.#closing) return
     const { events, worker, instance } = this.#options
     switch (type) {
       case FrameType.WELCOME:
@@ -215,8 +234,7 @@ export class PlainLink implements PlainCalls, SlotHolder {
         return events.hint(decodeConfiguration(payload).version)
       case FrameType.DRAIN:
         // It may be another group that this connector serves from now on: a fresh stream finds out.
-        if (!this.#closing) this.#open()
-        return
+        return this.#open()
       case FrameType.PING:
         return
       default:
@@ -236,10 +254,23 @@ export class PlainLink implements PlainCalls, SlotHolder {
   }
 
   #ended(call: ClientRequest, cause: unknown): void {
-    if (!this.#streams.delete(call) || this.#streams.size > 0) return
+    if (!this.#streams.delete(call)) return
+    if (this.#unanswered.delete(call) && this.#closing) this.#leave()
+    if (this.#streams.size > 0) return
     this.#isGone()
     clearTimeout(this.#successor)
-    if (!this.#closing) this.#options.events.ended(cause)
+    if (!this.#isOver) this.#options.events.ended(cause)
+  }
+
+  /** Says goodbye, once no stream is on its way: one that came after it would open the link anew. */
+  #leave(): void {
+    if (this.#unanswered.size > 0 || this.#streams.size === 0) return
+    const path = `${this.#path}/goodbye?epoch=${this.#options.epoch}`
+    this.#small(path, new Uint8Array(), () => this.#cut())
+  }
+
+  #cut(): void {
+    for (const stream of this.#streams) stream.destroy()
   }
 
   // ── small calls ───────────────────────────────────────────────────────────────────────────
@@ -252,7 +283,7 @@ export class PlainLink implements PlainCalls, SlotHolder {
     this.#free = 0
     this.#small(`${this.#path}/credit`, encodeCredit(offers), () => {
       // Whether the grant arrived, nobody knows: a new link starts with a fresh count.
-      for (const stream of this.#streams) stream.destroy()
+      if (!this.#closing) this.#cut()
     })
   }
 
