@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { ResetCode } from '../protocol/frame-types.ts'
+import { Machine, PeerViolation, ResetCode } from '../protocol/index.ts'
 import { atOnce, unrejected, type Containment } from '../runtime/containment.ts'
+import { BACKEND_ORDER, type BackendState, type CallerEvent } from './backend-order.ts'
 import type { Backend, BackendCall, BackendEvents } from './backend.ts'
 
 /** The same backend; `call` throws PortFailed where it cannot be called, and what it gives never throws. */
@@ -30,8 +31,10 @@ class ContainedCall implements BackendCall, BackendEvents {
   #call: BackendCall | undefined
   readonly #events: BackendEvents
   readonly #containment: Containment
-  /** It has failed, or was broken off: nothing passes any more. */
-  #isOver = false
+  readonly #order = new Machine<BackendState, CallerEvent | keyof BackendEvents>(
+    BACKEND_ORDER,
+    'calling',
+  )
 
   constructor(events: BackendEvents, containment: Containment) {
     this.#events = events
@@ -40,7 +43,7 @@ class ContainedCall implements BackendCall, BackendEvents {
 
   begun(call: BackendCall): void {
     this.#call = call
-    if (this.#isOver) this.#abort()
+    if (!this.#order.step('begun')) this.#abort()
   }
 
   // ── what the backend is told ──────────────────────────────────────────────────────────────
@@ -68,40 +71,46 @@ class ContainedCall implements BackendCall, BackendEvents {
   }
 
   abort(): void {
-    if (this.#isOver) return
     this.#tell('abort', (call) => call.abort())
-    this.#isOver = true
+    this.#order.step('broken')
+  }
+
+  /** It has failed, or was broken off: nothing passes any more. */
+  get #isOver(): boolean {
+    return this.#order.state === 'over'
   }
 
   // ── what the backend says ─────────────────────────────────────────────────────────────────
 
   informational(...head: Parameters<BackendEvents['informational']>): void {
-    this.#pass((events) => events.informational(...head))
+    this.#pass('informational', isInterim(...head), (events) => events.informational(...head))
   }
 
   responded(...head: Parameters<BackendEvents['responded']>): void {
-    this.#pass((events) => events.responded(...head))
+    this.#pass('responded', isHead(...head), (events) => events.responded(...head))
   }
 
   upgraded(...head: Parameters<BackendEvents['upgraded']>): void {
-    this.#pass((events) => events.upgraded(...head))
+    this.#pass('upgraded', isHead(...head) && head[0].status === 101, (events) =>
+      events.upgraded(...head),
+    )
   }
 
   data(bytes: Uint8Array): void {
-    this.#pass((events) => events.data(bytes))
+    this.#pass('data', bytes instanceof Uint8Array, (events) => events.data(bytes))
   }
 
   ended(...trailers: Parameters<BackendEvents['ended']>): void {
-    this.#pass((events) => events.ended(...trailers))
+    const isWhole = trailers[0] === undefined || isHeaderList(trailers[0])
+    this.#pass('ended', isWhole, (events) => events.ended(...trailers))
   }
 
   drained(): void {
-    this.#pass((events) => events.drained())
+    this.#pass('drained', true, (events) => events.drained())
   }
 
   failed(code: ResetCode, cause: unknown): void {
-    this.#pass((events) => events.failed(code, cause))
-    this.#isOver = true
+    this.#pass('failed', CODES.has(code), (events) => events.failed(code, cause))
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
@@ -115,9 +124,20 @@ class ContainedCall implements BackendCall, BackendEvents {
     }
   }
 
-  /** What it says out of turn, an answer twice perhaps, is its own fault and not its caller's. */
-  #pass(pass: (events: BackendEvents) => void): void {
+  /** What it says out of turn, or in no form of ours, is no answer: at once, for nothing else would end the exchange. */
+  #pass(
+    event: keyof BackendEvents,
+    isWellFormed: boolean,
+    pass: (events: BackendEvents) => void,
+  ): void {
     if (this.#isOver) return
+    try {
+      if (!isWellFormed)
+        throw new PeerViolation('MALFORMED_MESSAGE', `what "${event}" was given is malformed`)
+      this.#order.step(event)
+    } catch (error) {
+      return this.#fail('backend.call.events', error, ResetCode.APPLICATION_MALFORMED)
+    }
     try {
       pass(this.#events)
     } catch (error) {
@@ -125,20 +145,39 @@ class ContainedCall implements BackendCall, BackendEvents {
     }
   }
 
-  #fail(port: string, error: unknown): void {
+  #fail(port: string, error: unknown, code: ResetCode = ResetCode.INTERNAL): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#order.step('broken')
     this.#containment.tell(port, error, false)
     this.#abort()
     // Never from inside: whoever made it is in the midst of something.
     queueMicrotask(() =>
-      this.#containment.notify('backend.call.events', () =>
-        this.#events.failed(ResetCode.INTERNAL, error),
-      )(),
+      this.#containment.notify('backend.call.events', () => this.#events.failed(code, error))(),
     )
   }
 
   #abort(): void {
     this.#containment.notify('backend.call.abort', () => this.#call?.abort())()
   }
+}
+
+const CODES: ReadonlySet<unknown> = new Set(Object.values(ResetCode))
+
+// What an embedder without types may say, and a frame cannot. Fields and ranges are looked at where they are passed on.
+
+function isHead(head: Parameters<BackendEvents['responded']>[0] | undefined): boolean {
+  try {
+    return Number.isInteger(head?.status) && isHeaderList(head?.headers)
+  } catch {
+    // A proxy, or a getter.
+    return false
+  }
+}
+
+function isInterim(head: Parameters<BackendEvents['informational']>[0]): boolean {
+  return isHead(head) && head.status >= 100 && head.status < 200 && head.status !== 101
+}
+
+function isHeaderList(list: unknown): boolean {
+  return Array.isArray(list) && list.every((text) => typeof text === 'string')
 }

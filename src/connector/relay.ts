@@ -128,6 +128,8 @@ export class Relay implements BackendEvents {
   }
 
   data(bytes: Uint8Array): void {
+    // Nobody waits for it, and held it would keep the exchange open.
+    if (this.#isBodiless) return
     // One more may follow a pause.
     if (this.#held === undefined) this.#send(bytes)
     else this.#held = joined(this.#held, bytes)

@@ -1,10 +1,14 @@
-/** What an embedder gives to a connector fails in every place, over a real link: one exchange has its 500, and the next is served. */
+/** What an embedder gives to a connector fails in every place, over a real link: one exchange has its 502, and the next is served. */
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { NodeBackend, type PortFailure } from '../../src/connector/node/index.ts'
-import type { Backend, BackendCall } from '../../src/connector/index.ts'
+import {
+  NodeBackend,
+  type ConnectorEvent,
+  type PortFailure,
+} from '../../src/connector/node/index.ts'
+import type { Backend, BackendCall, BackendEvents } from '../../src/connector/index.ts'
 import { startTunnel, type Tunnel } from './tunnel.ts'
 
 const node = new NodeBackend()
@@ -32,6 +36,7 @@ const WAYS: Readonly<Record<string, Backend['call']>> = {
 
 let call: Backend['call'] = node.call.bind(node)
 const told: PortFailure[] = []
+const failures: ConnectorEvent[] = []
 const unhandled: unknown[] = []
 let tunnel: Tunnel
 
@@ -41,7 +46,10 @@ beforeAll(async () => {
     backend: (request, response) => void request.resume().on('end', () => response.end('served')),
     connector: {
       backend: { call: (...args) => call(...args), close: fail },
-      onEvent: fail,
+      onEvent: (event) => {
+        if (event.type === 'exchange-failed') failures.push(event)
+        fail()
+      },
       onError: (failure) => {
         told.push(failure)
         fail()
@@ -74,11 +82,56 @@ test.each(Object.entries(WAYS))(
     call = way
     const answer = await post()
     call = node.call.bind(node)
-    expect(answer.status).toBe(500)
+    expect(answer.status).toBe(502)
     const [port] = at.split(',')
     expect(told.filter(({ contained }) => !contained).map((one) => one.port)).toEqual([port])
     expect((await post()).text).toBe('served')
     expect(tunnel.connector.isReady).toBe(true)
     expect(unhandled).toEqual([])
+  },
+)
+
+const head = { status: 200, headers: [] }
+/** What it tells → by which events. */
+const OUT_OF_TURN: Readonly<Record<string, (events: BackendEvents) => void>> = {
+  'content before a head': (events) => events.data(Buffer.from('early')),
+  'an end before a head': (events) => events.ended(undefined),
+  'content from inside the call': (events) => events.data(Buffer.from('early')),
+  'content after the end': (events) => {
+    events.responded(head)
+    events.data(Buffer.alloc(1 << 20))
+    events.ended(undefined)
+    events.data(Buffer.from('late'))
+  },
+  'two heads': (events) => [head, head].forEach((one) => events.responded(one)),
+  'an interim head after the head': (events) => {
+    events.responded(head)
+    events.informational({ status: 103, headers: [] })
+  },
+}
+test.each(Object.entries(OUT_OF_TURN))(
+  'a backend that tells %s fails one exchange, at once',
+  async (what, tell) => {
+    told.length = 0
+    call = (_request, events) => {
+      if (what.includes('inside')) tell(events)
+      else setImmediate(tell, events)
+      return { write: () => true, end() {}, pause() {}, resume() {}, abort() {} }
+    }
+    // A head that has left is followed by a break.
+    const answered = await post().catch(() => 'broken')
+    call = node.call.bind(node)
+    if (answered !== 'broken') expect(answered).toMatchObject({ status: 502 })
+    else expect(what).toMatch(/end|head/)
+    const [failure, ...others] = told.filter(({ contained }) => !contained)
+    expect([failure?.port, others]).toEqual(['backend.call.events', []])
+    expect(failures.at(-1)).toMatchObject({
+      type: 'exchange-failed',
+      outcome: {
+        kind: 'failed',
+        error: { source: 'application', reason: 'application-malformed' },
+      },
+    })
+    expect((await post()).text).toBe('served')
   },
 )

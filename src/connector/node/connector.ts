@@ -55,7 +55,7 @@ export interface ConnectorOptions extends CloudTrust {
    * only; slower, and without WebSockets. Default `link`.
    */
   readonly binding?: Binding
-  /** Calls private applications. One that throws fails the exchange it was called for, with 500. Default: a {@link NodeBackend}. */
+  /** Calls private applications. One that throws fails the exchange it was called for, with 502; so does one that tells its events out of turn. Default: a {@link NodeBackend}. */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
   /** Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes nothing. */

@@ -10,6 +10,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../../src/protocol/index.ts'
+import { BACKEND_ORDER, type BackendState } from '../../../src/connector/backend-order.ts'
 import { until } from '../../integration/tunnel.ts'
 
 /** A backend call, and all that was told of it. */
@@ -26,40 +27,40 @@ export class ObservedCall implements BackendEvents {
   code: ResetCode | undefined
   cause: unknown
   drains = 0
-  /** Events before `call` returned, or after the last. */
+  /** Events out of turn. */
   misplaced = 0
-  #returned = false
+  #state: BackendState = 'calling'
 
   constructor(backend: Backend, request: BackendRequest) {
     this.call = backend.call(request, this)
-    this.#returned = true
+    this.#state = 'waiting'
   }
 
   informational(head: ResponseHead): void {
-    this.#event()
+    this.#event('informational')
     this.interim.push(head)
   }
 
   responded(head: ResponseHead): void {
-    this.#event()
+    this.#event('responded')
     this.head = head
   }
 
   upgraded(head: ResponseHead): void {
-    this.#event()
+    this.#event('upgraded')
     this.head = head
     this.isUpgraded = true
   }
 
   data(bytes: Uint8Array): void {
-    this.#event()
+    this.#event('data')
     this.pieces += 1
     this.bytes += bytes.length
     if (this.bytes < 1 << 20) this.body += Buffer.from(bytes).toString('latin1')
   }
 
   ended(trailers: HeaderList | undefined): void {
-    this.#event()
+    this.#event('ended')
     this.isEnded = true
     this.trailers = trailers
   }
@@ -69,7 +70,7 @@ export class ObservedCall implements BackendEvents {
   }
 
   failed(code: ResetCode, cause: unknown): void {
-    this.#event()
+    this.#event('failed')
     this.code = code
     this.cause = cause
   }
@@ -91,9 +92,10 @@ export class ObservedCall implements BackendEvents {
     return Object.entries(ResetCode).find(([, code]) => code === this.code)![0]
   }
 
-  #event(): void {
-    if (!this.#returned || this.code !== undefined || (this.isEnded && !this.isUpgraded))
-      this.misplaced += 1
+  #event(event: keyof BackendEvents): void {
+    const next = BACKEND_ORDER[this.#state][event]
+    if (next === 'violation' || next === 'ignored') this.misplaced += 1
+    else this.#state = next
   }
 }
 
