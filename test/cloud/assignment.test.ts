@@ -111,6 +111,22 @@ test('a list of one that is written as its member is a list', () => {
   expect(isAssigned(assigned([], ['staff']), single)).toBe(true)
 })
 
+test('several in one text may be anybody’s: what is not found there is not known', () => {
+  for (const groups of ['guests staff', 'guests,staff', 'guests; staff', 'guests|staff']) {
+    const several = user({ groups, amr: 'pwd otp' })
+    expect(several).toMatchObject({ groups: [groups], isPartial: true })
+    expect(several.methods).toBeUndefined()
+  }
+})
+
+test('an authentication after its own token is not believed: every one would be new', () => {
+  const iat = 100
+  expect(user({ iat, auth_time: 90 }).authenticatedAt).toBe(90_000)
+  expect(user({ iat, auth_time: 160 }).authenticatedAt).toBe(160_000)
+  for (const auth_time of [161, 90_000, 1e300, Infinity])
+    expect(user({ iat, auth_time }).authenticatedAt).toBeUndefined()
+})
+
 test('methods that have no room are not taken for methods that were not used', () => {
   expect(user({ amr: Array.from({ length: 17 }, (_, i) => `m${i}`) }).methods).toBeUndefined()
   expect(user({ amr: ['x'.repeat(600)] }).methods).toBeUndefined()
@@ -119,6 +135,7 @@ test('methods that have no room are not taken for methods that were not used', (
 test.each([
   ['that is no text', { groups: 'contractors' }],
   ['of numbers', { groups: [7] }],
+  ['that is one text of several', { groups: 'guests contractors' }],
   ['that is an object', { groups: { name: 'contractors' } }],
   ['that is empty text', { groups: '' }],
   ['that did not come', {}],

@@ -19,6 +19,8 @@ export type Claims = Readonly<Record<string, unknown>>
 /** What goes into every cookie is kept short; no issuer is known to need more. */
 export const MAX_CLAIM_CHARACTERS = 255
 const MAX_METHODS = 16
+/** Seconds, between the machines of one issuer. */
+const CLOCKS_APART = 60
 
 export interface IdentityOptions {
   /** Other claims to keep. */
@@ -38,7 +40,6 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
   const hasContexts = profile.authenticationContexts === 'acrs'
   const groups = list(at(paths.groups))
   const roles = list(at(paths.roles))
-  const authTime = token['auth_time']
   const isElsewhere = [token, userInfo].some((claims) => areListsElsewhere(claims, paths))
   const optional = {
     name: short(at(paths.name)),
@@ -53,8 +54,7 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
     issuerSession: short(token['sid']),
     claims: keptClaims({ ...filling, ...present(token) }, named),
     isPartial: isElsewhere || !groups.isWhole || !roles.isWhole || undefined,
-    // A token may be issued long after: when it was says nothing of the authentication.
-    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : undefined,
+    authenticatedAt: authenticatedAt(token),
   }
   return {
     subject: token.sub!,
@@ -64,6 +64,15 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
     ) as Partial<SignInIdentity>),
     expiresAt: token.exp! * 1000,
   }
+}
+
+/**
+ * Milliseconds since 1970. A token may be issued long after: when it was says nothing of the authentication. One that names a time after its own is not believed: in
+ * milliseconds, or by a clock that is wrong, every authentication would be a new one.
+ */
+function authenticatedAt(token: JWTPayload): number | undefined {
+  const at = token['auth_time']
+  return typeof at === 'number' && at <= token.iat! + CLOCKS_APART ? at * 1000 : undefined
 }
 
 /** The claims that rules name, or that the application is told, and the token does not have: what UserInfo may tell. */
@@ -102,9 +111,13 @@ function short(value: unknown): string | undefined {
     : undefined
 }
 
-/** A list of texts; not whole where something in it is none, or is empty. Some issuers write a list of one as its member. */
+/**
+ * A list of texts; not whole where something in it is none, or is empty. Some issuers write a list of one as its member; others write several in one text, and nobody knows
+ * by what they are kept apart.
+ */
 function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
-  if (typeof value === 'string' && value !== '') return { items: [value], isWhole: true }
+  if (typeof value === 'string' && value !== '')
+    return { items: [value], isWhole: !/[\s,;|]/.test(value) }
   if (!Array.isArray(value)) return { items: undefined, isWhole: value === undefined }
   const items = value.filter((item) => typeof item === 'string' && item !== '')
   return { items, isWhole: items.length === value.length }
