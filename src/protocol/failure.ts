@@ -27,7 +27,8 @@ const failure = (status: number, error: string, title: string, detail: string): 
 export const LATER = 'Try again in a moment.'
 const UNREACHED = 'Application not reachable'
 const SLOW = 'No answer in time'
-const BROKEN = 'The answer broke off'
+/** A page can only come where no answer has begun. */
+const UNANSWERED = 'No answer came'
 const GONE = failure(499, 'connection_terminated', 'Request cancelled', 'The request was given up.')
 
 // prettier-ignore
@@ -36,9 +37,9 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'queue-full':              failure(503, 'connection_limit_reached', 'Too busy', `Too many requests are waiting. ${LATER}`),
   'claim-timeout':           failure(504, 'connection_timeout', SLOW, `The private side did not take the request in time. ${LATER}`),
   'attempts-exhausted':      failure(502, 'destination_unavailable', UNREACHED, `The request could not be handed over. ${LATER}`),
-  'connector-lost':          failure(502, 'connection_terminated', BROKEN, `The connection to the private side was lost. ${LATER}`),
-  'connector-violation':     failure(502, 'proxy_internal_error', BROKEN, 'The private side answered in a way that cannot be used. Tell the administrator the request number.'),
-  'connector-aborted':       failure(502, 'proxy_internal_error', BROKEN, `The private side gave the request up. ${LATER}`),
+  'connector-lost':          failure(502, 'connection_terminated', UNANSWERED, `The connection to the private side was lost. ${LATER}`),
+  'connector-violation':     failure(502, 'proxy_internal_error', 'Answer not usable', 'The private side answered in a way that cannot be used. Tell the administrator the request number.'),
+  'connector-aborted':       failure(502, 'proxy_internal_error', UNANSWERED, `The private side gave the request up. ${LATER}`),
   'connector-exhausted':     failure(502, 'connection_limit_reached', UNREACHED, `The private side has no room for another connection. ${LATER}`),
   'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address. Check it for typing errors, or ask whoever gave it to you.'),
   'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol. Tell the administrator the request number.'),
@@ -46,7 +47,7 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'application-unreachable': failure(502, 'destination_unavailable', UNREACHED, `The application does not accept connections. ${LATER}`),
   'application-certificate': failure(502, 'tls_certificate_error', UNREACHED, 'The certificate of the application is not accepted. Tell whoever runs the application: it has to be put right there.'),
   'application-timeout':     failure(504, 'http_response_timeout', SLOW, `The application did not answer in time. ${LATER}`),
-  'application-aborted':     failure(502, 'http_response_incomplete', BROKEN, `The application broke off its answer. ${LATER}`),
+  'application-aborted':     failure(502, 'http_response_incomplete', UNANSWERED, `The application broke the connection off before it answered. ${LATER}`),
   'application-malformed':   failure(502, 'http_protocol_error', 'Answer not usable', 'The application gave an answer that cannot be passed on. Tell the administrator the request number.'),
   'idle-timeout':            failure(504, 'connection_read_timeout', SLOW, `The connection stood still for too long. ${LATER}`),
   'user-malformed':          failure(400, 'http_request_error', 'Request not understood', 'The request is not one that can be passed on. Check the address.'),

@@ -46,11 +46,24 @@ const ACTIONS: Readonly<Record<string, readonly Action[]>> = {
   'signed-in': [{ label: 'Go on', href: 'https://app.example/reports/7' }],
   'signed-in-open-again': [{ label: 'Go to the start page', href: 'https://app.example/' }],
   'sign-out': [
-    { label: 'Sign out', post: '/.app-proxy/sign-out', fields: { token: 'x' } },
+    { label: 'Sign out', post: '/.app-proxy/sign-out', leavesHost: true },
+    {
+      ...{ label: 'End the session here only', post: '/.app-proxy/sign-out' },
+      fields: { at: 'here' },
+    },
     { label: 'Stay signed in', href: '/' },
   ],
-  'signed-out': [{ label: 'Sign in again', href: '/' }],
+  'signed-out': [
+    { label: 'Sign in again', href: '/' },
+    {
+      ...{ label: 'Sign out at the sign-in service', post: '/.app-proxy/sign-out' },
+      ...{ fields: { at: 'issuer' }, leavesHost: true },
+    },
+  ],
 }
+
+/** Told, as a rule, before any connector has heard of the request. */
+const UNOFFERED: ReadonlySet<string> = new Set(['no-connector', 'queue-full', 'user-malformed'])
 
 type Answer = Omit<Failure, 'requestId'>
 
@@ -64,7 +77,8 @@ export const ALL_ANSWERS: readonly Answer[] = [
     code: reason === 'internal' ? 'internal-at-sign-in' : reason,
   })),
   ...Object.entries(EXCHANGES).map(([reason, source]): Answer => {
-    const facts = { isOffered: true, isClaimed: true, isReplayable: false }
+    const isClaimed = !UNOFFERED.has(reason)
+    const facts = { isOffered: isClaimed, isClaimed, isReplayable: false }
     const delivery = deliveryOf(reason as FailureReason, facts)
     return { ...failureStatus(reason as FailureReason), code: reason, source, delivery }
   }),

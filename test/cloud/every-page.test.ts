@@ -56,6 +56,19 @@ describe.each(ALL_ANSWERS.filter(({ status }) => status >= 400))('$code', (answe
   })
 })
 
+test.each([
+  ['too large', 431, { headers: ['X-Large', 'x'.repeat(50_000)] }],
+  ['too long', 414, { target: `/${'x'.repeat(9_000)}` }],
+  ['of a method that nothing takes', 501, { method: 'CONNECT' }],
+  ['not understood', 400, { target: '/a/../b' }],
+])('a request that is %s: its page names the application', async (_, status, head) => {
+  const world = await edgeWorld({}, { secure: { name: 'Travel' } })
+  const accept = ['Accept', 'text/html', ...((head as { headers?: string[] }).headers ?? [])]
+  const user = world.ask({ authority: HOST, ...head, headers: accept })
+  expect(user.status).toBe(status)
+  expect(user.one('write')![0]).toContain('<p class="app">Travel</p>')
+})
+
 describe('a request that is claimed and lost', () => {
   const upload = {
     ...{ method: 'POST', target: '/orders' },

@@ -192,14 +192,15 @@ export class Edge {
 
   #serve(request: EdgeRequest, limits: RequestLimits): Promise<void> | void {
     const { head } = request.user
+    const applications = this.#options.directory.applicationsOn(head.authority)
+    // Before anything is refused: the answer to what is too large names the application as well.
+    request.site = applications[0]
+    if (applications.length === 1) request.asked = applications[0]
     checkSize(head, limits)
     // It asks for a tunnel to anywhere; what it names is no path of an application.
     if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
     const body = bodyKindOf(head.method, head.headers)
-    const applications = this.#options.directory.applicationsOn(head.authority)
     if (applications.length === 0) throw unknownHost(head)
-    request.site = applications[0]
-    if (applications.length === 1) request.asked = applications[0]
     checkHost(head)
     // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that somebody is there.
     if (head.target === '*' && head.method === 'OPTIONS') return request.empty(204, [])

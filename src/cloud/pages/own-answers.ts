@@ -29,7 +29,7 @@ export const OWN_ANSWERS = {
   ...own('application-changed', 503, 'cloud', 'The application was changed', 'While your request was under way, this application was changed or is published no more. Open it again in a moment.'),
   ...own('session-none', 401, 'sign-in', 'Sign in to go on', 'There is no session here. Open a page of the application to sign in.'),
   ...own('session-same-origin', 403, 'cloud', 'Not allowed from there', 'Only a page of this host may ask that.'),
-  ...own('session-renewed-lately', 429, 'sign-in', 'Renewed a moment ago', 'The session was renewed less than half a minute ago.'),
+  ...own('session-renewed-lately', 429, 'sign-in', 'Renewed a moment ago', 'The session was renewed less than half a minute ago. Try again in half a minute.'),
   ...own('session-needs-user', 409, 'sign-in', 'Sign in again to go on', 'The session cannot be renewed without its user. Open a page of the application in a window of its own.'),
   ...own('step-up-required', 401, 'policy', 'One more step is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
   ...own('cors-not-configured', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this application. Open the application itself.'),
