@@ -100,7 +100,8 @@ const issued = await issueCertificate()
 const caFile = inState('server-ca.pem')
 await writeFile(caFile, issued.ca)
 const connectorListener = createConnectorListener(cloud, issued)
-const userListener = createUserListener(cloud.edge, await usersTls())
+const { drainMs } = cloud.origin.limits
+const userListener = createUserListener(cloud.edge, { ...(await usersTls()), drainMs })
 const connectorPort = await listen(connectorListener.server, connectors)
 const usersPort = await listen(userListener, users)
 const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
@@ -128,10 +129,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 async function stop(): Promise<void> {
   // Connectors serve the last requests; none comes back that leaves.
   connectorListener.stopAccepting()
-  const ended = new Promise((closed) => userListener.close(closed))
-  const late = setTimeout(() => userListener.closeAllConnections(), cloud.origin.limits.drainMs)
-  await ended
-  clearTimeout(late)
+  await new Promise((closed) => userListener.close(closed))
   connectorListener.drain()
   await connectorListener.close()
   await registry.close()

@@ -39,6 +39,11 @@ export interface UserListenerOptions
   readonly requestHeadMs?: number
   /** Milliseconds a connection without a request is kept. Default 65 000. */
   readonly keepAliveMs?: number
+  /**
+   * Milliseconds from `close` until whatever connection is left is destroyed, its answers with it. Default 30 000, the drain limit;
+   * `Infinity`: never.
+   */
+  readonly drainMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
   readonly http2?: Http2Limits
@@ -82,7 +87,7 @@ export function userUpgradeHandler(
  * A server for users. Nobody listens until you call `listen`.
  *
  * `close` loses no request: a connection gets the answers that are due, then one more if it asks within two seconds, and the last says
- * `Connection: close`; HTTP/2 is told by GOAWAY. `close` waits for all of them: `closeAllConnections` is for when that takes too long.
+ * `Connection: close`; HTTP/2 is told by GOAWAY. Whatever is left after `drainMs`, a peer that is silent in the middle of its request say, is destroyed.
  *
  * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it: HTTP/2 connections and switched ones
  * included. WebSockets come by HTTP/1.1: extended CONNECT (RFC 8441) is not offered, so browsers open a connection of their own.
@@ -93,6 +98,7 @@ export function userUpgradeHandler(
 export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
   const { userKeepAliveMs } = CONNECTION_TIME_LIMITS
   const { requestHeadMs = TIME_LIMITS.requestHeadMs, keepAliveMs = userKeepAliveMs } = options
+  const { drainMs = TIME_LIMITS.drainMs } = options
   const { lingerMs = CONNECTION_TIME_LIMITS.lingerMs } = options
   const { maxHeadBytes = 32 * 1024, maxHeaders = 200, maxHeaderBytes, maxTarget } = options
   const limits: RequestLimits = {
@@ -174,7 +180,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     connections,
   })
   if (options.tls !== undefined) routeByProtocol(server, sessions)
-  return closingAll(server, sessions)
+  return closingAll(server, sessions, drainMs)
 }
 
 /** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */
@@ -192,7 +198,7 @@ const LAST_REQUEST_MS = 2_000
 const CLOSE_IDLE_MS = 250
 
 /** Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes under way. */
-function closingAll(server: Server, sessions: Http2Sessions): Server {
+function closingAll(server: Server, sessions: Http2Sessions, drainMs: number): Server {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     if (sockets.has(socket)) return
@@ -202,6 +208,11 @@ function closingAll(server: Server, sessions: Http2Sessions): Server {
   const close = server.close.bind(server)
   const closeIdle = server.closeIdleConnections.bind(server)
   const closeAll = server.closeAllConnections.bind(server)
+  const destroyAll = (): void => {
+    sessions.destroy()
+    closeAll()
+    for (const socket of sockets) socket.destroy()
+  }
   return Object.assign(server, {
     close(closed?: (error?: Error) => void) {
       if (!server.listening) return close(closed)
@@ -213,9 +224,11 @@ function closingAll(server: Server, sessions: Http2Sessions): Server {
         idle = setInterval(closeIdle, CLOSE_IDLE_MS)
       }, LAST_REQUEST_MS)
       let idle: NodeJS.Timeout | undefined
+      const late = Number.isFinite(drainMs) ? setTimeout(destroyAll, drainMs).unref() : undefined
       server.once('close', () => {
         clearTimeout(closing)
         clearInterval(idle)
+        clearTimeout(late)
         // For what Node does besides: it looks after no connection any more.
         close(() => undefined)
       })
@@ -225,10 +238,6 @@ function closingAll(server: Server, sessions: Http2Sessions): Server {
       sessions.closeIdle()
       closeIdle()
     },
-    closeAllConnections() {
-      sessions.destroy()
-      closeAll()
-      for (const socket of sockets) socket.destroy()
-    },
+    closeAllConnections: destroyAll,
   })
 }
