@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { BACKEND_ORDER, type BackendState } from '../../src/connector/backend-order.ts'
 import { containedBackend } from '../../src/connector/contained-backend.ts'
 import type { BackendEvents } from '../../src/connector/index.ts'
-import { ResetCode } from '../../src/protocol/index.ts'
+import { MAX_ANSWER_FIELDS, ResetCode } from '../../src/protocol/index.ts'
 import { Containment, type PortFailure } from '../../src/runtime/containment.ts'
 import { detailsAt, requestTo } from './node/observed-call.ts'
 import { ServedExchange } from './worker-pair.ts'
@@ -209,3 +209,37 @@ test('every sequence of events is served or ends the exchange at once', async ()
     { numRuns: 1_000 },
   )
 })
+
+const fields = (count: number) => Array.from({ length: 2 * count }, () => 'a')
+const ANSWERS: Readonly<Record<string, (events: BackendEvents, headers: string[]) => void>> = {
+  'an interim head': (events, headers) => {
+    events.informational({ status: 103, headers })
+    events.responded(head(200))
+    events.ended(undefined)
+  },
+  'a head': (events, headers) => {
+    events.responded({ status: 200, headers })
+    events.ended(undefined)
+  },
+  trailers: (events, headers) => {
+    events.responded(head(200))
+    events.ended(headers)
+  },
+}
+test.each(Object.entries(ANSWERS))(
+  `%s of an application has at most ${MAX_ANSWER_FIELDS} fields, and one more is its own fault`,
+  async (_what, tell) => {
+    for (const [count, outcome] of [
+      [MAX_ANSWER_FIELDS, { kind: 'done' }],
+      [MAX_ANSWER_FIELDS + 1, { kind: 'failed', error: { reason: 'application-malformed' } }],
+    ] as const) {
+      const world = new World()
+      const one = new ServedExchange(world.backend, detailsAt(1))
+      await soon()
+      tell(world.events, fields(count))
+      await soon()
+      expect(one.outcome).toMatchObject(outcome)
+      expect(one.isReleased).toBe(true)
+    }
+  },
+)

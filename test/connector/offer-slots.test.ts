@@ -4,6 +4,9 @@ import { OfferSlots } from '../../src/connector/offer-slots.ts'
 import type { Carrier, ClaimedJob, Worker } from '../../src/connector/worker.ts'
 import {
   AcceptedLink,
+  encodeFrame,
+  encodeOffer,
+  FrameType,
   LINK_FEATURES,
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
@@ -132,4 +135,19 @@ test('every slot that comes free is granted once, whichever link its offer came 
   fresh.offered[0]!.release()
   fresh.up()
   expect([fresh.cloud.grants, slots.free]).toEqual([2, 2])
+})
+
+test('an offer beyond the grants ends the link, and takes no slot', () => {
+  const slots = new OfferSlots(2)
+  const line = new Line(slots).up().down()
+  const offer = encodeFrame(FrameType.OFFER, 0, 0, encodeOffer(OFFER))
+  for (let i = 0; i < 2; i++) line.connector.link.receive(offer, 0)
+  // One that came free, granted again, is one more.
+  line.offered[0]!.release()
+  line.up().connector.link.receive(offer, 0)
+  expect([line.offered.length, line.connector.link.state, slots.free]).toEqual([3, 'open', 0])
+  line.connector.link.receive(offer, 0)
+  expect([line.offered.length, line.connector.link.state, slots.free]).toEqual([3, 'closed', 0])
+  line.up()
+  expect(line.end).toMatchObject({ reason: 'violation' })
 })
