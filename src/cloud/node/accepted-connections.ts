@@ -79,6 +79,11 @@ export class AcceptedConnections {
     this.#timer ??= setInterval(() => this.#look(performance.now()), everyMs).unref()
   }
 
+  /** Closes what has nothing under way and has not moved for so many milliseconds; to be called every now and then, for that is how it sees what moves. */
+  closeSilent(silentMs: number): void {
+    this.#look(performance.now(), silentMs)
+  }
+
   #forget(socket: Socket): void {
     this.#kept.delete(socket)
     if (this.#kept.size > 0) return
@@ -86,11 +91,12 @@ export class AcceptedConnections {
     this.#timer = undefined
   }
 
-  #look(now: number): void {
-    for (const [socket, kept] of this.#kept) if (this.#isOver(socket, kept, now)) socket.destroy()
+  #look(now: number, idleMs = this.#limitMs): void {
+    for (const [socket, kept] of this.#kept)
+      if (this.#isOver(socket, kept, now, idleMs)) socket.destroy()
   }
 
-  #isOver(socket: Socket, kept: Kept, now: number): boolean {
+  #isOver(socket: Socket, kept: Kept, now: number, idleMs: number): boolean {
     const heard = socket.bytesRead
     const moved = heard + octetsLeft(socket as Counted)
     if (heard !== kept.heard) {
@@ -103,7 +109,7 @@ export class AcceptedConnections {
       kept.movedAt = now
     }
     const { owner } = kept
-    if (!owner.isServing) return now - kept.movedAt >= this.#limitMs
+    if (!owner.isServing) return now - kept.movedAt >= idleMs
     // What it waited for while it was served does not count.
     kept.movedAt = now
     if (owner.probe === undefined) return false

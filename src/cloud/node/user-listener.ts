@@ -180,7 +180,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     connections,
   })
   if (options.tls !== undefined) routeByProtocol(server, sessions)
-  return closingAll(server, sessions, drainMs)
+  return closingAll(server, sessions, connections, drainMs)
 }
 
 /** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */
@@ -198,7 +198,12 @@ const LAST_REQUEST_MS = 2_000
 const CLOSE_IDLE_MS = 250
 
 /** Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes under way. */
-function closingAll(server: Server, sessions: Http2Sessions, drainMs: number): Server {
+function closingAll(
+  server: Server,
+  sessions: Http2Sessions,
+  connections: AcceptedConnections,
+  drainMs: number,
+): Server {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     if (sockets.has(socket)) return
@@ -219,9 +224,14 @@ function closingAll(server: Server, sessions: Http2Sessions, drainMs: number): S
       sessions.drain()
       // Node's own would close idle connections at once, over a request that is on its way.
       NetServer.prototype.close.call(server, closed)
-      const closing = setTimeout(() => {
+      // Idle is to Node what has asked before; who never did is silent.
+      const closeSilent = (): void => {
         closeIdle()
-        idle = setInterval(closeIdle, CLOSE_IDLE_MS)
+        connections.closeSilent(LAST_REQUEST_MS)
+      }
+      const closing = setTimeout(() => {
+        closeSilent()
+        idle = setInterval(closeSilent, CLOSE_IDLE_MS)
       }, LAST_REQUEST_MS)
       let idle: NodeJS.Timeout | undefined
       const late = Number.isFinite(drainMs) ? setTimeout(destroyAll, drainMs).unref() : undefined

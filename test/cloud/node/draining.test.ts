@@ -32,7 +32,8 @@ test.each([false, true])(
 )
 
 test('an answer under way ends first, and a connection that asks nothing is closed', async () => {
-  direct = await startDirectEdge(() => undefined)
+  // Neither of the usual limits ends it.
+  direct = await startDirectEdge(() => undefined, { requestHeadMs: 60_000, keepAliveMs: 60_000 })
   const slow = new RawUser(direct.port).ask('GET', '/', { host: 'a.example' })
   const idle = new RawUser(direct.port)
   await until(() => direct!.visits.length === 1 && idle.port > 0)
