@@ -121,6 +121,18 @@ describe('the session cookie', () => {
       expect(await sessions.read(application(), HOST, fields, NOW)).toBeUndefined()
   })
 
+  test('of the other kind, from before the application was partitioned or no more, is not read', async () => {
+    const embedding = { ancestors: ['https://portal.example'], partitioned: true }
+    const partitioned = application({ session: { sameSite: 'none' }, embedding })
+    const [own, other] = [await start(), await start(partitioned)]
+    for (const fields of [[`${own}; ${other}`], [other, own]])
+      for (const app of [application(), partitioned])
+        expect(await sessions.read(app, HOST, fields, NOW)).toMatchObject({
+          user: { subject: 'u1' },
+        })
+    expect(await sessions.read(partitioned, HOST, [own], NOW)).toBeUndefined()
+  })
+
   test('under a name that only resembles ours is no session', async () => {
     const cookie = await start()
     for (const name of ['\u2000', '\u00a0', '\u0085', '$', '=', 'x'])

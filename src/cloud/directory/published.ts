@@ -64,7 +64,8 @@ export class Published {
     this.paths = [pathname]
     this.scheme = protocol.slice(0, -1)
     this.internalOrigin = new URL(application.internalUrl).origin
-    this.sessionCookie = ownCookieName(protocol === 'https:', 'session', id)
+    const kind = application.embedding?.partitioned === true ? 'partitioned-session' : 'session'
+    this.sessionCookie = ownCookieName(protocol === 'https:', kind, id)
     this.cors = application.cors && new CorsRule(application.cors)
     this.reserved = reservedNames(identityNames)
     this.withheld = new FoldedNames([

@@ -12,10 +12,13 @@
 const MAX_COOKIE_CHARACTERS = 64 * 1024
 const OURS = /^(?:__host-|__secure-)?app-proxy-/i
 
-/** The name of one of our cookies; `rest` is made a cookie-name token. A `hint` is for one path, which `__Host-` forbids. */
+/**
+ * The name of one of our cookies; `rest` is made a cookie-name token. A `hint` is for one path, which `__Host-` forbids. A session that is partitioned has another name: a
+ * browser keeps one of either kind, and where both came by one name neither would count.
+ */
 export function ownCookieName(
   secure: boolean,
-  kind: 'session' | 'attempt' | 'hint',
+  kind: 'session' | 'partitioned-session' | 'attempt' | 'hint',
   rest: string,
 ): string {
   const prefix = !secure ? '' : kind === 'hint' ? '__Secure-' : '__Host-'
