@@ -148,7 +148,10 @@ test.each<[unknown, readonly string[], unknown]>([
 test.each([
   ['mick@contoso.example', /could mean.*"email:…" \(.*\), "upn:…" \(.*\) or "sub:…" \(.*\)$/],
   ['user-owner', /could mean.*write "upn:…" \(.*\) or "sub:…" \(.*\)$/],
-])('a user named %s without a kind is refused, and each meaning is named', (name, words) => {
+  ['sub: user-owner', /without blanks at its edges$/],
+  ['email:mick@contoso.example ', /without blanks at its edges$/],
+  ['sub:\u00a0', /without blanks at its edges$/],
+])('a user named %j is refused, and what it could mean is named', (name, words) => {
   const mistaken = withApplication({ assigned: { users: [name] } })
   expect(() => createDirectory(mistaken)).toThrow(words)
   // What a configuration says stays out of error messages.

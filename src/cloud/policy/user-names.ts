@@ -34,7 +34,8 @@ export function parseUserName(text: string): UserName | undefined {
   const colon = text.indexOf(':')
   const kind = USER_NAME_KINDS.find((one) => one === text.slice(0, colon))
   const value = text.slice(colon + 1)
-  if (kind === undefined || value === '') return undefined
+  // A blank at an edge is a slip, and would match nobody: a rule that denies would be silent.
+  if (kind === undefined || value === '' || value !== value.trim()) return undefined
   if (kind === 'email' && !/^[^@\s]+@[^@\s]+$/.test(value)) return undefined
   return { kind, value: foldUserName(kind, value) }
 }
@@ -54,7 +55,8 @@ export function userNameFault(text: string, assignsNames: boolean): string | und
     return name.kind === 'upn' && !assignsNames
       ? "needs the claim that the issuer assigns: `claims.upn` of the tenant's `issuer`"
       : undefined
-  if (/^(?:sub|email|upn):/.test(text)) return 'must have a value of its kind behind the colon'
+  if (/^(?:sub|email|upn):/.test(text))
+    return 'must have a value of its kind behind the colon, without blanks at its edges'
   const meanings = [
     ...(text.includes('@') ? ['"email:…" (their verified e-mail address)'] : []),
     '"upn:…" (the name that the issuer assigns to them)',
