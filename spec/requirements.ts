@@ -127,6 +127,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R4.7o', text: 'A session ends when it is not used for the policy\'s time; asking how long it lasts is no use of it.' },
   { id: 'R4.7p', text: 'A script of the same origin is told how long its session lasts, by two numbers and no name; no other site is told anything.' },
   { id: 'R4.7q', text: 'A script renews its session by the refresh token, at most once in half a minute; where there is none it learns that its user is needed.' },
+  { id: 'R4.7r', text: 'A window that is opened to sign in renews a session that only its user can, and begins nothing where nobody opened a window.' },
+  { id: 'R4.7s', text: 'A form that is sent without a session is not delivered: nothing of it is read, kept or told again, and its user is led back to it.' },
   { id: 'R4.8a', text: 'The callback reached again by somebody who is signed in leads to the page they wanted.' },
   { id: 'R4.8b', text: 'A stale or replayed answer lets nobody in.' },
   { id: 'R4.8c', text: 'Tabs that sign in at once do not disturb each other.' },

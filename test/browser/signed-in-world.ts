@@ -56,14 +56,15 @@ export async function signedInWorld(sites: Sites, options: SignedInWorldOptions)
     ],
   })
   const audit = memoryAudit()
-  const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
+  let turned = 0
+  const clocks = { now: () => performance.now(), wallClock: () => Date.now() + turned }
   const keyRing = await KeyRing.open()
   const registry = createMemoryRegistry()
   const authority = await createCertificateAuthority({
     ...{ crypto, clocks, store: memoryAuthorityStore() },
   })
   const cloud = createCloud({
-    ...{ directory, registry, authority, keyRing, audit, instances: () => ({}) },
+    ...{ directory, registry, authority, keyRing, audit, clocks, instances: () => ({}) },
   })
   const { origin, sessions } = cloud
   const preAuthentication = new PreAuthentication({
@@ -84,6 +85,8 @@ export async function signedInWorld(sites: Sites, options: SignedInWorldOptions)
     app,
     audit: audit.events,
     issuer,
+    /** The application's clock, not the issuer's, is so far ahead. Milliseconds. */
+    turnClock: (ms: number) => void (turned = ms),
     async close() {
       connector.cut()
       await backend.close()

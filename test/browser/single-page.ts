@@ -10,7 +10,7 @@ import { signedInWorld } from './signed-in-world.ts'
 
 const DOCUMENT = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8')
 /** What the document tells pages to do. */
-const RECIPE = /^```js\n([^]*?)^```$/m.exec(DOCUMENT)![1]!
+export const RECIPE = /^```js\n([^]*?)^```$/m.exec(DOCUMENT)![1]!
 
 const PAGE = `<!doctype html><title>A single page</title><button id="sign-in" hidden>Sign in</button>
 <script>

@@ -41,6 +41,11 @@ const EXCHANGES: Readonly<
 
 /** What the pages of a sign-in and sign-out offer. */
 const ACTIONS: Readonly<Record<string, readonly Action[]>> = {
+  'form-not-delivered': [
+    { label: 'Sign in in a new window', href: '/.app-proxy/sign-in/form', opensWindow: true },
+  ],
+  'signed-in-form': [{ label: 'Go to the start page', href: '/' }],
+  'signed-in-window': [{ label: 'Go to the start page', href: '/' }],
   'step-up-required': [{ label: 'Sign in again', href: '/reports/7' }],
   'continue-to-sign-in': [{ label: 'Sign in', href: 'https://sts.example/authorize?x=1&y=2' }],
   'signed-in': [{ label: 'Go on', href: 'https://app.example/reports/7' }],

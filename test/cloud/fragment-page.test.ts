@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { KEEP_FRAGMENT, RESTORE_FRAGMENT } from '../../src/cloud/sign-in/fragment-page.ts'
+import { CLOSE_WINDOW } from '../../src/cloud/sign-in/window-paths.ts'
 
 test.each([
   ['there', KEEP_FRAGMENT],
   ['back', RESTORE_FRAGMENT],
+  ['to the end of a window', CLOSE_WINDOW],
 ])('the script on the way %s is the one its policy names', (_, { text, hash }) => {
   expect(hash).toBe(`sha256-${createHash('sha256').update(text).digest('base64')}`)
 })

@@ -48,7 +48,25 @@ test.each<[string, WayIn, UserRequestHead]>([
     head({ ...chromium, 'Sec-Purpose': 'prefetch;prerender' }),
   ],
   ['the same, as older browsers say it', 'refuse', head({ ...chromium, Purpose: 'prefetch' })],
-  ['a form that is sent', 'refuse', head(chromium, { method: 'POST' })],
+  ['a form that is sent', 'form', head(chromium, { method: 'POST' })],
+  [
+    'a form that is sent in a frame',
+    'form',
+    head({ ...chromium, 'Sec-Fetch-Dest': 'iframe' }, { method: 'POST' }),
+  ],
+  ['a form of a browser of before', 'form', head({ Accept: 'text/html,*/*' }, { method: 'POST' })],
+  ['a program that sends a form', 'refuse', head({ Accept: '*/*' }, { method: 'POST' })],
+  [
+    'a script that sends a form',
+    'refuse',
+    head({ ...chromium, 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }, { method: 'POST' }),
+  ],
+  [
+    'a script of before that sends a form',
+    'refuse',
+    head({ Accept: 'text/html', 'X-Requested-With': 'XMLHttpRequest' }, { method: 'POST' }),
+  ],
+  ['a PUT by whatever means', 'refuse', head(chromium, { method: 'PUT' })],
   ['curl', 'redirect', head({ Accept: '*/*', 'User-Agent': 'curl/8' })],
   [
     'a browser of before',
@@ -125,7 +143,7 @@ test.each<[string, WayIn, Record<string, string>]>([
 
 const facts: fc.Arbitrary<NavigationFacts> = fc.record({
   upgrade: fc.constantFrom('yes', 'no'),
-  method: fc.constantFrom('GET', 'HEAD', 'other'),
+  method: fc.constantFrom('GET', 'HEAD', 'POST', 'other'),
   script: fc.constantFrom('yes', 'no'),
   prefetch: fc.constantFrom('yes', 'no'),
   mode: fc.constantFrom('navigate', 'other', 'none'),
@@ -167,7 +185,7 @@ describe('T47 a frame', () => {
     fc.assert(
       fc.property(facts, (some) => {
         const frame = { ...some, destination: 'frame', site: 'foreign', embedding: 'no' } as const
-        expect(decideWayIn(frame)).toMatch(/^(?:window|refuse)$/)
+        expect(decideWayIn(frame)).toMatch(/^(?:window|refuse|form)$/)
       }),
     ))
 })
@@ -176,7 +194,7 @@ describe('the table', () => {
   test('decides every request', () => {
     fc.assert(
       fc.property(facts, (some) => {
-        expect(decideWayIn(some)).toMatch(/page|redirect|refuse|window/)
+        expect(decideWayIn(some)).toMatch(/page|redirect|refuse|window|form/)
       }),
     )
   })
@@ -199,6 +217,7 @@ describe('the table', () => {
       fc.property(facts, (some) => {
         if (some.upgrade === 'yes' || some.method === 'other' || some.mode === 'other')
           expect(decideWayIn(some)).toBe('refuse')
+        if (some.method === 'POST') expect(decideWayIn(some)).toMatch(/^(?:refuse|form)$/)
       }),
     )
   })

@@ -28,7 +28,7 @@ import { isDue } from '../sign-in/renewals.ts'
 import type { Session, Sessions } from '../session/session.ts'
 import type { PreAuthentication } from '../sign-in/sign-in.ts'
 import type { SignInWishes } from '../sign-in/sign-in-outcome.ts'
-import { canBeSent } from './return-target.ts'
+import { canBeSent, FORM_WINDOW_PATH } from './return-target.ts'
 import type { SessionUpkeep, Upkept } from './session-upkeep.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
 
@@ -154,7 +154,7 @@ export class Admission {
     const verdict = this.#options.decideAccess(application, caller, request)
     if (verdict.kind === 'allow') return caller
     const way = wayIn(head, application.application)
-    if (verdict.kind === 'step-up' && !caller.showsToken && way !== 'refuse')
+    if (verdict.kind === 'step-up' && !caller.showsToken && way !== 'refuse' && way !== 'form')
       return way === 'window'
         ? tellToOpenWindow(request, application)
         : this.#begin(request, application, target, { stepUp: verdict.stepUp })
@@ -169,6 +169,7 @@ export class Admission {
   ): Admitted | Promise<Admitted> {
     const way = wayIn(request.user.head, application.application)
     if (way === 'window') return tellToOpenWindow(request, application)
+    if (way === 'form') return tellNotDelivered(request, application)
     if (way !== 'refuse') return this.#begin(request, application, target)
     request.answer({
       ...OWN_ANSWERS['sign-in-required'],
@@ -213,6 +214,17 @@ export class Admission {
 function tellToOpenWindow(request: EdgeRequest, application: Published): undefined {
   request.answer({
     ...OWN_ANSWERS['sign-in-framed'],
+    headers: ['WWW-Authenticate', challenge(application, request.user.head.headers)],
+  })
+}
+
+/** What was sent is not looked at. The browser has it still, a step back, if it keeps it at all. */
+function tellNotDelivered(request: EdgeRequest, application: Published): undefined {
+  const path = encodeURIComponent(new URL(application.application.externalUrl).pathname)
+  const href = `${FORM_WINDOW_PATH}?for=${path}`
+  request.answer({
+    ...OWN_ANSWERS['form-not-delivered'],
+    actions: [{ label: 'Sign in in a new window', href, opensWindow: true }],
     headers: ['WWW-Authenticate', challenge(application, request.user.head.headers)],
   })
 }

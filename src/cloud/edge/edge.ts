@@ -48,6 +48,7 @@ import { SessionUpkeep } from './session-upkeep.ts'
 import { sessionPaths } from '../sign-in/session-paths.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
+import { windowPaths } from '../sign-in/window-paths.ts'
 import { FrontChannelLogout } from '../sign-out/front-channel-logout.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
@@ -123,6 +124,7 @@ export class Edge {
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication, this.#live),
       resultPaths(preAuthentication),
+      windowPaths(options),
       renewals ? sessionPaths({ ...options, renewals }) : {},
       otherAccountPaths(preAuthentication, signOut),
       signOutPaths(

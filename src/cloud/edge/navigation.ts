@@ -12,15 +12,15 @@ import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { Application } from '../ports.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401; `window`: 401 with a page that opens the address in a window of its own. */
-export type WayIn = 'page' | 'redirect' | 'refuse' | 'window'
+/** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401; `window`: 401 with a page that opens the address in a window of its own; `form`: 401 with a page that says that the form was not delivered. */
+export type WayIn = 'page' | 'redirect' | 'refuse' | 'window' | 'form'
 
 /** What of a request matters here. */
 export interface NavigationFacts {
   /** It would become a WebSocket, or switch to another protocol. */
   readonly upgrade: 'yes' | 'no'
   /** As it is. */
-  readonly method: 'GET' | 'HEAD' | 'other'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'other'
   /** `X-Requested-With: XMLHttpRequest`; apps say other things there, even when they navigate. */
   readonly script: 'yes' | 'no'
   /** `Sec-Purpose` or `Purpose` with `prefetch`: nobody has gone there yet. */
@@ -54,6 +54,10 @@ export const NAVIGATION: readonly NavigationRule[] = [
   { when: { script: ['yes'] },                         then: 'refuse',   because: 'A script says so itself.' },
   { when: { prefetch: ['yes'] },                       then: 'refuse',   because: 'No sign-in is begun for a page that nobody opened; the browser asks again when somebody does.' },
   { when: { mode: ['other'] },                         then: 'refuse',   because: '`cors`, `no-cors`, `same-origin`: a script, a form of one, or a part of a page.' },
+  { when: { method: ['POST'], mode: ['navigate'] },     then: 'form',     because: 'A form that somebody sent: nothing of it is kept or sent along, and their browser may still have it.' },
+  { when: { method: ['POST'], mode: ['none'], destination: ['none'], accept: ['page'] },
+                                                       then: 'form',     because: 'The same, of a browser that does not say more.' },
+  { when: { method: ['POST'] },                        then: 'refuse',   because: 'A program that sends something.' },
   { when: { mode: ['navigate'], destination: ['document'], method: ['GET'] },
                                                        then: 'page',     because: 'A browser goes there: the page keeps what stands behind `#`, which the issuer\'s pages would lose.' },
   { when: { mode: ['navigate', 'none'], destination: ['frame'], site: ['foreign'], embedding: ['no'] },
@@ -96,7 +100,7 @@ export function navigationFacts(
   const destination = one('sec-fetch-dest')
   return {
     upgrade: upgradeWish(head) !== undefined || isUnmetWebSocket(head) ? 'yes' : 'no',
-    method: method === 'GET' || method === 'HEAD' ? method : 'other',
+    method: method === 'GET' || method === 'HEAD' || method === 'POST' ? method : 'other',
     script: one('x-requested-with') === 'xmlhttprequest' ? 'yes' : 'no',
     prefetch: /\bprefetch\b/.test(one('sec-purpose') ?? one('purpose') ?? '') ? 'yes' : 'no',
     mode: mode === undefined ? 'none' : mode === 'navigate' ? 'navigate' : 'other',

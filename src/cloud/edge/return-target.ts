@@ -33,6 +33,22 @@ export function returnTarget(target: string): string | undefined {
   return isReserved(path) || isReserved(resolved) ? undefined : encoded
 }
 
+/** Opened in a window of its own it lets somebody sign in, while other pages stay as they are. */
+export const WINDOW_PATH = `${OWN_PATH}sign-in/window`
+/** Where that ends, when the issuer was not to ask its user anything. */
+export const WINDOW_RENEWED_PATH = `${WINDOW_PATH}/renewed`
+/** Where it ends. */
+export const WINDOW_DONE_PATH = `${WINDOW_PATH}/done`
+/** The same for somebody whose form was not delivered, and its end, which stays to be read. */
+export const FORM_WINDOW_PATH = `${OWN_PATH}sign-in/form`
+export const FORM_WINDOW_DONE_PATH = `${FORM_WINDOW_PATH}/done`
+const WINDOW_ENDS = [WINDOW_RENEWED_PATH, WINDOW_DONE_PATH, FORM_WINDOW_DONE_PATH]
+
+/** Where a sign-in may lead: see {@link returnTarget}. In a window of its own it ends at a page of ours. */
+export function signInTarget(target: string): string | undefined {
+  return WINDOW_ENDS.includes(target) ? target : returnTarget(target)
+}
+
 /** Whether a target can be sent along: it is no place to return to, or short enough when it is written down. */
 export function canBeSent(target: string): boolean {
   const safe = returnTarget(target)

@@ -23,6 +23,7 @@ const own = <C extends string>(
 // prettier-ignore
 export const OWN_ANSWERS = {
   ...own('sign-in-required', 401, 'sign-in', 'Sign-in required', 'Open this address in a browser to sign in.'),
+  ...own('form-not-delivered', 401, 'sign-in', 'Your form was not delivered', 'You are not signed in, so nothing of it was passed on or kept. Sign in in another window. Then come back to this one, go back to the form by the Back button of your browser, and send it again. Some forms lose their text on the way back, and files must be chosen again.'),
   ...own('sign-in-framed', 401, 'sign-in', 'Sign in in a window of its own', 'This page is shown inside a page of another site, where nobody can sign in. Open it in a window of its own.'),
   ...own('session-not-kept', 403, 'sign-in', 'This browser does not keep your session', 'You signed in, but the browser did not bring back the cookie that says so. It may keep none inside the pages of other sites. Open the page in a window of its own.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
@@ -43,6 +44,8 @@ export const OWN_ANSWERS = {
   ...own('address-too-long', 414, 'sign-in', 'This address is too long to be kept', 'It is longer than what can be carried through the sign-in. Sign in first; then open the address again.'),
   ...own('signed-in', 200, 'sign-in', 'You are signed in', 'You are being sent to the page you asked for.'),
   ...own('signed-in-open-again', 200, 'sign-in', 'You are signed in', 'The address you wanted was too long to be carried along. If it does not open by itself now, open it again.'),
+  ...own('signed-in-window', 200, 'sign-in', 'You are signed in', 'Close this window and go back to the one you came from, which goes on from here.'),
+  ...own('signed-in-form', 200, 'sign-in', 'You are signed in', 'Close this window. In the one you came from, go back to your form by the Back button of the browser, and send it again.'),
   ...own('sign-out', 200, 'sign-in', 'Sign out?', 'You are signed in here and at the sign-in service of your organisation. Signing out ends both, as far as the sign-in service agrees. If you end the session here only, signing in again may take no password.'),
   ...own('signed-out', 200, 'sign-in', 'You are signed out here', 'If you chose to stay signed in at the sign-in service, you still are: there, in other applications, and signing in again here may take no password. To be safe on a shared computer, sign out there too, and close the browser.'),
 }

@@ -80,7 +80,8 @@ export async function signInAgain(
   return true
 }
 
-function applicationAt(applications: readonly Application[], target = ''): Application {
+/** The one that a target of the host belongs to, or the one with the longest path. */
+export function applicationAt(applications: readonly Application[], target = ''): Application {
   try {
     const [path = ''] = target.split('?', 1)
     return selectApplication(applications, path)?.application ?? applications[0]!

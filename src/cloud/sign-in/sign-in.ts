@@ -38,7 +38,7 @@ import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { OWN_PATH, returnTarget } from '../edge/return-target.ts'
+import { OWN_PATH, signInTarget } from '../edge/return-target.ts'
 import { isSecure, Sessions, type Session } from '../session/session.ts'
 import { SessionRenewals } from '../session/session-renewals.ts'
 import { startSession } from './session-start.ts'
@@ -126,7 +126,7 @@ export class PreAuthentication {
         application,
         host,
         {
-          returnTo: returnTarget(target) ?? new URL(application.externalUrl).pathname,
+          returnTo: signInTarget(target) ?? new URL(application.externalUrl).pathname,
           issuer: metadata.issuer,
           issuerNamesItself: metadata.authorization_response_iss_parameter_supported === true,
           ...(wishes.stepUp && { isStepUp: true }),
