@@ -59,6 +59,8 @@ async function heldBy(
   { request, applications }: OwnCall,
 ): Promise<readonly Held[] | undefined> {
   const { headers } = request.user.head
+  // No page of another origin reads what is said here, not even that it was refused.
+  request.isCorsDecided = true
   // A browser says it with every request; a page of another origin cannot.
   if (headerValue(headers, 'sec-fetch-site') !== 'same-origin') {
     request.answer(OWN_ANSWERS['session-same-origin'])
