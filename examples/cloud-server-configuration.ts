@@ -1,5 +1,6 @@
 /**
- * What cloud-server reads from its configuration file. `cloud-server.schema.json` is generated from this.
+ * What cloud-server reads from its configuration file. `cloud-server.schema.json` is generated from
+ * this.
  *
  * @module
  */

@@ -1,11 +1,13 @@
 /**
- * A cloud instance as a server: one listener for users, one for connectors, everything it must remember in one directory.
+ * A cloud instance as a server: one listener for users, one for connectors, everything it must
+ * remember in one directory.
  *
  *     node --import tsx examples/cloud-server.ts --config FILE
  *
  * FILE is JSON, see cloud-server.schema.json. One line of JSON on stdout says that it is ready:
- * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again, and opens the audit
- * file anew; one that is renamed is noticed without it. SIGINT and SIGTERM drain, then end with code 0.
+ * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again, and
+ * opens the audit file anew; one that is renamed is noticed without it. SIGINT and SIGTERM drain,
+ * then end with code 0.
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -125,7 +127,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stopping ??= stop().then(() => process.exit(0))
   })
 
-/** Takes nobody new, lets what is under way finish within the drain limit, then ends what is left. */
+/**
+ * Takes nobody new, lets what is under way finish within the drain limit, then ends what is left.
+ */
 async function stop(): Promise<void> {
   // Connectors serve the last requests; none comes back that leaves.
   connectorListener.stopAccepting()

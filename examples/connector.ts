@@ -3,8 +3,10 @@
  *
  *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE] [--name NAME]
  *
- * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to stderr, one JSON object a line. One line of JSON on stdout
- * says that it is ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish what is under way, then end with code 0.
+ * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to
+ * stderr, one JSON object a line. One line of JSON on stdout says that it is ready:
+ * `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish
+ * what is under way, then end with code 0.
  */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,7 +47,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stopping ??= stop().then(() => process.exit(0))
   })
 
-/** How each cloud instance was reached: by the fast `link`, or by `plain` calls where it does not get through. */
+/**
+ * How each cloud instance was reached: by the fast `link`, or by `plain` calls where it does not
+ * get through.
+ */
 const bindings: Record<string, Binding> = {}
 const connector = await start(url, stateDirectory).catch(refused)
 stop = () => connector.stop()
@@ -78,7 +83,9 @@ async function readToken(path: string): Promise<string> {
   return token.trim()
 }
 
-/** Identities and configurations are told by name: a log keeps no keys, and no pages of settings. */
+/**
+ * Identities and configurations are told by name: a log keeps no keys, and no pages of settings.
+ */
 function log(event: ConnectorEvent): void {
   if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
   // A mistake is said once, when it is met, and not at each try.

@@ -1,5 +1,6 @@
 /**
- * Everything at once, on this machine: an issuer, a private site, a cloud and a connector, each a process of its own.
+ * Everything at once, on this machine: an issuer, a private site, a cloud and a connector, each a
+ * process of its own.
  *
  *     npm run demo -- [options]        (--help lists them)
  *

@@ -3,8 +3,9 @@
  *
  *     node --import tsx examples/policy-check.ts CONFIGURATION CASES
  *
- * CONFIGURATION is cloud-server's file, or a directory alone; CASES a JSON list of who comes from where, when and how, and what must become of them. Says of
- * each case what became of it, and which policies matched; ends with code 1 when one is not as it must be.
+ * CONFIGURATION is cloud-server's file, or a directory alone; CASES a JSON list of who comes from
+ * where, when and how, and what must become of them. Says of each case what became of it, and which
+ * policies matched; ends with code 1 when one is not as it must be.
  *
  *     [{ "name": "staff, from the office", "application": "vault", "user": { "groups": ["staff"] }, "address": "192.0.2.7", "expect": "step-up" }]
  *

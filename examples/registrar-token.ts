@@ -1,5 +1,6 @@
 /**
- * Signs in at the example issuer as a person would, through its forms, and obtains an access token (code + PKCE): a registrar's, or one for an application that takes tokens.
+ * Signs in at the example issuer as a person would, through its forms, and obtains an access token
+ * (code + PKCE): a registrar's, or one for an application that takes tokens.
  */
 import { createHash, randomBytes } from 'node:crypto'
 
@@ -59,7 +60,8 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
 }
 
 /**
- * Follows redirects and fills in the issuer's forms, those of sign-in, consent and sign-out, until it is sent to an address that begins with `until`; returns that address without opening it.
+ * Follows redirects and fills in the issuer's forms, those of sign-in, consent and sign-out, until
+ * it is sent to an address that begins with `until`; returns that address without opening it.
  */
 export async function signInWithForms(
   start: string,

@@ -1,9 +1,11 @@
 /**
- * A real OpenID Connect issuer for trying things out: `oidc-provider` with its own small login and consent pages.
+ * A real OpenID Connect issuer for trying things out: `oidc-provider` with its own small login and
+ * consent pages.
  *
  *     node --import tsx examples/sts.ts --config FILE
  *
- * FILE is JSON, see {@link StsConfiguration}. One line of JSON on stdout says that it is ready: `{"issuer":"…"}`.
+ * FILE is JSON, see {@link StsConfiguration}. One line of JSON on stdout says that it is ready:
+ * `{"issuer":"…"}`.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -25,7 +27,9 @@ interface StsConfiguration {
   /** Goes into every token as `tid`. */
   readonly tenantId: string
   readonly users: readonly StsUser[]
-  /** OpenID Connect client metadata: one client per application, and a public one for registrars. */
+  /**
+   * OpenID Connect client metadata: one client per application, and a public one for registrars.
+   */
   readonly clients: readonly ClientMetadata[]
   /** The resource that registrars' access tokens are for. */
   readonly audience: string

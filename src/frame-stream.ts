@@ -1,8 +1,9 @@
 /**
  * Frames over one direction of an HTTP call: what the plain binding's two ends have in common.
  *
- * Byte credit is not on this wire. The writer grants its local sender what the stream takes; the reader lets go of the
- * stream's readability while its local receiver has no room. So the slowest hop sets the pace through TCP itself.
+ * Byte credit is not on this wire. The writer grants its local sender what the stream takes; the
+ * reader lets go of the stream's readability while its local receiver has no room. So the slowest
+ * hop sets the pace through TCP itself.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -28,9 +29,15 @@ import {
 
 /** The HTTP field of an exchange's token: `…/body` returns it, `…/response` must show it. */
 export const EXCHANGE_TOKEN_HEADER = 'app-proxy-exchange'
-/** What a sender may have on its way before the stream took any of it; also a pull's credit over this binding. */
+/**
+ * What a sender may have on its way before the stream took any of it; also a pull's credit over
+ * this binding.
+ */
 export const PLAIN_CREDIT_BYTES = 128 * 1024
-/** A receiver's window. Twice what one read of a socket can bring, twice over: see {@link ExchangeReader}. */
+/**
+ * A receiver's window. Twice what one read of a socket can bring, twice over: see {@link
+ * ExchangeReader}.
+ */
 export const PLAIN_WINDOW_BYTES = 256 * 1024
 
 /** Writes frames of one exchange; everything said in one turn of the event loop leaves together. */
@@ -121,7 +128,10 @@ export class ExchangeWriter {
   }
 }
 
-/** Reads frames of one exchange off a stream and pauses it while the exchange has no room for another read. */
+/**
+ * Reads frames of one exchange off a stream and pauses it while the exchange has no room for
+ * another read.
+ */
 export class ExchangeReader {
   readonly #stream: Readable
   readonly #exchange: () => Exchange | undefined
@@ -164,7 +174,10 @@ export class ExchangeReader {
     this.#stream.resume()
   }
 
-  /** One read of a socket brings at most 64 KiB; with less room than that, do not read. Half a window free is always said by `credit`, so a paused stream is always resumed. */
+  /**
+   * One read of a socket brings at most 64 KiB; with less room than that, do not read. Half a
+   * window free is always said by `credit`, so a paused stream is always resumed.
+   */
   get #isFull(): boolean {
     const exchange = this.#exchange()
     return exchange !== undefined && !exchange.isClosed && exchange.receivable < MAX_DATA_BYTES

@@ -1,8 +1,9 @@
 /**
- * A link over a stream that goes both ways: what the two ends of the multiplexed binding have in common.
+ * A link over a stream that goes both ways: what the two ends of the multiplexed binding have in
+ * common.
  *
- * The loop of the driver law: bytes in, then what there is to send. Everything said in one turn of the event loop leaves in one
- * write, for the turn may have read from a hundred sockets.
+ * The loop of the driver law: bytes in, then what there is to send. Everything said in one turn of
+ * the event loop leaves in one write, for the turn may have read from a hundred sockets.
  *
  * @see spec/PROTOCOL.md, "The link binding"
  * @module
@@ -14,17 +15,23 @@ import { TRANSPORT_ROOM_BYTES, type LinkEndpoint, type LinkEnd } from './protoco
 export const LINK_UPGRADE = 'app-proxy/1'
 export const LINK_PATH = '/link'
 
-/** Heads are not held back by the transport's room. A peer that reads none of them is not listened to beyond this. */
+/**
+ * Heads are not held back by the transport's room. A peer that reads none of them is not listened
+ * to beyond this.
+ */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024
-/** How long the other end may take to read what was said before the link's end, and what of it was handed over last. */
+/**
+ * How long the other end may take to read what was said before the link's end, and what of it was
+ * handed over last.
+ */
 const FAREWELL_MS = 10_000
 const LINGER_MS = 1_000
 
 /**
  * Drives one end of a link over `stream`, until either is over.
  *
- * It is made before the link, whose events are its methods `wake` and `closed`. It reads nothing until {@link LinkTransport.drive}:
- * whatever an event uses is there before the first octet is.
+ * It is made before the link, whose events are its methods `wake` and `closed`. It reads nothing
+ * until {@link LinkTransport.drive}: whatever an event uses is there before the first octet is.
  */
 export class LinkTransport {
   readonly #stream: Duplex

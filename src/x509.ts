@@ -1,5 +1,6 @@
 /**
- * The one door to the certificate library: it needs `reflect-metadata` before it loads, in every bundle.
+ * The one door to the certificate library: it needs `reflect-metadata` before it loads, in every
+ * bundle.
  *
  * @module
  */

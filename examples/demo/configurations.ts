@@ -1,5 +1,6 @@
 /**
- * The demo's configuration files: one tenant, one connector group, one client at the issuer for each application behind sign-in.
+ * The demo's configuration files: one tenant, one connector group, one client at the issuer for
+ * each application behind sign-in.
  */
 import { replacePrivateFile } from 'app-proxy/cloud/node'
 import { join } from 'node:path'
@@ -46,7 +47,10 @@ export interface DemoApplication {
   readonly policies?: Policies
 }
 
-/** The private site behind sign-in, behind more than that, and open; and whatever else is to be published. */
+/**
+ * The private site behind sign-in, behind more than that, and open; and whatever else is to be
+ * published.
+ */
 export function applicationsOf(
   { published, https }: DemoOptions,
   { ports }: DemoState,
@@ -64,7 +68,10 @@ export function applicationsOf(
   }))
 }
 
-/** Alice may register connectors, and is assigned to what is behind sign-in, as Carol is; Bob is not. */
+/**
+ * Alice may register connectors, and is assigned to what is behind sign-in, as Carol is; Bob is
+ * not.
+ */
 export function writeStsConfiguration(
   { dir, ports, passwords, pins, clientSecrets }: DemoState,
   applications: readonly DemoApplication[],

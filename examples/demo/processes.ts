@@ -1,5 +1,6 @@
 /**
- * The processes of the demo: each says in one line of JSON that it is ready, and none outlives the demo.
+ * The processes of the demo: each says in one line of JSON that it is ready, and none outlives the
+ * demo.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

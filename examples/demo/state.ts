@@ -1,5 +1,6 @@
 /**
- * What the demo remembers between two starts with one state directory: ports, passwords, client secrets.
+ * What the demo remembers between two starts with one state directory: ports, passwords, client
+ * secrets.
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,8 +1,9 @@
 /**
  * Server-sent events: a number that grows by one each time.
  *
- * `every` is the time between two in milliseconds (default 1000), `times` ends the answer after so many. A browser then comes back by
- * itself, tells the last number it saw in `Last-Event-ID`, and the count goes on from there.
+ * `every` is the time between two in milliseconds (default 1000), `times` ends the answer after so
+ * many. A browser then comes back by itself, tells the last number it saw in `Last-Event-ID`, and
+ * the count goes on from there.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */

@@ -1,5 +1,6 @@
 /**
- * The pages of the example issuer: sign in, agree that an application learns who you are, sign out. Plain forms, no script, nothing from outside.
+ * The pages of the example issuer: sign in, agree that an application learns who you are, sign out.
+ * Plain forms, no script, nothing from outside.
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'

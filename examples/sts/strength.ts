@@ -1,5 +1,6 @@
 /**
- * How a user has authenticated: by a password, or by a password and a PIN. An application asks for the second with `acr_values=two-factor`.
+ * How a user has authenticated: by a password, or by a password and a PIN. An application asks for
+ * the second with `acr_values=two-factor`.
  *
  * @see OpenID Connect Core 1.0 section 3.1.2.1; RFC 8176 for `amr`
  */
@@ -14,7 +15,10 @@ export function isTwoFactorAsked(acrValues: unknown): boolean {
   return asked.includes(TWO_FACTOR.acr) && !asked.includes(ONE_FACTOR.acr)
 }
 
-/** The provider's own prompts, and one: who signed in with less than is asked for now signs in again. */
+/**
+ * The provider's own prompts, and one: who signed in with less than is asked for now signs in
+ * again.
+ */
 export function prompts({
   base,
   Check,

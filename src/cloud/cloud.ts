@@ -22,33 +22,57 @@ import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
 
-/** Options of {@link createCloud}. Its ports are contained: what they throw or reject with ends at the call. @see {@link CloudPorts} */
+/**
+ * Options of {@link createCloud}. Its ports are contained: what they throw or reject with ends at
+ * the call.
+ *
+ * @see {@link CloudPorts}
+ */
 export interface CloudOptions extends CloudPorts {
   readonly keyRing: KeyRing
   /**
-   * Told what a port, or a part of this service, did wrong: which one, the error as it was, and whether the flow went on
-   * without it. Called where it happens, so it must be quick; what it throws is ignored. Default: nobody is told.
+   * Told what a port, or a part of this service, did wrong: which one, the error as it was, and
+   * whether the flow went on without it. Called where it happens, so it must be quick; what it
+   * throws is ignored. Default: nobody is told.
    */
   readonly onError?: OnError
-  /** Whether each request of a user is an audit event (`access.request`), when it is over. Default false: there is one for each. */
+  /**
+   * Whether each request of a user is an audit event (`access.request`), when it is over. Default
+   * false: there is one for each.
+   */
   readonly auditRequests?: boolean
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
-  /** Roots of the cloud's own servers, DER: what connectors pin at registration. Default: none, they keep what they were given. */
+  /**
+   * Roots of the cloud's own servers, DER: what connectors pin at registration. Default: none, they
+   * keep what they were given.
+   */
   readonly cloudAuthorities?: readonly Uint8Array[]
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
   readonly renewAfterMs?: number
-  /** The `typ` that a registrar's token must have: `at+jwt` (RFC 9068), or `any` for issuers that set none. Default: what the tenant's issuer is configured with. */
+  /**
+   * The `typ` that a registrar's token must have: `at+jwt` (RFC 9068), or `any` for issuers that
+   * set none. Default: what the tenant's issuer is configured with.
+   */
   readonly tokenType?: 'at+jwt' | 'any'
   /** Validity of a connector's certificate. Milliseconds, default 60 days. */
   readonly validityMs?: number
-  /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
+  /**
+   * A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24
+   * hours.
+   */
   readonly longestSessionMs?: number
-  /** How long a session that a refresh token is kept for goes on while its issuer cannot be asked. Milliseconds, default 600 000. */
+  /**
+   * How long a session that a refresh token is kept for goes on while its issuer cannot be asked.
+   * Milliseconds, default 600 000.
+   */
   readonly issuerGraceMs?: number
-  /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
+  /**
+   * Reverse proxies before the user listener. Default: none, and the peer of a connection is the
+   * user.
+   */
   readonly trustedProxies?: TrustedProxies
 }
 

@@ -1,6 +1,7 @@
 /**
- * What an embedder gives to a cloud, wrapped so that nothing it throws or rejects with travels further than the call. A
- * port is reached only in this way: `cloud.ts` puts the parts together from what is wrapped here.
+ * What an embedder gives to a cloud, wrapped so that nothing it throws or rejects with travels
+ * further than the call. A port is reached only in this way: `cloud.ts` puts the parts together
+ * from what is wrapped here.
  *
  * | port                                 | what a failure does                                                                  |
  * | ------------------------------------ | ------------------------------------------------------------------------------------ |
@@ -38,15 +39,23 @@ export interface CloudPorts {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
-  /** The instances connectors may dial: id → base URL of its connector listener. Asked at each pull. */
+  /**
+   * The instances connectors may dial: id → base URL of its connector listener. Asked at each pull.
+   */
   readonly instances: () => Readonly<Record<string, string>>
   /** Default: in memory. */
   readonly queue?: RequestQueue
   /** Sessions ended before their time. Default: in memory, so for this process only. */
   readonly revocations?: SessionRevocations
-  /** Refresh tokens, where sessions may outlive the ID token. Default: in memory, so for this process only. */
+  /**
+   * Refresh tokens, where sessions may outlive the ID token. Default: in memory, so for this
+   * process only.
+   */
   readonly grants?: SessionGrants
-  /** Other words or another template for what the service itself says. Default: plain pages in English. */
+  /**
+   * Other words or another template for what the service itself says. Default: plain pages in
+   * English.
+   */
   readonly pages?: PageRenderer
   /** Where addresses are, for policies that ask for a country. Default: nobody knows. */
   readonly locate?: Locate

@@ -1,6 +1,9 @@
 import type { CryptoProvider } from './ports.ts'
 
-/** The runtime's own Web Crypto; `@peculiar/webcrypto`, loaded only then, where the runtime has none. */
+/**
+ * The runtime's own Web Crypto; `@peculiar/webcrypto`, loaded only then, where the runtime has
+ * none.
+ */
 export async function defaultCryptoProvider(): Promise<CryptoProvider> {
   const { crypto } = globalThis as { crypto?: Crypto }
   if (crypto?.subtle !== undefined) return crypto

@@ -1,8 +1,11 @@
 /**
- * The cloud: users come in by `edge/`, connectors by `offers/`, and what is not of one runtime stays out of `node/` and `lmdb/`.
+ * The cloud: users come in by `edge/`, connectors by `offers/`, and what is not of one runtime
+ * stays out of `node/` and `lmdb/`.
  *
- * - `edge/` a user's request until it is an exchange, and the exchange; `pages/` what we answer ourselves
- * - `sign-in/`, `sign-out/`, `session/`, `bearer/` who the user is; `issuer/` who vouches for it; `policy/` whether they may
+ * - `edge/` a user's request until it is an exchange, and the exchange; `pages/` what we answer
+ *   ourselves
+ * - `sign-in/`, `sign-out/`, `session/`, `bearer/` who the user is; `issuer/` who vouches for it;
+ *   `policy/` whether they may
  * - `offers/` the queue between users and connectors, and their links
  * - `connectors/` who registers, with which key; `authority/` who certifies it
  * - `directory/` what an administrator wrote; `audit/` what is written down

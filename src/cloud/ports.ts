@@ -1,5 +1,6 @@
 /**
- * What the cloud needs from the world around it: each port is an interface with an embedded default.
+ * What the cloud needs from the world around it: each port is an interface with an embedded
+ * default.
  *
  * @module
  */
@@ -17,7 +18,10 @@ import type { SessionLifetime } from './session/session-lifetime.ts'
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
 
-/** The two clocks: `now` is monotonic, for deadlines; `wallClock` is milliseconds since 1970, for certificates, sessions and sign-in. */
+/**
+ * The two clocks: `now` is monotonic, for deadlines; `wallClock` is milliseconds since 1970, for
+ * certificates, sessions and sign-in.
+ */
 export interface Clocks {
   now(): number
   wallClock(): number
@@ -70,9 +74,15 @@ export interface Application {
   readonly internalUrl: string
   readonly groupId: string
   readonly preAuthentication: 'oidc' | 'passthrough'
-  /** Its tenant's issuer: who was signed in by another one is not signed in here. Default: whoever the directory's tenant is signed in by. */
+  /**
+   * Its tenant's issuer: who was signed in by another one is not signed in here. Default: whoever
+   * the directory's tenant is signed in by.
+   */
   readonly issuer?: string
-  /** The application's own client at the tenant's issuer; present exactly when `preAuthentication` is `oidc`. */
+  /**
+   * The application's own client at the tenant's issuer; present exactly when `preAuthentication`
+   * is `oidc`.
+   */
   readonly client?: ClientCredentials
   /** Who is assigned; absent: every user the issuer signs in. */
   readonly assigned?: {
@@ -81,23 +91,32 @@ export interface Application {
     readonly roles: readonly string[]
   }
   /**
-   * Conditional access: whoever is assigned must be let in by these too. Absent: there is none. Other rules must be another object, because
-   * decisions are remembered by it.
+   * Conditional access: whoever is assigned must be let in by these too. Absent: there is none.
+   * Other rules must be another object, because decisions are remembered by it.
    */
   readonly access?: AccessRules
   /** Header name → claim it carries, and how, for the application. Default none. */
   readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
   /**
-   * Origins, besides its own host, whose pages may open a WebSocket (or switch to another protocol) in the name of a signed-in
-   * user. Default none.
+   * Origins, besides its own host, whose pages may open a WebSocket (or switch to another protocol)
+   * in the name of a signed-in user. Default none.
    */
   readonly allowedOrigins?: readonly string[]
-  /** Pages of other sites that may read its answers. Default: with `passthrough` it answers for itself, with `oidc` there are none. */
+  /**
+   * Pages of other sites that may read its answers. Default: with `passthrough` it answers for
+   * itself, with `oidc` there are none.
+   */
   readonly cors?: Cors
-  /** How programs may show a token in the place of a session. Default: not at all; a token is the application's own affair then. */
+  /**
+   * How programs may show a token in the place of a session. Default: not at all; a token is the
+   * application's own affair then.
+   */
   readonly bearer?: Bearer
   readonly session?: {
-    /** Whether the session's cookie comes with requests of other sites' pages as well (`none`). Default `lax`. */
+    /**
+     * Whether the session's cookie comes with requests of other sites' pages as well (`none`).
+     * Default `lax`.
+     */
     readonly sameSite: 'lax' | 'none'
     /** How long sessions last. Default: they end with the ID token. */
     readonly lifetime?: SessionLifetime
@@ -107,7 +126,10 @@ export interface Application {
    * another origin, and no page of ours is shown in one.
    */
   readonly embedding?: Embedding
-  /** How the issuer hands back its answer: `form_post` keeps it out of addresses and their logs, and needs https. Default `query`. */
+  /**
+   * How the issuer hands back its answer: `form_post` keeps it out of addresses and their logs, and
+   * needs https. Default `query`.
+   */
   readonly responseMode?: 'query' | 'form_post'
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
@@ -123,10 +145,12 @@ export interface Embedding {
 }
 
 /**
- * Tenants, groups and applications. The embedded default is a validated configuration object. Asked on the hot path: synchronous.
+ * Tenants, groups and applications. The embedded default is a validated configuration object. Asked
+ * on the hot path: synchronous.
  *
- * A function that throws, or gives a promise, fails what it was asked for: a user's request gets 500 (audit event `edge.internal-error`), a registration is refused as
- * `unavailable`, what is open and cannot be judged ends.
+ * A function that throws, or gives a promise, fails what it was asked for: a user's request gets
+ * 500 (audit event `edge.internal-error`), a registration is refused as `unavailable`, what is open
+ * and cannot be judged ends.
  */
 export interface Directory {
   tenant(id: string): Tenant | undefined
@@ -141,7 +165,8 @@ export interface Directory {
 }
 
 /**
- * Where audit events go. It must not take long: it is called where they happen. One that throws, or gives a promise that rejects, loses the event; what happens goes on.
+ * Where audit events go. It must not take long: it is called where they happen. One that throws, or
+ * gives a promise that rejects, loses the event; what happens goes on.
  *
  * @see audit-events.ts
  */

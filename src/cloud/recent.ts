@@ -1,4 +1,7 @@
-/** What was used lately, bounded: two generations, and whatever was not used while one filled up is forgotten. */
+/**
+ * What was used lately, bounded: two generations, and whatever was not used while one filled up is
+ * forgotten.
+ */
 export class Recent<V> {
   readonly #most: number
   #now = new Map<string, V>()

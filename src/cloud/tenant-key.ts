@@ -1,5 +1,6 @@
 /**
- * The key of what belongs to one tenant: ids are unique inside a tenant only, and may be used again by another.
+ * The key of what belongs to one tenant: ids are unique inside a tenant only, and may be used again
+ * by another.
  *
  * @module
  */

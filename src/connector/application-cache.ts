@@ -24,7 +24,8 @@ export interface ApplicationCacheOptions {
 }
 
 /**
- * The details of the applications this connector serves: asked for once, however many offers wait for them.
+ * The details of the applications this connector serves: asked for once, however many offers wait
+ * for them.
  *
  * @see spec/PROTOCOL.md, "Application details"
  */
@@ -45,7 +46,8 @@ export class ApplicationCache {
   }
 
   /**
-   * The details to serve an offer by: at once if they are known in the version the offer names, otherwise fetched.
+   * The details to serve an offer by: at once if they are known in the version the offer names,
+   * otherwise fetched.
    *
    * @returns undefined if the cloud does not know the application
    * @throws whatever the channel threw if the cloud could not be asked

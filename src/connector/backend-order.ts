@@ -1,6 +1,6 @@
 /**
- * The order in which a backend tells of one call: interim heads, then a head or a switch of protocols, then content, then
- * its end; or a failure instead of what is missing.
+ * The order in which a backend tells of one call: interim heads, then a head or a switch of
+ * protocols, then content, then its end; or a failure instead of what is missing.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The connector's port to private applications: one HTTP request out, its answer back, pushed and paced.
+ * The connector's port to private applications: one HTTP request out, its answer back, pushed and
+ * paced.
  *
  * @module
  */
@@ -20,7 +21,10 @@ export interface BackendRequest {
   /** Without hop-by-hop fields; `Host` is set. */
   readonly headers: HeaderList
   readonly body: BodyKind
-  /** The protocol the user wants to switch to: sent as `Upgrade`, with its `Connection`. Such a request has no body. */
+  /**
+   * The protocol the user wants to switch to: sent as `Upgrade`, with its `Connection`. Such a
+   * request has no body.
+   */
   readonly upgrade: string | undefined
   /** A safe request without body: a connection that died idle may be replaced, once. */
   readonly replayable: boolean
@@ -31,8 +35,9 @@ export interface BackendEvents {
   informational(head: ResponseHead): void
   responded(head: ResponseHead): void
   /**
-   * The application switched protocols; the head is the 101 as it came. From here on `data`, `ended`, {@link BackendCall.write} and
-   * {@link BackendCall.end} carry the tunnel, each direction ending alone. Only if the request asked for it.
+   * The application switched protocols; the head is the 101 as it came. From here on `data`,
+   * `ended`, {@link BackendCall.write} and {@link BackendCall.end} carry the tunnel, each direction
+   * ending alone. Only if the request asked for it.
    */
   upgraded(head: ResponseHead): void
   /** Bytes of the answer; one more may follow a pause. */
@@ -40,7 +45,10 @@ export interface BackendEvents {
   ended(trailers: HeaderList | undefined): void
   /** After a {@link BackendCall.write} that returned `false`: everything written was taken. */
   drained(): void
-  /** It could not be reached (`UNREACHABLE`), broke off (`APPLICATION_ABORTED`) or spoke no HTTP (`APPLICATION_MALFORMED`). Nothing follows. */
+  /**
+   * It could not be reached (`UNREACHABLE`), broke off (`APPLICATION_ABORTED`) or spoke no HTTP
+   * (`APPLICATION_MALFORMED`). Nothing follows.
+   */
   failed(code: ResetCode, cause: unknown): void
 }
 

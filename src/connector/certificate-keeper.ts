@@ -32,7 +32,8 @@ export interface CertificateKeeperOptions {
 }
 
 /**
- * Drives the certificate machine: rolls the client certificate by the server's clock, riding on configuration pulls.
+ * Drives the certificate machine: rolls the client certificate by the server's clock, riding on
+ * configuration pulls.
  *
  * @see spec/PROTOCOL.md, "Certificate renewal"
  */
@@ -78,7 +79,10 @@ export class CertificateKeeper implements CertificateOutput {
     return createCertificateRequest(keys, this.#options.environment.crypto)
   }
 
-  /** A pull made with `identity` was answered; `requested` says whether it carried a certificate request. */
+  /**
+   * A pull made with `identity` was answered; `requested` says whether it carried a certificate
+   * request.
+   */
   answered(
     identity: ConnectorIdentity,
     { serverTime, certificate }: ConfigurationReply,

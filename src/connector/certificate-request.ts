@@ -14,7 +14,10 @@ import type { ConnectorIdentity, CryptoProvider } from './ports.ts'
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
 
-/** A new ECDSA P-256 key. Its private half never leaves the connector; not even the process, unless the store must write it to a file. */
+/**
+ * A new ECDSA P-256 key. Its private half never leaves the connector; not even the process, unless
+ * the store must write it to a file.
+ */
 export async function generateConnectorKey(
   crypto: CryptoProvider,
   extractable: boolean,
@@ -23,8 +26,8 @@ export async function generateConnectorKey(
 }
 
 /**
- * A PKCS#10 request, DER, signed by the key: it proves possession and asks for nothing. Who the connector is, the
- * cloud decides.
+ * A PKCS#10 request, DER, signed by the key: it proves possession and asks for nothing. Who the
+ * connector is, the cloud decides.
  */
 export async function createCertificateRequest(
   keys: CryptoKeyPair,
@@ -43,14 +46,18 @@ export interface ExpectedIdentity extends Omit<ConnectorIdentity, 'issuedAt' | '
   readonly serverTime: number
 }
 
-/** A certificate dated back by more than this was not made for the call that brought it, but for an earlier one whose reply was lost. */
+/**
+ * A certificate dated back by more than this was not made for the call that brought it, but for an
+ * earlier one whose reply was lost.
+ */
 const MAX_BACKDATE_MS = 5 * 60 * 1000
 
 /**
- * The identity made of a key and the certificate issued for it. A certificate that could not be used is refused here,
- * before it replaces one that can.
+ * The identity made of a key and the certificate issued for it. A certificate that could not be
+ * used is refused here, before it replaces one that can.
  *
- * @throws PeerViolation `MALFORMED_MESSAGE` if it does not parse, is for another key or connector, or has ended
+ * @throws PeerViolation `MALFORMED_MESSAGE` if it does not parse, is for another key or connector,
+ *   or has ended
  */
 export async function identityOf(
   { serverTime, ...expected }: ExpectedIdentity,

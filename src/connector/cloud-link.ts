@@ -1,6 +1,6 @@
 /**
- * A multiplexed link to the cloud, as the worker sees it: brings offers, carries their answers. The transport is whoever
- * calls {@link CloudLink.link}.
+ * A multiplexed link to the cloud, as the worker sees it: brings offers, carries their answers. The
+ * transport is whoever calls {@link CloudLink.link}.
  *
  * @module
  */
@@ -111,7 +111,10 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
     })
   }
 
-  /** Fewer than came free, after a link before this one brought offers that nobody expected any more. */
+  /**
+   * Fewer than came free, after a link before this one brought offers that nobody expected any
+   * more.
+   */
   get #ungranted(): number {
     return this.options.slots.free - this.#granted
   }

@@ -1,6 +1,6 @@
 /**
- * Drives the configuration machine: the periodic pull, the last good configuration, and the certificate roll that
- * rides on it.
+ * Drives the configuration machine: the periodic pull, the last good configuration, and the
+ * certificate roll that rides on it.
  *
  * @module
  */
@@ -31,7 +31,10 @@ import type {
   IdentityStore,
 } from './ports.ts'
 
-/** A certificate older than this is rolled, until a configuration says otherwise: the seed's 30 days. */
+/**
+ * A certificate older than this is rolled, until a configuration says otherwise: the seed's 30
+ * days.
+ */
 export const RENEW_AFTER_MS = 30 * 24 * 60 * 60 * 1000
 /** The shortest period between pulls a configuration may ask for. */
 export const MIN_PULL_EVERY_MS = 100
@@ -48,7 +51,10 @@ export type KeeperEvent =
   | { readonly type: 'reverted'; readonly refused: ConnectorIdentity }
   /** A step of a roll failed and will be tried again. */
   | { readonly type: 'renewal-failed'; readonly error: unknown }
-  /** The certificate has ended: only a new registration helps. Pulls go on, in case a clock is wrong. */
+  /**
+   * The certificate has ended: only a new registration helps. Pulls go on, in case a clock is
+   * wrong.
+   */
   | { readonly type: 'expired' }
 
 export interface ConfigurationKeeperOptions {
@@ -58,7 +64,10 @@ export interface ConfigurationKeeperOptions {
   readonly environment: ConnectorEnvironment
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: TimeLimits
-  /** Synchronous. Refuses a configuration by throwing: the last good one stays in force and the cloud is told why. Default: takes all. */
+  /**
+   * Synchronous. Refuses a configuration by throwing: the last good one stays in force and the
+   * cloud is told why. Default: takes all.
+   */
   readonly check?: (configuration: ConnectorConfiguration) => void
   /** Whatever it, or another listener, throws is told to `onError`, and changes nothing. */
   readonly onEvent?: (event: KeeperEvent) => void
@@ -108,7 +117,9 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     })
   }
 
-  /** The identity that has worked: what transports connect with. Changes with each `renewed` event. */
+  /**
+   * The identity that has worked: what transports connect with. Changes with each `renewed` event.
+   */
   get identity(): ConnectorIdentity {
     return this.#certificate.proven
   }
@@ -124,7 +135,10 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     return this.#certificate.state
   }
 
-  /** Begins pulling; resolves with the first configuration. Failures before it are events, not rejections. */
+  /**
+   * Begins pulling; resolves with the first configuration. Failures before it are events, not
+   * rejections.
+   */
   start(): Promise<ConnectorConfiguration> {
     let unsubscribe = (): void => undefined
     const first = new Promise<ConnectorConfiguration>((resolve) => {

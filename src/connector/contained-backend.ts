@@ -1,6 +1,6 @@
 /**
- * A backend of the embedder's, contained: whatever it throws, rejects with or tells out of turn fails the one exchange that
- * it was called for.
+ * A backend of the embedder's, contained: whatever it throws, rejects with or tells out of turn
+ * fails the one exchange that it was called for.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { atOnce, unrejected, type Containment } from '../runtime/containment.ts'
 import { BACKEND_ORDER, type BackendState, type CallerEvent } from './backend-order.ts'
 import type { Backend, BackendCall, BackendEvents } from './backend.ts'
 
-/** The same backend; `call` throws PortFailed where it cannot be called, and what it gives never throws. */
+/**
+ * The same backend; `call` throws PortFailed where it cannot be called, and what it gives never
+ * throws.
+ */
 export function containedBackend(backend: Backend, containment: Containment): Backend {
   const call = containment.demand('backend.call', (...args: Parameters<Backend['call']>) =>
     backend.call(...args),
@@ -124,7 +127,10 @@ class ContainedCall implements BackendCall, BackendEvents {
     }
   }
 
-  /** What it says out of turn, or in no form of ours, is no answer: at once, for nothing else would end the exchange. */
+  /**
+   * What it says out of turn, or in no form of ours, is no answer: at once, for nothing else would
+   * end the exchange.
+   */
   #pass(
     event: keyof BackendEvents,
     isWellFormed: boolean,
@@ -163,7 +169,8 @@ class ContainedCall implements BackendCall, BackendEvents {
 
 const CODES: ReadonlySet<unknown> = new Set(Object.values(ResetCode))
 
-// What an embedder without types may say, and a frame cannot. Fields and ranges are looked at where they are passed on.
+// What an embedder without types may say, and a frame cannot. Fields and ranges are looked at where
+// they are passed on.
 
 function isHead(head: Parameters<BackendEvents['responded']>[0] | undefined): boolean {
   try {

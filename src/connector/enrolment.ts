@@ -48,10 +48,11 @@ export interface RegisterOptions {
 /**
  * Registers the connector, or returns the identity it has already.
  *
- * The key is durable before the first request; a lost reply is asked for again with the same key and token, under
- * full-jitter backoff, until the cloud answers or `signal` aborts.
+ * The key is durable before the first request; a lost reply is asked for again with the same key
+ * and token, under full-jitter backoff, until the cloud answers or `signal` aborts.
  *
- * @throws Refused when the cloud says no for good; PeerViolation when its answer cannot be used; the store's own error
+ * @throws Refused when the cloud says no for good; PeerViolation when its answer cannot be used;
+ *   the store's own error
  *   when the key cannot be kept; the signal's reason
  * @see spec/PROTOCOL.md, "Registration"
  */

@@ -4,8 +4,8 @@ import { generateConnectorKey, identityOf } from './certificate-request.ts'
 import type { ConnectorIdentity, CryptoProvider, IdentityStore, StoredIdentities } from './ports.ts'
 
 /**
- * The connector's identities as the store has them: every change is one atomic save, and is visible here only once
- * it is durable. Changes are made one after another.
+ * The connector's identities as the store has them: every change is one atomic save, and is visible
+ * here only once it is durable. Changes are made one after another.
  */
 export class Identities {
   readonly #store: IdentityStore
@@ -48,8 +48,8 @@ export class Identities {
   }
 
   /**
-   * A roll: pending key and certificate become `current`. What had been used before stays as `previous`, even if an
-   * unused one is overtaken.
+   * A roll: pending key and certificate become `current`. What had been used before stays as
+   * `previous`, even if an unused one is overtaken.
    *
    * @throws PeerViolation if the certificate does not fit key or connector; then nothing changed
    */
@@ -75,7 +75,9 @@ export class Identities {
     })
   }
 
-  /** `identity` works: the one before is forgotten, unless it has become current again meanwhile. */
+  /**
+   * `identity` works: the one before is forgotten, unless it has become current again meanwhile.
+   */
   settle(identity: ConnectorIdentity): Promise<void> {
     return this.#change(async (stored) => {
       if (stored.current !== identity || stored.previous === undefined) return [stored, undefined]

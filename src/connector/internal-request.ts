@@ -1,8 +1,9 @@
 /**
- * From what the user asked of the external URL to what the application is asked at its internal one.
+ * From what the user asked of the external URL to what the application is asked at its internal
+ * one.
  *
- * Scheme, host and port come from the application's details only; the request contributes the octets after the
- * external path.
+ * Scheme, host and port come from the application's details only; the request contributes the
+ * octets after the external path.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Keeps one link to one cloud instance, by the dialer machine; how a link is made is the transport's business.
+ * Keeps one link to one cloud instance, by the dialer machine; how a link is made is the
+ * transport's business.
  *
  * @see spec/PROTOCOL.md, "Dialling"
  * @module
@@ -42,7 +43,9 @@ export interface LinkDialerOptions {
   /** Default {@link TIME_LIMITS}. */
   readonly limits: DialerLimits
   readonly preferred: Binding
-  /** Makes a link. `epoch` grows with each. What it throws is the cause for which no link was made. */
+  /**
+   * Makes a link. `epoch` grows with each. What it throws is the cause for which no link was made.
+   */
   readonly connect: (binding: Binding, epoch: number, events: DialEvents) => DialledLink
   readonly changed?: (state: DialerState, cause: unknown) => void
 }

@@ -1,6 +1,9 @@
 import type { Scheduler } from './ports.ts'
 
-/** What every control-plane state has: the number of the effect under way and, while waiting, a deadline. */
+/**
+ * What every control-plane state has: the number of the effect under way and, while waiting, a
+ * deadline.
+ */
 interface Driven {
   readonly state: string
   readonly op: number
@@ -18,7 +21,8 @@ interface MachineDriverOptions<State, Event> {
 }
 
 /**
- * Drives one pure control-plane machine: holds its state, sends `timeout` at its deadline, drops stale results.
+ * Drives one pure control-plane machine: holds its state, sends `timeout` at its deadline, drops
+ * stale results.
  *
  * Effects run while an event is being sent; their results must come later, never from inside.
  */

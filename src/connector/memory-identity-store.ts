@@ -1,11 +1,17 @@
 import type { IdentityStore, StoredIdentities } from './ports.ts'
 
 export interface MemoryIdentityStoreOptions {
-  /** Whether keys can be exported, as TLS in Node needs. Default false: the private key never leaves Web Crypto. */
+  /**
+   * Whether keys can be exported, as TLS in Node needs. Default false: the private key never leaves
+   * Web Crypto.
+   */
   readonly extractable?: boolean
 }
 
-/** Keeps identities as long as the process lives: for tests, and for connectors that register at each start. */
+/**
+ * Keeps identities as long as the process lives: for tests, and for connectors that register at
+ * each start.
+ */
 export class MemoryIdentityStore implements IdentityStore {
   readonly extractable: boolean
   #identities: StoredIdentities = {}

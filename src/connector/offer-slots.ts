@@ -4,8 +4,8 @@ export interface SlotHolder {
 }
 
 /**
- * How many offers a connector takes at once from one cloud instance, whichever links they come by: a link that is
- * replaced still runs exchanges while its successor takes offers.
+ * How many offers a connector takes at once from one cloud instance, whichever links they come by:
+ * a link that is replaced still runs exchanges while its successor takes offers.
  */
 export class OfferSlots {
   readonly total: number

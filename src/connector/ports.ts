@@ -50,7 +50,10 @@ export interface ConnectorIdentity {
   readonly certificate: Uint8Array
   /** Its issuers up to the root, DER. */
   readonly chain: readonly Uint8Array[]
-  /** The only authorities the connector trusts for the cloud's servers, DER; empty: those it was given. */
+  /**
+   * The only authorities the connector trusts for the cloud's servers, DER; empty: those it was
+   * given.
+   */
   readonly cloudAuthorities: readonly Uint8Array[]
   /** When the certificate was issued, by the cloud's clock; milliseconds since 1970. */
   readonly issuedAt: number
@@ -72,7 +75,10 @@ export interface IdentityStore {
   /** Whether keys must be made extractable to be kept here. */
   readonly extractable: boolean
   load(): Promise<StoredIdentities>
-  /** Replaces everything, atomically, and resolves when it is durable: after a crash either all of it is there or all of what was before. */
+  /**
+   * Replaces everything, atomically, and resolves when it is durable: after a crash either all of
+   * it is there or all of what was before.
+   */
   save(identities: StoredIdentities): Promise<void>
 }
 
@@ -89,11 +95,15 @@ export interface IdentifiedCall extends ControlCall {
 /**
  * Carries control calls to the cloud: one message there, one message back.
  *
- * An implementation throws `Refused` for a considered no (final unless it has `retryAfterMs`), `PeerViolation` for
- * an answer that breaks the protocol, and anything else when the call was, or may have been, lost.
+ * An implementation throws `Refused` for a considered no (final unless it has `retryAfterMs`),
+ * `PeerViolation` for an answer that breaks the protocol, and anything else when the call was, or
+ * may have been, lost.
  */
 export interface ControlChannel {
-  /** Without a client certificate, the only call that is; the cloud is verified before the token is sent. */
+  /**
+   * Without a client certificate, the only call that is; the cloud is verified before the token is
+   * sent.
+   */
   register(request: RegistrationRequest, call: ControlCall): Promise<RegistrationReply>
   configuration(request: ConfigurationRequest, call: IdentifiedCall): Promise<ConfigurationReply>
   application(request: ApplicationRequest, call: IdentifiedCall): Promise<ApplicationReply>

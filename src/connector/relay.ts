@@ -1,6 +1,7 @@
 /**
- * Between an exchange and the call that serves it: bytes by reference, paced by credit one way and by the application's
- * reading the other; heads and trailers checked, because what a frame may not carry would be our own violation.
+ * Between an exchange and the call that serves it: bytes by reference, paced by credit one way and
+ * by the application's reading the other; heads and trailers checked, because what a frame may not
+ * carry would be our own violation.
  *
  * @module
  */
@@ -174,7 +175,8 @@ export class Relay implements BackendEvents {
   #finish(): void {
     this.#isEnded = true
     if (!this.#isBodiless) this.#exchange.end(this.#now(), this.#trailers)
-    // It has answered: whatever of the request is still to come, nobody reads. A tunnel's directions end each alone.
+    // It has answered: whatever of the request is still to come, nobody reads. A tunnel's
+    // directions end each alone.
     if (!this.#isTunnel) this.#exchange.stop(this.#now())
   }
 

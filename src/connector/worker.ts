@@ -1,8 +1,8 @@
 /**
  * The worker: takes offers, calls applications, answers.
  *
- * It knows no binding. A binding hands it each offer with a {@link Carrier}, through which the offer is declined, or
- * claimed and answered.
+ * It knows no binding. A binding hands it each offer with a {@link Carrier}, through which the
+ * offer is declined, or claimed and answered.
  *
  * @module
  */
@@ -28,8 +28,9 @@ import { Relay } from './relay.ts'
 export interface Carrier {
   decline(reason: DeclineReason): void
   /**
-   * Claims the offer and opens the exchange. `confirmed` is told when the cloud says so; a claim that is gone, and a
-   * lost transport, close the exchange. `undefined`: no further exchange can be carried now.
+   * Claims the offer and opens the exchange. `confirmed` is told when the cloud says so; a claim
+   * that is gone, and a lost transport, close the exchange. `undefined`: no further exchange can be
+   * carried now.
    */
   claim(job: ClaimedJob, application: ApplicationDetails): Exchange | undefined
   /** The slot is free again: grant the cloud another offer. Once per offer. */
@@ -44,7 +45,10 @@ export interface ClaimedJob extends ExchangeHandler {
 
 /** Where the worker asks for applications: a cache in front of the cloud. */
 export interface Applications {
-  /** Details at least as new as `version`, at once if they are known; undefined: the cloud knows no such application. */
+  /**
+   * Details at least as new as `version`, at once if they are known; undefined: the cloud knows no
+   * such application.
+   */
   details(
     id: string,
     version: string,
@@ -55,7 +59,10 @@ export interface WorkerOptions {
   readonly applications: Applications
   readonly backend: Backend
   readonly clocks: Clocks
-  /** Told of each failed exchange, for logs: codes and causes, never contents. Whatever it throws is ignored. */
+  /**
+   * Told of each failed exchange, for logs: codes and causes, never contents. Whatever it throws is
+   * ignored.
+   */
   readonly failed?: (
     offer: Offer,
     outcome: ExchangeOutcome,
@@ -135,7 +142,8 @@ class Job implements ClaimedJob {
 
   confirmed(): void {
     this.#claim.confirm()
-    // It may have ended here while the confirmation was on its way, and what may be repeated has started without it.
+    // It may have ended here while the confirmation was on its way, and what may be repeated has
+    // started without it.
     if (this.#claim.mayStart && this.#relay === undefined) this.#start()
   }
 

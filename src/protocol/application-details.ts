@@ -1,8 +1,9 @@
 /**
- * What a connector knows of one application: fetched once, cached, refetched when an offer names another version.
+ * What a connector knows of one application: fetched once, cached, refetched when an offer names
+ * another version.
  *
- * This is the "confirms it knows the application" of the access flow. An application that the cloud does not know is
- * remembered as unknown for a while, so that offers for it cost no call each.
+ * This is the "confirms it knows the application" of the access flow. An application that the cloud
+ * does not know is remembered as unknown for a while, so that offers for it cost no call each.
  *
  * @see spec/PROTOCOL.md, "Application details"
  * @module

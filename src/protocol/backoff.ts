@@ -1,5 +1,6 @@
 /**
- * How long to wait before another try. The random number is an argument: this room has none of its own.
+ * How long to wait before another try. The random number is an argument: this room has none of its
+ * own.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import type { TimeLimits } from './limits.ts'
 export type BackoffLimits = Pick<TimeLimits, 'backoffMinMs' | 'backoffMaxMs'>
 
 /**
- * Full jitter: anywhere between nothing and a ceiling that doubles with each failure, so that a crowd
- * which lost its cloud at one moment does not come back at one moment.
+ * Full jitter: anywhere between nothing and a ceiling that doubles with each failure, so that a
+ * crowd which lost its cloud at one moment does not come back at one moment.
  *
  * @param failures how many in a row, 1 or more
  * @param random in [0, 1)

@@ -1,6 +1,6 @@
 /**
- * Which body a request head announces. Everything two parsers might read differently is refused: the next hop frames the
- * body anew from this answer and never from the fields.
+ * Which body a request head announces. Everything two parsers might read differently is refused:
+ * the next hop frames the body anew from this answer and never from the fields.
  *
  * @see RFC 9112, section 6; RFC 9110, section 8.6
  * @module
@@ -12,7 +12,8 @@ import { headerValues } from './header-list.ts'
 /**
  * The body that an HTTP/1.1 request head announces. A length of 0 is no body.
  *
- * @throws ExchangeFailed `user-malformed`: both `Content-Length` and `Transfer-Encoding` (RFC 9112, 6.3), either of them
+ * @throws ExchangeFailed `user-malformed`: both `Content-Length` and `Transfer-Encoding` (RFC 9112,
+ *   6.3), either of them
  *   repeated, a length that is not plain digits or is beyond what can be counted, a coding other than exactly `chunked`
  *   (6.1), or a TRACE with a body (RFC 9110, 9.3.8)
  */
@@ -27,7 +28,8 @@ export function bodyKindOf(method: string, headers: HeaderList): BodyKind {
 }
 
 function chunked(coding: string): BodyKind {
-  // Coding names know no case (RFC 9112, section 7); ",chunked" and the like pass some parsers, so no list is read.
+  // Coding names know no case (RFC 9112, section 7); ",chunked" and the like pass some parsers, so
+  // no list is read.
   if (coding.toLowerCase() !== 'chunked') throw malformed('a Transfer-Encoding other than chunked')
   return { kind: 'streamed' }
 }

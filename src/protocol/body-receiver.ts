@@ -1,8 +1,10 @@
 /**
- * The receiving half of one request or response body: grants credit, and refuses a peer that exceeds it.
+ * The receiving half of one request or response body: grants credit, and refuses a peer that
+ * exceeds it.
  *
- * What was received and not yet consumed is never more than the window, so whoever holds the bytes holds a bounded
- * number of them. The window doubles while the consumer keeps up, as far as the link's budget allows.
+ * What was received and not yet consumed is never more than the window, so whoever holds the bytes
+ * holds a bounded number of them. The window doubles while the consumer keeps up, as far as the
+ * link's budget allows.
  *
  * @see spec/PROTOCOL.md, "Bodies"
  * @module
@@ -12,7 +14,10 @@ import type { ResetCode } from './frame-types.ts'
 import { MAX_CREDIT_STEP_BYTES } from './limits.ts'
 import { ignored, Machine, violation, type Table } from './table.ts'
 
-/** `open` → data may arrive; `finished` came to its end, `failed` was broken off, `stopped` is unwanted. */
+/**
+ * `open` → data may arrive; `finished` came to its end, `failed` was broken off, `stopped` is
+ * unwanted.
+ */
 export type BodyReceiverState = 'open' | 'finished' | 'failed' | 'stopped'
 
 /** Every state × event pair of a body receiver. */
@@ -137,8 +142,9 @@ export class BodyReceiver {
     this.#buffered -= length
     if (!this.#machine.step('consume')) return
     this.#returnable += length
-    // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up. A wide window is returned in
-    // smaller parts of itself, or a peer at the end of a long line would wait for each.
+    // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up. A
+    // wide window is returned in smaller parts of itself, or a peer at the end of a long line would
+    // wait for each.
     if (this.#returnable < Math.min(this.#window / 2, MAX_CREDIT_STEP_BYTES)) return
     const bytes = this.#returnable + this.#growth()
     this.#returnable = 0
@@ -151,7 +157,10 @@ export class BodyReceiver {
     if (this.#machine.step('stop')) this.#output.stop(code)
   }
 
-  /** The consumer has kept up with a peer that used its credit: the round trip is what limits, so widen. */
+  /**
+   * The consumer has kept up with a peer that used its credit: the round trip is what limits, so
+   * widen.
+   */
   #growth(): number {
     if (this.#budget === undefined || this.#buffered > 0 || this.#window >= this.#maxWindow)
       return 0

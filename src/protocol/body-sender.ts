@@ -1,9 +1,9 @@
 /**
  * The sending half of one request or response body, under credit granted by the peer.
  *
- * Credit is a byte count and never a state: a stalled sender is an `open` one whose {@link BodySender.writable} is 0.
- * The machine counts bytes and never holds them. A body is complete only when its end was said: a lost transport
- * or a reset is an abort, never an end.
+ * Credit is a byte count and never a state: a stalled sender is an `open` one whose {@link
+ * BodySender.writable} is 0. The machine counts bytes and never holds them. A body is complete only
+ * when its end was said: a lost transport or a reset is an abort, never an end.
  *
  * @see spec/PROTOCOL.md, "Bodies"
  * @module

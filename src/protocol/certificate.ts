@@ -1,11 +1,14 @@
 /**
- * The life of a connector's client certificate: used while young, rolled when older than `renewAfterMs`.
+ * The life of a connector's client certificate: used while young, rolled when older than
+ * `renewAfterMs`.
  *
- * Age is measured by the *server's* clock, which every configuration reply carries; the connector's own wall clock may
- * be wrong by years. The roll rides on configuration pulls. Two rules make it impossible to lock oneself out, wherever
- * the process is killed: the new key is durable before it is sent and the new certificate before it is used; and
- * the identity that worked is kept until the new one has worked once. If the new one is refused the two change places; if it
- * only gets no answer they do not, because the cloud may have seen it, and lets the old one in for a day at most from then on.
+ * Age is measured by the *server's* clock, which every configuration reply carries; the connector's
+ * own wall clock may be wrong by years. The roll rides on configuration pulls. Two rules make it
+ * impossible to lock oneself out, wherever the process is killed: the new key is durable before it
+ * is sent and the new certificate before it is used; and the identity that worked is kept until the
+ * new one has worked once. If the new one is refused the two change places; if it only gets no
+ * answer they do not, because the cloud may have seen it, and lets the old one in for a day at most
+ * from then on.
  *
  * @see spec/PROTOCOL.md, "Certificate renewal"
  * @module
@@ -17,7 +20,9 @@ import { ignored, misuse, violation, type Table } from './table.ts'
 /** Time limits a roll lives by. */
 export type CertificateLimits = Pick<TimeLimits, 'controlCallMs'>
 
-/** When a certificate was issued and when it ends; milliseconds since 1970 by the server's clock. */
+/**
+ * When a certificate was issued and when it ends; milliseconds since 1970 by the server's clock.
+ */
 export interface Validity {
   readonly issuedAt: number
   readonly expiresAt: number
@@ -43,10 +48,15 @@ export type CertificateState =
   | ({ state: 'fresh' } & Held)
   /** Older than allowed; the next key is being made durable. */
   | ({ state: 'due' } & Waiting)
-  /** Every pull carries a certificate request until a reply answers it. The pull has the deadline. */
+  /**
+   * Every pull carries a certificate request until a reply answers it. The pull has the deadline.
+   */
   | ({ state: 'requesting' } & Held)
   | ({ state: 'storing' } & Waiting)
-  /** Durable and in use, but never yet accepted; the previous identity is kept. The pull has the deadline. */
+  /**
+   * Durable and in use, but never yet accepted; the previous identity is kept. The pull has the
+   * deadline.
+   */
   | ({ state: 'stored' } & Held)
   /** Changing places with the identity before. */
   | ({ state: 'reverting' } & Waiting)
@@ -91,11 +101,17 @@ export const CERTIFICATE = {
 export interface CertificateOutput {
   /** Load the pending key, or make one and have it durable. */
   prepareKey(op: number): void
-  /** Make pending key and certificate the current identity, durably and at once; keep the identity before. */
+  /**
+   * Make pending key and certificate the current identity, durably and at once; keep the identity
+   * before.
+   */
   store(op: number, issued: IssuedCertificate, serverTime: number): void
   /** Let current and previous identity change places, durably. */
   revert(op: number): void
-  /** The current identity works: the one before may go. Best effort: after a crash it is asked again. */
+  /**
+   * The current identity works: the one before may go. Best effort: after a crash it is asked
+   * again.
+   */
   settle(): void
   /** Pull now rather than in time: there is something to ask for, or to prove. */
   pull(): void
@@ -112,8 +128,8 @@ export function heldCertificate(
 }
 
 /**
- * Which of the three clock events a server time is. "Older than" is strict. A certificate that would end before it is that
- * old counts as aged in the last quarter of its life.
+ * Which of the three clock events a server time is. "Older than" is strict. A certificate that
+ * would end before it is that old counts as aged in the last quarter of its life.
  */
 export function ageOf(
   { issuedAt, expiresAt }: Validity,

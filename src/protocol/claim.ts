@@ -1,8 +1,8 @@
 /**
  * What a connector may do with an offer, and when.
  *
- * It confirms that it knows the application before it claims. A replayable request may go to the application at
- * once; everything else waits for the cloud's CONFIRM.
+ * It confirms that it knows the application before it claims. A replayable request may go to the
+ * application at once; everything else waits for the cloud's CONFIRM.
  *
  * @see spec/PROTOCOL.md, "Claims"
  * @module
@@ -10,7 +10,10 @@
 import type { Offer } from './frame-types.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
-/** `offered` → `resolving` the application → `claimed` → `confirmed`; `gone` to another, `declined` by us. */
+/**
+ * `offered` → `resolving` the application → `claimed` → `confirmed`; `gone` to another, `declined`
+ * by us.
+ */
 export type ClaimState = 'offered' | 'resolving' | 'claimed' | 'confirmed' | 'gone' | 'declined'
 
 /** Every state × event pair of a claim. */
@@ -27,7 +30,10 @@ export const CLAIM = {
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
-/** Whether a request may start before it is confirmed, and be offered again: a safe method (RFC 9110 §9.2.1), no body, no upgrade. */
+/**
+ * Whether a request may start before it is confirmed, and be offered again: a safe method (RFC 9110
+ * §9.2.1), no body, no upgrade.
+ */
 export function isReplayable(request: Pick<Offer, 'method' | 'body' | 'upgrade'>): boolean {
   return (
     SAFE_METHODS.has(request.method) &&

@@ -1,5 +1,6 @@
 /**
- * The connector's copy of its configuration: pulled at once, then periodically and whenever the cloud hints.
+ * The connector's copy of its configuration: pulled at once, then periodically and whenever the
+ * cloud hints.
  *
  * Whatever goes wrong with a pull, the last good configuration stays in force.
  *
@@ -25,7 +26,10 @@ interface Common {
   /** Names the pull under way; a result with another number is stale. */
   readonly op: number
   readonly limits: ConfigurationLimits
-  /** When to send `timeout`: the next pull is due, or the one under way is lost. Monotonic milliseconds. */
+  /**
+   * When to send `timeout`: the next pull is due, or the one under way is lost. Monotonic
+   * milliseconds.
+   */
   readonly deadline: number
   /** Pulls that failed in a row. */
   readonly failures: number
@@ -33,7 +37,9 @@ interface Common {
   readonly applied: Applied | undefined
 }
 interface Pulling {
-  /** A hint came while the pull was under way, and may be about what its answer does not know yet. */
+  /**
+   * A hint came while the pull was under way, and may be about what its answer does not know yet.
+   */
   readonly again: boolean
 }
 interface Configured {
@@ -59,7 +65,10 @@ export type ConfigurationEvent =
   /** The reply says that ours is the newest. */
   | { type: 'unchanged'; now: number; random: number }
 
-/** Every state × event pair of a configuration. "Unchanged", to a connector that has none, makes no sense. */
+/**
+ * Every state × event pair of a configuration. "Unchanged", to a connector that has none, makes no
+ * sense.
+ */
 // prettier-ignore
 export const CONFIGURATION = {
   unconfigured: { hint: 'pulling',    timeout: 'pulling',      unfit: misuse,         failed: misuse,         changed: ignored,   unchanged: ignored   },

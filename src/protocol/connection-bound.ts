@@ -1,6 +1,7 @@
 /**
- * Authentication that is bound to a connection instead of to one message: after it, everything that comes on the same connection
- * counts as the same user's. NTLM and Negotiate work so, and their relatives. A connection that saw it must not be shared.
+ * Authentication that is bound to a connection instead of to one message: after it, everything that
+ * comes on the same connection counts as the same user's. NTLM and Negotiate work so, and their
+ * relatives. A connection that saw it must not be shared.
  *
  * @see RFC 4559, section 6; RFC 9110, section 11.2 and 7.1
  * @module
@@ -24,12 +25,16 @@ export const SESSION_FIELDS: readonly string[] = ['persistent-auth', 'proxy-supp
 const FIELDS = new FoldedNames([...SCHEME_FIELDS, ...SESSION_FIELDS])
 const SESSIONS = new FoldedNames(SESSION_FIELDS)
 
-/** Anywhere in the value, in a list of challenges as well. What begins so counts as well: `Nego2`, `NegoExts`, `NTLMSSP`. */
+/**
+ * Anywhere in the value, in a list of challenges as well. What begins so counts as well: `Nego2`,
+ * `NegoExts`, `NTLMSSP`.
+ */
 const SCHEME = /(?:^|[^0-9a-z])(?:ntlm|nego|spnego|kerberos|credssp)/i
 
 /**
- * Whether the header or trailer list of a request or an answer shows authentication that is bound to its connection. Then that
- * connection carries this one exchange only. Rather too often than too seldom: the price of an error is one connection more.
+ * Whether the header or trailer list of a request or an answer shows authentication that is bound
+ * to its connection. Then that connection carries this one exchange only. Rather too often than too
+ * seldom: the price of an error is one connection more.
  */
 export function bindsConnection(headers: HeaderList): boolean {
   for (let i = 0; i < headers.length; i += 2) {

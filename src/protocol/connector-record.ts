@@ -1,5 +1,6 @@
 /**
- * What a registered connector may do: the standing that its record carries, and how an operator moves it.
+ * What a registered connector may do: the standing that its record carries, and how an operator
+ * moves it.
  *
  * | standing   | its certificate                | offers                                   | its links        |
  * | ---------- | ------------------------------ | ---------------------------------------- | ---------------- |

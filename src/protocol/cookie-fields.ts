@@ -1,8 +1,10 @@
 /**
- * Our cookies out of other people's `Cookie` and `Set-Cookie` fields, with every other octet left alone.
+ * Our cookies out of other people's `Cookie` and `Set-Cookie` fields, with every other octet left
+ * alone.
  *
- * Names are compared octet for octet: only space and tab are trimmed, no case is folded, nothing is decoded. What some
- * parser might still read as our cookie (`=name=value`, which browsers once sent as `name=value`) counts as ours.
+ * Names are compared octet for octet: only space and tab are trimmed, no case is folded, nothing is
+ * decoded. What some parser might still read as our cookie (`=name=value`, which browsers once sent
+ * as `name=value`) counts as ours.
  *
  * @see RFC 6265, sections 4.2 and 5.2; RFC 9113, section 8.2.3
  * @module
@@ -34,7 +36,10 @@ export function dropSetCookies(headers: HeaderList, isOurs: IsOurCookie): Header
   return kept
 }
 
-/** HTTP/2 splits `cookie` to compress it better; whoever passes it on to HTTP/1.1 joins it again, in the place of the first. */
+/**
+ * HTTP/2 splits `cookie` to compress it better; whoever passes it on to HTTP/1.1 joins it again, in
+ * the place of the first.
+ */
 export function joinCookies(headers: HeaderList): HeaderList {
   const joined: string[] = []
   let first = -1
@@ -50,7 +55,10 @@ export function joinCookies(headers: HeaderList): HeaderList {
   return joined
 }
 
-/** A `Cookie` value without our cookies: `undefined` when nothing is left, the same string when none was ours. */
+/**
+ * A `Cookie` value without our cookies: `undefined` when nothing is left, the same string when none
+ * was ours.
+ */
 export function withoutOurPairs(value: string, isOurs: IsOurCookie): string | undefined {
   let kept: string | undefined
   let [isFirst, isRemoved, isBlank] = [true, false, true]

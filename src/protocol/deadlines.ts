@@ -1,15 +1,18 @@
 /**
  * A coarse timer wheel: many deadlines, one clock.
  *
- * Whoever has a deadline exposes it as a number that may change at any time; the wheel looks again when it said, and
- * at least once per turn of the wheel. So moving a deadline costs nothing, and nobody keeps a timer per byte.
+ * Whoever has a deadline exposes it as a number that may change at any time; the wheel looks again
+ * when it said, and at least once per turn of the wheel. So moving a deadline costs nothing, and
+ * nobody keeps a timer per byte.
  *
  * @module
  */
 
 /** Something that must be told when its deadline has passed. */
 export interface Deadlined {
-  /** Monotonic milliseconds; `Infinity` means none for now, `undefined` lets the wheel forget it. */
+  /**
+   * Monotonic milliseconds; `Infinity` means none for now, `undefined` lets the wheel forget it.
+   */
   readonly deadline: number | undefined
   expire(now: number): void
 }
@@ -23,7 +26,10 @@ export interface DeadlineHandle {
   readonly entry: Deadlined
 }
 
-/** Checks each entry when its deadline falls due, never early, at most one slot late (one turn when it moved nearer). */
+/**
+ * Checks each entry when its deadline falls due, never early, at most one slot late (one turn when
+ * it moved nearer).
+ */
 export class DeadlineWheel {
   readonly #slotMs: number
   /** The head of each slot's ring. */

@@ -9,7 +9,10 @@ import type { FailureReason } from './errors.ts'
 /** `none`: certainly not; `unknown`: nobody can know; `reached`: it has answered, or begun to. */
 export type Delivery = 'none' | 'unknown' | 'reached'
 
-/** Of a request that a connector has claimed. A row for each reason: another one is not compiled without. */
+/**
+ * Of a request that a connector has claimed. A row for each reason: another one is not compiled
+ * without.
+ */
 const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   // Offered again, after a claim that was lost.
   'no-connector': 'unknown',
@@ -52,6 +55,7 @@ export interface DeliveryFacts {
 
 export function deliveryOf(reason: FailureReason, facts: DeliveryFacts): Delivery {
   if (facts.isClaimed) return CLAIMED[reason]
-  // Its claim may have been lost, and it was begun; any other waits for a confirmation that never came.
+  // Its claim may have been lost, and it was begun; any other waits for a confirmation that never
+  // came.
   return facts.isOffered && facts.isReplayable ? 'unknown' : 'none'
 }

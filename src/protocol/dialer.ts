@@ -1,9 +1,10 @@
 /**
  * One connection from a connector to one cloud instance: dialled, kept, dialled again.
  *
- * The multiplexed `link` binding is tried first. A network that does not let it through gets `plain`, which is slower
- * and as safe. An instance that was once reached by `link` is never spoken to in `plain` again: there an upgrade that
- * suddenly fails is trouble to wait out, and nobody in between may talk us down.
+ * The multiplexed `link` binding is tried first. A network that does not let it through gets
+ * `plain`, which is slower and as safe. An instance that was once reached by `link` is never spoken
+ * to in `plain` again: there an upgrade that suddenly fails is trouble to wait out, and nobody in
+ * between may talk us down.
  *
  * @see spec/PROTOCOL.md, "Dialling"
  * @module
@@ -54,7 +55,9 @@ export type DialerEvent =
   | { type: 'failed'; now: number; random: number }
   /** A connection that was up ended. */
   | { type: 'lost'; now: number; random: number }
-  /** Another connection is to take its place: the certificate is new, or the cloud drains this one. */
+  /**
+   * Another connection is to take its place: the certificate is new, or the cloud drains this one.
+   */
   | { type: 'redial'; now: number }
 
 /** Every state × event pair of a dialer. */
@@ -67,7 +70,10 @@ export const DIALER = {
   'backoff':        { dial: 'connecting', close: 'idle',  timeout: 'connecting', connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse,    redial: ignored      },
 } as const satisfies Table<DialerState['state'], DialerEvent['type']>
 
-/** Effects. `connect` is answered by exactly one of `connected`, `unsupported`, `failed`; then, once up, by `lost`. */
+/**
+ * Effects. `connect` is answered by exactly one of `connected`, `unsupported`, `failed`; then, once
+ * up, by `lost`.
+ */
 export interface DialerOutput {
   connect(op: number, binding: Binding): void
   /** Give up the connection, or the attempt, of that number. */
@@ -136,8 +142,8 @@ const isYoung = (from: { since: number; limits: DialerLimits }, now: number) =>
   now - from.since < from.limits.backoffMaxMs
 
 /**
- * What a cloud that drains a connection means to its dialer: dial another at once; but a cloud that drains whatever it has just
- * accepted is waited for as one that drops it.
+ * What a cloud that drains a connection means to its dialer: dial another at once; but a cloud that
+ * drains whatever it has just accepted is waited for as one that drops it.
  */
 export function drained(from: DialerState, moment: Moment): DialerEvent {
   const isNew = from.state === 'up' && moment.now - from.since < from.limits.backoffMinMs
@@ -171,7 +177,8 @@ const MOVES = {
   },
   up: {
     close: (from, _, out) => close(from, out),
-    // A connection that dies young counts as a failure, or a cloud that accepts and drops would be dialled in a tight loop.
+    // A connection that dies young counts as a failure, or a cloud that accepts and drops would be
+    // dialled in a tight loop.
     lost: (from, event) => backOff(from, event, isYoung(from, event.now) ? from.failures : 0),
     redial: (from, { now }, out) => connect(from, now, out),
   },

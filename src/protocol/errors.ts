@@ -1,6 +1,6 @@
 /**
- * One error family. The class says who is at fault, `code` is stable per class, `reason` is a closed
- * union, evidence is in `cause`. No message ever carries a token, a cookie, a code or a key.
+ * One error family. The class says who is at fault, `code` is stable per class, `reason` is a
+ * closed union, evidence is in `cause`. No message ever carries a token, a cookie, a code or a key.
  *
  * | class                  | who is at fault                                     |
  * | ---------------------- | --------------------------------------------------- |
@@ -99,7 +99,10 @@ export type RefusalReason =
   | 'too-large'
   | 'unavailable'
 
-/** A considered no from the other end; asking again with the same input gives the same answer unless `retryAfterMs` is set. */
+/**
+ * A considered no from the other end; asking again with the same input gives the same answer unless
+ * `retryAfterMs` is set.
+ */
 export class Refused extends AppProxyError {
   override readonly name = 'Refused'
   readonly code = 'ERR_REFUSED'
@@ -175,7 +178,9 @@ export class ConfigurationInvalid extends AppProxyError {
   }
 }
 
-/** A part that the embedder supplied threw, rejected or gave no answer; `cause` is what it threw. */
+/**
+ * A part that the embedder supplied threw, rejected or gave no answer; `cause` is what it threw.
+ */
 export class PortFailed extends AppProxyError {
   override readonly name = 'PortFailed'
   readonly code = 'ERR_PORT_FAILED'

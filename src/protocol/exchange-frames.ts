@@ -16,7 +16,8 @@ import {
 } from './heads.ts'
 
 /**
- * Tells `exchange` what a frame said. DATA is not among them: its bytes arrive in pieces, see FrameSink.
+ * Tells `exchange` what a frame said. DATA is not among them: its bytes arrive in pieces, see
+ * FrameSink.
  *
  * @throws PeerViolation for a frame that does not belong in an exchange, or not now
  */

@@ -1,5 +1,6 @@
 /**
- * What an exchange stands between: the wire that carries it, the application at its end, and its bounds.
+ * What an exchange stands between: the wire that carries it, the application at its end, and its
+ * bounds.
  *
  * @module
  */
@@ -64,6 +65,9 @@ export interface ExchangeOptions {
   readonly limits?: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
   /** To the response head, from the last request-body byte. Default 85 000. */
   readonly responseHeadMs?: number
-  /** The user wants to switch protocols: the window that a 101 opens the request body with. Default 0: no upgrade. */
+  /**
+   * The user wants to switch protocols: the window that a 101 opens the request body with. Default
+   * 0: no upgrade.
+   */
   readonly upgradeWindowBytes?: number
 }

@@ -1,8 +1,9 @@
 /**
  * Frames on their way out, gathered until the transport takes them.
  *
- * Small frames are written one behind the other into a slab, so that everything said in one turn of the event loop is one
- * chunk; the payload of a large DATA frame passes by reference, between two of them.
+ * Small frames are written one behind the other into a slab, so that everything said in one turn of
+ * the event loop is one chunk; the payload of a large DATA frame passes by reference, between two
+ * of them.
  *
  * @module
  */
@@ -15,7 +16,9 @@ const EMPTY = new Uint8Array(0)
 /** A slab grows with what one turn says, up to this. */
 const MAX_SLAB_BYTES = 32 * 1024
 const MIN_SLAB_BYTES = 1024
-/** A DATA payload up to this is cheaper copied than handed to the transport as a chunk of its own. */
+/**
+ * A DATA payload up to this is cheaper copied than handed to the transport as a chunk of its own.
+ */
 const COPIED_BYTES = 2 * 1024
 
 /** What one link has to send. */

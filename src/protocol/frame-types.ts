@@ -60,7 +60,10 @@ export interface Hello {
   readonly instance: string
   /** Which of the instance's links to this cloud instance. */
   readonly index: number
-  /** Grows with each new link of the same instance and index; a late goodbye of an old epoch removes nothing. */
+  /**
+   * Grows with each new link of the same instance and index; a late goodbye of an old epoch removes
+   * nothing.
+   */
   readonly epoch: number
   /** Offers the connector takes at once, at most. */
   readonly offers: number

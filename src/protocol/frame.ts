@@ -1,11 +1,12 @@
 /**
- * Link frames on the wire: `length u24 | type u8 | flags u8 | number u32`, big endian, then `length` octets of payload.
- * HTTP/2 readers know the layout (RFC 9113, section 4.1).
+ * Link frames on the wire: `length u24 | type u8 | flags u8 | number u32`, big endian, then
+ * `length` octets of payload. HTTP/2 readers know the layout (RFC 9113, section 4.1).
  *
- * DATA payloads are handed through as they arrive and never copied; every other payload is small and assembled. What is
- * too large is refused from the header, before one octet of it is kept.
+ * DATA payloads are handed through as they arrive and never copied; every other payload is small
+ * and assembled. What is too large is refused from the header, before one octet of it is kept.
  *
- * Flags without a meaning on their frame type are ignored (RFC 9113 does the same), so that later versions may define them.
+ * Flags without a meaning on their frame type are ignored (RFC 9113 does the same), so that later
+ * versions may define them.
  *
  * @see spec/PROTOCOL.md, "Frames"
  * @module
@@ -47,18 +48,22 @@ export function encodeFrame(
 
 /** What a {@link FrameReader} finds. What it throws goes through `push`. */
 export interface FrameSink {
-  /** Every frame but DATA, whole. `payload` may be part of the pushed chunk: read it before returning, or copy it. */
+  /**
+   * Every frame but DATA, whole. `payload` may be part of the pushed chunk: read it before
+   * returning, or copy it.
+   */
   frame(type: FrameType, flags: number, number: number, payload: Uint8Array): void
   /**
-   * The next octets of a DATA frame, part of the pushed chunk. A frame that the transport split comes in several calls;
-   * `end` is true only with the last octets of a frame that carries END. An empty frame is one call with no octets.
+   * The next octets of a DATA frame, part of the pushed chunk. A frame that the transport split
+   * comes in several calls; `end` is true only with the last octets of a frame that carries END. An
+   * empty frame is one call with no octets.
    */
   data(number: number, bytes: Uint8Array, end: boolean): void
 }
 
 /**
- * Finds the frames in a stream of octets, however it is cut into chunks. After a throw the stream has no meaning any
- * more: the reader refuses every further call.
+ * Finds the frames in a stream of octets, however it is cut into chunks. After a throw the stream
+ * has no meaning any more: the reader refuses every further call.
  */
 export class FrameReader {
   readonly #sink: FrameSink
@@ -204,7 +209,8 @@ function meaningfulFlags(type: FrameType): number {
 /**
  * Writes a frame header into `into` at `at`.
  *
- * @throws ApiMisuse for a length that this type of frame cannot carry: the peer would end the whole link for it
+ * @throws ApiMisuse for a length that this type of frame cannot carry: the peer would end the whole
+ *   link for it
  */
 export function writeFrameHeader(
   into: Uint8Array,

@@ -1,16 +1,20 @@
 /**
- * What a gateway must do to a header list before it passes it on. Pure functions on raw pairs; a list without a fault
- * comes back with every octet, every repetition and its order as they were.
+ * What a gateway must do to a header list before it passes it on. Pure functions on raw pairs; a
+ * list without a fault comes back with every octet, every repetition and its order as they were.
  *
- * The order matters: {@link sanitiseRequest} first removes what belongs to the connection, *then* the names that only a
- * gateway may say, and only then does the caller add its own. A `Connection` field can therefore never remove what was added.
+ * The order matters: {@link sanitiseRequest} first removes what belongs to the connection, *then*
+ * the names that only a gateway may say, and only then does the caller add its own. A `Connection`
+ * field can therefore never remove what was added.
  *
  * @see spec/PROTOCOL.md, "Headers"; RFC 9110, sections 5 and 7.6
  * @module
  */
 import type { HeaderList } from './frame-types.ts'
 
-/** The value of the first field of that name (lower case); a field that must be alone is checked with {@link headerValues}. */
+/**
+ * The value of the first field of that name (lower case); a field that must be alone is checked
+ * with {@link headerValues}.
+ */
 export function headerValue(headers: HeaderList, name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) if (isNamed(headers[i]!, name)) return headers[i + 1]!
   return undefined
@@ -31,20 +35,23 @@ export function withoutHeaders(headers: HeaderList, ...names: string[]): HeaderL
 }
 
 /**
- * The name as an application may come to see it: lower case, with `_` and `.` read as `-`. CGI and its heirs turn all of
- * them into one variable, so a name that folds to a trusted one *is* that name.
+ * The name as an application may come to see it: lower case, with `_` and `.` read as `-`. CGI and
+ * its heirs turn all of them into one variable, so a name that folds to a trusted one *is* that
+ * name.
  */
 export function foldName(name: string): string {
   return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
 /**
- * Names in every spelling that folds to them. A list has many names and few of them matter, so most are told apart by
- * length and initial, without folding them.
+ * Names in every spelling that folds to them. A list has many names and few of them matter, so most
+ * are told apart by length and initial, without folding them.
  */
 export class FoldedNames {
   readonly #folded: ReadonlySet<string>
-  /** By length (the last stands for all longer ones): which initials occur, a bit for each letter. */
+  /**
+   * By length (the last stands for all longer ones): which initials occur, a bit for each letter.
+   */
   readonly #initials = new Int32Array(64)
 
   constructor(names: Iterable<string>) {
@@ -71,8 +78,9 @@ export function sanitiseRequest(
 }
 
 /**
- * Removes what concerns one connection only: the hop-by-hop fields, and every field that *any* `Connection` field
- * nominates. Right for requests, responses and trailers alike. A list that holds none of it is returned as it is.
+ * Removes what concerns one connection only: the hop-by-hop fields, and every field that *any*
+ * `Connection` field nominates. Right for requests, responses and trailers alike. A list that holds
+ * none of it is returned as it is.
  *
  * @see RFC 9110, section 7.6.1; RFC 9113, section 8.2.2
  */
@@ -115,14 +123,17 @@ export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP_NAMES.has(name)
 }
 
-/** The set that {@link withoutReserved} takes: `ours` (identity headers, for example), and always the forwarding family. */
+/**
+ * The set that {@link withoutReserved} takes: `ours` (identity headers, for example), and always
+ * the forwarding family.
+ */
 export function reservedNames(ours: Iterable<string>): FoldedNames {
   return new FoldedNames([...FORWARDING, ...ours])
 }
 
 /**
- * Drops what only a gateway may say, whoever sent it: nothing is decided by, and nothing passed on of, a forwarding or
- * identity header that came from outside.
+ * Drops what only a gateway may say, whoever sent it: nothing is decided by, and nothing passed on
+ * of, a forwarding or identity header that came from outside.
  *
  * @see RFC 7239, section 8.1
  */
@@ -131,8 +142,9 @@ export function withoutReserved(headers: HeaderList, reserved: FoldedNames): Hea
 }
 
 /**
- * Headers by which applications and gateways learn where a request came from, which URL it was for, or who made it: those of RFC 7239 and
- * CGI, and what vendors' gateways say. `Proxy` is here because CGI reads it as `HTTP_PROXY`.
+ * Headers by which applications and gateways learn where a request came from, which URL it was for,
+ * or who made it: those of RFC 7239 and CGI, and what vendors' gateways say. `Proxy` is here
+ * because CGI reads it as `HTTP_PROXY`.
  *
  * @see docs/reserved-fields.md
  */
@@ -185,14 +197,18 @@ export const FORWARDING: readonly string[] = [
 const FORWARDING_FAMILY =
   /^x[-_.](?:amzn[-_.]oidc|auth[-_.]request|forwarded|goog[-_.]authenticated[-_.]user|ms[-_.]client[-_.]principal|original|ssl[-_.]client)(?:[-_.]|$)/i
 
-/** `X-Forwarded-…`, `X-Original-…` and the like, whatever comes behind: reserved as {@link FORWARDING} is. */
+/**
+ * `X-Forwarded-…`, `X-Original-…` and the like, whatever comes behind: reserved as {@link
+ * FORWARDING} is.
+ */
 export function isForwardingFamily(name: string): boolean {
   return name.length > 9 && (name.charCodeAt(0) | 32) === 0x78 && FORWARDING_FAMILY.test(name)
 }
 
 /**
- * A list of trailers as it may be passed on: without what belongs to the connection, without reserved names, and without fields that
- * say how a message is framed, routed, authenticated, cached or read, which a recipient must know before the content.
+ * A list of trailers as it may be passed on: without what belongs to the connection, without
+ * reserved names, and without fields that say how a message is framed, routed, authenticated,
+ * cached or read, which a recipient must know before the content.
  *
  * @see RFC 9110, section 6.5.1
  */
@@ -201,7 +217,10 @@ export function sanitiseTrailers(trailers: HeaderList, reserved?: FoldedNames): 
   return reserved === undefined ? kept : withoutReserved(kept, reserved)
 }
 
-/** Fields that are none in a trailer section, besides those of the connection and the forwarding family. */
+/**
+ * Fields that are none in a trailer section, besides those of the connection and the forwarding
+ * family.
+ */
 export const FORBIDDEN_TRAILERS: readonly string[] = [
   // framing and routing
   ...['content-length', 'host', 'location', 'max-forwards', 'origin', 'via'],
@@ -240,7 +259,9 @@ function isForbiddenTrailer(name: string): boolean {
   return FORBIDDEN_TRAILER_NAMES.has(name) || FORBIDDEN_FAMILY.test(name)
 }
 
-/** Trims as HTTP does, space and tab only: `trim` would also eat U+00A0, an octet that others keep. */
+/**
+ * Trims as HTTP does, space and tab only: `trim` would also eat U+00A0, an octet that others keep.
+ */
 export function trimBlanks(text: string): string {
   let [start, end] = [0, text.length]
   while (start < end && isBlank(text.charCodeAt(start))) start++

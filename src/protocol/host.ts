@@ -1,20 +1,21 @@
 /**
- * One spelling for one host. Whatever names a host (Host, `:authority`, an absolute-form target, a configured URL, an
- * Origin) goes through here before two of them are compared.
+ * One spelling for one host. Whatever names a host (Host, `:authority`, an absolute-form target, a
+ * configured URL, an Origin) goes through here before two of them are compared.
  *
  * @see RFC 3986, section 3.2; RFC 5952 for the text of IPv6 addresses
  * @module
  */
 
 /**
- * The host of an authority in its one spelling, or `undefined` where it is none we would serve: lower case, no trailing
- * dot, IPv6 in brackets and compressed.
+ * The host of an authority in its one spelling, or `undefined` where it is none we would serve:
+ * lower case, no trailing dot, IPv6 in brackets and compressed.
  *
- * The port is checked and left out, default or not. Which port a request came in on is the listener's knowledge; behind a
- * port mapping the client's is another anyway, and cookies do not tell ports apart, so no two applications may either.
+ * The port is checked and left out, default or not. Which port a request came in on is the
+ * listener's knowledge; behind a port mapping the client's is another anyway, and cookies do not
+ * tell ports apart, so no two applications may either.
  *
- * Refused: user information, percent-encoding, anything outside ASCII (browsers send the `xn--` form), empty labels, IPv6
- * zones and future address types.
+ * Refused: user information, percent-encoding, anything outside ASCII (browsers send the `xn--`
+ * form), empty labels, IPv6 zones and future address types.
  */
 export function canonicalHost(authority: string): string | undefined {
   // ASCII before case: U+212A, the Kelvin sign, is a "k" in lower case.

@@ -1,9 +1,12 @@
 /**
- * What an issuer may say instead of signing a user in: the registered error codes, and what each means here.
+ * What an issuer may say instead of signing a user in: the registered error codes, and what each
+ * means here.
  *
- * Nothing else of what it says is kept: a description is free text, and whoever writes a code of their own may write anything.
+ * Nothing else of what it says is kept: a description is free text, and whoever writes a code of
+ * their own may write anything.
  *
- * @see The IANA registry "OAuth Extensions Error Registration"; RFC 6749 sections 4.1.2.1 and 5.2; OpenID Connect Core 1.0 section 3.1.2.6
+ * @see The IANA registry "OAuth Extensions Error Registration"; RFC 6749 sections 4.1.2.1 and 5.2;
+ *   OpenID Connect Core 1.0 section 3.1.2.6
  * @module
  */
 import type { SignInReason } from './sign-in-denials.ts'
@@ -20,10 +23,16 @@ const CLIENT: Meaning = {
   setting: 'client.id, client.secret, client.key, client.authentication',
 }
 const INTERACTION: Meaning = { reason: 'interaction-needed' }
-/** For what we never ask: an issuer that says so speaks of another request, or refuses what it need not. */
+/**
+ * For what we never ask: an issuer that says so speaks of another request, or refuses what it need
+ * not.
+ */
 const ODD = asked('issuer')
 
-/** Every registered code that an authorization, token, revocation, UserInfo or end-of-session endpoint may say. */
+/**
+ * Every registered code that an authorization, token, revocation, UserInfo or end-of-session
+ * endpoint may say.
+ */
 export const ISSUER_ERRORS = {
   // RFC 6749
   access_denied: { reason: 'access-denied' },

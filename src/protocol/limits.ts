@@ -1,6 +1,6 @@
 /**
- * Every limit and every deadline, named once, with its default. They are the only clocks there are: the timeouts of
- * the HTTP libraries underneath are switched off.
+ * Every limit and every deadline, named once, with its default. They are the only clocks there are:
+ * the timeouts of the HTTP libraries underneath are switched off.
  *
  * @see spec/PROTOCOL.md, "Limits"
  * @module
@@ -14,7 +14,10 @@ export interface TimeLimits {
   readonly queueWaitMs: number
   /** An offer that a link carries, until its claim. Default 5 000. */
   readonly claimMs: number
-  /** The response head, from the last request-body byte handed over; 180 000 is the customary `long`. Default 85 000. */
+  /**
+   * The response head, from the last request-body byte handed over; 180 000 is the customary
+   * `long`. Default 85 000.
+   */
   readonly responseHeadMs: number
   /** A body that makes no progress although its sender holds credit. Default 120 000. */
   readonly idleMs: number
@@ -55,11 +58,17 @@ export const TIME_LIMITS: TimeLimits = {
   backoffMaxMs: 30_000,
 }
 
-/** Waits on connections, in milliseconds, beside those of exchanges and links; options where a name stands in brackets. */
+/**
+ * Waits on connections, in milliseconds, beside those of exchanges and links; options where a name
+ * stands in brackets.
+ */
 export interface ConnectionTimeLimits {
   /** A user's connection without a request (`keepAliveMs` of the listener). */
   readonly userKeepAliveMs: number
-  /** A user's connection that serves no further request, for its user to read the answer, while less than 16 KiB come of them (`lingerMs`). */
+  /**
+   * A user's connection that serves no further request, for its user to read the answer, while less
+   * than 16 KiB come of them (`lingerMs`).
+   */
   readonly lingerMs: number
   /** The same altogether, while they go on sending (`lingerTotalMs`). */
   readonly lingerTotalMs: number
@@ -69,7 +78,9 @@ export interface ConnectionTimeLimits {
   readonly connectorKeepAliveMs: number
   /** A connection to an application, TLS included (`connectMs` of the backend). */
   readonly connectMs: number
-  /** An unused connection to an application, unless it names fewer (`keepAliveMs` of the backend). */
+  /**
+   * An unused connection to an application, unless it names fewer (`keepAliveMs` of the backend).
+   */
   readonly applicationKeepAliveMs: number
   /** Until an application that the cloud does not know is asked for again. */
   readonly unknownForMs: number
@@ -101,12 +112,18 @@ export const MAX_MESSAGE_BYTES = 256 * 1024
 /** Nesting of a link frame's payload, and of a control message. */
 export const MAX_FRAME_DEPTH = 4
 export const MAX_MESSAGE_DEPTH = 8
-/** A body's first window, and how far it may grow: 8 MiB fill 100 MB/s over a round trip of 50 ms, and half again. */
+/**
+ * A body's first window, and how far it may grow: 8 MiB fill 100 MB/s over a round trip of 50 ms,
+ * and half again.
+ */
 export const INITIAL_WINDOW_BYTES = 64 * 1024
 export const MAX_WINDOW_BYTES = 8 * 1024 * 1024
 /** What is given back of a window at a time, at most. */
 export const MAX_CREDIT_STEP_BYTES = 512 * 1024
-/** By how much all windows of a link may have grown together; their first windows are bounded by its offers. */
+/**
+ * By how much all windows of a link may have grown together; their first windows are bounded by its
+ * offers.
+ */
 export const LINK_BUDGET_BYTES = 16 * 1024 * 1024
 /** DATA waits while a link's transport holds this much. */
 export const TRANSPORT_ROOM_BYTES = 256 * 1024

@@ -1,8 +1,10 @@
 /**
- * What the two ends of a link have in common: bytes in, frames out, a heartbeat, and one way to end.
+ * What the two ends of a link have in common: bytes in, frames out, a heartbeat, and one way to
+ * end.
  *
- * Driver law: one input ({@link LinkEndpoint.receive}, a command, or {@link LinkEndpoint.tick} at {@link LinkEndpoint.deadline}),
- * then {@link LinkEndpoint.takeOutput} until the transport is full or nothing is left, then wait.
+ * Driver law: one input ({@link LinkEndpoint.receive}, a command, or {@link LinkEndpoint.tick} at
+ * {@link LinkEndpoint.deadline}), then {@link LinkEndpoint.takeOutput} until the transport is full
+ * or nothing is left, then wait.
  *
  * @see spec/PROTOCOL.md, "Links"
  * @module
@@ -175,7 +177,10 @@ export abstract class LinkEndpoint {
     this.#reader.maxDataBytes = maxDataBytes
   }
 
-  /** No exchange is open: a draining link ends, and one that was never open has ended by being told to drain. */
+  /**
+   * No exchange is open: a draining link ends, and one that was never open has ended by being told
+   * to drain.
+   */
   protected idle(): void {
     this.#machine.step('idle')
     if (this.state === 'closed') this.#end({ reason: 'drained' })

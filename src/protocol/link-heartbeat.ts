@@ -1,5 +1,6 @@
 /**
- * Whether the other end is still there: asked when it has been silent, given up after two unanswered pings.
+ * Whether the other end is still there: asked when it has been silent, given up after two
+ * unanswered pings.
  *
  * @module
  */

@@ -1,8 +1,10 @@
 /**
- * A link, as its two ends have it in common: one long-lived connection that a connector opened, carrying offers and whole exchanges.
+ * A link, as its two ends have it in common: one long-lived connection that a connector opened,
+ * carrying offers and whole exchanges.
  *
- * The connector says HELLO, the cloud WELCOME or no. Then offers go one way within the grants of the other, each exchange
- * has a number, and either side may drain: no new offers or claims, what is open goes on until nothing is.
+ * The connector says HELLO, the cloud WELCOME or no. Then offers go one way within the grants of
+ * the other, each exchange has a number, and either side may drain: no new offers or claims, what
+ * is open goes on until nothing is.
  *
  * @see spec/PROTOCOL.md, "Links"
  * @module
@@ -10,7 +12,10 @@
 /** `closed` and `refused` are final. */
 export type LinkState = 'opening' | 'open' | 'draining' | 'closed' | 'refused'
 
-/** What either end's application and transport do; `idle` is derived: draining, and no exchange is open. */
+/**
+ * What either end's application and transport do; `idle` is derived: draining, and no exchange is
+ * open.
+ */
 export type LinkLocalEvent = 'drain' | 'idle' | 'close' | 'lost'
 
 /** What either end's peer may say: a frame of an exchange, a ping, and that it drains. */

@@ -1,6 +1,6 @@
 /**
- * The control calls: one message in, one message out, whatever carries them. MessagePack maps with these keys; unknown keys are ignored, unknown `type`s
- * refused.
+ * The control calls: one message in, one message out, whatever carries them. MessagePack maps with
+ * these keys; unknown keys are ignored, unknown `type`s refused.
  *
  * @see spec/PROTOCOL.md, "Control calls"
  * @module
@@ -53,7 +53,10 @@ export const RegistrationReply = v.variant('type', [
     certificate: bytes,
     /** Its issuers up to the root, DER. */
     chain: v.array(bytes),
-    /** The authorities of the cloud's own servers, DER: from now on the connector trusts these and no others; empty keeps what it was given. */
+    /**
+     * The authorities of the cloud's own servers, DER: from now on the connector trusts these and
+     * no others; empty keeps what it was given.
+     */
     cloudAuthorities: v.array(bytes),
     /** The cloud's clock, milliseconds since 1970. */
     serverTime: milliseconds,
@@ -68,7 +71,10 @@ export const RegistrationReply = v.variant('type', [
 ])
 export type RegistrationReply = v.InferOutput<typeof RegistrationReply>
 
-/** Configuration 1–3: which version the connector has, how applying the last one went, and, when due, a request for the next certificate. */
+/**
+ * Configuration 1–3: which version the connector has, how applying the last one went, and, when
+ * due, a request for the next certificate.
+ */
 export const ConfigurationRequest = v.object({
   v: version,
   type: v.literal('configuration'),

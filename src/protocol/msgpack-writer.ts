@@ -1,15 +1,19 @@
 /**
- * MessagePack on its way out: straight into memory that the caller has, because every head of every request is written once.
+ * MessagePack on its way out: straight into memory that the caller has, because every head of every
+ * request is written once.
  *
- * Each value takes its shortest form, except that integers beyond 32 bits travel as float 64. `undefined` is left out of a map and
- * is nil in an array.
+ * Each value takes its shortest form, except that integers beyond 32 bits travel as float 64.
+ * `undefined` is left out of a map and is nil in an array.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
  */
 import { ApiMisuse } from './errors.ts'
 
-/** Octets that `value` takes at most: what {@link pack} needs room for. Quick, and some three times too much for text. */
+/**
+ * Octets that `value` takes at most: what {@link pack} needs room for. Quick, and some three times
+ * too much for text.
+ */
 export function packedBound(value: unknown): number {
   if (typeof value === 'string') return 5 + 3 * value.length
   if (typeof value !== 'object' || value === null) return 9
@@ -71,7 +75,10 @@ function packObject(value: object | null, into: Uint8Array, at: number): number 
   return end
 }
 
-/** The first octets of what has a length: the short form's, up to how much it says, and those with 1, 2 and 4 octets of length. */
+/**
+ * The first octets of what has a length: the short form's, up to how much it says, and those with
+ * 1, 2 and 4 octets of length.
+ */
 interface Sized {
   readonly short: number
   readonly mostShort: number

@@ -1,11 +1,12 @@
 /**
- * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings, octets, arrays and
- * maps with string keys. Nothing else.
+ * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings,
+ * octets, arrays and maps with string keys. Nothing else.
  *
- * Our own in both directions. No decoder at hand is safe against a hostile peer: msgpackr decodes its own record, error,
- * regular-expression and set extensions whatever its options say, and accepts the byte 0xc1, invalid UTF-8 and repeated keys;
- * others know no depth limit. A gate in front of them would have to parse everything once already, and at that point it is a
- * decoder. Encoding is in msgpack-writer.ts.
+ * Our own in both directions. No decoder at hand is safe against a hostile peer: msgpackr decodes
+ * its own record, error, regular-expression and set extensions whatever its options say, and
+ * accepts the byte 0xc1, invalid UTF-8 and repeated keys; others know no depth limit. A gate in
+ * front of them would have to parse everything once already, and at that point it is a decoder.
+ * Encoding is in msgpack-writer.ts.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
@@ -19,13 +20,17 @@ export interface DecodeLimits {
   readonly maxBytes: number
   /** Arrays and maps inside each other; a lone array has depth 1. */
   readonly maxDepth: number
-  /** What a refusal is called: `MALFORMED_MESSAGE` for control messages, `MALFORMED_FRAME` for frame payloads. */
+  /**
+   * What a refusal is called: `MALFORMED_MESSAGE` for control messages, `MALFORMED_FRAME` for frame
+   * payloads.
+   */
   readonly reason: PeerViolationReason
 }
 
 /**
- * Encodes a value of the types above in its shortest form, except that integers beyond 32 bits travel as float 64.
- * `undefined` is left out of a map and is nil in an array. The result owns its memory.
+ * Encodes a value of the types above in its shortest form, except that integers beyond 32 bits
+ * travel as float 64. `undefined` is left out of a map and is nil in an array. The result owns its
+ * memory.
  */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
   const room = new Uint8Array(packedBound(value))
@@ -33,10 +38,12 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Decodes exactly one value. Maps become plain objects, bin a copy of its octets, and nil `undefined`, in a map as
- * anywhere else: to a schema, an optional field that is nil is an absent one.
+ * Decodes exactly one value. Maps become plain objects, bin a copy of its octets, and nil
+ * `undefined`, in a map as anywhere else: to a schema, an optional field that is nil is an absent
+ * one.
  *
- * @throws PeerViolation with `limits.reason`: too long, too deep, truncated, trailing octets, a length beyond what is
+ * @throws PeerViolation with `limits.reason`: too long, too deep, truncated, trailing octets, a
+ *   length beyond what is
  *   there, an extension type, a key that is repeated, no string or dangerous to own, text that is not UTF-8, a number
  *   that is not finite or is beyond ±(2^53 − 1)
  */
@@ -143,7 +150,10 @@ class Decoder {
     return map
   }
 
-  /** A container's every element takes at least one octet: a length beyond that is refused before anything is made of it. */
+  /**
+   * A container's every element takes at least one octet: a length beyond that is refused before
+   * anything is made of it.
+   */
   #open(length: number, octetsEach: number, depth: number): void {
     if (depth === 0) this.#refuse('nested too deep')
     if (length * octetsEach > this.#octets.length - this.#at)

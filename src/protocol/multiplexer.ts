@@ -1,9 +1,9 @@
 /**
  * Many exchanges on one link: numbers, fair turns, and the queue of what is to be sent.
  *
- * Heads and control frames leave in the order they are said. DATA waits per exchange and is taken round-robin, a frame at a
- * time, while the transport has room: one slow reader, or one fast sender, delays nobody else. Role-blind; the two ends of
- * a link stand on it.
+ * Heads and control frames leave in the order they are said. DATA waits per exchange and is taken
+ * round-robin, a frame at a time, while the transport has room: one slow reader, or one fast
+ * sender, delays nobody else. Role-blind; the two ends of a link stand on it.
  *
  * @see spec/PROTOCOL.md, "Numbers"
  * @module
@@ -25,7 +25,10 @@ import {
 import { encodeCredit, encodeReset, encodeStop, encodeTrailers, responseElements } from './heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from './limits.ts'
 
-/** What all receivers of a link have granted together: first windows as many as it takes offers, and room to widen them. */
+/**
+ * What all receivers of a link have granted together: first windows as many as it takes offers, and
+ * room to widen them.
+ */
 export class LinkBudget implements CreditBudget {
   #first: number
   #widening: number
@@ -94,7 +97,10 @@ export class Multiplexer {
     return this.#lastNumber
   }
 
-  /** A number is opened: by us, or by the peer's CLAIM. Numbers strictly increase and are never reused. */
+  /**
+   * A number is opened: by us, or by the peer's CLAIM. Numbers strictly increase and are never
+   * reused.
+   */
   openNumber(number: number): NumberedWire {
     if (number <= this.#lastNumber) {
       throw new PeerViolation('NUMBER_NOT_INCREASING', `${number} after ${this.#lastNumber}`)

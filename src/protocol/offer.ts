@@ -1,8 +1,9 @@
 /**
  * A queue entry, held by the origin: the cloud instance that holds the user.
  *
- * The origin alone owns its deadline, its attempts and its outcome; it ends at the claim. Only a replayable request
- * may be offered again after it was claimed, and only while no response byte came.
+ * The origin alone owns its deadline, its attempts and its outcome; it ends at the claim. Only a
+ * replayable request may be offered again after it was claimed, and only while no response byte
+ * came.
  *
  * @see spec/PROTOCOL.md, "Offers"
  * @module
@@ -13,7 +14,10 @@ import { ignored, Machine, misuse, type Table } from './table.ts'
 /** `waiting` for a free link, `offered` to one, `claimed`; the others are final. */
 export type OfferState = 'waiting' | 'offered' | 'claimed' | 'expired' | 'cancelled' | 'failed'
 
-/** `returned` and `exhausted` are one happening (the link died or declined); the number of attempts chooses. */
+/**
+ * `returned` and `exhausted` are one happening (the link died or declined); the number of attempts
+ * chooses.
+ */
 // prettier-ignore
 export const OFFER = {
   //           what we do                                                                                 the connector

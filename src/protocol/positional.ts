@@ -1,5 +1,6 @@
 /**
- * Reads a frame payload that is a MessagePack array, element by element, and says which one is wrong.
+ * Reads a frame payload that is a MessagePack array, element by element, and says which one is
+ * wrong.
  *
  * @module
  */
@@ -18,7 +19,10 @@ const LIMITS = {
 /** Longest identifier: an instance, an application, a version, a feature. */
 const MAX_NAME = 1024
 
-/** Element by element, in order; every method but `next` throws `MALFORMED_FRAME` for an element of the wrong type. */
+/**
+ * Element by element, in order; every method but `next` throws `MALFORMED_FRAME` for an element of
+ * the wrong type.
+ */
 export class PositionalReader {
   /** The frame's name, for refusals. */
   readonly frame: string

@@ -1,9 +1,11 @@
 /**
- * The cloud's side of an installation: a token and a certificate request come in, a client certificate goes out.
+ * The cloud's side of an installation: a token and a certificate request come in, a client
+ * certificate goes out.
  *
- * Strictly in this order, and it stops at the first failure and names it: the token proves a registrar of a tenant, the
- * request proves possession of its key, one atomic `record` binds both and certifies. Verifying, signing and storing are
- * effects; this machine only says what comes next and for how long it is waited for.
+ * Strictly in this order, and it stops at the first failure and names it: the token proves a
+ * registrar of a tenant, the request proves possession of its key, one atomic `record` binds both
+ * and certifies. Verifying, signing and storing are effects; this machine only says what comes next
+ * and for how long it is waited for.
  *
  * @see spec/PROTOCOL.md, "Registration"
  * @module
@@ -120,7 +122,10 @@ export type RegistrarEvent =
     }
   | ({ readonly type: 'recordRefused' } & Refusal)
 
-/** Every state × event pair of a registrar. A result may come late, after its deadline has passed: that is a legal race. */
+/**
+ * Every state × event pair of a registrar. A result may come late, after its deadline has passed:
+ * that is a legal race.
+ */
 // prettier-ignore
 export const REGISTRAR = {
   received:            { register: 'verifying-token', timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
@@ -131,13 +136,18 @@ export const REGISTRAR = {
   refused:             { register: misuse,            timeout: ignored,   verifyTokenDone: ignored,             verifyTokenRefused: ignored,   verifyRequestDone: ignored,     verifyRequestRefused: ignored,   recordDone: ignored,     recordRefused: ignored   },
 } as const satisfies Table<RegistrarState['state'], RegistrarEvent['type']>
 
-/** Where a registrar's effects go; each is answered with exactly one of `<effect>Done` and `<effect>Refused`. */
+/**
+ * Where a registrar's effects go; each is answered with exactly one of `<effect>Done` and
+ * `<effect>Refused`.
+ */
 export interface RegistrarOutput {
   /** Is this a token of a registrar, for this service, now? */
   verifyToken(effect: { readonly op: number; readonly token: string }): void
   /** Whoever made this request: does it hold the key it names? */
   verifyRequest(effect: { readonly op: number; readonly request: Uint8Array }): void
-  /** Bind token and key to one connector and certify it: atomically, and durably before the answer. */
+  /**
+   * Bind token and key to one connector and certify it: atomically, and durably before the answer.
+   */
   record(effect: {
     readonly op: number
     readonly registrar: RegistrarIdentity
@@ -145,7 +155,10 @@ export interface RegistrarOutput {
   }): void
 }
 
-/** How long each effect may take, in milliseconds. Default 5 000 each: together less than a control call. */
+/**
+ * How long each effect may take, in milliseconds. Default 5 000 each: together less than a control
+ * call.
+ */
 const EFFECT_MS = 5_000
 /** When a connector whose registration ran into a deadline should ask again, in milliseconds. */
 const RETRY_MS = 1_000

@@ -1,8 +1,9 @@
 /**
  * Registration, seen from the connector: a durable key, one request, a stored certificate.
  *
- * The key is durable before the token leaves the connector. That makes a lost reply harmless: the same key is sent
- * again, and the cloud answers the same token with the same key by the same certificate.
+ * The key is durable before the token leaves the connector. That makes a lost reply harmless: the
+ * same key is sent again, and the cloud answers the same token with the same key by the same
+ * certificate.
  *
  * @see spec/PROTOCOL.md, "Registration"
  * @module
@@ -63,7 +64,10 @@ type Result =
   | 'storeDone'
   | 'storeRefused'
 
-/** Every state × event pair of a registration. A cloud that cannot be reached is asked for ever: the token's own end bounds it. */
+/**
+ * Every state × event pair of a registration. A cloud that cannot be reached is asked for ever: the
+ * token's own end bounds it.
+ */
 // prettier-ignore
 export const REGISTRATION = {
   'idle':          { register: 'preparing-key', timeout: ignored,      prepareKeyDone: misuse,       prepareKeyRefused: misuse, requestDone: misuse,    requestRefused: misuse,    requestDeferred: misuse,    storeDone: misuse,       storeRefused: misuse    },
@@ -75,7 +79,9 @@ export const REGISTRATION = {
   'refused':       { register: 'preparing-key', timeout: ignored,      prepareKeyDone: misuse,       prepareKeyRefused: misuse, requestDone: misuse,    requestRefused: misuse,    requestDeferred: misuse,    storeDone: misuse,       storeRefused: misuse    },
 } as const satisfies Table<RegistrationState['state'], 'register' | 'timeout' | Result>
 
-/** Effects; each is answered by exactly one `…Done`, `…Refused` or `…Deferred` that bears its `op`. */
+/**
+ * Effects; each is answered by exactly one `…Done`, `…Refused` or `…Deferred` that bears its `op`.
+ */
 export interface RegistrationOutput {
   /** Load the pending key, or make one and have it durable. */
   prepareKey(op: number): void

@@ -1,13 +1,16 @@
 /**
- * The number of a request: what a user reads out, and what the id of its exchange begins with. So the cloud, its audit and the log of
- * a connector name one request by one number, and no message has to carry it.
+ * The number of a request: what a user reads out, and what the id of its exchange begins with. So
+ * the cloud, its audit and the log of a connector name one request by one number, and no message
+ * has to carry it.
  *
  * @see spec/PROTOCOL.md, "Security rules"
  * @module
  */
 import type { ExchangeId } from './frame-types.ts'
 
-/** Digits and letters that no hand and no voice takes for another (Crockford's Base32, lower case). */
+/**
+ * Digits and letters that no hand and no voice takes for another (Crockford's Base32, lower case).
+ */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const VALUES: Readonly<Record<string, number>> = Object.fromEntries(
   [...ALPHABET].map((character, value) => [character, value]),
@@ -18,7 +21,10 @@ const GROUPS = 4
 /** Characters of a number, with the hyphens between its groups. */
 const LENGTH = GROUPS * (GROUP + 1) - 1
 
-/** The number of an exchange's request, in the form `7k2m-x9pt-04rw-bn6e`: the first 80 bits of the id. */
+/**
+ * The number of an exchange's request, in the form `7k2m-x9pt-04rw-bn6e`: the first 80 bits of the
+ * id.
+ */
 export function requestNumberOf(id: ExchangeId): string {
   let number = ''
   for (let group = 0; group < GROUPS; group++) {
@@ -29,7 +35,10 @@ export function requestNumberOf(id: ExchangeId): string {
   return number
 }
 
-/** The hexadecimal digits that the id of this request's exchange begins with; `undefined` for what is no such number. */
+/**
+ * The hexadecimal digits that the id of this request's exchange begins with; `undefined` for what
+ * is no such number.
+ */
 export function idPrefixOf(requestNumber: string): string | undefined {
   if (requestNumber.length !== LENGTH) return undefined
   let digits = ''

@@ -1,5 +1,6 @@
 /**
- * A session that outlives its ID token: one attempt to renew it by the refresh token that is kept for it.
+ * A session that outlives its ID token: one attempt to renew it by the refresh token that is kept
+ * for it.
  *
  *     due → reading → leasing → refreshing → storing → renewed
  *               ↑        ↓           ↓
@@ -38,11 +39,16 @@ export interface SessionGrant {
 export interface SessionRenewalLimits {
   /** For each call of the store. */
   readonly storeMs: number
-  /** For the issuer's answer and its checks. Longer than the driver's own limits: what is given up is not under way any more. */
+  /**
+   * For the issuer's answer and its checks. Longer than the driver's own limits: what is given up
+   * is not under way any more.
+   */
   readonly refreshMs: number
   /** Between two looks at a grant that another renews. */
   readonly lookAgainMs: number
-  /** A lease that was seen unchanged for so long is dead. Longer than `refreshMs` and two `storeMs`. */
+  /**
+   * A lease that was seen unchanged for so long is dead. Longer than `refreshMs` and two `storeMs`.
+   */
   readonly leaseMs: number
 }
 

@@ -5,7 +5,10 @@
  * @module
  */
 
-/** Whose decision or fault a denial is: the sign-in's own rules, the issuer, the operator's policies, or this service. */
+/**
+ * Whose decision or fault a denial is: the sign-in's own rules, the issuer, the operator's
+ * policies, or this service.
+ */
 export type SignInSource = 'sign-in' | 'issuer' | 'policy' | 'cloud'
 
 /** Why a sign-in is denied. Stable: programs may switch on it. */

@@ -3,9 +3,10 @@
  *
  *     redirected → redeeming → verifying → deciding → signed-in · step-up · denied
  *
- * `redirected` is the attempt as its sealed cookie restores it, so any instance can take the callback. The three states
- * that follow are named for what is awaited; each began one effect with the number `op` and ends at its `deadline`. The
- * driver answers an effect with exactly one of `…Done`, `…Refused`, and drops answers whose `op` is no longer awaited.
+ * `redirected` is the attempt as its sealed cookie restores it, so any instance can take the
+ * callback. The three states that follow are named for what is awaited; each began one effect with
+ * the number `op` and ends at its `deadline`. The driver answers an effect with exactly one of
+ * `…Done`, `…Refused`, and drops answers whose `op` is no longer awaited.
  *
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
@@ -16,7 +17,9 @@ import type { Moves } from './moves.ts'
 import type { SignInReason } from './sign-in-denials.ts'
 import { misuse, type Table } from './table.ts'
 
-/** One attempt to sign in: what the redirect to the issuer promised, and the callback must match. */
+/**
+ * One attempt to sign in: what the redirect to the issuer promised, and the callback must match.
+ */
 export interface SignInAttempt {
   /** Names the attempt's cookie, and is part of its `state`. */
   readonly id: string
@@ -67,11 +70,16 @@ export interface SignInIdentity extends UserClaims {
   /** How strongly: `acr` and `amr`. */
   readonly strength?: string
   readonly methods?: readonly string[]
-  /** The authentication contexts met, `acrs`, of an issuer that has a list of them instead of `acr`. */
+  /**
+   * The authentication contexts met, `acrs`, of an issuer that has a list of them instead of `acr`.
+   */
   readonly contexts?: readonly string[]
   /** Other claims of the token: those that the application's policies name. */
   readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
-  /** The issuer says that there are more groups or roles than it lists, or lists what cannot be read. */
+  /**
+   * The issuer says that there are more groups or roles than it lists, or lists what cannot be
+   * read.
+   */
   readonly isPartial?: boolean
   /** The issuer's own session, `sid`: what a back-channel logout names. */
   readonly issuerSession?: string
@@ -83,7 +91,9 @@ export interface StepUpRequest {
   readonly acrValues?: readonly string[]
   /** For `max_age`, which counts in seconds. */
   readonly maxAgeMs?: number
-  /** Methods that policies name: there is no parameter for them, only the `amr` claim of the answer. */
+  /**
+   * Methods that policies name: there is no parameter for them, only the `amr` claim of the answer.
+   */
   readonly amr?: readonly string[]
 }
 
@@ -149,7 +159,10 @@ export type SignInEvent =
 
 type Event = SignInEvent['type']
 
-/** Every state × event pair of one attempt to sign in. A callback makes a machine of its own, so a second one is our driver's bug. */
+/**
+ * Every state × event pair of one attempt to sign in. A callback makes a machine of its own, so a
+ * second one is our driver's bug.
+ */
 // prettier-ignore
 export const SIGN_IN = {
   //             the callback                          the issuer's token endpoint                           the issuer's keys                                     assignment and policy                                                            the clock
@@ -172,7 +185,10 @@ export interface SignInOutput {
   decide(op: number, identity: SignInIdentity): void
 }
 
-/** The attempt a callback continues, as its cookie restored it. `stepMs`: how long each later step may take. */
+/**
+ * The attempt a callback continues, as its cookie restored it. `stepMs`: how long each later step
+ * may take.
+ */
 export function redirected(attempt: SignInAttempt, stepMs: number): SignInState {
   return { state: 'redirected', attempt, stepMs }
 }
@@ -180,7 +196,8 @@ export function redirected(attempt: SignInAttempt, stepMs: number): SignInState 
 /**
  * The event that a callback is: the guard in front of the machine.
  *
- * `wallNow` is milliseconds since 1970, `now` monotonic milliseconds. The state is checked before anything else the callback says is believed.
+ * `wallNow` is milliseconds since 1970, `now` monotonic milliseconds. The state is checked before
+ * anything else the callback says is believed.
  */
 export function callbackEvent(
   attempt: SignInAttempt,

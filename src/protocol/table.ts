@@ -1,7 +1,9 @@
 /**
  * Total transition tables, and the one place that moves a state.
  *
- * A table writes down every state × event pair. A forgotten pair does not compile; neither does a cell that blames the wrong side: only local events and results may be `misuse`, only peer events may be `violation`.
+ * A table writes down every state × event pair. A forgotten pair does not compile; neither does a
+ * cell that blames the wrong side: only local events and results may be `misuse`, only peer events
+ * may be `violation`.
  *
  * @module
  */
@@ -17,7 +19,10 @@ export const violation = 'violation'
 /** The three cells that are not a state. */
 export type Refusal = typeof ignored | typeof misuse | typeof violation
 
-/** Every state × event pair; `Local` are our application's events and the results of our own effects, `Peer` come off the wire. */
+/**
+ * Every state × event pair; `Local` are our application's events and the results of our own
+ * effects, `Peer` come off the wire.
+ */
 export type Table<State extends string, Local extends string, Peer extends string = never> = {
   readonly [_ in State]: { readonly [_ in Local]: State | typeof ignored | typeof misuse } & {
     readonly [_ in Peer]: State | typeof ignored | typeof violation
@@ -32,7 +37,9 @@ export type LegalIn<T, State extends keyof T> = {
   [E in keyof T[State]]: T[State][E] extends Refusal ? never : E
 }[keyof T[State]]
 
-/** The cell of a pair: a state, or `undefined` for a legal race. Throws for the two kinds of blame. */
+/**
+ * The cell of a pair: a state, or `undefined` for a legal race. Throws for the two kinds of blame.
+ */
 export function cellOf<State extends string>(
   table: AnyTable,
   state: State,

@@ -1,10 +1,11 @@
 /**
  * Which application and which policy a request target selects, and what of it is passed on.
  *
- * Between us and an application stand parsers that we do not know: one decodes `%2e`, one merges slashes, one drops
- * `;parameters`. So a path is judged under every such reading. Where the readings agree, the octets go on as they came
- * (a queue named `%2F` keeps its name); where they do not, the request is refused, because some parser down the line
- * would see another resource than the one we decided about.
+ * Between us and an application stand parsers that we do not know: one decodes `%2e`, one merges
+ * slashes, one drops `;parameters`. So a path is judged under every such reading. Where the
+ * readings agree, the octets go on as they came (a queue named `%2F` keeps its name); where they do
+ * not, the request is refused, because some parser down the line would see another resource than
+ * the one we decided about.
  *
  * All this concerns the path. The query is never judged.
  *
@@ -24,10 +25,11 @@ export interface Target {
 }
 
 /**
- * Takes a request target apart. Origin form, or an absolute form whose host is that of `authority` (the Host or
- * `:authority` of the same request).
+ * Takes a request target apart. Origin form, or an absolute form whose host is that of `authority`
+ * (the Host or `:authority` of the same request).
  *
- * @throws ExchangeFailed `user-malformed`: another host or form, a fragment, a backslash, a control character (encoded
+ * @throws ExchangeFailed `user-malformed`: another host or form, a fragment, a backslash, a control
+ *   character (encoded
  *   ones too), a `%` that encodes nothing, a dot segment in any spelling
  */
 export function readTarget(target: string, authority: string): Target {
@@ -51,8 +53,9 @@ function split(origin: string): Target {
 }
 
 /**
- * The most specific of `prefixes` that the path lies under, or `undefined` when it lies under none. A prefix covers
- * itself and what follows it after a `/`; a trailing `/` of the prefix says nothing.
+ * The most specific of `prefixes` that the path lies under, or `undefined` when it lies under none.
+ * A prefix covers itself and what follows it after a `/`; a trailing `/` of the prefix says
+ * nothing.
  *
  * @throws ExchangeFailed `user-malformed` when the readings of the path disagree
  */
@@ -77,7 +80,10 @@ export function pathsAgree(path: string, prefixes: readonly string[]): boolean {
   }
 }
 
-/** What of a path follows the prefix that it lies under: empty, or starting with `/`; octet for octet. */
+/**
+ * What of a path follows the prefix that it lies under: empty, or starting with `/`; octet for
+ * octet.
+ */
 export function pathAfter(prefix: string, path: string): string {
   return path.slice(withoutSlash(prefix).length)
 }
@@ -118,8 +124,8 @@ function pathFault(path: string): string | undefined {
 }
 
 /**
- * Every spelling that some parser reads as `/`, and as the segment `.` or `..`: encoded, encoded again (`%252e`), overlong
- * (`%c0%ae`), and with path parameters behind (`..;x`).
+ * Every spelling that some parser reads as `/`, and as the segment `.` or `..`: encoded, encoded
+ * again (`%252e`), overlong (`%c0%ae`), and with path parameters behind (`..;x`).
  */
 const SEPARATOR = /\/|%(?:25)*(?:2f|5c|c0%(?:25)*af)/i
 const DOT_SEGMENT = /^(?:\.|%(?:25)*(?:2e|c0%(?:25)*ae)){1,2}(?:(?:;|%(?:25)*3b).*)?$/i

@@ -1,8 +1,9 @@
 /**
- * The one place where what an embedder supplied is called. Nothing that it throws or rejects with travels further than
- * that call: not to another user, not to a timer, not to the process.
+ * The one place where what an embedder supplied is called. Nothing that it throws or rejects with
+ * travels further than that call: not to another user, not to a timer, not to the process.
  *
- * A port's functions are wrapped once, when the parts are put together; four wrappers say what a failure means:
+ * A port's functions are wrapped once, when the parts are put together; four wrappers say what a
+ * failure means:
  *
  * | wrapper  | for                                     | a failure                                     |
  * | -------- | --------------------------------------- | --------------------------------------------- |
@@ -11,8 +12,8 @@
  * | `demand` | an answer that is needed, at once       | is thrown as `PortFailed`                     |
  * | `await`  | an answer that is needed, and may wait  | is a rejection with `PortFailed`; so is none  |
  *
- * Each failure is told to `onError` first. A promise where an answer is expected at once is a failure too, and its
- * rejection is taken care of.
+ * Each failure is told to `onError` first. A promise where an answer is expected at once is a
+ * failure too, and its rejection is taken care of.
  *
  * @module
  */
@@ -21,20 +22,26 @@ import { PortFailed } from '../protocol/errors.ts'
 /** What a part of the embedder's did wrong. */
 export interface PortFailure {
   /**
-   * The function: `audit.write`, `directory.applicationsOn`, `onEvent`. Without a dot, and not `onEvent`: a part of this
-   * library's own, where a fault of ours was caught.
+   * The function: `audit.write`, `directory.applicationsOn`, `onEvent`. Without a dot, and not
+   * `onEvent`: a part of this library's own, where a fault of ours was caught.
    */
   readonly port: string
-  /** What it threw or rejected with, as it was. It need not be an `Error`, and may quote what the function was given. */
+  /**
+   * What it threw or rejected with, as it was. It need not be an `Error`, and may quote what the
+   * function was given.
+   */
   readonly error: unknown
   /**
-   * `true`: whoever called went on without it. `false`: the one thing that it was called for failed, such as a request or a
-   * registration. Nobody else is touched either way.
+   * `true`: whoever called went on without it. `false`: the one thing that it was called for
+   * failed, such as a request or a registration. Nobody else is touched either way.
    */
   readonly contained: boolean
 }
 
-/** Told of each failure, where it happens: it must be quick. Whatever it throws or rejects with is ignored. */
+/**
+ * Told of each failure, where it happens: it must be quick. Whatever it throws or rejects with is
+ * ignored.
+ */
 export type OnError = (failure: PortFailure) => void
 
 /** Options of {@link Containment.await}. */
@@ -57,7 +64,8 @@ export class Containment {
 
   /**
    * @param onError default: nobody is told
-   * @param withinMs an answer that is awaited and has not come by then is a failure; milliseconds, default 15 000
+   * @param withinMs an answer that is awaited and has not come by then is a failure; milliseconds,
+   *   default 15 000
    */
   constructor(onError?: OnError, withinMs = 15_000) {
     this.#onError = onError
@@ -78,7 +86,10 @@ export class Containment {
     }
   }
 
-  /** A flow of this library's own met an error that it did not expect. Failures of ports were told before. */
+  /**
+   * A flow of this library's own met an error that it did not expect. Failures of ports were told
+   * before.
+   */
   tellInternal(part: string, error: unknown): void {
     if (!(error instanceof PortFailed)) this.tell(part, error, false)
   }
@@ -132,7 +143,10 @@ export class Containment {
     }
   }
 
-  /** The function gives a promise that settles in time, and rejects with {@link PortFailed} or what `passes`. */
+  /**
+   * The function gives a promise that settles in time, and rejects with {@link PortFailed} or what
+   * `passes`.
+   */
   await<A extends unknown[], R>(
     port: string,
     call: (...args: A) => R | PromiseLike<R>,
@@ -161,7 +175,8 @@ export class Containment {
 }
 
 /**
- * The value itself, if it is none that is still to come. For a wrapped function that looks at the answer.
+ * The value itself, if it is none that is still to come. For a wrapped function that looks at the
+ * answer.
  *
  * @throws TypeError for a promise, whose rejection is taken care of
  */
@@ -171,7 +186,10 @@ export function atOnce<R>(value: R): R {
   throw new TypeError(ASYNCHRONOUS)
 }
 
-/** A promise that nobody waits for rejects to `rejected` and not to the process. For what is wrapped by hand. */
+/**
+ * A promise that nobody waits for rejects to `rejected` and not to the process. For what is wrapped
+ * by hand.
+ */
 export function unrejected(value: unknown, rejected: (error: unknown) => void): void {
   if (isThenable(value)) new Promise((resolve) => resolve(value)).then(nothing, rejected)
 }

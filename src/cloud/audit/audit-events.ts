@@ -1,22 +1,31 @@
 /**
- * Every audit event there is: the table is the only authority, and a new event is a new row in the commit that writes it.
+ * Every audit event there is: the table is the only authority, and a new event is a new row in the
+ * commit that writes it.
  *
- * From the table come the type {@link AuditEvent} (a writer that names a field or an outcome the row does not have is not compiled), the reference in PROTOCOL.md,
- * and the names that an event has in OCSF (see audit-ocsf.ts).
+ * From the table come the type {@link AuditEvent} (a writer that names a field or an outcome the
+ * row does not have is not compiled), the reference in PROTOCOL.md, and the names that an event has
+ * in OCSF (see audit-ocsf.ts).
  *
- * What a row must not have: a token, a cookie, an authorization code, a state, a nonce, a verifier, a key, a password or a request body, in whole or in part. A
- * test looks for planted ones.
+ * What a row must not have: a token, a cookie, an authorization code, a state, a nonce, a verifier,
+ * a key, a password or a request body, in whole or in part. A test looks for planted ones.
  *
- * To write one: `audit.write({ time: clocks.wallClock(), type: 'sign-in.begun', outcome: 'success', tenantId, … })`. Fields that are `undefined` are left out.
+ * To write one: `audit.write({ time: clocks.wallClock(), type: 'sign-in.begun', outcome: 'success',
+ * tenantId, … })`. Fields that are `undefined` are left out.
  *
  * @see spec/PROTOCOL.md, "Audit events"
  * @module
  */
 
-/** The form of an event as it is written down; it changes only when a reader of the form before could misunderstand. */
+/**
+ * The form of an event as it is written down; it changes only when a reader of the form before
+ * could misunderstand.
+ */
 export const AUDIT_VERSION = 1
 
-/** Fields that an event may have besides `time`, `type`, `outcome` and `reason`: a row says which it has. */
+/**
+ * Fields that an event may have besides `time`, `type`, `outcome` and `reason`: a row says which it
+ * has.
+ */
 export interface AuditFields {
   readonly tenantId: string
   readonly connectorId: string
@@ -34,7 +43,9 @@ export interface AuditFields {
 /** What became of it. `refused`: by a rule, on purpose; `failed`: by a fault. */
 export type AuditOutcome = 'success' | 'refused' | 'failed'
 
-/** How much an event asks for attention when it is not a success; a success is always informational. */
+/**
+ * How much an event asks for attention when it is not a success; a success is always informational.
+ */
 export type AuditSeverity = 'informational' | 'low' | 'medium' | 'high'
 
 /** One row of the table. */
@@ -50,7 +61,10 @@ export interface AuditEventKind {
   readonly ocsf: OcsfKind
 }
 
-/** The OCSF class of an event and its activity there; `method` takes the activity from the HTTP method. */
+/**
+ * The OCSF class of an event and its activity there; `method` takes the activity from the HTTP
+ * method.
+ */
 export type OcsfKind =
   | { readonly class: 'authentication'; readonly activity: 'logon' | 'logoff' | 'preauth' }
   | {
@@ -314,7 +328,11 @@ export type AuditEventOf<T extends AuditEventType> = {
   /** The stable code of a refusal or failure. */
   readonly reason?: string | undefined
   readonly detail?: { readonly [K in keyof Rows[T]['detail']]?: unknown } | undefined
-  /** Its name among all events of all instances; given when it is written down. @see identifiedAudit */
+  /**
+   * Its name among all events of all instances; given when it is written down.
+   *
+   * @see identifiedAudit
+   */
   readonly id?: string | undefined
 }
 
@@ -335,5 +353,8 @@ export interface AuditRecord extends Readonly<
   readonly id?: string | undefined
 }
 
-/** One thing that happened, for the record; never holds a token, a cookie, a code or a key. `type` tells which fields there are. */
+/**
+ * One thing that happened, for the record; never holds a token, a cookie, a code or a key. `type`
+ * tells which fields there are.
+ */
 export type AuditEvent = { [T in AuditEventType]: AuditEventOf<T> }[AuditEventType]

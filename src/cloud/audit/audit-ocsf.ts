@@ -1,8 +1,10 @@
 /**
- * Audit events under the names of the Open Cybersecurity Schema Framework, for the SIEM that reads it.
+ * Audit events under the names of the Open Cybersecurity Schema Framework, for the SIEM that reads
+ * it.
  *
- * Nothing is lost: what OCSF has no place for in the class is in `unmapped`, under our own names. `metadata.event_code` is our type, `metadata.uid` the event's id,
- * `metadata.correlation_uid` the request's.
+ * Nothing is lost: what OCSF has no place for in the class is in `unmapped`, under our own names.
+ * `metadata.event_code` is our type, `metadata.uid` the event's id, `metadata.correlation_uid` the
+ * request's.
  *
  * @see https://schema.ocsf.io/1.6.0
  * @module
@@ -69,7 +71,9 @@ const METHODS: Readonly<Record<string, number>> = {
 const SEVERITIES = { informational: 1, low: 2, medium: 3, high: 4 } as const
 const STATUSES: Readonly<Record<AuditOutcome, number>> = { success: 1, refused: 2, failed: 2 }
 
-/** The `activity_id` of an event of this kind; `method` is the request's where the class goes by it. */
+/**
+ * The `activity_id` of an event of this kind; `method` is the request's where the class goes by it.
+ */
 export function ocsfActivity(kind: OcsfKind, method = ''): number {
   if (kind.class === 'http-activity') return METHODS[method] ?? 99
   return (ACTIVITIES[kind.class] as Readonly<Record<string, number>>)[kind.activity]!
@@ -174,7 +178,9 @@ function classAttributes(
   }
 }
 
-/** Of a registration that was refused there is no connector yet, and one configuration has no id. */
+/**
+ * Of a registration that was refused there is no connector yet, and one configuration has no id.
+ */
 function entityOf(type: string, { connectorId, sessionId }: AuditRecord): object {
   const uid = type === 'session' ? sessionId : connectorId
   return uid === undefined ? { type, name: type } : { type, uid }

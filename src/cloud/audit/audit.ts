@@ -1,5 +1,6 @@
 /**
- * Embedded places for audit events, and ways to join them. None of them ever throws; what fails within one that a cloud was given is told to the cloud's `onError`.
+ * Embedded places for audit events, and ways to join them. None of them ever throws; what fails
+ * within one that a cloud was given is told to the cloud's `onError`.
  *
  *     teeAudit(
  *       jsonLinesAudit((line) => file.write(`${line}\n`)),
@@ -17,11 +18,17 @@ import type { AuditSink, CryptoProvider } from '../ports.ts'
 
 /** Options of {@link jsonLinesAudit}. */
 export interface JsonLinesOptions {
-  /** `native`: the fields of audit-events.ts after `version` and `id`. `ocsf`: the names of the Open Cybersecurity Schema Framework. Default `native`. */
+  /**
+   * `native`: the fields of audit-events.ts after `version` and `id`. `ocsf`: the names of the Open
+   * Cybersecurity Schema Framework. Default `native`.
+   */
   readonly format?: 'native' | 'ocsf'
 }
 
-/** One JSON object a line, without the line's end: `write` adds it. An event without an id is given one, as {@link identifiedAudit} does. */
+/**
+ * One JSON object a line, without the line's end: `write` adds it. An event without an id is given
+ * one, as {@link identifiedAudit} does.
+ */
 export function jsonLinesAudit(
   write: (line: string) => unknown,
   { format = 'native' }: JsonLinesOptions = {},
@@ -38,9 +45,11 @@ export function jsonLinesAudit(
 }
 
 /**
- * Gives each event without one an `id`, so that a reader who is sent it twice, or by two ways, can tell.
+ * Gives each event without one an `id`, so that a reader who is sent it twice, or by two ways, can
+ * tell.
  *
- * It is 64 random bits for this sink, a dash, and the event's place among those of this sink: a gap in the numbers is a lost event.
+ * It is 64 random bits for this sink, a dash, and the event's place among those of this sink: a gap
+ * in the numbers is a lost event.
  */
 export function identifiedAudit(
   to: AuditSink,
@@ -59,7 +68,12 @@ export function identifiedAudit(
   })
 }
 
-/** Writes to each, in order, whatever becomes of the others: a sink that fails is passed over. Give ids before it. @see identifiedAudit */
+/**
+ * Writes to each, in order, whatever becomes of the others: a sink that fails is passed over. Give
+ * ids before it.
+ *
+ * @see identifiedAudit
+ */
 export function teeAudit(...sinks: readonly AuditSink[]): AuditSink {
   return composed((containment) => {
     const each = sinks.map((sink) => containedAudit(sink, containment))
@@ -103,10 +117,13 @@ export interface QueuedAudit extends AuditSink {
 }
 
 /**
- * Sends events, in order and in batches, to a place that takes its time: one `send` at a time, the rest waits, bounded.
+ * Sends events, in order and in batches, to a place that takes its time: one `send` at a time, the
+ * rest waits, bounded.
  *
- * `write` never throws nor waits. A batch that `send` rejects is sent again, at once: a pause between attempts is `send`'s own to make. So a receiver may see an event
- * twice; put {@link identifiedAudit} before it. In a cloud each batch that is given up is told to `onError`, as `audit.send` with what `send` rejected with last.
+ * `write` never throws nor waits. A batch that `send` rejects is sent again, at once: a pause
+ * between attempts is `send`'s own to make. So a receiver may see an event twice; put {@link
+ * identifiedAudit} before it. In a cloud each batch that is given up is told to `onError`, as
+ * `audit.send` with what `send` rejected with last.
  */
 export function queuedAudit(
   send: (events: readonly AuditEvent[]) => Promise<void>,
@@ -157,7 +174,9 @@ export function queuedAudit(
   return toldTo(queued, (to) => (containment = to))
 }
 
-/** Keeps the last `limit` events (default 10 000), oldest first: for tests and for looking around. */
+/**
+ * Keeps the last `limit` events (default 10 000), oldest first: for tests and for looking around.
+ */
 export function memoryAudit(
   limit = 10_000,
 ): AuditSink & { readonly events: readonly AuditRecord[] } {

@@ -1,5 +1,6 @@
 /**
- * An audit sink, contained: an event that it does not take is lost there and nowhere else, and it is told.
+ * An audit sink, contained: an event that it does not take is lost there and nowhere else, and it
+ * is told.
  *
  * A sink that is made of others, as {@link teeAudit} makes one, is asked to contain each of them.
  *
@@ -21,7 +22,10 @@ export function containedAudit(sink: AuditSink, containment: Containment): Audit
   return { write: containment.notify('audit.write', (event) => sink.write(event)) }
 }
 
-/** A sink made of others: it never throws. By itself it tells nobody what failed; in a cloud it tells `onError`. */
+/**
+ * A sink made of others: it never throws. By itself it tells nobody what failed; in a cloud it
+ * tells `onError`.
+ */
 export function composed(make: (containment: Containment) => AuditSink): AuditSink {
   const sink: Composed = { ...make(new Containment()), [CONTAINED]: make }
   return sink

@@ -1,5 +1,6 @@
 /**
- * The root of one of our own certificate authorities: made on first start, kept by a store, loaded ever after.
+ * The root of one of our own certificate authorities: made on first start, kept by a store, loaded
+ * ever after.
  *
  * @module
  */
@@ -16,10 +17,16 @@ export interface StoredAuthority {
   readonly certificate: Uint8Array
 }
 
-/** Where a root is kept. The key in it signs every certificate there will ever be: keep it from everybody else. */
+/**
+ * Where a root is kept. The key in it signs every certificate there will ever be: keep it from
+ * everybody else.
+ */
 export interface AuthorityStore {
   load(): Promise<StoredAuthority | undefined>
-  /** Stores it durably unless there is one already: whoever comes first wins, and {@link load} tells who did. */
+  /**
+   * Stores it durably unless there is one already: whoever comes first wins, and {@link load} tells
+   * who did.
+   */
   save(authority: StoredAuthority): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Issues the connectors' client certificates. What a certificate says is decided here and by the registrar; from the
- * connector comes the public key and nothing else.
+ * Issues the connectors' client certificates. What a certificate says is decided here and by the
+ * registrar; from the connector comes the public key and nothing else.
  *
  * @see spec/PROTOCOL.md, "Certificates"
  * @module
@@ -18,13 +18,18 @@ import { LEAF_SUBJECT, leafExtensions, type LeafIdentity } from './leaf-profile.
 
 /** What to certify. */
 export interface IssueOptions extends LeafIdentity {
-  /** SubjectPublicKeyInfo, DER: ECDSA P-256. Whoever asks must have proven to hold the private key. */
+  /**
+   * SubjectPublicKeyInfo, DER: ECDSA P-256. Whoever asks must have proven to hold the private key.
+   */
   readonly publicKeySpki: Uint8Array
   /** Milliseconds since 1970. */
   readonly now: number
   /** Milliseconds; default 60 days. Never longer than the root's own validity. */
   readonly validityMs?: number
-  /** Milliseconds the certificate is valid before `now`, for clocks that are behind; default 60 seconds. */
+  /**
+   * Milliseconds the certificate is valid before `now`, for clocks that are behind; default 60
+   * seconds.
+   */
   readonly backdateMs?: number
 }
 

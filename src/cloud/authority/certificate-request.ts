@@ -1,6 +1,7 @@
 /**
- * Reads a PKCS#10 certificate request for the one thing that is taken from it: a public key whose private half the sender
- * has proven to hold. Everything else it wishes for is listed, for the record, and ignored.
+ * Reads a PKCS#10 certificate request for the one thing that is taken from it: a public key whose
+ * private half the sender has proven to hold. Everything else it wishes for is listed, for the
+ * record, and ignored.
  *
  * @see spec/PROTOCOL.md, "Certificates"; RFC 2986
  * @module
@@ -29,7 +30,8 @@ const MAX_WISH_LENGTH = 200
 /**
  * The key of a certificate request (DER).
  *
- * @throws Refused `request-malformed`, `request-key` (not ECDSA P-256) or `request-signature` (no proof of possession)
+ * @throws Refused `request-malformed`, `request-key` (not ECDSA P-256) or `request-signature` (no
+ *   proof of possession)
  */
 export async function readCertificateRequest(
   der: Uint8Array,

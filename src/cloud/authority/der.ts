@@ -5,8 +5,9 @@
  */
 
 /**
- * Whether octets are one DER sequence from the first to the last: a tag, a definite length in its shortest form, and as many
- * octets as it says. The certificate library reads on happily with more behind it. X.690 §8.1, §10.1
+ * Whether octets are one DER sequence from the first to the last: a tag, a definite length in its
+ * shortest form, and as many octets as it says. The certificate library reads on happily with more
+ * behind it. X.690 §8.1, §10.1
  */
 export function isOneSequence(octets: Uint8Array): boolean {
   const [tag, first = 0] = octets

@@ -1,11 +1,13 @@
 /**
  * The exact profile of a connector's certificate: what we issue, and therefore all that we accept.
  *
- * X.509 v3, ECDSA P-256, a fixed subject, and six extensions: not an authority (critical), signatures only (critical), TLS clients
- * only, one URI that names tenant and connector, and the two key identifiers that chains are built with.
+ * X.509 v3, ECDSA P-256, a fixed subject, and six extensions: not an authority (critical),
+ * signatures only (critical), TLS clients only, one URI that names tenant and connector, and the
+ * two key identifiers that chains are built with.
  *
- * A TLS library's chain check is not a profile: it lets certificates of an authority, certificates without a purpose and
- * certificates of version 1 through. This one lets nothing through that we would not have made.
+ * A TLS library's chain check is not a profile: it lets certificates of an authority, certificates
+ * without a purpose and certificates of version 1 through. This one lets nothing through that we
+ * would not have made.
  *
  * @see spec/PROTOCOL.md, "Certificates"; RFC 5280 §4
  * @module
@@ -47,12 +49,17 @@ export interface LeafIdentity {
   readonly connectorId: string
 }
 
-/** The URI of an identity. Any id may stand in it: what a URN has no room for is percent-encoded. */
+/**
+ * The URI of an identity. Any id may stand in it: what a URN has no room for is percent-encoded.
+ */
 export function identityUri({ tenantId, connectorId }: LeafIdentity): string {
   return `urn:app-proxy:tenant:${encodeURIComponent(tenantId)}:connector:${encodeURIComponent(connectorId)}`
 }
 
-/** The identity a URI names, or `undefined`; only the one spelling that {@link identityUri} makes is accepted. */
+/**
+ * The identity a URI names, or `undefined`; only the one spelling that {@link identityUri} makes is
+ * accepted.
+ */
 export function identityOf(uri: string): LeafIdentity | undefined {
   const match = /^urn:app-proxy:tenant:([^:]+):connector:([^:]+)$/.exec(uri)
   if (match === null) return undefined
@@ -93,7 +100,10 @@ export class Leaf extends x509.X509Certificate {
     return new Leaf(der as BufferSource, PARSING)
   }
 
-  /** What of it is not as we would have made it, or `undefined`. Validity is checked elsewhere: it changes with time. */
+  /**
+   * What of it is not as we would have made it, or `undefined`. Validity is checked elsewhere: it
+   * changes with time.
+   */
   deviation(issuer: x509.X509Certificate): string | undefined {
     const { tbsCertificate: tbs, signatureAlgorithm } = this.asn
     // 0-based: v3 is 2. RFC 5280 §4.1.2.1

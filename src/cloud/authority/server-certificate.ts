@@ -1,6 +1,7 @@
 /**
- * Certificates for the cloud's own listeners, from an authority of their own: what certifies connectors never certifies
- * servers. For trying things out and for private networks; a public service has certificates of a public authority.
+ * Certificates for the cloud's own listeners, from an authority of their own: what certifies
+ * connectors never certifies servers. For trying things out and for private networks; a public
+ * service has certificates of a public authority.
  *
  * @module
  */

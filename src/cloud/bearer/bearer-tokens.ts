@@ -1,8 +1,9 @@
 /**
  * Programs that show an access token: who they are, and whether the application is for them.
  *
- * A token that was found good is remembered until it ends, so that the next request with it costs one look-up. Tokens themselves are the keys of that memory, which holds what
- * comes with every request anyway and goes nowhere else; they are compared whole.
+ * A token that was found good is remembered until it ends, so that the next request with it costs
+ * one look-up. Tokens themselves are the keys of that memory, which holds what comes with every
+ * request anyway and goes nowhere else; they are compared whole.
  *
  * @see spec/PROTOCOL.md, "Bearer tokens"; RFC 6750; RFC 9068
  * @module

@@ -1,6 +1,6 @@
 /**
- * The token in the `Authorization` of a request, and what is said about it. It comes as `Bearer` or,
- * by option, as the password of `Basic`, for clients that know nothing else (git, package and
+ * The token in the `Authorization` of a request, and what is said about it. It comes as `Bearer`
+ * or, by option, as the password of `Basic`, for clients that know nothing else (git, package and
  * container clients, file managers). A program is answered and never redirected, and no cookie is
  * set for it or taken from it: a token decides alone, also where it is bad.
  *
@@ -20,7 +20,8 @@ import type { Published } from '../directory/published.ts'
 import { SignInDenied } from '../sign-in/sign-in-errors.ts'
 
 /**
- * Who shows a token; `none`: the request shows none, or it is not for us. `undefined`: it was answered.
+ * Who shows a token; `none`: the request shows none, or it is not for us. `undefined`: it was
+ * answered.
  *
  * Costs nothing for applications that take no tokens: theirs are their own affair.
  */
@@ -70,7 +71,10 @@ function checkBasic({ user: { head } }: EdgeRequest, application: Published): vo
     throw new ExchangeFailed('user', 'origin-refused')
 }
 
-/** A token that is not known to be good is not even looked at while its address has shown too many bad ones. */
+/**
+ * A token that is not known to be good is not even looked at while its address has shown too many
+ * bad ones.
+ */
 function unlessTooMany(
   { address }: EdgeRequest,
   { failedAttempts }: BearerTokens,
@@ -91,7 +95,9 @@ const TOKEN_OF: Readonly<Record<'bearer' | 'basic', (field: string) => string | 
     return PASSWORD.exec(octetsOf(encoded))?.[1]
   },
 }
-/** RFC 6750, section 2.1: what a token is made of; RFC 7617, section 2: where the password begins. */
+/**
+ * RFC 6750, section 2.1: what a token is made of; RFC 7617, section 2: where the password begins.
+ */
 const PASSWORD = /^[^:]*:([A-Za-z0-9\-._~+/]+=*)$/
 /** The longest token that `maxTokenBytes` allows, with a user name before it. */
 const MOST_BASIC_CHARACTERS = 48_000

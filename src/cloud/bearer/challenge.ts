@@ -38,7 +38,10 @@ export function challenge(
   return schemeWith('Bearer', [realm, ...parameters, metadata])
 }
 
-/** Whether a browser might ask its user for a password, and keep it: such a request is never asked for Basic. */
+/**
+ * Whether a browser might ask its user for a password, and keep it: such a request is never asked
+ * for Basic.
+ */
 function isOfBrowser(headers: HeaderList): boolean {
   for (let i = 0; i < headers.length; i += 2) if (/^sec-fetch-/i.test(headers[i]!)) return true
   return headerValues(headers, 'accept').some((accept) => /\btext\/html\b/i.test(accept))

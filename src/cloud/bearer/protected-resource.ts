@@ -1,5 +1,6 @@
 /**
- * What a program needs to know to get a token for an application: whose tokens it takes, and which scopes it asks for. Public, and readable for pages of every site.
+ * What a program needs to know to get a token for an application: whose tokens it takes, and which
+ * scopes it asks for. Public, and readable for pages of every site.
  *
  * @see RFC 9728 sections 2 and 3; spec/PROTOCOL.md, "Bearer tokens"
  * @module

@@ -1,6 +1,6 @@
 /**
- * Whether a connector is one of anybody's: its tenant may be removed from the directory, and its group removed or given to
- * another tenant, while its certificate and its links live on.
+ * Whether a connector is one of anybody's: its tenant may be removed from the directory, and its
+ * group removed or given to another tenant, while its certificate and its links live on.
  *
  * @module
  */

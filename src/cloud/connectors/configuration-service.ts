@@ -1,6 +1,6 @@
 /**
- * Answers the connectors' control calls: their configuration, their next certificate, and what they must know of an
- * application.
+ * Answers the connectors' control calls: their configuration, their next certificate, and what they
+ * must know of an application.
  *
  * Who calls comes from the client certificate, never from the message.
  *
@@ -32,7 +32,10 @@ export interface ConfigurationServiceOptions {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
-  /** The cloud instances that connectors may dial: id → base URL of its connector listener. Asked at every pull. */
+  /**
+   * The cloud instances that connectors may dial: id → base URL of its connector listener. Asked at
+   * every pull.
+   */
   readonly instances: () => Readonly<Record<string, string>>
   /** Milliseconds between two pulls. Default 120 000. */
   readonly pullEveryMs?: number
@@ -54,9 +57,11 @@ export class ConfigurationService {
   }
 
   /**
-   * One pull: what the connector should run on, if that is another than it has, and its next certificate, if it asks for one.
+   * One pull: what the connector should run on, if that is another than it has, and its next
+   * certificate, if it asks for one.
    *
-   * @throws Refused `request-…` when the certificate request is no good, `certificate-revoked` when the caller may not renew
+   * @throws Refused `request-…` when the certificate request is no good, `certificate-revoked` when
+   *   the caller may not renew
    */
   async configuration(
     caller: IdentifiedConnector,

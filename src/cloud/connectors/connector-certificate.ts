@@ -1,8 +1,9 @@
 /**
  * Who calls: from the client certificate of a connection to a registered connector.
  *
- * Asked at the handshake and again at every call: a connection that stays open outlives its certificate, and TLS does not
- * notice. What never changes about a certificate (profile, signature) is remembered; what does (validity, standing) is not.
+ * Asked at the handshake and again at every call: a connection that stays open outlives its
+ * certificate, and TLS does not notice. What never changes about a certificate (profile, signature)
+ * is remembered; what does (validity, standing) is not.
  *
  * @see spec/PROTOCOL.md, "Certificates"
  * @module
@@ -67,11 +68,12 @@ export class ConnectorCertificates {
   }
 
   /**
-   * The connector behind a client certificate (DER; `undefined` when the caller showed none), as of now. Notes the first
-   * use of a certificate, which supersedes the connector's older ones.
+   * The connector behind a client certificate (DER; `undefined` when the caller showed none), as of
+   * now. Notes the first use of a certificate, which supersedes the connector's older ones.
    *
    * @param now milliseconds since 1970
-   * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the connector is revoked, the
+   * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the
+   *   connector is revoked, the
    *   certificate is not known, or a newer one has taken its place for more than a day; `connector-unassigned`: its
    *   tenant or its group is no more
    */

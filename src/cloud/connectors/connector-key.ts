@@ -7,11 +7,17 @@ import type { CryptoProvider } from '../ports.ts'
 
 export const ECDSA_P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
-/** SubjectPublicKeyInfo of a P-256 key up to its point: id-ecPublicKey, prime256v1, a bit string, "uncompressed". RFC 5480 §2 */
+/**
+ * SubjectPublicKeyInfo of a P-256 key up to its point: id-ecPublicKey, prime256v1, a bit string,
+ * "uncompressed". RFC 5480 §2
+ */
 const P256_PREFIX = '3059301306072a8648ce3d020106082a8648ce3d03010703420004'
 const P256_BYTES = 91
 
-/** Whether this SubjectPublicKeyInfo (DER) says ECDSA P-256 in its only customary encoding; the point is not checked. */
+/**
+ * Whether this SubjectPublicKeyInfo (DER) says ECDSA P-256 in its only customary encoding; the
+ * point is not checked.
+ */
 export function isP256(publicKey: Uint8Array): boolean {
   return (
     publicKey.length === P256_BYTES &&

@@ -1,9 +1,9 @@
 /**
  * The port that remembers connectors: records, certificates, and which tokens were spent on whom.
  *
- * An implementation brings an atomic, durable transaction over four tables (`RegistryStore`); the rules are in
- * `TransactionalRegistry` and are the same for all of them. An engine without such a transaction implements the
- * port itself.
+ * An implementation brings an atomic, durable transaction over four tables (`RegistryStore`); the
+ * rules are in `TransactionalRegistry` and are the same for all of them. An engine without such a
+ * transaction implements the port itself.
  *
  * @module
  */
@@ -25,7 +25,10 @@ export interface RegistrationOrder {
   readonly limit: number
   /** Milliseconds since 1970. */
   readonly now: number
-  /** Makes record and certificate. Called at most once, and only if nothing speaks against it; what it made may yet be discarded. */
+  /**
+   * Makes record and certificate. Called at most once, and only if nothing speaks against it; what
+   * it made may yet be discarded.
+   */
   readonly make: () => Promise<Registered>
 }
 
@@ -54,11 +57,14 @@ export type RegistryChange =
   /** A newer certificate was used: links that were made with this one drain. */
   | { readonly type: 'superseded'; readonly certificate: CertificateRecord }
 
-/** Remembers connectors. Every method that changes something is atomic, and durable before it returns. */
+/**
+ * Remembers connectors. Every method that changes something is atomic, and durable before it
+ * returns.
+ */
 export interface ConnectorRegistry {
   /**
-   * The commit point of a registration. The same token with the same key, inside the token's window, returns the same
-   * connector and certificate again (`repeated`): the reply was lost.
+   * The commit point of a registration. The same token with the same key, inside the token's
+   * window, returns the same connector and certificate again (`repeated`): the reply was lost.
    *
    * @throws Refused `token-replayed` (the token was spent on another key) or `connector-limit`
    */
@@ -66,14 +72,15 @@ export interface ConnectorRegistry {
   /**
    * Certifies a connector's next key; the same key always gets the same certificate.
    *
-   * @throws Refused `certificate-revoked`: the caller's certificate is not known, superseded, or its connector is revoked
+   * @throws Refused `certificate-revoked`: the caller's certificate is not known, superseded, or
+   *   its connector is revoked
    */
   renew(
     order: RenewalOrder,
   ): Promise<{ readonly certificate: CertificateRecord; readonly repeated: boolean }>
   /**
-   * Notes a certificate's first use, which supersedes the connector's older certificates: they may connect for another
-   * 24 hours.
+   * Notes a certificate's first use, which supersedes the connector's older certificates: they may
+   * connect for another 24 hours.
    *
    * @throws Refused `certificate-revoked` when it is not known
    */
@@ -103,8 +110,8 @@ export interface ConnectorRegistry {
   list(tenantId: string): Promise<readonly ConnectorRecord[]>
 
   /**
-   * Calls `listener` after each change that was made through this registry. What a listener throws keeps nothing from the
-   * change, nor from the other listeners.
+   * Calls `listener` after each change that was made through this registry. What a listener throws
+   * keeps nothing from the change, nor from the other listeners.
    *
    * @returns ends the subscription
    */

@@ -18,8 +18,10 @@ export interface RegistrarTokensOptions extends IssuerKeysOptions {
   readonly clocks: Clocks
   readonly directory: Pick<Directory, 'tenantOfIssuer' | 'tenants'>
   /**
-   * Which `typ` a token may have. Default: what the configuration of the tenant's issuer says, and `at+jwt` where it says nothing: an access token by RFC 9068, which no
-   * ID token can be taken for. `any` is for issuers that do not mark their access tokens; then the audience alone tells them apart.
+   * Which `typ` a token may have. Default: what the configuration of the tenant's issuer says, and
+   * `at+jwt` where it says nothing: an access token by RFC 9068, which no ID token can be taken
+   * for. `any` is for issuers that do not mark their access tokens; then the audience alone tells
+   * them apart.
    */
   readonly tokenType?: 'at+jwt' | 'any'
 }
@@ -117,8 +119,9 @@ export class RegistrarTokens {
   }
 
   /**
-   * What the token can be spent under once. Without an id of its own it is the digest of what is signed, not of the whole
-   * token: an ECDSA signature can be rewritten into another that is just as valid.
+   * What the token can be spent under once. Without an id of its own it is the digest of what is
+   * signed, not of the whole token: an ECDSA signature can be rewritten into another that is just
+   * as valid.
    */
   async #onceId(token: string, claims: jose.JWTPayload): Promise<string> {
     for (const claim of ['jti', 'uti'] as const) {
@@ -134,7 +137,10 @@ export class RegistrarTokens {
   }
 }
 
-/** A token that is not marked as an access token must not be marked as another kind, nor have what only ID tokens have. */
+/**
+ * A token that is not marked as an access token must not be marked as another kind, nor have what
+ * only ID tokens have.
+ */
 function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.ProtectedHeaderParameters): void {
   const type = typ?.toLowerCase().replace(/^application\//, '')
   if (!UNMARKED_TYPES.includes(type)) throw new Refused('token-malformed', 'it is no access token')

@@ -1,6 +1,6 @@
 /**
- * Registers connectors: drives the registrar's machine, and performs its effects with a token verifier, an authority and a
- * registry.
+ * Registers connectors: drives the registrar's machine, and performs its effects with a token
+ * verifier, an authority and a registry.
  *
  * @see spec/PROTOCOL.md, "Registration"
  * @module
@@ -33,7 +33,10 @@ export interface RegistrarOptions extends RegistrarTokensOptions {
   readonly audit: AuditSink
   /** Where faults are told. Default: nowhere. */
   readonly containment?: Containment
-  /** The authorities of the cloud's own servers, DER; connectors trust these alone from then on. Default none: they keep what they have. */
+  /**
+   * The authorities of the cloud's own servers, DER; connectors trust these alone from then on.
+   * Default none: they keep what they have.
+   */
   readonly cloudAuthorities?: readonly Uint8Array[]
   /** Milliseconds a certificate is valid. Default 60 days. */
   readonly validityMs?: number

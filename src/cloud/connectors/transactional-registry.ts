@@ -1,8 +1,9 @@
 /**
  * The rules of a connector registry, over any store that has an atomic transaction.
  *
- * Signing is slow and transactions are not: a certificate is made between a first look and the commit, and the commit looks
- * again. Of two that race, the second finds what the first left, and returns that.
+ * Signing is slow and transactions are not: a certificate is made between a first look and the
+ * commit, and the commit looks again. Of two that race, the second finds what the first left, and
+ * returns that.
  *
  * @module
  */
@@ -59,16 +60,25 @@ export interface RegistryTables {
 export interface RegistryStore {
   /** Runs `action` on a consistent view. */
   read<T>(action: (tables: Pick<RegistryTables, 'get' | 'entries'>) => T): T
-  /** Runs `action` alone; all of it is durable when the promise resolves, none of it is done when `action` throws. */
+  /**
+   * Runs `action` alone; all of it is durable when the promise resolves, none of it is done when
+   * `action` throws.
+   */
   transact<T>(action: (tables: RegistryTables) => T): Promise<T>
 }
 
 const SUPERSEDED_MS = 24 * 60 * 60 * 1000
 /** Spent tokens are looked through for expired ones at most so often. */
 const SWEEP_MS = 60_000
-/** Certificates never used that a connector may have; then the oldest of them gives way. An honest connector has one. */
+/**
+ * Certificates never used that a connector may have; then the oldest of them gives way. An honest
+ * connector has one.
+ */
 const MAX_UNUSED = 4
-/** Superseded certificates that a connector may have; their day need not be over when many rolls follow each other. */
+/**
+ * Superseded certificates that a connector may have; their day need not be over when many rolls
+ * follow each other.
+ */
 const MAX_SUPERSEDED = 64
 
 type Reading = Pick<RegistryTables, 'get' | 'entries'>
@@ -256,7 +266,10 @@ function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
   return { connector, earlier }
 }
 
-/** Certificates that are over go; and the oldest of those never used, and of those superseded, where there are too many. */
+/**
+ * Certificates that are over go; and the oldest of those never used, and of those superseded, where
+ * there are too many.
+ */
 function forget(tables: RegistryTables, connectorId: string, { serial, now }: RenewalOrder): void {
   const others = certificatesOf(tables, connectorId).filter((other) => other.serial !== serial)
   const isOver = ({ expiresAt, supersededUntil = expiresAt }: CertificateRecord) =>

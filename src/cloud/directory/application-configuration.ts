@@ -121,7 +121,8 @@ export const ApplicationConfiguration = v.strictObject({
 type Checked = v.InferOutput<typeof ApplicationConfiguration>
 
 /**
- * Checks one application and fills in its defaults. `access`: its conditional access; `tenant`: its own.
+ * Checks one application and fills in its defaults. `access`: its conditional access; `tenant`: its
+ * own.
  *
  * @throws ConfigurationInvalid with `path`
  */
@@ -174,7 +175,8 @@ export function readApplication(
     ...(assigned && { assigned }),
     ...(allowedOrigins && { allowedOrigins }),
   }
-  // Connectors are told the version, and neither the client's secret nor the policies are any of theirs.
+  // Connectors are told the version, and neither the client's secret nor the policies are any of
+  // theirs.
   const version = contentVersion({ ...complete, client: client?.id })
   const edge = { ...(cors && { cors }), version }
   if (client === undefined) return { ...complete, ...edge }

@@ -16,7 +16,10 @@ const METHODS = [
   'none',
 ] as const
 
-/** How a client shows the issuer that it is this client: OpenID Connect's names, and one for issuers that do not decode. */
+/**
+ * How a client shows the issuer that it is this client: OpenID Connect's names, and one for issuers
+ * that do not decode.
+ */
 export type ClientAuthenticationMethod = (typeof METHODS)[number]
 
 export const ClientConfiguration = v.strictObject({
@@ -45,7 +48,10 @@ export const ClientConfiguration = v.strictObject({
   ),
 })
 
-/** What a client has to show. A `CryptoKey` is for those who embed the cloud: its `usages` must have `sign`. */
+/**
+ * What a client has to show. A `CryptoKey` is for those who embed the cloud: its `usages` must have
+ * `sign`.
+ */
 export interface ClientCredentials {
   readonly id: string
   readonly secret?: string

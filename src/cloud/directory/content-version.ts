@@ -2,7 +2,8 @@ const OFFSET = 0xcbf29ce484222325n
 const PRIME = 0x100000001b3n
 
 /**
- * A short name for the content of a JSON-able value: equal content, whatever the order of its keys, has an equal version.
+ * A short name for the content of a JSON-able value: equal content, whatever the order of its keys,
+ * has an equal version.
  *
  * FNV-1a, 64 bits, as 16 hexadecimal digits. It tells changes apart and protects nothing.
  */

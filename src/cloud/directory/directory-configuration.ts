@@ -1,5 +1,6 @@
 /**
- * The directory as an operator writes it: its shape as a schema, its defaults, and the checks that span values.
+ * The directory as an operator writes it: its shape as a schema, its defaults, and the checks that
+ * span values.
  *
  * @module
  */
@@ -209,7 +210,10 @@ function readTenant(
   return { ...rest, ...its, ...(branding && { branding }) }
 }
 
-/** Two applications under one host and path: nobody could say which is meant. Scheme and port make no difference. */
+/**
+ * Two applications under one host and path: nobody could say which is meant. Scheme and port make
+ * no difference.
+ */
 function distinct(applications: readonly Application[]): readonly Application[] {
   const seen = new Set<string>()
   applications.forEach(({ externalUrl }, i) => {

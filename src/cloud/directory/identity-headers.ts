@@ -1,8 +1,11 @@
 /**
- * The header fields that tell an application who the user is, so that no two users' values read the same.
+ * The header fields that tell an application who the user is, so that no two users' values read the
+ * same.
  *
- * A text goes as its UTF-8 octets, or not at all where a field cannot carry it as it is. In a list each member is percent-encoded where it has what would end it: `%`, a character
- * of the separator, a control, or a space at an edge; then the members are joined. With the encoding `percent` both are percent-encoded wherever they are not plain ASCII.
+ * A text goes as its UTF-8 octets, or not at all where a field cannot carry it as it is. In a list
+ * each member is percent-encoded where it has what would end it: `%`, a character of the separator,
+ * a control, or a space at an edge; then the members are joined. With the encoding `percent` both
+ * are percent-encoded wherever they are not plain ASCII.
  *
  * @see spec/PROTOCOL.md, "Identity headers"
  * @module

@@ -1,5 +1,6 @@
 /**
- * A tenant's issuer as an operator writes it: its URL alone, or an object that says what is particular about it.
+ * A tenant's issuer as an operator writes it: its URL alone, or an object that says what is
+ * particular about it.
  *
  * @see docs/issuers/ for what to write for the issuers that many have
  * @module
@@ -99,7 +100,10 @@ export interface IssuerProfile {
     /** Absent: the issuer assigns no name that could be compared. */
     readonly upn?: ClaimPath
   }
-  /** What the tenant claim must say. Absent: the tenant's id, or nothing where the issuer has one tenant. */
+  /**
+   * What the tenant claim must say. Absent: the tenant's id, or nothing where the issuer has one
+   * tenant.
+   */
   readonly tenantValue?: string
   /** An e-mail address counts without `email_verified`. */
   readonly emailsAreAssigned: boolean

@@ -1,13 +1,16 @@
 /**
- * Which URLs an operator may publish: the rules that a schema cannot say. Each function returns what is wrong, in words, or
- * `undefined`.
+ * Which URLs an operator may publish: the rules that a schema cannot say. Each function returns
+ * what is wrong, in words, or `undefined`.
  *
  * @see spec/PROTOCOL.md, "Targets"
  * @module
  */
 import { canonicalHost, isReserved, pathsAgree } from '../../protocol/index.ts'
 
-/** What users see. `https://host[:port]/path/`; `http` only where the browser is on the same machine. */
+/**
+ * What users see. `https://host[:port]/path/`; `http` only where the browser is on the same
+ * machine.
+ */
 export function externalUrlFault(text: string): string | undefined {
   const url = parse(text)
   if (url === undefined) return 'must be an absolute URL'
@@ -28,7 +31,10 @@ export function internalUrlFault(text: string): string | undefined {
   return baseFault(text, url)
 }
 
-/** The tenant's identity provider. No slash is added or taken: an issuer is compared octet for octet. */
+/**
+ * The tenant's identity provider. No slash is added or taken: an issuer is compared octet for
+ * octet.
+ */
 export function issuerFault(text: string): string | undefined {
   const url = parse(text)
   if (url === undefined) return 'must be an absolute URL'
@@ -48,7 +54,8 @@ function baseFault(text: string, url: URL): string | undefined {
   const ornament = ornamentFault(text, url)
   if (ornament !== undefined) return ornament
   if (!text.endsWith('/')) return 'must end in "/"'
-  // The parser has already resolved dot segments and backslashes: what was written must be what is meant.
+  // The parser has already resolved dot segments and backslashes: what was written must be what is
+  // meant.
   const written = /^[^:]*:\/\/[^/\\]*(.*)$/s.exec(text)?.[1]
   if (written !== url.pathname) return `must have its path in plain form: "${url.pathname}"`
   if (!pathsAgree(url.pathname, [url.pathname]) || /%|;|\/\//.test(url.pathname))

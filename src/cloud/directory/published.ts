@@ -1,6 +1,6 @@
 /**
- * What a request costs once per application and not once per request: everything that follows from an application's
- * configuration alone.
+ * What a request costs once per application and not once per request: everything that follows from
+ * an application's configuration alone.
  *
  * @module
  */
@@ -38,7 +38,10 @@ export class Published {
   readonly cors: CorsRule | undefined
   /** Names that only we may say. */
   readonly reserved: FoldedNames
-  /** Names that do not go into an offer as they came: reserved, of the connection, or ours to answer. */
+  /**
+   * Names that do not go into an offer as they came: reserved, of the connection, or ours to
+   * answer.
+   */
   readonly withheld: FoldedNames
   /** What is added to every request but the user's address. */
   readonly forwarded: { readonly host: string; readonly tail: string }
@@ -100,14 +103,17 @@ export class Published {
     return list
   }
 
-  /** Whether a page of this origin may open connections in the name of a user who is signed in here. */
+  /**
+   * Whether a page of this origin may open connections in the name of a user who is signed in here.
+   */
   allows(origin: string): boolean {
     return this.application.allowedOrigins?.includes(origin) === true || this.isOwnOrigin(origin)
   }
 
   /** Whether a page of this origin is one of this host. */
   isOwnOrigin(origin: string): boolean {
-    // The port says nothing: a mapping in front of us changes it, and cookies do not tell ports apart.
+    // The port says nothing: a mapping in front of us changes it, and cookies do not tell ports
+    // apart.
     const match = /^(https?):\/\/([^/]+)$/.exec(origin)
     if (match === null || match[1] !== this.scheme) return false
     const host = canonicalHost(match[2]!)

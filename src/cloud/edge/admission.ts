@@ -1,5 +1,6 @@
 /**
- * Who may pass: from a request for an application either an answer of ours, or a caller whose request goes on.
+ * Who may pass: from a request for an application either an answer of ours, or a caller whose
+ * request goes on.
  *
  * 1. a passthrough application asks nobody
  * 2. a token that a program shows decides alone, where the application takes tokens
@@ -128,7 +129,10 @@ export class Admission {
     return upkept instanceof Promise ? upkept.then(goOn) : goOn(upkept)
   }
 
-  /** One page that a browser opens near the session's end goes past the issuer; everything else is served as before. */
+  /**
+   * One page that a browser opens near the session's end goes past the issuer; everything else is
+   * served as before.
+   */
   #renew(
     request: EdgeRequest,
     application: Published,

@@ -1,5 +1,6 @@
 /**
- * Who asks, as far as is known. A session is one; so is a program that shows a token, which has no session id.
+ * Who asks, as far as is known. A session is one; so is a program that shows a token, which has no
+ * session id.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export interface Caller {
   readonly issuerSession?: string
   /** Milliseconds since 1970. */
   readonly expiresAt?: number
-  /** Where a session may outlive its ID token: the end of that, and when it was asked for. Milliseconds since 1970. */
+  /**
+   * Where a session may outlive its ID token: the end of that, and when it was asked for.
+   * Milliseconds since 1970.
+   */
   readonly freshUntil?: number
   readonly renewedAt?: number
   /** A refresh token is kept for the session: it must be fresh to be of use. */

@@ -1,8 +1,9 @@
 /**
  * Cross-origin requests: which pages of other sites may read an application's answers.
  *
- * A preflight carries no cookie by design, so it cannot be asked who it is: it is answered here, by the application's rule, and is never sent on in anybody's name. Where there
- * is a rule it decides alone, for our own answers as well; what an application says about CORS by itself is dropped.
+ * A preflight carries no cookie by design, so it cannot be asked who it is: it is answered here, by
+ * the application's rule, and is never sent on in anybody's name. Where there is a rule it decides
+ * alone, for our own answers as well; what an application says about CORS by itself is dropped.
  *
  * @see spec/PROTOCOL.md, "Cross-origin requests"; Fetch, section 3.3
  * @module
@@ -25,7 +26,8 @@ export type CorsRefusal =
   'cors-not-configured' | 'cors-origin-refused' | 'cors-method-refused' | 'cors-headers-refused'
 
 /**
- * Answers a preflight, and says what every other answer to this request grants. True: it was answered.
+ * Answers a preflight, and says what every other answer to this request grants. True: it was
+ * answered.
  *
  * Costs nothing for applications without a rule but for OPTIONS.
  */

@@ -1,6 +1,6 @@
 /**
- * One user's exchange, between the user's connection and the connector's: bytes pass by reference, paced by credit one way
- * and by the user's reading the other.
+ * One user's exchange, between the user's connection and the connector's: bytes pass by reference,
+ * paced by credit one way and by the user's reading the other.
  *
  * @module
  */
@@ -32,7 +32,10 @@ import type { UserExchange } from './user-exchange.ts'
 /** Whose request it is. */
 export interface Asker {
   readonly user: UserExchange
-  /** What the response says to pages of other sites, by a rule of ours; undefined: what it said itself. */
+  /**
+   * What the response says to pages of other sites, by a rule of ours; undefined: what it said
+   * itself.
+   */
   readonly cors?: HeaderList | undefined
   /** A `Set-Cookie` value of ours, by the time the response comes. */
   readonly sessionCookie?: string | undefined
@@ -101,7 +104,9 @@ export class EdgeExchange implements Submitter {
     } else this.#send(bytes)
   }
 
-  /** Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed. */
+  /**
+   * Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed.
+   */
   userEnded(trailers: HeaderList | undefined): void {
     this.#isRequestComplete = true
     try {
@@ -150,7 +155,9 @@ export class EdgeExchange implements Submitter {
 
   // ── what the connector says ───────────────────────────────────────────────────────────────
 
-  /** All but 100, which the pull answered: what of the rest can be sent, the user's transport knows. */
+  /**
+   * All but 100, which the pull answered: what of the rest can be sent, the user's transport knows.
+   */
   informational(head: ResponseHead): void {
     if (head.status === 100 || this.#isGone) return
     try {
@@ -174,7 +181,8 @@ export class EdgeExchange implements Submitter {
       length === undefined || headerValue(head.headers, 'transfer-encoding') !== undefined
     const isBodiless =
       this.#user.head.method === 'HEAD' || head.status === 204 || head.status === 304
-    // What says of its length what cannot be, or cannot be true, is not begun: a broken connection explains nothing.
+    // What says of its length what cannot be, or cannot be true, is not begun: a broken connection
+    // explains nothing.
     if (isUnframed || (end && !isBodiless && length > 0)) {
       const cause = 'a length that is none, or another than that of the body'
       this.#exchange!.cancel()
@@ -226,7 +234,8 @@ export class EdgeExchange implements Submitter {
   stopped(): void {
     this.#held = undefined
     this.#isUnwanted = true
-    // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is read.
+    // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is
+    // read.
     if (this.#isTunnel) this.#user.resumeBody()
     else if (!this.#isRequestComplete) this.#user.pauseBody()
   }
@@ -283,7 +292,10 @@ export class EdgeExchange implements Submitter {
     this.#fail(new ExchangeFailed('application', 'application-malformed', { cause }))
   }
 
-  /** What one application said, this user's transport does not carry: that ends their exchange, and disturbs nobody else's. */
+  /**
+   * What one application said, this user's transport does not carry: that ends their exchange, and
+   * disturbs nobody else's.
+   */
   #unsayable(cause: unknown): void {
     if (this.#responded) this.#breakOff()
     else this.#refuseAnswer(cause)
@@ -300,7 +312,10 @@ export class EdgeExchange implements Submitter {
     this.#user.startBody()
   }
 
-  /** The application has closed both directions. What it said last is still on its way to the user, who gets time to close as well. */
+  /**
+   * The application has closed both directions. What it said last is still on its way to the user,
+   * who gets time to close as well.
+   */
   #linger(): void {
     if (this.#isRequestComplete || this.#isGone) return
     this.#isUnwanted = true
@@ -309,7 +324,10 @@ export class EdgeExchange implements Submitter {
     this.#lingering = unreferenced(setTimeout(() => this.#user.abort(), drainMs))
   }
 
-  /** What the user sent cannot be passed on whole: so the application is not let believe that it was. */
+  /**
+   * What the user sent cannot be passed on whole: so the application is not let believe that it
+   * was.
+   */
   #refuse(error: ExchangeFailed): void {
     if (this.#isGone || this.#ticket === undefined) return
     this.#ticket.cancel()

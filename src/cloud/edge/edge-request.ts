@@ -75,7 +75,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   site: Application | undefined
   /** What is asked for, where that is known for certain: it is named. */
   asked: Application | undefined
-  /** Where the user wanted to go, where that is not what is asked for here. A target of this host. */
+  /**
+   * Where the user wanted to go, where that is not what is asked for here. A target of this host.
+   */
   returnTo: string | undefined
   readonly #answers: AnswerOptions
   #exchange: RequestReader | undefined
@@ -96,7 +98,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange = exchange
   }
 
-  /** The exchange goes on, and ends with the caller's session, or when the application is another. */
+  /**
+   * The exchange goes on, and ends with the caller's session, or when the application is another.
+   */
   isOpenTo(caller: Caller, { application }: Published, live: LiveExchanges): void {
     this.caller = caller
     this.#application = application
@@ -216,7 +220,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#send(response.status, [...response.headers, ...headers], response.body)
   }
 
-  /** What an answer takes from the directory. An answer is given also where that is what has failed. */
+  /**
+   * What an answer takes from the directory. An answer is given also where that is what has failed.
+   */
   #looks(): Pick<Asked, 'start' | 'ancestors' | 'isFramed' | 'branding' | 'application'> {
     const { site, asked } = this
     try {
@@ -247,7 +253,10 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     }
   }
 
-  /** Once: a session may end, or a body break its rules, behind an answer that waits for its user. A body nobody read makes the connection useless for another request. */
+  /**
+   * Once: a session may end, or a body break its rules, behind an answer that waits for its user. A
+   * body nobody read makes the connection useless for another request.
+   */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone || this.#isAnswered) return
     this.#live?.remove(this)

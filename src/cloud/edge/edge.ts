@@ -2,7 +2,8 @@
  * The edge: what happens to a user's request before and after it is on the queue.
  *
  * 1. which application is it for; is its target unambiguous
- * 2. admission: who asks, and may they (see admission.ts); what is under `/.app-proxy/` is ours (see own-paths.ts)
+ * 2. admission: who asks, and may they (see admission.ts); what is under `/.app-proxy/` is ours
+ *    (see own-paths.ts)
  * 3. the offer: sanitised headers, typed claims, never our cookies
  * 4. the exchange (see edge-exchange.ts)
  *
@@ -70,7 +71,10 @@ export interface EdgeOptions
   readonly containment?: Containment
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
-  /** Reverse proxies before the user listener. Default: none, and the peer of a connection is the user. */
+  /**
+   * Reverse proxies before the user listener. Default: none, and the peer of a connection is the
+   * user.
+   */
   readonly trustedProxies?: TrustedProxies
 }
 
@@ -204,7 +208,8 @@ export class Edge {
     const body = bodyKindOf(head.method, head.headers)
     if (applications.length === 0) throw unknownHost(head)
     checkHost(head)
-    // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that somebody is there.
+    // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that
+    // somebody is there.
     if (head.target === '*' && head.method === 'OPTIONS') return request.empty(204, [])
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
@@ -222,7 +227,8 @@ export class Edge {
       return admitted && this.#offer(request, application, target, body, admitted)
     return admitted.then((caller) => {
       if (caller === undefined) return
-      // Whoever was known when it began may have signed out since; what is open is told only once it is.
+      // Whoever was known when it began may have signed out since; what is open is told only once
+      // it is.
       const { revocations } = this.#options.sessions
       if (revocations.isRevoked(caller, application.application))
         return request.tellSessionEnded('none', application)
@@ -268,7 +274,10 @@ export class Edge {
   }
 }
 
-/** A name that nobody has is the user's mistake; what is no name at all is no request. HTTP/1.0 may leave it out. */
+/**
+ * A name that nobody has is the user's mistake; what is no name at all is no request. HTTP/1.0 may
+ * leave it out.
+ */
 function unknownHost(head: UserRequestHead): ExchangeFailed {
   checkHost(head)
   const { authority, httpVersion } = head

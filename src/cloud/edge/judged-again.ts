@@ -1,5 +1,6 @@
 /**
- * What is open is judged again, by the rules for a new request: when the directory has another object for its application, and twice a second who may.
+ * What is open is judged again, by the rules for a new request: when the directory has another
+ * object for its application, and twice a second who may.
  *
  * @module
  */
@@ -11,7 +12,10 @@ import type { LiveExchange, Judgement } from './live-exchanges.ts'
 import { checkOtherSite } from './other-site.ts'
 import { checkOrigin, upgradeWish } from './upgrade.ts'
 
-/** Whether an open exchange goes on. An application whose object is the same costs a look-up, and the decision where there is a user. */
+/**
+ * Whether an open exchange goes on. An application whose object is the same costs a look-up, and
+ * the decision where there is a user.
+ */
 export function judgedAgain(
   exchange: LiveExchange,
   directory: Directory,
@@ -60,7 +64,9 @@ function byTheNew(
   }
 }
 
-/** What it is connected to is what is published now, in the same tenant and by the same connectors. */
+/**
+ * What it is connected to is what is published now, in the same tenant and by the same connectors.
+ */
 function isSamePlace(before: Application, now: Application): boolean {
   return (
     before.tenantId === now.tenantId &&

@@ -1,8 +1,11 @@
 /**
- * What is open: answers that stream, WebSockets. What is open in a user's name ends with the session: within a second of its revocation, and of its expiry; and when access
- * is denied that was given. All of it ends within a second where the directory says that a new request would not get there.
+ * What is open: answers that stream, WebSockets. What is open in a user's name ends with the
+ * session: within a second of its revocation, and of its expiry; and when access is denied that was
+ * given. All of it ends within a second where the directory says that a new request would not get
+ * there.
  *
- * A request costs one entry of a set while it is open, and no timer: one slow clock looks after them all, and rests when there are none.
+ * A request costs one entry of a set while it is open, and no timer: one slow clock looks after
+ * them all, and rests when there are none.
  *
  * @module
  */
@@ -37,7 +40,9 @@ export interface LiveExchangesOptions {
   readonly wallClock: () => number
   /** Whether it goes on; asked twice a second of all that is open. Default: it does. */
   readonly judge?: (exchange: LiveExchange) => Judgement
-  /** Told when it cannot be judged whether an exchange goes on: it ends. Default: nobody is told. */
+  /**
+   * Told when it cannot be judged whether an exchange goes on: it ends. Default: nobody is told.
+   */
   readonly failed?: (exchange: LiveExchange, error: unknown) => void
 }
 

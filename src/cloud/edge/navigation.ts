@@ -1,8 +1,9 @@
 /**
- * Whom a request without a session is sent to sign in, and who is told with a 401 instead: somebody who goes somewhere can follow a redirect to the issuer, a program that
- * fetches something cannot.
+ * Whom a request without a session is sent to sign in, and who is told with a 401 instead: somebody
+ * who goes somewhere can follow a redirect to the issuer, a program that fetches something cannot.
  *
- * Browsers say what a request is for in `Sec-Fetch-…`, which no page can forge; everybody else is judged by what they accept.
+ * Browsers say what a request is for in `Sec-Fetch-…`, which no page can forge; everybody else is
+ * judged by what they accept.
  *
  * @see spec/PROTOCOL.md, "Redirect or 401"; Fetch Metadata Request Headers
  * @module
@@ -12,7 +13,11 @@ import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { Application } from '../ports.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the issuer; `refuse`: 401; `window`: 401 with a page that opens the address in a window of its own; `form`: 401 with a page that says that the form was not delivered. */
+/**
+ * `page`: a page that keeps the `#fragment`, and goes on to the issuer; `redirect`: 302 to the
+ * issuer; `refuse`: 401; `window`: 401 with a page that opens the address in a window of its own;
+ * `form`: 401 with a page that says that the form was not delivered.
+ */
 export type WayIn = 'page' | 'redirect' | 'refuse' | 'window' | 'form'
 
 /** What of a request matters here. */
@@ -33,7 +38,10 @@ export interface NavigationFacts {
   readonly site: 'own' | 'foreign'
   /** The application's `embedding` is configured. */
   readonly embedding: 'yes' | 'no'
-  /** `page`: `text/html` is named; `anything`: nothing is named, `*`/`*` and `text/*` at the most; `other`: only other things are. */
+  /**
+   * `page`: `text/html` is named; `anything`: nothing is named, `*`/`*` and `text/*` at the most;
+   * `other`: only other things are.
+   */
   readonly accept: 'page' | 'anything' | 'other'
   /** Whether the application takes tokens of programs (`bearer`). */
   readonly tokens: 'yes' | 'no'
@@ -117,7 +125,10 @@ export function isForFrame({ headers }: UserRequestHead): boolean {
   return FRAMES.includes(headerValues(headers, 'sec-fetch-dest').join(',').trim().toLowerCase())
 }
 
-/** `none`: nobody's page, but the user. Of storage browsers speak only below another site's page, whoever led there. */
+/**
+ * `none`: nobody's page, but the user. Of storage browsers speak only below another site's page,
+ * whoever led there.
+ */
 function isOwnSite(site: string | undefined, storage: string | undefined): boolean {
   return (site === 'same-origin' || site === 'none') && storage === undefined
 }

@@ -1,9 +1,9 @@
 /**
  * The request header list as the connector gets it.
  *
- * Order matters: what belongs to the connection goes first, then what only a gateway may say, then our cookies; only
- * then is our own word added. So nothing a user sends can remove or imitate it. One pass does it all, because it is
- * done for every request.
+ * Order matters: what belongs to the connection goes first, then what only a gateway may say, then
+ * our cookies; only then is our own word added. So nothing a user sends can remove or imitate it.
+ * One pass does it all, because it is done for every request.
  *
  * @see spec/PROTOCOL.md, "Targets, headers and the user's side"; RFC 7239; RFC 9110 §7.6.3
  * @module
@@ -27,7 +27,10 @@ import type { UserRequestHead } from './user-exchange.ts'
 /** What of a user's head matters here. */
 type Head = Pick<UserRequestHead, 'headers' | 'httpVersion'>
 
-/** The header fields of an offer: what is left of the user's, then our own. `address`: the user's, in canonical form. */
+/**
+ * The header fields of an offer: what is left of the user's, then our own. `address`: the user's,
+ * in canonical form.
+ */
 export function offeredHeaders(
   { headers, httpVersion }: Head,
   address: string,
@@ -43,7 +46,8 @@ export function offeredHeaders(
     if (isForwardingFamily(name)) continue
     if (withheld.has(name)) {
       takesTrailers ||= isNamed(name, 'te') && TRAILERS.test(headers[i + 1]!)
-      // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's length.
+      // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's
+      // length.
       const isExact = isNamed(name, 'cookie') || isNamed(name, 'content-length')
       if (!isExact || nominated?.has(name) === true) continue
       const value =
@@ -69,7 +73,8 @@ const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i
 /**
  * The trailers of a request as they may go on, by the rules of its headers.
  *
- * @throws ExchangeFailed `user-malformed` for trailers that no frame could carry: an application must not take for whole what
+ * @throws ExchangeFailed `user-malformed` for trailers that no frame could carry: an application
+ *   must not take for whole what
  *   came without its end
  */
 export function offeredTrailers(

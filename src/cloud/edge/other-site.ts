@@ -1,6 +1,7 @@
 /**
- * Where the session's cookie comes with the requests of any site's page (`sameSite: "none"`), the cookie does not say that its user meant it. What changes something then needs
- * a page of the application's own, or of an origin that the CORS rule lets act in users' names.
+ * Where the session's cookie comes with the requests of any site's page (`sameSite: "none"`), the
+ * cookie does not say that its user meant it. What changes something then needs a page of the
+ * application's own, or of an origin that the CORS rule lets act in users' names.
  *
  * @see spec/PROTOCOL.md, "Cross-origin requests"
  * @module

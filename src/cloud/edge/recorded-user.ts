@@ -1,6 +1,6 @@
 /**
- * An audit event for each request, when it is over: who asked which application, and what became of it. Only where a cloud is told to; it costs an object or two for each
- * request.
+ * An audit event for each request, when it is over: who asked which application, and what became of
+ * it. Only where a cloud is told to; it costs an object or two for each request.
  *
  * Neither path nor query is recorded: applications put secrets there.
  *

@@ -9,7 +9,10 @@ import type { EdgeRequest, RequestReader } from './edge-request.ts'
 const MAX_FORM_BYTES = 32 * 1024
 const FORM_MS = 10_000
 
-/** The parameters of an `application/x-www-form-urlencoded` body as text; `undefined` when it is too large, too slow, or broken off. */
+/**
+ * The parameters of an `application/x-www-form-urlencoded` body as text; `undefined` when it is too
+ * large, too slow, or broken off.
+ */
 export async function readForm(request: EdgeRequest): Promise<string | undefined> {
   const reader = new FormReader()
   request.hand(reader)

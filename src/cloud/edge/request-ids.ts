@@ -1,6 +1,10 @@
 import type { CryptoProvider } from '../ports.ts'
 
-/** Digits and letters that no hand and no voice takes for another: there is no I, L, O and U. @see Crockford's Base32 */
+/**
+ * Digits and letters that no hand and no voice takes for another: there is no I, L, O and U.
+ *
+ * @see Crockford's Base32
+ */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 /** Characters of one id, in groups of four: 80 random bits. */
 const CHARACTERS = 16

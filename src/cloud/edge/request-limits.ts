@@ -7,24 +7,35 @@
 import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
-/** Bounds of one request head, as its listener sets them; beyond one of them the request is refused, with 431 where it is the fields, 414 where it is the target. */
+/**
+ * Bounds of one request head, as its listener sets them; beyond one of them the request is refused,
+ * with 431 where it is the fields, 414 where it is the target.
+ */
 export interface RequestLimits {
   /** Header fields. Default 200. */
   readonly maxHeaders?: number
-  /** Bytes of all header fields together, as an OFFER carries them. Default 40 960, which is also the most. */
+  /**
+   * Bytes of all header fields together, as an OFFER carries them. Default 40 960, which is also
+   * the most.
+   */
   readonly maxHeaderBytes?: number
   /** Characters of the request target. Default 8 192, which is also the most. */
   readonly maxTarget?: number
 }
 
-/** Room for a user's header fields in an OFFER: the rest is for target, claims and our own fields. */
+/**
+ * Room for a user's header fields in an OFFER: the rest is for target, claims and our own fields.
+ */
 export const MAX_OFFERED_BYTES = MAX_HEAD_BYTES - 24 * 1024
 /** Characters of a request target. */
 export const MAX_TARGET = 8192
 /** Longer than any that is registered; HTTP/2 bounds it by the head only. */
 const MAX_METHOD = 64
 
-/** @throws ExchangeFailed `user-malformed`, `target-too-long` or `head-too-large` when the head is beyond a limit */
+/**
+ * @throws ExchangeFailed `user-malformed`, `target-too-long` or `head-too-large` when the head is
+ *   beyond a limit
+ */
 export function checkSize(
   { method, headers, target }: UserRequestHead,
   limits: RequestLimits,

@@ -27,8 +27,9 @@ const RULED = new FoldedNames([
 ])
 
 /**
- * A response's header list as the user gets it: without what belongs to the connection and without cookies in our names, with
- * redirects to the internal URL turned to the external one. A 101 and a 426 keep their `Upgrade`; a 205 has no content.
+ * A response's header list as the user gets it: without what belongs to the connection and without
+ * cookies in our names, with redirects to the internal URL turned to the external one. A 101 and a
+ * 426 keep their `Upgrade`; a 205 has no content.
  */
 export function responseHeaders(
   { status, headers }: ResponseHead,
@@ -81,7 +82,10 @@ function ruled(
   return isHopByHop(name) ? undefined : value
 }
 
-/** A redirect to the application's internal URL would lead the user nowhere, and tell what is inside. */
+/**
+ * A redirect to the application's internal URL would lead the user nowhere, and tell what is
+ * inside.
+ */
 function translated(value: string, { internalOrigin, application }: Published): string {
   const { internalUrl, externalUrl } = application
   if (!value.startsWith(internalOrigin)) return value

@@ -1,5 +1,6 @@
 /**
- * Where a user goes after signing in: only ever a request target of the same host (threat: open redirect).
+ * Where a user goes after signing in: only ever a request target of the same host (threat: open
+ * redirect).
  *
  * @module
  */
@@ -7,7 +8,10 @@ import { isReserved } from '../../protocol/index.ts'
 
 /** As long as a request's target may be. */
 export const MAX_RETURN_TARGET = 8192
-/** As long as one may be that is sent along to the issuer and back; issuers take requests of some 4 KB. */
+/**
+ * As long as one may be that is sent along to the issuer and back; issuers take requests of some 4
+ * KB.
+ */
 export const MAX_SENT_TARGET = 2048
 /** Everything under it belongs to this service, on every external host. */
 export const OWN_PATH = '/.app-proxy/'
@@ -17,8 +21,9 @@ export const OTHER_ACCOUNT_PATH = `${OWN_PATH}sign-in/other-account`
 /**
  * The request target as a safe place to return to, or `undefined`.
  *
- * It starts with one slash, holds no backslash, space, control character or fragment, and leads to no path of ours under any reading. Octets above 0x7E, which old clients
- * send raw, are percent-encoded.
+ * It starts with one slash, holds no backslash, space, control character or fragment, and leads to
+ * no path of ours under any reading. Octets above 0x7E, which old clients send raw, are
+ * percent-encoded.
  */
 export function returnTarget(target: string): string | undefined {
   const encoded = target.replace(
@@ -44,12 +49,18 @@ export const FORM_WINDOW_PATH = `${OWN_PATH}sign-in/form`
 export const FORM_WINDOW_DONE_PATH = `${FORM_WINDOW_PATH}/done`
 const WINDOW_ENDS = [WINDOW_RENEWED_PATH, WINDOW_DONE_PATH, FORM_WINDOW_DONE_PATH]
 
-/** Where a sign-in may lead: see {@link returnTarget}. In a window of its own it ends at a page of ours. */
+/**
+ * Where a sign-in may lead: see {@link returnTarget}. In a window of its own it ends at a page of
+ * ours.
+ */
 export function signInTarget(target: string): string | undefined {
   return WINDOW_ENDS.includes(target) ? target : returnTarget(target)
 }
 
-/** Whether a target can be sent along: it is no place to return to, or short enough when it is written down. */
+/**
+ * Whether a target can be sent along: it is no place to return to, or short enough when it is
+ * written down.
+ */
 export function canBeSent(target: string): boolean {
   const safe = returnTarget(target)
   if (safe === undefined) return target.length <= MAX_SENT_TARGET

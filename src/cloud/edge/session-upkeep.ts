@@ -1,9 +1,10 @@
 /**
- * Sessions that may outlive their ID token, while they are used: on the way of each request they are
- * noted as used, and renewed when that is due.
+ * Sessions that may outlive their ID token, while they are used: on the way of each request they
+ * are noted as used, and renewed when that is due.
  *
  * A request waits only where what is known of its user is no longer fresh. Everything else is done
- * beside it: its answer takes the new cookie along if that is there in time, else the next one does.
+ * beside it: its answer takes the new cookie along if that is there in time, else the next one
+ * does.
  *
  * @see docs/sessions.md
  * @module
@@ -86,7 +87,10 @@ export class SessionUpkeep {
     }
   }
 
-  /** Whether what is open in a session's name may stay so; asked twice a second. Renews the session when that is due. */
+  /**
+   * Whether what is open in a session's name may stay so; asked twice a second. Renews the session
+   * when that is due.
+   */
   mayStayOpen(exchange: LiveExchange, { application, host }: Published): boolean {
     const { caller } = exchange
     if (!isSession(caller) || caller.since === undefined) return true

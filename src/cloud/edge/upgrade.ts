@@ -16,8 +16,9 @@ import type { Published } from '../directory/published.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /**
- * What of the user's wish is passed on. Not HTTP itself (`h2c`, `HTTP/2.0`): requests inside such a tunnel would go past everything
- * that is decided here for each request; nor TLS. Such an offer may be ignored, and then the request is an ordinary one.
+ * What of the user's wish is passed on. Not HTTP itself (`h2c`, `HTTP/2.0`): requests inside such a
+ * tunnel would go past everything that is decided here for each request; nor TLS. Such an offer may
+ * be ignored, and then the request is an ordinary one.
  */
 export function upgradeWish({ upgrade, httpVersion }: UserRequestHead): string | undefined {
   if (upgrade === undefined || httpVersion === '1.0') return undefined
@@ -41,8 +42,9 @@ export function isGranted(headers: HeaderList, wish: string): boolean {
 }
 
 /**
- * Browsers let any page open a WebSocket to anywhere, with the user's cookies, and say in `Origin` whose page it is. Where a cookie says who
- * the user is, only pages of the application's own host, and of its `allowedOrigins`, may.
+ * Browsers let any page open a WebSocket to anywhere, with the user's cookies, and say in `Origin`
+ * whose page it is. Where a cookie says who the user is, only pages of the application's own host,
+ * and of its `allowedOrigins`, may.
  *
  * @throws ExchangeFailed `origin-refused`; also when there is no `Origin`, or more than one
  */

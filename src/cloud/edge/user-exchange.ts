@@ -1,8 +1,9 @@
 /**
  * The edge's port: one user's request, as any HTTP server can present it.
  *
- * `node:http` implements it fully (see node/user-exchange.ts). Nothing here is a WHATWG Request, Response or
- * stream: head lists are raw ordered pairs, bytes pass by reference, and nothing is read before {@link UserExchange.startBody}.
+ * `node:http` implements it fully (see node/user-exchange.ts). Nothing here is a WHATWG Request,
+ * Response or stream: head lists are raw ordered pairs, bytes pass by reference, and nothing is
+ * read before {@link UserExchange.startBody}.
  *
  * @module
  */
@@ -23,15 +24,17 @@ export interface UserRequestHead {
   /** The peer's IP address. */
   readonly remoteAddress: string
   /**
-   * The `Upgrade` field of a body-less request whose connection this transport can hand over. Undefined: there is none, or it is to
-   * be answered as an ordinary request.
+   * The `Upgrade` field of a body-less request whose connection this transport can hand over.
+   * Undefined: there is none, or it is to be answered as an ordinary request.
    */
   readonly upgrade: string | undefined
 }
 
 /** What a user's connection tells the edge. */
 export interface UserEvents {
-  /** Bytes of the request body; only between start or resume and pause. One more may follow a pause. */
+  /**
+   * Bytes of the request body; only between start or resume and pause. One more may follow a pause.
+   */
   data(bytes: Uint8Array): void
   /** The request body is complete. */
   ended(trailers: HeaderList | undefined): void
@@ -46,7 +49,10 @@ export interface UserExchange {
   readonly head: UserRequestHead
   /** Names who is told. Once, before anything else. */
   listen(events: UserEvents): void
-  /** Begins to take the request body, and answers `Expect: 100-continue`; after {@link UserExchange.upgrade}, to take the tunnel's octets. */
+  /**
+   * Begins to take the request body, and answers `Expect: 100-continue`; after {@link
+   * UserExchange.upgrade}, to take the tunnel's octets.
+   */
   startBody(): void
   pauseBody(): void
   resumeBody(): void
@@ -55,8 +61,9 @@ export interface UserExchange {
   /** Sends the final head. `close`: the connection serves no further request. */
   respond(head: ResponseHead, close: boolean): void
   /**
-   * Sends a 101 whose list names the protocol in `Upgrade`; the transport adds `Connection`. From here on `data`, `write` and their
-   * pauses carry the tunnel's octets; `ended` and {@link UserExchange.end} each close one direction.
+   * Sends a 101 whose list names the protocol in `Upgrade`; the transport adds `Connection`. From
+   * here on `data`, `write` and their pauses carry the tunnel's octets; `ended` and {@link
+   * UserExchange.end} each close one direction.
    */
   upgrade(head: ResponseHead): void
   /** Sends body bytes; `false`: wait for `drained`. */

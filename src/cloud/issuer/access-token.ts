@@ -21,7 +21,9 @@ export interface AccessTokenOptions {
   readonly leewayMs: number
 }
 
-/** The types of issuers that do not mark their access tokens; never that of another kind of token. */
+/**
+ * The types of issuers that do not mark their access tokens; never that of another kind of token.
+ */
 export const UNMARKED_TYPES: readonly (string | undefined)[] = [undefined, 'jwt', 'at+jwt']
 /** What only ID tokens have. */
 export const OF_ID_TOKENS: readonly string[] = ['nonce', 'at_hash', 'c_hash']

@@ -1,5 +1,6 @@
 /**
- * The runtime's `fetch`, made safe to point at an issuer: one time limit for head and body, a cap on the body, no redirects.
+ * The runtime's `fetch`, made safe to point at an issuer: one time limit for head and body, a cap
+ * on the body, no redirects.
  *
  * @module
  */

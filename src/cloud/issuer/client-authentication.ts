@@ -1,5 +1,6 @@
 /**
- * How an application shows the issuer that it is its client: by what the issuer's metadata offers, unless the application's configuration says how.
+ * How an application shows the issuer that it is its client: by what the issuer's metadata offers,
+ * unless the application's configuration says how.
  *
  * @see RFC 6749 section 2.3; OpenID Connect Core 1.0 section 9; RFC 7523 section 2.2
  * @module
@@ -19,7 +20,8 @@ export type AuthenticatedEndpoint = 'token' | 'revocation'
 const WITH_SECRET = ['client_secret_basic', 'client_secret_post', 'client_secret_jwt'] as const
 
 /**
- * What {@link oauth4webapi} puts into a call of an endpoint. The application's own choice comes first; then what its credentials and the issuer's metadata leave.
+ * What {@link oauth4webapi} puts into a call of an endpoint. The application's own choice comes
+ * first; then what its credentials and the issuer's metadata leave.
  *
  * @throws SignInDenied `client-refused` with the name of the setting that must change
  */
@@ -48,7 +50,10 @@ export async function clientAuthentication(
   }
 }
 
-/** What the issuer offers and the client can do. Without a list it offers `client_secret_basic` (Discovery section 3, RFC 8414 section 2). */
+/**
+ * What the issuer offers and the client can do. Without a list it offers `client_secret_basic`
+ * (Discovery section 3, RFC 8414 section 2).
+ */
 function methodFor(
   metadata: oauth.AuthorizationServer,
   { secret, key }: ClientCredentials,
@@ -79,8 +84,9 @@ const basic =
   }
 
 /**
- * Form encoding as RFC 6749 appendix B asks for, of no more than what cannot be left as it is: what a decoder reads as something else, and what is no visible ASCII.
- * Whoever decodes gets the same, and so does an issuer that does not, for nearly every secret.
+ * Form encoding as RFC 6749 appendix B asks for, of no more than what cannot be left as it is: what
+ * a decoder reads as something else, and what is no visible ASCII. Whoever decodes gets the same,
+ * and so does an issuer that does not, for nearly every secret.
  */
 export function escaped(text: string): string {
   return text.replace(/[%+:&]|[^\x21-\x7e]+/g, encodeURIComponent)

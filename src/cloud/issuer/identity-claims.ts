@@ -1,5 +1,6 @@
 /**
- * Who a user is, as verified claims tell it. A claim that is absent, `null`, or of a kind that cannot be read says nothing: it is left out, and is not known from then on.
+ * Who a user is, as verified claims tell it. A claim that is absent, `null`, or of a kind that
+ * cannot be read says nothing: it is left out, and is not known from then on.
  *
  * @module
  */
@@ -27,7 +28,10 @@ export interface IdentityOptions {
   readonly named?: readonly string[]
   /** Default {@link USUAL_ISSUER}. */
   readonly profile?: IssuerProfile
-  /** What UserInfo says of the same subject: it fills what the token does not have, and replaces nothing. */
+  /**
+   * What UserInfo says of the same subject: it fills what the token does not have, and replaces
+   * nothing.
+   */
   readonly userInfo?: Claims | undefined
 }
 
@@ -67,15 +71,19 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
 }
 
 /**
- * Milliseconds since 1970. A token may be issued long after: when it was says nothing of the authentication. One that names a time after its own is not believed: in
- * milliseconds, or by a clock that is wrong, every authentication would be a new one.
+ * Milliseconds since 1970. A token may be issued long after: when it was says nothing of the
+ * authentication. One that names a time after its own is not believed: in milliseconds, or by a
+ * clock that is wrong, every authentication would be a new one.
  */
 function authenticatedAt(token: JWTPayload): number | undefined {
   const at = token['auth_time']
   return typeof at === 'number' && at <= token.iat! + CLOCKS_APART ? at * 1000 : undefined
 }
 
-/** The claims that rules name, or that the application is told, and the token does not have: what UserInfo may tell. */
+/**
+ * The claims that rules name, or that the application is told, and the token does not have: what
+ * UserInfo may tell.
+ */
 export function missingClaims(token: Claims, named: Named, profile: IssuerProfile): string[] {
   const { claims: paths } = profile
   const lacks = (path: ClaimPath | undefined) =>
@@ -89,8 +97,9 @@ export function missingClaims(token: Claims, named: Named, profile: IssuerProfil
 }
 
 /**
- * An address counts where the document that has it says that it is verified, or where the issuer assigns addresses. UserInfo is not asked for another one where the token has
- * one, nor where the token says that it is not verified.
+ * An address counts where the document that has it says that it is verified, or where the issuer
+ * assigns addresses. UserInfo is not asked for another one where the token has one, nor where the
+ * token says that it is not verified.
  */
 function emailOf(token: Claims, userInfo: Claims, profile: IssuerProfile): string | undefined {
   const own = claimAt(token, profile.claims.email)
@@ -112,8 +121,9 @@ function short(value: unknown): string | undefined {
 }
 
 /**
- * A list of texts; not whole where something in it is none, or is empty. Some issuers write a list of one as its member; others write several in one text, and nobody knows
- * by what they are kept apart.
+ * A list of texts; not whole where something in it is none, or is empty. Some issuers write a list
+ * of one as its member; others write several in one text, and nobody knows by what they are kept
+ * apart.
  */
 function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
   if (typeof value === 'string' && value !== '')
@@ -131,7 +141,10 @@ function methodsOf(value: unknown): readonly string[] | undefined {
   return length <= 2 * MAX_CLAIM_CHARACTERS ? items : undefined
 }
 
-/** Lists too long for a token are left out of it, and the token says where they are, or that there are some (OpenID Connect Core section 5.6.2). */
+/**
+ * Lists too long for a token are left out of it, and the token says where they are, or that there
+ * are some (OpenID Connect Core section 5.6.2).
+ */
 function areListsElsewhere(claims: Claims, paths: IssuerProfile['claims']): boolean {
   const elsewhere = claims['_claim_names']
   return (
@@ -145,7 +158,9 @@ function areListsElsewhere(claims: Claims, paths: IssuerProfile['claims']): bool
   )
 }
 
-/** What UserInfo must not say, because something is decided by it that only the token can vouch for. */
+/**
+ * What UserInfo must not say, because something is decided by it that only the token can vouch for.
+ */
 const OF_TOKENS: ReadonlySet<string> = new Set([
   ...['iss', 'sub', 'aud', 'azp', 'tid', 'nonce', 'exp', 'nbf', 'iat', 'jti', 'auth_time'],
   ...['acr', 'acrs', 'amr', 'sid', 'email_verified'],

@@ -1,9 +1,9 @@
 /**
  * The signing keys of a tenant's issuer, found through its metadata.
  *
- * Issuers come from the directory, never from a token. What they answer is bounded in size and time, redirects are not
- * followed, and while an issuer fails, or does not know a key, it is left alone for a while: a stranger with a forged token
- * cannot make us ask it again and again.
+ * Issuers come from the directory, never from a token. What they answer is bounded in size and
+ * time, redirects are not followed, and while an issuer fails, or does not know a key, it is left
+ * alone for a while: a stranger with a forged token cannot make us ask it again and again.
  *
  * @module
  */
@@ -99,7 +99,10 @@ export class IssuerKeys {
     })
   }
 
-  /** Verdicts of jose's own (an unknown key, say) pass; everything else means that the issuer did not answer properly, and may rest. */
+  /**
+   * Verdicts of jose's own (an unknown key, say) pass; everything else means that the issuer did
+   * not answer properly, and may rest.
+   */
   async #guarded<T>(issuer: string, action: () => Promise<T>): Promise<T> {
     try {
       return await action()

@@ -1,7 +1,8 @@
 /**
  * One OpenID Connect issuer as the sign-in sees it: its metadata, its token endpoint and its keys.
  *
- * Everything is fetched with a time limit and a size cap and without redirects, from addresses that the pinned issuer's own metadata names.
+ * Everything is fetched with a time limit and a size cap and without redirects, from addresses that
+ * the pinned issuer's own metadata names.
  *
  * @see OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725
  * @module
@@ -45,7 +46,10 @@ export interface IssuerClient extends ClientCredentials {
   readonly redirectUri: string
 }
 
-/** Metadata is not asked for so long after it could not be had: short, for a user waits who tries again. */
+/**
+ * Metadata is not asked for so long after it could not be had: short, for a user waits who tries
+ * again.
+ */
 const METADATA_REST_MS = 500
 /** An issuer that does not answer within this is not there for somebody who can do without… */
 const THERE_MS = 2_000
@@ -80,7 +84,10 @@ export class Issuer {
     return (await this.#know()).metadata
   }
 
-  /** Whether it answers at this moment, whatever is remembered of it: nobody who is signed in is to be sent to an issuer that is down. */
+  /**
+   * Whether it answers at this moment, whatever is remembered of it: nobody who is signed in is to
+   * be sent to an issuer that is down.
+   */
   async isThere(): Promise<boolean> {
     const { wallClock } = this.#options
     if (Math.abs(wallClock() - this.#seen.at) < SEEN_MS) return this.#seen.isThere
@@ -110,7 +117,8 @@ export class Issuer {
     try {
       const self = this.#client(client)
       const parameters = oauth.validateAuthResponse(
-        // The callback's own `iss` was compared with the attempt's: what is said here is what was checked there.
+        // The callback's own `iss` was compared with the attempt's: what is said here is what was
+        // checked there.
         metadata,
         self,
         new URLSearchParams({ code, state: attempt.state, iss: attempt.issuer }),
@@ -141,7 +149,10 @@ export class Issuer {
     }
   }
 
-  /** Shows a refresh token, and checks the claims of the new ID token that need no key; there must be one. */
+  /**
+   * Shows a refresh token, and checks the claims of the new ID token that need no key; there must
+   * be one.
+   */
   async refresh(client: IssuerClient, refreshToken: string): Promise<RedeemedTokens> {
     const { metadata } = await this.#know()
     try {
@@ -193,7 +204,8 @@ export class Issuer {
   }
 
   /**
-   * What UserInfo tells of the subject of an ID token. `undefined`: the issuer's metadata names no such endpoint.
+   * What UserInfo tells of the subject of an ID token. `undefined`: the issuer's metadata names no
+   * such endpoint.
    *
    * @throws SignInDenied when nothing can be believed of it
    */
@@ -283,7 +295,10 @@ export class Issuer {
     }
   }
 
-  /** An endpoint the metadata must name, over https unless the issuer itself is on a loopback address. */
+  /**
+   * An endpoint the metadata must name, over https unless the issuer itself is on a loopback
+   * address.
+   */
   #endpoint(address: unknown): URL {
     if (typeof address !== 'string' || !URL.canParse(address))
       throw new SignInDenied('issuer-malformed', 'endpoint')
@@ -344,7 +359,10 @@ function verificationDenial(error: unknown): SignInDenied {
     : denialOf(error)
 }
 
-/** Of the algorithms the issuer signs with, those we accept; without a word of it, what every issuer must know. */
+/**
+ * Of the algorithms the issuer signs with, those we accept; without a word of it, what every issuer
+ * must know.
+ */
 function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
   const said = metadata.id_token_signing_alg_values_supported
   const list: readonly unknown[] = Array.isArray(said) ? said : ['RS256']

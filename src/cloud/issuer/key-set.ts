@@ -1,9 +1,12 @@
 /**
  * The keys an issuer signs with, and when they are looked up again.
  *
- * A token whose key is unknown, or that the known key of that name did not sign, may be signed with a newer one: issuers rotate keys, twice within seconds if they must, and
- * some put a new key in the place of the old one under the same name. So the keys are looked up again, and the token is judged once more if they are others. Whoever can make
- * up tokens can ask for that; what each source of tokens may cause is bounded, and nobody uses up the look-ups of those whose tokens came from the issuer itself.
+ * A token whose key is unknown, or that the known key of that name did not sign, may be signed with
+ * a newer one: issuers rotate keys, twice within seconds if they must, and some put a new key in
+ * the place of the old one under the same name. So the keys are looked up again, and the token is
+ * judged once more if they are others. Whoever can make up tokens can ask for that; what each
+ * source of tokens may cause is bounded, and nobody uses up the look-ups of those whose tokens came
+ * from the issuer itself.
  *
  * @see OpenID Connect Core 1.0 section 10.1.1
  * @module
@@ -35,7 +38,10 @@ export interface KeySetOptions {
 /** Where a token came from: the issuer's own answer over TLS, or a stranger who shows it. */
 export type TokenSource = 'issuer' | 'anybody'
 
-/** Look-ups that unknown keys may cause: so many at once, and then one each time so many milliseconds have passed. */
+/**
+ * Look-ups that unknown keys may cause: so many at once, and then one each time so many
+ * milliseconds have passed.
+ */
 export const LOOK_UPS: Readonly<Record<TokenSource, LookUpLimits>> = {
   issuer: { burst: 5, refillMs: 2_000 },
   anybody: { burst: 5, refillMs: 10_000 },
@@ -223,7 +229,10 @@ async function verifyWithTwins(
   throw new errors.JWSSignatureVerificationFailed()
 }
 
-/** Members that are no keys are passed over, and so are values that say nothing. Keys of kinds that nobody knows match no token. */
+/**
+ * Members that are no keys are passed over, and so are values that say nothing. Keys of kinds that
+ * nobody knows match no token.
+ */
 function keysOf(text: string): JWK[] {
   let set: { readonly keys?: unknown } | null
   try {

@@ -1,5 +1,6 @@
 /**
- * Claims that are `null`: they say what absent ones say, and the libraries that check tokens refuse them.
+ * Claims that are `null`: they say what absent ones say, and the libraries that check tokens refuse
+ * them.
  *
  * @see RFC 7519 section 4; OpenID Connect Core 1.0 section 5.3.2
  * @module
@@ -20,7 +21,10 @@ export function withoutNulls<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as T
 }
 
-/** A token whose claims are read by who does not verify its signature: it has none that fits any more, where something was left out. */
+/**
+ * A token whose claims are read by who does not verify its signature: it has none that fits any
+ * more, where something was left out.
+ */
 export function tokenWithoutNulls(token: string): string {
   const [header, payload, signature] = token.split('.')
   const claims = nullable(payload)

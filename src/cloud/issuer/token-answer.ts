@@ -15,7 +15,8 @@ const ID_TOKEN_TYPES = [undefined, 'jwt']
 const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
- * Looks at an answer before the library processes it, and hands on what it should: of a good one without members that are `null`, which say no more than absent ones; and the ID token as it came.
+ * Looks at an answer before the library processes it, and hands on what it should: of a good one
+ * without members that are `null`, which say no more than absent ones; and the ID token as it came.
  * Without `code` it is the answer to a refresh token.
  *
  * @throws SignInDenied
@@ -55,12 +56,16 @@ export async function screenTokenAnswer(
       throw new SignInDenied('token-hash', claim)
   }
   const { status, headers } = response
-  // The library looks at claims and not at the signature, which is verified later: of the token as it came.
+  // The library looks at claims and not at the signature, which is verified later: of the token as
+  // it came.
   const readable = { ...withoutNulls(answer), id_token: tokenWithoutNulls(token) }
   return { token, answer: new Response(JSON.stringify(readable), { status, headers }) }
 }
 
-/** The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it is the library's. */
+/**
+ * The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it
+ * is the library's.
+ */
 async function refuseError(response: Response): Promise<void> {
   const answer: unknown = await response
     .clone()

@@ -1,8 +1,9 @@
 /**
  * What a signed token must look like before anything of it is believed, or any key looked for.
  *
- * A token brings its own instructions: which algorithm, which key, where to find it, which extensions to honour. Of these only the name of a key is listened to. What is
- * refused here is refused for its own reason, and costs no signature and no look-up.
+ * A token brings its own instructions: which algorithm, which key, where to find it, which
+ * extensions to honour. Of these only the name of a key is listened to. What is refused here is
+ * refused for its own reason, and costs no signature and no look-up.
  *
  * @see RFC 7515 section 4; RFC 7519 sections 4 and 7.2; RFC 8725 sections 3.1 and 3.10 to 3.12
  * @module
@@ -16,7 +17,10 @@ export interface ScreenOptions {
   readonly algorithms: readonly string[]
   /** Claims it must have. Default {@link USUAL_CLAIMS}. */
   readonly claims?: readonly string[]
-  /** Media types (`typ`) that are accepted, without `application/`; `undefined` stands for none at all. */
+  /**
+   * Media types (`typ`) that are accepted, without `application/`; `undefined` stands for none at
+   * all.
+   */
   readonly types: readonly (string | undefined)[]
   /** Characters. Default 32 768. */
   readonly maxCharacters?: number

@@ -1,8 +1,9 @@
 /**
  * The UserInfo endpoint: where an issuer tells the claims that it leaves out of ID tokens.
  *
- * It is asked at the address of the issuer's own metadata, once for a sign-in, within a time and a size and without redirects, and believed only about the subject of the ID
- * token. Whatever goes wrong leaves the claims unknown; nobody is refused for it alone.
+ * It is asked at the address of the issuer's own metadata, once for a sign-in, within a time and a
+ * size and without redirects, and believed only about the subject of the ID token. Whatever goes
+ * wrong leaves the claims unknown; nobody is refused for it alone.
  *
  * @see OpenID Connect Core 1.0 section 5.3
  * @module
@@ -27,7 +28,10 @@ export interface UserInfoOptions {
   readonly leewayMs: number
 }
 
-/** How long UserInfo may take, head and body. Milliseconds: less than a step of the sign-in, which goes on without it. */
+/**
+ * How long UserInfo may take, head and body. Milliseconds: less than a step of the sign-in, which
+ * goes on without it.
+ */
 export const USER_INFO_MS = 5_000
 /** RFC 6749, appendix A.12, without the space. */
 const ACCESS_TOKEN = /^[\x21-\x7e]+$/
@@ -64,7 +68,10 @@ async function plainClaims(type: string, response: Response): Promise<Claims> {
   return claims as Claims
 }
 
-/** What is signed says by whom and for whom it is, or it is another token of the issuer's (section 5.3.2). */
+/**
+ * What is signed says by whom and for whom it is, or it is another token of the issuer's (section
+ * 5.3.2).
+ */
 async function signedClaims(token: string, options: UserInfoOptions): Promise<Claims> {
   const { issuer, clientId, keys, wallNow, leewayMs } = options
   screenToken(token, {

@@ -14,7 +14,10 @@ import {
 } from '../connectors/transactional-registry.ts'
 
 export interface LmdbRegistryOptions {
-  /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */
+  /**
+   * The file; a `-lock` file appears beside it. Its directory must exist and be private to the
+   * service.
+   */
   readonly path: string
 }
 
@@ -24,11 +27,13 @@ export interface LmdbRegistry extends ConnectorRegistry {
 }
 
 /**
- * Opens a registry, and makes the file if there is none. A file that is there is read once by a child process first, whole: a damaged one is refused, and ends nobody.
- * A change is flushed to disk before it is answered. Several processes may
- * share the file; each hears only of the changes that it made itself, and finds the others' at the next call.
+ * Opens a registry, and makes the file if there is none. A file that is there is read once by a
+ * child process first, whole: a damaged one is refused, and ends nobody. A change is flushed to
+ * disk before it is answered. Several processes may share the file; each hears only of the changes
+ * that it made itself, and finds the others' at the next call.
  *
- * @throws ConfigurationInvalid with the file's name and what to do, when it is damaged or something else
+ * @throws ConfigurationInvalid with the file's name and what to do, when it is damaged or something
+ *   else
  */
 export function openLmdbRegistry({ path }: LmdbRegistryOptions): LmdbRegistry {
   checkSoundFile(path, TABLES)

@@ -1,7 +1,9 @@
 /**
- * Revoked sessions in an LMDB file: what was signed out stays so when the service starts again, and in every process that shares the file.
+ * Revoked sessions in an LMDB file: what was signed out stays so when the service starts again, and
+ * in every process that shares the file.
  *
- * The file is a log; each process keeps what it says in memory, where requests are judged, and reads on from where it was.
+ * The file is a log; each process keeps what it says in memory, where requests are judged, and
+ * reads on from where it was.
  *
  * @module
  */
@@ -18,11 +20,17 @@ import {
 } from '../session/session-revocations.ts'
 
 export interface LmdbRevocationsOptions extends MemoryRevocationsOptions {
-  /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */
+  /**
+   * The file; a `-lock` file appears beside it. Its directory must exist and be private to the
+   * service.
+   */
   readonly path: string
   /** How often the file is read for what other processes wrote. Milliseconds, default 250. */
   readonly readEveryMs?: number
-  /** Told when the file could not be read; it is tried again after `readEveryMs`. Default: nobody is told. */
+  /**
+   * Told when the file could not be read; it is tried again after `readEveryMs`. Default: nobody is
+   * told.
+   */
   readonly onReadFailed?: (error: unknown) => void
 }
 
@@ -105,7 +113,10 @@ export class LmdbRevocations implements SessionRevocations {
     return openedValue(this.#path, value) as Entry
   }
 
-  /** The last stays, whatever its age: numbers must not begin anew under a process that reads on from it. */
+  /**
+   * The last stays, whatever its age: numbers must not begin anew under a process that reads on
+   * from it.
+   */
   #forgetBefore(time: number): void {
     this.#root.transactionSync(() => {
       const [last = 0] = this.#log.getKeys({ reverse: true, limit: 1 })

@@ -1,6 +1,6 @@
 /**
- * Refresh tokens in an LMDB file: sessions outlive a restart, and every process that shares the file
- * renews them.
+ * Refresh tokens in an LMDB file: sessions outlive a restart, and every process that shares the
+ * file renews them.
  *
  * What is in the file is sealed under the key ring; without that it opens nothing.
  *
@@ -15,7 +15,10 @@ import {
 } from '../session/session-grants.ts'
 
 export interface LmdbSessionGrantsOptions {
-  /** The file; a `-lock` file appears beside it. Its directory must exist and be private to the service. */
+  /**
+   * The file; a `-lock` file appears beside it. Its directory must exist and be private to the
+   * service.
+   */
   readonly path: string
   /** Milliseconds since 1970. Default: the runtime's clock. */
   readonly wallClock?: () => number

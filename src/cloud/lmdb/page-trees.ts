@@ -1,8 +1,10 @@
 /**
- * Walks the trees of pages of an LMDB file as LMDB would, without mapping it: the tables and the list of free pages. LMDB reads the first when it looks something up, the
- * second when it writes, and believes every number in them.
+ * Walks the trees of pages of an LMDB file as LMDB would, without mapping it: the tables and the
+ * list of free pages. LMDB reads the first when it looks something up, the second when it writes,
+ * and believes every number in them.
  *
- * @see the page layout of LMDB 1.0 (`mdb.c`): a header of 24 octets, places of nodes, free space, nodes
+ * @see the page layout of LMDB 1.0 (`mdb.c`): a header of 24 octets, places of nodes, free space,
+ *   nodes
  * @module
  */
 

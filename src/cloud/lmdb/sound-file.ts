@@ -1,11 +1,15 @@
 /**
- * Looks at an LMDB file before this process maps it: LMDB trusts what it maps, and a damaged file ends the process without a word.
+ * Looks at an LMDB file before this process maps it: LMDB trusts what it maps, and a damaged file
+ * ends the process without a word.
  *
- * First what can be told from its two meta pages: that they are LMDB's, fit each other, and that the file is as long as they say. Then its pages, those of the list of free
- * pages as well: a process that only reads never comes to them. Then a child process opens it and reads every record, whose checksums must be right; where the child is the one
- * that ends, the file is refused. Each value carries a CRC-32 that is looked at whenever it is read.
+ * First what can be told from its two meta pages: that they are LMDB's, fit each other, and that
+ * the file is as long as they say. Then its pages, those of the list of free pages as well: a
+ * process that only reads never comes to them. Then a child process opens it and reads every
+ * record, whose checksums must be right; where the child is the one that ends, the file is refused.
+ * Each value carries a CRC-32 that is looked at whenever it is read.
  *
- * What is not found: damage to pages that are free, which nobody reads, and damage that comes while the file is open.
+ * What is not found: damage to pages that are free, which nobody reads, and damage that comes while
+ * the file is open.
  *
  * @module
  */
@@ -26,7 +30,10 @@ const MAX_DEPTH = 32
 /** Of free pages, and of the tables. */
 const TABLES_AT = [48, 96] as const
 const CHECK_MS = 20_000
-/** Looks at the pages while another process writes: then those of a snapshot are used for the next but one. */
+/**
+ * Looks at the pages while another process writes: then those of a snapshot are used for the next
+ * but one.
+ */
 const LOOKS = 5
 
 /**
@@ -114,7 +121,9 @@ function metaAt(file: number, at: number): Meta | string {
   return { pageSize, lastPage, roots: [free, tables], transaction }
 }
 
-/** Runs in the child, without this library: opens the file, reads all of it, and says what is wrong. */
+/**
+ * Runs in the child, without this library: opens the file, reads all of it, and says what is wrong.
+ */
 const WALK = `
 const [lmdb, path, ...tables] = process.argv.slice(1)
 const { crc32 } = await import('node:zlib')

@@ -1,9 +1,11 @@
 /**
  * Every connection that a listener accepted, and the deadline that ends it.
  *
- * Node ends a connection of HTTP/1.1 that waits for a request, and one whose request does not come. It knows nothing of a session of HTTP/2
- * that it stopped reading after an error, of connections that it handed over, nor of an answer that is written and never read.
- * So each connection is looked at every now and then: what has not moved for the limit is closed, whatever the reason was.
+ * Node ends a connection of HTTP/1.1 that waits for a request, and one whose request does not come.
+ * It knows nothing of a session of HTTP/2 that it stopped reading after an error, of connections
+ * that it handed over, nor of an answer that is written and never read. So each connection is
+ * looked at every now and then: what has not moved for the limit is closed, whatever the reason
+ * was.
  *
  * | connection                             | closed                                                     |
  * | -------------------------------------- | ---------------------------------------------------------- |
@@ -19,7 +21,10 @@ import { answerOn } from './request-turns.ts'
 
 /** What is known of a connection by whoever serves it. */
 export interface ConnectionOwner {
-  /** Whether an exchange is under way: it has deadlines of its own, and is told when the connection ends. */
+  /**
+   * Whether an exchange is under way: it has deadlines of its own, and is told when the connection
+   * ends.
+   */
   readonly isServing: boolean
   /** Asks the peer for a sign of life. Absent: the protocol has none to ask for. */
   probe?(): void
@@ -56,7 +61,10 @@ export class AcceptedConnections {
     this.#limitMs = limitMs
   }
 
-  /** Looks after what `server` accepts; once, before it listens. TLS handshakes under way are bounded by the server's `handshakeTimeout`. */
+  /**
+   * Looks after what `server` accepts; once, before it listens. TLS handshakes under way are
+   * bounded by the server's `handshakeTimeout`.
+   */
   of(server: Server, event: 'connection' | 'secureConnection'): this {
     server.on(event, (socket: Socket) => this.keep(socket, new Http1Connection(socket)))
     server.on('upgrade', (_request, socket) =>
@@ -73,13 +81,17 @@ export class AcceptedConnections {
     this.#kept.set(socket, { owner, heardAt: now, movedAt: now, ...nothingYet })
     if (isKnown) return
     socket.once('close', () => this.#forget(socket))
-    // Node takes its own listener from a connection that it hands over, and an error that nobody hears ends the process.
+    // Node takes its own listener from a connection that it hands over, and an error that nobody
+    // hears ends the process.
     socket.on('error', nothing)
     const everyMs = Math.min(LONGEST_LOOK_MS, Math.ceil(this.#limitMs / LOOKS))
     this.#timer ??= setInterval(() => this.#look(performance.now()), everyMs).unref()
   }
 
-  /** Closes what has nothing under way and has not moved for so many milliseconds; to be called every now and then, for that is how it sees what moves. */
+  /**
+   * Closes what has nothing under way and has not moved for so many milliseconds; to be called
+   * every now and then, for that is how it sees what moves.
+   */
   closeSilent(silentMs: number): void {
     this.#look(performance.now(), silentMs)
   }
@@ -137,7 +149,10 @@ class Http1Connection implements ConnectionOwner {
   }
 }
 
-/** A connection that Node's parser gave away: a tunnel, once no answer is under way. It is over when our direction is, and nobody takes its end. */
+/**
+ * A connection that Node's parser gave away: a tunnel, once no answer is under way. It is over when
+ * our direction is, and nobody takes its end.
+ */
 class Handed implements ConnectionOwner {
   readonly #socket: Socket
 

@@ -1,5 +1,6 @@
 /**
- * Audit events into a file or a stream of Node's, one line of JSON each: what cannot be written ends no process, and is told once.
+ * Audit events into a file or a stream of Node's, one line of JSON each: what cannot be written
+ * ends no process, and is told once.
  *
  * @module
  */
@@ -12,9 +13,15 @@ import type { AuditSink } from '../ports.ts'
 
 /** Options of {@link auditFile}. */
 export interface AuditFileOptions extends JsonLinesOptions {
-  /** Events that may wait while the file cannot be written; the oldest of more are dropped. Default 10 000. */
+  /**
+   * Events that may wait while the file cannot be written; the oldest of more are dropped. Default
+   * 10 000.
+   */
   readonly limit?: number
-  /** How often a file that cannot be written is tried again, and the path looked at. Milliseconds, default 1 000. */
+  /**
+   * How often a file that cannot be written is tried again, and the path looked at. Milliseconds,
+   * default 1 000.
+   */
   readonly retryMs?: number
 }
 
@@ -22,7 +29,10 @@ export interface AuditFileOptions extends JsonLinesOptions {
 export interface AuditFile extends AuditSink {
   /** Events dropped so far: the file could not be written for too long. */
   readonly dropped: number
-  /** Opens the path anew, for whoever has renamed the file away and does not want to wait for a second. */
+  /**
+   * Opens the path anew, for whoever has renamed the file away and does not want to wait for a
+   * second.
+   */
   reopen(): void
   /** Resolves when nothing waits, or what waits cannot be written now. Never rejects. */
   flush(): Promise<void>
@@ -33,9 +43,11 @@ export interface AuditFile extends AuditSink {
 /**
  * Appends to a file of mode 0600, which is made if there is none; its directory is not.
  *
- * A full disk, a missing directory or a file that may not be written lose nothing while no more than `limit` events wait: it is tried again, and goes on when there is room.
- * A cloud that was given it tells its `onError` once, as `audit.file`. When the file at the path is renamed, replaced or removed, the next event (at most a second later) goes
- * to the new one: rotate it by renaming, without copying.
+ * A full disk, a missing directory or a file that may not be written lose nothing while no more
+ * than `limit` events wait: it is tried again, and goes on when there is room. A cloud that was
+ * given it tells its `onError` once, as `audit.file`. When the file at the path is renamed,
+ * replaced or removed, the next event (at most a second later) goes to the new one: rotate it by
+ * renaming, without copying.
  */
 export function auditFile(path: string, options: AuditFileOptions = {}): AuditFile {
   let containment = new Containment()
@@ -59,7 +71,8 @@ export function auditFile(path: string, options: AuditFileOptions = {}): AuditFi
 const MAX_WAITING = 16 * 1024 * 1024
 
 /**
- * Writes to a stream, such as `process.stdout`. A reader that went away, or does not read, loses events and nothing else; a cloud tells its `onError` once, as `audit.stream`.
+ * Writes to a stream, such as `process.stdout`. A reader that went away, or does not read, loses
+ * events and nothing else; a cloud tells its `onError` once, as `audit.stream`.
  */
 export function auditStream(stream: Writable, options: JsonLinesOptions = {}): AuditSink {
   let containment = new Containment()

@@ -9,11 +9,13 @@ import { ConfigurationInvalid } from '../../protocol/index.ts'
 import { createPrivateFile, readPrivateFile } from '../../runtime/node/private-files.ts'
 
 /**
- * A store for `createCertificateAuthority` and `createServerAuthority`: one PEM file with key (PKCS#8) and certificate, mode
- * 0600, in a directory of mode 0700. Of two processes that start at once, one makes the root and both use it.
+ * A store for `createCertificateAuthority` and `createServerAuthority`: one PEM file with key
+ * (PKCS#8) and certificate, mode 0600, in a directory of mode 0700. Of two processes that start at
+ * once, one makes the root and both use it.
  *
  * @param path for example `<state>/connector-authority.pem`
- * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something else
+ * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something
+ *   else
  */
 export function authorityFile(path: string): AuthorityStore {
   return {

@@ -1,9 +1,9 @@
 /**
  * The connector listener: mutual TLS, apart from the users' in port, parser and routes.
  *
- * Every call but the registration is made by whoever its client certificate says, checked by our own profile at each call:
- * a connection stays open after its certificate's end. No TLS session is ever resumed, for a resumed one skips the
- * handshake's checks.
+ * Every call but the registration is made by whoever its client certificate says, checked by our
+ * own profile at each call: a connection stays open after its certificate's end. No TLS session is
+ * ever resumed, for a resumed one skips the handshake's checks.
  *
  * @see spec/PROTOCOL.md, "The connector listener"
  * @module
@@ -48,7 +48,10 @@ export interface ConnectorListenerOptions {
   /** The server's own key and certificate, PEM. */
   readonly key: string
   readonly cert: string
-  /** What connectors may come by. Default both; they prefer `link`, and fall back to `plain` where it is refused. */
+  /**
+   * What connectors may come by. Default both; they prefer `link`, and fall back to `plain` where
+   * it is refused.
+   */
   readonly bindings?: readonly Binding[]
 }
 
@@ -56,7 +59,9 @@ export interface ConnectorListenerOptions {
 export interface ConnectorListener {
   /** Nobody listens until you call its `listen`. */
   readonly server: Server
-  /** From now on no link, stream of offers or registration is accepted: 503. What there is goes on. */
+  /**
+   * From now on no link, stream of offers or registration is accepted: 503. What there is goes on.
+   */
   stopAccepting(): void
   /** Offers nothing more on any link, and accepts none; what is claimed goes on. */
   drain(): void
@@ -139,7 +144,8 @@ export function createConnectorListener(
   server.on('upgrade', (request, stream, head) => {
     const socket = stream as TLSSocket
     socket.on('error', nothing)
-    // Pipelined behind a call whose answer is under way: that answer would be written into the link.
+    // Pipelined behind a call whose answer is under way: that answer would be written into the
+    // link.
     if (answerOn(socket) !== undefined) return void socket.destroy()
     const upgrade = async (): Promise<void> => {
       // Before anything else, for known and unknown paths alike: who calls?

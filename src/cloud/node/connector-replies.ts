@@ -31,7 +31,10 @@ export function sendMessage(response: ServerResponse, message: Uint8Array): void
     .end(message)
 }
 
-/** Answers with a problem (RFC 9457) that names the refusal's stable code, and closes the connection. */
+/**
+ * Answers with a problem (RFC 9457) that names the refusal's stable code, and closes the
+ * connection.
+ */
 export function sendRefusal(response: ServerResponse, refused: Refused): void {
   if (response.headersSent) {
     response.destroy()
@@ -69,7 +72,8 @@ export interface BodyBounds {
 }
 
 /**
- * The whole body of a small call. After a throw the rest is read and discarded, so that the refusal can be said.
+ * The whole body of a small call. After a throw the rest is read and discarded, so that the refusal
+ * can be said.
  *
  * @throws Refused `too-large`, or `request-malformed` when it breaks off or does not come in time
  */

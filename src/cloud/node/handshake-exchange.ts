@@ -1,6 +1,6 @@
 /**
- * One user request that asks for another protocol, on a socket that `node:http` has handed over. Until the 101 it is answered like
- * any other; after it the socket carries the tunnel's octets.
+ * One user request that asks for another protocol, on a socket that `node:http` has handed over.
+ * Until the 101 it is answered like any other; after it the socket carries the tunnel's octets.
  *
  * @see RFC 9110 §7.8
  * @module
@@ -18,7 +18,10 @@ import {
   type NodeUserExchangeOptions,
 } from './user-exchange.ts'
 
-/** Binds a handed-over request to the {@link UserExchange} port; an answer other than 101 closes the connection. */
+/**
+ * Binds a handed-over request to the {@link UserExchange} port; an answer other than 101 closes the
+ * connection.
+ */
 export class HandshakeExchange implements UserExchange {
   readonly head: UserRequestHead
   readonly #socket: Socket
@@ -28,7 +31,10 @@ export class HandshakeExchange implements UserExchange {
   readonly #answer: NodeUserExchange
   #events: UserEvents | undefined
   #phase: 'asked' | 'answered' | 'switched' | 'carrying' | 'gone' = 'asked'
-  /** What the user sent before anybody takes it: what came with its head, and at most one read of the socket. */
+  /**
+   * What the user sent before anybody takes it: what came with its head, and at most one read of
+   * the socket.
+   */
   #held: Uint8Array | undefined
   #userEnded = false
 

@@ -1,9 +1,10 @@
 /**
  * The HTTP/2 connections of users, and the limits one of them may not pass.
  *
- * What nghttp2 and Node bound by themselves: floods of PING and SETTINGS acknowledgements (1 000 waiting), of CONTINUATION and of
- * invalid frames, and 1 000 resets at once. What is bounded here: resets in relation to requests (CVE-2023-44487, CVE-2025-8671),
- * idle time, streams, header fields and bytes, memory.
+ * What nghttp2 and Node bound by themselves: floods of PING and SETTINGS acknowledgements (1 000
+ * waiting), of CONTINUATION and of invalid frames, and 1 000 resets at once. What is bounded here:
+ * resets in relation to requests (CVE-2023-44487, CVE-2025-8671), idle time, streams, header fields
+ * and bytes, memory.
  *
  * @module
  */
@@ -27,8 +28,9 @@ export interface Http2Limits extends UploadLimits {
   /** Streams at a time. Default 100. */
   readonly maxConcurrentStreams?: number
   /**
-   * Streams the user may have reset, or made us reset by an error of its own, within 10 seconds. When there are more, and they are more
-   * than half of its streams, the connection ends with ENHANCE_YOUR_CALM. Default 200.
+   * Streams the user may have reset, or made us reset by an error of its own, within 10 seconds.
+   * When there are more, and they are more than half of its streams, the connection ends with
+   * ENHANCE_YOUR_CALM. Default 200.
    */
   readonly maxResets?: number
   /** MiB that one connection may hold in Node's buffers; a stream beyond is refused. Default 10. */
@@ -81,7 +83,10 @@ export class Http2Sessions {
     socket.once('close', () => this.#sessions.delete(connection))
   }
 
-  /** Streams that are on their way are still served, then no more; a connection ends with its last one. */
+  /**
+   * Streams that are on their way are still served, then no more; a connection ends with its last
+   * one.
+   */
   drain(): void {
     this.#isDraining = true
     for (const connection of this.#sessions) connection.drain()
@@ -151,7 +156,9 @@ class Http2Connection implements ConnectionOwner {
     return this.#open.size
   }
 
-  /** Of a session that died Node says nothing: its streams stay open, and its user is read no more. */
+  /**
+   * Of a session that died Node says nothing: its streams stay open, and its user is read no more.
+   */
   get isServing(): boolean {
     for (const stream of this.#open) if (!stream.writableEnded) return true
     return false

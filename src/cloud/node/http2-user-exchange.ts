@@ -55,7 +55,8 @@ export function http2RequestHead(
   if (isAmbiguous) return 'user-malformed'
   // RFC 9113 §8.2.3: split for compression only.
   if (cookies.length > 0) headers.push('cookie', cookies.join('; '))
-  // Edges read framing in HTTP/1.1's words; a length that was declared, nghttp2 has checked or will.
+  // Edges read framing in HTTP/1.1's words; a length that was declared, nghttp2 has checked or
+  // will.
   if (!endsAfterHead && headerValue(headers, 'content-length') === undefined)
     headers.push('transfer-encoding', 'chunked')
   return {
@@ -70,7 +71,10 @@ export function http2RequestHead(
   }
 }
 
-/** Binds a stream to the {@link UserExchange} port. The connection is never closed over one exchange. */
+/**
+ * Binds a stream to the {@link UserExchange} port. The connection is never closed over one
+ * exchange.
+ */
 export class Http2UserExchange implements UserExchange {
   readonly head: UserRequestHead
   readonly #stream: ServerHttp2Stream
@@ -141,7 +145,10 @@ export class Http2UserExchange implements UserExchange {
     this.#stream.resume()
   }
 
-  /** Every 1xx as it is, besides 100, which {@link startBody} answers, and 101, which HTTP/2 does not know. */
+  /**
+   * Every 1xx as it is, besides 100, which {@link startBody} answers, and 101, which HTTP/2 does
+   * not know.
+   */
   inform({ status, headers }: ResponseHead): void {
     if (isInterim(status)) this.#inform(status, headers)
   }
@@ -150,7 +157,8 @@ export class Http2UserExchange implements UserExchange {
     if (!this.#canRespond) return
     const { method } = this.head
     this.#isBodyless = method === 'HEAD' || [204, 205, 304].includes(status)
-    // Waiting for trailers costs an empty frame; an answer that says its length has none in HTTP/1.1 either.
+    // Waiting for trailers costs an empty frame; an answer that says its length has none in
+    // HTTP/1.1 either.
     const waitForTrailers =
       !this.#isBodyless && headerValue(headers, 'content-length') === undefined
     const fields = { ':status': status, ...fieldsOf(headers) }
@@ -177,7 +185,8 @@ export class Http2UserExchange implements UserExchange {
   abort(): void {
     this.#isAborted = true
     const stream = this.#stream
-    // Node ends what it resets, and an END_STREAM before the reset would be a clean end to who does not count.
+    // Node ends what it resets, and an END_STREAM before the reset would be a clean end to who does
+    // not count.
     stream.end = () => stream
     stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
@@ -221,7 +230,10 @@ export class Http2UserExchange implements UserExchange {
     return sent?.['content-length'] === undefined
   }
 
-  /** RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted, and the connection goes on. */
+  /**
+   * RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted, and the connection
+   * goes on.
+   */
   #refuseRest(): void {
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return
@@ -255,7 +267,10 @@ export function fieldsOf(headers: HeaderList): Record<string, string | string[]>
   return fields
 }
 
-/** Twice what may be there once Node refuses. HTTP/1.1 would have passed it on, and its reader joined it. */
+/**
+ * Twice what may be there once Node refuses. HTTP/1.1 would have passed it on, and its reader
+ * joined it.
+ */
 function joinedWhereNeeded(
   fields: OutgoingHttpHeaders,
   send: (fields: OutgoingHttpHeaders) => void,

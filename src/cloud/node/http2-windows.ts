@@ -1,9 +1,10 @@
 /**
  * How far ahead users of one HTTP/2 connection may send request bodies.
  *
- * A body begins with 64 KiB, so that little comes before anybody asks for it. What is taken opens the window again at once
- * (nghttp2 does it while the stream is read), and a body that was taken faster than its window goes round doubles the window, within a
- * budget for all bodies of the connection. Node sets the window of all streams together only, so all of them have the same.
+ * A body begins with 64 KiB, so that little comes before anybody asks for it. What is taken opens
+ * the window again at once (nghttp2 does it while the stream is read), and a body that was taken
+ * faster than its window goes round doubles the window, within a budget for all bodies of the
+ * connection. Node sets the window of all streams together only, so all of them have the same.
  *
  * @see RFC 9113, sections 5.2 and 6.9.2
  * @module
@@ -13,11 +14,17 @@ import { INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../protocol/index.ts'
 
 /** Bounds of request bodies on one connection. */
 export interface UploadLimits {
-  /** Bytes that users may send ahead, all request bodies of a connection together. Default 8 MiB: 100 MB/s over 50 ms, and half again. */
+  /**
+   * Bytes that users may send ahead, all request bodies of a connection together. Default 8 MiB:
+   * 100 MB/s over 50 ms, and half again.
+   */
   readonly maxUploadWindowBytes?: number
 }
 
-/** A user who opens many streams at once, before it has heard of the smaller window, is given this many budgets. */
+/**
+ * A user who opens many streams at once, before it has heard of the smaller window, is given this
+ * many budgets.
+ */
 const BUDGETS = 4
 const LOOK_MS = 50
 

@@ -1,5 +1,6 @@
 /**
- * The key ring in a file that only its owner may read. A new version is written beside it, flushed, then renamed over it: a crash leaves the old one or the new one.
+ * The key ring in a file that only its owner may read. A new version is written beside it, flushed,
+ * then renamed over it: a crash leaves the old one or the new one.
  *
  * @module
  */
@@ -22,7 +23,8 @@ const KeyRingFile = v.object({
 /**
  * A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700.
  *
- * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something else
+ * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something
+ *   else
  */
 export function keyRingFile(path: string): KeyRingStore {
   return { load: () => load(path), save: (keys) => save(path, keys) }

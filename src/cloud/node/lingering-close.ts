@@ -1,8 +1,9 @@
 /**
  * Closing a connection on a user who is still sending.
  *
- * A socket that is closed over unread bytes answers them with a reset, and the reset takes the answer that was just sent out of the
- * user's hands. So what still comes is read and thrown away for a while.
+ * A socket that is closed over unread bytes answers them with a reset, and the reset takes the
+ * answer that was just sent out of the user's hands. So what still comes is read and thrown away
+ * for a while.
  *
  * @see RFC 9112 §9.6
  * @module
@@ -17,19 +18,26 @@ export interface LingerLimits {
   readonly lingerMs?: number
   /** Milliseconds altogether, for who goes on sending. Default 30 000: 60 MB at 16 Mbit/s. */
   readonly lingerTotalMs?: number
-  /** Bytes that are read and thrown away meanwhile, 32 MiB a second at the most. Default 512 MiB. */
+  /**
+   * Bytes that are read and thrown away meanwhile, 32 MiB a second at the most. Default 512 MiB.
+   */
   readonly lingerBytes?: number
 }
 
-/** How often the limits are looked at, and what may come in between without the next look being skipped. */
+/**
+ * How often the limits are looked at, and what may come in between without the next look being
+ * skipped.
+ */
 const LOOK_MS = 50
 const LEAST_BYTES = 16 * 1024
 const LOOK_BYTES = (32 * 1024 * 1024 * LOOK_MS) / 1_000
 
 /**
- * Ends our direction, discards the user's, and destroys the socket when it ends or a limit is reached.
+ * Ends our direction, discards the user's, and destroys the socket when it ends or a limit is
+ * reached.
  *
- * @param request whose body is still coming through Node's parser; without it nobody parses this connection any more
+ * @param request whose body is still coming through Node's parser; without it nobody parses this
+ *   connection any more
  */
 export function closeLingering(
   socket: Socket,

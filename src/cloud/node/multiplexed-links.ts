@@ -45,7 +45,10 @@ export function acceptLink(
   transport.drive(link, head)
 }
 
-/** Answers an upgrade with a refusal, as any other call would be. Node looks after such a connection no more, so its end is ours to see to. */
+/**
+ * Answers an upgrade with a refusal, as any other call would be. Node looks after such a connection
+ * no more, so its end is ours to see to.
+ */
 export function refuseUpgrade(request: IncomingMessage, socket: TLSSocket, refused: Refused): void {
   const response = new ServerResponse(request)
   response.assignSocket(socket)

@@ -1,8 +1,9 @@
 /**
- * The plain binding, cloud side, exchange by exchange: `POST …/body` pulls a request body, `POST …/response` brings the answer.
+ * The plain binding, cloud side, exchange by exchange: `POST …/body` pulls a request body, `POST
+ * …/response` brings the answer.
  *
- * The first call for an exchange is its claim: `…/body` for a request that is not replayable, else `…/response` with
- * CLAIM as its first frame.
+ * The first call for an exchange is its claim: `…/body` for a request that is not replayable, else
+ * `…/response` with CLAIM as its first frame.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -53,7 +54,9 @@ export class PlainExchanges {
     for (const { claimer } of this.#open) yield claimer
   }
 
-  /** `POST /exchanges/{id}/body?attempt=N`: claims the exchange and streams the request body back. */
+  /**
+   * `POST /exchanges/{id}/body?attempt=N`: claims the exchange and streams the request body back.
+   */
   pull(claimer: Claimer, id: ExchangeId, attempt: number, response: ServerResponse): void {
     const token = this.#makeToken()
     const exchange = this.#add(claimer, id, token)
@@ -64,7 +67,10 @@ export class PlainExchanges {
     sendRefusal(response, gone())
   }
 
-  /** `POST /exchanges/{id}/response`: the answer, with the token of the pull; or the claim and the answer in one. */
+  /**
+   * `POST /exchanges/{id}/response`: the answer, with the token of the pull; or the claim and the
+   * answer in one.
+   */
   respond(
     claimer: Claimer,
     id: ExchangeId,
@@ -195,7 +201,10 @@ class PlainExchange implements ExchangeWire {
     response.once('close', () => clearTimeout(timer))
   }
 
-  /** A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one is open now. */
+  /**
+   * A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one
+   * is open now.
+   */
   lost(): void {
     this.#cut()
     this.#exchange?.lost()
@@ -301,8 +310,9 @@ class PlainExchange implements ExchangeWire {
   }
 
   /**
-   * No body byte follows. Until the answer's call is there, this one stays open all the same: nothing else would tell the connector
-   * that the user has left, or the cloud that the connector has.
+   * No body byte follows. Until the answer's call is there, this one stays open all the same:
+   * nothing else would tell the connector that the user has left, or the cloud that the connector
+   * has.
    */
   #endBody(): void {
     this.#isBodyOver = true

@@ -1,8 +1,9 @@
 /**
- * The plain binding, cloud side, link by link: `GET /links/{link}/offers` streams offers to a connector.
+ * The plain binding, cloud side, link by link: `GET /links/{link}/offers` streams offers to a
+ * connector.
  *
- * A link outlives its streams: each ends after a lease, and the connector opens its successor before. A link
- * without a live stream is lost, and its unclaimed offers go elsewhere.
+ * A link outlives its streams: each ends after a lease, and the connector opens its successor
+ * before. A link without a live stream is lost, and its unclaimed offers go elsewhere.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -64,7 +65,8 @@ export class PlainLinks {
       throw new Refused('unavailable', `${MAX_LINKS} links are open already`)
     }
     if (link?.continues(claimer, hello) !== true) {
-      // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to remove.
+      // A new epoch replaces the old one at once; the old one's late goodbye finds nothing to
+      // remove.
       link?.close()
       this.#audit.connected(claimer)
       link = new PlainLink(this.#origin, claimer, hello, (gone, reason) => {
@@ -87,7 +89,9 @@ export class PlainLinks {
     this.#own(claimer, id).grant(offers)
   }
 
-  /** `POST /links/{link}/goodbye`: the connector ends the link, unless a newer one took its place. */
+  /**
+   * `POST /links/{link}/goodbye`: the connector ends the link, unless a newer one took its place.
+   */
   goodbye(claimer: Claimer, id: string, epoch: number): void {
     const link = this.#own(claimer, id)
     if (link.epoch !== epoch) throw noSuchLink()
@@ -100,7 +104,9 @@ export class PlainLinks {
     return link
   }
 
-  /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
+  /**
+   * The links of a connector, or all, offer nothing more; it learns that it should go elsewhere.
+   */
   drain(connectorId?: string): void {
     for (const link of this.#links.values()) {
       if (connectorId === undefined || link.connectorId === connectorId) link.drain()

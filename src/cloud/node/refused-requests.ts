@@ -1,6 +1,7 @@
 /**
- * What `node:http` refuses before anybody sees it: requests its parser does not read, heads that do not come in time. They are
- * answered in the words of every other failure, and the connection closes.
+ * What `node:http` refuses before anybody sees it: requests its parser does not read, heads that do
+ * not come in time. They are answered in the words of every other failure, and the connection
+ * closes.
  *
  * @module
  */
@@ -28,7 +29,9 @@ type UnreadError = NodeJS.ErrnoException & {
 /** Gives the answer to what nobody read a number, and writes it down. */
 export type Numbered = (refused: UnreadRequest) => string
 
-/** Answers what is no request, when its turn has come; also what breaks off in the middle of a body. */
+/**
+ * Answers what is no request, when its turn has come; also what breaks off in the middle of a body.
+ */
 export function refuseUnread(
   error: UnreadError,
   socket: Socket,
@@ -66,7 +69,10 @@ export function refuseUnread(
 
 const REFUSED = new WeakSet<Socket>()
 
-/** After `Connection: close`, and HTTP/1.0 without keep-alive, nothing that follows is a request (RFC 9112 §9.6). */
+/**
+ * After `Connection: close`, and HTTP/1.0 without keep-alive, nothing that follows is a request
+ * (RFC 9112 §9.6).
+ */
 const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
 
 /** The last answer is given, and lasts until it was read, whatever comes behind its request. */
@@ -82,7 +88,10 @@ function headIn({ rawPacket, bytesParsed = 0 }: UnreadError): string {
   return end === -1 ? text : text.slice(end + 4)
 }
 
-/** What a head that was not read accepts, as far as the last of it says. One that is too large, and says nothing there, is a browser's, as a rule. */
+/**
+ * What a head that was not read accepts, as far as the last of it says. One that is too large, and
+ * says nothing there, is a browser's, as a rule.
+ */
 function acceptIn({ code, rawPacket }: UnreadError): 'html' | 'problem' {
   const text = rawPacket?.toString('latin1') ?? ''
   const accept = /^accept:([^\r\n]*)/im.exec(text)?.[1]
@@ -90,7 +99,10 @@ function acceptIn({ code, rawPacket }: UnreadError): 'html' | 'problem' {
   return code === 'HPE_HEADER_OVERFLOW' && !REQUEST_LINE.test(text) ? 'html' : 'problem'
 }
 
-/** Of methods the parser reads its own only, and some of those for other protocols; the rest of such a request is in order. */
+/**
+ * Of methods the parser reads its own only, and some of those for other protocols; the rest of such
+ * a request is in order.
+ */
 function isUnknownMethod({ code, reason = '', rawPacket, bytesParsed = 0 }: UnreadError): boolean {
   if (code !== 'HPE_INVALID_METHOD' && !reason.startsWith('Invalid method')) return false
   const octets = rawPacket?.toString('latin1') ?? ''
@@ -138,7 +150,8 @@ export function refusal(
   const source = reason === 'method-unsupported' ? 'cloud' : 'user'
   const failure = { status, code: reason, title, detail, error, source, requestId } as const
   const response = failureResponse(failure, { accept })
-  // Nobody can see which of our cookies it carries: all that can be many go, and the next request is read.
+  // Nobody can see which of our cookies it carries: all that can be many go, and the next request
+  // is read.
   const cookies = reason === 'head-too-large' ? REMOVE_ATTEMPTS : []
   return { ...response, headers: [...response.headers, ...setCookies(cookies)] }
 }

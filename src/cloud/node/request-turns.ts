@@ -1,8 +1,9 @@
 /**
- * Whose turn it is on one connection of HTTP/1.1, where requests come before earlier ones are answered (pipelining).
+ * Whose turn it is on one connection of HTTP/1.1, where requests come before earlier ones are
+ * answered (pipelining).
  *
- * Node answers in order, but hands every request over at once. Then the second PUT could run before the first, and a
- * `100 Continue` would be written into an answer that has begun.
+ * Node answers in order, but hands every request over at once. Then the second PUT could run before
+ * the first, and a `100 Continue` would be written into an answer that has begun.
  *
  * | earlier requests that are not answered | this one                | begins                       |
  * | -------------------------------------- | ----------------------- | ---------------------------- |
@@ -19,7 +20,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isReplayable } from '../../protocol/index.ts'
 
-/** Requests behind an answer with which a connection is read no further; and with which it is cut: Node may read one segment more for each answer. */
+/**
+ * Requests behind an answer with which a connection is read no further; and with which it is cut:
+ * Node may read one segment more for each answer.
+ */
 const MANY_BEHIND = 32
 const MOST_BEHIND = 2_048
 
@@ -35,25 +39,35 @@ export function serveInTurn(
 }
 
 /**
- * Calls `then` once all that came whole on a connection is answered, or when the turn of a request has come whose body broke off. What comes
- * behind does not begin. By then the connection may have been closed behind an answer.
+ * Calls `then` once all that came whole on a connection is answered, or when the turn of a request
+ * has come whose body broke off. What comes behind does not begin. By then the connection may have
+ * been closed behind an answer.
  */
 export function whenAnswered(socket: Socket, then: () => void): void {
   if (answerOn(socket) === undefined) then()
   else turnsOn(socket).end(then)
 }
 
-/** Whether an answer is under way on a connection; and if so, whether the user has seen some of it. Node says it nowhere else. */
+/**
+ * Whether an answer is under way on a connection; and if so, whether the user has seen some of it.
+ * Node says it nowhere else.
+ */
 export function answerOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 
-/** Whether other requests came behind this answer's: it cannot be the last of its connection without losing them. */
+/**
+ * Whether other requests came behind this answer's: it cannot be the last of its connection without
+ * losing them.
+ */
 export function hasOthersBehind(response: ServerResponse): boolean {
   return TURNS.get(response.req.socket)?.hasBehind(response) === true
 }
 
-/** Node takes its own listeners from a connection that it hands over, also where answers are still under way. */
+/**
+ * Node takes its own listeners from a connection that it hands over, also where answers are still
+ * under way.
+ */
 export function keepDraining(socket: Socket): void {
   const drained = (): void => void answerOn(socket)?.emit('drain')
   socket.on('drain', drained)

@@ -27,9 +27,10 @@ import { hasOthersBehind } from './request-turns.ts'
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
   /**
-   * Milliseconds without a byte of the answer after which a user who closed its direction (FIN) counts as gone: for handshakes, and on
-   * servers whose `httpAllowHalfOpen` is true; on others it is gone at once. One who has left altogether looks the same until something
-   * is sent to it, and must not hold a connector for long. Default 2 000.
+   * Milliseconds without a byte of the answer after which a user who closed its direction (FIN)
+   * counts as gone: for handshakes, and on servers whose `httpAllowHalfOpen` is true; on others it
+   * is gone at once. One who has left altogether looks the same until something is sent to it, and
+   * must not hold a connector for long. Default 2 000.
    */
   readonly halfClosedMs?: number
   /** The user waits for `100 Continue` before it sends its body. Default false. */
@@ -115,19 +116,21 @@ export class NodeUserExchange implements UserExchange {
   }
 
   /**
-   * Every 1xx as it is, besides 100, which {@link startBody} answers, and 101. Not for HTTP/1.0, nor for a pipelined answer that waits
-   * behind another.
+   * Every 1xx as it is, besides 100, which {@link startBody} answers, and 101. Not for HTTP/1.0,
+   * nor for a pipelined answer that waits behind another.
    */
   inform({ status, headers }: ResponseHead): void {
     if (this.head.httpVersion === '1.0' || !isInterim(status)) return
-    // Node's own writeEarlyHints() refuses legal Link values; of an answer that was not begun, the socket has no byte yet.
+    // Node's own writeEarlyHints() refuses legal Link values; of an answer that was not begun, the
+    // socket has no byte yet.
     if (!this.#response.headersSent)
       this.#response.socket?.write(rawHead(status, headers), 'latin1')
   }
 
   respond({ status, headers }: ResponseHead, close: boolean): void {
     if (this.#isGone) return
-    // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one: nothing more is read here.
+    // In trailers it is no `Connection` field (RFC 9110 §6.5.1), and Node's parser reads it as one:
+    // nothing more is read here.
     const isLast =
       close ||
       (this.#options.isDraining?.() === true && !hasOthersBehind(this.#response)) ||
@@ -141,8 +144,8 @@ export class NodeUserExchange implements UserExchange {
     const isPlain = headerValue(headers, 'trailer') === undefined || this.#mayTrail(status, headers)
     const list = isPlain ? headers : withoutHeaders(headers, 'trailer')
     this.#response.writeHead(status, this.#withConnection(status, list) as string[])
-    // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps its user waiting for it
-    // shows its head.
+    // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps
+    // its user waiting for it shows its head.
     setImmediate(() => this.#flushHead())
   }
 
@@ -152,13 +155,17 @@ export class NodeUserExchange implements UserExchange {
 
   write(bytes: Uint8Array): boolean {
     if (this.#isGone) return true
-    // A link's bytes come in the pieces that TLS makes of them: what one turn brings leaves together.
+    // A link's bytes come in the pieces that TLS makes of them: what one turn brings leaves
+    // together.
     if (this.#hasWritten) this.#cork()
     this.#hasWritten = true
     return this.#response.write(bytes)
   }
 
-  /** Trailers go out with a chunked body only; HTTP/1.0 and an answer of known length have no place for them. */
+  /**
+   * Trailers go out with a chunked body only; HTTP/1.0 and an answer of known length have no place
+   * for them.
+   */
   end(trailers?: HeaderList): void {
     if (this.#isGone) return
     if (trailers !== undefined) this.#response.addTrailers(pairs(trailers))
@@ -213,7 +220,10 @@ export function requestHead(
   }
 }
 
-/** Whether an application's interim answer concerns the user: its 100 answers us, and a 101 is no interim answer. */
+/**
+ * Whether an application's interim answer concerns the user: its 100 answers us, and a 101 is no
+ * interim answer.
+ */
 export function isInterim(status: number): boolean {
   return status > 101 && status < 200
 }
@@ -234,15 +244,19 @@ export function rawHead(status: number, headers: HeaderList): string {
 }
 
 /**
- * A reset, not a FIN: the user must not take a body without length for complete. Over TLS a FIN without a closing alert says the same
- * (RFC 9112, section 9.8). Only TCP can be reset: Node throws for TLS and for Unix sockets.
+ * A reset, not a FIN: the user must not take a body without length for complete. Over TLS a FIN
+ * without a closing alert says the same (RFC 9112, section 9.8). Only TCP can be reset: Node throws
+ * for TLS and for Unix sockets.
  */
 export function breakOff(socket: Socket, { secure, remoteAddress }: UserRequestHead): void {
   if (!secure && remoteAddress !== '') socket.resetAndDestroy()
   else socket.destroy()
 }
 
-/** A user who only closed its direction reads on; one who left is noticed when something is sent, or by this. */
+/**
+ * A user who only closed its direction reads on; one who left is noticed when something is sent, or
+ * by this.
+ */
 function leaveWhenSilent(
   socket: Socket,
   response: ServerResponse,

@@ -24,15 +24,18 @@ import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-tur
 import { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
 import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'
 
-/** What serves the requests: an {@link Edge}, or something in front of one, which passes `unread` on as well. */
+/**
+ * What serves the requests: an {@link Edge}, or something in front of one, which passes `unread` on
+ * as well.
+ */
 export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread'>>
 
 /** Options of {@link createUserListener}. */
 export interface UserListenerOptions
   extends Omit<NodeUserExchangeOptions, 'expectsContinue' | 'isDraining'>, RequestLimits {
   /**
-   * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default: plain HTTP/1.1, for localhost or behind
-   * a TLS terminator; HTTP/2 in clear text is not served.
+   * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default:
+   * plain HTTP/1.1, for localhost or behind a TLS terminator; HTTP/2 in clear text is not served.
    */
   readonly tls?: { readonly key: string; readonly cert: string }
   /** Milliseconds for the whole head of a request, and for a TLS handshake. Default 15 000. */
@@ -40,8 +43,8 @@ export interface UserListenerOptions
   /** Milliseconds a connection without a request is kept. Default 65 000. */
   readonly keepAliveMs?: number
   /**
-   * Milliseconds from `close` until whatever connection is left is destroyed, its answers with it. Default 30 000, the drain limit;
-   * `Infinity`: never.
+   * Milliseconds from `close` until whatever connection is left is destroyed, its answers with it.
+   * Default 30 000, the drain limit; `Infinity`: never.
    */
   readonly drainMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
@@ -50,9 +53,9 @@ export interface UserListenerOptions
 }
 
 /**
- * The handler to mount in a `node:http` server of your own: `createServer(userHandler(cloud.edge))`. To leave
- * `Expect: 100-continue` to the edge, add it on `checkContinue` as well; for WebSockets and the like, add
- * {@link userUpgradeHandler}.
+ * The handler to mount in a `node:http` server of your own:
+ * `createServer(userHandler(cloud.edge))`. To leave `Expect: 100-continue` to the edge, add it on
+ * `checkContinue` as well; for WebSockets and the like, add {@link userUpgradeHandler}.
  */
 export function userHandler(
   edge: UserEdge,
@@ -65,10 +68,12 @@ export function userHandler(
 }
 
 /**
- * The companion of {@link userHandler} for the event `upgrade`: `server.on('upgrade', userUpgradeHandler(cloud.edge))`.
+ * The companion of {@link userHandler} for the event `upgrade`: `server.on('upgrade',
+ * userUpgradeHandler(cloud.edge))`.
  *
- * Without a listener on it Node serves such requests as ordinary ones. With this one, what no application could switch to (`h2c`, an
- * offer with a body) is served as ordinary too; for that the server emits `connection` or `secureConnection` a second time.
+ * Without a listener on it Node serves such requests as ordinary ones. With this one, what no
+ * application could switch to (`h2c`, an offer with a body) is served as ordinary too; for that the
+ * server emits `connection` or `secureConnection` a second time.
  */
 export function userUpgradeHandler(
   edge: UserEdge,
@@ -86,14 +91,17 @@ export function userUpgradeHandler(
 /**
  * A server for users. Nobody listens until you call `listen`.
  *
- * `close` loses no request: a connection gets the answers that are due, then one more if it asks within two seconds, and the last says
- * `Connection: close`; HTTP/2 is told by GOAWAY. Whatever is left after `drainMs`, a peer that is silent in the middle of its request say, is destroyed.
+ * `close` loses no request: a connection gets the answers that are due, then one more if it asks
+ * within two seconds, and the last says `Connection: close`; HTTP/2 is told by GOAWAY. Whatever is
+ * left after `drainMs`, a peer that is silent in the middle of its request say, is destroyed.
  *
- * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it: HTTP/2 connections and switched ones
- * included. WebSockets come by HTTP/1.1: extended CONNECT (RFC 8441) is not offered, so browsers open a connection of their own.
+ * `close`, `closeIdleConnections` and `closeAllConnections` reach everything that came by it:
+ * HTTP/2 connections and switched ones included. WebSockets come by HTTP/1.1: extended CONNECT (RFC
+ * 8441) is not offered, so browsers open a connection of their own.
  *
- * A user who closes its direction (FIN) before it has its answer has left, as nginx has it too, and its request is cancelled. Who must
- * answer such users sets `httpAllowHalfOpen` of the returned server to true.
+ * A user who closes its direction (FIN) before it has its answer has left, as nginx has it too, and
+ * its request is cancelled. Who must answer such users sets `httpAllowHalfOpen` of the returned
+ * server to true.
  */
 export function createUserListener(edge: UserEdge, options: UserListenerOptions = {}): Server {
   const { userKeepAliveMs } = CONNECTION_TIME_LIMITS
@@ -193,11 +201,17 @@ function routeByProtocol(server: Server, sessions: Http2Sessions): void {
   })
 }
 
-/** How long a connection may be silent, once its listener closes, before it is closed as well; and how often that is looked at. */
+/**
+ * How long a connection may be silent, once its listener closes, before it is closed as well; and
+ * how often that is looked at.
+ */
 const LAST_REQUEST_MS = 2_000
 const CLOSE_IDLE_MS = 250
 
-/** Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes under way. */
+/**
+ * Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes
+ * under way.
+ */
 function closingAll(
   server: Server,
   sessions: Http2Sessions,

@@ -1,8 +1,9 @@
 /**
  * Requests that name another protocol: which of them may leave HTTP, and how the others stay in it.
  *
- * `node:http` stops parsing at every `Connection: upgrade`, whatever is offered. An offer may be ignored (RFC 9110 §7.8), and one
- * that comes with a body, by HTTP/1.0, or for a protocol of the connection itself (`h2c`, `TLS/1.2`) is ignored here.
+ * `node:http` stops parsing at every `Connection: upgrade`, whatever is offered. An offer may be
+ * ignored (RFC 9110 §7.8), and one that comes with a body, by HTTP/1.0, or for a protocol of the
+ * connection itself (`h2c`, `TLS/1.2`) is ignored here.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import { headerValue, headerValues, type HeaderList } from '../../protocol/index
 import { keepDraining, whenAnswered } from './request-turns.ts'
 import { pairs } from './user-exchange.ts'
 
-/** The protocols a request offers that an application may switch to; undefined: none, and it is an ordinary request. */
+/**
+ * The protocols a request offers that an application may switch to; undefined: none, and it is an
+ * ordinary request.
+ */
 export function offeredProtocols({ httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' || hasBody(rawHeaders)) return undefined
   const offered = tokens(headerValues(rawHeaders, 'upgrade').join(','))
@@ -23,14 +27,18 @@ export function offeredProtocols({ httpVersion, rawHeaders }: IncomingMessage): 
 }
 
 /**
- * Gives a request back to its server without the offer: it is parsed once more, with its body and whatever follows, by a fresh
- * parser. Its server then emits `connection` (`secureConnection`) a second time for the same socket.
+ * Gives a request back to its server without the offer: it is parsed once more, with its body and
+ * whatever follows, by a fresh parser. Its server then emits `connection` (`secureConnection`) a
+ * second time for the same socket.
  */
 export function serveWithoutUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
   serveAgain(request, withoutOffer(request.rawHeaders), socket, rest)
 }
 
-/** Serves a request that came behind others as it is, once they are answered. A user who leaves meanwhile is noticed: one segment more is read. */
+/**
+ * Serves a request that came behind others as it is, once they are answered. A user who leaves
+ * meanwhile is noticed: one segment more is read.
+ */
 export function serveLater(request: IncomingMessage, socket: Socket, rest: Buffer): void {
   const held = [rest]
   const hold = (octets: Buffer): void => {

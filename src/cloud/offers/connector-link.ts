@@ -1,6 +1,6 @@
 /**
- * A multiplexed link of a connector, as the origin sees it: takes offers, brings claims. The transport is whoever calls
- * {@link ConnectorLink.link}.
+ * A multiplexed link of a connector, as the origin sees it: takes offers, brings claims. The
+ * transport is whoever calls {@link ConnectorLink.link}.
  *
  * @module
  */
@@ -73,14 +73,20 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
     this.link.offer(offer)
   }
 
-  /** Whether this link is to be used no more now that there is `other`: a later one of the same connector process and index. */
+  /**
+   * Whether this link is to be used no more now that there is `other`: a later one of the same
+   * connector process and index.
+   */
   isReplacedBy(other: Hello): boolean {
     const own = this.#hello
     if (own === undefined || own === other) return false
     return own.instance === other.instance && own.index === other.index && own.epoch <= other.epoch
   }
 
-  /** Offers nothing more; what the connector has not claimed yet goes elsewhere, what it has is finished. */
+  /**
+   * Offers nothing more; what the connector has not claimed yet goes elsewhere, what it has is
+   * finished.
+   */
   retire(): void {
     this.#detach()
     this.#origin.lost(this)

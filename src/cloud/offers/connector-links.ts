@@ -1,6 +1,7 @@
 /**
- * The multiplexed links that connectors hold to this instance, and what becomes of them when a connector's standing,
- * certificate or process changes. Standing is told to a link, never looked up per frame.
+ * The multiplexed links that connectors hold to this instance, and what becomes of them when a
+ * connector's standing, certificate or process changes. Standing is told to a link, never looked up
+ * per frame.
  *
  * @see spec/PROTOCOL.md, "The link binding"
  * @module
@@ -10,7 +11,10 @@ import { ConnectorLink } from './connector-link.ts'
 import type { LinkAudit } from '../audit/link-audit.ts'
 import type { Claimer, Origin } from './origin.ts'
 
-/** Links of one connector: its processes, and those that a crash left behind until they are found silent. */
+/**
+ * Links of one connector: its processes, and those that a crash left behind until they are found
+ * silent.
+ */
 export const MAX_LINKS = 16
 
 /** Who opens a link. */
@@ -72,7 +76,9 @@ export class ConnectorLinks {
     return link
   }
 
-  /** The links of a connector, or all, offer nothing more; it learns that it should go elsewhere. */
+  /**
+   * The links of a connector, or all, offer nothing more; it learns that it should go elsewhere.
+   */
   drain(connectorId?: string): void {
     for (const { link } of this.#of(connectorId)) link.drain()
   }

@@ -6,8 +6,8 @@ const AT_ONCE = 64
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
 
 /**
- * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. One whose request has a number begins with it:
- * then only the rest is drawn here.
+ * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. One whose
+ * request has a number begins with it: then only the rest is drawn here.
  */
 export class ExchangeIds {
   readonly #crypto: CryptoProvider

@@ -1,8 +1,9 @@
 /**
- * The origin of exchanges: the part of a cloud instance that owns each user's offer, from the queue to its outcome.
+ * The origin of exchanges: the part of a cloud instance that owns each user's offer, from the queue
+ * to its outcome.
  *
- * Bindings report links and claims; the edge submits requests and is told of claims and failures. An exchange gets
- * exactly one outcome: claimed and then closed, or failed before any claim.
+ * Bindings report links and claims; the edge submits requests and is told of claims and failures.
+ * An exchange gets exactly one outcome: claimed and then closed, or failed before any claim.
  *
  * @see spec/PROTOCOL.md, "Offers"
  * @module
@@ -40,7 +41,10 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'
 
 /** Whom the origin tells. */
 export interface Submitter extends ExchangeHandler {
-  /** A connector took it; body bytes may flow within `exchange.writable`. After a re-offer, once more. */
+  /**
+   * A connector took it; body bytes may flow within `exchange.writable`. After a re-offer, once
+   * more.
+   */
   claimed(exchange: Exchange): void
   /** No connector took it. */
   failed(error: ExchangeFailed): void
@@ -123,8 +127,8 @@ export class Origin {
   }
 
   /**
-   * A connector claims attempt `claim.attempt`. Undefined: gone, to another or for good; the binding says so.
-   * The offer must have been made to the claimer's group, in its tenant.
+   * A connector claims attempt `claim.attempt`. Undefined: gone, to another or for good; the
+   * binding says so. The offer must have been made to the claimer's group, in its tenant.
    */
   claim(
     claimer: Claimer,
@@ -175,7 +179,10 @@ export interface Ticket {
   readonly isOffered: boolean
   /** The user went away. */
   cancel(): void
-  /** A claimed exchange closed before any answer; `true`: it is offered again, `claimed` or `failed` will follow. */
+  /**
+   * A claimed exchange closed before any answer; `true`: it is offered again, `claimed` or `failed`
+   * will follow.
+   */
   offeredAgain(outcome: ExchangeOutcome): boolean
   /** The exchange has its outcome; the origin forgets it. */
   settle(): void
@@ -232,7 +239,8 @@ class Entry implements Ticket, QueuedOffer {
     try {
       answer = this.#origin.queue.put(this)
     } catch (cause) {
-      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to do with it.
+      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to
+      // do with it.
       return this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
     }
     if (answer === 'full') this.#fail(new ExchangeFailed('cloud', 'queue-full'))

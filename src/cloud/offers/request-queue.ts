@@ -1,8 +1,10 @@
 /**
- * The queue between users and connectors: offers per connector group, bounded, first come first served.
+ * The queue between users and connectors: offers per connector group, bounded, first come first
+ * served.
  *
- * An offer goes to the link of its group with the most unspent grants: capacity is demand, there is no other
- * load balancing. A link that let an offer go unclaimed is passed over while there are others. A port, so that a broker can join many instances; the embedded one is in memory.
+ * An offer goes to the link of its group with the most unspent grants: capacity is demand, there is
+ * no other load balancing. A link that let an offer go unclaimed is passed over while there are
+ * others. A port, so that a broker can join many instances; the embedded one is in memory.
  *
  * @module
  */
@@ -29,7 +31,9 @@ export interface QueuedOffer {
   deliver(link: OfferLink): void
 }
 
-/** What became of an offer. `unsupported`: the group is served, but by no link that could carry it. */
+/**
+ * What became of an offer. `unsupported`: the group is served, but by no link that could carry it.
+ */
 export type QueueAnswer = 'accepted' | 'full' | 'unsupported'
 
 export interface RequestQueue {
@@ -42,7 +46,10 @@ export interface RequestQueue {
   detach(group: TenantKey, link: OfferLink): void
   /** `link` was granted more. */
   granted(group: TenantKey, link: OfferLink): void
-  /** `link` let an offer go unclaimed: it is passed over until it is granted more. Whether another one serves the group. */
+  /**
+   * `link` let an offer go unclaimed: it is passed over until it is granted more. Whether another
+   * one serves the group.
+   */
   silent(group: TenantKey, link: OfferLink): boolean
   /** Whether any link serves the group. */
   isServed(group: TenantKey): boolean

@@ -1,6 +1,7 @@
 /**
- * What this service says by itself: what is wrong or what is to be done, whose doing it is, and what the user can do next. One answer has two forms, a page for people
- * and a problem for programs; neither names anything of the inside.
+ * What this service says by itself: what is wrong or what is to be done, whose doing it is, and
+ * what the user can do next. One answer has two forms, a page for people and a problem for
+ * programs; neither names anything of the inside.
  *
  * @see RFC 9457 (problem details), RFC 9209 (Proxy-Status)
  * @module
@@ -24,13 +25,23 @@ export interface Failure {
   readonly source: FailureSource | SignInSource
   /** Whether the application got the request. Default `none`. */
   readonly delivery?: Delivery
-  /** Proxy error type of RFC 9209. Default: `http_request_denied` below 500, else `proxy_internal_error`. */
+  /**
+   * Proxy error type of RFC 9209. Default: `http_request_denied` below 500, else
+   * `proxy_internal_error`.
+   */
   readonly error?: string
   /** Sent as `Retry-After`, rounded up to seconds. */
   readonly retryAfterMs?: number
-  /** What the user can do next; the first is what most will want. Default: what fits the code. @see usualActions */
+  /**
+   * What the user can do next; the first is what most will want. Default: what fits the code.
+   *
+   * @see usualActions
+   */
   readonly actions?: readonly Action[]
-  /** More members of the problem, such as `acr_values`; never shown on a page, and never in place of a member there is. */
+  /**
+   * More members of the problem, such as `acr_values`; never shown on a page, and never in place of
+   * a member there is.
+   */
   readonly members?: Readonly<Record<string, unknown>>
   /** Runs on the page, and nothing else does. */
   readonly script?: PageScript
@@ -42,7 +53,9 @@ export interface Failure {
 export type Action =
   | {
       readonly label: string
-      /** A path of the same host, or an `http` or `https` URL; a link to anything else is left out. */
+      /**
+       * A path of the same host, or an `http` or `https` URL; a link to anything else is left out.
+       */
       readonly href: string
       /** For a script to find it by. */
       readonly id?: string
@@ -59,11 +72,17 @@ export type Action =
       readonly leavesHost?: true
     }
 
-/** A script that is the same on every page, so that its hash can be written down: data reaches it by the page's elements. */
+/**
+ * A script that is the same on every page, so that its hash can be written down: data reaches it by
+ * the page's elements.
+ */
 export interface PageScript {
   /** Holds no `</script` and no `<!--`. */
   readonly text: string
-  /** `sha256-` and the base64 digest of `text`; browsers run nothing else. A test must compare the two. */
+  /**
+   * `sha256-` and the base64 digest of `text`; browsers run nothing else. A test must compare the
+   * two.
+   */
   readonly hash: string
 }
 

@@ -21,7 +21,10 @@ const CHECK: Readonly<Record<Exclude<Delivery, 'none'>, string>> = {
 /** Methods that may be repeated without harm (RFC 9110 section 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
-/** The words of an answer, for a request with this method: none that could do harm is told to be tried again. */
+/**
+ * The words of an answer, for a request with this method: none that could do harm is told to be
+ * tried again.
+ */
 export function advised(detail: string, delivery: Delivery, method: string): string {
   if (delivery === 'none' || SAFE.has(method)) return detail
   return `${detail.replace(` ${LATER}`, '')} ${CHECK[delivery]}`

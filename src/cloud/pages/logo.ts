@@ -18,7 +18,8 @@ const LOOKS: Readonly<Record<string, RegExp>> = {
 /**
  * What is wrong with a logo, or `undefined`.
  *
- * It is a base64 `data:` URI of at most 32 KiB, and what it holds is what it says. It is only ever shown by an `<img>`, where an SVG runs no script and loads nothing.
+ * It is a base64 `data:` URI of at most 32 KiB, and what it holds is what it says. It is only ever
+ * shown by an `<img>`, where an SVG runs no script and loads nothing.
  */
 export function logoFault(uri: string): string | undefined {
   if (uri.length > MAX_LOGO_CHARACTERS) return `is longer than ${MAX_LOGO_CHARACTERS} characters`

@@ -6,8 +6,9 @@
 import type { HeaderList } from '../../protocol/frame-types.ts'
 
 /**
- * Whether a request's `Accept` fields ask for a page: `text/html` is named with a weight above zero, and `application/problem+json` and `application/json` are not named
- * with a higher one. Browsers name it; `*`/`*`, which curl and most programs send, and no `Accept` at all do not.
+ * Whether a request's `Accept` fields ask for a page: `text/html` is named with a weight above
+ * zero, and `application/problem+json` and `application/json` are not named with a higher one.
+ * Browsers name it; `*`/`*`, which curl and most programs send, and no `Accept` at all do not.
  *
  * @see RFC 9110 section 12.5.1
  */

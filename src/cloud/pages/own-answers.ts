@@ -1,6 +1,6 @@
 /**
- * Codes, statuses and words of what this service answers without an exchange or a sign-in having failed. The rest of the words: protocol/failure.ts and
- * protocol/sign-in-denials.ts.
+ * Codes, statuses and words of what this service answers without an exchange or a sign-in having
+ * failed. The rest of the words: protocol/failure.ts and protocol/sign-in-denials.ts.
  *
  *     request.answer({ ...OWN_ANSWERS['signed-out'], actions: [{ label: 'Sign in again', href: '/' }] })
  *

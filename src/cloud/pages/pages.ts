@@ -1,5 +1,6 @@
 /**
- * From an answer to what goes out: page or problem, the tenant's name and logo, and what the user can do next.
+ * From an answer to what goes out: page or problem, the tenant's name and logo, and what the user
+ * can do next.
  *
  * @see spec/PROTOCOL.md, "Answers of the service itself"
  * @module
@@ -12,8 +13,9 @@ import { usualActions } from './usual-actions.ts'
 /** An embedder's own words or template. Where it throws, ours are used: an answer must be given. */
 export interface PageRenderer {
   /**
-   * Other words for an answer, in another language perhaps (name it in `language`), for page and problem alike. `acceptLanguage` is what the user's browser prefers, empty
-   * when it does not say. Default: the words as they are, in English.
+   * Other words for an answer, in another language perhaps (name it in `language`), for page and
+   * problem alike. `acceptLanguage` is what the user's browser prefers, empty when it does not say.
+   * Default: the words as they are, in English.
    */
   readonly words?: (
     failure: Failure,
@@ -65,7 +67,8 @@ function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): F
     ...(ancestors && { ancestors }),
   }
   const { html, contentSecurityPolicy } = rendered(page, renderer)
-  // A form's POST must name its origin, which `no-referrer` would withhold; of the page's own URL nothing is told either way.
+  // A form's POST must name its origin, which `no-referrer` would withhold; of the page's own URL
+  // nothing is told either way.
   const referrer = actions.some((action) => 'post' in action) ? 'strict-origin' : 'no-referrer'
   return response(failure, 'text/html; charset=utf-8', html, [
     ...['Content-Language', failure.language ?? 'en'],

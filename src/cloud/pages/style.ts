@@ -1,7 +1,8 @@
 /**
  * The one style of all pages, and its hash: nothing else may style a page.
  *
- * Every pair of colours has a contrast of at least 4.5 : 1 (7 : 1 for the text), in light and dark; a test computes it. Nothing is told by colour alone, and nothing moves.
+ * Every pair of colours has a contrast of at least 4.5 : 1 (7 : 1 for the text), in light and dark;
+ * a test computes it. Nothing is told by colour alone, and nothing moves.
  *
  * @module
  */

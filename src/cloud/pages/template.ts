@@ -1,8 +1,9 @@
 /**
  * The one template of all pages.
  *
- * It loads nothing: the style is in it, a logo is a `data:` URI in an `<img>` (so an SVG runs nothing), and a page with a script names the script's hash. All text is
- * escaped, wherever it comes from.
+ * It loads nothing: the style is in it, a logo is a `data:` URI in an `<img>` (so an SVG runs
+ * nothing), and a page with a script names the script's hash. All text is escaped, wherever it
+ * comes from.
  *
  * @module
  */

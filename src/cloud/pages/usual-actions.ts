@@ -33,9 +33,11 @@ const SAME_AGAIN: ReadonlySet<string> = new Set(['not-assigned', 'policy-denies'
 const FRAMED: ReadonlySet<string> = new Set(['sign-in-framed', 'session-not-kept', 'sign-in-loop'])
 
 /**
- * “Try again” where that may help and the request can be made by a link, then the application's front page.
+ * “Try again” where that may help and the request can be made by a link, then the application's
+ * front page.
  *
- * A sign-in that went wrong is tried again by opening the page the user wanted, or the front page where nobody knows which that was.
+ * A sign-in that went wrong is tried again by opening the page the user wanted, or the front page
+ * where nobody knows which that was.
  */
 export function usualActions(
   { status, code, source }: Failure,

@@ -1,9 +1,11 @@
 /**
- * Assignment and conditional access in force: at sign-in, and at every request with what may have changed: where the user comes from, how long ago they
- * authenticated, the risk, the time, and the rules themselves.
+ * Assignment and conditional access in force: at sign-in, and at every request with what may have
+ * changed: where the user comes from, how long ago they authenticated, the risk, the time, and the
+ * rules themselves.
  *
- * A decision about a session is remembered for as long as it can hold: for that session, address and application as they are, until time alone may change
- * it. Whoever is remembered costs a look-up. A directory that is replaced has other applications, and nothing is remembered of those.
+ * A decision about a session is remembered for as long as it can hold: for that session, address
+ * and application as they are, until time alone may change it. Whoever is remembered costs a
+ * look-up. A directory that is replaced has other applications, and nothing is remembered of those.
  *
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
@@ -31,7 +33,10 @@ import type { Locate, RiskAssessment, RiskAssessor } from './risk.ts'
 export interface AccessControlOptions {
   readonly clocks: Pick<Clocks, 'wallClock'>
   readonly audit: AuditSink
-  /** Where addresses are. Default: nobody knows, and a policy that asks for a country restricts and does not permit. */
+  /**
+   * Where addresses are. Default: nobody knows, and a policy that asks for a country restricts and
+   * does not permit.
+   */
   readonly locate?: Locate | undefined
   /** Default: nobody knows, and a policy that asks for risk restricts and does not permit. */
   readonly risk?: RiskAssessor | undefined
@@ -58,7 +63,10 @@ export type SignInDecision =
       readonly unknown: readonly string[]
     }
 
-/** Addresses that one session may come from by turns, IPv4 and IPv6, without being decided anew each time. */
+/**
+ * Addresses that one session may come from by turns, IPv4 and IPv6, without being decided anew each
+ * time.
+ */
 const MAX_REMEMBERED = 4
 
 export class AccessControl {

@@ -1,11 +1,13 @@
 /**
  * Conditional access as an operator writes it: the shape of policies and of the places they name.
  *
- * A policy **applies** when all of its `when` holds and no member of its `unless` does; what applies then allows, denies, or asks for a
- * stronger sign-in. What follows from several is decided by {@link decideAccess}.
+ * A policy **applies** when all of its `when` holds and no member of its `unless` does; what
+ * applies then allows, denies, or asks for a stronger sign-in. What follows from several is decided
+ * by {@link decideAccess}.
  *
- * Lists mean "any of these", members beside each other mean "and". An absent member asks for nothing; a member that is there but empty is
- * refused, because nobody can say what it was meant to do.
+ * Lists mean "any of these", members beside each other mean "and". An absent member asks for
+ * nothing; a member that is there but empty is refused, because nobody can say what it was meant to
+ * do.
  *
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
@@ -170,7 +172,10 @@ export const AccessPolicy = v.variant('effect', [
 ])
 export type AccessPolicy = v.InferOutput<typeof AccessPolicy>
 
-/** All that conditional access knows of one application: its tenant's places, and the policies of its tenant and its own. */
+/**
+ * All that conditional access knows of one application: its tenant's places, and the policies of
+ * its tenant and its own.
+ */
 export const AccessRules = v.strictObject({
   locations: v.array(NamedLocation),
   policies: v.array(AccessPolicy),

@@ -1,5 +1,6 @@
 /**
- * Whether a user is one of those that a rule names. What is not known of the user is not known of the answer: an absent list is no empty one.
+ * Whether a user is one of those that a rule names. What is not known of the user is not known of
+ * the answer: an absent list is no empty one.
  *
  * @module
  */
@@ -17,7 +18,10 @@ export interface PolicyUser {
   readonly upn?: string | undefined
   readonly groups?: readonly string[] | undefined
   readonly roles?: readonly string[] | undefined
-  /** Groups or roles may be missing from the lists: whoever is not found in them may still be a member. */
+  /**
+   * Groups or roles may be missing from the lists: whoever is not found in them may still be a
+   * member.
+   */
   readonly isPartial?: boolean | undefined
 }
 
@@ -28,7 +32,10 @@ export interface Among {
   readonly roles?: readonly string[] | undefined
 }
 
-/** Whether the user is one of those. Where that is not known, `unknown` is told which claims would say. */
+/**
+ * Whether the user is one of those. Where that is not known, `unknown` is told which claims would
+ * say.
+ */
 export function isAmong(among: Among, user: PolicyUser, unknown?: Set<string>): Truth {
   const { names, groups, roles, isUntyped } = read(among)
   const missing: string[] = []

@@ -1,9 +1,10 @@
 /**
  * Where a user comes from, when reverse proxies stand in front of the user listener.
  *
- * Nothing that a request says of its origin is believed, except from a peer the operator named, and of that only the part that the named proxies
- * wrote themselves: entries are read from the right, and the first that no trusted proxy vouches for is the user. Only one header is read, the one those
- * proxies write: a user can send the other, and nobody on the way would notice.
+ * Nothing that a request says of its origin is believed, except from a peer the operator named, and
+ * of that only the part that the named proxies wrote themselves: entries are read from the right,
+ * and the first that no trusted proxy vouches for is the user. Only one header is read, the one
+ * those proxies write: a user can send the other, and nobody on the way would notice.
  *
  * @see RFC 7239; spec/PROTOCOL.md, "The user's address"
  * @module
@@ -14,7 +15,10 @@ import { canonicalAddress, isInside, parseAddress, type Network } from './networ
 
 /** Options of {@link ClientAddresses}. */
 export interface TrustedProxies {
-  /** Networks, as `address/prefix-length`, of the proxies that reach the user listener, and of those before them. */
+  /**
+   * Networks, as `address/prefix-length`, of the proxies that reach the user listener, and of those
+   * before them.
+   */
   readonly networks: readonly string[]
   /** The header in which each of them adds its peer. Default `x-forwarded-for`. */
   readonly header?: 'x-forwarded-for' | 'forwarded' | undefined
@@ -29,7 +33,10 @@ const MAX_PEERS = 1024
 export class ClientAddresses {
   readonly #networks: readonly Network[]
   readonly #header: 'x-forwarded-for' | 'forwarded'
-  /** Peer as it was told → its address and whether it is a proxy: connections last for many requests. */
+  /**
+   * Peer as it was told → its address and whether it is a proxy: connections last for many
+   * requests.
+   */
   readonly #peers = new Map<string, Peer>()
 
   /** @throws ConfigurationInvalid when a network is none */
@@ -38,7 +45,10 @@ export class ClientAddresses {
     this.#header = header
   }
 
-  /** The user's address, in canonical form; {@link UNKNOWN_ADDRESS} when a trusted proxy does not say. `remoteAddress`: the peer of the connection. */
+  /**
+   * The user's address, in canonical form; {@link UNKNOWN_ADDRESS} when a trusted proxy does not
+   * say. `remoteAddress`: the peer of the connection.
+   */
   of(remoteAddress: string, headers: HeaderList): string {
     const peer = this.#peers.get(remoteAddress) ?? this.#meet(remoteAddress)
     return peer.isTrusted ? this.#behind(headers) : peer.address
@@ -54,7 +64,9 @@ export class ClientAddresses {
     return peer
   }
 
-  /** A proxy that does not tell is nobody's address: users would pass for it, inside its network. */
+  /**
+   * A proxy that does not tell is nobody's address: users would pass for it, inside its network.
+   */
   #behind(headers: HeaderList): string {
     const list = headerValues(headers, this.#header).join(',')
     const entries = this.#header === 'forwarded' ? forwardedFor(list) : list.split(',')
@@ -94,7 +106,9 @@ interface Peer {
   readonly isTrusted: boolean
 }
 
-/** An address as proxies write it: bare, or with a port, which is dropped; IPv6 then in brackets. */
+/**
+ * An address as proxies write it: bare, or with a port, which is dropped; IPv6 then in brackets.
+ */
 function nodeAddress(text: string): string | undefined {
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text)
   if (bracketed !== null)
@@ -105,8 +119,8 @@ function nodeAddress(text: string): string | undefined {
 const PAIR = /[ \t]*([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")[ \t]*/y
 
 /**
- * The `for` of each element, `unknown` where there is none. `undefined` when the field is not what RFC 7239 says: then nobody can tell where one
- * element ends and what a user wrote into another.
+ * The `for` of each element, `unknown` where there is none. `undefined` when the field is not what
+ * RFC 7239 says: then nobody can tell where one element ends and what a user wrote into another.
  */
 function forwardedFor(field: string): string[] | undefined {
   const nodes: string[] = []

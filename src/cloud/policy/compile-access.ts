@@ -1,6 +1,6 @@
 /**
- * Rules as they are written, made ready to be asked: networks parsed, time zones opened, places looked up; and refused where anything is
- * wrong with them.
+ * Rules as they are written, made ready to be asked: networks parsed, time zones opened, places
+ * looked up; and refused where anything is wrong with them.
  *
  * @module
  */
@@ -26,7 +26,8 @@ export interface Policy {
 /**
  * The policies by id: no decision depends on the order they are written in.
  *
- * @throws ConfigurationInvalid, or valibot's error where the shape is wrong: whoever comes with rules that no schema has checked
+ * @throws ConfigurationInvalid, or valibot's error where the shape is wrong: whoever comes with
+ *   rules that no schema has checked
  */
 export function compileAccess(rules: AccessRules): readonly Policy[] {
   const { locations, policies } = v.parse(AccessRules, rules)
@@ -51,7 +52,10 @@ export function compileLocations(
   return places
 }
 
-/** @throws ConfigurationInvalid with the path of what is wrong; `pathOf` says where the i-th is written */
+/**
+ * @throws ConfigurationInvalid with the path of what is wrong; `pathOf` says where the i-th is
+ *   written
+ */
 export function compilePolicies(
   policies: readonly AccessPolicy[],
   locations: ReadonlyMap<string, NamedLocation>,

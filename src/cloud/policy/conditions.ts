@@ -1,6 +1,7 @@
 /**
- * Whether the conditions of a policy hold. The answer may be that nobody knows: an issuer that does not say how the user
- * authenticated, an address no lookup knows the country of. `undefined` stands for that, and what it means is the policy's matter.
+ * Whether the conditions of a policy hold. The answer may be that nobody knows: an issuer that does
+ * not say how the user authenticated, an address no lookup knows the country of. `undefined` stands
+ * for that, and what it means is the policy's matter.
  *
  * @module
  */
@@ -40,7 +41,10 @@ export interface Facts {
   readonly now: number
 }
 
-/** What is to be remembered of an answer: until when time alone leaves it as it is, and what was not known. */
+/**
+ * What is to be remembered of an answer: until when time alone leaves it as it is, and what was not
+ * known.
+ */
 export interface Notes {
   until: number
   readonly unknown: Set<string>
@@ -49,7 +53,8 @@ export interface Notes {
 export type Condition = (facts: Facts, notes: Notes) => Truth
 
 /**
- * All of the conditions, as one. What cannot change is asked first: where it says no, the clock does not matter.
+ * All of the conditions, as one. What cannot change is asked first: where it says no, the clock
+ * does not matter.
  *
  * @throws ConfigurationInvalid with the path of what is wrong
  */

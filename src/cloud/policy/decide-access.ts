@@ -8,11 +8,13 @@
  * 3. a policy that denies applies → **deny** `policy-denies`
  * 4. no policy that would let the user in applies → **deny** `no-policy-allows`
  * 5. the step-ups that apply cannot all be met at once → **deny** `step-up-contradiction`
- * 6. one of them is not met → **step-up**, or **deny** `step-up-unmet` when that is what the user just came back from
+ * 6. one of them is not met → **step-up**, or **deny** `step-up-unmet` when that is what the user
+ *    just came back from
  * 7. **allow**
  *
- * Where nobody knows whether a policy applies, it restricts and does not permit: a deny and the demand of a step-up stand, an allow does not.
- * The order in which policies are written makes no difference.
+ * Where nobody knows whether a policy applies, it restricts and does not permit: a deny and the
+ * demand of a step-up stand, an allow does not. The order in which policies are written makes no
+ * difference.
  *
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
@@ -40,7 +42,10 @@ export interface AccessContext {
   readonly risk?: RiskLevel | undefined
   /** Milliseconds since 1970. */
   readonly now: number
-  /** The user comes back from the issuer, which was asked for a stronger sign-in: not to be asked again. */
+  /**
+   * The user comes back from the issuer, which was asked for a stronger sign-in: not to be asked
+   * again.
+   */
   readonly isSteppedUp?: boolean | undefined
 }
 
@@ -55,14 +60,20 @@ export interface MatchedPolicy {
   readonly mode: 'enforced' | 'report-only'
   /** Of a step-up: the user has signed in like that. */
   readonly isMet?: boolean
-  /** Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`, `age`, `risk`, `email`, `upn`, `groups`, `roles`, `device.<claim>`. */
+  /**
+   * Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`,
+   * `age`, `risk`, `email`, `upn`, `groups`, `roles`, `device.<claim>`.
+   */
   readonly unknown?: readonly string[]
 }
 
 interface Decided {
   /** Every policy that applies or may, by id; also those that only report. */
   readonly matched: readonly MatchedPolicy[]
-  /** Milliseconds since 1970: before that time alone changes nothing of the decision. `Infinity`: never. */
+  /**
+   * Milliseconds since 1970: before that time alone changes nothing of the decision. `Infinity`:
+   * never.
+   */
   readonly until: number
 }
 
@@ -84,7 +95,9 @@ export type AccessDecision =
       readonly stepUp: StepUpRequest
     })
 
-/** Decides by the rules of an application; `undefined`: it has no conditional access. Never throws. */
+/**
+ * Decides by the rules of an application; `undefined`: it has no conditional access. Never throws.
+ */
 export function decideAccess(
   rules: AccessRules | undefined,
   context: AccessContext,
@@ -145,7 +158,8 @@ function ask(policy: Policy, facts: Facts, notes: Notes): Asked {
   notes.unknown.clear()
   const applies = policy.applies(facts, notes)
   if (applies === false || policy.isMet === undefined) return { policy, applies, isMet: false }
-  // What is not known of the authentication says that the step-up is not met, and nothing of the policy.
+  // What is not known of the authentication says that the step-up is not met, and nothing of the
+  // policy.
   const own: Notes = { until: notes.until, unknown: new Set() }
   const isMet = policy.isMet(facts, own) === true
   notes.until = own.until
@@ -162,8 +176,8 @@ function report({ policy, applies, isMet }: Asked, { unknown }: Notes): MatchedP
 }
 
 /**
- * One request that meets them all, the met ones too: or the next sign-in would meet one and lose another, for ever. `undefined`: there is
- * no authentication context that all of them take.
+ * One request that meets them all, the met ones too: or the next sign-in would meet one and lose
+ * another, for ever. `undefined`: there is no authentication context that all of them take.
  */
 function together(stepUps: readonly StepUp[]): StepUpRequest | undefined {
   const lists = stepUps.flatMap(({ acrValues }) => (acrValues ? [acrValues] : []))

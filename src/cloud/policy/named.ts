@@ -1,5 +1,6 @@
 /**
- * What the policies and the assignment of an application name of a user: what a session must keep, when it cannot keep everything.
+ * What the policies and the assignment of an application name of a user: what a session must keep,
+ * when it cannot keep everything.
  *
  * @module
  */
@@ -53,8 +54,8 @@ export type KeptClaims = Readonly<Record<string, ClaimValue | readonly ClaimValu
 const MAX_OCTETS = 512
 
 /**
- * Those of a token's claims, as far as they can be compared. One that has no room, or is no text, number, truth value or list of them, is left out: then it
- * is not known.
+ * Those of a token's claims, as far as they can be compared. One that has no room, or is no text,
+ * number, truth value or list of them, is left out: then it is not known.
  */
 export function keptClaims(
   claims: Readonly<Record<string, unknown>>,

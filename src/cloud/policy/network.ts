@@ -1,8 +1,8 @@
 /**
  * Addresses and networks, in strict forms only: what two readers could read differently is neither.
  *
- * An IPv4 address that comes mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4 address, in networks too; `::/0` therefore holds
- * every IPv6 address and no IPv4 address.
+ * An IPv4 address that comes mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4 address, in networks
+ * too; `::/0` therefore holds every IPv6 address and no IPv4 address.
  *
  * @module
  */
@@ -16,7 +16,10 @@ export interface Network {
   readonly bits: number
 }
 
-/** An address in its canonical form, or `undefined` when it is none: an IPv4 address has four decimal numbers without leading zeros. */
+/**
+ * An address in its canonical form, or `undefined` when it is none: an IPv4 address has four
+ * decimal numbers without leading zeros.
+ */
 export function canonicalAddress(text: string): string | undefined {
   return parseAddress(text)?.toString()
 }
@@ -31,7 +34,10 @@ export function clientNetwork(address: string): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
 }
 
-/** An address for {@link isInside}. The zone of a link-local address (`%eth0`) names an interface of this machine and is dropped. */
+/**
+ * An address for {@link isInside}. The zone of a link-local address (`%eth0`) names an interface of
+ * this machine and is dropped.
+ */
 export function parseAddress(text: string): Address | undefined {
   if (text.length > MAX_CHARACTERS) return undefined
   if (isIPv4(text)) return ipaddr.IPv4.parse(text)
@@ -43,9 +49,11 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /**
- * `address/prefix-length`, or an address alone, which is a network of one. Throws words for the operator, without the text itself.
+ * `address/prefix-length`, or an address alone, which is a network of one. Throws words for the
+ * operator, without the text itself.
  *
- * @throws TypeError when it is no network, or has bits set beyond its prefix: then something else was meant
+ * @throws TypeError when it is no network, or has bits set beyond its prefix: then something else
+ *   was meant
  */
 export function parseNetwork(text: string): Network {
   const match = /^([^/%]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/.exec(text)
@@ -72,7 +80,10 @@ export function isInside(address: Address, networks: readonly Network[]): boolea
   )
 }
 
-/** The network an address is taken to belong to when nothing else is known: /24 of IPv4, /48 of IPv6. */
+/**
+ * The network an address is taken to belong to when nothing else is known: /24 of IPv4, /48 of
+ * IPv6.
+ */
 export function neighbourhood(address: Address): string {
   return address instanceof ipaddr.IPv4
     ? `${ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/24`).toString()}/24`
@@ -82,11 +93,16 @@ export function neighbourhood(address: Address): string {
 const FORM = 'must be a network, such as "192.0.2.0/24" or "2001:db8::/32"'
 const MAX_CHARACTERS = 64
 
-/** Octal, hexadecimal, short and single-number forms are not among them, although parsers take them. */
+/**
+ * Octal, hexadecimal, short and single-number forms are not among them, although parsers take them.
+ */
 const isIPv4 = (text: string) =>
   /^(?:\d{1,3}\.){3}\d{1,3}$/.test(text) && ipaddr.IPv4.isValidFourPartDecimal(text)
 
-/** A dotted tail is there only where it is the mapped address, spelled out: `::10.0.0.1` is read in two ways. */
+/**
+ * A dotted tail is there only where it is the mapped address, spelled out: `::10.0.0.1` is read in
+ * two ways.
+ */
 const isIPv6 = (text: string) =>
   text.includes(':') &&
   (text.includes('.')

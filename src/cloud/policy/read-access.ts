@@ -1,5 +1,6 @@
 /**
- * Policies as a directory's configuration has them: a tenant's for its applications, and an application's own beside it.
+ * Policies as a directory's configuration has them: a tenant's for its applications, and an
+ * application's own beside it.
  *
  * @module
  */
@@ -29,7 +30,8 @@ export interface WrittenApplication {
 }
 
 /**
- * The rules of every application that has conditional access, by its id: those whose tenant has a list of policies, or that have one of their own, be it empty.
+ * The rules of every application that has conditional access, by its id: those whose tenant has a
+ * list of policies, or that have one of their own, be it empty.
  *
  * @throws ConfigurationInvalid with the path of what is wrong
  */
@@ -94,7 +96,10 @@ function checkNames(
   }
 }
 
-/** A policy for an application that is not there, or that asks nobody, protects nothing, and its author believes it does. */
+/**
+ * A policy for an application that is not there, or that asks nobody, protects nothing, and its
+ * author believes it does.
+ */
 function checkApplications(
   policies: readonly AccessPolicy[],
   own: readonly WrittenApplication[],

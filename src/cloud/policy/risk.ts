@@ -14,7 +14,10 @@ export interface Place {
   readonly longitude?: number | undefined
 }
 
-/** Looks an address up: your GeoIP database. Synchronous and quick, because requests wait for it; `undefined`: not known, and so is where it throws. */
+/**
+ * Looks an address up: your GeoIP database. Synchronous and quick, because requests wait for it;
+ * `undefined`: not known, and so is where it throws.
+ */
 export type Locate = (address: string) => Place | undefined
 
 /** Who comes from where. */
@@ -35,7 +38,10 @@ export interface RiskAssessment {
   readonly reasons: readonly string[]
 }
 
-/** Asked at each sign-in, and again about every minute for whoever is signed in where policies ask for risk. Synchronous; where it throws, the risk is not known. */
+/**
+ * Asked at each sign-in, and again about every minute for whoever is signed in where policies ask
+ * for risk. Synchronous; where it throws, the risk is not known.
+ */
 export interface RiskAssessor {
   assess(query: RiskQuery): RiskAssessment
 }

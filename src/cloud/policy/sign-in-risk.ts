@@ -1,5 +1,6 @@
 /**
- * The reference assessor of risk: what is unusual about where a user comes from, by what the audit events told before.
+ * The reference assessor of risk: what is unusual about where a user comes from, by what the audit
+ * events told before.
  *
  * | reason              | when                                                                                      | level  |
  * | ------------------- | ----------------------------------------------------------------------------------------- | ------ |
@@ -9,10 +10,12 @@
  * | `many-failures`     | many sign-ins of this user, or from this address, were refused lately                     | medium |
  * | `anonymiser`        | the address is in one of the networks given: exits of anonymising services, hosting       | medium |
  *
- * The level is the highest of the reasons'. Whoever signs in for the first time is new everywhere, and that says nothing.
+ * The level is the highest of the reasons'. Whoever signs in for the first time is new everywhere,
+ * and that says nothing.
  *
- * It keeps what it knows in memory, bounded, and forgets the oldest first: a restart forgets all. Make it a sink of the audit events beside your own; time is what the events
- * and the questions say.
+ * It keeps what it knows in memory, bounded, and forgets the oldest first: a restart forgets all.
+ * Make it a sink of the audit events beside your own; time is what the events and the questions
+ * say.
  *
  *     const risk = new SignInRisk({ anonymisers })
  *     createCloud({ audit: teeAudit(jsonLinesAudit(write), risk), risk, locate, … })
@@ -33,7 +36,10 @@ export type RiskReason =
   'new-network' | 'new-country' | 'impossible-travel' | 'many-failures' | 'anonymiser'
 
 export interface SignInRiskOptions {
-  /** Where addresses are; without it countries and travel are not known. Give the same as to the cloud. */
+  /**
+   * Where addresses are; without it countries and travel are not known. Give the same as to the
+   * cloud.
+   */
   readonly locate?: Locate
   /** Networks of anonymising services, as `address/prefix-length`. Default none. */
   readonly anonymisers?: readonly string[]
@@ -58,7 +64,10 @@ const LEVELS: Readonly<Record<RiskReason, RiskLevel>> = {
   'many-failures': 'medium',
   anonymiser: 'medium',
 }
-/** Refusals that are no sign of an attack: the user changed their mind, could not be signed in silently, or came back to an old tab; or any site's page had their browser ask for the address. */
+/**
+ * Refusals that are no sign of an attack: the user changed their mind, could not be signed in
+ * silently, or came back to an old tab; or any site's page had their browser ask for the address.
+ */
 const HARMLESS: ReadonlySet<string | undefined> = new Set([
   'access-denied',
   'attempt-expired',

@@ -18,7 +18,11 @@ export function stepUpParameters(
   }
 }
 
-/** By the parameter of its own, which asks; or by the `claims` parameter, which insists. @see OpenID Connect Core section 5.5.1.1 */
+/**
+ * By the parameter of its own, which asks; or by the `claims` parameter, which insists.
+ *
+ * @see OpenID Connect Core section 5.5.1.1
+ */
 function askedFor(
   values: readonly string[],
   contexts: IssuerProfile['authenticationContexts'],

@@ -1,9 +1,11 @@
 /**
- * Policies tried out before they are in force: cases of who comes from where, and what must become of them.
+ * Policies tried out before they are in force: cases of who comes from where, and what must become
+ * of them.
  *
  *     const results = testPolicies(configuration, cases, Date.now())
  *
- * A case says all that a decision is made from; what it does not say is not known. @see examples/policy-check.ts
+ * A case says all that a decision is made from; what it does not say is not known. @see
+ * examples/policy-check.ts
  *
  * @module
  */
@@ -80,7 +82,8 @@ export interface PolicyTestResult {
 }
 
 /**
- * Tries the policies of a directory's configuration, assignment included. `now` is milliseconds since 1970, for cases that do not say when.
+ * Tries the policies of a directory's configuration, assignment included. `now` is milliseconds
+ * since 1970, for cases that do not say when.
  *
  * @throws ConfigurationInvalid for the first mistake in either, with its path
  */

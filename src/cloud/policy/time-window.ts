@@ -1,9 +1,11 @@
 /**
  * Windows of local time, such as office hours.
  *
- * An instant is inside a window exactly when a clock on the wall of its time zone reads a weekday and a time of day inside it. So where
- * clocks are set back the hour that comes twice counts twice, and where they are set forward a window that begins in the hour that is
- * skipped begins with the hour after. A window whose `to` is not after its `from` ends on the next day; its weekday is the one it began on.
+ * An instant is inside a window exactly when a clock on the wall of its time zone reads a weekday
+ * and a time of day inside it. So where clocks are set back the hour that comes twice counts twice,
+ * and where they are set forward a window that begins in the hour that is skipped begins with the
+ * hour after. A window whose `to` is not after its `from` ends on the next day; its weekday is the
+ * one it began on.
  *
  * @module
  */
@@ -44,7 +46,10 @@ export class LocalHours {
     return this.#offset(edge) === offset ? edge : this.#transition(now, edge, offset)
   }
 
-  /** The first millisecond at which the zone's offset is another: no zone changes twice within a day. */
+  /**
+   * The first millisecond at which the zone's offset is another: no zone changes twice within a
+   * day.
+   */
   #transition(before: number, after: number, offset: number): number {
     while (after - before > 1) {
       const middle = before + Math.floor((after - before) / 2)

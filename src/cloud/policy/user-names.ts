@@ -1,5 +1,6 @@
 /**
- * Users as rules name them: each name says of which kind it is, and is compared with that kind alone.
+ * Users as rules name them: each name says of which kind it is, and is compared with that kind
+ * alone.
  *
  * | kind     | compared with                                                                   | letter case     |
  * | -------- | ------------------------------------------------------------------------------- | --------------- |
@@ -7,7 +8,8 @@
  * | `email:` | the e-mail address, where the issuer verified it or no user can choose theirs   | ASCII is folded |
  * | `upn:`   | the claim that the issuer's configuration names as assigned by it, and no other | ASCII is folded |
  *
- * What users may choose for themselves (`preferred_username`, `name`, `nickname`) is nobody's name here: another user may choose the same.
+ * What users may choose for themselves (`preferred_username`, `name`, `nickname`) is nobody's name
+ * here: another user may choose the same.
  *
  * @see docs/names.md
  * @module
@@ -23,7 +25,9 @@ export interface UserName {
   readonly value: string
 }
 
-/** Claims that users may choose: never compared with the names of users, wherever they come from. */
+/**
+ * Claims that users may choose: never compared with the names of users, wherever they come from.
+ */
 export const CHOSEN_CLAIMS: ReadonlySet<string> = new Set([
   ...['preferred_username', 'name', 'nickname', 'given_name', 'middle_name', 'family_name'],
   ...['profile', 'picture', 'website'],
@@ -41,14 +45,17 @@ export function parseUserName(text: string): UserName | undefined {
 }
 
 /**
- * A value as it is compared: of addresses and assigned names the ASCII letters are folded, and no others. Unicode folds letters into ASCII ones, and a stranger's address
- * into a user's.
+ * A value as it is compared: of addresses and assigned names the ASCII letters are folded, and no
+ * others. Unicode folds letters into ASCII ones, and a stranger's address into a user's.
  */
 export function foldUserName(kind: UserNameKind, value: string): string {
   return kind === 'sub' ? value : value.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
-/** What is wrong with a name in a configuration, in words that quote nothing; `assignsNames`: whether the issuer's configuration has `claims.upn`. */
+/**
+ * What is wrong with a name in a configuration, in words that quote nothing; `assignsNames`:
+ * whether the issuer's configuration has `claims.upn`.
+ */
 export function userNameFault(text: string, assignsNames: boolean): string | undefined {
   const name = parseUserName(text)
   if (name !== undefined)

@@ -1,8 +1,9 @@
 /**
  * The names and attributes of our own cookies, and how they are told from the application's.
  *
- * On https names carry `__Host-`: no sibling domain can set or shadow them. On `http` (localhost names only) browsers would drop that, so neither prefix nor `Secure` is there.
- * Names are compared octet for octet and never trimmed of anything but SP and HTAB.
+ * On https names carry `__Host-`: no sibling domain can set or shadow them. On `http` (localhost
+ * names only) browsers would drop that, so neither prefix nor `Secure` is there. Names are compared
+ * octet for octet and never trimmed of anything but SP and HTAB.
  *
  * @see RFC 6265bis section 4.1.3.2
  * @module
@@ -13,8 +14,9 @@ const MAX_COOKIE_CHARACTERS = 64 * 1024
 const OURS = /^(?:__host-|__secure-)?app-proxy-/i
 
 /**
- * The name of one of our cookies; `rest` is made a cookie-name token. A `hint` is for one path, which `__Host-` forbids. A session that is partitioned has another name: a
- * browser keeps one of either kind, and where both came by one name neither would count.
+ * The name of one of our cookies; `rest` is made a cookie-name token. A `hint` is for one path,
+ * which `__Host-` forbids. A session that is partitioned has another name: a browser keeps one of
+ * either kind, and where both came by one name neither would count.
  */
 export function ownCookieName(
   secure: boolean,
@@ -93,7 +95,10 @@ export function ownCookies(fields: readonly string[]): readonly (readonly [strin
     .filter(([name]) => isOwnCookie(name))
 }
 
-/** The value of the one cookie of that name, one of ours; `undefined` when there is none, or more than one. */
+/**
+ * The value of the one cookie of that name, one of ours; `undefined` when there is none, or more
+ * than one.
+ */
 export function onlyCookie(fields: readonly string[], name: string): string | undefined {
   let characters = 0
   for (const field of fields) characters += field.length

@@ -1,6 +1,6 @@
 /**
- * The keys that seal cookies: the newest seals, all of them open. Rotating adds a key and drops the oldest; cookies under a dropped key are no session
- * any more.
+ * The keys that seal cookies: the newest seals, all of them open. Rotating adds a key and drops the
+ * oldest; cookies under a dropped key are no session any more.
  *
  * @module
  */
@@ -67,7 +67,10 @@ export class KeyRing {
     return this.#keys.at(-1)!.id
   }
 
-  /** Changes whenever the keys do: what was opened before may have been opened with one that is gone. */
+  /**
+   * Changes whenever the keys do: what was opened before may have been opened with one that is
+   * gone.
+   */
   get version(): number {
     return this.#version
   }
@@ -89,7 +92,10 @@ export class KeyRing {
     this.#take(keys)
   }
 
-  /** A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances that share a store, one does it. */
+  /**
+   * A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances
+   * that share a store, one does it.
+   */
   async rotateIfOlder(ageMs: number): Promise<boolean> {
     if (this.#wallClock() - this.#keys.at(-1)!.createdAt <= ageMs) return false
     await this.rotate()
@@ -111,7 +117,8 @@ export class KeyRing {
   }
 
   /**
-   * The 256-bit key of one use, derived by HKDF-SHA-256 with the use as `info` (RFC 5869): a value sealed for one use cannot be opened for another.
+   * The 256-bit key of one use, derived by HKDF-SHA-256 with the use as `info` (RFC 5869): a value
+   * sealed for one use cannot be opened for another.
    *
    * @throws ApiMisuse when the ring holds no such key
    */

@@ -1,6 +1,7 @@
 /**
- * What we give a browser to bring back, as a compact JWE (`dir`, A256GCM) under a key of the ring that is derived for one purpose, tenant, application and host: opened anywhere
- * else it is not a cookie of ours.
+ * What we give a browser to bring back, as a compact JWE (`dir`, A256GCM) under a key of the ring
+ * that is derived for one purpose, tenant, application and host: opened anywhere else it is not a
+ * cookie of ours.
  *
  * @see RFC 7516
  * @module
@@ -45,9 +46,13 @@ export async function seal(ring: KeyRing, scope: SealScope, value: object): Prom
     .encrypt(await ring.derive(kid, use(scope)))
 }
 
-/** What {@link seal} sealed for the same scope; `undefined` for everything else, whatever is wrong with it. */
+/**
+ * What {@link seal} sealed for the same scope; `undefined` for everything else, whatever is wrong
+ * with it.
+ */
 export async function unseal(ring: KeyRing, scope: SealScope, value: string): Promise<unknown> {
-  // Decoding is lenient; two texts that open alike would be two sessions to whatever goes by the text.
+  // Decoding is lenient; two texts that open alike would be two sessions to whatever goes by the
+  // text.
   const isCookie = scope.purpose === 'session' || scope.purpose === 'attempt'
   const most = isCookie ? MAX_SEALED_CHARACTERS : MAX_IN_ADDRESS
   if (value.length > most || !COMPACT.test(value)) return undefined

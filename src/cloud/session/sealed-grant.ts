@@ -1,6 +1,6 @@
 /**
- * A session's grant as it is kept: a JWE (`dir`, A256GCM) under a key of the ring that is derived for
- * this purpose, tenant and application, bound to the session's id.
+ * A session's grant as it is kept: a JWE (`dir`, A256GCM) under a key of the ring that is derived
+ * for this purpose, tenant and application, bound to the session's id.
  *
  * @see RFC 7516 section 7.2.2
  * @module

@@ -1,5 +1,6 @@
 /**
- * What of a session is sealed into its cookie: short, because it travels with every request, and below 3 KiB whatever the issuer says of the user.
+ * What of a session is sealed into its cookie: short, because it travels with every request, and
+ * below 3 KiB whatever the issuer says of the user.
  *
  * @module
  */
@@ -50,8 +51,9 @@ export type SealedSession = v.InferOutput<typeof SealedSession>
 /**
  * The form to seal, made to fit a cookie of that name.
  *
- * What is too much is left out from the end of the lists: the list that no identity header of the application tells, then the other, those groups and roles last that its
- * assignment or its policies name; then the name. What policies know a user by is never left out.
+ * What is too much is left out from the end of the lists: the list that no identity header of the
+ * application tells, then the other, those groups and roles last that its assignment or its
+ * policies name; then the name. What policies know a user by is never left out.
  *
  * @throws SignInDenied `token-too-large` when even that does not fit
  */
@@ -145,7 +147,10 @@ export function openedSession(sealed: SealedSession): Session {
   }
 }
 
-/** Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag take some 150, and what is said of what was left out 60. */
+/**
+ * Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag
+ * take some 150, and what is said of what was left out 60.
+ */
 const roomFor = (name: string) =>
   Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 210) * 3) / 4)
 

@@ -44,7 +44,10 @@ export interface VersionedGrant {
 export interface MemorySessionGrantsOptions {
   /** Milliseconds since 1970. Default: the runtime's clock. */
   readonly wallClock?: () => number
-  /** Grants kept; beyond it the oldest go, and their sessions end with the ID token. Default 20 000, some 60 MB. */
+  /**
+   * Grants kept; beyond it the oldest go, and their sessions end with the ID token. Default 20 000,
+   * some 60 MB.
+   */
   readonly limit?: number
 }
 

@@ -1,8 +1,8 @@
 /**
  * How long a session lasts.
  *
- * By default it ends with the ID token. Where a tenant or an application has a policy of its own, it
- * lasts so long from the first authentication, and while it is used; what its ID token says is
+ * By default it ends with the ID token. Where a tenant or an application has a policy of its own,
+ * it lasts so long from the first authentication, and while it is used; what its ID token says is
  * fresh until that token ends.
  *
  * @see docs/sessions.md
@@ -72,10 +72,16 @@ export function spanOf(options: SpanOptions): SessionSpan {
 /** A cookie tells of use no more often than this part of `idleMs`, and at least once a minute. */
 export const slideMs = (idleMs: number) => Math.min(60_000, idleMs / 8)
 
-/** Renewal begins so long before an ID token's end, or in the second half of a shorter one. Milliseconds. */
+/**
+ * Renewal begins so long before an ID token's end, or in the second half of a shorter one.
+ * Milliseconds.
+ */
 export const RENEW_BEFORE_MS = 5 * 60_000
 
-/** When renewal is due. Milliseconds since 1970; `Infinity`: never. Costs a comparison or two: it is asked with every request. */
+/**
+ * When renewal is due. Milliseconds since 1970; `Infinity`: never. Costs a comparison or two: it is
+ * asked with every request.
+ */
 export function renewalDueAt({ startedAt, expiresAt, freshUntil, renewedAt }: Caller): number {
   if (startedAt === undefined || expiresAt === undefined) return Infinity
   const end = freshUntil ?? expiresAt

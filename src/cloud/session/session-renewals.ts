@@ -1,8 +1,10 @@
 /**
- * Sessions that outlive their ID token: the refresh tokens that are kept for them, and their renewal.
+ * Sessions that outlive their ID token: the refresh tokens that are kept for them, and their
+ * renewal.
  *
- * The decisions are the `session-renewal` machine's; here its effects are performed. On one instance
- * a session has one attempt at a time, and who comes with an old cookie gets what came of it.
+ * The decisions are the `session-renewal` machine's; here its effects are performed. On one
+ * instance a session has one attempt at a time, and who comes with an old cookie gets what came of
+ * it.
  *
  * @see docs/sessions.md
  * @module
@@ -47,7 +49,10 @@ export type AskedAgain =
   /** It may be asked again; the refresh token may have been replaced. */
   | { readonly kind: 'failed'; readonly reason: SignInReason; readonly grant: SessionGrant }
 
-/** Shows a refresh token to the issuer, checks its answer, and judges the new claims. Never rejects; bounded in time. */
+/**
+ * Shows a refresh token to the issuer, checks its answer, and judges the new claims. Never rejects;
+ * bounded in time.
+ */
 export type AskAgain = (
   application: Application,
   host: string,
@@ -80,7 +85,10 @@ const DEFAULT_LIMITS: SessionRenewalLimits = {
 }
 /** After a failure nobody asks again for so long. Milliseconds. */
 const REST_MS = 5_000
-/** A request waits no longer for the renewal of a session that its issuer's grace still carries. Milliseconds. */
+/**
+ * A request waits no longer for the renewal of a session that its issuer's grace still carries.
+ * Milliseconds.
+ */
 const PATIENCE_MS = 5_000
 const MAX_REMEMBERED = 4_096
 
@@ -112,8 +120,8 @@ export class SessionRenewals {
   }
 
   /**
-   * Renews a session, or tells what came of it a moment ago: without a promise, where that is known.
-   * Never rejects.
+   * Renews a session, or tells what came of it a moment ago: without a promise, where that is
+   * known. Never rejects.
    */
   renew(
     application: Application,

@@ -1,7 +1,8 @@
 /**
  * Sessions that are over before their time: signed out, ended by the issuer, or by an operator.
  *
- * A revocation names what is over and from when: it holds for what began up to then, and has to be known only as long as such a session could last.
+ * A revocation names what is over and from when: it holds for what began up to then, and has to be
+ * known only as long as such a session could last.
  *
  * @module
  */
@@ -37,7 +38,10 @@ export type Revocation =
 export interface SessionRevocations {
   /** Changes with every revocation: what was found good need not be asked again before. */
   readonly version: number
-  /** Takes effect on this instance before the promise settles; on others as soon as they learn of it. */
+  /**
+   * Takes effect on this instance before the promise settles; on others as soon as they learn of
+   * it.
+   */
   revoke(revocation: Revocation): Promise<void>
   /** Synchronous, and does not grow with the number of revocations. */
   isRevoked(caller: Caller, application: Application): boolean
@@ -46,9 +50,15 @@ export interface SessionRevocations {
 }
 
 export interface MemoryRevocationsOptions {
-  /** How long a session may last at most, so how long a revocation is kept. Milliseconds, default 24 hours. */
+  /**
+   * How long a session may last at most, so how long a revocation is kept. Milliseconds, default 24
+   * hours.
+   */
   readonly keepMs?: number
-  /** Revocations kept; beyond it the oldest go, and with them their effect. Default 100 000, some 20 MB. */
+  /**
+   * Revocations kept; beyond it the oldest go, and with them their effect. Default 100 000, some 20
+   * MB.
+   */
   readonly limit?: number
   /** Milliseconds since 1970. Default: the runtime's clock. */
   readonly wallClock?: () => number

@@ -1,5 +1,6 @@
 /**
- * The session cookie (access 1.4 and 2): who the user is and until when, sealed for one application on one host. It is not persisted, and it is read back without any store.
+ * The session cookie (access 1.4 and 2): who the user is and until when, sealed for one application
+ * on one host. It is not persisted, and it is read back without any store.
  *
  * @see ARCHITECTURE section 7
  * @module
@@ -27,18 +28,29 @@ import {
 
 /** Authentication to one application has occurred. */
 export interface Session extends Caller {
-  /** 128 random bits, new at every sign-in and kept when a session is renewed; what revocation names. */
+  /**
+   * 128 random bits, new at every sign-in and kept when a session is renewed; what revocation
+   * names.
+   */
   readonly id: string
   readonly user: UserClaims
-  /** It lacks groups or roles that the rules of then did not name: the version of what they named. */
+  /**
+   * It lacks groups or roles that the rules of then did not name: the version of what they named.
+   */
   readonly cutFor?: string
   /** When this cookie was made. Milliseconds since 1970. */
   readonly startedAt: number
-  /** The end of the issuer's token, or what the tenant's policy or the longest session allows. Milliseconds since 1970. */
+  /**
+   * The end of the issuer's token, or what the tenant's policy or the longest session allows.
+   * Milliseconds since 1970.
+   */
   readonly expiresAt: number
   /** Where a policy says how long it lasts: from when. Milliseconds since 1970. */
   readonly since?: number
-  /** Where it ends when it is not used: when it was used last, as far as its cookie tells. Milliseconds since 1970. */
+  /**
+   * Where it ends when it is not used: when it was used last, as far as its cookie tells.
+   * Milliseconds since 1970.
+   */
   readonly activeAt?: number
 }
 
@@ -56,7 +68,10 @@ export interface SessionsOptions {
   readonly wallClock?: () => number
   /** Opened cookies remembered. Default 2048, which is some 6 MB at the most. */
   readonly cached?: number
-  /** A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24 hours. */
+  /**
+   * A session ends after this even if the issuer's token lasts longer. Milliseconds, default 24
+   * hours.
+   */
   readonly longestMs?: number
 }
 
@@ -96,8 +111,9 @@ export class Sessions {
   }
 
   /**
-   * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before` keeps its id: whoever ends the session ends both. `startedAt`: what is
-   * revoked up to then does not touch it. Default: now. `hasGrant`: a refresh token is kept for it.
+   * A new session for a signed-in user, with its `Set-Cookie` value. One that continues `before`
+   * keeps its id: whoever ends the session ends both. `startedAt`: what is revoked up to then does
+   * not touch it. Default: now. `hasGrant`: a refresh token is kept for it.
    *
    * A cookie that would reach 3 KiB loses claims, see {@link sealedSession}.
    */
@@ -116,7 +132,10 @@ export class Sessions {
     return this.#seal(application, host, id, identity, span)
   }
 
-  /** The same session with what a new ID token says. It began when it began: a renewal escapes no revocation. */
+  /**
+   * The same session with what a new ID token says. It began when it began: a renewal escapes no
+   * revocation.
+   */
   continue(
     application: Application,
     host: string,
@@ -190,8 +209,8 @@ export class Sessions {
   /**
    * The session that a request's `Cookie` fields carry for this application on this host.
    *
-   * `undefined` when there is none, it has ended or was revoked, or it cannot be opened; also when the name comes twice: one of them was planted. `wallNow` is
-   * milliseconds since 1970.
+   * `undefined` when there is none, it has ended or was revoked, or it cannot be opened; also when
+   * the name comes twice: one of them was planted. `wallNow` is milliseconds since 1970.
    */
   async read(
     application: Application,
@@ -206,7 +225,10 @@ export class Sessions {
     return opened && this.#valid(opened, application, wallNow)
   }
 
-  /** What {@link read} would answer, where that takes no decryption: the cookie was opened before, or there is none. Else `unknown`. */
+  /**
+   * What {@link read} would answer, where that takes no decryption: the cookie was opened before,
+   * or there is none. Else `unknown`.
+   */
   known(
     application: Application,
     host: string,
@@ -271,7 +293,9 @@ export class Sessions {
     return opened.isRevoked ? undefined : session
   }
 
-  /** By the cookie's value alone: it is sealed with a nonce of its own, so no two scopes share one. */
+  /**
+   * By the cookie's value alone: it is sealed with a nonce of its own, so no two scopes share one.
+   */
   #remembered(application: Application, host: string, value: string): Opened | undefined {
     if (this.#ringVersion !== this.#ring.version) this.#forget()
     const opened = this.#opened.get(value) ?? this.#promoted(value)

@@ -29,7 +29,10 @@ export interface Parties {
   readonly client: IssuerClient
 }
 
-/** With these the issuer, or its token, says that the session is over; after any other it is asked again. */
+/**
+ * With these the issuer, or its token, says that the session is over; after any other it is asked
+ * again.
+ */
 const ENDS: ReadonlySet<SignInReason> = new Set([
   ...(['code-refused', 'access-denied'] as const),
   ...(['token-issuer', 'token-audience', 'token-party'] as const),

@@ -7,8 +7,9 @@ import { isAmong, type PolicyUser } from '../policy/among.ts'
 import type { Application } from '../ports.ts'
 
 /**
- * True when the application is assigned to everyone, to one of the user's groups or roles, or to the user by a typed name. Nobody is assigned by what is not known of
- * them; `unknown` is told which claims would say.
+ * True when the application is assigned to everyone, to one of the user's groups or roles, or to
+ * the user by a typed name. Nobody is assigned by what is not known of them; `unknown` is told
+ * which claims would say.
  *
  * @see docs/names.md
  */

@@ -36,12 +36,18 @@ export function slotOf(id: string): AttemptSlot | undefined {
   return SLOTS.find((slot) => id.startsWith(String(slot)))
 }
 
-/** A cookie's value tells when it ends to whoever does not open it. `expiresAt` is milliseconds since 1970. */
+/**
+ * A cookie's value tells when it ends to whoever does not open it. `expiresAt` is milliseconds
+ * since 1970.
+ */
 export function datedValue(expiresAt: number, sealed: string): string {
   return `${dateOf(expiresAt)}.${sealed}`
 }
 
-/** What {@link datedValue} was made of; `date` is compared with {@link dateOf}, for anybody may have changed it. */
+/**
+ * What {@link datedValue} was made of; `date` is compared with {@link dateOf}, for anybody may have
+ * changed it.
+ */
 export function sealedIn(value: string): { readonly date: string; readonly sealed: string } {
   const dot = value.indexOf('.')
   return { date: value.slice(0, Math.max(0, dot)), sealed: value.slice(dot + 1) }

@@ -1,8 +1,9 @@
 /**
- * Attempts to sign in. What an attempt is worth is sealed in a cookie, so that any instance can take
- * the callback; where it began and where it leads to is sealed in `state`, which is not bounded by
- * what a browser carries. Without its cookie a `state` says no more than where its user wanted to go.
- * An attempt is good for one callback, within ten minutes, at the application and host it was begun for.
+ * Attempts to sign in. What an attempt is worth is sealed in a cookie, so that any instance can
+ * take the callback; where it began and where it leads to is sealed in `state`, which is not
+ * bounded by what a browser carries. Without its cookie a `state` says no more than where its user
+ * wanted to go. An attempt is good for one callback, within ten minutes, at the application and
+ * host it was begun for.
  *
  * @module
  */
@@ -25,7 +26,10 @@ import {
   slotOf,
 } from './attempt-slots.ts'
 
-/** Attempts remembered as used; the oldest are forgotten first, and then the issuer's one-time code still stands. */
+/**
+ * Attempts remembered as used; the oldest are forgotten first, and then the issuer's one-time code
+ * still stands.
+ */
 const MAX_USED = 20_000
 
 const text = v.string()
@@ -63,12 +67,17 @@ export type AttemptBeginning = Omit<
 
 /** What a callback found. */
 export interface Taken {
-  /** Undefined: the browser brings no cookie for it, or `state` is not the one that belongs to it. */
+  /**
+   * Undefined: the browser brings no cookie for it, or `state` is not the one that belongs to it.
+   */
   readonly attempt: SignInAttempt | undefined
   readonly fault: 'attempt-missing' | 'state-mismatch' | 'attempt-used' | undefined
   /** The `Set-Cookie` values that end it. */
   readonly setCookies: readonly string[]
-  /** What `state` says by itself: it may lead somebody back to where they began, and do nothing else. */
+  /**
+   * What `state` says by itself: it may lead somebody back to where they began, and do nothing
+   * else.
+   */
   readonly wanted: Wanted | undefined
 }
 
@@ -102,7 +111,8 @@ export class Attempts {
     const state = [id, base64url.encode(application.id), sealed].join('.')
     const secrets = { nonce: this.#random(16), verifier: this.#random(32) }
     const expiresAt = wallNow + ATTEMPT_MS
-    // A form that another site posts, and another site's frame, bring no cookie that is kept to its own site.
+    // A form that another site posts, and another site's frame, bring no cookie that is kept to its
+    // own site.
     const none = beginning.isPosted === true || application.embedding !== undefined
     const part = application.embedding?.partitioned === true
     const kept: v.InferOutput<typeof Kept> = {
@@ -118,7 +128,10 @@ export class Attempts {
     }
   }
 
-  /** The attempt that a callback's `state` names, when the browser brings it; it is used from now on. */
+  /**
+   * The attempt that a callback's `state` names, when the browser brings it; it is used from now
+   * on.
+   */
   async take(
     application: Application,
     host: string,
@@ -155,7 +168,10 @@ export class Attempts {
     return parsed.success && parsed.output.id === id ? parsed.output : undefined
   }
 
-  /** The one cookie that opens for this id: a jar may hold an old one of the same name, for another partition. */
+  /**
+   * The one cookie that opens for this id: a jar may hold an old one of the same name, for another
+   * partition.
+   */
   async #kept(
     application: Application,
     host: string,
@@ -196,7 +212,8 @@ export class Attempts {
 }
 
 /**
- * The application that a callback's `state` says it belongs to: a hint to choose among the applications of one host. Nothing is believed by it: the attempt opens only for the right one.
+ * The application that a callback's `state` says it belongs to: a hint to choose among the
+ * applications of one host. Nothing is believed by it: the attempt opens only for the right one.
  */
 export function applicationHint(query: string): string | undefined {
   const encoded = new URLSearchParams(query).get('state')?.split('.')[1]

@@ -27,7 +27,10 @@ export interface Callback extends Outcome {
   readonly application: Application
   readonly host: string
   readonly cookieFields: readonly string[]
-  /** Its session begins then, before the issuer is asked: a sign-out there may come in while its answer is looked at. Milliseconds since 1970. */
+  /**
+   * Its session begins then, before the issuer is asked: a sign-out there may come in while its
+   * answer is looked at. Milliseconds since 1970.
+   */
   readonly cameAt: number
   attempt: SignInAttempt | undefined
   /** Once it is verified. */

@@ -1,8 +1,10 @@
 /**
- * The two pages that carry a `#fragment` past the issuer, which would lose it: one on the way there keeps it, one on the way back adds it again.
+ * The two pages that carry a `#fragment` past the issuer, which would lose it: one on the way there
+ * keeps it, one on the way back adds it again.
  *
- * A fragment never leaves the browser: whatever the application keeps in it, perhaps a key, is no business of servers. So it waits in the tab's own `sessionStorage`, one
- * for each tab. Without scripts the pages are a link, and the fragment is lost.
+ * A fragment never leaves the browser: whatever the application keeps in it, perhaps a key, is no
+ * business of servers. So it waits in the tab's own `sessionStorage`, one for each tab. Without
+ * scripts the pages are a link, and the fragment is lost.
  *
  * @module
  */
@@ -12,19 +14,28 @@ import type { PageScript } from '../pages/answer.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 
-/** On the way: what an earlier page kept is left alone when the issuer is asked once more, from a path of ours. */
+/**
+ * On the way: what an earlier page kept is left alone when the issuer is asked once more, from a
+ * path of ours.
+ */
 export const KEEP_FRAGMENT: PageScript = {
   text: "try{if(!location.pathname.startsWith('/.app-proxy/'))sessionStorage.setItem('app-proxy-fragment',location.hash)}catch{}location.replace(document.getElementById('go-on').href)",
   hash: 'sha256-MdwJXfK0PSN8uwQu0FiYXqLk+JURJv7vtkMSJ5hMIlY=',
 }
 
-/** On the way back. What is added begins with `#` or is nothing: it changes no other part of the address. */
+/**
+ * On the way back. What is added begins with `#` or is nothing: it changes no other part of the
+ * address.
+ */
 export const RESTORE_FRAGMENT: PageScript = {
   text: "let hash='';try{hash=sessionStorage.getItem('app-proxy-fragment')||'';sessionStorage.removeItem('app-proxy-fragment')}catch{}location.replace(document.getElementById('go-on').href+(hash[0]==='#'?hash:''))",
   hash: 'sha256-DeWXZSvYqel0MYoyrVgcLS3Gc4Wew+zxow4ihDuKwlQ=',
 }
 
-/** On the way, for an address that is too long to be sent along: it waits whole, or the user stays and reads why. */
+/**
+ * On the way, for an address that is too long to be sent along: it waits whole, or the user stays
+ * and reads why.
+ */
 export const KEEP_ADDRESS: PageScript = {
   text: "let kept=location.pathname.startsWith('/.app-proxy/');try{if(!kept)sessionStorage.setItem('app-proxy-address',location.pathname+location.search+location.hash);kept=true}catch{}if(kept)location.replace(document.getElementById('go-on').href)",
   hash: 'sha256-6ugfnOiwTn2K3qjvvSG82PPfKLrMaSUe9kWZBF7cK6o=',

@@ -1,5 +1,6 @@
 /**
- * Who has signed in: the ID token checked, and UserInfo asked for what rules name and the token does not have.
+ * Who has signed in: the ID token checked, and UserInfo asked for what rules name and the token
+ * does not have.
  *
  * @see docs/unknown.md
  * @module
@@ -40,7 +41,8 @@ export async function identify(
   const { issuer, tenant, application, client, nonce, tokens } = options
   const token = await issuer.verify(client, nonce, tokens.token, options.isRefreshed)
   if (!isForTenant(tenant, token, options.tenants)) throw new SignInDenied('token-tenant')
-  // Good only because clocks differ: its session would be over, and the user sent to the issuer again, for ever.
+  // Good only because clocks differ: its session would be over, and the user sent to the issuer
+  // again, for ever.
   if (token.exp! * 1000 <= options.clocks.wallClock()) throw new SignInDenied('token-expired')
   const profile = profileOf(tenant)
   const named = namedBy(application)

@@ -55,7 +55,10 @@ async function leave(
   request.reply(303, ['Location', left.location, ...setCookies(left.setCookies)])
 }
 
-/** Comes back from the issuer's sign-out: true, when it was one to sign in as somebody else, and the user is on the way. */
+/**
+ * Comes back from the issuer's sign-out: true, when it was one to sign in as somebody else, and the
+ * user is on the way.
+ */
 export async function signInAgain(
   preAuthentication: PreAuthentication,
   call: OwnCall,

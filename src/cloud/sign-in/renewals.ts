@@ -1,10 +1,13 @@
 /**
- * When a session is renewed without asking its user, and by whom: near its end, the next page that a browser opens takes the way past the issuer (`prompt=none`), which
- * answers at once if the user is still signed in there.
+ * When a session is renewed without asking its user, and by whom: near its end, the next page that
+ * a browser opens takes the way past the issuer (`prompt=none`), which answers at once if the user
+ * is still signed in there.
  *
- * It is the way where nothing is kept of users: no refresh token has to be stored or put into a cookie, and the issuer decides anew, with whatever has
- * changed since. Where one is kept, see session-renewals.ts. However many tabs ask, one goes; the others are served meanwhile. Where it fails the session goes on to its end, and what opens no page (a single-page
- * application left open) learns of the end by a 401.
+ * It is the way where nothing is kept of users: no refresh token has to be stored or put into a
+ * cookie, and the issuer decides anew, with whatever has changed since. Where one is kept, see
+ * session-renewals.ts. However many tabs ask, one goes; the others are served meanwhile. Where it
+ * fails the session goes on to its end, and what opens no page (a single-page application left
+ * open) learns of the end by a 401.
  *
  * @module
  */
@@ -20,7 +23,10 @@ export class Renewals {
   /** Session id → until when nobody else goes. */
   readonly #tried = new Map<string, number>()
 
-  /** Whether this request is the one to go; if so, no other is for a while. `wallNow` is milliseconds since 1970. */
+  /**
+   * Whether this request is the one to go; if so, no other is for a while. `wallNow` is
+   * milliseconds since 1970.
+   */
   takes(session: Caller, wallNow: number): boolean {
     if (!isDue(session, wallNow) || wallNow < (this.#tried.get(session.id!) ?? 0)) return false
     this.#remember(session.id!, wallNow + ONE_TRY_MS)

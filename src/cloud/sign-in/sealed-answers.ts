@@ -1,6 +1,6 @@
 /**
- * What an address of ours says to whoever comes by it: sealed, for one application on one host. So a
- * page about a sign-in can be loaded again, and neither code nor state stays in the address bar.
+ * What an address of ours says to whoever comes by it: sealed, for one application on one host. So
+ * a page about a sign-in can be loaded again, and neither code nor state stays in the address bar.
  *
  * @module
  */

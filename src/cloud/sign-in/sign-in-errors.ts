@@ -1,7 +1,8 @@
 /**
  * What goes wrong at the issuer, told as one of the stable reasons.
  *
- * The libraries' errors hold tokens and bodies in their `cause`: nothing of them is kept but their stable code.
+ * The libraries' errors hold tokens and bodies in their `cause`: nothing of them is kept but their
+ * stable code.
  *
  * @module
  */

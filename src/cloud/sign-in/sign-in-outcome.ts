@@ -17,7 +17,10 @@ export interface SignInWishes {
   readonly stepUp?: StepUpRequest
   /** The issuer asks for an account, whoever is signed in there. Default false. */
   readonly otherAccount?: boolean
-  /** The session to be renewed, without asking the user anything. Default: the issuer asks what it needs to. */
+  /**
+   * The session to be renewed, without asking the user anything. Default: the issuer asks what it
+   * needs to.
+   */
   readonly renews?: Session
 }
 
@@ -66,11 +69,17 @@ export interface SignInRefusal {
   readonly returnTo?: string | undefined
 }
 
-/** Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no error. */
+/**
+ * Somebody who is signed in came upon an old answer again, by the back button perhaps: that is no
+ * error.
+ */
 export const STALE: ReadonlySet<SignInReason> = new Set([
   ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
 ])
-/** The issuer has said that it does not go without the user. Whatever else went wrong may go right the next time. */
+/**
+ * The issuer has said that it does not go without the user. Whatever else went wrong may go right
+ * the next time.
+ */
 export const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set([
   ...(['issuer-refused', 'access-denied', 'interaction-needed', 'strength-refused'] as const),
 ])

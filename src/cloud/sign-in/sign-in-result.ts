@@ -41,7 +41,9 @@ export async function tellDenied(
   goTo(request, sealed, denied.setCookies)
 }
 
-/** In a frame browsers may drop the session's cookie: one more redirect shows whether they bring it. */
+/**
+ * In a frame browsers may drop the session's cookie: one more redirect shows whether they bring it.
+ */
 export async function checkArrival(
   { answers }: PreAuthentication,
   request: EdgeRequest,

@@ -18,7 +18,10 @@ export class SignInRounds {
   /** Who → when they signed in last without a session, oldest first. */
   readonly #rounds = new Map<string, number[]>()
 
-  /** Whether this sign-in, of somebody who brought no session, is one of a circle. `now` is monotonic milliseconds. */
+  /**
+   * Whether this sign-in, of somebody who brought no session, is one of a circle. `now` is
+   * monotonic milliseconds.
+   */
   isLoop(who: readonly string[], now: number): boolean {
     const key = JSON.stringify(who)
     const times = (this.#rounds.get(key) ?? []).filter((time) => now - time < WITHIN_MS)
@@ -30,7 +33,10 @@ export class SignInRounds {
   }
 }
 
-/** The attempt's cookie goes where the session's does not: elsewhere both are brought back, or neither is. */
+/**
+ * The attempt's cookie goes where the session's does not: elsewhere both are brought back, or
+ * neither is.
+ */
 export function mayCircle(application: Application, { isPosted }: SignInAttempt): boolean {
   const isNone = isPosted === true || application.embedding !== undefined
   return isNone && application.session?.sameSite !== 'none'

@@ -2,7 +2,8 @@ import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import type { Tenant } from '../ports.ts'
 
 /**
- * Whether a token is one of this tenant's. It must say so where the issuer's configuration names what it must say, or where the issuer serves several tenants.
+ * Whether a token is one of this tenant's. It must say so where the issuer's configuration names
+ * what it must say, or where the issuer serves several tenants.
  */
 export function isForTenant(
   tenant: Tenant,

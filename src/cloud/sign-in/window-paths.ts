@@ -3,8 +3,8 @@
  * not delivered, a script whose session nobody can renew without its user.
  *
  * A session there is goes past the issuer first, which asks its user nothing; where that does not
- * renew it, and where there is none, the issuer asks what it needs to. The second way has another end
- * than the first, so nobody is sent round.
+ * renew it, and where there is none, the issuer asks what it needs to. The second way has another
+ * end than the first, so nobody is sent round.
  *
  * @see docs/sessions.md
  * @module

@@ -1,5 +1,6 @@
 /**
- * OIDC back-channel logout: the issuer says that a user's session there has ended, and what it led to ends here.
+ * OIDC back-channel logout: the issuer says that a user's session there has ended, and what it led
+ * to ends here.
  *
  * @see OpenID Connect Back-Channel Logout 1.0
  * @module
@@ -31,7 +32,8 @@ export class BackChannelLogout {
   }
 
   /**
-   * Takes a logout token sent to the host of these applications. `false`: it is refused, and nothing was revoked.
+   * Takes a logout token sent to the host of these applications. `false`: it is refused, and
+   * nothing was revoked.
    *
    * @throws PortFailed when it is good and could not be obeyed; it may be sent again
    */
@@ -77,8 +79,8 @@ export class BackChannelLogout {
   }
 
   /**
-   * One session at the issuer, where it names one; else all of the user's. Only of the client's applications, of which the issuer knows one address: other clients get a
-   * token of their own.
+   * One session at the issuer, where it names one; else all of the user's. Only of the client's
+   * applications, of which the issuer knows one address: other clients get a token of their own.
    */
   async #revoke({ tenantId, client }: Application, claims: LogoutClaims): Promise<void> {
     const { directory, sessions, clocks } = this.#options

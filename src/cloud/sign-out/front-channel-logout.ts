@@ -1,6 +1,6 @@
 /**
- * OIDC front-channel logout: the issuer's sign-out page opens our address in a hidden frame, and the
- * session that it names ends here.
+ * OIDC front-channel logout: the issuer's sign-out page opens our address in a hidden frame, and
+ * the session that it names ends here.
  *
  * Nothing signs such a request, and where third-party cookies are blocked no cookie comes with it.
  * Whoever knows the `sid` of a session at the issuer can end what it led to, and nothing else; how
@@ -117,7 +117,9 @@ export class FrontChannelLogout {
     return session?.issuerSession === sid && session.user.issuer === issuer
   }
 
-  /** Asked again, or by the frame of another application of the client: nothing more is remembered. */
+  /**
+   * Asked again, or by the frame of another application of the client: nothing more is remembered.
+   */
   #isOver(application: Application, issuer: string, issuerSession: string): boolean {
     const { sessions, clocks } = this.#options
     const caller = {

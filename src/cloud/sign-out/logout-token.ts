@@ -1,6 +1,7 @@
 /**
- * The logout token with which an issuer says that a user's session there has ended. Whoever knows the address can send one, so all of it is checked before anything is
- * believed, and each is taken once.
+ * The logout token with which an issuer says that a user's session there has ended. Whoever knows
+ * the address can send one, so all of it is checked before anything is believed, and each is taken
+ * once.
  *
  * @see OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.6
  * @module

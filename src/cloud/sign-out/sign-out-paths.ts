@@ -1,7 +1,9 @@
 /**
- * The paths of ours that end sessions: the user's own sign-out, the page after it, and the issuer's back channel.
+ * The paths of ours that end sessions: the user's own sign-out, the page after it, and the issuer's
+ * back channel.
  *
- * Only the application's own pages sign a user out at once; whoever else leads there is asked whether they mean it (threat: another site signs users out).
+ * Only the application's own pages sign a user out at once; whoever else leads there is asked
+ * whether they mean it (threat: another site signs users out).
  *
  * @module
  */
@@ -23,7 +25,10 @@ export const BACK_CHANNEL_LOGOUT_PATH = `${OWN_PATH}back-channel-logout`
 /** What the issuer's sign-out page opens in a frame; register it as `frontchannel_logout_uri`. */
 export const FRONT_CHANNEL_LOGOUT_PATH = `${OWN_PATH}front-channel-logout`
 
-/** What a browser may have kept of private pages goes; its cookies are the application's own business. */
+/**
+ * What a browser may have kept of private pages goes; its cookies are the application's own
+ * business.
+ */
 const CLEAR = ['Clear-Site-Data', '"cache"']
 
 /** `goesOn`: answers whoever came back from the issuer for something else than to be signed out. */
@@ -67,7 +72,10 @@ async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
   request.reply(303, ['Location', left.location, ...cleared])
 }
 
-/** Nobody has shown that the user means it. The session here and the one at the sign-in service are two. */
+/**
+ * Nobody has shown that the user means it. The session here and the one at the sign-in service are
+ * two.
+ */
 function confirm(call: OwnCall, status: 200 | 403): void {
   const { request } = call
   const applications = withSignIn(call)
@@ -83,7 +91,10 @@ function confirm(call: OwnCall, status: 200 | 403): void {
   })
 }
 
-/** What is over is the session here; of the one at the sign-in service only that says what became of it. */
+/**
+ * What is over is the session here; of the one at the sign-in service only that says what became of
+ * it.
+ */
 async function signedOut(signOut: SignOut, call: OwnCall): Promise<void> {
   const { request, target } = call
   const applications = withSignIn(call)
@@ -141,7 +152,9 @@ async function endFramed(frontChannel: FrontChannelLogout, call: OwnCall): Promi
   request.reply(200, ['Content-Security-Policy', policy, ...setCookies(result.setCookies)])
 }
 
-/** A link on a page of this host that the user followed: not an image, not a frame, not a prefetch. */
+/**
+ * A link on a page of this host that the user followed: not an image, not a frame, not a prefetch.
+ */
 function isOwnNavigation({ request }: OwnCall): boolean {
   const { headers } = request.user.head
   const says = (name: string) => headerValue(headers, name)

@@ -1,7 +1,8 @@
 /**
  * Sign-out: ends the user's sessions on a host, here and then at the issuer.
  *
- * The session is revoked, not only its cookie removed: a copy of the cookie opens nothing, and what is open in its name ends.
+ * The session is revoked, not only its cookie removed: a copy of the cookie opens nothing, and what
+ * is open in its name ends.
  *
  * @see OpenID Connect RP-Initiated Logout 1.0
  * @module
@@ -43,7 +44,8 @@ export class SignOut {
   /**
    * Ends every session that the request's cookies carry for these applications, all of one host.
    *
-   * `leaving`: the issuer's session is ended in any case, and `state` is what comes back with the user; `here`: it goes on.
+   * `leaving`: the issuer's session is ended in any case, and `state` is what comes back with the
+   * user; `here`: it goes on.
    */
   async signOut(
     applications: readonly Application[],
@@ -92,7 +94,10 @@ export class SignOut {
     return false
   }
 
-  /** What tells the issuer whose session is to end: the ID token, else a name it knows the user by. Without either it asks whether they mean it. */
+  /**
+   * What tells the issuer whose session is to end: the ID token, else a name it knows the user by.
+   * Without either it asks whether they mean it.
+   */
   async #hint(
     application: Application,
     { user }: Session,
@@ -146,7 +151,10 @@ function signedOutLocation(
   return state === undefined ? SIGNED_OUT_PATH : `${SIGNED_OUT_PATH}?state=${state}`
 }
 
-/** The application that a visit of {@link SIGNED_OUT_PATH} came from, as its query says; only ever one of those given. */
+/**
+ * The application that a visit of {@link SIGNED_OUT_PATH} came from, as its query says; only ever
+ * one of those given.
+ */
 export function signedOutOf(
   applications: readonly Application[],
   query: string,

@@ -1,8 +1,10 @@
 /**
- * The ID token that tells the issuer whose session is to end: with it the issuer asks nothing, and some end nothing without it.
+ * The ID token that tells the issuer whose session is to end: with it the issuer asks nothing, and
+ * some end nothing without it.
  *
- * It is kept by the user's browser, sealed, in a cookie that comes with requests of the sign-out's path alone: no store is needed, any instance can read it, and no other
- * request grows by it. One that would be too large is not kept; the issuer is given the user's name then.
+ * It is kept by the user's browser, sealed, in a cookie that comes with requests of the sign-out's
+ * path alone: no store is needed, any instance can read it, and no other request grows by it. One
+ * that would be too large is not kept; the issuer is given the user's name then.
  *
  * @see OpenID Connect RP-Initiated Logout 1.0 section 2
  * @module
@@ -17,10 +19,16 @@ import { isSecure } from '../session/session.ts'
 
 /** Where the user signs out, and where alone the cookie goes. */
 export const SIGN_OUT_PATH = `${OWN_PATH}sign-out`
-/** A longer token is not kept: with the session's cookie it must fit into an answer's head that proxies pass. */
+/**
+ * A longer token is not kept: with the session's cookie it must fit into an answer's head that
+ * proxies pass.
+ */
 const MAX_TOKEN_CHARACTERS = 2_048
 
-/** The `Set-Cookie` value that keeps the token of a sign-in that has just ended well, in the place of any before. */
+/**
+ * The `Set-Cookie` value that keeps the token of a sign-in that has just ended well, in the place
+ * of any before.
+ */
 export async function keepTokenHint(
   keyRing: KeyRing,
   application: Application,

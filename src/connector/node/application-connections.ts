@@ -1,6 +1,6 @@
 /**
- * Connections to private applications for `node:http`: shared ones, those for one request with credentials that are bound to their
- * connection, and those that switch protocols.
+ * Connections to private applications for `node:http`: shared ones, those for one request with
+ * credentials that are bound to their connection, and those that switch protocols.
  *
  * @module
  */
@@ -17,11 +17,16 @@ import { heedingAlert, heedReset } from './cut-connections.ts'
 
 /** How private applications are connected to. */
 export interface ApplicationConnectionOptions {
-  /** PEM: authorities that private https applications may be certified by, besides the public ones. */
+  /**
+   * PEM: authorities that private https applications may be certified by, besides the public ones.
+   */
   readonly ca?: string
   /** Milliseconds to connect, TLS included. Default 10 000. */
   readonly connectMs?: number
-  /** Milliseconds that an unused connection is kept, unless the application names fewer. Default 4 000. */
+  /**
+   * Milliseconds that an unused connection is kept, unless the application names fewer. Default 4
+   * 000.
+   */
   readonly keepAliveMs?: number
 }
 
@@ -33,12 +38,18 @@ export function authorities(ca: string | undefined): { ca?: string[] } {
   return ca === undefined ? {} : { ca: [...rootCertificates, ca] }
 }
 
-/** The name an https application shows a certificate for: that of its internal URL, whatever `Host` it is sent. */
+/**
+ * The name an https application shows a certificate for: that of its internal URL, whatever `Host`
+ * it is sent.
+ */
 export function serverNameOf(hostname: string): string {
   return isIP(hostname) === 0 ? hostname : ''
 }
 
-/** The agents that requests go out by. No limit on connections: the offers a connector grants are the limit. */
+/**
+ * The agents that requests go out by. No limit on connections: the offers a connector grants are
+ * the limit.
+ */
 export class ApplicationConnections {
   readonly #pooled: { http: HttpAgent; https: HttpsAgent }
   readonly #alone: { http: HttpAgent; https: HttpsAgent }
@@ -126,8 +137,9 @@ function prepared<A extends HttpAgent>(
 }
 
 /**
- * Bytes that answer no request would be taken for the answer to the next. Node listens to none once an answer is complete, though
- * that answer may still wait for its reader and the connection for its next request.
+ * Bytes that answer no request would be taken for the answer to the next. Node listens to none once
+ * an answer is complete, though that answer may still wait for its reader and the connection for
+ * its next request.
  */
 function heedUnasked(socket: Socket): void {
   const push = socket.push.bind(socket)
@@ -147,8 +159,9 @@ function limitConnecting(socket: Socket, connectMs: number): void {
 }
 
 /**
- * A write that the application refuses must not destroy what it has answered already: it said its word and closed,
- * as it may. The answer is read to its end, and the reading tells of an end without an answer.
+ * A write that the application refuses must not destroy what it has answered already: it said its
+ * word and closed, as it may. The answer is read to its end, and the reading tells of an end
+ * without an answer.
  *
  * @see RFC 9112, section 9.6
  */

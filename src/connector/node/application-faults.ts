@@ -8,7 +8,10 @@ import { EXHAUSTED, OUT_OF_TIME, UNTRUSTED, WRONG_NAME } from './failure-codes.t
 
 /** We sent, or were about to send, a body other than the head announced. */
 export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
-/** The application answered with a status that answers nothing: below 100, or a 101 nobody asked for. */
+/**
+ * The application answered with a status that answers nothing: below 100, or a 101 nobody asked
+ * for.
+ */
 export const UNUSABLE_STATUS = 'ERR_UNUSABLE_STATUS'
 /** No connection within the connect limit. */
 export const CONNECT_TIMEOUT = 'ERR_CONNECT_TIMEOUT'
@@ -31,7 +34,8 @@ export function faultOf(error: unknown, responded: boolean): ResetCode {
   if (isSyntax || MALFORMED.has(code)) return ResetCode.APPLICATION_MALFORMED
   if (code === 'UND_ERR_SOCKET' && message.startsWith('bad '))
     return ResetCode.APPLICATION_MALFORMED
-  // A head it could not read, once it had read a length in it; later, an answer shorter than its length.
+  // A head it could not read, once it had read a length in it; later, an answer shorter than its
+  // length.
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !responded)
     return ResetCode.APPLICATION_MALFORMED
   if (OURS.test(code)) return ResetCode.INTERNAL
@@ -47,7 +51,10 @@ export function insideAnswer(error: unknown, responded: boolean): unknown {
   return Object.assign(fault(CONNECTION_RESET, 'closed inside its answer'), { cause: error })
 }
 
-/** Whether the application may have closed the connection before it saw the request (RFC 9110 §9.2.2). */
+/**
+ * Whether the application may have closed the connection before it saw the request (RFC 9110
+ * §9.2.2).
+ */
 export function isStale(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
   return BROKEN.has(code) && faultOf(error, false) !== ResetCode.APPLICATION_MALFORMED

@@ -74,14 +74,18 @@ export function cloudMistake(error: unknown, way: WayToCloud): Mistake | undefin
   return machineMistake(code)
 }
 
-/** Whether only the times of certificate, machine and cloud can tell what is wrong: {@link timeMistake} compares them. */
+/**
+ * Whether only the times of certificate, machine and cloud can tell what is wrong: {@link
+ * timeMistake} compares them.
+ */
 export function isAboutTime(error: unknown): boolean {
   return OUT_OF_TIME.has(codeOf(error))
 }
 
 /**
- * Whose clock is wrong, or that the cloud's certificate has ended. Asks the server at `way.url` for its time, without verifying it and
- * without saying who asks: its answer is a hint for a person and nothing else.
+ * Whose clock is wrong, or that the cloud's certificate has ended. Asks the server at `way.url` for
+ * its time, without verifying it and without saying who asks: its answer is a hint for a person and
+ * nothing else.
  */
 export async function timeMistake(way: WayToCloud, now: number): Promise<Mistake> {
   const { host } = new URL(way.url)

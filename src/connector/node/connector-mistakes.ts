@@ -1,6 +1,6 @@
 /**
- * What a connector meets that a person has to put right, told by {@link ToldMistakes}: on the way to the cloud, on its links, and on
- * the way to applications.
+ * What a connector meets that a person has to put right, told by {@link ToldMistakes}: on the way
+ * to the cloud, on its links, and on the way to applications.
  *
  * @module
  */

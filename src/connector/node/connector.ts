@@ -1,5 +1,6 @@
 /**
- * A whole connector on Node: registers once, keeps itself configured, serves offers of every listed cloud instance.
+ * A whole connector on Node: registers once, keeps itself configured, serves offers of every listed
+ * cloud instance.
  *
  * @module
  */
@@ -51,30 +52,42 @@ export interface ConnectorOptions extends CloudTrust {
   /** Exchanges at once, per cloud instance. Default 200. */
   readonly offers?: number
   /**
-   * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade to it is refused. `plain`: calls
-   * only; slower, and without WebSockets. Default `link`.
+   * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade
+   * to it is refused. `plain`: calls only; slower, and without WebSockets. Default `link`.
    */
   readonly binding?: Binding
-  /** Calls private applications. One that throws fails the exchange it was called for, with 502; so does one that tells its events out of turn. Default: a {@link NodeBackend}. */
+  /**
+   * Calls private applications. One that throws fails the exchange it was called for, with 502; so
+   * does one that tells its events out of turn. Default: a {@link NodeBackend}.
+   */
   readonly backend?: Backend
   readonly limits?: Partial<TimeLimits>
-  /** Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes nothing. */
+  /**
+   * Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes
+   * nothing.
+   */
   readonly onEvent?: (event: ConnectorEvent) => void
   /**
-   * Told what `onEvent`, a `backend` or a part of this connector did wrong: which one, the error as it was, and whether the
-   * flow went on without it. Called where it happens, so it must be quick; what it throws is ignored. Default: nobody is told.
+   * Told what `onEvent`, a `backend` or a part of this connector did wrong: which one, the error as
+   * it was, and whether the flow went on without it. Called where it happens, so it must be quick;
+   * what it throws is ignored. Default: nobody is told.
    */
   readonly onError?: OnError
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
 
-/** What a connector tells of itself. A `renewed` identity holds its keys: log its id, not the event. */
+/**
+ * What a connector tells of itself. A `renewed` identity holds its keys: log its id, not the event.
+ */
 export type ConnectorEvent =
   | TriedEvent
   | MistakeEvent
   | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
-  /** A link's dialer moved: `up`, `backoff`, …; `plain-fallback` when the link binding was refused, for the `cause`. */
+  /**
+   * A link's dialer moved: `up`, `backoff`, …; `plain-fallback` when the link binding was refused,
+   * for the `cause`.
+   */
   | (Explained & {
       readonly type: 'link'
       readonly instance: string
@@ -92,7 +105,10 @@ export type ConnectorEvent =
       readonly cause: unknown
     }
 
-/** How events that come at every try say that a {@link MistakeEvent} has told it already, once: a log can leave them out. */
+/**
+ * How events that come at every try say that a {@link MistakeEvent} has told it already, once: a
+ * log can leave them out.
+ */
 export interface Explained {
   readonly isExplained?: true
 }
@@ -116,7 +132,8 @@ export interface RunningConnector {
 /**
  * Starts a connector; resolves once it is registered, configured and its links are being dialled.
  *
- * @throws Refused when the cloud says no for good; ConfigurationInvalid when it must register and has no token
+ * @throws Refused when the cloud says no for good; ConfigurationInvalid when it must register and
+ *   has no token
  */
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
   const environment = systemEnvironment()
@@ -344,7 +361,10 @@ class NodeConnector implements RunningConnector {
     )
   }
 
-  /** New calls are made with the identity in force; those under way end on the connections they have. */
+  /**
+   * New calls are made with the identity in force; those under way end on the connections they
+   * have.
+   */
   async #changeAgent(): Promise<void> {
     const tls = await tlsOptions(this.#parts.keeper.identity, this.#options)
     const old = this.#agent

@@ -42,8 +42,8 @@ export interface HttpsControlChannelOptions extends CloudTrust {
 }
 
 /**
- * A {@link ControlChannel} over HTTPS. Calls of one identity share its connections; another identity gets new ones, while
- * the calls under way end on the old.
+ * A {@link ControlChannel} over HTTPS. Calls of one identity share its connections; another
+ * identity gets new ones, while the calls under way end on the old.
  */
 export class HttpsControlChannel implements ControlChannel {
   readonly #options: HttpsControlChannelOptions
@@ -150,7 +150,9 @@ function post(
   })
 }
 
-/** What an answer other than 200 means: a known problem is a considered no, anything else may pass. */
+/**
+ * What an answer other than 200 means: a known problem is a considered no, anything else may pass.
+ */
 async function refusal(response: IncomingMessage): Promise<Refused> {
   const status = response.statusCode ?? 0
   const retryAfterMs = retryAfter(response)

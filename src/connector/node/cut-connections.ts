@@ -1,12 +1,14 @@
 /**
  * Connections that were cut, where Node tells of an end.
  *
- * Over TCP, libuv takes a reset that comes together with the last bytes for an end. The kernel knows better: a connection that
- * was reset has no peer any more, one of which only the other direction ended has. That is so under TLS as well.
+ * Over TCP, libuv takes a reset that comes together with the last bytes for an end. The kernel
+ * knows better: a connection that was reset has no peer any more, one of which only the other
+ * direction ended has. That is so under TLS as well.
  *
- * Over TLS, an end is told by the peer's closing alert, and Node says of no `TLSSocket` whether it came. So its TCP connection is put
- * under it as a stream, which shows the order: an alert ends the TLS stream before TCP's end is there, a cut connection has none and
- * ends with it. That costs a turn through JavaScript per read; only connections that switch protocols pay it.
+ * Over TLS, an end is told by the peer's closing alert, and Node says of no `TLSSocket` whether it
+ * came. So its TCP connection is put under it as a stream, which shows the order: an alert ends the
+ * TLS stream before TCP's end is there, a cut connection has none and ends with it. That costs a
+ * turn through JavaScript per read; only connections that switch protocols pay it.
  *
  * @see RFC 8446, section 6.1; RFC 9112, sections 8 and 9.8
  * @module
@@ -17,12 +19,18 @@ import type { TLSSocket } from 'node:tls'
 
 const cut = new WeakSet<Duplex>()
 
-/** Whether a connection was cut before its end, of those that {@link heedReset} or {@link heedingAlert} watch. */
+/**
+ * Whether a connection was cut before its end, of those that {@link heedReset} or {@link
+ * heedingAlert} watch.
+ */
 export function wasCut(socket: Duplex): boolean {
   return cut.has(socket)
 }
 
-/** Watches a connection from its beginning. Nobody else may ask for its `remoteAddress`: Node keeps it. */
+/**
+ * Watches a connection from its beginning. Nobody else may ask for its `remoteAddress`: Node keeps
+ * it.
+ */
 export function heedReset(socket: Socket): void {
   const push = socket.push.bind(socket)
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {

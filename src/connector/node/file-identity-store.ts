@@ -1,9 +1,10 @@
 /**
  * Keys and certificates in one file that only its owner can read.
  *
- * One file, replaced as a whole: every step of a roll is one rename, so a crash leaves the step before or the step
- * after, never something between. Keys are PKCS#8 PEM: Web Crypto cannot write a non-extractable key to a file, so
- * keys kept here are extractable and the file's mode is what guards them.
+ * One file, replaced as a whole: every step of a roll is one rename, so a crash leaves the step
+ * before or the step after, never something between. Keys are PKCS#8 PEM: Web Crypto cannot write a
+ * non-extractable key to a file, so keys kept here are extractable and the file's mode is what
+ * guards them.
  *
  * @module
  */
@@ -35,8 +36,8 @@ export interface FileIdentityStoreOptions {
 /**
  * An {@link IdentityStore} in a directory.
  *
- * `load` throws {@link ConfigurationInvalid} if group or others have any right to the directory or the file, or if the
- * file is not one that this class wrote.
+ * `load` throws {@link ConfigurationInvalid} if group or others have any right to the directory or
+ * the file, or if the file is not one that this class wrote.
  */
 export class FileIdentityStore implements IdentityStore {
   readonly extractable = true

@@ -1,5 +1,6 @@
 /**
- * Private applications over `node:http`: all that HTTP/1.1 has, at twice the cost of the shorter path.
+ * Private applications over `node:http`: all that HTTP/1.1 has, at twice the cost of the shorter
+ * path.
  *
  * @module
  */
@@ -24,7 +25,10 @@ import {
   UNUSABLE_STATUS,
 } from './application-faults.ts'
 
-/** Calls private applications with `node:http`. The only time limits are the exchange's own; Node's are off. */
+/**
+ * Calls private applications with `node:http`. The only time limits are the exchange's own; Node's
+ * are off.
+ */
 export class HttpBackend implements Backend {
   readonly #connections: ApplicationConnections
 
@@ -49,7 +53,10 @@ class HttpCall implements BackendCall {
   #response: IncomingMessage | undefined
   /** After a switch of protocols. */
   #tunnel: Duplex | undefined
-  /** Bytes of the announced body still to be written; another number at its end would garble the connection. */
+  /**
+   * Bytes of the announced body still to be written; another number at its end would garble the
+   * connection.
+   */
   #left: number
   #retried = false
   #over = false
@@ -93,7 +100,8 @@ class HttpCall implements BackendCall {
     if (this.#over) return
     this.#over = true
     if (this.#tunnel === undefined) this.#request.destroy()
-    // A reset, not a FIN: the application must not take a tunnel that broke for one that ended. Only TCP can be reset.
+    // A reset, not a FIN: the application must not take a tunnel that broke for one that ended.
+    // Only TCP can be reset.
     else if ('encrypted' in this.#tunnel) this.#tunnel.destroy()
     else (this.#tunnel as Socket).resetAndDestroy()
   }
@@ -126,7 +134,8 @@ class HttpCall implements BackendCall {
     })
     // One that was replaced has nothing more to say.
     request.on('error', (error) => {
-      // What comes behind a whole answer, or of a request that nobody waits for any more, takes nothing from it.
+      // What comes behind a whole answer, or of a request that nobody waits for any more, takes
+      // nothing from it.
       if (request === this.#request && this.#response?.complete !== true) this.#failed(error)
     })
     request.on('close', () => {
@@ -134,7 +143,8 @@ class HttpCall implements BackendCall {
       if (this.#tunnel === undefined) this.#failed(fault('ECONNRESET', 'closed without an answer'))
     })
     if (body.kind === 'none') request.end()
-    // The head goes out before the first body byte. (Not flushHeaders: it would write octets as UTF-8.)
+    // The head goes out before the first body byte. (Not flushHeaders: it would write octets as
+    // UTF-8.)
     else request.write('', 'latin1')
     return request
   }
@@ -165,7 +175,10 @@ class HttpCall implements BackendCall {
     this.#events.ended(rawTrailers.length > 0 ? rawTrailers : undefined)
   }
 
-  /** It ended with a connection that was reset. One that answers before it has read the request may reset it when it has said all. */
+  /**
+   * It ended with a connection that was reset. One that answers before it has read the request may
+   * reset it when it has said all.
+   */
   #isTorn({ statusCode, rawHeaders }: IncomingMessage): boolean {
     return (
       wasCut(this.#request.socket!) &&
@@ -238,7 +251,10 @@ class HttpCall implements BackendCall {
 /** Methods that Node and many a server expect a body with. */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
 
-/** The list as it is, then how this message is framed: last, because Node re-encodes some fields that follow a length. */
+/**
+ * The list as it is, then how this message is framed: last, because Node re-encodes some fields
+ * that follow a length.
+ */
 function framed({ headers, method, body, upgrade }: BackendRequest): string[] {
   const list: string[] = []
   for (let i = 0; i < headers.length; i += 2)

@@ -126,8 +126,8 @@ export class MultiplexedLink {
   }
 
   /**
-   * A cloud that is there and says no, or not now, is not asked by another binding; anything else is an answer of
-   * somebody who does not know this one.
+   * A cloud that is there and says no, or not now, is not asked by another binding; anything else
+   * is an answer of somebody who does not know this one.
    */
   #refused(response: IncomingMessage): void {
     const { statusCode = 0 } = response

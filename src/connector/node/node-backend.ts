@@ -9,9 +9,10 @@ import { HttpBackend } from './http-backend.ts'
 import { UndiciBackend } from './undici-backend.ts'
 
 /**
- * Safe requests without a body go over {@link UndiciBackend}, everything else over {@link HttpBackend}: bodies, because an
- * application may answer before it has read one or say `100 Continue` unasked; upgrades; and what may not be repeated. Methods
- * with small letters `node:http` would write in capitals, so they take the first way.
+ * Safe requests without a body go over {@link UndiciBackend}, everything else over {@link
+ * HttpBackend}: bodies, because an application may answer before it has read one or say `100
+ * Continue` unasked; upgrades; and what may not be repeated. Methods with small letters `node:http`
+ * would write in capitals, so they take the first way.
  */
 export class NodeBackend implements Backend {
   readonly #short: UndiciBackend

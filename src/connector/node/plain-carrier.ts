@@ -1,8 +1,9 @@
 /**
  * The plain binding, connector side, exchange by exchange.
  *
- * A replayable offer is claimed by its answer: `POST …/response`, opened at once with CLAIM as its first frame. Everything
- * else is claimed by pulling its body: `POST …/body`, whose 200 is the CONFIRM.
+ * A replayable offer is claimed by its answer: `POST …/response`, opened at once with CLAIM as its
+ * first frame. Everything else is claimed by pulling its body: `POST …/body`, whose 200 is the
+ * CONFIRM.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -195,7 +196,10 @@ export class PlainCarrier implements Carrier, ExchangeWire {
     else this.#failed()
   }
 
-  /** A call broke. If it was to be the claim it may never have arrived: another connector can have the offer, unless it is claimed. */
+  /**
+   * A call broke. If it was to be the claim it may never have arrived: another connector can have
+   * the offer, unless it is claimed.
+   */
   #failed(): void {
     const exchange = this.#exchange!
     if (exchange.isClosed) return

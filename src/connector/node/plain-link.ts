@@ -1,8 +1,9 @@
 /**
- * The plain binding, connector side, link by link: keeps a stream of offers open to one cloud instance.
+ * The plain binding, connector side, link by link: keeps a stream of offers open to one cloud
+ * instance.
  *
- * Each stream lives for a lease; its successor is opened before it ends, so there is always one live. When there is none
- * the link is lost.
+ * Each stream lives for a lease; its successor is opened before it ends, so there is always one
+ * live. When there is none the link is lost.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -127,7 +128,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
       agent: this.#options.agent(),
       headers: { 'content-type': 'application/octet-stream', ...headers },
     })
-    // Node's agents leave TLS sockets to gather small writes for as long as the other end delays its acknowledgement.
+    // Node's agents leave TLS sockets to gather small writes for as long as the other end delays
+    // its acknowledgement.
     call.setNoDelay(true)
     return call
   }
@@ -262,7 +264,9 @@ export class PlainLink implements PlainCalls, SlotHolder {
     if (!this.#isOver) this.#options.events.ended(cause)
   }
 
-  /** Says goodbye, once no stream is on its way: one that came after it would open the link anew. */
+  /**
+   * Says goodbye, once no stream is on its way: one that came after it would open the link anew.
+   */
   #leave(): void {
     if (this.#unanswered.size > 0 || this.#streams.size === 0) return
     const path = `${this.#path}/goodbye?epoch=${this.#options.epoch}`
@@ -287,7 +291,10 @@ export class PlainLink implements PlainCalls, SlotHolder {
     })
   }
 
-  /** `failed`: the connection broke before an answer came, or the answer was not the one that says it is done. */
+  /**
+   * `failed`: the connection broke before an answer came, or the answer was not the one that says
+   * it is done.
+   */
   #small(path: string, body: Uint8Array, failed = (): void => undefined): void {
     const call = this.post(path, { 'content-length': String(body.length) })
     call.on('error', failed)

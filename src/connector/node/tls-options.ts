@@ -20,8 +20,9 @@ export interface ConnectorTlsOptions {
 }
 
 /**
- * TLS options of a connector: TLS 1.2 or newer, the cloud always verified (whatever `NODE_TLS_REJECT_UNAUTHORIZED`
- * says), and with an identity its client certificate and the authorities its registration pinned.
+ * TLS options of a connector: TLS 1.2 or newer, the cloud always verified (whatever
+ * `NODE_TLS_REJECT_UNAUTHORIZED` says), and with an identity its client certificate and the
+ * authorities its registration pinned.
  *
  * @throws ApiMisuse if the identity's key is not extractable: Node's TLS needs it as PEM
  */
@@ -42,8 +43,8 @@ export async function tlsOptions(
 }
 
 /**
- * Options of an `https.Agent` for one identity. No TLS session is ever resumed: a resumed one would skip the checks of
- * both certificates.
+ * Options of an `https.Agent` for one identity. No TLS session is ever resumed: a resumed one would
+ * skip the checks of both certificates.
  */
 export function agentOptions(tls: ConnectorTlsOptions): AgentOptions {
   return { ...tls, keepAlive: true, maxCachedSessions: 0 }

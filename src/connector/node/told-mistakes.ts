@@ -1,5 +1,6 @@
 /**
- * Mistakes that no retry mends: told once, again when they change, and once more when they are mended.
+ * Mistakes that no retry mends: told once, again when they change, and once more when they are
+ * mended.
  *
  * @module
  */
@@ -99,7 +100,10 @@ function keyOf(place: MistakePlace): string {
   return place.to === 'application' ? `application ${place.applicationId}` : place.to
 }
 
-/** No file descriptors, ports or buffers left: the fault of the machine that this runs on, whoever was to be reached. */
+/**
+ * No file descriptors, ports or buffers left: the fault of the machine that this runs on, whoever
+ * was to be reached.
+ */
 export function machineMistake(code: string): Mistake | undefined {
   if (!EXHAUSTED.has(code)) return undefined
   return {

@@ -1,9 +1,11 @@
 /**
- * Private applications over `undici`: `dispatch` with raw header handlers, paused and resumed by credit.
+ * Private applications over `undici`: `dispatch` with raw header handlers, paused and resumed by
+ * credit.
  *
- * The short path. It has no upgrades, no request trailers and no patience with a `100 Continue` (what may be repeated is asked again
- * by another backend then), and an application that answers before it has read the request body is not always heard:
- * {@link NodeBackend} takes it for safe requests without a body.
+ * The short path. It has no upgrades, no request trailers and no patience with a `100 Continue`
+ * (what may be repeated is asked again by another backend then), and an application that answers
+ * before it has read the request body is not always heard: {@link NodeBackend} takes it for safe
+ * requests without a body.
  *
  * @module
  */
@@ -34,7 +36,10 @@ export class UndiciBackend implements Backend {
   readonly #hasty = new WeakSet<ApplicationDetails>()
   #hasHasty = false
 
-  /** @param patient serves what may be repeated, for applications that say `100 Continue` unasked. Default: their answer is malformed */
+  /**
+   * @param patient serves what may be repeated, for applications that say `100 Continue` unasked.
+   *   Default: their answer is malformed
+   */
   constructor(options: ApplicationConnectionOptions = {}, patient?: Backend) {
     this.#connections = new UndiciConnections(options)
     this.#patient = patient
@@ -52,7 +57,10 @@ export class UndiciBackend implements Backend {
     return call
   }
 
-  /** For calls: the application said `100 Continue`, which undici takes no answer after. Who asks it instead, from now on too. */
+  /**
+   * For calls: the application said `100 Continue`, which undici takes no answer after. Who asks it
+   * instead, from now on too.
+   */
   patientWith(application: ApplicationDetails): Backend | undefined {
     if (this.#patient === undefined) return undefined
     this.#hasty.add(application)
@@ -196,7 +204,8 @@ class UndiciCall implements BackendCall, ConnectionHandler {
 
   #fail(error: unknown): void {
     if (this.#over) return
-    // A 304 tells the length that a 200 would have, and a 204 should tell none (RFC 9110 §8.6); undici misses the body.
+    // A 304 tells the length that a 200 would have, and a 204 should tell none (RFC 9110 §8.6);
+    // undici misses the body.
     const { code } = error as NodeJS.ErrnoException
     const isMissed = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
     if (isMissed && isBodiless(this.#request.method, this.#status)) return this.onComplete(null)

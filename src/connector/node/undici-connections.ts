@@ -1,8 +1,10 @@
 /**
- * Connections to private applications for `undici`: the one place where its requests are dispatched.
+ * Connections to private applications for `undici`: the one place where its requests are
+ * dispatched.
  *
- * A connection is shared until it sees authentication that is bound to it. A request that carries such credentials goes on a
- * connection of its own; an answer that shows such a challenge is the last on its connection.
+ * A connection is shared until it sees authentication that is bound to it. A request that carries
+ * such credentials goes on a connection of its own; an answer that shows such a challenge is the
+ * last on its connection.
  *
  * @module
  */
@@ -25,7 +27,10 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
   connection: ApplicationConnection | undefined
 }
 
-/** All connections of a backend. No limit on their number: the offers a connector grants are the limit. */
+/**
+ * All connections of a backend. No limit on their number: the offers a connector grants are the
+ * limit.
+ */
 export class UndiciConnections {
   readonly #options: ApplicationConnectionOptions
   readonly #verifying: Agent
@@ -116,7 +121,9 @@ export class ApplicationConnection extends Client {
     return this.#current.socket !== undefined && wasCut(this.#current.socket)
   }
 
-  /** Closes it; the next request makes another. To be called before its answer's last event returns. */
+  /**
+   * Closes it; the next request makes another. To be called before its answer's last event returns.
+   */
   retire(): void {
     this.#current.socket?.destroy()
   }
@@ -141,7 +148,8 @@ function clientOptions(
     // No request waits on a connection that another has: it may turn out to be that other's alone.
     pipelining: 1,
     connect: ({ servername: _, ...to }, done) => {
-      // The certificate is that of the internal URL, whatever `Host` is sent: undici would take the name from there.
+      // The certificate is that of the internal URL, whatever `Host` is sent: undici would take the
+      // name from there.
       connect(to as buildConnector.Options, (error, socket) => {
         socket?.once('error', renameReset)
         if (error === null) done(null, socket)

@@ -1,9 +1,12 @@
 /**
- * A file that lines are appended to, for as long as a process lives: full disks, missing directories and rotation included.
+ * A file that lines are appended to, for as long as a process lives: full disks, missing
+ * directories and rotation included.
  *
- * Lines wait in memory, bounded, while the file cannot be written; the oldest of too many are dropped. It is told once that it cannot be written, is tried again every
- * second, and goes on where it was: with the rest of the line that was begun. Before it writes, at most once a second, it looks whether the path leads to another file than
- * the one that is open (or to none), and opens that: so it follows whoever renames the file away. `reopen` does it at once.
+ * Lines wait in memory, bounded, while the file cannot be written; the oldest of too many are
+ * dropped. It is told once that it cannot be written, is tried again every second, and goes on
+ * where it was: with the rest of the line that was begun. Before it writes, at most once a second,
+ * it looks whether the path leads to another file than the one that is open (or to none), and opens
+ * that: so it follows whoever renames the file away. `reopen` does it at once.
  *
  * @module
  */
@@ -12,7 +15,10 @@ import { open, stat, type FileHandle } from 'node:fs/promises'
 export interface LineFileOptions {
   /** Lines that may wait; the oldest of more are dropped. Default 10 000. */
   readonly limit?: number | undefined
-  /** How often a file that cannot be written is tried again, and the path is looked at. Milliseconds, default 1 000. */
+  /**
+   * How often a file that cannot be written is tried again, and the path is looked at.
+   * Milliseconds, default 1 000.
+   */
   readonly retryMs?: number | undefined
   /** Told once when it cannot be written, and again only after it could. */
   readonly failed: (error: unknown) => void
@@ -68,7 +74,9 @@ export class LineFile {
     while (this.#writing !== undefined) await this.#writing
   }
 
-  /** As {@link flush}; then the file is closed. A line that is written afterwards opens it again. */
+  /**
+   * As {@link flush}; then the file is closed. A line that is written afterwards opens it again.
+   */
   async close(): Promise<void> {
     await this.flush()
     clearTimeout(this.#timer)

@@ -1,8 +1,9 @@
 /**
  * Files that hold secrets, and the directories they are in: read and written here and nowhere else.
  *
- * A secret that others can read is none any more, and a file that others can write says what they want: both are refused, with what to do about it, and nothing is mended
- * silently. Where the system has no owners and modes (Windows), the directory's access list is the guard.
+ * A secret that others can read is none any more, and a file that others can write says what they
+ * want: both are refused, with what to do about it, and nothing is mended silently. Where the
+ * system has no owners and modes (Windows), the directory's access list is the guard.
  *
  * @module
  */
@@ -33,16 +34,18 @@ const hasModes = process.platform !== 'win32'
 /** Options of {@link readPrivateFile}. */
 export interface PrivateFileOptions {
   /**
-   * Whether the path may be a symbolic link, as where secrets are mounted into a container; what it leads to is held to the same rules. Default false: a file that this
-   * library wrote is none.
+   * Whether the path may be a symbolic link, as where secrets are mounted into a container; what it
+   * leads to is held to the same rules. Default false: a file that this library wrote is none.
    */
   readonly mayBeLink?: boolean
 }
 
 /**
- * The text of a file that holds a secret; `undefined` if there is none. Checked through its handle, so what is checked is what is read.
+ * The text of a file that holds a secret; `undefined` if there is none. Checked through its handle,
+ * so what is checked is what is read.
  *
- * @throws ConfigurationInvalid when group or others have any right to it, it belongs to another user (root excepted), is no file, or is a link and may be none, or when others
+ * @throws ConfigurationInvalid when group or others have any right to it, it belongs to another
+ *   user (root excepted), is no file, or is a link and may be none, or when others
  *   may write to its directory
  */
 export async function readPrivateFile(
@@ -81,7 +84,8 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 /**
  * Makes a directory for secrets, mode 0700, if there is none; its missing parents too.
  *
- * @throws ConfigurationInvalid when group or others have any right to one that is there, it belongs to another user (root excepted), or is no directory but a link or a file
+ * @throws ConfigurationInvalid when group or others have any right to one that is there, it belongs
+ *   to another user (root excepted), or is no directory but a link or a file
  */
 export async function preparePrivateDirectory(path: string): Promise<void> {
   try {
@@ -98,12 +102,18 @@ export async function preparePrivateDirectory(path: string): Promise<void> {
   refuseMode(path, stats, OTHERS, 'holds secrets: only its owner may have rights to it', '700')
 }
 
-/** Replaces a file of mode 0600, or makes it: after a crash it is the one before or this one, and when the promise resolves it is this one for good. */
+/**
+ * Replaces a file of mode 0600, or makes it: after a crash it is the one before or this one, and
+ * when the promise resolves it is this one for good.
+ */
 export async function replacePrivateFile(path: string, text: string): Promise<void> {
   await placed(path, text, (draft) => rename(draft, path))
 }
 
-/** Makes a file of mode 0600 that is there whole or not at all, and leaves one that is there already as it is. */
+/**
+ * Makes a file of mode 0600 that is there whole or not at all, and leaves one that is there already
+ * as it is.
+ */
 export async function createPrivateFile(path: string, text: string): Promise<void> {
   await placed(path, text, async (draft) => {
     await link(draft, path).catch((error: NodeJS.ErrnoException) => {
@@ -162,7 +172,10 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Whoever may write to a directory, or to what a link to it leads to, may put another file in the place of ours. In one like `/tmp` only its owner may. */
+/**
+ * Whoever may write to a directory, or to what a link to it leads to, may put another file in the
+ * place of ours. In one like `/tmp` only its owner may.
+ */
 async function checkDirectory(path: string): Promise<void> {
   const stats = await stat(path)
   if ((stats.mode & STICKY) !== 0) return
