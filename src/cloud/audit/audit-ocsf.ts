@@ -181,9 +181,10 @@ function classAttributes(
 /**
  * Of a registration that was refused there is no connector yet, and one configuration has no id.
  */
-function entityOf(type: string, { connectorId, sessionId }: AuditRecord): object {
+function entityOf(type: string, { connectorId, sessionId, applicationId }: AuditRecord): object {
   const uid = type === 'session' ? sessionId : connectorId
-  return uid === undefined ? { type, name: type } : { type, uid }
+  const data = applicationId === undefined ? undefined : { applicationId }
+  return defined({ type, name: uid === undefined ? type : undefined, uid, data })
 }
 
 function defined(attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
