@@ -56,6 +56,7 @@ export const SWEEP_MS = 60_000
 
 /** Grants in this process's memory: after a restart sessions end with the ID token. */
 export class MemorySessionGrants implements SessionGrants {
+  /** By session id, which is random and names one session of one user at one application. */
   readonly #grants = new Map<string, VersionedGrant>()
   readonly #wallClock: () => number
   readonly #limit: number

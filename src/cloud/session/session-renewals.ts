@@ -96,6 +96,7 @@ export class SessionRenewals {
   readonly #options: SessionRenewalsOptions
   readonly #limits: SessionRenewalLimits
   readonly #issuerGraceMs: number
+  /** Session id → its renewal under way; a session id is random and names one session. */
   readonly #running = new Map<string, Promise<Renewal>>()
   /** What came of the last attempts, by session. */
   readonly #done = new Recent<{ readonly renewal: Renewal; readonly at: number }>(MAX_REMEMBERED)
