@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'spec/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
+    // Every core: the default leaves one of two idle.
+    maxWorkers: '100%',
     hookTimeout: 60_000,
     reporters: ['default', './test/closing-line-reporter.ts'],
   },
