@@ -55,9 +55,15 @@ test('R3.1.4a the cookie is encrypted and not persisted', async () => {
   expect(Buffer.from(value.split('.')[3]!, 'base64url').toString('latin1')).not.toContain('alice')
 })
 
+/** What a browser shows at the end of a sign-in that was refused: a page with an address of its own. */
+async function deniedPage() {
+  const agent = new UserAgent()
+  const { headers } = await agent.signIn(demo.url('intranet'), demo.users[1]!)
+  return agent.get(demo.url('intranet', headers.location))
+}
+
 test('R3.1.1b a user who is not assigned is denied', async () => {
-  const denied = await new UserAgent().signIn(demo.url('intranet'), demo.users[1]!)
-  expect(denied.status).toBe(403)
+  expect((await deniedPage()).status).toBe(403)
 })
 
 test('R3.1.Na the denied user has no session', async () => {
@@ -67,7 +73,7 @@ test('R3.1.Na the denied user has no session', async () => {
 })
 
 test('R3.1.Nb the denied user is told the source of the problem, by page or problem', async () => {
-  const page = await new UserAgent().signIn(demo.url('intranet'), demo.users[1]!)
+  const page = await deniedPage()
   expect(page.text).toContain('<dt>Source</dt><dd>Sign-in</dd>')
   const json = { accept: 'application/problem+json' }
   const problem = await new UserAgent().signIn(demo.url('intranet'), demo.users[1]!, json)

@@ -27,7 +27,8 @@ test.skipIf(process.platform !== 'linux')(
     signalIssuer('SIGSTOP')
     try {
       // Its answer is here, and the code in it is worth nothing while nobody exchanges it.
-      const told = await signingIn.get(back.href)
+      const { headers: away } = await signingIn.get(back.href)
+      const told = await signingIn.get(demo.url('intranet', away.location))
       expect(told.status).toBe(504)
       expect(told.text).toContain('issuer-timeout')
       expect(told.text).toContain('Try again')
