@@ -45,9 +45,8 @@ test('a member that comes twice is noticed at any depth, and a text that looks l
     fc.property(fc.jsonValue(), fc.string(), (value, key) => {
       const claims = { ...CLAIMS, [`x${key}`]: value }
       const { claims: read } = screenToken(token({ alg: 'ES256' }, claims), OPTIONS)
-      const written = JSON.parse(JSON.stringify(claims)) as Record<string, unknown>
       // A claim that is null says what one that is absent says.
-      if (value === null) delete written[`x${key}`]
+      const written: unknown = JSON.parse(JSON.stringify(value === null ? CLAIMS : claims))
       expect(read).toEqual(written)
     }),
   )
