@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { fileOf } from '../debian-packages.ts'
 import { until } from '../integration/tunnel.ts'
+import { freePort } from '../issuers/real-issuer.ts'
 
 export interface ContainerRegistry {
   readonly port: number
@@ -15,6 +15,7 @@ export interface ContainerRegistry {
 
 /** Serves on a free port of 127.0.0.1, without TLS and without asking who comes. */
 export async function startContainerRegistry(directory: string): Promise<ContainerRegistry> {
+  // Its configuration names the port, so that must be known before.
   const port = await freePort()
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'registry.json')
@@ -39,15 +40,6 @@ export async function startContainerRegistry(directory: string): Promise<Contain
       await ended
     },
   }
-}
-
-/** The registry's configuration names its port, so it must be known before. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => server.close(closed))
-  return port
 }
 
 /** An image of one layer in OCI's layout; the answer is the layer's digest. */

@@ -41,10 +41,8 @@ export function bearerOf(
   const verdict =
     token === undefined
       ? new SignInDenied('token-malformed')
-      : shownBy === 'basic' && !tokens.knows(application.application, token)
-        ? unlessTooMany(request, tokens, () =>
-            tokens.verify(application.application, bearer, token, request.id),
-          )
+      : shownBy === 'basic' && isStopped(request, application, tokens, token)
+        ? new SignInDenied('token-attempts')
         : tokens.verify(application.application, bearer, token, request.id)
   const answered = (result: BearerVerdict) => {
     if (shownBy === 'basic' && result instanceof SignInDenied && result.reason in BAD_TOKENS)
@@ -75,15 +73,13 @@ function checkBasic({ user: { head } }: EdgeRequest, application: Published): vo
  * A token that is not known to be good is not even looked at while its address has shown too many
  * bad ones.
  */
-function unlessTooMany(
+const isStopped = (
   { address }: EdgeRequest,
-  { failedAttempts }: BearerTokens,
-  verify: () => BearerVerdict | Promise<BearerVerdict>,
-): BearerVerdict | Promise<BearerVerdict> {
-  return failedAttempts.waitMs(clientNetwork(address)) > 0
-    ? new SignInDenied('token-attempts')
-    : verify()
-}
+  { application }: Published,
+  tokens: BearerTokens,
+  token: string,
+): boolean =>
+  !tokens.knows(application, token) && tokens.failedAttempts.waitMs(clientNetwork(address)) > 0
 
 /** The token as it came; undefined: it is none. */
 const TOKEN_OF: Readonly<Record<'bearer' | 'basic', (field: string) => string | undefined>> = {
