@@ -43,7 +43,7 @@ const rooms = [
         EXAMPLES,
         CERTIFICATES,
         [
-          ['**/cloud/**', '**/connector/**', '../*'],
+          ['**/cloud/**', '**/connector/**', '../../*'],
           'src/protocol imports nothing of the other rooms.',
         ],
         [['undici', 'jose', 'oauth4webapi', '@peculiar/*', 'lmdb'], 'src/protocol is pure.'],

@@ -4,7 +4,7 @@
  * @module
  */
 import { describe, expect, test } from 'vitest'
-import { Machine, type AnyTable } from '../src/protocol/table.ts'
+import { Machine, type AnyTable } from '../src/protocol/machines/table.ts'
 import { machines } from './generate/machines.ts'
 
 const found = await machines()

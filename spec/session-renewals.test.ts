@@ -9,7 +9,7 @@ import { MemorySessionGrants } from '../src/cloud/session/session-grants.ts'
 import { SessionRenewals, type AskedAgain } from '../src/cloud/session/session-renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session/session.ts'
 import type { Application } from '../src/cloud/ports.ts'
-import type { SessionGrant } from '../src/protocol/session-renewal.ts'
+import type { SessionGrant } from '../src/protocol/machines/session-renewal.ts'
 import { recordedAudit } from '../test/recorded-audit.ts'
 
 const HOST = 'secure.example'

@@ -159,7 +159,7 @@ describe('a state moves in one place', () => {
   })
 
   test('Machine itself assigns it once, after the table allowed it', () =>
-    expect(codeOf('protocol/table.ts').match(/this\.#state = next/g)).toHaveLength(1))
+    expect(codeOf('protocol/machines/table.ts').match(/this\.#state = next/g)).toHaveLength(1))
 })
 
 describe('whoever makes a server', () => {

@@ -1,4 +1,4 @@
-import type { AnyTable } from '../../src/protocol/table.ts'
+import type { AnyTable } from '../../src/protocol/machines/table.ts'
 
 /** A Mermaid state diagram of a table. Refusals and moves that stay are left out; a state that nothing leaves is final. */
 export function diagram(table: AnyTable): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { ResetCode, encode } from '../../src/protocol/index.ts'
-import * as heads from '../../src/protocol/heads.ts'
+import * as heads from '../../src/protocol/wire/heads.ts'
 import { entry, none, octets, type Entry } from './frame-vector.ts'
 import { fromHex } from './vector.ts'
 

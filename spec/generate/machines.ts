@@ -5,7 +5,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import ts from 'typescript'
-import type { AnyTable } from '../../src/protocol/table.ts'
+import type { AnyTable } from '../../src/protocol/machines/table.ts'
 import { docOf, literalsOf } from './source.ts'
 
 export interface MachineTable {

@@ -1,5 +1,5 @@
 /**
- * The control messages field by field, read from their schemas in `src/protocol/messages.ts`.
+ * The control messages field by field, read from their schemas in `src/protocol/wire/messages.ts`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ interface Field {
 
 /** A chapter: each message, and each object that messages share. */
 export async function messageReference(): Promise<string> {
-  const source = await parse('src/protocol/messages.ts')
+  const source = await parse('src/protocol/wire/messages.ts')
   const sections: string[] = []
   for (const statement of source.statements.filter(ts.isVariableStatement)) {
     const { name, initializer } = statement.declarationList.declarations[0]!

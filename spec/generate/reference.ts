@@ -7,9 +7,9 @@ import ts from 'typescript'
 import * as protocol from '../../src/protocol/index.ts'
 import { NAVIGATION } from '../../src/cloud/edge/navigation.ts'
 import { OWN_ANSWERS } from '../../src/cloud/pages/own-answers.ts'
-import { failureStatus } from '../../src/protocol/failure.ts'
-import type { FailureReason } from '../../src/protocol/errors.ts'
-import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
+import { failureStatus } from '../../src/protocol/http/failure.ts'
+import type { FailureReason } from '../../src/protocol/wire/errors.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
 import { declarationOf, docOf, literalsOf, parse } from './source.ts'
 import { markdownTable } from './tables.ts'
 
@@ -21,7 +21,7 @@ export async function timeLimits(): Promise<string> {
 }
 
 async function waits(name: string, defaults: object): Promise<string> {
-  const limits = declarationOf(await parse('src/protocol/limits.ts'), name)
+  const limits = declarationOf(await parse('src/protocol/wire/limits.ts'), name)
   if (!ts.isInterfaceDeclaration(limits)) throw new Error(`${name} must be an interface`)
   let doc = ''
   const rows = limits.members.map((member) => {
@@ -36,7 +36,7 @@ async function waits(name: string, defaults: object): Promise<string> {
 
 /** Every constant of limits.ts with its value. */
 export async function sizeLimits(): Promise<string> {
-  const source = await parse('src/protocol/limits.ts')
+  const source = await parse('src/protocol/wire/limits.ts')
   let doc = ''
   const rows = source.statements.filter(ts.isVariableStatement).flatMap((statement) => {
     const name = statement.declarationList.declarations[0]!.name.getText()
@@ -56,7 +56,7 @@ export function frameTypes(): string {
 
 /** Codes of RESET and STOP, with the failure that each means to the user. */
 export async function resetCodes(): Promise<string> {
-  const codes = declarationOf(await parse('src/protocol/frame-types.ts'), 'ResetCode')
+  const codes = declarationOf(await parse('src/protocol/wire/frame-types.ts'), 'ResetCode')
   const docs = new Map<string, string>()
   const collect = (node: ts.Node): void => {
     if (ts.isPropertyAssignment(node)) docs.set(node.name.getText(), docOf(node))
@@ -136,7 +136,7 @@ export function denialReasons(): string {
 }
 
 async function unionOf(name: string): Promise<readonly string[]> {
-  const source = await parse('src/protocol/errors.ts')
+  const source = await parse('src/protocol/wire/errors.ts')
   const union = declarationOf(source, name)
   if (!ts.isTypeAliasDeclaration(union)) throw new Error(`${name} must be a type`)
   return literalsOf(source, union.type)

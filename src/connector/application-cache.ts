@@ -5,10 +5,10 @@ import {
   type ApplicationDetailsEvent,
   type ApplicationDetailsLimits,
   type ApplicationDetailsState,
-} from '../protocol/application-details.ts'
-import { PeerViolation, Refused } from '../protocol/errors.ts'
-import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../protocol/limits.ts'
-import { PROTOCOL_VERSION, type ApplicationDetails } from '../protocol/messages.ts'
+} from '../protocol/machines/application-details.ts'
+import { PeerViolation, Refused } from '../protocol/wire/errors.ts'
+import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../protocol/wire/limits.ts'
+import { PROTOCOL_VERSION, type ApplicationDetails } from '../protocol/wire/messages.ts'
 import { MachineDriver } from './machine-driver.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from './ports.ts'
 

@@ -6,10 +6,10 @@ import {
   type CertificateOutput,
   type CertificateState,
   type IssuedCertificate,
-} from '../protocol/certificate.ts'
-import { ApiMisuse, Refused } from '../protocol/errors.ts'
-import { TIME_LIMITS, type TimeLimits } from '../protocol/limits.ts'
-import type { ConfigurationReply } from '../protocol/messages.ts'
+} from '../protocol/machines/certificate.ts'
+import { ApiMisuse, Refused } from '../protocol/wire/errors.ts'
+import { TIME_LIMITS, type TimeLimits } from '../protocol/wire/limits.ts'
+import type { ConfigurationReply } from '../protocol/wire/messages.ts'
 import { createCertificateRequest } from './certificate-request.ts'
 import type { Identities } from './identity.ts'
 import { MachineDriver } from './machine-driver.ts'

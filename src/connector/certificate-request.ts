@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { PeerViolation } from '../protocol/errors.ts'
+import { PeerViolation } from '../protocol/wire/errors.ts'
 import {
   Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,

@@ -11,15 +11,15 @@ import {
   type ConfigurationEvent,
   type ConfigurationOutput,
   type ConfigurationState,
-} from '../protocol/configuration.ts'
-import { ConfigurationInvalid, Refused } from '../protocol/errors.ts'
-import { TIME_LIMITS, type TimeLimits } from '../protocol/limits.ts'
+} from '../protocol/machines/configuration.ts'
+import { ConfigurationInvalid, Refused } from '../protocol/wire/errors.ts'
+import { TIME_LIMITS, type TimeLimits } from '../protocol/wire/limits.ts'
 import {
   PROTOCOL_VERSION,
   type ConfigurationReply,
   type ConfigurationRequest,
   type ConnectorConfiguration,
-} from '../protocol/messages.ts'
+} from '../protocol/wire/messages.ts'
 import { CertificateKeeper } from './certificate-keeper.ts'
 import { Identities } from './identity.ts'
 import { MachineDriver } from './machine-driver.ts'

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { ApiMisuse, PeerViolation, Refused } from '../protocol/errors.ts'
-import { TIME_LIMITS } from '../protocol/limits.ts'
-import { PROTOCOL_VERSION, type RegistrationRequest } from '../protocol/messages.ts'
+import { ApiMisuse, PeerViolation, Refused } from '../protocol/wire/errors.ts'
+import { TIME_LIMITS } from '../protocol/wire/limits.ts'
+import { PROTOCOL_VERSION, type RegistrationRequest } from '../protocol/wire/messages.ts'
 import {
   idleRegistration,
   nextRegistration,
@@ -14,7 +14,7 @@ import {
   type RegistrationLimits,
   type RegistrationOutput,
   type RegistrationState,
-} from '../protocol/registration.ts'
+} from '../protocol/machines/registration.ts'
 import { Containment } from '../runtime/containment.ts'
 import { createCertificateRequest, identityOf } from './certificate-request.ts'
 import { Identities } from './identity.ts'

@@ -1,5 +1,5 @@
-import type { IssuedCertificate } from '../protocol/certificate.ts'
-import { ApiMisuse } from '../protocol/errors.ts'
+import type { IssuedCertificate } from '../protocol/machines/certificate.ts'
+import { ApiMisuse } from '../protocol/wire/errors.ts'
 import { generateConnectorKey, identityOf } from './certificate-request.ts'
 import type { ConnectorIdentity, CryptoProvider, IdentityStore, StoredIdentities } from './ports.ts'
 

@@ -10,7 +10,7 @@ import type {
   ConfigurationRequest,
   RegistrationReply,
   RegistrationRequest,
-} from '../protocol/messages.ts'
+} from '../protocol/wire/messages.ts'
 
 /** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>

@@ -1,4 +1,4 @@
-import type { RefusalReason } from '../protocol/errors.ts'
+import type { RefusalReason } from '../protocol/wire/errors.ts'
 
 /** Every reason, as a record so that the compiler sees a missing one. */
 const REASONS = {

@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { PortFailed } from '../protocol/errors.ts'
+import { PortFailed } from '../protocol/wire/errors.ts'
 
 /** What a part of the embedder's did wrong. */
 export interface PortFailure {

@@ -1,9 +1,9 @@
 /** Every answer there is, as the tables say it, at the source it mostly has. */
 import { OWN_ANSWERS, type Action, type Failure } from '../../src/cloud/index.ts'
-import { deliveryOf } from '../../src/protocol/delivery.ts'
-import type { FailureReason } from '../../src/protocol/errors.ts'
-import { failureStatus } from '../../src/protocol/failure.ts'
-import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
+import { deliveryOf } from '../../src/protocol/machines/delivery.ts'
+import type { FailureReason } from '../../src/protocol/wire/errors.ts'
+import { failureStatus } from '../../src/protocol/http/failure.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
 
 /** A picture for a logo. */
 export const LOGO = `data:image/svg+xml;base64,${btoa(

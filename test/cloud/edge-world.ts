@@ -14,7 +14,7 @@ import {
 } from '../../src/cloud/index.ts'
 import { Issuers } from '../../src/cloud/issuer/issuers.ts'
 import { SessionRenewals, type AskAgain } from '../../src/cloud/session/session-renewals.ts'
-import type { SignInIdentity } from '../../src/protocol/sign-in.ts'
+import type { SignInIdentity } from '../../src/protocol/machines/sign-in.ts'
 import {
   TIME_LIMITS,
   type Exchange,

@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { failureResponse, type Failure } from '../../src/cloud/index.ts'
 import { advised, PASSED_ON } from '../../src/cloud/pages/delivery-words.ts'
-import { deliveryOf } from '../../src/protocol/delivery.ts'
+import { deliveryOf } from '../../src/protocol/machines/delivery.ts'
 import { ALL_ANSWERS } from './all-answers.ts'
 import { edgeWorld, HOST, octets } from './edge-world.ts'
 

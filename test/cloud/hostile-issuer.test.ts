@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
 import { LOOK_UPS } from '../../src/cloud/issuer/key-set.ts'
 import { ANSWER_ROWS, HTTPS_ROWS } from '../hostile-issuer/answer-rows.ts'
 import { HostileIssuer, status, type Misbehaviour } from '../hostile-issuer/issuer.ts'

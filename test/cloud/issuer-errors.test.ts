@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ISSUER_ERRORS, issuerErrorCode } from '../../src/protocol/issuer-errors.ts'
-import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
+import { ISSUER_ERRORS, issuerErrorCode } from '../../src/protocol/machines/issuer-errors.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
 import { HostileIssuer, status, type Misbehaviour } from '../hostile-issuer/issuer.ts'
 import { cookieOf, HOST, preAuthenticationAt } from './sts-process.ts'
 

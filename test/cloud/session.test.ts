@@ -4,8 +4,8 @@ import { KeyRing, type SealingKey } from '../../src/cloud/session/key-ring.ts'
 import type { Application } from '../../src/cloud/ports.ts'
 import { MAX_SESSION_CHARACTERS } from '../../src/cloud/session/sealed-session.ts'
 import { sessionCookieName, Sessions } from '../../src/cloud/session/session.ts'
-import { withoutCookies } from '../../src/protocol/cookie-fields.ts'
-import type { SignInIdentity } from '../../src/protocol/sign-in.ts'
+import { withoutCookies } from '../../src/protocol/http/cookie-fields.ts'
+import type { SignInIdentity } from '../../src/protocol/machines/sign-in.ts'
 
 const NOW = 1_700_000_000_000
 const HOST = 'intranet.example'

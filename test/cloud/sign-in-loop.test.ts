@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mayCircle, MAX_ROUNDS, SignInRounds } from '../../src/cloud/sign-in/sign-in-rounds.ts'
-import type { SignInAttempt } from '../../src/protocol/sign-in.ts'
+import type { SignInAttempt } from '../../src/protocol/machines/sign-in.ts'
 import type { Application } from '../../src/cloud/ports.ts'
 import { HostileIssuer } from '../hostile-issuer/issuer.ts'
 import { scripted } from './scripted-sign-in.ts'

@@ -6,7 +6,7 @@ import type { ConfigurationKeeper } from '../../src/connector/configuration-keep
 import { MemoryIdentityStore } from '../../src/connector/memory-identity-store.ts'
 import { FileIdentityStore } from '../../src/connector/node/file-identity-store.ts'
 import type { ConnectorIdentity, IdentityStore } from '../../src/connector/ports.ts'
-import { Refused } from '../../src/protocol/errors.ts'
+import { Refused } from '../../src/protocol/wire/errors.ts'
 import { ConnectorWorld } from './connector-world.ts'
 import { DAY_MS, serialOf } from './cloud-in-memory.ts'
 import { MortalStore, type Moment } from './mortal-store.ts'

@@ -23,7 +23,7 @@ import type {
   ConnectorIdentity,
   ControlChannel,
 } from '../../src/connector/ports.ts'
-import type { Refused } from '../../src/protocol/errors.ts'
+import type { Refused } from '../../src/protocol/wire/errors.ts'
 import {
   ApplicationReply,
   ApplicationRequest,
@@ -33,7 +33,7 @@ import {
   encodeMessage,
   RegistrationReply,
   RegistrationRequest,
-} from '../../src/protocol/messages.ts'
+} from '../../src/protocol/wire/messages.ts'
 import { X509Certificate } from '../../src/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'

@@ -10,7 +10,7 @@ import {
 } from '../../src/cloud/index.ts'
 import { systemEnvironment } from '../../src/connector/environment.ts'
 import type { ConnectorIdentity } from '../../src/connector/ports.ts'
-import { Refused } from '../../src/protocol/errors.ts'
+import { Refused } from '../../src/protocol/wire/errors.ts'
 import {
   ApplicationRequest,
   ConfigurationRequest,
@@ -18,7 +18,7 @@ import {
   encodeMessage,
   MESSAGE_MEDIA_TYPE,
   RegistrationRequest,
-} from '../../src/protocol/messages.ts'
+} from '../../src/protocol/wire/messages.ts'
 import { CloudInMemory, type TestTime } from './cloud-in-memory.ts'
 
 const environment = systemEnvironment()

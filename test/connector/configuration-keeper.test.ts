@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ConfigurationInvalid, Refused } from '../../src/protocol/errors.ts'
+import { ConfigurationInvalid, Refused } from '../../src/protocol/wire/errors.ts'
 import { ConnectorWorld } from './connector-world.ts'
 import { DAY_MS, HOUR_MS } from './cloud-in-memory.ts'
 

@@ -5,8 +5,8 @@ import {
   nextCertificate,
   type CertificateEvent,
   type CertificateState,
-} from '../../src/protocol/certificate.ts'
-import { TIME_LIMITS } from '../../src/protocol/limits.ts'
+} from '../../src/protocol/machines/certificate.ts'
+import { TIME_LIMITS } from '../../src/protocol/wire/limits.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const validity = { issuedAt: 100 * DAY_MS, expiresAt: 160 * DAY_MS }

@@ -4,9 +4,9 @@ import {
   unconfigured,
   type ConfigurationEvent,
   type ConfigurationState,
-} from '../../src/protocol/configuration.ts'
-import { TIME_LIMITS } from '../../src/protocol/limits.ts'
-import type { ConnectorConfiguration } from '../../src/protocol/messages.ts'
+} from '../../src/protocol/machines/configuration.ts'
+import { TIME_LIMITS } from '../../src/protocol/wire/limits.ts'
+import type { ConnectorConfiguration } from '../../src/protocol/wire/messages.ts'
 
 const configuration: ConnectorConfiguration = {
   version: 'v1',

@@ -4,7 +4,7 @@ import {
   bindsConnection,
   SCHEME_FIELDS,
   SESSION_FIELDS,
-} from '../../src/protocol/connection-bound.ts'
+} from '../../src/protocol/http/connection-bound.ts'
 
 const SCHEMES = ['NTLM', 'Negotiate', 'Nego2', 'NegoExts', 'Kerberos', 'SPNEGO', 'CredSSP']
 const OTHERS = [

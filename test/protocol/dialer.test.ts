@@ -5,8 +5,8 @@ import {
   type Binding,
   type DialerEvent,
   type DialerState,
-} from '../../src/protocol/dialer.ts'
-import { TIME_LIMITS } from '../../src/protocol/limits.ts'
+} from '../../src/protocol/machines/dialer.ts'
+import { TIME_LIMITS } from '../../src/protocol/wire/limits.ts'
 
 /** A dialer and what it asked for. */
 class Dialling {

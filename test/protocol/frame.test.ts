@@ -1,14 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ApiMisuse, PeerViolation } from '../../src/protocol/errors.ts'
-import { FrameReader, encodeFrame, frameHeader, type FrameSink } from '../../src/protocol/frame.ts'
-import { FrameFlag, FrameType } from '../../src/protocol/frame-types.ts'
+import { ApiMisuse, PeerViolation } from '../../src/protocol/wire/errors.ts'
+import {
+  FrameReader,
+  encodeFrame,
+  frameHeader,
+  type FrameSink,
+} from '../../src/protocol/wire/frame.ts'
+import { FrameFlag, FrameType } from '../../src/protocol/wire/frame-types.ts'
 import {
   DATA_BYTES,
   MAX_CONTROL_BYTES,
   MAX_DATA_BYTES,
   MAX_HEAD_BYTES,
-} from '../../src/protocol/limits.ts'
+} from '../../src/protocol/wire/limits.ts'
 
 const { END, ACK } = FrameFlag
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

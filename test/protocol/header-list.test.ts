@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bodyKindOf } from '../../src/protocol/body-kind.ts'
-import { dropSetCookies, joinCookies, withoutCookies } from '../../src/protocol/cookie-fields.ts'
-import { headersFault } from '../../src/protocol/fields.ts'
+import { bodyKindOf } from '../../src/protocol/http/body-kind.ts'
+import {
+  dropSetCookies,
+  joinCookies,
+  withoutCookies,
+} from '../../src/protocol/http/cookie-fields.ts'
+import { headersFault } from '../../src/protocol/wire/fields.ts'
 import {
   headerValue,
   headerValues,
@@ -14,7 +18,7 @@ import {
   trimBlanks,
   withoutHeaders,
   withoutHopByHop,
-} from '../../src/protocol/header-list.ts'
+} from '../../src/protocol/http/header-list.ts'
 
 describe('looking up', () => {
   const headers = ['Host', 'a', 'X-Two', '1', 'x-two', '2']

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ApiMisuse, PeerViolation } from '../../src/protocol/errors.ts'
-import { ResetCode, type Offer } from '../../src/protocol/frame-types.ts'
-import * as heads from '../../src/protocol/heads.ts'
-import { encode } from '../../src/protocol/msgpack.ts'
+import { ApiMisuse, PeerViolation } from '../../src/protocol/wire/errors.ts'
+import { ResetCode, type Offer } from '../../src/protocol/wire/frame-types.ts'
+import * as heads from '../../src/protocol/wire/heads.ts'
+import { encode } from '../../src/protocol/wire/msgpack.ts'
 
 const ID = '00112233445566778899aabbccddeeff'
 const ID_OCTETS = new Uint8Array(Buffer.from(ID, 'hex'))

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { Packr, unpack } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import { PeerViolation } from '../../src/protocol/errors.ts'
-import { decode, encode } from '../../src/protocol/msgpack.ts'
+import { PeerViolation } from '../../src/protocol/wire/errors.ts'
+import { decode, encode } from '../../src/protocol/wire/msgpack.ts'
 
 const LIMITS = { maxBytes: 1024 * 1024, maxDepth: 4, reason: 'MALFORMED_MESSAGE' } as const
 const octets = (hex: string) => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'))

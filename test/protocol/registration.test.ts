@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { TIME_LIMITS } from '../../src/protocol/limits.ts'
+import { TIME_LIMITS } from '../../src/protocol/wire/limits.ts'
 import {
   idleRegistration,
   nextRegistration,
   type Registered,
   type RegistrationEvent,
-} from '../../src/protocol/registration.ts'
+} from '../../src/protocol/machines/registration.ts'
 
 const reply: Registered = {
   v: 1,

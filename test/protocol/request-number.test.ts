@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { idPrefixOf, requestNumberOf } from '../../src/protocol/request-number.ts'
+import { idPrefixOf, requestNumberOf } from '../../src/protocol/wire/request-number.ts'
 
 const digits = (count: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${count}}$`))
 

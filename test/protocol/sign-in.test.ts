@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { next } from '../../src/protocol/moves.ts'
-import { SIGN_IN_DENIALS } from '../../src/protocol/sign-in-denials.ts'
-import { failureStatus } from '../../src/protocol/failure.ts'
+import { next } from '../../src/protocol/machines/moves.ts'
+import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
+import { failureStatus } from '../../src/protocol/http/failure.ts'
 import {
   callbackEvent,
   redirected,
@@ -12,7 +12,7 @@ import {
   type SignInIdentity,
   type SignInOutput,
   type SignInState,
-} from '../../src/protocol/sign-in.ts'
+} from '../../src/protocol/machines/sign-in.ts'
 
 const attempt: SignInAttempt = {
   id: 'a1',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ExchangeFailed } from '../../src/protocol/errors.ts'
-import { canonicalHost } from '../../src/protocol/host.ts'
+import { ExchangeFailed } from '../../src/protocol/wire/errors.ts'
+import { canonicalHost } from '../../src/protocol/http/host.ts'
 import {
   isReserved,
   joinInternal,
@@ -9,7 +9,7 @@ import {
   pathsAgree,
   readTarget,
   selectByPath,
-} from '../../src/protocol/target.ts'
+} from '../../src/protocol/http/target.ts'
 
 const malformed = expect.objectContaining({
   name: 'ExchangeFailed',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { PortFailed, Refused } from '../../src/protocol/errors.ts'
+import { PortFailed, Refused } from '../../src/protocol/wire/errors.ts'
 import { Containment, type PortFailure } from '../../src/runtime/containment.ts'
 
 /** All the ways in which a function of somebody else's fails. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { ExchangeFailed, headerValues } from '../../protocol/index.ts'
-import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/sign-in-denials.ts'
+import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { BearerTokens, BearerVerdict } from './bearer-tokens.ts'
 import { challenge, isFromOtherSite, type ShownBy } from './challenge.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'

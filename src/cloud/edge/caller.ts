@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { UserClaims } from '../../protocol/frame-types.ts'
+import type { UserClaims } from '../../protocol/wire/frame-types.ts'
 import type { KeptClaims } from '../policy/named.ts'
 
 export interface Caller {

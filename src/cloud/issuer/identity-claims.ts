@@ -5,7 +5,7 @@
  * @module
  */
 import type { JWTPayload } from 'jose'
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import {
   claimAt,
   USUAL_ISSUER,

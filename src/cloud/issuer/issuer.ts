@@ -9,7 +9,7 @@
  */
 import type { JWTPayload } from 'jose'
 import * as oauth from 'oauth4webapi'
-import type { SignInAttempt } from '../../protocol/sign-in.ts'
+import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
 import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { clientAuthentication } from './client-authentication.ts'

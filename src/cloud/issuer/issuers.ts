@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TIME_LIMITS } from '../../protocol/limits.ts'
+import { TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import { Issuer } from './issuer.ts'
 import type { Clocks, Tenant } from '../ports.ts'

@@ -19,7 +19,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { deserialize, serialize } from 'node:v8'
 import { crc32 } from 'node:zlib'
-import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import { areTreesSound, NO_PAGE, type Snapshot } from './page-trees.ts'
 
 const REMEDY = 'stop every process that uses it, and restore it from a backup or move it away'

@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
 import type { KeyRingStore, SealingKey } from '../session/key-ring.ts'
 

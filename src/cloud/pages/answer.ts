@@ -6,10 +6,10 @@
  * @see RFC 9457 (problem details), RFC 9209 (Proxy-Status)
  * @module
  */
-import type { Delivery } from '../../protocol/delivery.ts'
-import type { FailureSource } from '../../protocol/errors.ts'
-import type { HeaderList } from '../../protocol/frame-types.ts'
-import type { SignInSource } from '../../protocol/sign-in-denials.ts'
+import type { Delivery } from '../../protocol/machines/delivery.ts'
+import type { FailureSource } from '../../protocol/wire/errors.ts'
+import type { HeaderList } from '../../protocol/wire/frame-types.ts'
+import type { SignInSource } from '../../protocol/machines/sign-in-denials.ts'
 
 /** One answer of ours, in words for the user. */
 export interface Failure {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HeaderList } from '../../protocol/frame-types.ts'
+import type { HeaderList } from '../../protocol/wire/frame-types.ts'
 
 /**
  * Whether a request's `Accept` fields ask for a page: `text/html` is named with a weight above

@@ -11,8 +11,8 @@
  * @module
  */
 import { ConfigurationInvalid } from '../../protocol/index.ts'
-import { SIGN_IN_DENIALS } from '../../protocol/sign-in-denials.ts'
-import type { SignInIdentity, StepUpRequest } from '../../protocol/sign-in.ts'
+import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
+import type { SignInIdentity, StepUpRequest } from '../../protocol/machines/sign-in.ts'
 import type { AccessVerdict, DecideAccess } from '../edge/admission.ts'
 import { isAssigned } from '../sign-in/assignment.ts'
 import type { Caller } from '../edge/caller.ts'

@@ -19,7 +19,7 @@
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
  */
-import type { StepUpRequest } from '../../protocol/sign-in.ts'
+import type { StepUpRequest } from '../../protocol/machines/sign-in.ts'
 import type { AccessRules, RiskLevel, StepUp } from './access-policy.ts'
 import { compileAccess, type Policy } from './compile-access.ts'
 import type { PolicyUser, Truth } from './among.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClaimValue } from '../../protocol/sign-in.ts'
+import type { ClaimValue } from '../../protocol/machines/sign-in.ts'
 import { claimOfHeader } from '../directory/identity-headers.ts'
 import type { Application } from '../ports.ts'
 import { parseUserName } from './user-names.ts'

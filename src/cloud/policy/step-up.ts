@@ -4,7 +4,7 @@
  * @module
  */
 import type { IssuerProfile } from '../directory/issuer-configuration.ts'
-import type { StepUpRequest } from '../../protocol/sign-in.ts'
+import type { StepUpRequest } from '../../protocol/machines/sign-in.ts'
 
 /** Parameters of the authorization request. @see OpenID Connect Core section 3.1.2.1 */
 export function stepUpParameters(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ApiMisuse } from '../../protocol/errors.ts'
+import { ApiMisuse } from '../../protocol/wire/errors.ts'
 import type { CryptoProvider } from '../ports.ts'
 
 /** 256 bits of key material. Cookies are sealed under keys derived from it, never under itself. */

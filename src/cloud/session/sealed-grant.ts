@@ -7,8 +7,8 @@
  */
 import { FlattenedEncrypt, flattenedDecrypt, base64url, type FlattenedJWE } from 'jose'
 import * as v from 'valibot'
-import type { SessionGrant } from '../../protocol/session-renewal.ts'
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SessionGrant } from '../../protocol/machines/session-renewal.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import type { Application } from '../ports.ts'
 import type { KeyRing } from './key-ring.ts'
 

@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import { namedBy } from '../policy/named.ts'
 import type { Application } from '../ports.ts'
 import { claimOfHeader } from '../directory/identity-headers.ts'

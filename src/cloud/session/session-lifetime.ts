@@ -8,7 +8,7 @@
  * @see docs/sessions.md
  * @module
  */
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import type { Caller } from '../edge/caller.ts'
 import type { Session } from './session.ts'
 

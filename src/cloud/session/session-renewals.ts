@@ -9,7 +9,7 @@
  * @see docs/sessions.md
  * @module
  */
-import type { SignInReason } from '../../protocol/sign-in-denials.ts'
+import type { SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import {
   foundEvent,
   renewalDue,
@@ -21,8 +21,8 @@ import {
   type SessionRenewalLimits,
   type SessionRenewalOutput,
   type SessionRenewalState,
-} from '../../protocol/session-renewal.ts'
-import { next } from '../../protocol/moves.ts'
+} from '../../protocol/machines/session-renewal.ts'
+import { next } from '../../protocol/machines/moves.ts'
 import { Recent } from '../recent.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application, AuditSink, Clocks, CryptoProvider } from '../ports.ts'

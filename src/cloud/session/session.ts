@@ -6,9 +6,9 @@
  * @module
  */
 import * as v from 'valibot'
-import type { UserClaims } from '../../protocol/frame-types.ts'
-import type { SessionGrant } from '../../protocol/session-renewal.ts'
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { UserClaims } from '../../protocol/wire/frame-types.ts'
+import type { SessionGrant } from '../../protocol/machines/session-renewal.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import type { Caller } from '../edge/caller.ts'
 import { onlyCookie, OwnCookie } from './cookies.ts'
 import type { KeyRing } from './key-ring.ts'

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { continuedIdentity } from '../../protocol/session-renewal.ts'
-import type { SignInReason } from '../../protocol/sign-in-denials.ts'
+import { continuedIdentity } from '../../protocol/machines/session-renewal.ts'
+import type { SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { IssuerClient } from '../issuer/issuer.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import type { AccessControl } from '../policy/access-control.ts'

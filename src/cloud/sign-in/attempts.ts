@@ -9,7 +9,7 @@
  */
 import { base64url } from 'jose'
 import * as v from 'valibot'
-import type { SignInAttempt } from '../../protocol/sign-in.ts'
+import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
 import { ownCookies } from '../session/cookies.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, CryptoProvider } from '../ports.ts'

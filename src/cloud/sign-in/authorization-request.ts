@@ -5,7 +5,7 @@
  * @module
  */
 import type { AuthorizationServer } from 'oauth4webapi'
-import type { SignInAttempt, StepUpRequest } from '../../protocol/sign-in.ts'
+import type { SignInAttempt, StepUpRequest } from '../../protocol/machines/sign-in.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import type { IssuerClient } from '../issuer/issuer.ts'
 import { stepUpParameters } from '../policy/step-up.ts'

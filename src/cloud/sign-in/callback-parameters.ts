@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CallbackParameters } from '../../protocol/sign-in.ts'
+import type { CallbackParameters } from '../../protocol/machines/sign-in.ts'
 import { SignInDenied } from './sign-in-errors.ts'
 
 /** A longer answer is not looked at. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { SignInAttempt, SignInState } from '../../protocol/sign-in.ts'
+import type { SignInAttempt, SignInState } from '../../protocol/machines/sign-in.ts'
 import type { Application } from '../ports.ts'
-import type { SignInSource } from '../../protocol/sign-in-denials.ts'
+import type { SignInSource } from '../../protocol/machines/sign-in-denials.ts'
 import type { Wanted } from './attempts.ts'
 import { evidenceOf, SignInDenied } from './sign-in-errors.ts'
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SignInEvent } from '../../protocol/sign-in.ts'
+import type { SignInEvent } from '../../protocol/machines/sign-in.ts'
 
 /** The effect's one answer, or `timeout`; an answer after it is dropped with the promise. */
 export async function before(effect: () => Promise<SignInEvent>, ms: number): Promise<SignInEvent> {

@@ -5,7 +5,7 @@
  * @see docs/unknown.md
  * @module
  */
-import type { SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf, missingClaims, type Claims } from '../issuer/identity-claims.ts'
 import type { Issuer, IssuerClient } from '../issuer/issuer.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SignInAttempt, SignInIdentity } from '../../protocol/sign-in.ts'
+import type { SignInAttempt, SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import type { SessionRenewals } from '../session/session-renewals.ts'
 import type { Session, Sessions, StartedSession } from '../session/session.ts'
 import type { Callback } from './callback-visit.ts'

@@ -8,13 +8,13 @@
  */
 import { errors as jose } from 'jose'
 import * as oauth from 'oauth4webapi'
-import { PortFailed } from '../../protocol/errors.ts'
+import { PortFailed } from '../../protocol/wire/errors.ts'
 import {
   issuerErrorCode,
   issuerErrorMeaning,
   type IssuerErrorCode,
-} from '../../protocol/issuer-errors.ts'
-import type { SignInReason } from '../../protocol/sign-in-denials.ts'
+} from '../../protocol/machines/issuer-errors.ts'
+import type { SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 
 /** A part of the sign-in failed. Internal: it ends as a denial, with the source of the problem. */
 export class SignInDenied extends Error {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { SignInReason, SignInSource } from '../../protocol/sign-in-denials.ts'
-import type { StepUpRequest } from '../../protocol/sign-in.ts'
+import type { SignInReason, SignInSource } from '../../protocol/machines/sign-in-denials.ts'
+import type { StepUpRequest } from '../../protocol/machines/sign-in.ts'
 import type { Session } from '../session/session.ts'
 
 /** How a sign-in is begun. */

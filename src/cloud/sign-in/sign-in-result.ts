@@ -5,7 +5,7 @@
  * @module
  */
 import { headerValues } from '../../protocol/index.ts'
-import { SIGN_IN_DENIALS } from '../../protocol/sign-in-denials.ts'
+import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
 import { published } from '../directory/published.ts'
 import { setCookies, type EdgeRequest } from '../edge/edge-request.ts'
 import type { OwnCall, OwnPathTable } from '../edge/own-paths.ts'

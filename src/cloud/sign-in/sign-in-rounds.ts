@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SignInAttempt } from '../../protocol/sign-in.ts'
+import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
 import type { Application } from '../ports.ts'
 
 /** So many sign-ins of one user at one application… */

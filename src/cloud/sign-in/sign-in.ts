@@ -7,9 +7,9 @@
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
-import { TIME_LIMITS } from '../../protocol/limits.ts'
-import { next } from '../../protocol/moves.ts'
-import { SIGN_IN_DENIALS } from '../../protocol/sign-in-denials.ts'
+import { TIME_LIMITS } from '../../protocol/wire/limits.ts'
+import { next } from '../../protocol/machines/moves.ts'
+import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
 import {
   callbackEvent,
   redirected,
@@ -22,7 +22,7 @@ import {
   type SignInOutput,
   type SignInState,
   type StepUpRequest,
-} from '../../protocol/sign-in.ts'
+} from '../../protocol/machines/sign-in.ts'
 import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
 import { askAgain } from './ask-again.ts'
 import { Attempts } from './attempts.ts'

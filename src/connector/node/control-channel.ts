@@ -8,8 +8,8 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type * as v from 'valibot'
-import { ConfigurationInvalid, PeerViolation, Refused } from '../../protocol/errors.ts'
-import { MAX_MESSAGE_BYTES, TIME_LIMITS } from '../../protocol/limits.ts'
+import { ConfigurationInvalid, PeerViolation, Refused } from '../../protocol/wire/errors.ts'
+import { MAX_MESSAGE_BYTES, TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import {
   ApplicationReply,
   ConfigurationReply,
@@ -20,7 +20,7 @@ import {
   type ApplicationRequest,
   type ConfigurationRequest,
   type RegistrationRequest,
-} from '../../protocol/messages.ts'
+} from '../../protocol/wire/messages.ts'
 import type {
   ConnectorIdentity,
   ControlCall,

@@ -10,7 +10,7 @@
  */
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import {
   preparePrivateDirectory,
   readPrivateFile,

@@ -1,6 +1,6 @@
 import type { AgentOptions } from 'node:https'
 import type { SecureVersion } from 'node:tls'
-import { ApiMisuse } from '../../protocol/errors.ts'
+import { ApiMisuse } from '../../protocol/wire/errors.ts'
 import type { ConnectorIdentity, CryptoProvider } from '../ports.ts'
 import { toPem } from './pem.ts'
 

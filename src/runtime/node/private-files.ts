@@ -21,7 +21,7 @@ import {
 } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import { ConfigurationInvalid } from '../../protocol/errors.ts'
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022

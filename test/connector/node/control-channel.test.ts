@@ -9,8 +9,8 @@ import { register } from '../../../src/connector/enrolment.ts'
 import { MemoryIdentityStore } from '../../../src/connector/memory-identity-store.ts'
 import { HttpsControlChannel } from '../../../src/connector/node/control-channel.ts'
 import { tlsOptions } from '../../../src/connector/node/tls-options.ts'
-import { MAX_MESSAGE_BYTES } from '../../../src/protocol/limits.ts'
-import { MESSAGE_MEDIA_TYPE } from '../../../src/protocol/messages.ts'
+import { MAX_MESSAGE_BYTES } from '../../../src/protocol/wire/limits.ts'
+import { MESSAGE_MEDIA_TYPE } from '../../../src/protocol/wire/messages.ts'
 import { CloudOverTls, realTime } from '../cloud-over-tls.ts'
 
 const { environment } = realTime

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { PeerViolation } from './errors.ts'
+import { PeerViolation } from '../wire/errors.ts'
 import type { Exchange } from './exchange.ts'
-import { FrameFlag, FrameType } from './frame-types.ts'
+import { FrameFlag, FrameType } from '../wire/frame-types.ts'
 import {
   decodeCredit,
   decodeInformational,
@@ -13,7 +13,7 @@ import {
   decodeResponse,
   decodeStop,
   decodeTrailers,
-} from './heads.ts'
+} from '../wire/heads.ts'
 
 /**
  * Tells `exchange` what a frame said. DATA is not among them: its bytes arrive in pieces, see

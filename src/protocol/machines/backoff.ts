@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TimeLimits } from './limits.ts'
+import type { TimeLimits } from '../wire/limits.ts'
 
 /** First and last step of a backoff, in milliseconds. */
 export type BackoffLimits = Pick<TimeLimits, 'backoffMinMs' | 'backoffMaxMs'>

@@ -5,9 +5,9 @@
  * @module
  */
 import type { CreditBudget } from './body-receiver.ts'
-import type { ExchangeFailed } from './errors.ts'
-import type { HeaderList, ResetCode, ResponseHead } from './frame-types.ts'
-import type { TimeLimits } from './limits.ts'
+import type { ExchangeFailed } from '../wire/errors.ts'
+import type { HeaderList, ResetCode, ResponseHead } from '../wire/frame-types.ts'
+import type { TimeLimits } from '../wire/limits.ts'
 
 /** How an exchange ended, said exactly once. */
 export type ExchangeOutcome =

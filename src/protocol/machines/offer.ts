@@ -8,7 +8,7 @@
  * @see spec/PROTOCOL.md, "Offers"
  * @module
  */
-import { MAX_ATTEMPTS } from './limits.ts'
+import { MAX_ATTEMPTS } from '../wire/limits.ts'
 import { ignored, Machine, misuse, type Table } from './table.ts'
 
 /** `waiting` for a free link, `offered` to one, `claimed`; the others are final. */

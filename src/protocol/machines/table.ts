@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { ApiMisuse, PeerViolation } from './errors.ts'
+import { ApiMisuse, PeerViolation } from '../wire/errors.ts'
 
 /** A legal race (frames crossing on the wire): nothing happens. */
 export const ignored = 'ignored'

@@ -10,7 +10,7 @@
  * @module
  */
 import { fullJitter } from './backoff.ts'
-import type { TimeLimits } from './limits.ts'
+import type { TimeLimits } from '../wire/limits.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 

@@ -4,7 +4,7 @@
  * @see spec/PROTOCOL.md, "Error codes"; RFC 9209 section 2.3 for the error types
  * @module
  */
-import type { FailureReason } from './errors.ts'
+import type { FailureReason } from '../wire/errors.ts'
 
 /** How a failure looks from outside; it names no host, no address and no file of the inside. */
 export interface FailureStatus {

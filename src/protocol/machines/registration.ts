@@ -9,9 +9,9 @@
  * @module
  */
 import { fullJitter } from './backoff.ts'
-import type { RefusalReason } from './errors.ts'
-import type { TimeLimits } from './limits.ts'
-import type { RegistrationReply } from './messages.ts'
+import type { RefusalReason } from '../wire/errors.ts'
+import type { TimeLimits } from '../wire/limits.ts'
+import type { RegistrationReply } from '../wire/messages.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 

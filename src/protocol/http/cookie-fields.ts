@@ -9,7 +9,7 @@
  * @see RFC 6265, sections 4.2 and 5.2; RFC 9113, section 8.2.3
  * @module
  */
-import type { HeaderList } from './frame-types.ts'
+import type { HeaderList } from '../wire/frame-types.ts'
 import { isNamed, trimBlanks } from './header-list.ts'
 
 /** Whether a cookie name is one of ours. */

@@ -12,7 +12,7 @@
  * @module
  */
 import { issuerErrorCode, issuerErrorMeaning, type IssuerErrorCode } from './issuer-errors.ts'
-import type { UserClaims } from './frame-types.ts'
+import type { UserClaims } from '../wire/frame-types.ts'
 import type { Moves } from './moves.ts'
 import type { SignInReason } from './sign-in-denials.ts'
 import { misuse, type Table } from './table.ts'

@@ -4,7 +4,7 @@
  * @see spec/PROTOCOL.md, "Links"
  * @module
  */
-import { PeerViolation } from './errors.ts'
+import { PeerViolation } from '../wire/errors.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
 import {
@@ -15,7 +15,7 @@ import {
   type Hello,
   type Offer,
   type Welcome,
-} from './frame-types.ts'
+} from '../wire/frame-types.ts'
 import {
   decodeConfiguration,
   decodeEmpty,
@@ -26,9 +26,9 @@ import {
   encodeCredit,
   encodeDecline,
   encodeHello,
-} from './heads.ts'
+} from '../wire/heads.ts'
 import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
-import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from './limits.ts'
+import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from '../wire/limits.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'

@@ -8,8 +8,8 @@
  * @see spec/PROTOCOL.md, "Application details"
  * @module
  */
-import type { TimeLimits } from './limits.ts'
-import type { ApplicationDetails } from './messages.ts'
+import type { TimeLimits } from '../wire/limits.ts'
+import type { ApplicationDetails } from '../wire/messages.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 

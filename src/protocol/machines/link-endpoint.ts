@@ -10,11 +10,11 @@
  * @module
  */
 import type { DeadlineWheel } from './deadlines.ts'
-import { PeerViolation } from './errors.ts'
-import { FrameReader } from './frame.ts'
-import { FrameFlag, FrameType, ResetCode } from './frame-types.ts'
-import { decodePing, encodeReset, PING_BYTES } from './heads.ts'
-import { MAX_DATA_BYTES } from './limits.ts'
+import { PeerViolation } from '../wire/errors.ts'
+import { FrameReader } from '../wire/frame.ts'
+import { FrameFlag, FrameType, ResetCode } from '../wire/frame-types.ts'
+import { decodePing, encodeReset, PING_BYTES } from '../wire/heads.ts'
+import { MAX_DATA_BYTES } from '../wire/limits.ts'
 import { Heartbeat } from './link-heartbeat.ts'
 import type { LinkEnd, LinkLocalEvent, LinkPeerEvent, LinkState } from './link.ts'
 import { Multiplexer } from './multiplexer.ts'

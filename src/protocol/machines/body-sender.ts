@@ -8,9 +8,9 @@
  * @see spec/PROTOCOL.md, "Bodies"
  * @module
  */
-import { PeerViolation } from './errors.ts'
-import type { ResetCode } from './frame-types.ts'
-import { MAX_CREDIT } from './limits.ts'
+import { PeerViolation } from '../wire/errors.ts'
+import type { ResetCode } from '../wire/frame-types.ts'
+import { MAX_CREDIT } from '../wire/limits.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /** `open` → data may flow; the other three are final. */

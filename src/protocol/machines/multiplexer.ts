@@ -10,20 +10,26 @@
  */
 import type { CreditBudget } from './body-receiver.ts'
 import type { DeadlineHandle, DeadlineWheel } from './deadlines.ts'
-import { PeerViolation } from './errors.ts'
+import { PeerViolation } from '../wire/errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
-import { FrameOutput } from './frame-output.ts'
+import { FrameOutput } from '../wire/frame-output.ts'
 import {
   FrameFlag,
   FrameType,
   type HeaderList,
   type ResetCode,
   type ResponseHead,
-} from './frame-types.ts'
-import { encodeCredit, encodeReset, encodeStop, encodeTrailers, responseElements } from './heads.ts'
-import { DATA_BYTES, LINK_BUDGET_BYTES } from './limits.ts'
+} from '../wire/frame-types.ts'
+import {
+  encodeCredit,
+  encodeReset,
+  encodeStop,
+  encodeTrailers,
+  responseElements,
+} from '../wire/heads.ts'
+import { DATA_BYTES, LINK_BUDGET_BYTES } from '../wire/limits.ts'
 
 /**
  * What all receivers of a link have granted together: first windows as many as it takes offers, and

@@ -10,7 +10,7 @@
  * @see spec/PROTOCOL.md, "Registration"
  * @module
  */
-import type { RefusalReason } from './errors.ts'
+import type { RefusalReason } from '../wire/errors.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 

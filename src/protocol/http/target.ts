@@ -12,8 +12,8 @@
  * @see spec/PROTOCOL.md, "Targets"; RFC 9112, section 3.2; RFC 3986, section 6
  * @module
  */
-import { ExchangeFailed } from './errors.ts'
-import { isTarget } from './fields.ts'
+import { ExchangeFailed } from '../wire/errors.ts'
+import { isTarget } from '../wire/fields.ts'
 import { canonicalHost } from './host.ts'
 
 /** `path + query` is the target in origin form, octet for octet. */

@@ -6,7 +6,7 @@
  * @see RFC 4559, section 6; RFC 9110, section 11.2 and 7.1
  * @module
  */
-import type { HeaderList } from './frame-types.ts'
+import type { HeaderList } from '../wire/frame-types.ts'
 import { FoldedNames } from './header-list.ts'
 
 /** Fields that name a scheme: as credentials, as a challenge, or as the end of a handshake. */

@@ -4,7 +4,7 @@
  * @see spec/PROTOCOL.md, "Error codes"
  * @module
  */
-import type { FailureReason } from './errors.ts'
+import type { FailureReason } from '../wire/errors.ts'
 
 /** `none`: certainly not; `unknown`: nobody can know; `reached`: it has answered, or begun to. */
 export type Delivery = 'none' | 'unknown' | 'reached'

@@ -9,10 +9,10 @@
  * @see spec/PROTOCOL.md, "Exchanges"
  * @module
  */
-import { isEventStream } from './body-kind.ts'
+import { isEventStream } from '../http/body-kind.ts'
 import { BodyReceiver, type CreditBudget } from './body-receiver.ts'
 import { BodySender } from './body-sender.ts'
-import { ApiMisuse, PeerViolation } from './errors.ts'
+import { ApiMisuse, PeerViolation } from '../wire/errors.ts'
 import type {
   ExchangeHandler,
   ExchangeOptions,
@@ -20,8 +20,8 @@ import type {
   ExchangeWire,
 } from './exchange-ports.ts'
 import { failureOf, idleFailure } from './exchange-failure.ts'
-import { ResetCode, type HeaderList, type ResponseHead } from './frame-types.ts'
-import { MAX_INTERIM, TIME_LIMITS, type TimeLimits } from './limits.ts'
+import { ResetCode, type HeaderList, type ResponseHead } from '../wire/frame-types.ts'
+import { MAX_INTERIM, TIME_LIMITS, type TimeLimits } from '../wire/limits.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /** The last three are final. `answered`: the response is complete and the request is still open. */

@@ -9,9 +9,9 @@
  * @see spec/PROTOCOL.md, "Bodies"
  * @module
  */
-import { PeerViolation } from './errors.ts'
-import type { ResetCode } from './frame-types.ts'
-import { MAX_CREDIT_STEP_BYTES } from './limits.ts'
+import { PeerViolation } from '../wire/errors.ts'
+import type { ResetCode } from '../wire/frame-types.ts'
+import { MAX_CREDIT_STEP_BYTES } from '../wire/limits.ts'
 import { ignored, Machine, violation, type Table } from './table.ts'
 
 /**

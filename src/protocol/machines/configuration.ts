@@ -8,8 +8,8 @@
  * @module
  */
 import { fullJitter, jittered } from './backoff.ts'
-import type { TimeLimits } from './limits.ts'
-import type { ConfigurationRequest, ConnectorConfiguration } from './messages.ts'
+import type { TimeLimits } from '../wire/limits.ts'
+import type { ConfigurationRequest, ConnectorConfiguration } from '../wire/messages.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, violation, type Table } from './table.ts'
 

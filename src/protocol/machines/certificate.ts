@@ -13,7 +13,7 @@
  * @see spec/PROTOCOL.md, "Certificate renewal"
  * @module
  */
-import type { TimeLimits } from './limits.ts'
+import type { TimeLimits } from '../wire/limits.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, violation, type Table } from './table.ts'
 

@@ -5,8 +5,8 @@
  * @see RFC 9112, section 6; RFC 9110, section 8.6
  * @module
  */
-import { ExchangeFailed } from './errors.ts'
-import type { BodyKind, HeaderList } from './frame-types.ts'
+import { ExchangeFailed } from '../wire/errors.ts'
+import type { BodyKind, HeaderList } from '../wire/frame-types.ts'
 import { headerValues } from './header-list.ts'
 
 /**

@@ -7,7 +7,7 @@
  * @see spec/PROTOCOL.md, "Claims"
  * @module
  */
-import type { Offer } from './frame-types.ts'
+import type { Offer } from '../wire/frame-types.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /**

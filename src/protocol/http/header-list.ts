@@ -9,7 +9,7 @@
  * @see spec/PROTOCOL.md, "Headers"; RFC 9110, sections 5 and 7.6
  * @module
  */
-import type { HeaderList } from './frame-types.ts'
+import type { HeaderList } from '../wire/frame-types.ts'
 
 /**
  * The value of the first field of that name (lower case); a field that must be alone is checked

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { ExchangeFailed, type FailureReason, type FailureSource } from './errors.ts'
-import { ResetCode } from './frame-types.ts'
+import { ExchangeFailed, type FailureReason, type FailureSource } from '../wire/errors.ts'
+import { ResetCode } from '../wire/frame-types.ts'
 
 const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReason]>> = {
   // Whoever sends these for a request that it took has given it up: nobody cancelled it.
