@@ -30,7 +30,7 @@ const NODE = [['node:*'], 'Runtime-neutral room: node:* belongs in its node/ fol
 const EXAMPLES = [['**/examples/**'], 'Nothing imports examples.']
 const CERTIFICATES = [
   ['@peculiar/x509', 'reflect-metadata'],
-  'Only src/x509.ts imports the certificate library (it must load reflect-metadata first).',
+  'Only src/runtime/x509.ts imports the certificate library (it must load reflect-metadata first).',
 ]
 
 /** The rooms of the architecture, and who may enter which. */

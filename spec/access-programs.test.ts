@@ -1,5 +1,5 @@
 /**
- * Access as a program lives it: real `curl`, the real user listener, the real issuer and its tokens. The rules one by one are in test/cloud/navigation.test.ts,
+ * Access as a program lives it: real `curl`, the real user listener, the real issuer and its tokens. The rules one by one are in test/cloud/request/navigation.test.ts,
  * bearer.test.ts and cors.test.ts.
  */
 import { execFile } from 'node:child_process'

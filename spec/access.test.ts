@@ -12,9 +12,8 @@ import {
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SignInIdentity } from '../src/protocol/index.ts'
-import { createDirectory } from '../src/cloud/index.ts'
+import { createDirectory, tenantKey } from '../src/cloud/index.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from '../test/integration/tunnel.ts'
-import { tenantKey } from '../src/cloud/index.ts'
 
 /** What reached the application, in order. */
 const reached: { request: IncomingMessage; at: number; bytes: number; complete: boolean }[] = []

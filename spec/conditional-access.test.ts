@@ -10,7 +10,7 @@ import {
   type AccessContext,
   type RiskAssessment,
 } from '../src/cloud/index.ts'
-import type { AccessPolicy, AccessRules } from '../src/cloud/policy/access-policy.ts'
+import type { AccessPolicy, AccessRules } from '../src/cloud/rules/access-policy.ts'
 import { published } from '../src/cloud/directory/published.ts'
 import { CALLBACK_PATH } from '../src/cloud/sign-in/sign-in.ts'
 import { signInWithForms } from '../examples/registrar-token.ts'
@@ -19,7 +19,7 @@ import {
   HOST as SECURE,
   type EdgeWorld,
   type WorldOptions,
-} from '../test/cloud/edge-world.ts'
+} from '../test/cloud/edge/edge-world.ts'
 import {
   ALICE,
   BOB,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Application } from '../src/cloud/ports.ts'
+import type { Application } from '../src/cloud/directory/directory-port.ts'
 import {
   ConfigurationKeeper,
   MemoryIdentityStore,

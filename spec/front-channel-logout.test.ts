@@ -1,7 +1,7 @@
 /** Front-channel logout: what a frame on the issuer's sign-out page ends, with a cookie and without. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { headerValue, headerValues } from '../src/protocol/index.ts'
-import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../test/cloud/edge-world.ts'
+import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../test/cloud/edge/edge-world.ts'
 import { HostileIssuer, redirect } from '../test/hostile-issuer/issuer.ts'
 
 let issuer: HostileIssuer

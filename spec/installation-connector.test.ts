@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ApplicationCache } from '../src/connector/index.ts'
-import { Pkcs10CertificateRequest } from '../src/x509.ts'
+import { Pkcs10CertificateRequest } from '../src/runtime/x509.ts'
 import { serialOf } from '../test/connector/cloud-in-memory.ts'
 import {
   enrol,

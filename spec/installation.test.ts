@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import * as x509 from '../src/x509.ts'
+import * as x509 from '../src/runtime/x509.ts'
 import {
   adminToken,
   newKeys,

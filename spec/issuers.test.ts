@@ -1,11 +1,11 @@
 /** Each tenant has an issuer of its own, and users are whom their own issuer says: with two real ones. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isAssigned } from '../src/cloud/sign-in/assignment.ts'
+import { isAssigned } from '../src/cloud/policy/assignment.ts'
 import { USUAL_ISSUER } from '../src/cloud/directory/issuer-configuration.ts'
 import { identityOf } from '../src/cloud/issuer/identity-claims.ts'
-import type { Application, Tenant } from '../src/cloud/ports.ts'
+import type { Application, Tenant } from '../src/cloud/directory/directory-port.ts'
 import { PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
-import { onlyCookie, ownCookies } from '../src/cloud/session/cookies.ts'
+import { onlyCookie, ownCookies } from '../src/cloud/directory/cookies.ts'
 import type { SignedIn } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import {
   ALICE,

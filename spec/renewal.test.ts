@@ -1,18 +1,18 @@
 /** A session near its end is renewed past the real issuer, without asking its user. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { signInWithForms } from '../examples/registrar-token.ts'
-import { LiveExchanges } from '../src/cloud/edge/live-exchanges.ts'
-import { isDue, Renewals } from '../src/cloud/sign-in/renewals.ts'
+import { LiveExchanges } from '../src/cloud/request/live-exchanges.ts'
+import { isDue, Renewals } from '../src/cloud/session/renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session/session.ts'
 import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
-import type { UserRequestHead } from '../src/cloud/edge/user-exchange.ts'
+import type { UserRequestHead } from '../src/cloud/request/user-exchange.ts'
 import type {
   SignedIn,
   SignInRedirect,
   SignInWishes,
 } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import { startIssuer } from '../test/issuer.ts'
-import { edgeWorld, HOST as EDGE_HOST } from '../test/cloud/edge-world.ts'
+import { edgeWorld, HOST as EDGE_HOST } from '../test/cloud/edge/edge-world.ts'
 import {
   ALICE,
   cookieOf,

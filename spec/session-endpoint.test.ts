@@ -1,7 +1,7 @@
 /** What a script learns of its session, and how it renews it. */
 import { expect, test, vi } from 'vitest'
 import type { AskAgain } from '../src/cloud/session/session-renewals.ts'
-import { edgeWorld, HOST } from '../test/cloud/edge-world.ts'
+import { edgeWorld, HOST } from '../test/cloud/edge/edge-world.ts'
 
 const MINUTE = 60_000
 const PATH = '/.app-proxy/session'

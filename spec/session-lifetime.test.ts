@@ -1,7 +1,7 @@
 /** Sessions that outlive their ID token, at the edge: when a request waits, what its answer brings, and when it is all over. */
 import { describe, expect, test, vi } from 'vitest'
 import type { AskAgain } from '../src/cloud/session/session-renewals.ts'
-import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../test/cloud/edge-world.ts'
+import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../test/cloud/edge/edge-world.ts'
 
 const MINUTE = 60_000
 const lifetime = { absoluteMs: 8 * 60 * MINUTE }

@@ -8,7 +8,7 @@ import { MemoryRevocations } from '../src/cloud/session/session-revocations.ts'
 import { MemorySessionGrants } from '../src/cloud/session/session-grants.ts'
 import { SessionRenewals, type AskedAgain } from '../src/cloud/session/session-renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session/session.ts'
-import type { Application } from '../src/cloud/ports.ts'
+import type { Application } from '../src/cloud/directory/directory-port.ts'
 import type { SessionGrant } from '../src/protocol/machines/session-renewal.ts'
 import { recordedAudit } from '../test/recorded-audit.ts'
 

@@ -1,5 +1,5 @@
 /**
- * The session after sign-in, at the edge: what it is good for, and how it ends before its time. Its cookie, attribute by attribute, is in test/cloud/session.test.ts.
+ * The session after sign-in, at the edge: what it is good for, and how it ends before its time. Its cookie, attribute by attribute, is in test/cloud/session/session.test.ts.
  */
 import { expect, test, vi } from 'vitest'
 import { KeyRing } from '../src/cloud/session/key-ring.ts'
@@ -11,7 +11,7 @@ import {
   octets,
   type EdgeWorld,
   type MemoryUser,
-} from '../test/cloud/edge-world.ts'
+} from '../test/cloud/edge/edge-world.ts'
 
 const ISSUER = 'https://sts.example'
 const page = (world: EdgeWorld, cookie = world.cookie) =>

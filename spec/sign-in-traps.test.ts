@@ -6,7 +6,7 @@ import { MemoryRequestQueue } from '../src/cloud/offers/request-queue.ts'
 import { Origin } from '../src/cloud/offers/origin.ts'
 import type { SignedIn } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import { TIME_LIMITS } from '../src/protocol/index.ts'
-import { MemoryUser, octets } from '../test/cloud/edge-world.ts'
+import { MemoryUser, octets } from '../test/cloud/edge/edge-world.ts'
 import {
   ALICE,
   closedPort,

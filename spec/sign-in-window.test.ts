@@ -1,6 +1,6 @@
 /** Signing in in a window of its own, and the form that was not delivered. In a browser: test/browser/sign-in-window.test.ts. */
 import { expect, test, vi } from 'vitest'
-import { edgeWorld, HOST, octets } from '../test/cloud/edge-world.ts'
+import { edgeWorld, HOST, octets } from '../test/cloud/edge/edge-world.ts'
 
 const WINDOW = '/.app-proxy/sign-in/window'
 const FORM = '/.app-proxy/sign-in/form'

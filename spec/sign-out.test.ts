@@ -1,6 +1,6 @@
 /**
  * Sign-out as a user lives it: the real user listener, the real issuer, every form filled in. Wrong logout tokens, each for itself, are in
- * test/cloud/back-channel-logout.test.ts.
+ * test/cloud/sign-out/back-channel-logout.test.ts.
  */
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'

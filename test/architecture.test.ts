@@ -45,6 +45,50 @@ test.each(files)('%s has a kebab-case name and no default export', (path) => {
   expect(codeOf(path)).not.toMatch(/\bexport default\b/)
 })
 
+/**
+ * The floors of the house, from the ground up. A folder imports from floors below its own, types
+ * included; folders of one floor do not know each other.
+ */
+const FLOORS: readonly (readonly string[])[] = [
+  ['protocol/wire'],
+  ['protocol/http'],
+  ['protocol/machines'],
+  ['protocol'],
+  ['runtime'],
+  ['runtime/node'],
+  ['cloud/pages', 'cloud/rules', 'connector'],
+  ['cloud/audit', 'cloud/authority', 'cloud/directory', 'cloud/identity', 'connector/node'],
+  ['cloud/issuer', 'cloud/offers'],
+  ['cloud/session'],
+  ['cloud/connectors', 'cloud/request'],
+  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-out'],
+  ['cloud/sign-in'],
+  ['cloud/bearer'],
+  ['cloud/edge'],
+  ['cloud'],
+  ['cloud/node'],
+]
+const roomOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room))
+
+describe('folders import downwards only', () => {
+  test('every file is in a room, and every room is in use', () => {
+    const rooms = [...new Set(files.map(roomOf))].sort()
+    expect(rooms).toEqual(FLOORS.flat().sort())
+  })
+
+  // An index is the door of its folder, and may stand before what the folder is made of.
+  test.each(files.filter((path) => !path.endsWith('index.ts')))('%s', (path) => {
+    const room = roomOf(path)
+    for (const specifier of importsOf(path)) {
+      if (!specifier.startsWith('.')) continue
+      const other = roomOf(target(path, specifier))
+      if (other !== room) expect(floorOf(other), specifier).toBeLessThan(floorOf(room))
+      expect(floorOf(other), specifier).toBeGreaterThanOrEqual(0)
+    }
+  })
+})
+
 describe('src/protocol is pure', () => {
   test.each(within('protocol/'))('%s', (path) => {
     for (const specifier of importsOf(path))
@@ -73,15 +117,14 @@ describe('the rooms', () => {
     }
   })
 
-  test('only x509.ts imports the certificate library, after reflect-metadata', () => {
+  test('only runtime/x509.ts imports the certificate library, after reflect-metadata', () => {
     const doors = files.filter((path) =>
       importsOf(path).some((specifier) => /^(@peculiar\/x509|reflect-metadata)/.test(specifier)),
     )
-    expect(doors).toEqual(['x509.ts'])
-    expect([...sources.get('x509.ts')!.matchAll(/'([^']+)'/g)].map((match) => match[1])).toEqual([
-      'reflect-metadata',
-      '@peculiar/x509',
-    ])
+    expect(doors).toEqual(['runtime/x509.ts'])
+    expect(
+      [...sources.get('runtime/x509.ts')!.matchAll(/'([^']+)'/g)].map((match) => match[1]),
+    ).toEqual(['reflect-metadata', '@peculiar/x509'])
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * Finds the machines: every exported total table of `src/protocol`, with what its source says of it.
+ * Finds the machines: every exported total table of `src/protocol/machines`, with what its source says of it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface MachineTable {
   readonly name: string
   /** As a sentence says it: `body sender`. */
   readonly title: string
-  /** File name in `src/protocol`. */
+  /** File name in `src/protocol/machines`. */
   readonly file: string
   readonly doc: string
   readonly table: AnyTable
@@ -21,15 +21,15 @@ export interface MachineTable {
   readonly peer: readonly string[]
 }
 
-const PROTOCOL = new URL('../../src/protocol/', import.meta.url)
+const MACHINES = new URL('../../src/protocol/machines/', import.meta.url)
 const REFUSALS = ['ignored', 'misuse', 'violation']
 
 /** Every machine, by name. */
 export async function machines(): Promise<readonly MachineTable[]> {
-  const files = (await readdir(PROTOCOL)).filter((file) => /^[a-z0-9-]+\.ts$/.test(file))
+  const files = (await readdir(MACHINES)).filter((file) => /^[a-z0-9-]+\.ts$/.test(file))
   const found: MachineTable[] = []
-  for (const file of files.filter((file) => file !== 'index.ts')) {
-    const exported = (await import(new URL(file, PROTOCOL).href)) as Record<string, unknown>
+  for (const file of files) {
+    const exported = (await import(new URL(file, MACHINES).href)) as Record<string, unknown>
     for (const [name, table] of Object.entries(exported)) {
       if (!/^[A-Z][A-Z_]*$/.test(name) || !isTable(table)) continue
       const source = await sourceOf(file)
@@ -56,7 +56,7 @@ function isTable(value: unknown): value is AnyTable {
 }
 
 async function sourceOf(file: string): Promise<ts.SourceFile> {
-  const text = await readFile(new URL(file, PROTOCOL), 'utf8')
+  const text = await readFile(new URL(file, MACHINES), 'utf8')
   return ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true)
 }
 

@@ -5,7 +5,7 @@
  */
 import ts from 'typescript'
 import * as protocol from '../../src/protocol/index.ts'
-import { NAVIGATION } from '../../src/cloud/edge/navigation.ts'
+import { NAVIGATION } from '../../src/cloud/request/navigation.ts'
 import { OWN_ANSWERS } from '../../src/cloud/pages/own-answers.ts'
 import { failureStatus } from '../../src/protocol/http/failure.ts'
 import type { FailureReason } from '../../src/protocol/wire/errors.ts'
@@ -113,7 +113,7 @@ export function navigationRules(): string {
 
 /** What the facts in {@link navigationRules} mean. */
 export async function navigationFacts(): Promise<string> {
-  const facts = declarationOf(await parse('src/cloud/edge/navigation.ts'), 'NavigationFacts')
+  const facts = declarationOf(await parse('src/cloud/request/navigation.ts'), 'NavigationFacts')
   if (!ts.isInterfaceDeclaration(facts)) throw new Error('NavigationFacts must be an interface')
   const rows = facts.members.map((member) => {
     const type = (member as ts.PropertySignature).type!.getText().replaceAll("'", '')

@@ -9,7 +9,7 @@ export function machineReference(machines: readonly MachineTable[]): string {
 function section({ title, file, doc, table, peer }: MachineTable): string {
   return [
     `### ${title[0]!.toUpperCase()}${title.slice(1)}`,
-    `${doc} Source: \`src/protocol/${file}\`.`,
+    `${doc} Source: \`src/protocol/machines/${file}\`.`,
     `\`\`\`mermaid\n${diagram(table)}\n\`\`\``,
     transposed(table, peer),
   ].join('\n\n')

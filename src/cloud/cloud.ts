@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { TimeLimits } from '../protocol/index.ts'
-import { TIME_LIMITS } from '../protocol/index.ts'
+import { type TimeLimits, TIME_LIMITS } from '../protocol/index.ts'
 import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
@@ -16,7 +15,10 @@ import type { KeyRing } from './session/key-ring.ts'
 import { Origin } from './offers/origin.ts'
 import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
-import type { AuditSink, Clocks, CryptoProvider, Directory } from './ports.ts'
+import type { AuditSink } from './audit/audit-sink.ts'
+import type { Clocks } from '../runtime/clocks.ts'
+import type { CryptoProvider } from '../runtime/crypto-provider.ts'
+import type { Directory } from './directory/directory-port.ts'
 import { createRegistrar, type Registrar } from './connectors/registrar.ts'
 import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'

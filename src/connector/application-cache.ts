@@ -9,7 +9,7 @@ import {
 import { PeerViolation, Refused } from '../protocol/wire/errors.ts'
 import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../protocol/wire/limits.ts'
 import { PROTOCOL_VERSION, type ApplicationDetails } from '../protocol/wire/messages.ts'
-import { MachineDriver } from './machine-driver.ts'
+import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from './ports.ts'
 
 export interface ApplicationCacheOptions {

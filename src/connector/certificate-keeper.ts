@@ -12,7 +12,7 @@ import { TIME_LIMITS, type TimeLimits } from '../protocol/wire/limits.ts'
 import type { ConfigurationReply } from '../protocol/wire/messages.ts'
 import { createCertificateRequest } from './certificate-request.ts'
 import type { Identities } from './identity.ts'
-import { MachineDriver } from './machine-driver.ts'
+import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment, ConnectorIdentity } from './ports.ts'
 
 export interface CertificateKeeperOptions {

@@ -8,8 +8,9 @@ import {
   Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   X509Certificate,
-} from '../x509.ts'
-import type { ConnectorIdentity, CryptoProvider } from './ports.ts'
+} from '../runtime/x509.ts'
+import type { ConnectorIdentity } from './ports.ts'
+import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const

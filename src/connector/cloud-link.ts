@@ -21,7 +21,7 @@ import {
   type Welcome,
 } from '../protocol/index.ts'
 import type { OfferSlots, SlotHolder } from './offer-slots.ts'
-import type { Clocks } from './ports.ts'
+import type { Clocks } from '../runtime/clocks.ts'
 import type { Carrier, ClaimedJob, Worker } from './worker.ts'
 
 /** What a link's transport is told. */

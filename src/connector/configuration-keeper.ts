@@ -22,7 +22,7 @@ import {
 } from '../protocol/wire/messages.ts'
 import { CertificateKeeper } from './certificate-keeper.ts'
 import { Identities } from './identity.ts'
-import { MachineDriver } from './machine-driver.ts'
+import { MachineDriver } from '../runtime/machine-driver.ts'
 import { atOnce, Containment, type OnError } from '../runtime/containment.ts'
 import type {
   ConnectorEnvironment,

@@ -18,7 +18,7 @@ import {
 import { Containment } from '../runtime/containment.ts'
 import { createCertificateRequest, identityOf } from './certificate-request.ts'
 import { Identities } from './identity.ts'
-import { MachineDriver } from './machine-driver.ts'
+import { MachineDriver } from '../runtime/machine-driver.ts'
 import { refusalReason } from './refusal-reasons.ts'
 import type {
   ConnectorEnvironment,

@@ -1,7 +1,8 @@
 import type { IssuedCertificate } from '../protocol/machines/certificate.ts'
 import { ApiMisuse } from '../protocol/wire/errors.ts'
 import { generateConnectorKey, identityOf } from './certificate-request.ts'
-import type { ConnectorIdentity, CryptoProvider, IdentityStore, StoredIdentities } from './ports.ts'
+import type { ConnectorIdentity, IdentityStore, StoredIdentities } from './ports.ts'
+import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 
 /**
  * The connector's identities as the store has them: every change is one atomic save, and is visible

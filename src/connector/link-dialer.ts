@@ -14,7 +14,7 @@ import {
   type DialerLimits,
   type DialerState,
 } from '../protocol/index.ts'
-import { MachineDriver } from './machine-driver.ts'
+import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment } from './ports.ts'
 
 /** A connection being made, or made. */

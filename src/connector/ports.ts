@@ -11,25 +11,9 @@ import type {
   RegistrationReply,
   RegistrationRequest,
 } from '../protocol/wire/messages.ts'
-
-/** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
-export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
-
-/** The two clocks: `now` is monotonic, for deadlines; `wallClock` is milliseconds since 1970. */
-export interface Clocks {
-  now(): number
-  wallClock(): number
-}
-
-/** The one source of timers. */
-export interface Scheduler {
-  /**
-   * Calls `run` once, when the monotonic clock has reached `deadlineMs`; never from inside `at`.
-   *
-   * @returns a function that calls it off
-   */
-  at(deadlineMs: number, run: () => void): () => void
-}
+import type { Clocks } from '../runtime/clocks.ts'
+import type { CryptoProvider } from '../runtime/crypto-provider.ts'
+import type { Scheduler } from '../runtime/scheduler.ts'
 
 /** Everything that is not pure: a test passes its own, and time is virtual. */
 export interface ConnectorEnvironment {

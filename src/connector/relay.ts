@@ -20,7 +20,7 @@ import {
   type ResponseHead,
 } from '../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
-import type { Clocks } from './ports.ts'
+import type { Clocks } from '../runtime/clocks.ts'
 
 /** Carries one request to an application and its answer back. */
 export class Relay implements BackendEvents {

@@ -21,7 +21,7 @@ import {
 import { Containment } from '../runtime/containment.ts'
 import type { Backend, BackendRequest } from './backend.ts'
 import { internalAddress, internalTarget, withHost } from './internal-request.ts'
-import type { Clocks } from './ports.ts'
+import type { Clocks } from '../runtime/clocks.ts'
 import { Relay } from './relay.ts'
 
 /** How one offer is answered, whatever carries it. */

@@ -1,6 +1,5 @@
 /** Applications of one host each under `corp.test`, an issuer under `idp.test` that knows its user, and pages of both sites that hold frames. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import {
   createCertificateAuthority,
   createCloud,

@@ -5,16 +5,15 @@
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, RequestListener } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { RequestListener } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type BrowserContext } from 'playwright-core'
 import { Agent, fetch as fetchBy, type RequestInit as Init } from 'undici'
 import { createServerAuthority } from '../../src/cloud/index.ts'
-import { memoryAuthorityStore } from '../cloud/memory-authority-store.ts'
+import { memoryAuthorityStore } from '../cloud/authority/memory-authority-store.ts'
 import { BROWSER_ARGUMENTS, CHROMIUM } from './chromium-program.ts'
 
 /** Two registrable domains. One label may stand before each: `app.corp.test`. */

@@ -18,10 +18,10 @@ import {
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
 import { PROTOCOL_VERSION, type Offer } from '../../src/protocol/index.ts'
-import { tenantKey } from '../../src/cloud/tenant-key.ts'
+import { tenantKey } from '../../src/cloud/directory/tenant-key.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
-import { HOST, MemoryUser } from './edge-world.ts'
+import { HOST, MemoryUser } from './edge/edge-world.ts'
 import {
   adminToken,
   crypto,

@@ -6,7 +6,7 @@ import { tenantKey } from '../../src/cloud/index.ts'
 const CLOUD = new URL('../../src/cloud/', import.meta.url)
 
 const WHY: Readonly<Record<string, string>> = {
-  'edge/own-paths.ts #handlers': 'our own paths, the same for everybody',
+  'request/own-paths.ts #handlers': 'our own paths, the same for everybody',
   'issuer/issuer-keys.ts #known': 'an issuer’s URL: its keys are the same for whoever asks',
   'issuer/issuer-keys.ts #resting': 'an issuer’s URL',
   'issuer/issuers.ts #known': 'an issuer’s URL, which is one tenant’s',
@@ -28,10 +28,8 @@ const WHY: Readonly<Record<string, string>> = {
   'session/session-revocations.ts #revoked':
     'a session’s random id; issuer and subject; an application’s id, where a hit only ends more',
   'sign-in/attempts.ts #used': 'an attempt’s random id',
-  'sign-in/renewals.ts #tried': 'a session’s random id',
+  'session/renewals.ts #tried': 'a session’s random id',
   'sign-out/back-channel-logout.ts #taken': 'issuer and token id',
-  'recent.ts #before': 'its owner’s: tokens, per application',
-  'recent.ts #now': 'its owner’s: tokens, per application',
 }
 
 /** A field, and the line of comment above it, if there is one. */

@@ -10,10 +10,10 @@ import {
   type Tenant,
 } from '../../src/cloud/index.ts'
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/index.ts'
-import * as x509 from '../../src/x509.ts'
+import * as x509 from '../../src/runtime/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
-import { memoryAuthorityStore } from './memory-authority-store.ts'
+import { memoryAuthorityStore } from './authority/memory-authority-store.ts'
 
 export { memoryAuthorityStore }
 

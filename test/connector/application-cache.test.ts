@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Application } from '../../src/cloud/ports.ts'
+import type { Application } from '../../src/cloud/directory/directory-port.ts'
 import { ApplicationCache } from '../../src/connector/application-cache.ts'
 import { ConnectorWorld } from './connector-world.ts'
 

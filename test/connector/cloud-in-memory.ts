@@ -34,7 +34,7 @@ import {
   RegistrationReply,
   RegistrationRequest,
 } from '../../src/protocol/wire/messages.ts'
-import { X509Certificate } from '../../src/x509.ts'
+import { X509Certificate } from '../../src/runtime/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
 

@@ -3,7 +3,7 @@ import { register, type RegisterOptions } from '../../src/connector/enrolment.ts
 import { MemoryIdentityStore } from '../../src/connector/memory-identity-store.ts'
 import type { ConnectorIdentity } from '../../src/connector/ports.ts'
 import { Refused } from '../../src/protocol/wire/errors.ts'
-import { Pkcs10CertificateRequest } from '../../src/x509.ts'
+import { Pkcs10CertificateRequest } from '../../src/runtime/x509.ts'
 import { CloudInMemory, DAY_MS } from './cloud-in-memory.ts'
 import { VirtualTime } from './virtual-time.ts'
 

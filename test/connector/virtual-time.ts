@@ -1,4 +1,5 @@
-import type { ConnectorEnvironment, CryptoProvider } from '../../src/connector/ports.ts'
+import type { ConnectorEnvironment } from '../../src/connector/ports.ts'
+import type { CryptoProvider } from '../../src/runtime/crypto-provider.ts'
 
 /** Where the monotonic clock starts: far from the wall clock, so that a test that confuses them fails. */
 const START_NOW = 1_000

@@ -9,7 +9,7 @@ import {
   PROTOCOL_VERSION,
   RegistrationReply,
 } from '../../src/protocol/index.ts'
-import * as x509 from '../../src/x509.ts'
+import * as x509 from '../../src/runtime/x509.ts'
 import { newKeys, requestFor } from '../cloud/trust.ts'
 import { frames, socketOf, type Answer, type Credentials } from './raw-connector.ts'
 import { startRawWorld, type RawWorld } from './raw-world.ts'

@@ -1,8 +1,7 @@
 /** What comes in one segment with an upgrade, before anybody had a turn to get ready. */
 import { Agent } from 'node:https'
 import { createServer, connect as connectTls, type TLSSocket } from 'node:tls'
-import type { AddressInfo } from 'node:net'
-import { createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, describe, test } from 'vitest'
 import { OfferSlots, Worker } from '../../src/connector/index.ts'
 import { MultiplexedLink } from '../../src/connector/node/multiplexed-link.ts'

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ExchangeWriter } from '../../src/frame-stream.ts'
+import { ExchangeWriter } from '../../src/runtime/node/frame-stream.ts'
 import { FrameReader } from '../../src/protocol/index.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
 

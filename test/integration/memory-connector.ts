@@ -1,5 +1,4 @@
-import type { Cloud } from '../../src/cloud/index.ts'
-import { ConnectorLink, type Claimer } from '../../src/cloud/index.ts'
+import { type Cloud, ConnectorLink, type Claimer } from '../../src/cloud/index.ts'
 import { CloudLink, OfferSlots, Worker, type Backend } from '../../src/connector/index.ts'
 import {
   LINK_FEATURES,

@@ -11,7 +11,7 @@ import {
   FrameType,
   type Offer,
 } from '../../src/protocol/index.ts'
-import { EXCHANGE_TOKEN_HEADER } from '../../src/frame-stream.ts'
+import { EXCHANGE_TOKEN_HEADER } from '../../src/runtime/node/frame-stream.ts'
 import { until } from './tunnel.ts'
 
 /** How a call ended: an answer, or `'broken'`: the connection was cut before there was a whole one. */

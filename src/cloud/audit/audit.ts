@@ -14,7 +14,8 @@ import { Containment } from '../../runtime/containment.ts'
 import { composed, containedAudit, toldTo } from './contained-audit.ts'
 import { AUDIT_VERSION, type AuditEvent, type AuditRecord } from './audit-events.ts'
 import { toOcsf } from './audit-ocsf.ts'
-import type { AuditSink, CryptoProvider } from '../ports.ts'
+import type { AuditSink } from './audit-sink.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** Options of {@link jsonLinesAudit}. */
 export interface JsonLinesOptions {

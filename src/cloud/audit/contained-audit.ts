@@ -7,7 +7,7 @@
  * @module
  */
 import { Containment } from '../../runtime/containment.ts'
-import type { AuditSink } from '../ports.ts'
+import type { AuditSink } from './audit-sink.ts'
 
 /** How a sink of ours contains what it is made of. */
 const CONTAINED = Symbol('contained')

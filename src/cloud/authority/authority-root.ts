@@ -5,9 +5,10 @@
  * @module
  */
 import { ConfigurationInvalid } from '../../protocol/index.ts'
-import * as x509 from '../../x509.ts'
-import { ECDSA_P256, hexadecimal } from '../connectors/connector-key.ts'
-import type { Clocks, CryptoProvider } from '../ports.ts'
+import * as x509 from '../../runtime/x509.ts'
+import { ECDSA_P256, hexadecimal } from './connector-key.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** A root as it is kept. */
 export interface StoredAuthority {

@@ -6,14 +6,14 @@
  * @module
  */
 import { ApiMisuse } from '../../protocol/index.ts'
-import * as x509 from '../../x509.ts'
+import * as x509 from '../../runtime/x509.ts'
 import {
   authorityRoot,
   randomSerial,
   wholeSeconds,
   type AuthorityOptions,
 } from './authority-root.ts'
-import { ECDSA_P256, isP256, keyIdOf } from '../connectors/connector-key.ts'
+import { ECDSA_P256, isP256, keyIdOf } from './connector-key.ts'
 import { LEAF_SUBJECT, leafExtensions, type LeafIdentity } from './leaf-profile.ts'
 
 /** What to certify. */

@@ -7,10 +7,10 @@
  * @module
  */
 import { Refused, type RequestedKey } from '../../protocol/index.ts'
-import * as x509 from '../../x509.ts'
-import { isP256, keyIdOf } from '../connectors/connector-key.ts'
+import * as x509 from '../../runtime/x509.ts'
+import { isP256, keyIdOf } from './connector-key.ts'
 import { isOneSequence } from './der.ts'
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** Largest request, in octets; an honest one has about 250. */
 export const MAX_REQUEST_BYTES = 16 * 1024

@@ -12,8 +12,8 @@
  * @see spec/PROTOCOL.md, "Certificates"; RFC 5280 §4
  * @module
  */
-import * as x509 from '../../x509.ts'
-import { isP256 } from '../connectors/connector-key.ts'
+import * as x509 from '../../runtime/x509.ts'
+import { isP256 } from './connector-key.ts'
 import { isOneSequence, sameOctets } from './der.ts'
 
 /** The subject of every leaf. Identity is in the URI alone. */

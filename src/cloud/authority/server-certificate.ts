@@ -5,7 +5,7 @@
  *
  * @module
  */
-import * as x509 from '../../x509.ts'
+import * as x509 from '../../runtime/x509.ts'
 import {
   authorityRoot,
   randomSerial,
@@ -13,7 +13,7 @@ import {
   wholeSeconds,
   type AuthorityOptions,
 } from './authority-root.ts'
-import { ECDSA_P256 } from '../connectors/connector-key.ts'
+import { ECDSA_P256 } from './connector-key.ts'
 
 export interface ServerCertificateOptions {
   /** DNS names, `*.` allowed at the front. Default `localhost`, `*.localhost`. */

@@ -9,19 +9,21 @@
  * @module
  */
 import type { JWTPayload } from 'jose'
-import { isAssigned } from '../sign-in/assignment.ts'
-import { CountedWindow } from '../counted-window.ts'
+import { isAssigned } from '../policy/assignment.ts'
+import { CountedWindow } from '../../runtime/counted-window.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
-import type { Caller } from '../edge/caller.ts'
+import type { Caller } from '../identity/caller.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf } from '../issuer/identity-claims.ts'
 import type { Issuers } from '../issuer/issuers.ts'
-import { namedBy } from '../policy/named.ts'
-import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
-import { Recent } from '../recent.ts'
+import { namedBy } from '../rules/named.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import { Recent } from '../../runtime/recent.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
-import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
-import { isForTenant } from '../sign-in/tenant-claim.ts'
+import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
+import { isForTenant } from '../issuer/tenant-claim.ts'
 
 export interface BearerTokensOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>

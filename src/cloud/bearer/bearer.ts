@@ -10,14 +10,14 @@
 import { ExchangeFailed, headerValues } from '../../protocol/index.ts'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { BearerTokens, BearerVerdict } from './bearer-tokens.ts'
-import { challenge, isFromOtherSite, type ShownBy } from './challenge.ts'
+import { challenge, isFromOtherSite, type ShownBy } from '../request/challenge.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
-import type { Caller } from '../edge/caller.ts'
-import type { EdgeRequest } from '../edge/edge-request.ts'
-import { isUnmetWebSocket, upgradeWish } from '../edge/upgrade.ts'
-import { clientNetwork } from '../policy/network.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { EdgeRequest } from '../request/edge-request.ts'
+import { isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
+import { clientNetwork } from '../rules/network.ts'
 import type { Published } from '../directory/published.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /**
  * Who shows a token; `none`: the request shows none, or it is not for us. `undefined`: it was

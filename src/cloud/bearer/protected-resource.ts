@@ -5,23 +5,16 @@
  * @see RFC 9728 sections 2 and 3; spec/PROTOCOL.md, "Bearer tokens"
  * @module
  */
-import type { EdgeRequest } from '../edge/edge-request.ts'
-import type { Application, Directory } from '../ports.ts'
-import { published, type Published } from '../directory/published.ts'
+import type { EdgeRequest } from '../request/edge-request.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import { PROTECTED_RESOURCE_PATH } from '../request/challenge.ts'
+import { published } from '../directory/published.ts'
 
-const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 const MAX_AGE_SECONDS = 300
-
-/** Where the metadata of an application is; undefined: it takes no tokens. */
-export function protectedResourceUrl({ application }: Published): string | undefined {
-  if (application.bearer === undefined) return undefined
-  const { origin, pathname } = new URL(application.externalUrl)
-  return origin + WELL_KNOWN + (pathname === '/' ? '' : pathname)
-}
 
 /** Whether a path is where metadata would be; applications without tokens may use it themselves. */
 export function isProtectedResourcePath(path: string): boolean {
-  return path.startsWith(WELL_KNOWN)
+  return path.startsWith(PROTECTED_RESOURCE_PATH)
 }
 
 /** Answers for the application whose metadata is at that path. True: it was answered. */
@@ -32,7 +25,7 @@ export function serveProtectedResource(
   directory: Pick<Directory, 'tenant'>,
 ): boolean {
   const { method } = request.user.head
-  const rest = path.slice(WELL_KNOWN.length)
+  const rest = path.slice(PROTECTED_RESOURCE_PATH.length)
   const application = applications.find(({ bearer, externalUrl }) => {
     const { pathname } = new URL(externalUrl)
     return bearer !== undefined && (rest === pathname || `${rest}/` === pathname)

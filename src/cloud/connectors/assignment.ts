@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { ConnectorRecord, Directory } from '../ports.ts'
+import type { ConnectorRecord } from './connector-records.ts'
+import type { Directory } from '../directory/directory-port.ts'
 
 /** Whether its tenant is there, and its group is that tenant's. */
 export function isAssigned(

@@ -23,7 +23,11 @@ import { readCertificateRequest } from '../authority/certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { contentVersion } from '../directory/content-version.ts'
-import type { AuditSink, CertificateRecord, Clocks, CryptoProvider, Directory } from '../ports.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { CertificateRecord } from './connector-records.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import type { Directory } from '../directory/directory-port.ts'
 
 export interface ConfigurationServiceOptions {
   readonly crypto: CryptoProvider

@@ -9,13 +9,15 @@
  * @module
  */
 import { Refused } from '../../protocol/index.ts'
-import * as x509 from '../../x509.ts'
+import * as x509 from '../../runtime/x509.ts'
 import { isAssigned } from './assignment.ts'
-import { keyIdOf } from './connector-key.ts'
+import { keyIdOf } from '../authority/connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { sameOctets } from '../authority/der.ts'
 import { Leaf, MAX_LEAF_BYTES, type LeafIdentity } from '../authority/leaf-profile.ts'
-import type { CertificateRecord, ConnectorRecord, CryptoProvider, Directory } from '../ports.ts'
+import type { CertificateRecord, ConnectorRecord } from './connector-records.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import type { Directory } from '../directory/directory-port.ts'
 
 export interface ConnectorCertificatesOptions {
   readonly crypto: CryptoProvider

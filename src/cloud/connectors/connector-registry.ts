@@ -8,7 +8,7 @@
  * @module
  */
 import type { LinksFate } from '../../protocol/index.ts'
-import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from '../ports.ts'
+import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
 
 /** A connector to be registered: one token, one key. */
 export interface RegistrationOrder {

@@ -6,12 +6,14 @@
  */
 import * as jose from 'jose'
 import { Refused, type RegistrarIdentity } from '../../protocol/index.ts'
-import { hexadecimal } from './connector-key.ts'
+import { hexadecimal } from '../authority/connector-key.ts'
 import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import { OF_ID_TOKENS, UNMARKED_TYPES } from '../issuer/access-token.ts'
 import { IssuerKeys, type IssuerKeysOptions } from '../issuer/issuer-keys.ts'
-import type { Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
-import { isForTenant } from '../sign-in/tenant-claim.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import type { Directory, Tenant } from '../directory/directory-port.ts'
+import { isForTenant } from '../issuer/tenant-claim.ts'
 
 export interface RegistrarTokensOptions extends IssuerKeysOptions {
   readonly crypto: CryptoProvider

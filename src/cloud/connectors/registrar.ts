@@ -21,9 +21,10 @@ import {
 import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
-import { hexadecimal } from './connector-key.ts'
+import { hexadecimal } from '../authority/connector-key.ts'
 import type { ConnectorRegistry, Registered } from './connector-registry.ts'
-import type { AuditSink, Directory, Tenant } from '../ports.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Directory, Tenant } from '../directory/directory-port.ts'
 import { RegistrarTokens, type RegistrarTokensOptions } from './registrar-token.ts'
 
 export interface RegistrarOptions extends RegistrarTokensOptions {

@@ -22,7 +22,7 @@ import type {
   RegistryChange,
   RenewalOrder,
 } from './connector-registry.ts'
-import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from '../ports.ts'
+import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
 
 /** What a registry stores: table → row; keys are strings. */
 export interface RegistryRows {

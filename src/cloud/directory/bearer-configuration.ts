@@ -7,7 +7,7 @@
 import * as v from 'valibot'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { texts } from './configuration-values.ts'
-import type { Application } from '../ports.ts'
+import type { Application } from './directory-port.ts'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 
 export const BearerConfiguration = v.strictObject({

@@ -22,9 +22,9 @@ import {
   withTenantLifetime,
 } from './session-configuration.ts'
 import { logoFault } from '../pages/logo.ts'
-import { AccessPolicy, NamedLocation } from '../policy/access-policy.ts'
-import { readAccess } from '../policy/read-access.ts'
-import type { Application, ConnectorGroup, Tenant } from '../ports.ts'
+import { AccessPolicy, NamedLocation } from '../rules/access-policy.ts'
+import { readAccess } from '../rules/read-access.ts'
+import type { Application, ConnectorGroup, Tenant } from './directory-port.ts'
 import { issuerFault } from './published-url.ts'
 
 /** Roles of which one lets a user register connectors, unless the tenant says otherwise. */

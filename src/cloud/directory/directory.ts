@@ -1,6 +1,6 @@
 import { canonicalHost } from '../../protocol/index.ts'
 import { readDirectory } from './directory-configuration.ts'
-import type { Application, ConnectorGroup, Directory, Tenant } from '../ports.ts'
+import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
 
 /** A directory that holds a configuration, and may be given another. */
 export interface ConfiguredDirectory extends Directory {

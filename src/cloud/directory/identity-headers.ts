@@ -11,10 +11,7 @@
  * @module
  */
 import * as v from 'valibot'
-
-/** What of a user a header may tell. */
-export const IDENTITY_CLAIMS = ['subject', 'name', 'email', 'groups', 'roles'] as const
-export type IdentityClaim = (typeof IDENTITY_CLAIMS)[number]
+import { IDENTITY_CLAIMS, type IdentityHeader } from '../rules/identity-claims.ts'
 
 const claim = v.picklist(IDENTITY_CLAIMS)
 
@@ -34,21 +31,6 @@ export const IdentityHeaderConfiguration = v.union([
     ),
   }),
 ])
-
-/** A header: the claim that it tells, and how. */
-export type IdentityHeader =
-  | IdentityClaim
-  | {
-      readonly claim: IdentityClaim
-      /** Default `,`. */
-      readonly separator?: string
-      /** Default `utf-8`. */
-      readonly encoding?: 'utf-8' | 'percent'
-    }
-
-/** Which claim a header tells. */
-export const claimOfHeader = (header: IdentityHeader): IdentityClaim =>
-  typeof header === 'string' ? header : header.claim
 
 /** The field's value for a claim; `undefined`: there is none that says it. */
 export function identityField(

@@ -5,9 +5,10 @@
  * @see docs/issuers/ for what to write for the issuers that many have
  * @module
  */
+import type { ContextsParameter } from '../rules/step-up.ts'
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
-import { CHOSEN_CLAIMS } from '../policy/user-names.ts'
+import { CHOSEN_CLAIMS } from '../rules/user-names.ts'
 import { text } from './configuration-values.ts'
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
@@ -112,7 +113,7 @@ export interface IssuerProfile {
   /** Whether UserInfo is asked for claims that rules name and the ID token has not. */
   readonly userInfo: 'when-needed' | 'never'
   /** How a stronger sign-in is asked for, and which claim of the answer tells it. */
-  readonly authenticationContexts: 'acr_values' | 'acr' | 'acrs'
+  readonly authenticationContexts: ContextsParameter
 }
 
 /** An issuer of which nothing particular is said. */

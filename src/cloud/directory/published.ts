@@ -14,13 +14,14 @@ import {
   type HeaderList,
   type UserClaims,
 } from '../../protocol/index.ts'
-import { CorsRule } from '../edge/cors.ts'
-import { claimOfHeader, identityField, type IdentityHeader } from './identity-headers.ts'
+import { CorsRule } from './cors-rule.ts'
+import { claimOfHeader, type IdentityHeader } from '../rules/identity-claims.ts'
+import { identityField } from './identity-headers.ts'
 import { contentVersion } from './content-version.ts'
-import { ownCookieName } from '../session/cookies.ts'
-import { namedBy } from '../policy/named.ts'
-import type { Application } from '../ports.ts'
-import { tenantKey, type TenantKey } from '../tenant-key.ts'
+import { ownCookieName } from './cookies.ts'
+import { namedBy } from '../rules/named.ts'
+import type { Application } from './directory-port.ts'
+import { tenantKey, type TenantKey } from './tenant-key.ts'
 
 /** An application as the edge sees it. */
 export class Published {

@@ -6,8 +6,18 @@
  */
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/index.ts'
-import type { Application } from '../ports.ts'
-import { LONGEST_SESSION_MS, type SessionLifetime } from '../session/session-lifetime.ts'
+import type { Application } from './directory-port.ts'
+
+/** No session lasts longer. Milliseconds. */
+export const LONGEST_SESSION_MS = 24 * 3_600_000
+
+/** A policy for sessions that outlive the ID token. */
+export interface SessionLifetime {
+  /** From the first authentication at the issuer. Milliseconds, at most 24 hours. */
+  readonly absoluteMs: number
+  /** Without a request for so long it ends. Milliseconds. Default: it does not. */
+  readonly idleMs?: number | undefined
+}
 
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(1_000))
 

@@ -12,41 +12,27 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { headerValues, type StepUpRequest, type Target } from '../../protocol/index.ts'
+import { headerValues, type Target } from '../../protocol/index.ts'
 import { bearerOf } from '../bearer/bearer.ts'
-import { challenge } from '../bearer/challenge.ts'
+import { challenge } from '../request/challenge.ts'
 import type { BearerTokens } from '../bearer/bearer-tokens.ts'
 import { checkOtherSite } from './other-site.ts'
-import { ANYONE, type Caller } from './caller.ts'
-import { setCookies, type EdgeRequest, type OwnAnswer } from './edge-request.ts'
+import { ANYONE, type Caller } from '../identity/caller.ts'
+import { setCookies, type EdgeRequest } from '../request/edge-request.ts'
 import { sendToIssuer, takesPage } from '../sign-in/fragment-page.ts'
-import { wayIn } from './navigation.ts'
+import { wayIn } from '../request/navigation.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import type { Clocks } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Published } from '../directory/published.ts'
-import { isDue } from '../sign-in/renewals.ts'
+import { isDue } from '../session/renewals.ts'
 import type { Session, Sessions } from '../session/session.ts'
+import type { DecideAccess } from '../policy/verdict.ts'
 import type { PreAuthentication } from '../sign-in/sign-in.ts'
 import type { SignInWishes } from '../sign-in/sign-in-outcome.ts'
-import { canBeSent, FORM_WINDOW_PATH } from './return-target.ts'
+import { canBeSent, FORM_WINDOW_PATH } from '../pages/return-target.ts'
 import type { SessionUpkeep, Upkept } from './session-upkeep.ts'
-import { checkOrigin, upgradeWish } from './upgrade.ts'
-
-/** What is decided for each request, when the caller is known. */
-export type AccessVerdict =
-  | { readonly kind: 'allow' }
-  /** The answer, whose `code` is the reason. */
-  | { readonly kind: 'deny'; readonly answer: OwnAnswer }
-  /** The caller must authenticate again, and more strongly: a navigation goes to the issuer. */
-  | { readonly kind: 'step-up'; readonly stepUp: StepUpRequest; readonly answer: OwnAnswer }
-
-/** Asked on the hot path: synchronous, and expected to remember what it decided. */
-export type DecideAccess = (
-  application: Published,
-  caller: Caller,
-  request: Pick<EdgeRequest, 'id' | 'address'>,
-) => AccessVerdict
+import { checkOrigin, upgradeWish } from '../request/upgrade.ts'
 
 export interface AdmissionOptions {
   readonly sessions: Sessions

@@ -24,10 +24,10 @@ import { offeredTrailers } from './offered-headers.ts'
 import type { Origin, Submission, Submitter, Ticket } from '../offers/origin.ts'
 import type { Published } from '../directory/published.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
-import { unreferenced } from '../unreferenced.ts'
-import { withSessionCookie } from './session-cookie.ts'
-import { isGranted } from './upgrade.ts'
-import type { UserExchange } from './user-exchange.ts'
+import { unreferenced } from '../../runtime/unreferenced.ts'
+import { withSessionCookie } from '../request/session-cookie.ts'
+import { isGranted } from '../request/upgrade.ts'
+import type { UserExchange } from '../request/user-exchange.ts'
 
 /** Whose request it is. */
 export interface Asker {

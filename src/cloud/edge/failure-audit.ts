@@ -4,8 +4,9 @@
  * @module
  */
 import { failureStatus, type FailureReason } from '../../protocol/index.ts'
-import type { AuditSink, Clocks } from '../ports.ts'
-import type { EdgeRequest, OwnAnswer } from './edge-request.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { EdgeRequest, OwnAnswer } from '../request/edge-request.ts'
 
 /** Where it is written, and when. */
 export interface FailureAuditOptions {

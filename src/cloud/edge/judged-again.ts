@@ -6,11 +6,11 @@
  */
 import { readTarget } from '../../protocol/index.ts'
 import { published, selectApplication, type Published } from '../directory/published.ts'
-import type { Application, Directory } from '../ports.ts'
-import type { DecideAccess } from './admission.ts'
-import type { LiveExchange, Judgement } from './live-exchanges.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import type { DecideAccess } from '../policy/verdict.ts'
+import type { LiveExchange, Judgement } from '../request/live-exchanges.ts'
 import { checkOtherSite } from './other-site.ts'
-import { checkOrigin, upgradeWish } from './upgrade.ts'
+import { checkOrigin, upgradeWish } from '../request/upgrade.ts'
 
 /**
  * Whether an open exchange goes on. An application whose object is the same costs a look-up, and

@@ -19,10 +19,10 @@ import {
   type HeaderList,
   type UserClaims,
 } from '../../protocol/index.ts'
-import { isOwnCookie } from '../session/cookies.ts'
+import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
 import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
-import type { UserRequestHead } from './user-exchange.ts'
+import type { UserRequestHead } from '../request/user-exchange.ts'
 
 /** What of a user's head matters here. */
 type Head = Pick<UserRequestHead, 'headers' | 'httpVersion'>

@@ -8,7 +8,7 @@
  */
 import { ExchangeFailed, headerValue, headerValues } from '../../protocol/index.ts'
 import type { Published } from '../directory/published.ts'
-import type { UserRequestHead } from './user-exchange.ts'
+import type { UserRequestHead } from '../request/user-exchange.ts'
 
 /** Such a request changes nothing, and its answer is for readers: CORS is their rule. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])

@@ -7,9 +7,10 @@
  * @module
  */
 import type { HeaderList, ResponseHead } from '../../protocol/index.ts'
-import type { EdgeRequest } from './edge-request.ts'
-import type { AuditSink, Clocks } from '../ports.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+import type { EdgeRequest } from '../request/edge-request.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 
 export interface RecordedUserOptions {
   readonly audit: AuditSink

@@ -1,4 +1,4 @@
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /**
  * Digits and letters that no hand and no voice takes for another: there is no I, L, O and U.

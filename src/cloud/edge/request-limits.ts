@@ -5,7 +5,7 @@
  * @module
  */
 import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
-import type { UserRequestHead } from './user-exchange.ts'
+import type { UserRequestHead } from '../request/user-exchange.ts'
 
 /**
  * Bounds of one request head, as its listener sets them; beyond one of them the request is refused,

@@ -17,7 +17,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
-import { isOwnCookie } from '../session/cookies.ts'
+import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
 
 /** Names that are looked at: a list without them, which is most, is passed on as it is. */

@@ -10,13 +10,14 @@
  * @module
  */
 import type { Published } from '../directory/published.ts'
-import type { Application, Clocks } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import { renewalDueAt, slideMs } from '../session/session-lifetime.ts'
 import type { Renewal, SessionRenewals } from '../session/session-renewals.ts'
 import type { Session, Sessions } from '../session/session.ts'
-import type { Caller } from './caller.ts'
-import type { EdgeRequest } from './edge-request.ts'
-import type { LiveExchange } from './live-exchanges.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { EdgeRequest } from '../request/edge-request.ts'
+import type { LiveExchange } from '../request/live-exchanges.ts'
 
 export interface SessionUpkeepOptions {
   readonly sessions: Sessions

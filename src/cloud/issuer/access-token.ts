@@ -6,7 +6,7 @@
  */
 import type { JWTPayload } from 'jose'
 import type { KeySet } from './key-set.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 import { screenToken, SIGNATURE_ALGORITHMS } from './token-screen.ts'
 
 export interface AccessTokenOptions {

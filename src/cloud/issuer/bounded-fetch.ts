@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** What we need of the runtime's `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>

@@ -11,7 +11,7 @@ import type {
   ClientAuthenticationMethod,
   ClientCredentials,
 } from '../directory/client-configuration.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** The endpoints at which clients show who they are; each may have a list of methods of its own. */
 export type AuthenticatedEndpoint = 'token' | 'revocation'

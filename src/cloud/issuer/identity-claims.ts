@@ -12,7 +12,7 @@ import {
   type ClaimPath,
   type IssuerProfile,
 } from '../directory/issuer-configuration.ts'
-import { keptClaims, type Named } from '../policy/named.ts'
+import { keptClaims, type Named } from '../rules/named.ts'
 
 /** A JSON object of claims. */
 export type Claims = Readonly<Record<string, unknown>>

@@ -11,7 +11,7 @@ import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
 import { Refused } from '../../protocol/index.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
-import type { Clocks } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import { isLocalHost } from '../directory/published-url.ts'
 import { KeySet } from './key-set.ts'
 

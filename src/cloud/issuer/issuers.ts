@@ -6,7 +6,8 @@
 import { TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import { Issuer } from './issuer.ts'
-import type { Clocks, Tenant } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { Tenant } from '../directory/directory-port.ts'
 
 export interface IssuersOptions {
   readonly clocks: Clocks

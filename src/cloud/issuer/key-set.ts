@@ -20,7 +20,7 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import { verifyClaims, withoutNulls } from './null-claims.ts'
 

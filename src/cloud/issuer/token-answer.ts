@@ -5,8 +5,8 @@
  * @module
  */
 import { base64url } from 'jose'
-import type { CryptoProvider } from '../ports.ts'
-import { issuerDenial, SignInDenied } from '../sign-in/sign-in-errors.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import { issuerDenial, SignInDenied } from '../identity/sign-in-errors.ts'
 import { tokenWithoutNulls, withoutNulls } from './null-claims.ts'
 import { screenToken, USUAL_CLAIMS, type ScreenOptions } from './token-screen.ts'
 

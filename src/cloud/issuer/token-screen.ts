@@ -10,7 +10,7 @@
  */
 import { base64url, type JWTPayload } from 'jose'
 import { withoutNulls } from './null-claims.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 export interface ScreenOptions {
   /** Signatures that are accepted. */

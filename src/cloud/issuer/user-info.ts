@@ -8,7 +8,7 @@
  * @see OpenID Connect Core 1.0 section 5.3
  * @module
  */
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import type { Claims } from './identity-claims.ts'
 import type { KeySet } from './key-set.ts'

@@ -10,8 +10,8 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { Containment } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
-import type { Caller } from '../edge/caller.ts'
-import type { Application } from '../ports.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { Application } from '../directory/directory-port.ts'
 import {
   MemoryRevocations,
   type MemoryRevocationsOptions,

@@ -9,7 +9,7 @@ import { Containment } from '../../runtime/containment.ts'
 import { LineFile } from '../../runtime/node/line-file.ts'
 import { jsonLinesAudit, type JsonLinesOptions } from '../audit/audit.ts'
 import { toldTo } from '../audit/contained-audit.ts'
-import type { AuditSink } from '../ports.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
 
 /** Options of {@link auditFile}. */
 export interface AuditFileOptions extends JsonLinesOptions {

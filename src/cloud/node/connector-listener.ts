@@ -30,7 +30,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
-import { auditLinks } from '../audit/link-audit.ts'
+import { auditLinks } from '../offers/link-audit.ts'
 import { isAssigned } from '../connectors/assignment.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/origin.ts'

@@ -8,7 +8,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { ApiMisuse, joined, type HeaderList, type ResponseHead } from '../../protocol/index.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { closeLingering } from './lingering-close.ts'
 import {
   breakOff,

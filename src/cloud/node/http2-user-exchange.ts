@@ -16,7 +16,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { isInterim, pairs } from './user-exchange.ts'
 
 /** What belongs to an HTTP/1.1 connection and has no place in HTTP/2 (RFC 9113 §8.2.2). */

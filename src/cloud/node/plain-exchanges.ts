@@ -27,7 +27,7 @@ import {
   ExchangeWriter,
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
-} from '../../frame-stream.ts'
+} from '../../runtime/node/frame-stream.ts'
 import type { Claimer, Origin } from '../offers/origin.ts'
 import { sendRefusal } from './connector-replies.ts'
 

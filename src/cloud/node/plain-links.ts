@@ -24,12 +24,12 @@ import {
   type LinkEnd,
   type Offer,
 } from '../../protocol/index.ts'
-import { PLAIN_WINDOW_BYTES } from '../../frame-stream.ts'
+import { PLAIN_WINDOW_BYTES } from '../../runtime/node/frame-stream.ts'
 import { MAX_LINKS } from '../offers/connector-links.ts'
-import type { LinkAudit } from '../audit/link-audit.ts'
+import type { LinkAudit } from '../offers/link-audit.ts'
 import type { Claimer, Origin } from '../offers/origin.ts'
 import type { OfferLink } from '../offers/request-queue.ts'
-import { tenantKey, type TenantKey } from '../tenant-key.ts'
+import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 
 /** What this binding can carry. */
 export const PLAIN_FEATURES = ['plain'] as const

@@ -20,7 +20,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/index.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../edge/user-exchange.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 import { hasOthersBehind } from './request-turns.ts'
 

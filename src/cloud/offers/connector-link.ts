@@ -24,7 +24,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Claimer, Origin } from './origin.ts'
 import type { OfferLink } from './request-queue.ts'
-import { tenantKey, type TenantKey } from '../tenant-key.ts'
+import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 
 /** What a link's transport is told. */
 export interface ConnectorLinkEvents {

@@ -8,7 +8,7 @@
  */
 import { Refused, type Hello, type LinkEnd } from '../../protocol/index.ts'
 import { ConnectorLink } from './connector-link.ts'
-import type { LinkAudit } from '../audit/link-audit.ts'
+import type { LinkAudit } from './link-audit.ts'
 import type { Claimer, Origin } from './origin.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { idPrefixOf, type ExchangeId } from '../../protocol/index.ts'
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 const OCTETS = 16
 const AT_ONCE = 64

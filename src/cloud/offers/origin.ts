@@ -28,10 +28,11 @@ import {
   type TimeLimits,
 } from '../../protocol/index.ts'
 import { ExchangeIds } from './exchange-ids.ts'
-import type { Clocks, CryptoProvider } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { OfferLink, QueuedOffer, RequestQueue } from './request-queue.ts'
-import type { TenantKey } from '../tenant-key.ts'
-import { unreferenced } from '../unreferenced.ts'
+import type { TenantKey } from '../directory/tenant-key.ts'
+import { unreferenced } from '../../runtime/unreferenced.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
 export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'> & {

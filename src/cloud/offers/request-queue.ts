@@ -9,7 +9,7 @@
  * @module
  */
 import type { Offer } from '../../protocol/index.ts'
-import type { TenantKey } from '../tenant-key.ts'
+import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** A link that takes offers. */
 export interface OfferLink {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OTHER_ACCOUNT_PATH } from '../edge/return-target.ts'
+import { OTHER_ACCOUNT_PATH } from './return-target.ts'
 import type { Action, Failure } from './answer.ts'
 
 /** Trying again changes nothing there. */

@@ -13,21 +13,23 @@
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
 import type { SignInIdentity, StepUpRequest } from '../../protocol/machines/sign-in.ts'
-import type { AccessVerdict, DecideAccess } from '../edge/admission.ts'
-import { isAssigned } from '../sign-in/assignment.ts'
-import type { Caller } from '../edge/caller.ts'
-import type { OwnAnswer } from '../edge/edge-request.ts'
+import type { AccessVerdict, DecideAccess } from './verdict.ts'
+import { isAssigned } from './assignment.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { OwnAnswer } from '../request/edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import type { Application, AuditSink, Clocks } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import { UNKNOWN_ADDRESS } from './client-address.ts'
-import type { PolicyUser } from './among.ts'
+import type { PolicyUser } from '../rules/among.ts'
 import {
   decideAccess,
   type AccessDecision,
   type AccessDenial,
   type MatchedPolicy,
-} from './decide-access.ts'
-import { stepUpChallenge, stepUpParameters } from './step-up.ts'
+} from '../rules/decide-access.ts'
+import { stepUpChallenge, stepUpParameters } from '../rules/step-up.ts'
 import type { Locate, RiskAssessment, RiskAssessor } from './risk.ts'
 
 export interface AccessControlOptions {

@@ -10,8 +10,8 @@
  * @module
  */
 import { headerValues, type HeaderList } from '../../protocol/index.ts'
-import { networksOf } from './conditions.ts'
-import { canonicalAddress, isInside, parseAddress, type Network } from './network.ts'
+import { networksOf } from '../rules/conditions.ts'
+import { canonicalAddress, isInside, parseAddress, type Network } from '../rules/network.ts'
 
 /** Options of {@link ClientAddresses}. */
 export interface TrustedProxies {

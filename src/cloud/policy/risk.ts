@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RiskLevel } from './access-policy.ts'
+import type { RiskLevel } from '../rules/access-policy.ts'
 
 /** Where an address is, as far as a look-up knows. */
 export interface Place {

@@ -25,10 +25,10 @@
  */
 import { atOnce, Containment } from '../../runtime/containment.ts'
 import type { AuditEvent } from '../audit/audit-events.ts'
-import type { AuditSink } from '../ports.ts'
-import { RISK_LEVELS, type RiskLevel } from './access-policy.ts'
-import { networksOf } from './conditions.ts'
-import { isInside, neighbourhood, parseAddress, type Network } from './network.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import { RISK_LEVELS, type RiskLevel } from '../rules/access-policy.ts'
+import { networksOf } from '../rules/conditions.ts'
+import { isInside, neighbourhood, parseAddress, type Network } from '../rules/network.ts'
 import type { Locate, Place, RiskAssessment, RiskAssessor, RiskQuery } from './risk.ts'
 
 /** What the reference assessor finds. */

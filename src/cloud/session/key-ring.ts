@@ -5,7 +5,7 @@
  * @module
  */
 import { ApiMisuse } from '../../protocol/wire/errors.ts'
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** 256 bits of key material. Cookies are sealed under keys derived from it, never under itself. */
 export interface SealingKey {

@@ -9,7 +9,7 @@ import { FlattenedEncrypt, flattenedDecrypt, base64url, type FlattenedJWE } from
 import * as v from 'valibot'
 import type { SessionGrant } from '../../protocol/machines/session-renewal.ts'
 import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
-import type { Application } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
 import type { KeyRing } from './key-ring.ts'
 
 const FORMAT = 'app-proxy grant 1'

@@ -6,13 +6,13 @@
  */
 import * as v from 'valibot'
 import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
-import { namedBy } from '../policy/named.ts'
-import type { Application } from '../ports.ts'
-import { claimOfHeader } from '../directory/identity-headers.ts'
+import { namedBy } from '../rules/named.ts'
+import type { Application } from '../directory/directory-port.ts'
+import { claimOfHeader } from '../rules/identity-claims.ts'
 import { published } from '../directory/published.ts'
 import type { Session } from './session.ts'
 import type { SessionSpan } from './session-lifetime.ts'
-import { SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** The whole cookie, name and value, stays below this. */
 export const MAX_SESSION_CHARACTERS = 3 * 1024

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** What is kept of one session. Stores look at nothing of what is sealed. */
 export interface KeptGrant {

@@ -9,19 +9,9 @@
  * @module
  */
 import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
-import type { Caller } from '../edge/caller.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { SessionLifetime } from '../directory/session-configuration.ts'
 import type { Session } from './session.ts'
-
-/** No session lasts longer. Milliseconds. */
-export const LONGEST_SESSION_MS = 24 * 3_600_000
-
-/** A policy for sessions that outlive the ID token. */
-export interface SessionLifetime {
-  /** From the first authentication at the issuer. Milliseconds, at most 24 hours. */
-  readonly absoluteMs: number
-  /** Without a request for so long it ends. Milliseconds. Default: it does not. */
-  readonly idleMs?: number | undefined
-}
 
 /** When a session began and ends. Milliseconds since 1970. */
 export interface SessionSpan {

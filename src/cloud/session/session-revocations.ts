@@ -7,8 +7,8 @@
  * @module
  */
 import { Containment, type OnError } from '../../runtime/containment.ts'
-import type { Caller } from '../edge/caller.ts'
-import type { Application } from '../ports.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { Application } from '../directory/directory-port.ts'
 
 /** What is revoked. `at`, milliseconds since 1970: whatever began up to then. */
 export type Revocation =

@@ -9,11 +9,12 @@ import type { SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { IssuerClient } from '../issuer/issuer.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import type { AccessControl } from '../policy/access-control.ts'
-import type { Application, Clocks, Directory, Tenant } from '../ports.ts'
+import type { Application, Directory, Tenant } from '../directory/directory-port.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { AskAgain } from '../session/session-renewals.ts'
 import type { Outcome } from './callback-visit.ts'
 import { identify } from './identify.ts'
-import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
 
 export interface AskAgainOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>

@@ -10,9 +10,10 @@
 import { base64url } from 'jose'
 import * as v from 'valibot'
 import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
-import { ownCookies } from '../session/cookies.ts'
+import { ownCookies } from '../directory/cookies.ts'
 import type { KeyRing } from '../session/key-ring.ts'
-import type { Application, CryptoProvider } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { seal, unseal, type SealScope } from '../session/sealed-cookie.ts'
 import { isSecure } from '../session/session.ts'
 import {
@@ -24,7 +25,7 @@ import {
   sealedIn,
   slotFor,
   slotOf,
-} from './attempt-slots.ts'
+} from '../directory/attempt-slots.ts'
 
 /**
  * Attempts remembered as used; the oldest are forgotten first, and then the issuer's one-time code

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CallbackParameters } from '../../protocol/machines/sign-in.ts'
-import { SignInDenied } from './sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** A longer answer is not looked at. */
 const MAX_CHARACTERS = 8 * 1024

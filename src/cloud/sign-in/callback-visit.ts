@@ -4,10 +4,10 @@
  * @module
  */
 import type { SignInAttempt, SignInState } from '../../protocol/machines/sign-in.ts'
-import type { Application } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
 import type { SignInSource } from '../../protocol/machines/sign-in-denials.ts'
 import type { Wanted } from './attempts.ts'
-import { evidenceOf, SignInDenied } from './sign-in-errors.ts'
+import { evidenceOf, SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** What a denial has to tell besides its reason. */
 export interface Outcome {

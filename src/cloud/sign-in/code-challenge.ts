@@ -5,7 +5,7 @@
  * @module
  */
 import { base64url } from 'jose'
-import type { CryptoProvider } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** `S256` of a verifier. */
 export async function codeChallenge(crypto: CryptoProvider, verifier: string): Promise<string> {

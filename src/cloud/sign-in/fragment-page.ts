@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { setCookies, type EdgeRequest } from '../edge/edge-request.ts'
-import type { WayIn } from '../edge/navigation.ts'
+import { setCookies, type EdgeRequest } from '../request/edge-request.ts'
+import type { WayIn } from '../request/navigation.ts'
 import type { PageScript } from '../pages/answer.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'

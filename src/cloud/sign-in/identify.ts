@@ -10,11 +10,12 @@ import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf, missingClaims, type Claims } from '../issuer/identity-claims.ts'
 import type { Issuer, IssuerClient } from '../issuer/issuer.ts'
 import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
-import { namedBy } from '../policy/named.ts'
-import type { Application, Clocks, Tenant } from '../ports.ts'
+import { namedBy } from '../rules/named.ts'
+import type { Application, Tenant } from '../directory/directory-port.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Outcome } from './callback-visit.ts'
-import { denialOf, SignInDenied } from './sign-in-errors.ts'
-import { isForTenant } from './tenant-claim.ts'
+import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
+import { isForTenant } from '../issuer/tenant-claim.ts'
 
 export interface IdentifyOptions {
   readonly issuer: Pick<Issuer, 'verify' | 'userInfo'>

@@ -7,7 +7,7 @@ import type { SignInAttempt, SignInIdentity } from '../../protocol/machines/sign
 import type { SessionRenewals } from '../session/session-renewals.ts'
 import type { Session, Sessions, StartedSession } from '../session/session.ts'
 import type { Callback } from './callback-visit.ts'
-import { SignInDenied } from './sign-in-errors.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /**
  * Starts the session, or continues `before`. A refresh token is kept where a policy lets sessions

@@ -5,7 +5,7 @@
  * @module
  */
 import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
-import type { Application } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
 
 /** So many sign-ins of one user at one application… */
 export const MAX_ROUNDS = 8

@@ -7,9 +7,7 @@
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
-import { TIME_LIMITS } from '../../protocol/wire/limits.ts'
-import { next } from '../../protocol/machines/moves.ts'
-import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
+import { next, SIGN_IN_DENIALS, TIME_LIMITS } from '../../protocol/index.ts'
 import {
   callbackEvent,
   redirected,
@@ -36,13 +34,16 @@ import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
 import { authorizationUrl } from './authorization-request.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
-import type { Application, AuditSink, Clocks, CryptoProvider, Directory, Tenant } from '../ports.ts'
+import type { Application, Directory, Tenant } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { OWN_PATH, signInTarget } from '../edge/return-target.ts'
+import { OWN_PATH, signInTarget } from '../pages/return-target.ts'
 import { isSecure, Sessions, type Session } from '../session/session.ts'
 import { SessionRenewals } from '../session/session-renewals.ts'
 import { startSession } from './session-start.ts'
-import { denialOf, SignInDenied } from './sign-in-errors.ts'
+import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
 import {
   NOT_SILENTLY,
   STALE,

@@ -10,11 +10,11 @@
  * @module
  */
 import { headerValues } from '../../protocol/index.ts'
-import { challenge } from '../bearer/challenge.ts'
+import { challenge } from '../request/challenge.ts'
 import { published } from '../directory/published.ts'
-import { setCookies, type EdgeRequest } from '../edge/edge-request.ts'
-import { wayIn } from '../edge/navigation.ts'
-import { nothingHere, type OwnCall, type OwnPathTable } from '../edge/own-paths.ts'
+import { setCookies, type EdgeRequest } from '../request/edge-request.ts'
+import { wayIn } from '../request/navigation.ts'
+import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'
 import {
   FORM_WINDOW_DONE_PATH,
   FORM_WINDOW_PATH,
@@ -22,15 +22,16 @@ import {
   WINDOW_DONE_PATH,
   WINDOW_PATH,
   WINDOW_RENEWED_PATH,
-} from '../edge/return-target.ts'
+} from '../pages/return-target.ts'
 import type { PageScript } from '../pages/answer.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import type { Application, Clocks } from '../ports.ts'
+import type { Application } from '../directory/directory-port.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Session, Sessions } from '../session/session.ts'
 import { withSignIn } from '../sign-out/own-pages.ts'
 import { sendToIssuer } from './fragment-page.ts'
 import { applicationAt } from './other-account.ts'
-import { isDue } from './renewals.ts'
+import { isDue } from '../session/renewals.ts'
 import type { PreAuthentication } from './sign-in.ts'
 
 /** Where a browser does not allow it, the window stays, and its user reads the page. */

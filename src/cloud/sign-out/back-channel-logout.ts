@@ -5,11 +5,13 @@
  * @see OpenID Connect Back-Channel Logout 1.0
  * @module
  */
-import { claimedAudiences, LOGOUT_TOKEN_MS, type LogoutClaims } from './logout-token.ts'
+import { claimedAudiences, LOGOUT_TOKEN_MS, type LogoutClaims } from '../issuer/logout-token.ts'
 import type { Issuers } from '../issuer/issuers.ts'
-import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Sessions } from '../session/session.ts'
-import { denialOf, SignInDenied } from '../sign-in/sign-in-errors.ts'
+import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
 
 export interface BackChannelLogoutOptions {
   readonly directory: Pick<Directory, 'tenant' | 'applications'>

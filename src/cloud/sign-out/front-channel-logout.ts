@@ -9,11 +9,13 @@
  * @see OpenID Connect Front-Channel Logout 1.0
  * @module
  */
-import { CountedWindow } from '../counted-window.ts'
+import { CountedWindow } from '../../runtime/counted-window.ts'
 import { published } from '../directory/published.ts'
 import type { Issuers } from '../issuer/issuers.ts'
-import { clientNetwork } from '../policy/network.ts'
-import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
+import { clientNetwork } from '../rules/network.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Sessions } from '../session/session.ts'
 
 export interface FrontChannelLogoutOptions {

@@ -5,8 +5,8 @@
  */
 import { headerValue, headerValues } from '../../protocol/index.ts'
 import { published } from '../directory/published.ts'
-import type { OwnCall } from '../edge/own-paths.ts'
-import type { Application } from '../ports.ts'
+import type { OwnCall } from '../request/own-paths.ts'
+import type { Application } from '../directory/directory-port.ts'
 
 /** Browsers say with every POST whose page sends it; one that says nothing is none of ours. */
 export function isFromOwnPage({ request, applications }: OwnCall): boolean {

@@ -8,11 +8,13 @@
  * @module
  */
 import { base64url } from 'jose'
-import { ownCookies } from '../session/cookies.ts'
+import { ownCookies } from '../directory/cookies.ts'
 import type { Issuers } from '../issuer/issuers.ts'
-import type { Application, AuditSink, Clocks, Directory } from '../ports.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import type { AuditSink } from '../audit/audit-sink.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import { published } from '../directory/published.ts'
-import { OWN_PATH } from '../edge/return-target.ts'
+import { OWN_PATH } from '../pages/return-target.ts'
 import { readTokenHint, tokenHintCookie } from './token-hint.ts'
 import { sessionCookieName, type Session, type Sessions } from '../session/session.ts'
 

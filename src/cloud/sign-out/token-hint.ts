@@ -10,11 +10,11 @@
  * @module
  */
 import { decodeJwt } from 'jose'
-import { onlyCookie, OwnCookie, ownCookieName } from '../session/cookies.ts'
+import { onlyCookie, OwnCookie, ownCookieName } from '../directory/cookies.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import { seal, unseal, type SealScope } from '../session/sealed-cookie.ts'
-import type { Application } from '../ports.ts'
-import { OWN_PATH } from '../edge/return-target.ts'
+import type { Application } from '../directory/directory-port.ts'
+import { OWN_PATH } from '../pages/return-target.ts'
 import { isSecure } from '../session/session.ts'
 
 /** Where the user signs out, and where alone the cookie goes. */

@@ -14,7 +14,8 @@ import {
   type RegistrationReply,
   type RegistrationRequest,
 } from '../../protocol/index.ts'
-import type { Clocks, ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
 import { refusalReason } from '../refusal-reasons.ts'
 import { applicationMistake } from './application-mistakes.ts'
 import { cloudMistake, isAboutTime, timeMistake, type WayToCloud } from './cloud-mistakes.ts'

@@ -21,13 +21,8 @@ import {
   type ConfigurationRequest,
   type RegistrationRequest,
 } from '../../protocol/wire/messages.ts'
-import type {
-  ConnectorIdentity,
-  ControlCall,
-  ControlChannel,
-  CryptoProvider,
-  IdentifiedCall,
-} from '../ports.ts'
+import type { ConnectorIdentity, ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { refusalReason } from '../refusal-reasons.ts'
 import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
 

@@ -16,12 +16,8 @@ import {
   readPrivateFile,
   replacePrivateFile,
 } from '../../runtime/node/private-files.ts'
-import type {
-  ConnectorIdentity,
-  CryptoProvider,
-  IdentityStore,
-  StoredIdentities,
-} from '../ports.ts'
+import type { ConnectorIdentity, IdentityStore, StoredIdentities } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { fromPem, toPem } from './pem.ts'
 
 const FILE = 'identity.json'

@@ -14,10 +14,10 @@ import {
   type LinkEnd,
   type TimeLimits,
 } from '../../protocol/index.ts'
-import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../link-transport.ts'
+import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../runtime/node/link-transport.ts'
 import { CloudLink } from '../cloud-link.ts'
 import type { OfferSlots } from '../offer-slots.ts'
-import type { Clocks } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Worker } from '../worker.ts'
 
 export interface MultiplexedLinkOptions {

@@ -31,8 +31,8 @@ import {
   ExchangeWriter,
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
-} from '../../frame-stream.ts'
-import type { Clocks } from '../ports.ts'
+} from '../../runtime/node/frame-stream.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Carrier, ClaimedJob } from '../worker.ts'
 
 /** What a carrier needs of its link. */

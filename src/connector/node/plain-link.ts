@@ -28,7 +28,7 @@ import {
   type Welcome,
 } from '../../protocol/index.ts'
 import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
-import type { Clocks } from '../ports.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Worker } from '../worker.ts'
 import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
 

@@ -1,7 +1,8 @@
 import type { AgentOptions } from 'node:https'
 import type { SecureVersion } from 'node:tls'
 import { ApiMisuse } from '../../protocol/wire/errors.ts'
-import type { ConnectorIdentity, CryptoProvider } from '../ports.ts'
+import type { ConnectorIdentity } from '../ports.ts'
+import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { toPem } from './pem.ts'
 
 /** How the cloud's servers are recognised until a registration pins their authorities. */

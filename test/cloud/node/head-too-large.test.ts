@@ -1,7 +1,7 @@
 /** A browser that carries more cookies than a head may hold gets out of it by itself: the answer removes those of ours that can be many. */
 import { constants } from 'node:http2'
 import { afterEach, expect, test } from 'vitest'
-import { REMOVE_ATTEMPTS } from '../../../src/cloud/sign-in/attempt-slots.ts'
+import { REMOVE_ATTEMPTS } from '../../../src/cloud/directory/attempt-slots.ts'
 import { until } from '../../integration/tunnel.ts'
 import { RawUser } from '../../integration/raw-user.ts'
 import { startDirectEdge, type DirectEdge } from './direct-edge.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { memoryAudit } from '../../../src/cloud/audit/audit.ts'
-import type { Caller } from '../../../src/cloud/edge/caller.ts'
+import type { Caller } from '../../../src/cloud/identity/caller.ts'
 import { createDirectory } from '../../../src/cloud/directory/directory.ts'
 import {
   AccessControl,

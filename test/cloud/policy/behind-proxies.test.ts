@@ -4,7 +4,7 @@ import { request, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createUserListener } from '../../../src/cloud/node/index.ts'
-import { edgeWorld, HOST, type EdgeWorld, type WorldOptions } from '../edge-world.ts'
+import { edgeWorld, HOST, type EdgeWorld, type WorldOptions } from '../edge/edge-world.ts'
 
 const closing: (() => void)[] = []
 afterEach(() => closing.splice(0).forEach((close) => close()))

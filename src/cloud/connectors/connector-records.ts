@@ -1,0 +1,34 @@
+/**
+ * What the registry keeps of connectors and their certificates.
+ *
+ * @module
+ */
+
+/** What a registered connector may do. */
+export type ConnectorStanding = 'pending' | 'active' | 'draining' | 'disabled' | 'revoked'
+
+export interface ConnectorRecord {
+  readonly id: string
+  readonly tenantId: string
+  readonly groupId: string
+  readonly name: string
+  readonly standing: ConnectorStanding
+  /** Milliseconds since 1970. */
+  readonly registeredAt: number
+}
+
+/** One certificate of a connector. */
+export interface CertificateRecord {
+  /** Serial number, lower-case hexadecimal. */
+  readonly serial: string
+  readonly connectorId: string
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly keyId: string
+  readonly der: Uint8Array
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** First call made with it. */
+  readonly firstUsedAt?: number
+  /** A newer certificate has been used; this one may still connect until then. */
+  readonly supersededUntil?: number
+}

@@ -1,0 +1,150 @@
+/**
+ * What an administrator wrote down, as the cloud reads it: tenants, groups, applications.
+ *
+ * @module
+ */
+import type { AccessRules } from '../rules/access-policy.ts'
+import type { Branding } from '../pages/answer.ts'
+import type { Bearer } from './bearer-configuration.ts'
+import type { ClientCredentials } from './client-configuration.ts'
+import type { Cors } from './cors-configuration.ts'
+import type { IdentityHeader } from '../rules/identity-claims.ts'
+import type { ClaimPath, IssuerProfile } from './issuer-configuration.ts'
+import type { SessionLifetime } from './session-configuration.ts'
+
+/** An organisation; everything else belongs to exactly one. */
+export interface Tenant {
+  readonly id: string
+  readonly name: string
+  /** The OpenID Connect issuer that authenticates its users and registrars. */
+  readonly issuer: string
+  /** What is particular about it. Default {@link USUAL_ISSUER}. */
+  readonly issuerProfile?: IssuerProfile
+  /** Who may register connectors. */
+  readonly registrars: {
+    /** The `aud` a registrar's token must be for: this service. */
+    readonly audience: string
+    /** The claim that lists roles. Default: where the issuer's roles are. */
+    readonly roleClaim?: ClaimPath
+    /** Roles of which one is enough. */
+    readonly roles: readonly string[]
+  }
+  /** How many connectors it may register. Default 100. */
+  readonly connectorLimit: number
+  /** Newly registered connectors wait for an operator's approval. Default false. */
+  readonly approveConnectors: boolean
+  /** The group new connectors join. */
+  readonly defaultGroupId: string
+  /** How it shows itself on the pages its users see. Default: not at all. */
+  readonly branding?: Branding
+}
+
+/** Connectors of a group serve the same applications. */
+export interface ConnectorGroup {
+  readonly id: string
+  readonly tenantId: string
+  readonly name: string
+}
+
+/** A published private web application. */
+export interface Application {
+  readonly id: string
+  readonly tenantId: string
+  readonly name: string
+  /** Changes whenever any of it changes that connectors may be told. */
+  readonly version: string
+  /** `https://host[:port]/path/`; http only on localhost names. */
+  readonly externalUrl: string
+  /** Scheme, host, port and base path of the private application. */
+  readonly internalUrl: string
+  readonly groupId: string
+  readonly preAuthentication: 'oidc' | 'passthrough'
+  /**
+   * Its tenant's issuer: who was signed in by another one is not signed in here. Default: whoever
+   * the directory's tenant is signed in by.
+   */
+  readonly issuer?: string
+  /**
+   * The application's own client at the tenant's issuer; present exactly when `preAuthentication`
+   * is `oidc`.
+   */
+  readonly client?: ClientCredentials
+  /** Who is assigned; absent: every user the issuer signs in. */
+  readonly assigned?: {
+    readonly users: readonly string[]
+    readonly groups: readonly string[]
+    readonly roles: readonly string[]
+  }
+  /**
+   * Conditional access: whoever is assigned must be let in by these too. Absent: there is none.
+   * Other rules must be another object, because decisions are remembered by it.
+   */
+  readonly access?: AccessRules
+  /** Header name → claim it carries, and how, for the application. Default none. */
+  readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
+  /**
+   * Origins, besides its own host, whose pages may open a WebSocket (or switch to another protocol)
+   * in the name of a signed-in user. Default none.
+   */
+  readonly allowedOrigins?: readonly string[]
+  /**
+   * Pages of other sites that may read its answers. Default: with `passthrough` it answers for
+   * itself, with `oidc` there are none.
+   */
+  readonly cors?: Cors
+  /**
+   * How programs may show a token in the place of a session. Default: not at all; a token is the
+   * application's own affair then.
+   */
+  readonly bearer?: Bearer
+  readonly session?: {
+    /**
+     * Whether the session's cookie comes with requests of other sites' pages as well (`none`).
+     * Default `lax`.
+     */
+    readonly sameSite: 'lax' | 'none'
+    /** How long sessions last. Default: they end with the ID token. */
+    readonly lifetime?: SessionLifetime
+  }
+  /**
+   * Pages of other origins that may show it in a frame. Default: no sign-in begins in a frame of
+   * another origin, and no page of ours is shown in one.
+   */
+  readonly embedding?: Embedding
+  /**
+   * How the issuer hands back its answer: `form_post` keeps it out of addresses and their logs, and
+   * needs https. Default `query`.
+   */
+  readonly responseMode?: 'query' | 'form_post'
+  readonly hostHeader: 'internal' | 'external'
+  readonly verifyCertificate: boolean
+  readonly responseHeadMs: number
+}
+
+/** In whose frames users may sign in to an application. @see docs/framing.md */
+export interface Embedding {
+  /** Origins. */
+  readonly ancestors: readonly string[]
+  /** The cookies are `Partitioned`: one session for each site that embeds it. */
+  readonly partitioned: boolean
+}
+
+/**
+ * Tenants, groups and applications. The embedded default is a validated configuration object. Asked
+ * on the hot path: synchronous.
+ *
+ * A function that throws, or gives a promise, fails what it was asked for: a user's request gets
+ * 500 (audit event `edge.internal-error`), a registration is refused as `unavailable`, what is open
+ * and cannot be judged ends.
+ */
+export interface Directory {
+  tenant(id: string): Tenant | undefined
+  /** The tenant whose issuer this is. */
+  tenantOfIssuer(issuer: string): Tenant | undefined
+  group(id: string): ConnectorGroup | undefined
+  application(id: string): Application | undefined
+  /** Applications whose external URL has this canonical `host[:port]`, the longest path first. */
+  applicationsOn(host: string): readonly Application[]
+  tenants(): readonly Tenant[]
+  applications(): readonly Application[]
+}

@@ -1,0 +1,285 @@
+/**
+ * A user's request until it is an exchange: everything the edge answers by itself.
+ *
+ * @module
+ */
+import {
+  ExchangeFailed,
+  failureStatus,
+  headerValue,
+  headerValues,
+  type Delivery,
+  type HeaderList,
+} from '../../protocol/index.ts'
+import { challenge } from './challenge.ts'
+import { ANYONE, type Caller } from '../identity/caller.ts'
+import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'
+import type { Failure } from '../pages/answer.ts'
+import { advised } from '../pages/delivery-words.ts'
+import { prefersHtml } from '../pages/negotiation.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
+import { published, type Published } from '../directory/published.ts'
+import { REMOVE_ATTEMPTS } from '../directory/attempt-slots.ts'
+import { isForFrame } from './navigation.ts'
+import { returnTarget } from '../pages/return-target.ts'
+import { unchosenGrants } from './unchosen-cors.ts'
+import { withSessionCookie } from './session-cookie.ts'
+import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+
+/** What an answer of our own says. */
+export type OwnAnswer = Omit<Failure, 'requestId'> & {
+  readonly headers?: HeaderList
+  /** Of the request that the answer is about. Default: this one. */
+  readonly requestId?: string
+  /** The audit has its number and its code already. */
+  readonly isAudited?: true
+}
+
+/** What answers of our own need to know. */
+export interface AnswerOptions {
+  /** Told of each refusal and failure that is sent. Default: nobody is. */
+  readonly failed?: (request: EdgeRequest, answer: OwnAnswer) => void
+  readonly directory: Pick<Directory, 'tenant' | 'applicationsOn'>
+  /** Default: our own words and template. */
+  readonly pages?: PageRenderer
+}
+
+/** Whom the user's connection is for: an exchange, or a reader of our own. */
+export interface RequestReader {
+  userData(bytes: Uint8Array): void
+  userEnded(trailers: HeaderList | undefined): void
+  userDrained(): void
+  userGone(complete: boolean): void
+  sessionEnded?(): void
+}
+
+/** Stands between the user's connection and the exchange, once there is one. */
+export class EdgeRequest implements UserEvents, LiveExchange {
+  readonly user: UserExchange
+  readonly id: string
+  /** Where the user comes from, through whatever proxies are trusted; or `unknown`. */
+  readonly address: string
+  isGone = false
+  /** Of the answer, when it is one of ours. */
+  code: string | undefined
+  caller: Caller = ANYONE
+  /** What answers say to pages of other sites; undefined: nothing. */
+  cors: HeaderList | undefined
+  /** An application is chosen, and its rule has said what `cors` is, or has nothing to say. */
+  isCorsDecided = false
+  /** A `Set-Cookie` value of ours for whatever the answer is: the session goes on. */
+  sessionCookie: string | undefined
+  /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
+  site: Application | undefined
+  /** What is asked for, where that is known for certain: it is named. */
+  asked: Application | undefined
+  /**
+   * Where the user wanted to go, where that is not what is asked for here. A target of this host.
+   */
+  returnTo: string | undefined
+  readonly #answers: AnswerOptions
+  #exchange: RequestReader | undefined
+  #application: Application | undefined
+  #isChanged = false
+  #live: LiveExchanges | undefined
+  #isAnswered = false
+
+  constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
+    this.user = user
+    this.id = id
+    this.address = address
+    this.#answers = answers
+  }
+
+  /** From now on the exchange is told, or whoever else reads the body. */
+  hand(exchange: RequestReader): void {
+    this.#exchange = exchange
+  }
+
+  /**
+   * The exchange goes on, and ends with the caller's session, or when the application is another.
+   */
+  isOpenTo(caller: Caller, { application }: Published, live: LiveExchanges): void {
+    this.caller = caller
+    this.#application = application
+    this.#live = live
+    live.add(this)
+  }
+
+  get head(): UserRequestHead {
+    return this.user.head
+  }
+
+  get application(): Application {
+    return this.#application!
+  }
+
+  /** It was judged by this one, and goes on. */
+  set application(application: Application) {
+    this.#application = application
+  }
+
+  applicationChanged(): void {
+    this.#isChanged = true
+    this.sessionEnded()
+  }
+
+  sessionEnded(): void {
+    this.#live?.remove(this)
+    this.#exchange?.sessionEnded?.()
+  }
+
+  tellSessionEnded(delivery: Delivery, application = published(this.#application!)): void {
+    if (this.#isChanged || this.caller.user === undefined) {
+      const { detail: said, ...changed } = OWN_ANSWERS['application-changed']
+      const detail = this.#advised(said, delivery)
+      return this.answer({ ...changed, detail, delivery, retryAfterMs: 1_000 })
+    }
+    const { detail, ...ended } = OWN_ANSWERS['session-ended']
+    this.answer({
+      ...{ ...ended, detail: this.#advised(detail, delivery), delivery },
+      headers: ['WWW-Authenticate', challenge(application, this.user.head.headers)],
+    })
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#exchange?.userData(bytes)
+  }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#exchange?.userEnded(trailers)
+  }
+
+  drained(): void {
+    this.#exchange?.userDrained()
+  }
+
+  gone(complete: boolean): void {
+    this.isGone = true
+    this.#live?.remove(this)
+    this.#exchange?.userGone(complete)
+  }
+
+  fail(error: ExchangeFailed, delivery: Delivery = 'none'): void {
+    const { reason, source } = error
+    const { status, detail: said, ...rest } = failureStatus(reason)
+    const words = { ...rest, detail: this.#advised(said, delivery), delivery }
+    const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
+    const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : []
+    this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
+  }
+
+  #advised(detail: string, delivery: Delivery): string {
+    return advised(detail, delivery, this.user.head.method)
+  }
+
+  redirect(location: string, cookies: readonly string[]): void {
+    this.reply(302, ['Location', location, ...setCookies(cookies)])
+  }
+
+  /** An answer of ours that is no page and no problem, and that nobody keeps. */
+  reply(status: number, headers: HeaderList, body = ''): void {
+    const octets = new TextEncoder().encode(body)
+    const common = ['Cache-Control', 'no-store', 'Content-Length', String(octets.length)]
+    this.#send(status, [...headers, ...common], octets)
+  }
+
+  empty(status: number, headers: HeaderList): void {
+    this.#send(status, ['Cache-Control', 'no-store', ...headers], new Uint8Array(0))
+  }
+
+  /** Public, and not an answer to who asks. */
+  json(value: unknown, maxAgeSeconds: number): void {
+    const body = new TextEncoder().encode(JSON.stringify(value))
+    const headers = [
+      ...['Content-Type', 'application/json', 'Content-Length', String(body.length)],
+      ...['Cache-Control', `public, max-age=${maxAgeSeconds}`, 'X-Content-Type-Options', 'nosniff'],
+    ]
+    this.#send(200, headers, body)
+  }
+
+  answer({ headers = [], isAudited, ...failure }: OwnAnswer): void {
+    this.code = failure.code
+    const { method, target, headers: fields } = this.user.head
+    const isSafe = method === 'GET' || method === 'HEAD'
+    const back = this.returnTo ?? (isSafe ? returnTarget(target) : undefined)
+    const response = failureResponse(
+      { requestId: this.id, ...failure },
+      {
+        accept: prefersHtml(fields) ? 'html' : 'problem',
+        acceptLanguage: headerValues(fields, 'accept-language').join(', '),
+        ...(back !== undefined && { target: back }),
+        ...this.#looks(),
+      },
+      this.#answers.pages,
+    )
+    const isSent = !this.isGone && !this.#isAnswered
+    if (failure.status >= 400 && isSent && isAudited !== true) this.#answers.failed?.(this, failure)
+    this.#send(response.status, [...response.headers, ...headers], response.body)
+  }
+
+  /**
+   * What an answer takes from the directory. An answer is given also where that is what has failed.
+   */
+  #looks(): Pick<Asked, 'start' | 'ancestors' | 'isFramed' | 'branding' | 'application'> {
+    const { site, asked } = this
+    try {
+      const start = asked ?? site
+      const ancestors = asked?.embedding?.ancestors
+      const branding = site && this.#answers.directory.tenant(site.tenantId)?.branding
+      return {
+        ...(start && { start: new URL(start.externalUrl).pathname }),
+        ...(asked && { application: asked.name }),
+        ...(ancestors && { ancestors, isFramed: isForFrame(this.user.head) }),
+        ...(branding && { branding }),
+      }
+    } catch {
+      return {}
+    }
+  }
+
+  /** An error before an application was chosen. It is given also where the directory has failed. */
+  #unchosenGrants(): HeaderList | undefined {
+    if (this.isCorsDecided) return undefined
+    const { head } = this.user
+    try {
+      const { asked } = this
+      const applications = asked ? [asked] : this.#answers.directory.applicationsOn(head.authority)
+      return unchosenGrants(applications, head)
+    } catch {
+      return undefined
+    }
+  }
+
+  /**
+   * Once: a session may end, or a body break its rules, behind an answer that waits for its user. A
+   * body nobody read makes the connection useless for another request.
+   */
+  #send(status: number, headers: HeaderList, body: Uint8Array): void {
+    if (this.isGone || this.#isAnswered) return
+    this.#live?.remove(this)
+    const { head } = this.user
+    const { sessionCookie } = this
+    const cors = this.cors ?? (status < 400 ? undefined : this.#unchosenGrants())
+    const granted = cors === undefined ? headers : [...headers, ...cors]
+    const kept = sessionCookie === undefined ? granted : withSessionCookie(granted, sessionCookie)
+    this.user.respond({ status, headers: kept }, hasBody(head))
+    this.#isAnswered = true
+    if (head.method !== 'HEAD' && body.length > 0) this.user.write(body)
+    this.user.end()
+  }
+}
+
+export function setCookies(values: readonly string[]): HeaderList {
+  return values.flatMap((value) => ['Set-Cookie', value])
+}
+
+function hasBody({ headers }: UserRequestHead): boolean {
+  const length = headerValue(headers, 'content-length')
+  return (
+    headerValue(headers, 'transfer-encoding') !== undefined ||
+    (length !== undefined && length !== '0')
+  )
+}

@@ -1,0 +1,13 @@
+/** An authority that is forgotten with the process; this file can be imported outside of tests too. */
+import type { AuthorityStore, StoredAuthority } from '../../../src/cloud/index.ts'
+
+export function memoryAuthorityStore(): AuthorityStore & { stored?: StoredAuthority } {
+  return {
+    async load() {
+      return this.stored
+    },
+    async save(authority) {
+      this.stored ??= authority
+    },
+  }
+}

@@ -1,0 +1,8 @@
+import { createMemoryRegistry } from '../../../src/cloud/index.ts'
+import { connectorRegistrySuite } from './connector-registry.suite.ts'
+
+connectorRegistrySuite(
+  'memory',
+  async () => ({ registry: createMemoryRegistry(), close: async () => undefined }),
+  { survives: false },
+)

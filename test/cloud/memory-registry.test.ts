@@ -1,8 +1,0 @@
-import { createMemoryRegistry } from '../../src/cloud/index.ts'
-import { connectorRegistrySuite } from './connector-registry.suite.ts'
-
-connectorRegistrySuite(
-  'memory',
-  async () => ({ registry: createMemoryRegistry(), close: async () => undefined }),
-  { survives: false },
-)
