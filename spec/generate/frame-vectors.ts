@@ -4,6 +4,7 @@
  * @module
  */
 import { ResetCode, encode } from '../../src/protocol/index.ts'
+import * as control from '../../src/protocol/wire/control-frames.ts'
 import * as heads from '../../src/protocol/wire/heads.ts'
 import { entry, none, octets, type Entry } from './frame-vector.ts'
 import { fromHex } from './vector.ts'
@@ -22,6 +23,7 @@ const OFFER = {
   body: { kind: 'none' },
   remainingMs: 5_000,
   origin: 'cloud-1',
+  answerMs: 85_000,
 }
 const USER = {
   subject: 'u-1',
@@ -49,7 +51,38 @@ export const FRAME_VECTORS: readonly Entry[] = [
         granted: 180,
         maxDataBytes: 16_384,
         features: ['plain'],
+        slots: 200,
+        streams: 0,
       },
+      'a link for claims, of a process with slots': {
+        versions: [1],
+        instance: 'run-1',
+        index: 1,
+        epoch: 1,
+        offers: 0,
+        granted: 0,
+        maxDataBytes: 16_384,
+        features: [],
+        slots: 200,
+        streams: 1_000,
+      },
+    },
+    alternative: {
+      'without slots and streams': [
+        encode([[1], 'run-1', 0, 1, 200, 180, 16_384, []]),
+        {
+          versions: [1],
+          instance: 'run-1',
+          index: 0,
+          epoch: 1,
+          offers: 200,
+          granted: 180,
+          maxDataBytes: 16_384,
+          features: [],
+          slots: 200,
+          streams: 0,
+        },
+      ],
     },
     invalid: {
       'versions that are text': encode([['1'], 'run-1', 0, 1, 200, 180, 16_384, []]),
@@ -120,7 +153,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
       },
     },
   ),
-  entry('CONFIRM', 'The claim is the first; go on.', none, heads.decodeEmpty, {
+  entry('CONFIRM', 'The claim is the first; go on.', none, control.decodeEmpty, {
     valid: { 'says all by its type': undefined },
     invalid: { 'a payload': fromHex('90') },
   }),
@@ -131,15 +164,21 @@ export const FRAME_VECTORS: readonly Entry[] = [
     heads.decodeDecline,
     {
       valid: Object.fromEntries(
-        ['unknown-application', 'unlisted-origin', 'overloaded', 'draining'].map((reason) => [
-          reason,
-          { id: ID, attempt: 1, reason },
-        ]),
+        [
+          ...['unknown-application', 'unlisted-origin', 'origin-unreachable'],
+          ...['overloaded', 'draining'],
+        ].map((reason) => [reason, { id: ID, attempt: 1, reason }]),
       ),
-      invalid: { 'an unknown reason': encode([ID_OCTETS, 1, 'tired']) },
+      alternative: {
+        'a reason of a later version is overloaded': [
+          encode([ID_OCTETS, 1, 'tired']),
+          { id: ID, attempt: 1, reason: 'overloaded' },
+        ],
+      },
+      invalid: { 'a reason that is a number': encode([ID_OCTETS, 1, 1]) },
     },
   ),
-  entry('CREDIT', 'Bytes, or offers on number 0.', heads.encodeCredit, heads.decodeCredit, {
+  entry('CREDIT', 'Bytes, or offers on number 0.', control.encodeCredit, control.decodeCredit, {
     valid: { 'one byte': 1, 'the most': 4_294_967_295 },
     invalid: { nothing: fromHex('00000000'), 'three octets': fromHex('000001') },
   }),
@@ -176,36 +215,44 @@ export const FRAME_VECTORS: readonly Entry[] = [
     invalid: { 'no list inside the list': encode(['a', 'b']) },
     forbidden: { 'a name with a space': encode([['a b', 'c']]) },
   }),
-  entry('STOP', 'No more of this body, please.', heads.encodeStop, heads.decodeStop, {
+  entry('STOP', 'No more of this body, please.', control.encodeStop, control.decodeStop, {
     valid: { 'without fault': { code: ResetCode.NO_ERROR } },
     invalid: { 'no code': new Uint8Array(0) },
   }),
-  entry('RESET', 'The exchange is over.', heads.encodeReset, heads.decodeReset, {
+  entry('RESET', 'The exchange is over.', control.encodeReset, control.decodeReset, {
     valid: Object.fromEntries(
       Object.entries(ResetCode)
         .filter(([name]) => name !== 'LOST')
-        .map(([name, code]) => [name, { code }]),
+        .map(([name, code]) => [name, { code }] as const)
+        .concat([['NOT_SENT, told why', { code: ResetCode.NOT_SENT, cause: 12 }]] as never),
     ),
     alternative: {
+      'NOT_SENT for a cause of a later version': [
+        fromHex('0000000b000000ff'),
+        { code: ResetCode.NOT_SENT },
+      ],
       'a code of a later version is INTERNAL': [fromHex('000000ff'), { code: ResetCode.INTERNAL }],
       'LOST, which is never sent, is INTERNAL': [fromHex('00000009'), { code: ResetCode.INTERNAL }],
     },
-    invalid: { 'five octets': fromHex('0000000000') },
+    invalid: {
+      'five octets': fromHex('0000000000'),
+      'a cause that is not of NOT_SENT': fromHex('0000000a00000005'),
+    },
   }),
-  entry('PING', 'Eight octets, to be sent back with ACK.', octets, heads.decodePing, {
+  entry('PING', 'Eight octets, to be sent back with ACK.', octets, control.decodePing, {
     valid: { 'a question': fromHex('0102030405060708') },
     flagged: { 'an answer': { flags: ['ACK'], payload: fromHex('0102030405060708') } },
     invalid: { 'seven octets': fromHex('01020304050607') },
   }),
-  entry('DRAIN', 'No more new exchanges on this link.', none, heads.decodeEmpty, {
+  entry('DRAIN', 'No more new exchanges on this link.', none, control.decodeEmpty, {
     valid: { 'says all by its type': undefined },
     invalid: { 'a payload': fromHex('90') },
   }),
   entry(
     'CONFIGURATION',
     'There is a newer configuration to pull.',
-    heads.encodeConfiguration,
-    heads.decodeConfiguration,
+    control.encodeConfiguration,
+    control.decodeConfiguration,
     {
       valid: { 'its version': { version: '8' } },
       invalid: { 'a version that is a number': encode([8]) },

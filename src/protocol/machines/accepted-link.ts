@@ -18,15 +18,17 @@ import {
 } from '../wire/frame-types.ts'
 import {
   decodeClaim,
-  decodeCredit,
   decodeDecline,
-  decodeEmpty,
   decodeHello,
-  encodeConfiguration,
   offerElements,
-  encodeReset,
   encodeWelcome,
 } from '../wire/heads.ts'
+import {
+  decodeCredit,
+  decodeEmpty,
+  encodeConfiguration,
+  encodeReset,
+} from '../wire/control-frames.ts'
 import { MAX_NUMBER, MAX_WINDOW_BYTES } from '../wire/limits.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'

@@ -19,11 +19,13 @@ import {
 import {
   decodeConfiguration,
   decodeEmpty,
-  decodeOffer,
   decodeReset,
+  encodeCredit,
+} from '../wire/control-frames.ts'
+import {
+  decodeOffer,
   decodeWelcome,
   claimElements,
-  encodeCredit,
   encodeDecline,
   encodeHello,
 } from '../wire/heads.ts'

@@ -19,6 +19,7 @@ const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReaso
   [ResetCode.UNSUPPORTED]: ['connector', 'upgrade-unsupported'],
   [ResetCode.LOST]: ['connector', 'connector-lost'],
   [ResetCode.INTERNAL]: ['connector', 'connector-aborted'],
+  [ResetCode.NOT_SENT]: ['application', 'application-unreachable'],
   [ResetCode.APPLICATION_CERTIFICATE]: ['application', 'application-certificate'],
   [ResetCode.CONNECTOR_EXHAUSTED]: ['connector', 'connector-exhausted'],
 }

@@ -6,14 +6,8 @@
 import { PeerViolation } from '../wire/errors.ts'
 import type { Exchange } from './exchange.ts'
 import { FrameFlag, FrameType } from '../wire/frame-types.ts'
-import {
-  decodeCredit,
-  decodeInformational,
-  decodeReset,
-  decodeResponse,
-  decodeStop,
-  decodeTrailers,
-} from '../wire/heads.ts'
+import { decodeCredit, decodeReset, decodeStop } from '../wire/control-frames.ts'
+import { decodeInformational, decodeResponse, decodeTrailers } from '../wire/heads.ts'
 
 /**
  * Tells `exchange` what a frame said. DATA is not among them: its bytes arrive in pieces, see

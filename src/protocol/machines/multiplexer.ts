@@ -22,13 +22,8 @@ import {
   type ResetCode,
   type ResponseHead,
 } from '../wire/frame-types.ts'
-import {
-  encodeCredit,
-  encodeReset,
-  encodeStop,
-  encodeTrailers,
-  responseElements,
-} from '../wire/heads.ts'
+import { encodeCredit, encodeReset, encodeStop } from '../wire/control-frames.ts'
+import { encodeTrailers, responseElements } from '../wire/heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from '../wire/limits.ts'
 
 /**

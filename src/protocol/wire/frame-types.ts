@@ -65,13 +65,20 @@ export interface Hello {
    * nothing.
    */
   readonly epoch: number
-  /** Offers the connector takes at once, at most. */
+  /** Offers the connector takes at once on this link, at most; 0: it is for claims only. */
   readonly offers: number
   /** How many of them may be made now; the rest is granted as slots come free. */
   readonly granted: number
   /** Largest DATA payload it accepts. */
   readonly maxDataBytes: number
   readonly features: readonly string[]
+  /** Exchanges the connector process takes at once, over all its links. Default: `offers`. */
+  readonly slots?: number | undefined
+  /**
+   * Long exchanges beside them: event streams, tunnels, what stands still. Default 0: they count as
+   * all others do.
+   */
+  readonly streams?: number | undefined
 }
 
 /** WELCOME: the cloud's answer. */
@@ -107,6 +114,8 @@ export interface Offer {
   readonly remainingMs: number
   /** The cloud instance that holds the user; the claim goes there. */
   readonly origin: string
+  /** Milliseconds left to the response head; undefined: the application's own limit alone. */
+  readonly answerMs?: number | undefined
 }
 
 /** CLAIM: a connector takes an offer; `credit` is the pull. */
@@ -117,7 +126,8 @@ export interface Claim {
   readonly credit: number
 }
 
-export type DeclineReason = 'unknown-application' | 'unlisted-origin' | 'overloaded' | 'draining'
+export type DeclineReason =
+  'unknown-application' | 'unlisted-origin' | 'origin-unreachable' | 'overloaded' | 'draining'
 
 /** DECLINE: a connector does not take an offer; it goes to another. */
 export interface Decline {
@@ -156,6 +166,8 @@ export const ResetCode = {
   LOST: 9,
   /** Anything else, on our side. */
   INTERNAL: 10,
+  /** No octet of the request was handed to any transport towards the application. */
+  NOT_SENT: 11,
   /** The application's certificate is refused. */
   APPLICATION_CERTIFICATE: 12,
   /** The connector's machine has no file descriptor, port or memory left for a connection. */

@@ -8,7 +8,6 @@
 import { ApiMisuse } from './errors.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
-  ResetCode,
   type BodyKind,
   type Claim,
   type Decline,
@@ -28,19 +27,27 @@ import {
   MAX_CREDIT,
   MAX_DATA_BYTES,
   MAX_OFFERS,
+  MAX_STREAMS,
   MAX_WELCOME_MS,
 } from './limits.ts'
 import { encode } from './msgpack.ts'
 
-/** `[versions, instance, index, epoch, offers, granted, maxDataBytes, features]` */
+/**
+ * `[versions, instance, index, epoch, offers, granted, maxDataBytes, features, slots, streams]`:
+ * without `slots` they are as many as `offers`, without `streams` there are none.
+ */
 export function encodeHello(hello: Hello): Uint8Array {
   const { versions, instance, index, epoch, offers, granted, maxDataBytes, features } = hello
-  return encode([versions, instance, index, epoch, offers, granted, maxDataBytes, features])
+  const { slots = offers, streams = 0 } = hello
+  return encode([
+    ...[versions, instance, index, epoch, offers, granted, maxDataBytes, features],
+    ...[slots, streams],
+  ])
 }
 
 export function decodeHello(payload: Uint8Array): Hello {
   const from = new PositionalReader(payload, 'HELLO')
-  const hello: Hello = {
+  const greeting = {
     versions: from.list('versions', isVersion),
     instance: from.name('instance'),
     index: from.count('index'),
@@ -49,6 +56,11 @@ export function decodeHello(payload: Uint8Array): Hello {
     granted: from.count('granted', MAX_OFFERS),
     maxDataBytes: dataBytes(from),
     features: from.list('features', isName),
+  }
+  const hello: Hello = {
+    ...greeting,
+    slots: from.countOr('slots', greeting.offers, MAX_OFFERS),
+    streams: from.countOr('streams', 0, MAX_STREAMS),
   }
   if (hello.granted > hello.offers) throw malformed('HELLO', '"granted" is more than "offers"')
   return hello
@@ -74,7 +86,7 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
 }
 
 /**
- * `[id, attempt, applicationId, applicationVersion, method, target, headers, user, body, upgrade, remainingMs, origin]`:
+ * `[id, attempt, applicationId, applicationVersion, method, target, headers, user, body, upgrade, remainingMs, origin, answerMs]`:
  * `user` is nil or a map, `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
  */
 export function encodeOffer(offer: Offer): Uint8Array {
@@ -97,6 +109,7 @@ export function offerElements(offer: Offer): readonly unknown[] {
     offer.upgrade,
     offer.remainingMs,
     offer.origin,
+    offer.answerMs,
   ]
 }
 
@@ -115,6 +128,7 @@ export function decodeOffer(payload: Uint8Array): Offer {
     upgrade: from.optional('upgrade', isProtocol),
     remainingMs: from.count('remainingMs'),
     origin: from.name('origin'),
+    answerMs: from.countOr('answerMs', undefined),
   }
   if (offer.upgrade !== undefined && offer.body.kind !== 'none')
     throw malformed('OFFER', 'an upgrade has no body before its 101')
@@ -144,8 +158,8 @@ export function encodeDecline(decline: Decline): Uint8Array {
 export function decodeDecline(payload: Uint8Array): Decline {
   const from = new PositionalReader(payload, 'DECLINE')
   const [id, tried, reason] = [exchangeId(from), attempt(from), from.name('reason')]
-  if (!isDeclineReason(reason)) throw malformed('DECLINE', '"reason" is unknown')
-  return { id, attempt: tried, reason }
+  // A reason of a later version says no more than that somebody else should take it.
+  return { id, attempt: tried, reason: isDeclineReason(reason) ? reason : 'overloaded' }
 }
 
 /** `[status, headers]`, for RESPONSE and INFORMATIONAL. */
@@ -175,71 +189,6 @@ export function encodeTrailers(trailers: HeaderList): Uint8Array {
 
 export function decodeTrailers(payload: Uint8Array): HeaderList {
   return new PositionalReader(payload, 'TRAILERS').headers(MAX_ANSWER_FIELDS)
-}
-
-/** Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113, section 6.9). */
-export function encodeCredit(amount: number): Uint8Array {
-  if (amount < 1 || amount > MAX_CREDIT) throw new ApiMisuse(`cannot grant ${amount}`)
-  return u32(amount)
-}
-
-export function decodeCredit(payload: Uint8Array): number {
-  const amount = readU32(payload, 'CREDIT')
-  if (amount === 0) throw malformed('CREDIT', 'grants nothing')
-  return amount
-}
-
-/** What RESET and STOP carry. */
-export interface Reset {
-  readonly code: ResetCode
-}
-
-/** Four raw octets. */
-export function encodeReset(reset: Reset): Uint8Array {
-  if (reset.code === ResetCode.LOST) throw new ApiMisuse('LOST is never sent')
-  return u32(reset.code)
-}
-
-const RECEIVABLE: ReadonlySet<number> = new Set(
-  Object.values(ResetCode).filter((code) => code !== ResetCode.LOST),
-)
-
-/** A code from a later version, or one that is never sent, reads as INTERNAL: the exchange is over, the link is not. */
-export function decodeReset(payload: Uint8Array): Reset {
-  const code = readU32(payload, 'RESET')
-  return { code: RECEIVABLE.has(code) ? (code as ResetCode) : ResetCode.INTERNAL }
-}
-
-/** Four raw octets, as in RESET. */
-export const encodeStop: (stop: Reset) => Uint8Array = encodeReset
-export const decodeStop: (payload: Uint8Array) => Reset = decodeReset
-
-/** CONFIGURATION: a hint that there is a newer one to pull. */
-export interface ConfigurationHint {
-  readonly version: string
-}
-
-/** `[version]` */
-export function encodeConfiguration(hint: ConfigurationHint): Uint8Array {
-  return encode([hint.version])
-}
-
-export function decodeConfiguration(payload: Uint8Array): ConfigurationHint {
-  return { version: new PositionalReader(payload, 'CONFIGURATION').name('version') }
-}
-
-/** Octets of a PING; its answer carries the same. */
-export const PING_BYTES = 8
-
-/** The octets of a PING, to be sent back as they are. */
-export function decodePing(payload: Uint8Array): Uint8Array {
-  if (payload.length !== PING_BYTES) throw malformed('PING', `carries ${PING_BYTES} octets`)
-  return payload
-}
-
-/** CONFIRM and DRAIN say all by their type. */
-export function decodeEmpty(payload: Uint8Array): void {
-  if (payload.length !== 0) throw malformed('CONFIRM or DRAIN', 'carries nothing')
 }
 
 function responseHead(
@@ -357,6 +306,7 @@ function mend(claims: UserClaims): UserClaims {
 const DECLINE_REASONS = {
   'unknown-application': true,
   'unlisted-origin': true,
+  'origin-unreachable': true,
   overloaded: true,
   draining: true,
 } as const satisfies Record<DeclineReason, true>
@@ -387,13 +337,4 @@ function isOptional<T>(value: unknown, is: (value: unknown) => value is T): valu
 
 function isProtocol(text: string): boolean {
   return text !== '' && isFieldValue(text)
-}
-
-function u32(value: number): Uint8Array {
-  return new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value])
-}
-
-function readU32(payload: Uint8Array, frame: string): number {
-  if (payload.length !== 4) throw malformed(frame, 'carries 4 octets')
-  return ((payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!) >>> 0
 }

@@ -131,6 +131,9 @@ export const TRANSPORT_ROOM_BYTES = 256 * 1024
 export const DEFAULT_OFFERS = 200
 /** The largest number of offers a connector may say it takes at once. */
 export const MAX_OFFERS = 10_000
+/** Long exchanges beside its offers: what a connector names, and the most it may name. */
+export const DEFAULT_STREAMS = 1_000
+export const MAX_STREAMS = 100_000
 /** Header fields of an answer, of an interim answer, or of trailers. */
 export const MAX_ANSWER_FIELDS = 1_000
 /** Interim (1xx) answers of one exchange. */

@@ -49,6 +49,13 @@ export class PositionalReader {
     return value as number
   }
 
+  /** As {@link count}, or `otherwise` where the element is nil or absent. */
+  countOr<T>(element: string, otherwise: T, most?: number): number | T {
+    if (this.#elements[this.#at] !== undefined) return this.count(element, most)
+    this.#at++
+    return otherwise
+  }
+
   /** A string that is not empty and not long. */
   name(element: string): string {
     const value = this.next()
