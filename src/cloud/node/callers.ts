@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { mayServe, Refused, takesOffers } from '../../protocol/index.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
-import type { Claimer } from '../offers/origin.ts'
+import type { Claimer } from '../offers/submission.ts'
 
 /** Who is at the other end of each connection: its certificate is read once, and ends it. */
 export class Callers {

@@ -28,7 +28,8 @@ import {
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
 } from '../../runtime/node/frame-stream.ts'
-import type { Claimer, Origin } from '../offers/origin.ts'
+import type { Origin } from '../offers/origin.ts'
+import type { Claimer } from '../offers/submission.ts'
 import { sendRefusal } from './connector-replies.ts'
 
 /** Exchanges that connectors have claimed by calls of the plain binding. */

@@ -27,7 +27,8 @@ import {
 import { PLAIN_WINDOW_BYTES } from '../../runtime/node/frame-stream.ts'
 import { MAX_LINKS } from '../offers/connector-links.ts'
 import type { LinkAudit } from '../offers/link-audit.ts'
-import type { Claimer, Origin } from '../offers/origin.ts'
+import type { Origin } from '../offers/origin.ts'
+import type { Claimer } from '../offers/submission.ts'
 import type { OfferLink } from '../offers/request-queue.ts'
 import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 

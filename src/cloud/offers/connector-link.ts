@@ -22,7 +22,8 @@ import {
   type Offer,
   type Welcome,
 } from '../../protocol/index.ts'
-import type { Claimer, Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import type { Claimer } from './submission.ts'
 import type { OfferLink } from './request-queue.ts'
 import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 

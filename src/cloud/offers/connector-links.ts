@@ -9,7 +9,8 @@
 import { Refused, type Hello, type LinkEnd } from '../../protocol/index.ts'
 import { ConnectorLink } from './connector-link.ts'
 import type { LinkAudit } from './link-audit.ts'
-import type { Claimer, Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import type { Claimer } from './submission.ts'
 
 /**
  * Links of one connector: its processes, and those that a crash left behind until they are found

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Binding, LinkEnd } from '../../protocol/index.ts'
-import type { Claimer, Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import type { Claimer } from './submission.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 
 /** Told of each link. */
