@@ -3,18 +3,20 @@
  * further than the call. A port is reached only in this way: `cloud.ts` puts the parts together
  * from what is wrapped here.
  *
- * | port                                 | what a failure does                                                                  |
- * | ------------------------------------ | ------------------------------------------------------------------------------------ |
- * | `audit`                              | nothing: the flow goes on, the event is lost there                                   |
- * | `directory`                          | the request gets 500, a registration `unavailable`; what is open there ends          |
- * | `registry`, `authority`, `instances` | the registration, renewal, pull or call gets `unavailable`, and the connector retries |
- * | `revocations`                        | the request gets 500; what is open ends, where it cannot be asked; a sign-out fails  |
- * | `grants`                             | sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails       |
- * | `queue`                              | the request gets 500                                                                 |
- * | `locate`, `risk`                     | it is not known: policies that ask restrict, and do not permit                       |
- * | `pages`                              | our own words and template are used                                                  |
- * | `clocks`                             | `now`: the last good answer; `wallClock`: the runtime's                              |
- * | `crypto`                             | what it was needed for fails: a request, a registration, a sign-in                   |
+ * What a failure of each port does:
+ *
+ * - `audit`: nothing: the flow goes on, the event is lost there
+ * - `directory`: the request gets 500, a registration `unavailable`; what is open there ends
+ * - `registry`, `authority`, `instances`: the registration, renewal, pull or call gets
+ *   `unavailable`, and the connector retries
+ * - `revocations`: the request gets 500; what is open ends, where it cannot be asked; a sign-out
+ *   fails
+ * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
+ * - `queue`: the request gets 500
+ * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
+ * - `pages`: our own words and template are used
+ * - `clocks`: `now`: the last good answer; `wallClock`: the runtime's
+ * - `crypto`: what it was needed for fails: a request, a registration, a sign-in
  *
  * @module
  */

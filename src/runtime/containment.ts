@@ -5,12 +5,11 @@
  * A port's functions are wrapped once, when the parts are put together; four wrappers say what a
  * failure means:
  *
- * | wrapper  | for                                     | a failure                                     |
- * | -------- | --------------------------------------- | --------------------------------------------- |
- * | `notify` | what is only told                       | is ignored: the flow goes on                  |
- * | `lookUp` | an answer that may be unknown           | is the answer `otherwise`                     |
- * | `demand` | an answer that is needed, at once       | is thrown as `PortFailed`                     |
- * | `await`  | an answer that is needed, and may wait  | is a rejection with `PortFailed`; so is none  |
+ * - `notify`, for what is only told: a failure is ignored: the flow goes on
+ * - `lookUp`, for an answer that may be unknown: a failure is the answer `otherwise`
+ * - `demand`, for an answer that is needed, at once: a failure is thrown as `PortFailed`
+ * - `await`, for an answer that is needed, and may wait: a failure is a rejection with
+ *   `PortFailed`; so is none
  *
  * Each failure is told to `onError` first. A promise where an answer is expected at once is a
  * failure too, and its rejection is taken care of.

@@ -75,9 +75,8 @@ export class ConnectorCertificates {
    *
    * @param now milliseconds since 1970
    * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the
-   *   connector is revoked, the
-   *   certificate is not known, or a newer one has taken its place for more than a day; `connector-unassigned`: its
-   *   tenant or its group is no more
+   *   connector is revoked, the certificate is not known, or a newer one has taken its place for
+   *   more than a day; `connector-unassigned`: its tenant or its group is no more
    */
   async identify(der: Uint8Array | undefined, now: number): Promise<IdentifiedConnector> {
     if (der === undefined || der.length === 0) throw new Refused('certificate-missing')

@@ -7,11 +7,12 @@
  * looked at every now and then: what has not moved for the limit is closed, whatever the reason
  * was.
  *
- * | connection                             | closed                                                     |
- * | -------------------------------------- | ---------------------------------------------------------- |
- * | nothing is under way on it             | when no octet moved, either way, for the limit             |
- * | an exchange is under way, HTTP/1.1     | never here: every exchange has deadlines of its own        |
- * | an exchange is under way, HTTP/2       | when the peer, asked at half the limit, says nothing until ¾ of it |
+ * When each is closed:
+ *
+ * - nothing is under way on it: when no octet moved, either way, for the limit
+ * - an exchange is under way, HTTP/1.1: never here: every exchange has deadlines of its own
+ * - an exchange is under way, HTTP/2: when the peer, asked at half the limit, says nothing until ¾
+ *   of it
  *
  * @module
  */

@@ -5,12 +5,12 @@
  * Node answers in order, but hands every request over at once. Then the second PUT could run before
  * the first, and a `100 Continue` would be written into an answer that has begun.
  *
- * | earlier requests that are not answered | this one                | begins                       |
- * | -------------------------------------- | ----------------------- | ---------------------------- |
- * | none                                   | any                     | at once                      |
- * | safe ones only, all of them begun      | safe, without a body    | at once; its answer waits    |
- * | any others                             | any                     | when all of them are answered |
- * | any                                    | not readable, an upgrade | when all of them are answered; no other begins |
+ * When a request begins, by the earlier ones that are not answered:
+ *
+ * - none; this one any: at once
+ * - safe ones only, all of them begun; this one safe, without a body: at once; its answer waits
+ * - any others; this one any: when all of them are answered
+ * - any; this one not readable, an upgrade: when all of them are answered; no other begins
  *
  * @see RFC 9112 §9.3.2
  * @module

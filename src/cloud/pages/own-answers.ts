@@ -2,7 +2,8 @@
  * Codes, statuses and words of what this service answers without an exchange or a sign-in having
  * failed. The rest of the words: protocol/failure.ts and protocol/sign-in-denials.ts.
  *
- *     request.answer({ ...OWN_ANSWERS['signed-out'], actions: [{ label: 'Sign in again', href: '/' }] })
+ *     const actions = [{ label: 'Sign in again', href: '/' }]
+ *     request.answer({ ...OWN_ANSWERS['signed-out'], actions })
  *
  * @see spec/PROTOCOL.md, "Answers of the service itself"
  * @module

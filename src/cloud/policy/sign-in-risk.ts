@@ -2,13 +2,15 @@
  * The reference assessor of risk: what is unusual about where a user comes from, by what the audit
  * events told before.
  *
- * | reason              | when                                                                                      | level  |
- * | ------------------- | ----------------------------------------------------------------------------------------- | ------ |
- * | `new-network`       | the user has signed in before, and never from this network (/24, IPv6 /48)                | low    |
- * | `new-country`       | … and never from this country                                                             | medium |
- * | `impossible-travel` | … and was farther away at the last sign-in than anybody travels in the time since         | high   |
- * | `many-failures`     | many sign-ins of this user, or from this address, were refused lately                     | medium |
- * | `anonymiser`        | the address is in one of the networks given: exits of anonymising services, hosting       | medium |
+ * - `new-network` (low): the user has signed in before, and never from this network (/24, IPv6
+ *   /48)
+ * - `new-country` (medium): … and never from this country
+ * - `impossible-travel` (high): … and was farther away at the last sign-in than anybody travels in
+ *   the time since
+ * - `many-failures` (medium): many sign-ins of this user, or from this address, were refused
+ *   lately
+ * - `anonymiser` (medium): the address is in one of the networks given: exits of anonymising
+ *   services, hosting
  *
  * The level is the highest of the reasons'. Whoever signs in for the first time is new everywhere,
  * and that says nothing.

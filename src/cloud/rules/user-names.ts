@@ -2,11 +2,11 @@
  * Users as rules name them: each name says of which kind it is, and is compared with that kind
  * alone.
  *
- * | kind     | compared with                                                                   | letter case     |
- * | -------- | ------------------------------------------------------------------------------- | --------------- |
- * | `sub:`   | the subject, at the tenant's issuer                                             | exactly         |
- * | `email:` | the e-mail address, where the issuer verified it or no user can choose theirs   | ASCII is folded |
- * | `upn:`   | the claim that the issuer's configuration names as assigned by it, and no other | ASCII is folded |
+ * - `sub:` the subject, at the tenant's issuer; letter case: exactly
+ * - `email:` the e-mail address, where the issuer verified it or no user can choose theirs; letter
+ *   case: ASCII is folded
+ * - `upn:` the claim that the issuer's configuration names as assigned by it, and no other; letter
+ *   case: ASCII is folded
  *
  * What users may choose for themselves (`preferred_username`, `name`, `nickname`) is nobody's name
  * here: another user may choose the same.

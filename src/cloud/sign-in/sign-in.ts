@@ -1,8 +1,8 @@
 /**
- * Pre-authentication (access 1.1–1.5): sends users without a session to their tenant's issuer, takes the callback, and starts the session.
+ * Pre-authentication: sends users without a session to their tenant's issuer, and takes them back.
  *
- * The decisions are made by the `sign-in` machine; here its effects are performed: the issuer is asked, tokens are checked, cookies are sealed, and every outcome is
- * written to the audit record. No token, code or cookie is ever part of an error or a record.
+ * The `sign-in` machine decides. Here its effects are performed, and every outcome is audited. No
+ * token, code or cookie is ever part of an error or a record.
  *
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
@@ -104,9 +104,9 @@ export class PreAuthentication {
   }
 
   /**
-   * The redirect to the issuer for a user who asked for `target` and has no session. A target that is no safe place to return to becomes the application's front page.
+   * The redirect to the issuer for a user who asked for `target` and has no session.
    *
-   * `host` is the canonical `host[:port]` of the request; `cookieFields` its `Cookie` fields, of which surplus attempts are cleared.
+   * A target that cannot be returned to becomes the application's front page. `host` is canonical.
    */
   async begin(
     application: Application,
@@ -119,7 +119,7 @@ export class PreAuthentication {
     try {
       const { tenant, client } = this.#parties(application, host)
       const issuer = this.issuers.of(tenant)
-      // A page of the issuer's that does not come would be all that is left of the one they asked for.
+      // Do not navigate to an issuer that is down: the user would lose the page they are on.
       if (wishes.renews !== undefined && !(await issuer.isThere()))
         throw new SignInDenied('issuer-unavailable')
       const metadata = await issuer.metadata()
@@ -134,7 +134,7 @@ export class PreAuthentication {
           ...(wishes.keepsFragment && { keepsFragment: true }),
           ...(wishes.keepsAddress && { keepsAddress: true }),
           ...(wishes.renews && { renews: wishes.renews.id }),
-          // What goes without the user goes by the query: a form would be posted without the session's cookie.
+          // A silent renewal answers by the query: a posted form has no session cookie.
           ...(application.responseMode === 'form_post' && !wishes.renews && { isPosted: true }),
         },
         cookieFields,
@@ -152,8 +152,8 @@ export class PreAuthentication {
   }
 
   /**
-   * Takes the issuer's answer, which the browser brings to {@link CALLBACK_PATH}. `query` is the part after `?`, or the form that was posted; where several applications share a host,
-   * {@link applicationHint} says which one to pass.
+   * Takes the issuer's answer, which the browser brings to {@link CALLBACK_PATH}. `query` is the
+   * part after `?`, or the form that was posted.
    */
   async callback(
     application: Application,
@@ -200,7 +200,7 @@ export class PreAuthentication {
     return this.#refuse(call, denialOfEnd(end, failed))
   }
 
-  /** Whoever is signed in all the same goes on to where they wanted: after an old answer, and when a session could not be renewed. */
+  /** A user with a good session goes on: an old answer, or a failed renewal, takes nothing away. */
   async #refuse(call: Callback, denied: SignInDenied): Promise<SignInReturn | SignInRefusal> {
     const { application, attempt } = call
     const { reason } = denied
@@ -213,7 +213,7 @@ export class PreAuthentication {
     return this.#returned(call)
   }
 
-  /** Whoever must sign in more strongly would be sent to the issuer again, and come back with the same answer, for ever. */
+  /** Asked before going on, so that nobody is sent to the issuer and back for ever. */
   #isLetIn({ application, address, requestId }: Callback, session: Session): boolean {
     const identity = { ...session, ...session.user }
     return this.#access.atSignIn(application, identity, { address, requestId }).effect === 'allow'

@@ -13,9 +13,8 @@ import { headerValues } from './header-list.ts'
  * The body that an HTTP/1.1 request head announces. A length of 0 is no body.
  *
  * @throws ExchangeFailed `user-malformed`: both `Content-Length` and `Transfer-Encoding` (RFC 9112,
- *   6.3), either of them
- *   repeated, a length that is not plain digits or is beyond what can be counted, a coding other than exactly `chunked`
- *   (6.1), or a TRACE with a body (RFC 9110, 9.3.8)
+ *   6.3), either of them repeated, a length that is not plain digits or is beyond what can be
+ *   counted, a coding other than exactly `chunked` (6.1), or a TRACE with a body (RFC 9110, 9.3.8)
  */
 export function bodyKindOf(method: string, headers: HeaderList): BodyKind {
   const lengths = headerValues(headers, 'content-length')

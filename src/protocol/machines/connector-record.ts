@@ -2,13 +2,13 @@
  * What a registered connector may do: the standing that its record carries, and how an operator
  * moves it.
  *
- * | standing   | its certificate                | offers                                   | its links        |
- * | ---------- | ------------------------------ | ---------------------------------------- | ---------------- |
- * | `pending`  | may pull configuration, renew  | none until an operator approves          | are kept         |
- * | `active`   | may do everything              | yes                                      | are kept         |
- * | `draining` | may do everything              | no new ones; what it claimed is finished | drain            |
- * | `disabled` | may pull configuration, renew  | none                                     | are cut          |
- * | `revoked`  | is refused everywhere, forever | none                                     | are cut          |
+ * - `pending`: its certificate may pull configuration, renew; offers: none until an operator
+ *   approves; its links are kept
+ * - `active`: its certificate may do everything; offers: yes; its links are kept
+ * - `draining`: its certificate may do everything; offers: no new ones; what it claimed is
+ *   finished; its links drain
+ * - `disabled`: its certificate may pull configuration, renew; offers: none; its links are cut
+ * - `revoked`: its certificate is refused everywhere, forever; offers: none; its links are cut
  *
  * @see spec/PROTOCOL.md, "Connectors"
  * @module

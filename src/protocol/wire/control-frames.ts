@@ -10,7 +10,10 @@ import { MAX_CREDIT } from './limits.ts'
 import { encode } from './msgpack.ts'
 import { malformed, PositionalReader } from './positional.ts'
 
-/** Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113, section 6.9). */
+/**
+ * Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113,
+ * section 6.9).
+ */
 export function encodeCredit(amount: number): Uint8Array {
   if (amount < 1 || amount > MAX_CREDIT) throw new ApiMisuse(`cannot grant ${amount}`)
   return u32(amount)

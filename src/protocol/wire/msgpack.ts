@@ -43,9 +43,8 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
  * one.
  *
  * @throws PeerViolation with `limits.reason`: too long, too deep, truncated, trailing octets, a
- *   length beyond what is
- *   there, an extension type, a key that is repeated, no string or dangerous to own, text that is not UTF-8, a number
- *   that is not finite or is beyond ±(2^53 − 1)
+ *   length beyond what is there, an extension type, a key that is repeated, no string or dangerous
+ *   to own, text that is not UTF-8, a number that is not finite or is beyond ±(2^53 − 1)
  */
 export function decode(octets: Uint8Array, limits: DecodeLimits): unknown {
   if (octets.length > limits.maxBytes)
