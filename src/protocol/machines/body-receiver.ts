@@ -12,7 +12,7 @@
 import { PeerViolation } from '../wire/errors.ts'
 import type { ResetCode } from '../wire/frame-types.ts'
 import { MAX_CREDIT_STEP_BYTES } from '../wire/limits.ts'
-import { ignored, Machine, violation, type Table } from './table.ts'
+import { ignored, Machine, violation, type Saved, type Table } from './table.ts'
 
 /**
  * `open` → data may arrive; `finished` came to its end, `failed` was broken off, `stopped` is
@@ -48,21 +48,29 @@ export interface CreditBudget {
   release(first: number, widened: number): void
 }
 
+/** What a receiver remembers, in bytes. */
+export interface BodyReceiverMemory {
+  window: number
+  /** How much of the window came by widening. */
+  widened: number
+  /** What the peer may still send. */
+  granted: number
+  /** Received and not yet consumed. */
+  buffered: number
+  /** Consumed and not yet granted again. */
+  returnable: number
+}
+
+/** All that a receiver knows. */
+export type SavedBodyReceiver = Saved<BodyReceiverState, BodyReceiverMemory>
+
 /** One body on its way in. */
 export class BodyReceiver {
-  readonly #machine = new Machine(BODY_RECEIVER, 'open')
+  readonly #machine: Machine<BodyReceiverState, keyof typeof BODY_RECEIVER.open, BodyReceiverMemory>
+  readonly #memory: BodyReceiverMemory
   readonly #output: BodyReceiverOutput
   readonly #budget: CreditBudget | undefined
   readonly #maxWindow: number
-  #window: number
-  /** How much of the window came by widening. */
-  #widened = 0
-  /** Bytes the peer may still send. */
-  #granted: number
-  /** Received and not yet consumed. */
-  #buffered = 0
-  /** Consumed and not yet granted again. */
-  #returnable = 0
 
   /**
    * @param windowBytes the first credit, which the peer knows already
@@ -74,10 +82,16 @@ export class BodyReceiver {
     maxWindowBytes = windowBytes,
     budget?: CreditBudget,
   ) {
+    this.#memory = {
+      window: windowBytes,
+      widened: 0,
+      granted: windowBytes,
+      buffered: 0,
+      returnable: 0,
+    }
+    this.#machine = new Machine(BODY_RECEIVER, 'open' as BodyReceiverState, this.#memory)
     this.#output = output
-    this.#window = windowBytes
     this.#maxWindow = maxWindowBytes
-    this.#granted = windowBytes
     this.#budget = budget
   }
 
@@ -92,38 +106,38 @@ export class BodyReceiver {
 
   /** Bytes received and not yet consumed. */
   get buffered(): number {
-    return this.#buffered
+    return this.#memory.buffered
   }
 
   /** Bytes the peer may send now. */
   get granted(): number {
-    return this.#granted
+    return this.#memory.granted
   }
 
   /** The window as it has grown: what this body holds of the link's budget. */
   get window(): number {
-    return this.#window
+    return this.#memory.window
   }
 
   /** How much of {@link window} came by widening. */
   get widened(): number {
-    return this.#widened
+    return this.#memory.widened
   }
 
   /** Opens an upgraded body, which had no window before. */
   open(windowBytes: number): void {
-    this.#window += windowBytes
-    this.#granted += windowBytes
+    this.#memory.window += windowBytes
+    this.#memory.granted += windowBytes
   }
 
   /** `length` bytes arrived. `false`: discard them; their credit is returned. */
   data(length: number): boolean {
-    if (length > this.#granted) {
-      throw new PeerViolation('CREDIT_EXCEEDED', `${length} bytes, ${this.#granted} granted`)
+    if (length > this.#memory.granted) {
+      throw new PeerViolation('CREDIT_EXCEEDED', `${length} bytes, ${this.#memory.granted} granted`)
     }
     if (!this.#machine.step('data')) return false
-    this.#granted -= length
-    this.#buffered += length
+    this.#memory.granted -= length
+    this.#memory.buffered += length
     return true
   }
 
@@ -139,16 +153,16 @@ export class BodyReceiver {
 
   /** Whoever takes the bytes has taken `length` of them. */
   consume(length: number): void {
-    this.#buffered -= length
+    this.#memory.buffered -= length
     if (!this.#machine.step('consume')) return
-    this.#returnable += length
+    this.#memory.returnable += length
     // Half a window at a time: few CREDIT frames, and the peer never runs dry while we keep up. A
     // wide window is returned in smaller parts of itself, or a peer at the end of a long line would
     // wait for each.
-    if (this.#returnable < Math.min(this.#window / 2, MAX_CREDIT_STEP_BYTES)) return
-    const bytes = this.#returnable + this.#growth()
-    this.#returnable = 0
-    this.#granted += bytes
+    if (this.#memory.returnable < Math.min(this.#memory.window / 2, MAX_CREDIT_STEP_BYTES)) return
+    const bytes = this.#memory.returnable + this.#growth()
+    this.#memory.returnable = 0
+    this.#memory.granted += bytes
     this.#output.credit(bytes)
   }
 
@@ -157,17 +171,31 @@ export class BodyReceiver {
     if (this.#machine.step('stop')) this.#output.stop(code)
   }
 
+  /** All that it knows. */
+  save(): SavedBodyReceiver {
+    return this.#machine.save()
+  }
+
+  /** Becomes the receiver that was saved; what it holds of a budget is the budget's to restore. */
+  restore(saved: SavedBodyReceiver): void {
+    this.#machine.restore(saved)
+  }
+
   /**
    * The consumer has kept up with a peer that used its credit: the round trip is what limits, so
    * widen.
    */
   #growth(): number {
-    if (this.#budget === undefined || this.#buffered > 0 || this.#window >= this.#maxWindow)
+    if (
+      this.#budget === undefined ||
+      this.#memory.buffered > 0 ||
+      this.#memory.window >= this.#maxWindow
+    )
       return 0
-    const more = Math.min(this.#window, this.#maxWindow - this.#window)
+    const more = Math.min(this.#memory.window, this.#maxWindow - this.#memory.window)
     if (!this.#budget.widen(more)) return 0
-    this.#window += more
-    this.#widened += more
+    this.#memory.window += more
+    this.#memory.widened += more
     return more
   }
 }

@@ -11,7 +11,7 @@
 import { PeerViolation } from '../wire/errors.ts'
 import type { ResetCode } from '../wire/frame-types.ts'
 import { MAX_CREDIT } from '../wire/limits.ts'
-import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+import { ignored, Machine, misuse, violation, type Saved, type Table } from './table.ts'
 
 /** `open` → data may flow; the other three are final. */
 export type BodySenderState = 'open' | 'ended' | 'aborted' | 'stopped'
@@ -34,15 +34,24 @@ export interface BodySenderOutput {
   stopped(code: ResetCode): void
 }
 
+/** What a sender remembers: the bytes it may still send. */
+export interface BodySenderMemory {
+  credit: number
+}
+
+/** All that a sender knows. */
+export type SavedBodySender = Saved<BodySenderState, BodySenderMemory>
+
 /** One body on its way out. */
 export class BodySender {
-  readonly #machine = new Machine(BODY_SENDER, 'open')
+  readonly #machine: Machine<BodySenderState, keyof typeof BODY_SENDER.open, BodySenderMemory>
+  readonly #memory: BodySenderMemory
   readonly #output: BodySenderOutput
-  #credit: number
 
   constructor(output: BodySenderOutput, initialCreditBytes: number) {
+    this.#memory = { credit: initialCreditBytes }
+    this.#machine = new Machine(BODY_SENDER, 'open' as BodySenderState, this.#memory)
     this.#output = output
-    this.#credit = initialCreditBytes
   }
 
   get state(): BodySenderState {
@@ -56,14 +65,14 @@ export class BodySender {
 
   /** How many bytes {@link write} would take now. */
   get writable(): number {
-    return this.isOpen ? this.#credit : 0
+    return this.isOpen ? this.#memory.credit : 0
   }
 
   /** Spends credit on at most `length` bytes; the caller transmits exactly what this returns. */
   write(length: number): number {
     if (!this.#machine.step('write')) return 0
-    const taken = length < this.#credit ? length : this.#credit
-    this.#credit -= taken
+    const taken = length < this.#memory.credit ? length : this.#memory.credit
+    this.#memory.credit -= taken
     return taken
   }
 
@@ -80,16 +89,26 @@ export class BodySender {
   /** The peer granted `bytes` more. */
   credit(bytes: number): void {
     if (!this.#machine.step('credit')) return
-    if (bytes > MAX_CREDIT - this.#credit) {
-      throw new PeerViolation('CREDIT_OVERFLOW', `${this.#credit} + ${bytes} bytes`)
+    if (bytes > MAX_CREDIT - this.#memory.credit) {
+      throw new PeerViolation('CREDIT_OVERFLOW', `${this.#memory.credit} + ${bytes} bytes`)
     }
-    const wasStalled = this.#credit === 0
-    this.#credit += bytes
+    const wasStalled = this.#memory.credit === 0
+    this.#memory.credit += bytes
     if (wasStalled && bytes > 0) this.#output.writable()
   }
 
   /** The peer wants no more of this body. */
   stop(code: ResetCode): void {
     if (this.#machine.step('stop')) this.#output.stopped(code)
+  }
+
+  /** All that it knows. */
+  save(): SavedBodySender {
+    return this.#machine.save()
+  }
+
+  /** Becomes the sender that was saved. */
+  restore(saved: SavedBodySender): void {
+    this.#machine.restore(saved)
   }
 }

@@ -1,17 +1,18 @@
 /**
  * One user request and its response, from the claim on, seen from one of its two ends.
  *
- * The *requester* (the cloud) sends the request body and receives the response; the *responder* (the connector) does the
- * opposite. Both are this class: a table per role, one body on its way out, one on its way in, and the deadlines that
- * tie them. A binding carries what {@link ExchangeWire} is told and reports what the peer said through the
- * `received…` methods; it turns a PeerViolation into {@link Exchange.violated} in exactly one place.
+ * The *requester* (the cloud) sends the request body and receives the response; the *responder*
+ * (the connector) does the opposite. Both are this class: a table per role, one body on its way
+ * out, one on its way in, and the deadlines that tie them. A binding carries what {@link
+ * ExchangeWire} is told and reports what the peer said through the `received…` methods; it turns a
+ * PeerViolation into {@link Exchange.violated} in exactly one place.
  *
  * @see spec/PROTOCOL.md, "Exchanges"
  * @module
  */
 import { isEventStream } from '../http/body-kind.ts'
-import { BodyReceiver, type CreditBudget } from './body-receiver.ts'
-import { BodySender } from './body-sender.ts'
+import { BodyReceiver, type CreditBudget, type SavedBodyReceiver } from './body-receiver.ts'
+import { BodySender, type SavedBodySender } from './body-sender.ts'
 import { ApiMisuse, PeerViolation } from '../wire/errors.ts'
 import type {
   ExchangeHandler,
@@ -22,55 +23,31 @@ import type {
 import { failureOf, idleFailure } from './exchange-failure.ts'
 import { ResetCode, type HeaderList, type ResponseHead } from '../wire/frame-types.ts'
 import { MAX_INTERIM, TIME_LIMITS, type TimeLimits } from '../wire/limits.ts'
-import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+import { REQUESTER, RESPONDER, type ExchangeEvent, type ExchangeState } from './exchange-tables.ts'
+import { Machine, type Saved } from './table.ts'
 
-/** The last three are final. `answered`: the response is complete and the request is still open. */
-export type ExchangeState =
-  'awaiting-response' | 'responding' | 'answered' | 'tunnel' | 'done' | 'failed' | 'cancelled'
+/** What an exchange remembers beside the states of its bodies. */
+export interface ExchangeMemory {
+  /** Whether the request body was there from the start; an upgraded one is opened by the 101. */
+  requestOpen: boolean
+  /** When either body last moved. */
+  movedAt: number
+  eventStream: boolean
+  /** Interim answers so far: nothing paces them, so they are counted. */
+  interim: number
+}
 
-/**
- * The end that asks. Derived events: `answer` and `complete` are both the end of the response, chosen by whether our request body is closed; `sent` is
- * the closing of our request body.
- */
-// prettier-ignore
-export const REQUESTER = {
-  //                     what we do                                                                             what the responder says
-  'awaiting-response': { sent: 'awaiting-response', cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel',  answer: violation,  complete: violation, reset: 'failed' },
-  responding:          { sent: 'responding',        cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
-  answered:            { sent: 'done',              cancel: 'cancelled', expire: 'done',   lost: 'done',   violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: 'done'   },
-  tunnel:              { sent: 'tunnel',            cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
-  done:                { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: ignored  },
-  failed:              { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
-  cancelled:           { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
-} as const satisfies Table<
-  ExchangeState,
-  'sent' | 'cancel' | 'expire' | 'lost' | 'violated',
-  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'reset'
->
-
-/** The end that answers. Derived: `received` is the closing of the request body. */
-// prettier-ignore
-export const RESPONDER = {
-  //                     what we do                                                                                                                                                                                  what the requester says
-  'awaiting-response': { informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel', answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'awaiting-response', reset: 'cancelled' },
-  responding:          { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'responding',        reset: 'cancelled' },
-  answered:            { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'done',              reset: 'cancelled' },
-  tunnel:              { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'tunnel',            reset: 'cancelled' },
-  done:                { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
-  failed:              { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
-  cancelled:           { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: violation,           reset: violation   },
-} as const satisfies Table<
-  ExchangeState,
-  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'abort' | 'expire' | 'lost' | 'violated',
-  'received' | 'reset'
->
-
-type ExchangeEvent = keyof (typeof REQUESTER)['done'] | keyof (typeof RESPONDER)['done']
+/** All that an exchange knows, both bodies included. */
+export type SavedExchange = Saved<ExchangeState, ExchangeMemory> & {
+  readonly outgoing: SavedBodySender
+  readonly incoming: SavedBodyReceiver
+}
 
 /** One end of an exchange. */
 export class Exchange {
   readonly role: 'requester' | 'responder'
-  readonly #machine: Machine<ExchangeState, ExchangeEvent>
+  readonly #machine: Machine<ExchangeState, ExchangeEvent, ExchangeMemory>
+  readonly #memory: ExchangeMemory
   readonly #wire: ExchangeWire
   readonly #handler: ExchangeHandler
   readonly #outgoing: BodySender
@@ -79,19 +56,22 @@ export class Exchange {
   readonly #limits: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
   readonly #responseHeadMs: number
   readonly #upgradeWindow: number
-  /** Whether the request body was there from the start; an upgraded one is opened by the 101. */
-  #requestOpen: boolean
-  /** When either body last moved. */
-  #movedAt: number
-  #eventStream = false
-  /** Interim answers so far: nothing paces them, so they are counted. */
-  #interim = 0
 
   constructor(wire: ExchangeWire, handler: ExchangeHandler, options: ExchangeOptions) {
     this.role = options.role
     // One class for both tables: each role steps only on the events of its own.
     const table = (options.role === 'requester' ? REQUESTER : RESPONDER) as never
-    this.#machine = new Machine<ExchangeState, ExchangeEvent>(table, 'awaiting-response')
+    this.#memory = {
+      requestOpen: options.requestBody,
+      movedAt: options.now,
+      eventStream: false,
+      interim: 0,
+    }
+    this.#machine = new Machine<ExchangeState, ExchangeEvent, ExchangeMemory>(
+      table,
+      'awaiting-response',
+      this.#memory,
+    )
     this.#wire = wire
     this.#handler = handler
     this.#budget = options.budget
@@ -105,8 +85,6 @@ export class Exchange {
     this.#limits = options.limits ?? TIME_LIMITS
     this.#responseHeadMs = options.responseHeadMs ?? TIME_LIMITS.responseHeadMs
     this.#upgradeWindow = options.upgradeWindowBytes ?? 0
-    this.#requestOpen = options.requestBody
-    this.#movedAt = options.now
     // An upgrade owns a request body that only a 101 opens.
     if (!options.requestBody && this.#upgradeWindow === 0) this.#neverOpened()
   }
@@ -141,27 +119,43 @@ export class Exchange {
     const { idleMs, stalledMs, tunnelIdleMs, drainMs } = this.#limits
     switch (this.#machine.state) {
       case 'awaiting-response':
-        return this.#movedAt + (this.#isUserSlow ? stalledMs : this.#responseHeadMs)
+        return this.#memory.movedAt + (this.#isUserSlow ? stalledMs : this.#responseHeadMs)
       case 'responding':
-        if (this.#eventStream) return this.#movedAt + tunnelIdleMs
-        return this.#movedAt + (this.#isUserSlow ? stalledMs : idleMs)
+        if (this.#memory.eventStream) return this.#memory.movedAt + tunnelIdleMs
+        return this.#memory.movedAt + (this.#isUserSlow ? stalledMs : idleMs)
       case 'tunnel':
-        return this.#movedAt + tunnelIdleMs
+        return this.#memory.movedAt + tunnelIdleMs
       case 'answered':
-        return this.#movedAt + drainMs
+        return this.#memory.movedAt + drainMs
       default:
         return Infinity
     }
   }
 
+  /** All that it knows. */
+  save(): SavedExchange {
+    const outgoing = this.#outgoing.save()
+    return { ...this.#machine.save(), outgoing, incoming: this.#incoming.save() }
+  }
+
+  /** Becomes the exchange that was saved; it tells neither its wire nor its handler anything. */
+  restore(saved: SavedExchange): void {
+    this.#machine.restore(saved)
+    this.#outgoing.restore(saved.outgoing)
+    this.#incoming.restore(saved.incoming)
+  }
+
   // ── commands: what our application asks ────────────────────────────────────────────────────
 
-  /** Sends as much of `bytes` as there is credit for; returns how many. The rest waits for `writable`. */
+  /**
+   * Sends as much of `bytes` as there is credit for; returns how many. The rest waits for
+   * `writable`.
+   */
   send(bytes: Uint8Array, now: number): number {
     if (!this.#maySend) return 0
     const taken = this.#outgoing.write(bytes.length)
     if (taken === 0) return 0
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#wire.data(taken === bytes.length ? bytes : bytes.subarray(0, taken), false)
     return taken
   }
@@ -169,7 +163,7 @@ export class Exchange {
   /** The body we send is complete. */
   end(now: number, trailers?: HeaderList): void {
     if (this.isClosed || !this.#outgoing.end()) return
-    this.#movedAt = now
+    this.#memory.movedAt = now
     if (trailers !== undefined && trailers.length > 0) this.#wire.trailers(trailers)
     else this.#wire.data(EMPTY, true)
     this.#outgoingClosed()
@@ -183,10 +177,10 @@ export class Exchange {
   /** Responder: the final head. `end`: no body follows. */
   respond(head: ResponseHead, end: boolean, now: number): void {
     if (!this.#machine.step('respond')) return
-    this.#movedAt = now
-    this.#eventStream = isEventStream(head.headers)
+    this.#memory.movedAt = now
+    this.#memory.eventStream = isEventStream(head.headers)
     this.#wire.respond(head, end)
-    if (!this.#requestOpen) this.#neverOpened()
+    if (!this.#memory.requestOpen) this.#neverOpened()
     if (end && this.#outgoing.end()) this.#outgoingClosed()
   }
 
@@ -197,22 +191,22 @@ export class Exchange {
       throw new ApiMisuse('the request body was stopped: nothing to upgrade')
     if (this.#budget?.reserve(this.#upgradeWindow) === false) return this.abort(ResetCode.INTERNAL)
     if (!this.#machine.step('upgrade')) return
-    this.#movedAt = now
-    this.#requestOpen = true
+    this.#memory.movedAt = now
+    this.#memory.requestOpen = true
     this.#wire.respond(head, false)
     this.#incoming.open(this.#upgradeWindow)
   }
 
   /** Whoever takes the incoming body has taken `bytes` of it. */
   consumed(bytes: number, now: number): void {
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#incoming.consume(bytes)
   }
 
   /** We want no more of the incoming body; the exchange goes on. */
   stop(now: number, code: ResetCode = ResetCode.NO_ERROR): void {
     if (this.isClosed || !this.#incoming.isOpen) return
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#incoming.stop(code)
     this.#incomingClosed()
   }
@@ -258,8 +252,8 @@ export class Exchange {
 
   receivedInformational(head: ResponseHead): void {
     if (!this.#machine.step('informational')) return
-    this.#interim += 1
-    if (this.#interim > MAX_INTERIM) {
+    this.#memory.interim += 1
+    if (this.#memory.interim > MAX_INTERIM) {
       throw new PeerViolation('UNEXPECTED_EVENT', `more than ${MAX_INTERIM} interim answers`)
     }
     this.#handler.informational?.(head)
@@ -268,9 +262,9 @@ export class Exchange {
   receivedResponse(head: ResponseHead, end: boolean, now: number): void {
     if (head.status === 101) return this.#receivedUpgrade(head, now)
     if (!this.#machine.step('respond')) return
-    this.#movedAt = now
-    this.#eventStream = isEventStream(head.headers)
-    if (!this.#requestOpen) this.#neverOpened()
+    this.#memory.movedAt = now
+    this.#memory.eventStream = isEventStream(head.headers)
+    if (!this.#memory.requestOpen) this.#neverOpened()
     this.#handler.responded?.(head, end)
     if (end && this.#incoming.end()) this.#incomingClosed()
   }
@@ -278,7 +272,7 @@ export class Exchange {
   receivedData(bytes: Uint8Array, end: boolean, now: number): void {
     if (this.#isTooLate) return
     if (bytes.length > 0 && this.#incoming.data(bytes.length)) {
-      this.#movedAt = now
+      this.#memory.movedAt = now
       this.#handler.data(bytes)
     }
     if (end) this.#receivedEnd(undefined, now)
@@ -289,7 +283,7 @@ export class Exchange {
   }
 
   receivedCredit(bytes: number, now: number): void {
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#outgoing.credit(bytes)
   }
 
@@ -297,7 +291,7 @@ export class Exchange {
     if (!this.#outgoing.isOpen) return this.#outgoing.stop(code)
     if (this.role === 'responder' && this.state === 'awaiting-response')
       throw new PeerViolation('UNEXPECTED_EVENT', 'a response is stopped that has not begun')
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#outgoing.stop(code)
     this.#outgoingClosed()
   }
@@ -318,13 +312,14 @@ export class Exchange {
   }
 
   /**
-   * Whether it is the user we wait for: to feed a request body there is credit for, or to take response bytes that
-   * arrived. Otherwise it is the application. Told from either end by where the bytes and the credit are.
+   * Whether it is the user we wait for: to feed a request body there is credit for, or to take
+   * response bytes that arrived. Otherwise it is the application. Told from either end by where the
+   * bytes and the credit are.
    */
   get #isUserSlow(): boolean {
     const requester = this.role === 'requester'
     if (this.state === 'awaiting-response') {
-      return this.#requestOpen && (requester ? this.writable > 0 : this.buffered === 0)
+      return this.#memory.requestOpen && (requester ? this.writable > 0 : this.buffered === 0)
     }
     return requester ? this.buffered > 0 : this.writable === 0
   }
@@ -333,8 +328,8 @@ export class Exchange {
     if (this.#upgradeWindow === 0)
       throw new PeerViolation('UNEXPECTED_EVENT', 'a 101 nobody asked for')
     if (!this.#machine.step('upgrade')) return
-    this.#movedAt = now
-    this.#requestOpen = true
+    this.#memory.movedAt = now
+    this.#memory.requestOpen = true
     this.#handler.responded?.(head, false)
     this.#outgoing.credit(this.#upgradeWindow)
   }
@@ -350,7 +345,7 @@ export class Exchange {
 
   #receivedEnd(trailers: HeaderList | undefined, now: number): void {
     if (!this.#incoming.end()) return
-    this.#movedAt = now
+    this.#memory.movedAt = now
     this.#handler.ended(trailers)
     this.#incomingClosed()
   }
@@ -368,7 +363,7 @@ export class Exchange {
   }
 
   #requestClosed(event: 'sent' | 'received'): void {
-    this.#requestOpen = false
+    this.#memory.requestOpen = false
     if (this.#machine.step(event)) this.#closeIfDone()
   }
 

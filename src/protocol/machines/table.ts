@@ -60,17 +60,45 @@ function refusal(row: Readonly<Record<string, string>>, state: string, event: st
   return `"${event}" is not allowed in state "${state}" (allowed: ${legal.join(', ') || 'nothing'})`
 }
 
-/** Holds one state and moves it only along its table. */
-export class Machine<State extends string, Event extends string> {
+/** What can be copied, compared and written as JSON. */
+export type Plain =
+  string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
+
+/** A record of plain values only. No `undefined` and no infinite number: JSON has neither. */
+export type PlainRecord<T> = { readonly [K in keyof T]: Plain }
+
+/** All that a machine knows, as one plain value: its state, and what it remembers beside it. */
+export type Saved<State extends string, Memory = Nothing> = { readonly state: State } & Memory
+
+/** Of a machine that remembers nothing but its state. */
+export type Nothing = Readonly<Record<never, never>>
+
+const NOTHING: Nothing = Object.freeze({})
+
+/**
+ * Holds one state and moves it only along its table.
+ *
+ * Whatever else a machine changes, its counters and marks, stands in `memory`: one plain value of
+ * fixed shape, which lives as long as the machine does. So all that a machine knows can be saved
+ * and restored, and nothing can be forgotten.
+ */
+export class Machine<
+  State extends string,
+  Event extends string,
+  Memory extends PlainRecord<Memory> = Nothing,
+> {
   readonly #table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>
   #state: State
+  readonly memory: Memory
 
   constructor(
     table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>,
     initial: State,
+    memory: Memory = NOTHING as Memory,
   ) {
     this.#table = table
     this.#state = initial
+    this.memory = memory
   }
 
   get state(): State {
@@ -84,4 +112,37 @@ export class Machine<State extends string, Event extends string> {
     this.#state = next
     return true
   }
+
+  /** A copy of all that it knows, which later moves do not change. */
+  save(): Saved<State, Memory> {
+    const saved: Record<string, unknown> = { state: this.#state }
+    const memory = this.memory as Readonly<Record<string, Plain>>
+    for (const key in memory) saved[key] = copyOf(memory[key]!)
+    return saved as Saved<State, Memory>
+  }
+
+  /** Becomes the machine that was saved, wherever it stands now. */
+  restore(saved: Saved<State, Memory>): void {
+    this.#state = saved.state
+    restorePlain<Memory>(this.memory, saved)
+  }
+}
+
+/** Gives every entry of `memory` the value that it had when it was saved. */
+export function restorePlain<Memory extends PlainRecord<Memory>>(
+  memory: Memory,
+  saved: Memory,
+): void {
+  const into = memory as Record<string, Plain>
+  const from = saved as Readonly<Record<string, Plain>>
+  for (const key in into) into[key] = copyOf(from[key]!)
+}
+
+/** A copy that shares nothing with `value`. */
+export function copyOf<T extends Plain>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyOf) as unknown as T
+  const copy: Record<string, Plain> = {}
+  for (const key in value) copy[key] = copyOf((value as Readonly<Record<string, Plain>>)[key]!)
+  return copy as T
 }
