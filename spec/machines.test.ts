@@ -20,7 +20,7 @@ test('the machines of both planes are found', () =>
       'CONFIGURATION',
       'DIALER',
       'OFFER',
-      'REGISTRAR',
+      'CERTIFICATION',
       'REGISTRATION',
       'REQUESTER',
       'RESPONDER',

@@ -19,7 +19,7 @@ import type { AuditSink } from './audit/audit-sink.ts'
 import type { Clocks } from '../runtime/clocks.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
-import { createRegistrar, type Registrar } from './connectors/registrar.ts'
+import { createRegistration, type Registration } from './connectors/registration-service.ts'
 import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
@@ -85,7 +85,7 @@ export interface Cloud {
   /** Whoever may end users' sessions does so with its `revoke`. */
   readonly sessions: Sessions
   readonly origin: Origin
-  readonly registrar: Registrar
+  readonly registration: Registration
   readonly configuration: ConfigurationService
   readonly certificates: ConnectorCertificates
   readonly registry: ConnectorRegistry
@@ -164,7 +164,7 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       directory,
     }),
-    registrar: createRegistrar({
+    registration: createRegistration({
       crypto,
       clocks,
       directory,

@@ -268,7 +268,9 @@ async function connect(): Promise<Record<string, string>> {
   return {
     registration: await outcome(async () => {
       const request = await requestFor(await newKeys())
-      const reply = await cloud.registrar.register(registration(await adminToken(issuer), request))
+      const reply = await cloud.registration.register(
+        registration(await adminToken(issuer), request),
+      )
       if (reply.type !== 'registered') return `refused ${reply.reason} ${reply.retryAfterMs}`
       certificate = reply.certificate
       return reply.type

@@ -3,10 +3,10 @@ import {
   ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
-  createRegistrar,
+  createRegistration,
   defaultCryptoProvider,
   type Application,
-  type RegistrarOptions,
+  type RegistrationOptions,
   type Tenant,
 } from '../../src/cloud/index.ts'
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/index.ts'
@@ -78,7 +78,7 @@ export function directoryOf(tenants: readonly Tenant[], applications: readonly A
 /** The cloud's side of trust, on real keys and a real issuer. */
 export async function startTrust(
   tenant: Partial<Tenant> = {},
-  overrides: Partial<RegistrarOptions> = {},
+  overrides: Partial<RegistrationOptions> = {},
   applications: readonly Application[] = [],
 ) {
   const issuer = await startIssuer()
@@ -92,7 +92,7 @@ export async function startTrust(
   })
   const directory = directoryOf([tenantOf(issuer.url, 'contoso', tenant)], applications)
   const shared = { crypto, clocks, directory, authority, audit }
-  const registrar = createRegistrar({ ...shared, ...overrides, registry })
+  const registrar = createRegistration({ ...shared, ...overrides, registry })
   const certificates = new ConnectorCertificates({
     crypto,
     authority: authority.certificate,

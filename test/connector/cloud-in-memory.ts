@@ -9,12 +9,12 @@ import {
   ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
-  createRegistrar,
+  createRegistration,
   type Application,
   type CertificateAuthority,
   type ConfigurationServiceOptions,
   type ConnectorRegistry,
-  type Registrar,
+  type Registration,
   type StoredAuthority,
   type Tenant,
 } from '../../src/cloud/index.ts'
@@ -63,7 +63,7 @@ export class CloudInMemory implements ControlChannel {
   readonly #time: TestTime
   readonly #issuer: Issuer
   readonly #authority: CertificateAuthority
-  readonly #registrar: Registrar
+  readonly #registrar: Registration
   readonly #certificates: ConnectorCertificates
   readonly #settings: Settings = {
     instances: () => ({ 'cloud-1': 'https://localhost:8443' }),
@@ -104,7 +104,7 @@ export class CloudInMemory implements ControlChannel {
       registry,
       directory: this.#parts().directory,
     })
-    this.#registrar = createRegistrar(this.#parts())
+    this.#registrar = createRegistration(this.#parts())
     this.#service = new ConfigurationService({ ...this.#parts(), ...this.#settings })
   }
 

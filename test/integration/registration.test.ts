@@ -45,7 +45,7 @@ describe('a registration is refused, for good and by name,', () => {
     ['with a token for another service', 'token-audience', { aud: 'https://other.example' }],
     ['with a token of an unknown issuer', 'token-issuer', { iss: 'https://evil.example' }],
   ])('%s', async (_, reason, claims) => {
-    const register = vi.spyOn(world.cloud.registrar, 'register')
+    const register = vi.spyOn(world.cloud.registration, 'register')
     const token = () => registrarToken(world.issuer, claims)
     await expect(start({ token })).rejects.toMatchObject({ code: 'ERR_REFUSED', reason })
     // Considered once: the connector does not ask again.
@@ -71,7 +71,7 @@ describe('a registration is refused, for good and by name,', () => {
 
 test('a registration whose reply was lost succeeds on retry: the same key, one record, one certificate', async () => {
   const before = (await world.registry.list('contoso')).length
-  const register = vi.spyOn(world.cloud.registrar, 'register')
+  const register = vi.spyOn(world.cloud.registration, 'register')
   const relay = await startRelay(world.connectorUrl, () => register.mock.settledResults.length < 3)
   const delays: unknown[] = []
   try {
@@ -102,7 +102,7 @@ test('a registration whose reply was lost succeeds on retry: the same key, one r
 })
 
 test('a connector that was stopped before the reply came registers with the same key after its restart', async () => {
-  const register = vi.spyOn(world.cloud.registrar, 'register')
+  const register = vi.spyOn(world.cloud.registration, 'register')
   const relay = await startRelay(world.connectorUrl, () => true)
   const token = await registrarToken(world.issuer)
   try {
@@ -132,7 +132,7 @@ test('a cloud that cannot prove who it is never sees the token', async () => {
     store: memoryAuthorityStore(),
   })
   const { ca } = await others.issue()
-  const register = vi.spyOn(world.cloud.registrar, 'register')
+  const register = vi.spyOn(world.cloud.registration, 'register')
   const requests = vi.fn()
   world.connectors.server.on('request', requests)
   const stopped = new AbortController()
@@ -176,7 +176,7 @@ interface Relay {
 async function startRelay(target: string, cutting: () => boolean): Promise<Relay> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  const register = vi.mocked(world.cloud.registrar.register)
+  const register = vi.mocked(world.cloud.registration.register)
   const server: Server = createServer((near) => {
     const far = connect(Number(port), hostname)
     const known = register.mock.settledResults.filter(({ type }) => type === 'fulfilled').length

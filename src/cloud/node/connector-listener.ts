@@ -227,7 +227,7 @@ async function serve(
     const body = await readBody(request, messageBounds(cloud))
     checkAccepting()
     const remoteAddress = socket.remoteAddress
-    const reply = await cloud.registrar.register(
+    const reply = await cloud.registration.register(
       decodeMessage(RegistrationRequest, body),
       remoteAddress === undefined ? {} : { remoteAddress },
     )

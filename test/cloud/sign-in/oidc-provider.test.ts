@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import { expect, test } from 'vitest'
-import { createRegistrar } from '../../../src/cloud/index.ts'
+import { createRegistration } from '../../../src/cloud/index.ts'
 import { directoryOf, newKeys, registration, requestFor, startTrust, tenantOf } from '../trust.ts'
 
 const AUDIENCE = 'https://connectors.example'
@@ -51,7 +51,7 @@ test('a token of a full OpenID provider registers a connector, as its roles allo
       })
       return ((await response.json()) as { access_token: string }).access_token
     }
-    const registrar = createRegistrar({ ...trust, directory: directoryOf([tenantOf(url)]) })
+    const registrar = createRegistration({ ...trust, directory: directoryOf([tenantOf(url)]) })
     const register = async (token: string) =>
       registrar.register(registration(token, await requestFor(await newKeys())))
     const admin = await tokenOf('admin')

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as jose from 'jose'
 import {
-  createRegistrar,
+  createRegistration,
   type CertificateAuthority,
   type ConnectorRegistry,
-  type RegistrarOptions,
+  type RegistrationOptions,
   type RegistrationOrder,
 } from '../../../src/cloud/index.ts'
 import { LOOK_UPS } from '../../../src/cloud/issuer/key-set.ts'
@@ -116,9 +116,9 @@ describe('a registration', () => {
       certificate: trust.authority.certificate,
       issue: () => Promise.reject(new Error('/var/lib/secret is full')),
     }
-    const options: RegistrarOptions = { ...trust, authority }
+    const options: RegistrationOptions = { ...trust, authority }
     const request = await requestFor(await newKeys())
-    const reply = await createRegistrar(options).register(
+    const reply = await createRegistration(options).register(
       registration(await adminToken(trust.issuer), request),
     )
     expect(reply).toMatchObject({ type: 'refused', reason: 'unavailable', retryAfterMs: 1000 })
@@ -144,7 +144,7 @@ test('a registration that cannot be recorded in time is put off, and what comes 
         },
       },
     }) as ConnectorRegistry
-    const registrar = createRegistrar({ ...trust, registry: slow })
+    const registrar = createRegistration({ ...trust, registry: slow })
     const message = registration(await adminToken(trust.issuer), await requestFor(await newKeys()))
     const answer = registrar.register(message)
     await asked
@@ -205,14 +205,14 @@ describe('a token', () => {
     const other = { ...one!, id: 'fabrikam' }
     const profile = { ...USUAL_ISSUER, tenantValue: '8d0f' }
     for (const tenants of [[one!, other], [{ ...one!, issuerProfile: profile }]]) {
-      const registrar = createRegistrar({ ...trust, directory: directoryOf(tenants) })
+      const registrar = createRegistration({ ...trust, directory: directoryOf(tenants) })
       const reply = await registrar.register(
         registration(await nameless(), await requestFor(await newKeys())),
       )
       expect(reply).toEqual(refusal('token-tenant'))
     }
     const directory = directoryOf([{ ...one!, issuerProfile: profile }])
-    const registrar = createRegistrar({ ...trust, directory })
+    const registrar = createRegistration({ ...trust, directory })
     const named = await adminToken(trust.issuer, { tid: '8d0f' })
     registered(await registrar.register(registration(named, await requestFor(await newKeys()))))
   })
@@ -223,7 +223,7 @@ describe('a token', () => {
     const roleClaim = ['https://contoso.example/app', 'roles']
     const registrars = { ...one!.registrars, roleClaim }
     const directory = directoryOf([{ ...one!, issuerProfile, registrars }])
-    const registrar = createRegistrar({ ...trust, directory })
+    const registrar = createRegistration({ ...trust, directory })
     const roles = { roles: undefined, [roleClaim[0]!]: { roles: ['company-administrator'] } }
     const ask = async (claims: object, typ?: string) =>
       registrar.register(
@@ -245,7 +245,7 @@ describe('a token', () => {
   test('must name its issuer exactly, even if the directory is not exact', async () => {
     const tenant = trust.directory.tenant('contoso')!
     const directory = { ...trust.directory, tenantOfIssuer: () => tenant }
-    const registrar = createRegistrar({ ...trust, directory })
+    const registrar = createRegistration({ ...trust, directory })
     const token = await adminToken(trust.issuer, { iss: `${trust.issuer.url}/` })
     const request = await requestFor(await newKeys())
     expect(await registrar.register(registration(token, request))).toEqual(refusal('token-issuer'))
@@ -261,7 +261,7 @@ describe('a token', () => {
   test('that is not an access token is refused, unless any is accepted', async () => {
     const token = await adminToken(trust.issuer, {}, { typ: 'JWT' })
     expect(await register(token)).toEqual(refusal('token-malformed'))
-    const lenient = createRegistrar({ ...trust, tokenType: 'any' })
+    const lenient = createRegistration({ ...trust, tokenType: 'any' })
     const request = await requestFor(await newKeys())
     registered(await lenient.register(registration(token, request)))
   })

@@ -46,7 +46,7 @@ export interface CertifiedConnector {
 }
 
 /** `deadline` is in monotonic milliseconds; `op` numbers the effect that is awaited. */
-export type RegistrarState =
+export type CertificationState =
   | { readonly state: 'received' }
   | {
       readonly state: 'verifying-token'
@@ -76,7 +76,7 @@ export type RegistrarState =
   | {
       readonly state: 'refused'
       /** What it was doing when it failed. */
-      readonly while: RegistrarState['state']
+      readonly while: CertificationState['state']
       readonly reason: RefusalReason
       readonly detail?: string
       readonly retryAfterMs?: number
@@ -93,7 +93,7 @@ interface Refusal {
 }
 
 /** `now` is monotonic milliseconds. */
-export type RegistrarEvent =
+export type CertificationEvent =
   | {
       readonly type: 'register'
       readonly now: number
@@ -123,24 +123,24 @@ export type RegistrarEvent =
   | ({ readonly type: 'recordRefused' } & Refusal)
 
 /**
- * Every state × event pair of a registrar. A result may come late, after its deadline has passed:
+ * Every state × event pair of a certification: the cloud's side of a registration. A result may come late, after its deadline has passed:
  * that is a legal race.
  */
 // prettier-ignore
-export const REGISTRAR = {
+export const CERTIFICATION = {
   received:            { register: 'verifying-token', timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
   'verifying-token':   { register: misuse,            timeout: 'refused', verifyTokenDone: 'verifying-request', verifyTokenRefused: 'refused', verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
   'verifying-request': { register: misuse,            timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: 'recording', verifyRequestRefused: 'refused', recordDone: misuse,      recordRefused: misuse    },
   recording:           { register: misuse,            timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: 'certified', recordRefused: 'refused' },
   certified:           { register: misuse,            timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
   refused:             { register: misuse,            timeout: ignored,   verifyTokenDone: ignored,             verifyTokenRefused: ignored,   verifyRequestDone: ignored,     verifyRequestRefused: ignored,   recordDone: ignored,     recordRefused: ignored   },
-} as const satisfies Table<RegistrarState['state'], RegistrarEvent['type']>
+} as const satisfies Table<CertificationState['state'], CertificationEvent['type']>
 
 /**
  * Where a registrar's effects go; each is answered with exactly one of `<effect>Done` and
  * `<effect>Refused`.
  */
-export interface RegistrarOutput {
+export interface CertificationOutput {
   /** Is this a token of a registrar, for this service, now? */
   verifyToken(effect: { readonly op: number; readonly token: string }): void
   /** Whoever made this request: does it hold the key it names? */
@@ -163,7 +163,7 @@ const EFFECT_MS = 5_000
 /** When a connector whose registration ran into a deadline should ask again, in milliseconds. */
 const RETRY_MS = 1_000
 
-type Waiting = Extract<RegistrarState, { op: number }>
+type Waiting = Extract<CertificationState, { op: number }>
 
 const timeout = (from: Waiting) =>
   ({
@@ -229,17 +229,17 @@ const MOVES = {
   },
   certified: {},
   refused: {},
-} satisfies Moves<typeof REGISTRAR, RegistrarState, RegistrarEvent, RegistrarOutput>
+} satisfies Moves<typeof CERTIFICATION, CertificationState, CertificationEvent, CertificationOutput>
 
 /**
  * The next state of a registration. The driver drops results whose `op` is not the one awaited.
  *
  * @throws ApiMisuse for an event out of order
  */
-export function nextRegistrar(
-  from: RegistrarState,
-  event: RegistrarEvent,
-  out: RegistrarOutput,
-): RegistrarState {
-  return next(REGISTRAR, MOVES, from, event, out)
+export function nextCertification(
+  from: CertificationState,
+  event: CertificationEvent,
+  out: CertificationOutput,
+): CertificationState {
+  return next(CERTIFICATION, MOVES, from, event, out)
 }

@@ -6,14 +6,14 @@
  * @module
  */
 import {
-  nextRegistrar,
+  nextCertification,
   PROTOCOL_VERSION,
   Refused,
   type CertifiedConnector,
-  type RegistrarEvent,
+  type CertificationEvent,
   type RegistrarIdentity,
-  type RegistrarOutput,
-  type RegistrarState,
+  type CertificationOutput,
+  type CertificationState,
   type RegistrationReply,
   type RegistrationRequest,
   type RequestedKey,
@@ -27,7 +27,7 @@ import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Directory, Tenant } from '../directory/directory-port.ts'
 import { RegistrarTokens, type RegistrarTokensOptions } from './registrar-token.ts'
 
-export interface RegistrarOptions extends RegistrarTokensOptions {
+export interface RegistrationOptions extends RegistrarTokensOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants' | 'tenantOfIssuer'>
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
@@ -51,16 +51,16 @@ export interface RegistrationContext {
 }
 
 /** Answers registrations. */
-export interface Registrar {
+export interface Registration {
   /** Never rejects: a refusal is an answer too. */
   register(request: RegistrationRequest, context?: RegistrationContext): Promise<RegistrationReply>
 }
 
-type Final = Extract<RegistrarState, { state: 'certified' | 'refused' }>
+type Final = Extract<CertificationState, { state: 'certified' | 'refused' }>
 
 const BUSY_RETRY_MS = 1_000
 
-export function createRegistrar(options: RegistrarOptions): Registrar {
+export function createRegistration(options: RegistrationOptions): Registration {
   const tokens = new RegistrarTokens(options)
   const { concurrency = 32 } = options
   let running = 0
@@ -84,16 +84,16 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
 }
 
 /** One registration: the machine, its effects and its deadline. */
-class RegistrationRun implements RegistrarOutput {
+class RegistrationRun implements CertificationOutput {
   readonly #tokens: RegistrarTokens
   readonly #message: RegistrationRequest
-  readonly #options: RegistrarOptions
+  readonly #options: RegistrationOptions
   readonly #settled: Promise<Final>
   #settle!: (final: Final) => void
-  #state: RegistrarState = { state: 'received' }
+  #state: CertificationState = { state: 'received' }
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(tokens: RegistrarTokens, message: RegistrationRequest, options: RegistrarOptions) {
+  constructor(tokens: RegistrarTokens, message: RegistrationRequest, options: RegistrationOptions) {
     this.#tokens = tokens
     this.#message = message
     this.#options = options
@@ -129,9 +129,13 @@ class RegistrationRun implements RegistrarOutput {
   }
 
   /** Answers an effect with exactly one result. */
-  #perform(op: number, effect: keyof RegistrarOutput, action: () => Promise<RegistrarEvent>): void {
+  #perform(
+    op: number,
+    effect: keyof CertificationOutput,
+    action: () => Promise<CertificationEvent>,
+  ): void {
     void action()
-      .catch((error: unknown): RegistrarEvent => {
+      .catch((error: unknown): CertificationEvent => {
         if (!(error instanceof Refused)) this.#options.containment?.tellInternal('registrar', error)
         const { reason, detail, retryAfterMs } = refusalOf(error)
         return {
@@ -148,8 +152,8 @@ class RegistrationRun implements RegistrarOutput {
       })
   }
 
-  #handle(event: RegistrarEvent): void {
-    this.#state = nextRegistrar(this.#state, event, this)
+  #handle(event: CertificationEvent): void {
+    this.#state = nextCertification(this.#state, event, this)
     clearTimeout(this.#timer)
     if (this.#state.state === 'certified' || this.#state.state === 'refused') {
       this.#settle(this.#state)
@@ -168,7 +172,7 @@ async function record(
   registrar: RegistrarIdentity,
   key: RequestedKey,
   { instance }: RegistrationRequest,
-  options: RegistrarOptions,
+  options: RegistrationOptions,
 ): Promise<CertifiedConnector> {
   const { registry, directory, clocks } = options
   const { tenantId, issuer, onceId, tokenExpiresAt } = registrar
@@ -199,7 +203,7 @@ async function newConnector(
   { publicKey }: RequestedKey,
   name: string,
   now: number,
-  { authority, crypto, validityMs }: RegistrarOptions,
+  { authority, crypto, validityMs }: RegistrationOptions,
 ): Promise<Registered> {
   const id = hexadecimal(crypto.getRandomValues(new Uint8Array(16)))
   const issued = await authority.issue({
@@ -234,7 +238,7 @@ function answer(
   final: Final,
   { instance }: RegistrationRequest,
   { remoteAddress }: RegistrationContext,
-  { audit, authority, clocks, cloudAuthorities = [] }: RegistrarOptions,
+  { audit, authority, clocks, cloudAuthorities = [] }: RegistrationOptions,
 ): RegistrationReply {
   const time = clocks.wallClock()
   const known = {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import {
-  nextRegistrar,
-  type RegistrarEvent,
-  type RegistrarOutput,
-  type RegistrarState,
+  nextCertification,
+  type CertificationEvent,
+  type CertificationOutput,
+  type CertificationState,
 } from '../../../src/protocol/index.ts'
 
 const registrar = {
@@ -22,22 +22,22 @@ const connector = {
 } as const
 const request = new Uint8Array([3])
 
-const STEPS: readonly RegistrarEvent[] = [
+const STEPS: readonly CertificationEvent[] = [
   { type: 'register', now: 0, token: 'token', request },
   { type: 'verifyTokenDone', now: 10, op: 1, registrar },
   { type: 'verifyRequestDone', now: 20, op: 2, key },
   { type: 'recordDone', op: 3, connector },
 ]
 
-function run(events: readonly RegistrarEvent[]) {
+function run(events: readonly CertificationEvent[]) {
   const effects: [string, object][] = []
-  const out: RegistrarOutput = {
+  const out: CertificationOutput = {
     verifyToken: (effect) => effects.push(['verifyToken', effect]),
     verifyRequest: (effect) => effects.push(['verifyRequest', effect]),
     record: (effect) => effects.push(['record', effect]),
   }
-  let state: RegistrarState = { state: 'received' }
-  for (const event of events) state = nextRegistrar(state, event, out)
+  let state: CertificationState = { state: 'received' }
+  for (const event of events) state = nextCertification(state, event, out)
   return { state, effects }
 }
 
