@@ -6,6 +6,7 @@
 import { access, readFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { auditEvents } from './audit.ts'
+import * as layouts from './layouts.ts'
 import { machines } from './machines.ts'
 import { messageReference } from './messages.ts'
 import * as reference from './reference.ts'
@@ -21,6 +22,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>([
     ['spec/PROTOCOL.md', withRegions(await read('spec/PROTOCOL.md'), await regions())],
     ['spec/REQUIREMENTS.md', requirementsDocument(await requirementTests())],
+    ['spec/layouts.json', JSON.stringify(layouts.layouts())],
     ['examples/cloud-server.schema.json', JSON.stringify(cloudServerSchema())],
   ])
   for (const [path, content] of files) files.set(path, await formatted(path, content))
@@ -41,7 +43,11 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['machines', machineReference(await machines())],
     ['messages', await messageReference()],
-    ['frame-types', reference.frameTypes()],
+    ['frame-types', layouts.frameTypes()],
+    ['frame-layouts', layouts.frameLayouts()],
+    ['decline-reasons', layouts.declineReasons()],
+    ['features', layouts.features()],
+    ['hello-query', layouts.helloQueryKeys()],
     ['reset-codes', await reference.resetCodes()],
     ['time-limits', await reference.timeLimits()],
     ['semantics', semantics()],

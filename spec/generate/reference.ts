@@ -48,12 +48,6 @@ export async function sizeLimits(): Promise<string> {
   return markdownTable(['constant', 'value', 'meaning'], rows)
 }
 
-/** Frame types and their octets. */
-export function frameTypes(): string {
-  const rows = Object.entries(protocol.FrameType).map(([name, octet]) => [name, hex(octet)])
-  return markdownTable(['type', 'octet'], rows)
-}
-
 /** Codes of RESET and STOP, with the failure that each means to the user. */
 export async function resetCodes(): Promise<string> {
   const codes = declarationOf(await parse('src/protocol/wire/frame-types.ts'), 'ResetCode')
@@ -142,6 +136,5 @@ async function unionOf(name: string): Promise<readonly string[]> {
   return literalsOf(source, union.type)
 }
 
-const hex = (octet: number) => `0x${octet.toString(16).padStart(2, '0')}`
 /** Digits in groups of three. */
 const group = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, ' ')

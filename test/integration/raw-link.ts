@@ -33,7 +33,7 @@ export class RawLinkPeer {
     })
     let head: Buffer | undefined = Buffer.alloc(0)
     socket.on('data', (chunk: Buffer) => {
-      if (head === undefined) return reader.push(chunk)
+      if (head === undefined) return void reader.push(chunk)
       head = Buffer.concat([head, chunk])
       const end = head.indexOf('\r\n\r\n')
       if (end === -1) return

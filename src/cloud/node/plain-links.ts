@@ -18,6 +18,7 @@ import {
   FrameType,
   MAX_DATA_BYTES,
   PeerViolation,
+  PLAIN_FEATURES,
   PROTOCOL_VERSION,
   Refused,
   type Hello,
@@ -31,9 +32,6 @@ import type { Origin } from '../offers/origin.ts'
 import type { Claimer } from '../offers/submission.ts'
 import type { OfferLink } from '../offers/request-queue.ts'
 import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
-
-/** What this binding can carry. */
-export const PLAIN_FEATURES = ['plain'] as const
 
 /** The links that connectors hold over the plain binding. */
 export class PlainLinks {

@@ -19,8 +19,11 @@ import {
   encodeDecline,
   FrameReader,
   FrameType,
+  helloQuery,
   MAX_DATA_BYTES,
   PeerViolation,
+  PLAIN_FEATURES,
+  PROTOCOL_VERSION,
   type DeclineReason,
   type Exchange,
   type Offer,
@@ -164,16 +167,17 @@ export class PlainLink implements PlainCalls, SlotHolder {
 
   #open(): void {
     const { url, connectorInstance, epoch, slots, agent } = this.#options
-    const query = new URLSearchParams({
-      versions: '1',
+    const hello = helloQuery({
+      versions: [PROTOCOL_VERSION],
       instance: connectorInstance,
-      index: '0',
-      epoch: String(epoch),
-      offers: String(slots.total),
-      granted: String(this.#granted),
-      'max-data': String(MAX_DATA_BYTES),
-      features: 'plain',
+      index: 0,
+      epoch,
+      offers: slots.total,
+      granted: this.#granted,
+      maxDataBytes: MAX_DATA_BYTES,
+      features: PLAIN_FEATURES,
     })
+    const query = new URLSearchParams(hello.map(([key, value]) => [key, value]))
     const call = httpsRequest(`${url}${this.#path}/offers?${query}`, { agent: agent() })
     this.#streams.add(call)
     this.#unanswered.add(call)

@@ -21,9 +21,6 @@ export type LinkLocalEvent = 'drain' | 'idle' | 'close' | 'lost'
 /** What either end's peer may say: a frame of an exchange, a ping, and that it drains. */
 export type LinkPeerEvent = 'exchange' | 'ping' | 'goodbye'
 
-/** What the multiplexed link carries; the plain binding carries no `upgrade`. */
-export const LINK_FEATURES: readonly string[] = ['link', 'upgrade']
-
 /** Why a link ended; `cause` is what was thrown, if anything was. */
 export interface LinkEnd {
   readonly reason: 'lost' | 'silent' | 'drained' | 'closed' | 'refused' | 'violation'

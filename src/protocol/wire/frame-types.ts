@@ -126,8 +126,15 @@ export interface Claim {
   readonly credit: number
 }
 
-export type DeclineReason =
-  'unknown-application' | 'unlisted-origin' | 'origin-unreachable' | 'overloaded' | 'draining'
+/** Why a connector does not take an offer. */
+export const DECLINE_REASONS = {
+  'unknown-application': 'It has no details of this application, or the cloud gives it none.',
+  'unlisted-origin': 'Its configuration lists no instance of this name.',
+  'origin-unreachable': 'It could not reach the instance that holds the user.',
+  overloaded: 'It has no room now. Reasons that are not known read as this one.',
+  draining: 'It takes no more.',
+} as const
+export type DeclineReason = keyof typeof DECLINE_REASONS
 
 /** DECLINE: a connector does not take an offer; it goes to another. */
 export interface Decline {

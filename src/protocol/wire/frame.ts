@@ -12,14 +12,9 @@
  * @module
  */
 import { ApiMisuse, PeerViolation } from './errors.ts'
+import { headerRule, isIgnorable, mostBytes } from './frame-headers.ts'
 import { FrameFlag, FrameType } from './frame-types.ts'
-import {
-  DATA_BYTES,
-  FRAME_HEADER_BYTES,
-  MAX_CONTROL_BYTES,
-  MAX_DATA_BYTES,
-  MAX_HEAD_BYTES,
-} from './limits.ts'
+import { DATA_BYTES, FRAME_HEADER_BYTES } from './limits.ts'
 
 /** A frame header alone: for DATA, whose payload the transport sends apart, without a copy. */
 export function frameHeader(
@@ -35,7 +30,7 @@ export function frameHeader(
 
 /** A whole frame in one buffer. */
 export function encodeFrame(
-  type: FrameType,
+  type: number,
   flags: number,
   number: number,
   payload: Uint8Array = EMPTY,
@@ -59,6 +54,11 @@ export interface FrameSink {
    * empty frame is one call with no octets.
    */
   data(number: number, bytes: Uint8Array, end: boolean): void
+  /**
+   * The header of a frame whose type is unknown and ignorable; its `length` octets are skipped as
+   * they come. Without this method such a frame is refused like every unknown one.
+   */
+  ignored?(type: number, number: number, length: number): void
 }
 
 /**
@@ -71,13 +71,17 @@ export class FrameReader {
   maxDataBytes: number
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES)
   #headerBytes = 0
-  #type: FrameType = FrameType.PING
+  #type: number = FrameType.PING
   #flags = 0
   #number = 0
   /** Payload octets still to come. */
   #missing = 0
   /** A payload that did not arrive in one piece, as far as it came. */
   #payload: Uint8Array | undefined
+  /** The frame is of an unknown type: its payload is skipped. */
+  #skipping = false
+  /** Something of a frame with a known type came in the pushed chunk. */
+  #isKnown = false
   #broken = false
 
   /** `maxDataBytes`: the largest DATA payload that HELLO and WELCOME agreed on. */
@@ -91,16 +95,22 @@ export class FrameReader {
     return this.#headerBytes === 0
   }
 
-  /** @throws PeerViolation `FRAME_TOO_LARGE` or `UNKNOWN_FRAME`, and whatever the sink throws */
-  push(chunk: Uint8Array): void {
+  /**
+   * @returns whether anything of a frame with a known type was among it: a peer that says nothing
+   *   else is as good as silent
+   * @throws PeerViolation `FRAME_TOO_LARGE` or `UNKNOWN_FRAME`, and whatever the sink throws
+   */
+  push(chunk: Uint8Array): boolean {
     if (this.#broken) throw new ApiMisuse('the frame reader has already thrown')
     this.#broken = true
+    this.#isKnown = false
     let at = 0
     while (at < chunk.length) {
       if (this.#headerBytes < FRAME_HEADER_BYTES) at = this.#readHeader(chunk, at)
       else at = this.#readPayload(chunk, at)
     }
     this.#broken = false
+    return this.#isKnown
   }
 
   /**
@@ -123,24 +133,44 @@ export class FrameReader {
   #open(): void {
     const h = this.#header
     this.#missing = (h[0]! << 16) | (h[1]! << 8) | h[2]!
-    this.#type = knownType(h[3]!)
+    this.#type = h[3]!
     this.#flags = h[4]!
     this.#number = ((h[5]! << 24) | (h[6]! << 16) | (h[7]! << 8) | h[8]!) >>> 0
+    this.#skipping = this.#isUnknown
     const most = this.#type === FrameType.DATA ? this.maxDataBytes : mostBytes(this.#type)
     if (this.#missing > most)
       throw new PeerViolation(
         'FRAME_TOO_LARGE',
         `type ${this.#type} carries ${this.#missing} octets (at most ${most})`,
       )
+    if (this.#skipping) return this.#skip()
+    this.#isKnown = true
     if (this.#missing > 0) return
     if (this.#type === FrameType.DATA) this.#data(EMPTY)
     else this.#frame(EMPTY)
+  }
+
+  /** Whether the type is unknown; one that may not be skipped is refused. */
+  get #isUnknown(): boolean {
+    if (headerRule(this.#type) !== undefined) return false
+    if (this.#sink.ignored !== undefined && isIgnorable(this.#type)) return true
+    throw new PeerViolation('UNKNOWN_FRAME', `type ${this.#type}`)
+  }
+
+  #skip(): void {
+    this.#sink.ignored!(this.#type, this.#number, this.#missing)
+    if (this.#missing === 0) this.#headerBytes = 0
   }
 
   #readPayload(chunk: Uint8Array, at: number): number {
     const end = Math.min(chunk.length, at + this.#missing)
     const piece = chunk.subarray(at, end)
     this.#missing -= piece.length
+    if (this.#skipping) {
+      if (this.#missing === 0) this.#headerBytes = 0
+      return end
+    }
+    this.#isKnown = true
     if (this.#type === FrameType.DATA) this.#data(piece)
     else this.#assemble(piece)
     return end
@@ -163,48 +193,12 @@ export class FrameReader {
   #frame(payload: Uint8Array): void {
     this.#headerBytes = 0
     this.#payload = undefined
-    this.#sink.frame(this.#type, this.#flags & meaningfulFlags(this.#type), this.#number, payload)
+    const type = this.#type as FrameType
+    this.#sink.frame(type, this.#flags & headerRule(type)!.flags, this.#number, payload)
   }
 }
 
 const EMPTY = new Uint8Array(0)
-
-const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType))
-
-function knownType(octet: number): FrameType {
-  if (!KNOWN.has(octet)) throw new PeerViolation('UNKNOWN_FRAME', `type ${octet}`)
-  return octet as FrameType
-}
-
-/** The largest payload of a frame type. DATA's is what may be agreed on at most. */
-function mostBytes(type: FrameType): number {
-  switch (type) {
-    case FrameType.DATA:
-      return MAX_DATA_BYTES
-    case FrameType.HELLO:
-    case FrameType.WELCOME:
-    case FrameType.OFFER:
-    case FrameType.RESPONSE:
-    case FrameType.INFORMATIONAL:
-    case FrameType.TRAILERS:
-      return MAX_HEAD_BYTES
-    default:
-      return MAX_CONTROL_BYTES
-  }
-}
-
-function meaningfulFlags(type: FrameType): number {
-  switch (type) {
-    case FrameType.DATA:
-    case FrameType.RESPONSE:
-    case FrameType.TRAILERS:
-      return FrameFlag.END
-    case FrameType.PING:
-      return FrameFlag.ACK
-    default:
-      return 0
-  }
-}
 
 /**
  * Writes a frame header into `into` at `at`.
@@ -215,7 +209,7 @@ function meaningfulFlags(type: FrameType): number {
 export function writeFrameHeader(
   into: Uint8Array,
   at: number,
-  type: FrameType,
+  type: number,
   flags: number,
   number: number,
   length: number,

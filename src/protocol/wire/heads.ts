@@ -8,6 +8,7 @@
 import { ApiMisuse } from './errors.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
+  DECLINE_REASONS,
   type BodyKind,
   type Claim,
   type Decline,
@@ -302,14 +303,6 @@ function mend(claims: UserClaims): UserClaims {
     ...(roles !== undefined && { roles: roles.map(text) }),
   }
 }
-
-const DECLINE_REASONS = {
-  'unknown-application': true,
-  'unlisted-origin': true,
-  'origin-unreachable': true,
-  overloaded: true,
-  draining: true,
-} as const satisfies Record<DeclineReason, true>
 
 function isDeclineReason(text: string): text is DeclineReason {
   return Object.hasOwn(DECLINE_REASONS, text)

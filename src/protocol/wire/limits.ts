@@ -144,5 +144,7 @@ export const MAX_ATTEMPTS = 3
 export const MAX_NUMBER = 2 ** 31
 /** The longest ping interval, and lease, that a WELCOME may name. Milliseconds. */
 export const MAX_WELCOME_MS = 3_600_000
+/** The longest identifier: an instance, an application, a version. Characters. */
+export const MAX_NAME = 1_024
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1

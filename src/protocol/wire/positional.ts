@@ -7,7 +7,7 @@
 import { PeerViolation } from './errors.ts'
 import { headersFault } from './fields.ts'
 import type { HeaderList } from './frame-types.ts'
-import { MAX_FRAME_DEPTH, MAX_HEAD_BYTES } from './limits.ts'
+import { MAX_FRAME_DEPTH, MAX_HEAD_BYTES, MAX_NAME } from './limits.ts'
 import { decode } from './msgpack.ts'
 
 const LIMITS = {
@@ -15,9 +15,6 @@ const LIMITS = {
   maxDepth: MAX_FRAME_DEPTH,
   reason: 'MALFORMED_FRAME',
 } as const
-
-/** Longest identifier: an instance, an application, a version, a feature. */
-const MAX_NAME = 1024
 
 /**
  * Element by element, in order; every method but `next` throws `MALFORMED_FRAME` for an element of

@@ -1,0 +1,57 @@
+/**
+ * The features that HELLO and WELCOME name, and what follows when both ends, or one, name them.
+ *
+ * An end that does not know a name ignores it. So no key and no element of a frame ever restricts:
+ * whatever restricts or identifies is a feature, and an application that needs it is offered only
+ * where it is named.
+ *
+ * @see spec/PROTOCOL.md, "Features"
+ * @module
+ */
+
+/** What a feature means. */
+export interface FeatureRule {
+  /** Who names it: both ends of a link, or the connector alone. */
+  readonly by: 'both' | 'connector'
+  readonly meaning: string
+}
+
+/** Every feature of version 1. */
+export const FEATURES = {
+  link: { by: 'both', meaning: 'This is the link binding.' },
+  plain: { by: 'both', meaning: 'This is the plain binding.' },
+  upgrade: {
+    by: 'both',
+    meaning:
+      'Offers may ask to switch protocols. Without it in HELLO, such an offer goes to another link, or its user gets a 501.',
+  },
+  extensible: {
+    by: 'both',
+    meaning:
+      'Frames of an unknown type that is ignorable may be sent, once both have named it; without it they are a violation.',
+  },
+} as const satisfies Readonly<Record<string, FeatureRule>>
+
+export type Feature = keyof typeof FEATURES
+
+/**
+ * Names beginning so mean nothing: they are sent so that an end that fails on what it does not know
+ * is found early.
+ */
+export const GREASE_PREFIX = 'grease-'
+
+/** What the multiplexed link carries. */
+export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade']
+
+/** What the plain binding carries; an HTTP call cannot switch protocols in its middle. */
+export const PLAIN_FEATURES: readonly Feature[] = ['plain']
+
+/** Whether both ends named a feature. */
+export function isAgreed(feature: Feature, own: readonly string[], other: readonly string[]) {
+  return own.includes(feature) && other.includes(feature)
+}
+
+/** The names of `needs` that `named` lacks: an application is offered only where there is none. */
+export function lacking(needs: readonly string[], named: readonly string[]): readonly string[] {
+  return needs.filter((name) => !named.includes(name))
+}
