@@ -95,7 +95,7 @@ export const AUDIT_EVENTS = {
       ignored: 'What its certificate request asked for and did not get.',
       standing: '`active`, or `pending` until an operator approves.',
       repeated: 'It is the answer to a lost reply: nothing new was registered.',
-      while: 'The state of the registrar in which it was refused.',
+      while: 'The state of the certification in which it was refused.',
       because: 'What was found, in words; quotes nothing of the token.',
     },
     severity: 'medium',

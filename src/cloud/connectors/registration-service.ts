@@ -1,5 +1,5 @@
 /**
- * Registers connectors: drives the registrar's machine, and performs its effects with a token
+ * Registers connectors: drives the certification machine, and performs its effects with a token
  * verifier, an authority and a registry.
  *
  * @see spec/PROTOCOL.md, "Registration"

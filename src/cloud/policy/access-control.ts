@@ -265,7 +265,7 @@ function verdictOf(
   if (decision.effect === 'deny')
     return { kind: 'deny', answer: denial(decision.code, decision.reason) }
   const { stepUp } = decision
-  return { kind: 'step-up', stepUp, answer: challenge(stepUp, application, host) }
+  return { kind: 'step-up', stepUp, answer: stepUpAnswer(stepUp, application, host) }
 }
 
 function denial(code: AccessDenial | 'not-assigned', reason?: string): OwnAnswer {
@@ -273,7 +273,7 @@ function denial(code: AccessDenial | 'not-assigned', reason?: string): OwnAnswer
   return { ...words, code, detail: reason ?? words.detail }
 }
 
-const challenge = (stepUp: StepUpRequest, { bearer }: Application, host: string): OwnAnswer => ({
+const stepUpAnswer = (stepUp: StepUpRequest, { bearer }: Application, host: string): OwnAnswer => ({
   ...OWN_ANSWERS['step-up-required'],
   members: { ...stepUpParameters(stepUp) },
   headers: [

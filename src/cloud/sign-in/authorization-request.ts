@@ -20,13 +20,13 @@ export interface AuthorizationRequest {
   readonly metadata: AuthorizationServer
   readonly attempt: SignInAttempt
   /** Of the attempt's verifier. */
-  readonly challenge: string
+  readonly codeChallenge: string
   readonly wishes: SignInWishes
 }
 
 /** Where the user is sent. */
 export function authorizationUrl(request: AuthorizationRequest): URL {
-  const { application, tenant, client, metadata, attempt, challenge, wishes } = request
+  const { application, tenant, client, metadata, attempt, codeChallenge, wishes } = request
   const location = new URL(metadata.authorization_endpoint!)
   const parameters = {
     response_type: 'code',
@@ -35,7 +35,7 @@ export function authorizationUrl(request: AuthorizationRequest): URL {
     scope: profileOf(tenant).scopes.join(' '),
     state: attempt.state,
     nonce: attempt.nonce,
-    code_challenge: challenge,
+    code_challenge: codeChallenge,
     code_challenge_method: 'S256',
     ...stepUpParameters(strengthFor(application, wishes), profileOf(tenant).authenticationContexts),
     ...(wishes.renews && { prompt: 'none' }),

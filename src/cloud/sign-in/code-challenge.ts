@@ -8,7 +8,7 @@ import { base64url } from 'jose'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** `S256` of a verifier. */
-export async function codeChallenge(crypto: CryptoProvider, verifier: string): Promise<string> {
+export async function codeChallengeOf(crypto: CryptoProvider, verifier: string): Promise<string> {
   const octets = new TextEncoder().encode(verifier)
   return base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', octets)))
 }

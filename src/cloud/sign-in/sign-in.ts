@@ -27,7 +27,7 @@ import { Attempts } from './attempts.ts'
 import { before } from './effect-deadline.ts'
 import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
-import { codeChallenge } from './code-challenge.ts'
+import { codeChallengeOf } from './code-challenge.ts'
 import { denialDetail, denialOfEnd, type Callback, type Outcome } from './callback-visit.ts'
 import type { IssuerClient } from '../issuer/issuer.ts'
 import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
@@ -140,9 +140,9 @@ export class PreAuthentication {
         cookieFields,
         this.#options.clocks.wallClock(),
       )
-      const challenge = await codeChallenge(this.#crypto, attempt.verifier)
+      const codeChallenge = await codeChallengeOf(this.#crypto, attempt.verifier)
       const parties = { application, tenant, client, metadata }
-      const location = authorizationUrl({ ...parties, attempt, challenge, wishes })
+      const location = authorizationUrl({ ...parties, attempt, codeChallenge, wishes })
       this.#write(application, { type: 'sign-in.begun', outcome: 'success', requestId })
       const { keepsFragment = false, keepsAddress = false } = wishes
       return { kind: 'redirect', location: location.href, setCookies, keepsFragment, keepsAddress }

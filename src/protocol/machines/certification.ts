@@ -123,8 +123,8 @@ export type CertificationEvent =
   | ({ readonly type: 'recordRefused' } & Refusal)
 
 /**
- * Every state × event pair of a certification: the cloud's side of a registration. A result may come late, after its deadline has passed:
- * that is a legal race.
+ * Every state × event pair of a certification: the cloud's side of a registration. A result may
+ * come after its deadline: that is a legal race.
  */
 // prettier-ignore
 export const CERTIFICATION = {
