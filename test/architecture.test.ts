@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 const SRC = new URL('../src/', import.meta.url)
@@ -87,6 +87,23 @@ describe('folders import downwards only', () => {
       expect(floorOf(other), specifier).toBeGreaterThanOrEqual(0)
     }
   })
+})
+
+test('the map of the house names files that are there', () => {
+  const map = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8')
+  const named = [...map.matchAll(/`((?:src|spec|test)\/[\w./-]+)`/g)].map((match) => match[1]!)
+  expect(named.length).toBeGreaterThan(30)
+  const root = new URL('../', import.meta.url)
+  expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+})
+
+// The heading of a table of states names its columns, and is as wide as they are.
+test.each(files)('%s has no comment beyond 100 columns', (path) => {
+  const comments = sources
+    .get(path)!
+    .split('\n')
+    .filter((line) => /^\s*(?:\*|\/\/|\/\*)/.test(line) && !/^ {2}\/\/ {2}/.test(line))
+  expect(comments.filter((line) => [...line].length > 100)).toEqual([])
 })
 
 describe('src/protocol is pure', () => {
