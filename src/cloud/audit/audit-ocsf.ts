@@ -138,7 +138,7 @@ function classAttributes(
         mapped: ['acr'],
         actor,
         src_endpoint: endpoint,
-        // The class requires it; of a sign-in that got nowhere nobody knows who it was.
+        // The class requires a user; a sign-in that failed early has none.
         user: user ?? { name: 'unknown' },
         session,
         service: applicationId === undefined ? undefined : { uid: applicationId },

@@ -38,7 +38,7 @@ export function jsonLinesAudit(
     write: (event) =>
       write(
         JSON.stringify(
-          // Twice `id`: its place is that of the first.
+          // `id` is written twice to put it second; the spread does not move it.
           format === 'ocsf' ? toOcsf(event) : { version: AUDIT_VERSION, id: event.id, ...event },
         ),
       ),

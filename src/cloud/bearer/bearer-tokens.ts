@@ -158,7 +158,7 @@ export class BearerTokens {
       },
       ...rest,
       startedAt: claims.iat! * 1000,
-      // Remembered or not, it is good for as long; or it would be good at every other request.
+      // A remembered token gets the same leeway as one that is checked now.
       expiresAt: identity.expiresAt + this.#options.issuers.leewayMs,
       showsToken: true,
     }
@@ -173,7 +173,7 @@ export class BearerTokens {
       recent = new Recent(this.#options.remembered ?? 1024)
       this.#good.set(application, recent)
     }
-    // A copy: the token as it came keeps the whole request head in memory.
+    // Copy the token: a slice would keep the whole request head in memory.
     recent.set(JSON.parse(JSON.stringify(token)) as string, good)
   }
 }

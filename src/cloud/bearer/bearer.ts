@@ -58,8 +58,8 @@ function schemeOf(fields: readonly string[], { basicToken }: Bearer): ShownBy {
 }
 
 /**
- * A browser sends Basic by itself once its user typed it in, for whatever page asks: it counts only
- * in requests of the application's own pages, and opens no WebSocket.
+ * Refuses Basic that a browser sends by itself, after its user typed it in once: it counts only in
+ * requests of the application's own pages, and opens no WebSocket.
  *
  * @throws ExchangeFailed `origin-refused`
  */
@@ -87,7 +87,7 @@ const TOKEN_OF: Readonly<Record<'bearer' | 'basic', (field: string) => string | 
   basic: (field) => {
     const encoded = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(field)?.[1]
     if (encoded === undefined || encoded.length > MOST_BASIC_CHARACTERS) return undefined
-    // What comes before the first colon names nobody here: the token says who asks.
+    // Basic's user part is ignored: the token alone says who asks.
     return PASSWORD.exec(octetsOf(encoded))?.[1]
   },
 }
@@ -122,7 +122,7 @@ function callerOf(
     return undefined
   }
   if (denial.source === 'issuer' && !(reason in BAD_TOKENS)) {
-    // Nobody knows whether the token is good.
+    // The issuer could not be asked, so the token may be good: do not call it bad.
     const retry = denial.status === 503 ? { retryAfterMs: 5_000 } : {}
     request.answer({ ...denial, ...retry, code: reason })
     return undefined

@@ -26,8 +26,8 @@ export interface RegistrationOrder {
   /** Milliseconds since 1970. */
   readonly now: number
   /**
-   * Makes record and certificate. Called at most once, and only if nothing speaks against it; what
-   * it made may yet be discarded.
+   * Makes the record and the certificate. Called at most once, after every check has passed. The
+   * engine may still discard what it made.
    */
   readonly make: () => Promise<Registered>
 }

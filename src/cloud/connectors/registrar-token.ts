@@ -121,9 +121,9 @@ export class RegistrarTokens {
   }
 
   /**
-   * What the token can be spent under once. Without an id of its own it is the digest of what is
-   * signed, not of the whole token: an ECDSA signature can be rewritten into another that is just
-   * as valid.
+   * The id under which a token is spent once: `jti`, else `uti`, else the digest of what is signed.
+   * The signature is left out of the digest: an ECDSA signature can be rewritten into another valid
+   * one.
    */
   async #onceId(token: string, claims: jose.JWTPayload): Promise<string> {
     for (const claim of ['jti', 'uti'] as const) {

@@ -267,8 +267,8 @@ function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
 }
 
 /**
- * Certificates that are over go; and the oldest of those never used, and of those superseded, where
- * there are too many.
+ * Removes expired certificates. If there are still too many, removes the oldest of those never
+ * used, and of those superseded.
  */
 function forget(tables: RegistryTables, connectorId: string, { serial, now }: RenewalOrder): void {
   const others = certificatesOf(tables, connectorId).filter((other) => other.serial !== serial)

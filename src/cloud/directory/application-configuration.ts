@@ -169,14 +169,13 @@ export function readApplication(
     ...rest,
     name: name ?? application.id,
     tenantId: group.tenantId,
-    // Every comparison from here on is of canonical forms.
+    // From here on all comparisons are of canonical forms.
     externalUrl: new URL(application.externalUrl).href,
     internalUrl: new URL(application.internalUrl).href,
     ...(assigned && { assigned }),
     ...(allowedOrigins && { allowedOrigins }),
   }
-  // Connectors are told the version, and neither the client's secret nor the policies are any of
-  // theirs.
+  // Connectors see the version: neither secrets nor policies may go into it.
   const version = contentVersion({ ...complete, client: client?.id })
   const edge = { ...(cors && { cors }), version }
   if (client === undefined) return { ...complete, ...edge }
@@ -230,7 +229,7 @@ function checkEmbedding(application: Checked, path: string): void {
   if (session?.sameSite === 'none') return
   const needsNone = 'needs "session.sameSite" to be "none"'
   if (embedding.partitioned) throw new ConfigurationInvalid(`${at}.partitioned`, needsNone)
-  // The issuer's page posts into the frame: browsers take what follows for another site's doing.
+  // The issuer posts into the frame across sites: Lax cookies would not come back with it.
   if (responseMode === 'form_post')
     throw new ConfigurationInvalid(at, `with "form_post" ${needsNone}`)
 }

@@ -37,7 +37,7 @@ export function slotOf(id: string): AttemptSlot | undefined {
 }
 
 /**
- * A cookie's value tells when it ends to whoever does not open it. `expiresAt` is milliseconds
+ * A cookie's value with its end in front, readable without opening it. `expiresAt` is milliseconds
  * since 1970.
  */
 export function datedValue(expiresAt: number, sealed: string): string {
@@ -45,7 +45,7 @@ export function datedValue(expiresAt: number, sealed: string): string {
 }
 
 /**
- * What {@link datedValue} was made of; `date` is compared with {@link dateOf}, for anybody may have
+ * Splits what {@link datedValue} joined. Compare `date` with {@link dateOf}: the browser may have
  * changed it.
  */
 export function sealedIn(value: string): { readonly date: string; readonly sealed: string } {
@@ -82,8 +82,8 @@ const timeOf = (value: string) =>
   Number.parseInt(/^[0-9a-z]{1,9}(?=\.)/.exec(value)?.[0] ?? '0', 36)
 
 /**
- * The `Set-Cookie` values that remove every attempt's cookie, whatever it was set with: for an
- * answer to a request that nobody could read. A browser ignores those that are not for where it is.
+ * The `Set-Cookie` values that remove every attempt's cookie with any attributes it may have been
+ * set with: for answers to heads that could not be parsed. A browser ignores those that do not fit.
  */
 export const REMOVE_ATTEMPTS: readonly string[] = SLOTS.flatMap((slot) =>
   [

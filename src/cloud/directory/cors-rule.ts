@@ -130,7 +130,7 @@ class AllowedNames {
   has(name: string): boolean {
     const lower = name.toLowerCase()
     if (this.#names.has(lower)) return true
-    // As in Fetch: who lets pages send credentials says so.
+    // As in Fetch: `authorization` must be named; no pattern covers it.
     if (lower === 'authorization' || !isToken(name)) return false
     return this.#beginnings.some((beginning) => lower.startsWith(beginning))
   }

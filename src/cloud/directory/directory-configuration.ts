@@ -211,8 +211,8 @@ function readTenant(
 }
 
 /**
- * Two applications under one host and path: nobody could say which is meant. Scheme and port make
- * no difference.
+ * Refuses two applications under the same host and path, whatever their scheme and port: a request
+ * could mean either.
  */
 function distinct(applications: readonly Application[]): readonly Application[] {
   const seen = new Set<string>()
@@ -239,7 +239,7 @@ function unique<K extends string>(
   })
 }
 
-/** The issue's own message quotes what was received, which may be a secret. */
+/** Our own words: the schema's message quotes the value, which may be a secret. */
 export function shapeFault(reported: v.BaseIssue<unknown>): ConfigurationInvalid {
   const issue = innermost(reported)
   const path = (issue.path ?? []).reduce((before, { key }) => {
@@ -253,7 +253,7 @@ export function shapeFault(reported: v.BaseIssue<unknown>): ConfigurationInvalid
   )
 }
 
-/** Where a value may be of several shapes: what is wrong with the one that it comes closest to. */
+/** Of a union, the faults of the shape that the value comes closest to. */
 function innermost(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   const inner = issue.issues?.reduce((one, other) =>
     (other.path?.length ?? 0) > (one.path?.length ?? 0) ? other : one,

@@ -32,7 +32,7 @@ export const IdentityHeaderConfiguration = v.union([
   }),
 ])
 
-/** The field's value for a claim; `undefined`: there is none that says it. */
+/** The field's value for a claim; `undefined`: no value can say it. */
 export function identityField(
   value: string | readonly string[] | undefined,
   header: IdentityHeader,

@@ -137,7 +137,7 @@ export const issuerUrlOf = (written: Written) =>
   typeof written === 'string' ? written : written.url
 
 /**
- * What is said of an issuer, with what is usual where nothing is.
+ * The configuration of an issuer, completed with the usual values.
  *
  * @throws ConfigurationInvalid with `at`, the path of the issuer
  */
@@ -168,7 +168,7 @@ export function claimPath(
   at: string,
 ): ClaimPath {
   if (typeof written !== 'string') return written
-  // A name that is a URL would be cut at its dots, and nothing would be found there.
+  // A URL has dots: as a path it would be cut at each of them.
   if (/[:/]/.test(written))
     throw new ConfigurationInvalid(at, `must be a list, because the name is a URL: ["…"]`)
   const path = written.split('.')

@@ -54,8 +54,7 @@ function baseFault(text: string, url: URL): string | undefined {
   const ornament = ornamentFault(text, url)
   if (ornament !== undefined) return ornament
   if (!text.endsWith('/')) return 'must end in "/"'
-  // The parser has already resolved dot segments and backslashes: what was written must be what is
-  // meant.
+  // The URL parser resolves dot segments and backslashes. Refuse what it had to change.
   const written = /^[^:]*:\/\/[^/\\]*(.*)$/s.exec(text)?.[1]
   if (written !== url.pathname) return `must have its path in plain form: "${url.pathname}"`
   if (!pathsAgree(url.pathname, [url.pathname]) || /%|;|\/\//.test(url.pathname))

@@ -113,8 +113,7 @@ export class Published {
 
   /** Whether a page of this origin is one of this host. */
   isOwnOrigin(origin: string): boolean {
-    // The port says nothing: a mapping in front of us changes it, and cookies do not tell ports
-    // apart.
+    // Ports are not compared: a mapping in front may change them, and cookies ignore them.
     const match = /^(https?):\/\/([^/]+)$/.exec(origin)
     if (match === null || match[1] !== this.scheme) return false
     const host = canonicalHost(match[2]!)

@@ -208,7 +208,10 @@ function tellToOpenWindow(request: EdgeRequest, application: Published): undefin
   })
 }
 
-/** What was sent is not looked at. The browser has it still, a step back, if it keeps it at all. */
+/**
+ * Answers a posted form that came without a session. The body is not read: the browser may still
+ * have it one step back.
+ */
 function tellNotDelivered(request: EdgeRequest, application: Published): undefined {
   const path = encodeURIComponent(new URL(application.application.externalUrl).pathname)
   const href = `${FORM_WINDOW_PATH}?for=${path}`

@@ -278,8 +278,8 @@ export class Edge {
 }
 
 /**
- * A name that nobody has is the user's mistake; what is no name at all is no request. HTTP/1.0 may
- * leave it out.
+ * The failure for a host that publishes nothing. A valid name is an unknown application; an invalid
+ * one is a malformed request. HTTP/1.0 may leave the host out.
  */
 function unknownHost(head: UserRequestHead): ExchangeFailed {
   checkHost(head)

@@ -65,7 +65,8 @@ function byTheNew(
 }
 
 /**
- * What it is connected to is what is published now, in the same tenant and by the same connectors.
+ * Whether the exchange still goes where the application is published now: the same tenant, group and
+ * URLs, and no certificate that would now be refused.
  */
 function isSamePlace(before: Application, now: Application): boolean {
   return (

@@ -89,8 +89,8 @@ export class SessionUpkeep {
   }
 
   /**
-   * Whether what is open in a session's name may stay so; asked twice a second. Renews the session
-   * when that is due.
+   * Whether an open exchange may stay open. Asked twice a second for each session. Renews the
+   * session when that is due.
    */
   mayStayOpen(exchange: LiveExchange, { application, host }: Published): boolean {
     const { caller } = exchange

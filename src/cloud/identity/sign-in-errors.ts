@@ -53,7 +53,7 @@ const CLAIMS: Readonly<Record<string, SignInReason>> = {
 
 const ANSWERS: Readonly<Record<string, SignInReason>> = {
   [oauth.RESPONSE_IS_NOT_CONFORM]: 'issuer-unavailable',
-  // The metadata's own name.
+  // The `issuer` in the metadata is not the one that was asked.
   [oauth.JSON_ATTRIBUTE_COMPARISON]: 'issuer-mismatch',
 }
 
@@ -84,7 +84,7 @@ function reasonOf(error: unknown): SignInReason {
     return 'token-key'
   if (error instanceof jose.JWKSInvalid) return 'issuer-keys'
   if (error instanceof jose.JWSInvalid || error instanceof jose.JWTInvalid) return 'token-malformed'
-  // What is left of the keys' look-up is an answer that is not a 200.
+  // Any other error of the key look-up is an answer with another status than 200.
   if (error instanceof jose.JOSEError) return 'issuer-unavailable'
   return 'internal'
 }

@@ -84,9 +84,9 @@ const basic =
   }
 
 /**
- * Form encoding as RFC 6749 appendix B asks for, of no more than what cannot be left as it is: what
- * a decoder reads as something else, and what is no visible ASCII. Whoever decodes gets the same,
- * and so does an issuer that does not, for nearly every secret.
+ * Form encoding of RFC 6749 appendix B, of as few characters as possible: those a decoder would
+ * change, and those that are not visible ASCII. So an issuer that does not decode reads nearly
+ * every secret as it is.
  */
 export function escaped(text: string): string {
   return text.replace(/[%+:&]|[^\x21-\x7e]+/g, encodeURIComponent)

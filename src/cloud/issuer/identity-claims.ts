@@ -121,9 +121,8 @@ function short(value: unknown): string | undefined {
 }
 
 /**
- * A list of texts; not whole where something in it is none, or is empty. Some issuers write a list
- * of one as its member; others write several in one text, and nobody knows by what they are kept
- * apart.
+ * Reads a claim as a list of texts. `isWhole` is false if a member is not a text, or empty. A single
+ * text is a list of one; it is not whole if a character in it could separate several.
  */
 function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
   if (typeof value === 'string' && value !== '')

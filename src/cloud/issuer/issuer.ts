@@ -85,8 +85,8 @@ export class Issuer {
   }
 
   /**
-   * Whether it answers at this moment, whatever is remembered of it: nobody who is signed in is to
-   * be sent to an issuer that is down.
+   * Whether the issuer answers now, asked anew: no signed-in user may be sent to an issuer that is
+   * down.
    */
   async isThere(): Promise<boolean> {
     const { wallClock } = this.#options

@@ -230,8 +230,8 @@ async function verifyWithTwins(
 }
 
 /**
- * Members that are no keys are passed over, and so are values that say nothing. Keys of kinds that
- * nobody knows match no token.
+ * The usable keys of a set. Malformed members and unknown key types are skipped: they match no
+ * token.
  */
 function keysOf(text: string): JWK[] {
   let set: { readonly keys?: unknown } | null

@@ -2,8 +2,8 @@ import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import type { Tenant } from '../directory/directory-port.ts'
 
 /**
- * Whether a token is one of this tenant's. It must say so where the issuer's configuration names
- * what it must say, or where the issuer serves several tenants.
+ * Whether a token belongs to this tenant. The claim is required if the issuer's configuration gives
+ * its value, or if the issuer serves several tenants.
  */
 export function isForTenant(
   tenant: Tenant,

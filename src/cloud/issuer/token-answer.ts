@@ -15,9 +15,8 @@ const ID_TOKEN_TYPES = [undefined, 'jwt']
 const ID_TOKEN_CLAIMS = [...USUAL_CLAIMS, 'nonce']
 
 /**
- * Looks at an answer before the library processes it, and hands on what it should: of a good one
- * without members that are `null`, which say no more than absent ones; and the ID token as it came.
- * Without `code` it is the answer to a refresh token.
+ * Checks a token answer before the library reads it. Hands on the answer without members that are
+ * `null`, and the ID token as it came. Without `code` it answers a refresh token.
  *
  * @throws SignInDenied
  */
@@ -63,8 +62,8 @@ export async function screenTokenAnswer(
 }
 
 /**
- * The library tells of a 401 only that it is one. What is no error as RFC 6749 section 5.2 has it
- * is the library's.
+ * Reads the error of a 401 itself, because the library drops it. Anything that is not an error of
+ * RFC 6749 section 5.2 is left to the library.
  */
 async function refuseError(response: Response): Promise<void> {
   const answer: unknown = await response

@@ -69,8 +69,8 @@ async function plainClaims(type: string, response: Response): Promise<Claims> {
 }
 
 /**
- * What is signed says by whom and for whom it is, or it is another token of the issuer's (section
- * 5.3.2).
+ * A signed answer must name its issuer and its audience (section 5.3.2): otherwise another token of
+ * the same issuer would pass for one.
  */
 async function signedClaims(token: string, options: UserInfoOptions): Promise<Claims> {
   const { issuer, clientId, keys, wallNow, leewayMs } = options

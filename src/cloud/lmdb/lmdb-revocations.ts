@@ -114,8 +114,8 @@ export class LmdbRevocations implements SessionRevocations {
   }
 
   /**
-   * The last stays, whatever its age: numbers must not begin anew under a process that reads on
-   * from it.
+   * The newest entry is kept at any age: numbers must not start again below what another process
+   * has read.
    */
   #forgetBefore(time: number): void {
     this.#root.transactionSync(() => {

@@ -99,7 +99,7 @@ export class LmdbSessionGrants implements SessionGrants {
     for (const label of grant?.kept.labels ?? []) this.#labels.removeSync([label, sessionId])
   }
 
-  /** Another process may have the file: what has ended is of no use whoever removes it. */
+  /** Any process may remove an ended grant: it is of no use to anybody. */
   #sweep(): void {
     const now = this.#wallClock()
     this.#root.transactionSync(() => {

@@ -58,7 +58,7 @@ export function failureResponse(
 function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {
   const { application, branding, ancestors, isFramed = false } = asked
   const all = failure.actions ?? usualActions(failure, asked)
-  // A page with a button is shown in no frame; without the button it may be.
+  // In a frame the page has no button, so that no click can be stolen.
   const actions = isFramed && ancestors ? all.filter((action) => !('post' in action)) : all
   const page: Page = {
     ...{ ...failure, actions },
@@ -67,8 +67,8 @@ function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): F
     ...(ancestors && { ancestors }),
   }
   const { html, contentSecurityPolicy } = rendered(page, renderer)
-  // A form's POST must name its origin, which `no-referrer` would withhold; of the page's own URL
-  // nothing is told either way.
+  // `no-referrer` would also remove the Origin of a form's POST. `strict-origin` never tells the
+  // path.
   const referrer = actions.some((action) => 'post' in action) ? 'strict-origin' : 'no-referrer'
   return response(failure, 'text/html; charset=utf-8', html, [
     ...['Content-Language', failure.language ?? 'en'],

@@ -13,7 +13,7 @@ export const PROBLEM_TYPE = 'urn:app-proxy:problem:'
 export function problem(failure: Failure): string {
   const { status, code, title, detail, source, requestId, delivery = 'none', members } = failure
   const type = PROBLEM_TYPE + code
-  // Whatever else is to be said cannot take the place of these.
+  // Members of the caller never replace these.
   return JSON.stringify({
     type,
     title,
@@ -22,7 +22,7 @@ export function problem(failure: Failure): string {
     code,
     source,
     requestId,
-    // Below, nothing has failed that could be repeated.
+    // Only an error needs to say whether the request may be repeated.
     ...(status >= 400 && { delivery }),
     ...without(members),
   })

@@ -35,7 +35,7 @@ export function renderPage(page: Page): RenderedPage {
 
 function policy({ actions, branding, script, ancestors = [] }: Page): string {
   const posts = actions.filter((action) => 'post' in action)
-  // What a click does on a page with a button must not be hidden below another page.
+  // A page with a button must not lie under another site's page (clickjacking).
   const mayFrame = posts.length === 0 && ancestors.length > 0
   const isFree = posts.some(({ leavesHost }) => leavesHost)
   return [
@@ -74,7 +74,7 @@ ${footer(page)}${script === undefined ? '' : `<script>${script.text}</script>\n`
 function header(branding: Branding | undefined): string {
   const { name, logo } = branding ?? {}
   if (name === undefined && logo === undefined) return ''
-  // Next to its name the logo says nothing more.
+  // The name stands beside the logo: its alternative text is empty.
   const image = logo === undefined ? '' : `<img src="${escape(logo)}" alt="">`
   return `<header>${image}${name === undefined ? '' : `<span>${escape(name)}</span>`}</header>\n`
 }
@@ -121,7 +121,7 @@ const PLACES: Readonly<Record<Failure['source'], readonly [readonly string[], nu
 function way({ status, source, delivery = 'none' }: Page): string {
   if (status < 500) return ''
   const [hops, at] = PLACES[source]
-  // A connector that is lost may have passed it on before.
+  // A lost connector may have passed the request on.
   const beyond = delivery === 'none' || hops === SIGN_IN_HOPS ? 'Not reached' : 'Not known'
   const items = hops.map((hop, i) => {
     const [kind, mark, text] =
@@ -155,7 +155,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '>': '&gt;',
   '"': '&quot;',
   "'": '&#39;',
-  // A parser would make other characters of these two.
+  // HTML parsers change a raw carriage return, and a NUL.
   '\r': '&#13;',
   '\0': '\ufffd',
 }

@@ -165,7 +165,7 @@ export class AccessControl {
       isSteppedUp,
     })
     this.#tell({ application, user, caller, address, requestId }, assessment, decision)
-    // What others know of addresses and risk may change at any time.
+    // The embedder's knowledge of places and risk may change at any time.
     const isLasting = locate === undefined && risk === undefined
     return { decision, until: isLasting ? decision.until : Math.min(decision.until, now + riskMs) }
   }
@@ -196,7 +196,7 @@ export class AccessControl {
     }
   }
 
-  /** Writes down what is remarkable, once for each caller until it is something else. */
+  /** Audits a decision that restricts, once for each caller until it changes. */
   #tell(party: Party, assessment: RiskAssessment | undefined, decision: AccessDecision): void {
     const { caller } = party
     const common = this.#common(party)
@@ -212,7 +212,7 @@ export class AccessControl {
         outcome: 'success',
         detail: { ...assessment },
       })
-    // Who signs in is told of by the sign-in; a policy is, where it does something or would.
+    // The sign-in audits itself. Audit a policy only where it restricts, or would.
     if (decision.effect === 'allow' && !decision.matched.some(wouldRestrict)) return
     const { effect, policy, matched } = decision
     const isDenied = decision.effect === 'deny'
@@ -234,7 +234,7 @@ export class AccessControl {
   }
 }
 
-/** A look-up that fails has not found anything, and what is not known restricts. */
+/** A look-up that fails finds nothing; what is not known restricts. */
 function orUnknown<T>(lookUp: () => T): T | undefined {
   try {
     return lookUp()

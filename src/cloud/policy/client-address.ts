@@ -65,7 +65,8 @@ export class ClientAddresses {
   }
 
   /**
-   * A proxy that does not tell is nobody's address: users would pass for it, inside its network.
+   * The address is unknown when a trusted proxy does not tell it. The proxy's own address would put
+   * every user into its network.
    */
   #behind(headers: HeaderList): string {
     const list = headerValues(headers, this.#header).join(',')
@@ -119,8 +120,8 @@ function nodeAddress(text: string): string | undefined {
 const PAIR = /[ \t]*([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")[ \t]*/y
 
 /**
- * The `for` of each element, `unknown` where there is none. `undefined` when the field is not what
- * RFC 7239 says: then nobody can tell where one element ends and what a user wrote into another.
+ * The `for` of each element of `Forwarded`, `unknown` where there is none. `undefined`: the field
+ * does not follow RFC 7239, so a user's part cannot be told from a proxy's.
  */
 function forwardedFor(field: string): string[] | undefined {
   const nodes: string[] = []

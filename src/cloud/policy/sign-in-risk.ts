@@ -91,7 +91,7 @@ export class SignInRisk implements RiskAssessor, AuditSink {
 
   /** @throws ConfigurationInvalid when one of `anonymisers` is no network */
   constructor({ locate, anonymisers = [], ...options }: SignInRiskOptions = {}) {
-    // Not known, where the look-up fails: an event is remembered all the same.
+    // A look-up that fails means "not known"; the event is remembered all the same.
     this.#locate =
       locate &&
       new Containment().lookUp('locate', (address) => ({ ...atOnce(locate(address)) }), undefined)
@@ -171,7 +171,7 @@ export class SignInRisk implements RiskAssessor, AuditSink {
     this.#keep(this.#users, user, {
       networks: newestLast(networks, neighbourhood(parsed)),
       countries: newestLast(countries, place?.country),
-      // Somewhere unknown is no reason to forget where the user was.
+      // An unknown place does not replace the last known one.
       last: coordinates(place) === undefined ? last : { place, time },
     })
   }
@@ -181,7 +181,7 @@ export class SignInRisk implements RiskAssessor, AuditSink {
     this.#keep(this.#failures, key, times.slice(-this.#options.failures))
   }
 
-  /** Maps keep the order of insertion: whoever was heard of longest ago is the first. */
+  /** Maps keep the order of insertion: the first key is the one not heard of for longest. */
   #keep<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(key)
     map.set(key, value)

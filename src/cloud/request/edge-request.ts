@@ -71,12 +71,15 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   isCorsDecided = false
   /** A `Set-Cookie` value of ours for whatever the answer is: the session goes on. */
   sessionCookie: string | undefined
-  /** What is asked for, or one of those on this host: whose name and logo an answer bears. */
+  /**
+   * The application asked for, or the first on this host: its tenant's name and logo are on the
+   * answer.
+   */
   site: Application | undefined
   /** What is asked for, where that is known for certain: it is named. */
   asked: Application | undefined
   /**
-   * Where the user wanted to go, where that is not what is asked for here. A target of this host.
+   * Where the user wanted to go, if it is not the target of this request. A target of this host.
    */
   returnTo: string | undefined
   readonly #answers: AnswerOptions
@@ -179,7 +182,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.reply(302, ['Location', location, ...setCookies(cookies)])
   }
 
-  /** An answer of ours that is no page and no problem, and that nobody keeps. */
+  /** Sends bytes of ours that are neither a page nor a problem, and that no cache keeps. */
   reply(status: number, headers: HeaderList, body = ''): void {
     const octets = new TextEncoder().encode(body)
     const common = ['Cache-Control', 'no-store', 'Content-Length', String(octets.length)]
@@ -254,8 +257,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   /**
-   * Once: a session may end, or a body break its rules, behind an answer that waits for its user. A
-   * body nobody read makes the connection useless for another request.
+   * Sends the answer, at most once: a session that ends, or a bad body, may come after the first
+   * answer. An unread body closes the connection.
    */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone || this.#isAnswered) return

@@ -40,9 +40,7 @@ export interface LiveExchangesOptions {
   readonly wallClock: () => number
   /** Whether it goes on; asked twice a second of all that is open. Default: it does. */
   readonly judge?: (exchange: LiveExchange) => Judgement
-  /**
-   * Told when it cannot be judged whether an exchange goes on: it ends. Default: nobody is told.
-   */
+  /** Told when judging an exchange throws; the exchange ends. Default: nobody is told. */
   readonly failed?: (exchange: LiveExchange, error: unknown) => void
 }
 
@@ -111,7 +109,10 @@ export class LiveExchanges {
     )
   }
 
-  /** Each by itself: one that cannot be judged ends, and the others are judged all the same. */
+  /**
+   * Judges each exchange alone: one whose judge throws ends, and the others are judged all the
+   * same.
+   */
   #judgeAll(judge: (exchange: LiveExchange) => Judgement): void {
     for (const exchange of [...this.#open])
       try {

@@ -34,7 +34,7 @@ export interface NavigationFacts {
   readonly mode: 'navigate' | 'other' | 'none'
   /** `Sec-Fetch-Dest`; `frame`: any in which a page is shown inside another. */
   readonly destination: 'document' | 'frame' | 'other' | 'none'
-  /** `Sec-Fetch-Site`; `foreign`: a page of another origin led there, or nobody says which. */
+  /** `Sec-Fetch-Site`. `foreign`: another origin's page led there, or the field is missing. */
   readonly site: 'own' | 'foreign'
   /** The application's `embedding` is configured. */
   readonly embedding: 'yes' | 'no'
@@ -126,8 +126,8 @@ export function isForFrame({ headers }: UserRequestHead): boolean {
 }
 
 /**
- * `none`: nobody's page, but the user. Of storage browsers speak only below another site's page,
- * whoever led there.
+ * `Sec-Fetch-Storage-Access`. `none`: the field is missing; browsers send it only inside another
+ * site's page.
  */
 function isOwnSite(site: string | undefined, storage: string | undefined): boolean {
   return (site === 'same-origin' || site === 'none') && storage === undefined

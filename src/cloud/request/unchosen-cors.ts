@@ -19,7 +19,7 @@ export function unchosenGrants(
   const path = readablePath(head)
   const rules = candidates(applications, path).flatMap(({ cors }) => cors ?? [])
   const covers = rules.map((rule) => coversPath(rule, path))
-  // Of a target that nobody can read it is not known whether it is below a rule's paths.
+  // An unreadable target may or may not lie below a rule's paths.
   if (covers.includes('unknown')) return VARY
   return common(
     rules.filter((_, i) => covers[i] === true),

@@ -16,9 +16,9 @@ import type { Published } from '../directory/published.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /**
- * What of the user's wish is passed on. Not HTTP itself (`h2c`, `HTTP/2.0`): requests inside such a
- * tunnel would go past everything that is decided here for each request; nor TLS. Such an offer may
- * be ignored, and then the request is an ordinary one.
+ * The protocols of the user's `Upgrade` that are passed on. HTTP itself and TLS are left out:
+ * requests inside such a tunnel would escape the decision made for each request. An upgrade may be
+ * ignored (RFC 9110 section 7.8), and the request goes on as an ordinary one.
  */
 export function upgradeWish({ upgrade, httpVersion }: UserRequestHead): string | undefined {
   if (upgrade === undefined || httpVersion === '1.0') return undefined

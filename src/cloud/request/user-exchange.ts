@@ -24,8 +24,8 @@ export interface UserRequestHead {
   /** The peer's IP address. */
   readonly remoteAddress: string
   /**
-   * The `Upgrade` field of a body-less request whose connection this transport can hand over.
-   * Undefined: there is none, or it is to be answered as an ordinary request.
+   * The `Upgrade` field, if the request has no body and the transport can hand its connection over.
+   * Undefined: answer it as an ordinary request.
    */
   readonly upgrade: string | undefined
 }

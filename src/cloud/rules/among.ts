@@ -54,7 +54,7 @@ export function isAmong(among: Among, user: PolicyUser, unknown?: Set<string>): 
     if (held?.some((one) => named.has(one)) === true) return true
     if (held === undefined || user.isPartial === true) missing.push(claim)
   }
-  // Whom it means nobody knows: a configuration is not let pass with one.
+  // Cannot happen in a checked configuration: such a name is refused there.
   if (isUntyped) missing.push('users')
   if (missing.length === 0) return false
   for (const claim of missing) unknown?.add(claim)

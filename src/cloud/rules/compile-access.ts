@@ -103,7 +103,7 @@ function applies(holds: Condition | undefined, exceptions: readonly Condition[])
 
 function compileStepUp(stepUp: StepUp, path: string): { stepUp: StepUp; isMet: Condition } {
   const { acrValues, amr, maxAgeMs } = stepUp
-  // An issuer can be asked for these; methods alone it would not know of.
+  // An issuer can be asked for contexts and for an age, never for methods alone.
   if (acrValues === undefined && maxAgeMs === undefined)
     throw new ConfigurationInvalid(path, 'must name acrValues or maxAgeMs')
   return { stepUp, isMet: authenticated({ acr: acrValues, amr, maxAgeMs }, path) }

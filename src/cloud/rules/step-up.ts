@@ -51,7 +51,7 @@ export function stepUpChallenge(
     error_description: 'A stronger or more recent sign-in is needed',
     ...stepUpParameters(stepUp),
   }
-  // None of them has a quote or a backslash: hosts have not, and neither have acr values.
+  // No value needs escaping: hosts and acr values have no quote and no backslash.
   const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
   return `${scheme} ${written.join(', ')}`
 }

@@ -38,7 +38,7 @@ export function parseUserName(text: string): UserName | undefined {
   const colon = text.indexOf(':')
   const kind = USER_NAME_KINDS.find((one) => one === text.slice(0, colon))
   const value = text.slice(colon + 1)
-  // A blank at an edge is a slip, and would match nobody: a rule that denies would be silent.
+  // Refuse blanks at the edges: such a name matches nobody, and a deny rule would do nothing.
   if (kind === undefined || value === '' || value !== value.trim()) return undefined
   if (kind === 'email' && !/^[^@\s]+@[^@\s]+$/.test(value)) return undefined
   return { kind, value: foldUserName(kind, value) }

@@ -67,10 +67,7 @@ export class KeyRing {
     return this.#keys.at(-1)!.id
   }
 
-  /**
-   * Changes whenever the keys do: what was opened before may have been opened with one that is
-   * gone.
-   */
+  /** Changes with the keys. Whoever remembers what it opened must open it again. */
   get version(): number {
     return this.#version
   }

@@ -51,8 +51,8 @@ export async function seal(ring: KeyRing, scope: SealScope, value: object): Prom
  * with it.
  */
 export async function unseal(ring: KeyRing, scope: SealScope, value: string): Promise<unknown> {
-  // Decoding is lenient; two texts that open alike would be two sessions to whatever goes by the
-  // text.
+  // Base64 decoding is lenient: accept the one canonical text only, or two texts would name one
+  // session.
   const isCookie = scope.purpose === 'session' || scope.purpose === 'attempt'
   const most = isCookie ? MAX_SEALED_CHARACTERS : MAX_IN_ADDRESS
   if (value.length > most || !COMPACT.test(value)) return undefined

@@ -47,7 +47,7 @@ export async function unsealGrant(
 ): Promise<SessionGrant | undefined> {
   try {
     const jwe = JSON.parse(sealed) as FlattenedJWE
-    // Nobody moves a token from one session to another.
+    // The session's id is part of the scope: a grant cannot be moved to another session.
     if (jwe.aad !== base64url.encode(sessionId)) return undefined
     const { plaintext } = await flattenedDecrypt(
       jwe,

@@ -109,7 +109,7 @@ export function sealedSession(
   return {
     ...fitting,
     ...(isPartial && { part: true }),
-    // Rules that name others may come into force: of those it says nothing.
+    // Say that the lists are cut: later rules may name members that are missing.
     ...(length(fitting) < length(sealed) && { cut: published(application).names }),
   }
 }
@@ -148,8 +148,8 @@ export function openedSession(sealed: SealedSession): Session {
 }
 
 /**
- * Octets of JSON that fit: base64url makes four characters of three octets; header, nonce and tag
- * take some 150, and what is said of what was left out 60.
+ * Octets of JSON that fit. Base64url makes 4 characters of 3 octets; header, nonce and tag take
+ * about 150, the notes on what was cut 60.
  */
 const roomFor = (name: string) =>
   Math.floor(((MAX_SESSION_CHARACTERS - name.length - 1 - 210) * 3) / 4)
@@ -159,7 +159,7 @@ function fit(sealed: SealedSession, room: number, rolesFirst: boolean): SealedSe
   const { groups = [], roles = [] } = sealed
   let left = room - octets({ ...sealed, groups: [], roles: [] })
   if (left < 0 && name !== undefined) return fit(nameless, room, rolesFirst)
-  // Policies may name the user by whatever is left.
+  // Nothing else may be left out: policies may compare it.
   if (left < 0) throw new SignInDenied('token-too-large', 'session')
   const take = (list: readonly string[]) => list.filter((item) => (left -= octets(item) + 1) >= 0)
   const keptRoles = rolesFirst ? take(roles) : undefined

@@ -24,9 +24,9 @@ export interface SessionGrants {
   /** `undefined`: none is kept for this session. */
   read(sessionId: string): Promise<VersionedGrant | undefined>
   /**
-   * Compare-and-set: writes if the version is still this one, and answers the new version, which no
-   * grant of this session had before. `undefined`: it is another version, or gone, and nothing was
-   * written. Without `version` it is written whatever there was.
+   * Writes if the version is still `version`, and answers the new version, which is unique for this
+   * session. `undefined`: the version was another, or the grant is gone, and nothing was written.
+   * Without `version` it always writes.
    */
   write(sessionId: string, kept: KeptGrant, version?: number): Promise<number | undefined>
   /** Another end; it changes no version. Nothing where there is no grant. */

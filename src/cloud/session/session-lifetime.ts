@@ -46,7 +46,7 @@ export function spanOf(options: SpanOptions): SessionSpan {
   const { expiresAt: tokenEnd, authenticatedAt = startedAt } = identity
   if (lifetime === undefined)
     return { startedAt, expiresAt: Math.min(tokenEnd, startedAt + longestMs) }
-  // A clock ahead of ours makes nothing last longer.
+  // An issuer's clock that is ahead prolongs nothing.
   const since = before?.since ?? Math.min(authenticatedAt, startedAt)
   return {
     startedAt,
@@ -59,7 +59,10 @@ export function spanOf(options: SpanOptions): SessionSpan {
   }
 }
 
-/** A cookie tells of use no more often than this part of `idleMs`, and at least once a minute. */
+/**
+ * How often a cookie's time of last use moves: an eighth of `idleMs`, at most one minute.
+ * Milliseconds.
+ */
 export const slideMs = (idleMs: number) => Math.min(60_000, idleMs / 8)
 
 /**
@@ -75,7 +78,7 @@ export const RENEW_BEFORE_MS = 5 * 60_000
 export function renewalDueAt({ startedAt, expiresAt, freshUntil, renewedAt }: Caller): number {
   if (startedAt === undefined || expiresAt === undefined) return Infinity
   const end = freshUntil ?? expiresAt
-  // Its policy ends it first, or with it: there is nothing to win.
+  // The policy ends the session no later than the token does: renewal would gain nothing.
   if (freshUntil !== undefined && freshUntil >= expiresAt) return Infinity
   return end - Math.min(RENEW_BEFORE_MS, (end - (renewedAt ?? startedAt)) / 2)
 }

@@ -209,7 +209,7 @@ export class SessionRenewals {
     const write = async (grant: SessionGrant, version: number, lease?: string) => {
       const sealed = await sealGrant(this.#options.keyRing, application, id, grant)
       const kept = await this.#kept(application, session, sealed)
-      // Others may have used it later.
+      // Another instance may have seen a later use: keep the later end.
       return grants.write(id, { ...kept, endsAt: Math.max(kept.endsAt, endsAt), lease }, version)
     }
     const out: SessionRenewalOutput = {
@@ -285,7 +285,7 @@ export class SessionRenewals {
         return { kind: state }
       case 'postponed':
         audit.write({ ...event, outcome: 'failed', reason: outcome.reason })
-        // This issuer tells nothing of the user again.
+        // This issuer gives no new ID token: do not ask it again.
         return { kind: outcome.reason === 'token-missing' ? 'unrenewable' : state }
       case 'unrenewable':
         return { kind: state }

@@ -36,7 +36,10 @@ export type Revocation =
 
 /** Where revocations are kept, and where instances that share users learn of them. */
 export interface SessionRevocations {
-  /** Changes with every revocation: what was found good need not be asked again before. */
+  /**
+   * Grows with each revocation. What was found good at a version need not be asked again at that
+   * version.
+   */
   readonly version: number
   /**
    * Takes effect on this instance before the promise settles; on others as soon as they learn of
@@ -71,7 +74,7 @@ export class MemoryRevocations implements SessionRevocations {
   readonly #keepMs: number
   readonly #limit: number
   readonly #wallClock: () => number
-  /** What is revoked → up to when. In the order of being revoked: the first are the first to go. */
+  /** What is revoked → up to when. In order of revocation: the oldest are dropped first. */
   readonly #revoked = new Map<string, number>()
   readonly #containment: Containment
   readonly #listeners = new Set<(revocation: Revocation) => void>()
@@ -104,7 +107,7 @@ export class MemoryRevocations implements SessionRevocations {
     const startedAt = caller.startedAt ?? 0
     const { user, issuerSession } = caller
     const isOver = (name: string) => startedAt <= (this.#revoked.get(name) ?? -1)
-    // A cookie of it that was renewed meanwhile is as void.
+    // Revoking a session also ends cookies of it that were renewed since.
     if (caller.id !== undefined && this.#revoked.has(key('session', caller.id))) return true
     if (isOver(key('application', id))) return true
     if (user === undefined) return false

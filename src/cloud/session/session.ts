@@ -151,7 +151,7 @@ export class Sessions {
     const span = {
       ...spanOf({ ...options, startedAt: before.startedAt }),
       renewedAt,
-      // Whoever renews it may be a script alone.
+      // A renewal is no use: a script may renew by itself.
       ...(lifetime?.idleMs !== undefined && { activeAt: this.#lastUse(before) }),
     }
     return this.#tell(this.#seal(application, host, before.id, identity, span))
@@ -229,8 +229,8 @@ export class Sessions {
   }
 
   /**
-   * What {@link read} would answer, where that takes no decryption: the cookie was opened before,
-   * or there is none. Else `unknown`.
+   * What {@link read} would answer, if that needs no decryption: the cookie was opened before, or
+   * there is none. Else `unknown`.
    */
   known(
     application: Application,
@@ -280,10 +280,11 @@ export class Sessions {
 
   #valid(opened: Opened, application: Application, wallNow: number): Session | undefined {
     const { session } = opened
-    // Its names are those of the issuer before.
+    // The application has another issuer now: the session's names mean nothing there.
     if (application.issuer !== undefined && application.issuer !== session.user.issuer)
       return undefined
-    // Under other rules what was left out may matter: the issuer is asked again.
+    // The cookie was cut to fit the rules of then. Other rules may need what was cut: ask the
+    // issuer.
     if (session.cutFor !== undefined && session.cutFor !== published(application).names)
       return undefined
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
@@ -291,7 +292,7 @@ export class Sessions {
     const { version } = this.revocations
     if (opened.foundGoodAt === version) return session
     opened.isRevoked = this.revocations.isRevoked(session, application)
-    // Not before it was answered: who could not be asked has found nothing.
+    // Note the version only after the answer: a look-up that throws has checked nothing.
     opened.foundGoodAt = version
     return opened.isRevoked ? undefined : session
   }
@@ -324,7 +325,7 @@ export class Sessions {
     const { tenantId, applicationId } = scope
     const session = openedSession(parsed.output)
     const opened = { tenantId, applicationId, host, session, foundGoodAt: -1, isRevoked: false }
-    // A copy: the value as it came keeps the whole field in memory.
+    // Copy the value: a slice would keep the whole header field in memory.
     if (version === this.#ring.version && version === this.#ringVersion)
       this.#remember(JSON.parse(JSON.stringify(value)) as string, opened)
     return opened
@@ -339,7 +340,7 @@ export class Sessions {
     return opened
   }
 
-  /** Two generations: whatever was not used while one filled up is forgotten. */
+  /** Two generations bound it: what is not used while one fills up is dropped. */
   #remember(value: string, opened: Opened): void {
     if (this.#opened.size >= Math.ceil(this.#cached / 2)) {
       this.#openedBefore = this.#cached > 1 ? this.#opened : new Map()

@@ -62,12 +62,12 @@ export function askAgain(options: AskAgainOptions): AskAgain {
       if (typeof identity === 'string') return { kind: 'ended', reason: identity }
       const decision = access.atSignIn(application, identity, { address, requestId })
       if (decision.effect === 'deny') {
-        // Rules that cannot be read, and claims that did not come, say nothing of the user.
+        // Unreadable rules and missing claims are no verdict about the user.
         const isKnown = decision.code !== 'policy-broken' && outcome.userInfoFault === undefined
         if (!isKnown) throw new SignInDenied(decision.code)
         return { kind: 'ended', reason: decision.code }
       }
-      // A stronger sign-in is asked for by the request that needs it.
+      // The next request that needs a stronger sign-in asks for it.
       return { kind: 'renewed', grant: { ...grant, refreshToken, identity, renewedAt } }
     } catch (error) {
       const { reason } = denialOf(error)

@@ -112,8 +112,7 @@ export class Attempts {
     const state = [id, base64url.encode(application.id), sealed].join('.')
     const secrets = { nonce: this.#random(16), verifier: this.#random(32) }
     const expiresAt = wallNow + ATTEMPT_MS
-    // A form that another site posts, and another site's frame, bring no cookie that is kept to its
-    // own site.
+    // Lax cookies do not come with a cross-site POST, nor inside another site's frame.
     const none = beginning.isPosted === true || application.embedding !== undefined
     const part = application.embedding?.partitioned === true
     const kept: v.InferOutput<typeof Kept> = {
@@ -183,7 +182,7 @@ export class Attempts {
     if (slot === undefined) return undefined
     const name = attemptName(isSecure(application), slot)
     const values = ownCookies(cookieFields).filter((cookie) => cookie[0] === name)
-    // Whoever plants many is not worth the work.
+    // Open only a few: planting many cookies must not cost us work.
     if (values.length > 2) return undefined
     const scope = scopeOf('attempt', application, host)
     const opened = await Promise.all(

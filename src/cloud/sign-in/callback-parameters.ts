@@ -15,7 +15,7 @@ export function callbackParameters(text: string): CallbackParameters & { readonl
   const parameters = new URLSearchParams(text)
   const names = [...parameters.keys()]
   if (new Set(names).size !== names.length) throw new SignInDenied('callback-malformed')
-  // A token is an answer we did not ask for.
+  // We never ask for a token in the front channel: refuse one.
   if (['id_token', 'token', 'access_token', 'response'].some((name) => parameters.has(name)))
     throw new SignInDenied('callback-malformed')
   const state = parameters.get('state')

@@ -24,8 +24,8 @@ export const KEEP_FRAGMENT: PageScript = {
 }
 
 /**
- * On the way back. What is added begins with `#` or is nothing: it changes no other part of the
- * address.
+ * The page on the way back. It appends a kept fragment, which begins with `#`, and changes nothing
+ * else of the address.
  */
 export const RESTORE_FRAGMENT: PageScript = {
   text: "let hash='';try{hash=sessionStorage.getItem('app-proxy-fragment')||'';sessionStorage.removeItem('app-proxy-fragment')}catch{}location.replace(document.getElementById('go-on').href+(hash[0]==='#'?hash:''))",

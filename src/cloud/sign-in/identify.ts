@@ -31,7 +31,7 @@ export interface IdentifyOptions {
 }
 
 /**
- * Whom the tokens name. `outcome` is told why UserInfo did not tell what it was asked for.
+ * The identity that the tokens prove. `outcome` learns why UserInfo did not answer.
  *
  * @throws SignInDenied
  */
@@ -42,8 +42,8 @@ export async function identify(
   const { issuer, tenant, application, client, nonce, tokens } = options
   const token = await issuer.verify(client, nonce, tokens.token, options.isRefreshed)
   if (!isForTenant(tenant, token, options.tenants)) throw new SignInDenied('token-tenant')
-  // Good only because clocks differ: its session would be over, and the user sent to the issuer
-  // again, for ever.
+  // The token passed by the clock leeway alone. Its session would end at once, and the user would
+  // circle between here and the issuer.
   if (token.exp! * 1000 <= options.clocks.wallClock()) throw new SignInDenied('token-expired')
   const profile = profileOf(tenant)
   const named = namedBy(application)

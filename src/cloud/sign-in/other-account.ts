@@ -89,7 +89,7 @@ export function applicationAt(applications: readonly Application[], target = '')
     const [path = ''] = target.split('?', 1)
     return selectApplication(applications, path)?.application ?? applications[0]!
   } catch {
-    // A path that can be read in two ways is nobody's.
+    // An ambiguous path belongs to no application.
     return applications[0]!
   }
 }

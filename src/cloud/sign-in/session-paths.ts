@@ -60,9 +60,9 @@ async function heldBy(
   { request, applications }: OwnCall,
 ): Promise<readonly Held[] | undefined> {
   const { headers } = request.user.head
-  // No page of another origin reads what is said here, not even that it was refused.
+  // Never grant CORS here, not even for the refusal.
   request.isCorsDecided = true
-  // A browser says it with every request; a page of another origin cannot.
+  // Browsers send this field themselves; a page cannot forge it.
   if (headerValue(headers, 'sec-fetch-site') !== 'same-origin') {
     request.answer(OWN_ANSWERS['session-same-origin'])
     return undefined
@@ -92,7 +92,7 @@ async function renew(
   const now = clocks.wallClock()
   const waits = held.map(({ session }) => (renewedAt.get(session.id) ?? 0) + RENEW_EVERY_MS - now)
   const waitMs = Math.max(...waits)
-  // A clock that was put back prolongs nothing.
+  // A wall clock that was put back must not lengthen the wait.
   if (waitMs > 0 && waitMs <= RENEW_EVERY_MS)
     return request.answer({ ...OWN_ANSWERS['session-renewed-lately'], retryAfterMs: waitMs })
   for (const { session } of held) renewedAt.set(session.id, now)

@@ -24,7 +24,7 @@ export async function startSession(
 ): Promise<StartedSession> {
   const hasGrant = refreshToken !== undefined && application.session?.lifetime !== undefined
   const started = await sessions.start(application, host, identity, before, cameAt, hasGrant)
-  // The policy counts from the authentication: the issuer was asked for one that is no older.
+  // The lifetime counts from the authentication, so the issuer was asked for a recent one.
   if (started.session.expiresAt <= cameAt) throw new SignInDenied('authentication-too-old')
   if (hasGrant) {
     const grant = { refreshToken, nonce, identity, renewedAt: cameAt }

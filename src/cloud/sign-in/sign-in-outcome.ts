@@ -15,7 +15,9 @@ export interface SignInWishes {
   readonly keepsAddress?: boolean
   /** A stronger sign-in is needed than before. Default: whatever the issuer finds enough. */
   readonly stepUp?: StepUpRequest
-  /** The issuer asks for an account, whoever is signed in there. Default false. */
+  /**
+   * The issuer lets the user choose an account, also if somebody is signed in there. Default false.
+   */
   readonly otherAccount?: boolean
   /**
    * The session to be renewed, without asking the user anything. Default: the issuer asks what it
@@ -77,8 +79,8 @@ export const STALE: ReadonlySet<SignInReason> = new Set([
   ...(['attempt-missing', 'attempt-used', 'attempt-expired', 'code-refused'] as const),
 ])
 /**
- * The issuer has said that it does not go without the user. Whatever else went wrong may go right
- * the next time.
+ * Reasons that say a silent renewal cannot work without the user. After any other reason it may
+ * work the next time.
  */
 export const NOT_SILENTLY: ReadonlySet<SignInReason> = new Set([
   ...(['issuer-refused', 'access-denied', 'interaction-needed', 'strength-refused'] as const),

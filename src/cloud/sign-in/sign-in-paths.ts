@@ -34,7 +34,7 @@ async function posted(
 ): Promise<void> {
   const { request, applications } = call
   if (!applications.some((one) => one.responseMode === 'form_post')) return nothingHere(call)
-  // What is no form, or none that ends, says nothing: the answer is that it cannot be read.
+  // An unreadable form is treated as an empty one, and refused as such.
   const form = isForm(request.user.head.headers) ? await readForm(request) : undefined
   return callback(preAuthentication, live, call, form ?? '')
 }

@@ -321,7 +321,7 @@ export class PreAuthentication {
       this.#rounds.isLoop(who, this.#options.clocks.now())
     )
       return this.#deny(application, new SignInDenied('sign-in-loop'), call)
-    // Signed out meanwhile: what they did not ask for does not bring them back.
+    // The user signed out meanwhile: a silent renewal must not sign them in again.
     if (renews !== undefined && before === undefined) return this.#returned(call)
     const isSame =
       before?.id === renews &&

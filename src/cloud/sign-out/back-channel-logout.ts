@@ -52,7 +52,7 @@ export class BackChannelLogout {
       try {
         await this.#revoke(application, claims)
       } catch (error) {
-        // Not all of it was done: the issuer may send the same token again.
+        // Not everything was revoked: let the issuer send the same token again.
         this.#taken.delete(nameOf(claims))
         throw error
       }

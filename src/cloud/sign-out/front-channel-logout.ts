@@ -80,7 +80,7 @@ export class FrontChannelLogout {
     const setCookies: string[] = []
     for (const application of ours) {
       const hasCookie = await this.#hasCookieOf(application, issuer, sid, visit)
-      // What the browser holds of another session at the issuer stays.
+      // Cookies of other sessions at this issuer stay.
       if (hasCookie) setCookies.push(this.#options.sessions.end(application))
       if (this.#isOver(application, issuer, sid)) continue
       const retryAfterMs = hasCookie ? 0 : this.#count(application, visit.address)

@@ -8,7 +8,10 @@ import { published } from '../directory/published.ts'
 import type { OwnCall } from '../request/own-paths.ts'
 import type { Application } from '../directory/directory-port.ts'
 
-/** Browsers say with every POST whose page sends it; one that says nothing is none of ours. */
+/**
+ * Whether one of our own pages sent the POST. Browsers always say; a request without the field is
+ * not from a page.
+ */
 export function isFromOwnPage({ request, applications }: OwnCall): boolean {
   const { headers } = request.user.head
   const site = headerValue(headers, 'sec-fetch-site')

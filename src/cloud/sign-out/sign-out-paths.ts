@@ -31,7 +31,7 @@ export const FRONT_CHANNEL_LOGOUT_PATH = `${OWN_PATH}front-channel-logout`
  */
 const CLEAR = ['Clear-Site-Data', '"cache"']
 
-/** `goesOn`: answers whoever came back from the issuer for something else than to be signed out. */
+/** `goesOn` answers users who come back from the issuer for another purpose than signing out. */
 export function signOutPaths(
   signOut: SignOut,
   backChannel: BackChannelLogout,
@@ -66,15 +66,15 @@ async function leave(signOut: SignOut, call: OwnCall): Promise<void> {
     where === 'here' ? 'here' : where === 'issuer' ? issuer : undefined,
   )
   const cleared = [...CLEAR, ...setCookies(left.setCookies)]
-  // A script cannot go to the issuer: for it the session here is over, and that is all.
+  // A script cannot navigate to the issuer: only the session here ends.
   const mode = headerValue(headers, 'sec-fetch-mode')
   if (mode !== undefined && mode !== 'navigate') return request.empty(204, cleared)
   request.reply(303, ['Location', left.location, ...cleared])
 }
 
 /**
- * Nobody has shown that the user means it. The session here and the one at the sign-in service are
- * two.
+ * Asks first: nothing shows yet that the user wants this. The session here and the one at the sign-
+ * in service are two.
  */
 function confirm(call: OwnCall, status: 200 | 403): void {
   const { request } = call
@@ -92,8 +92,8 @@ function confirm(call: OwnCall, status: 200 | 403): void {
 }
 
 /**
- * What is over is the session here; of the one at the sign-in service only that says what became of
- * it.
+ * Says that the session here is over. Whether the one at the sign-in service is over, only that
+ * service says.
  */
 async function signedOut(signOut: SignOut, call: OwnCall): Promise<void> {
   const { request, target } = call

@@ -62,7 +62,7 @@ export class SignOut {
     const setCookies: string[] = []
     for (const application of applications) {
       if (!names.has(sessionCookieName(application))) continue
-      // Whatever it holds: also what is no session any more.
+      // Remove the cookie even if it opens no session.
       setCookies.push(sessions.end(application), tokenHintCookie(application).remove())
       const { host } = published(application)
       const now = clocks.wallClock()
