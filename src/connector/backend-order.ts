@@ -16,10 +16,10 @@ export type CallerEvent = 'begun' | 'broken'
 /** Every state × event pair of one call. What a backend says once it is over, nobody hears. */
 // prettier-ignore
 export const BACKEND_ORDER = {
-  calling:   { begun: 'waiting', broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'violation', ended: 'violation', drained: 'violation', failed: 'violation' },
-  waiting:   { begun: 'misuse',  broken: 'over', informational: 'waiting',   responded: 'answering', upgraded: 'tunnel',    data: 'violation', ended: 'violation', drained: 'waiting',   failed: 'over' },
-  answering: { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'answering', ended: 'answered',  drained: 'answering', failed: 'over' },
-  tunnel:    { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'tunnel',    ended: 'answered',  drained: 'tunnel',    failed: 'over' },
-  answered:  { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'violation', ended: 'violation', drained: 'answered',  failed: 'over' },
-  over:      { begun: 'ignored', broken: 'ignored', informational: 'ignored', responded: 'ignored', upgraded: 'ignored', data: 'ignored', ended: 'ignored', drained: 'ignored', failed: 'ignored' },
+  calling:   { begun: 'waiting', broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'violation', ended: 'violation', drained: 'violation', failed: 'violation', notSent: 'violation' },
+  waiting:   { begun: 'misuse',  broken: 'over', informational: 'waiting',   responded: 'answering', upgraded: 'tunnel',    data: 'violation', ended: 'violation', drained: 'waiting',   failed: 'over',      notSent: 'over' },
+  answering: { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'answering', ended: 'answered',  drained: 'answering', failed: 'over',      notSent: 'violation' },
+  tunnel:    { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'tunnel',    ended: 'answered',  drained: 'tunnel',    failed: 'over',      notSent: 'violation' },
+  answered:  { begun: 'misuse',  broken: 'over', informational: 'violation', responded: 'violation', upgraded: 'violation', data: 'violation', ended: 'violation', drained: 'answered',  failed: 'over',      notSent: 'violation' },
+  over:      { begun: 'ignored', broken: 'ignored', informational: 'ignored', responded: 'ignored', upgraded: 'ignored', data: 'ignored', ended: 'ignored', drained: 'ignored', failed: 'ignored',   notSent: 'ignored' },
 } as const satisfies Table<BackendState, CallerEvent, keyof BackendEvents>

@@ -2,14 +2,18 @@
  * The connector's port to private applications: one HTTP request out, its answer back, pushed and
  * paced.
  *
+ * @see docs/backends.md
  * @module
  */
 import type {
   ApplicationDetails,
   BodyKind,
+  ExchangeId,
   HeaderList,
+  NotSentCause,
   ResetCode,
   ResponseHead,
+  UserClaims,
 } from '../protocol/index.ts'
 
 /** One request to a private application. */
@@ -28,6 +32,17 @@ export interface BackendRequest {
   readonly upgrade: string | undefined
   /** A safe request without body: a connection that died idle may be replaced, once. */
   readonly replayable: boolean
+  /** The exchange that it belongs to, at both ends of the link. */
+  readonly exchangeId: ExchangeId
+  /** The number that the user is shown and that the audit and the connector's events name. */
+  readonly requestNumber: string
+  /** Who the user is; undefined: nobody signed in, or the application passes everybody through. */
+  readonly user: UserClaims | undefined
+  /**
+   * Milliseconds until the answer comes too late. A connection that is not made by then is given
+   * up, with {@link BackendEvents.notSent} and `TIMEOUT`.
+   */
+  readonly answerMs: number
 }
 
 /** What the application said. */
@@ -46,15 +61,26 @@ export interface BackendEvents {
   /** After a {@link BackendCall.write} that returned `false`: everything written was taken. */
   drained(): void
   /**
-   * It could not be reached (`UNREACHABLE`), broke off (`APPLICATION_ABORTED`) or spoke no HTTP
-   * (`APPLICATION_MALFORMED`). Nothing follows.
+   * It broke off (`APPLICATION_ABORTED`), spoke no HTTP (`APPLICATION_MALFORMED`), or nobody knows
+   * (`UNREACHABLE`). The application may have seen the request. Nothing follows.
    */
   failed(code: ResetCode, cause: unknown): void
+  /**
+   * No octet of the request was handed to any transport, and none will be: its name, connection,
+   * TLS session or descriptor failed before the first write. Whatever its method, it may go to
+   * another connector. `cause` says why, `error` is what was thrown. Only before any other event;
+   * nothing follows. A backend that cannot tell says `failed`.
+   */
+  notSent(cause: NotSentCause, error: unknown): void
 }
 
 /** A request under way. */
 export interface BackendCall {
-  /** Sends body bytes; `false`: wait for `drained`. */
+  /**
+   * Sends body bytes; `false`: wait for `drained`. It is `false` until the connection to the
+   * application stands, so that the cloud, which is asked for more only as bytes are taken, still
+   * holds all of a request that was not sent.
+   */
   write(bytes: Uint8Array): boolean
   end(trailers?: HeaderList): void
   pause(): void

@@ -4,10 +4,21 @@
  *
  * @module
  */
-import { Machine, PeerViolation, ResetCode } from '../protocol/index.ts'
+import {
+  Machine,
+  PeerViolation,
+  ResetCode,
+  type NotSentCause,
+  type ResponseHead,
+} from '../protocol/index.ts'
 import { atOnce, unrejected, type Containment } from '../runtime/containment.ts'
 import { BACKEND_ORDER, type BackendState, type CallerEvent } from './backend-order.ts'
-import type { Backend, BackendCall, BackendEvents } from './backend.ts'
+import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
+import {
+  ForwardingBackendCall,
+  type BackendCommand,
+  type BackendEvent,
+} from './forwarding-backend.ts'
 
 /**
  * The same backend; `call` throws PortFailed where it cannot be called, and what it gives never
@@ -18,137 +29,80 @@ export function containedBackend(backend: Backend, containment: Containment): Ba
     backend.call(...args),
   )
   const close = containment.await('backend.close', () => backend.close())
+  // It is told; there is nothing else to be done about it.
+  const safe: Backend = { call, close: () => close().catch(() => undefined) }
   return {
-    call(request, events) {
-      const contained = new ContainedCall(events, containment)
-      contained.begun(call(request, contained))
-      return contained
-    },
-    // It is told; there is nothing else to be done about it.
-    close: () => close().catch(() => undefined),
+    call: (request, events) => new ContainedCall(events, containment).start(safe, request),
+    close: () => safe.close(),
   }
 }
 
 /** Stands between one call of the backend's and whoever made it. */
-class ContainedCall implements BackendCall, BackendEvents {
-  #call: BackendCall | undefined
-  readonly #events: BackendEvents
+class ContainedCall extends ForwardingBackendCall {
   readonly #containment: Containment
-  readonly #order = new Machine<BackendState, CallerEvent | keyof BackendEvents>(
-    BACKEND_ORDER,
-    'calling',
-  )
+  readonly #order = new Machine<BackendState, CallerEvent | BackendEvent>(BACKEND_ORDER, 'calling')
 
   constructor(events: BackendEvents, containment: Containment) {
-    this.#events = events
+    super(events)
     this.#containment = containment
   }
 
-  begun(call: BackendCall): void {
-    this.#call = call
+  override start(backend: Backend, request: BackendRequest): this {
+    super.start(backend, request)
     if (!this.#order.step('begun')) this.#abort()
+    return this
   }
 
-  // ── what the backend is told ──────────────────────────────────────────────────────────────
-
-  write(bytes: Uint8Array): boolean {
-    if (this.#isOver) return true
-    try {
-      return atOnce(this.#call!.write(bytes)) !== false
-    } catch (error) {
-      this.#fail('backend.call.write', error)
-      return true
-    }
+  override write(bytes: Uint8Array): boolean {
+    return this.tell('write', bytes) !== false
   }
 
-  end(...trailers: Parameters<BackendCall['end']>): void {
-    this.#tell('end', (call) => call.end(...trailers))
-  }
-
-  pause(): void {
-    this.#tell('pause', (call) => call.pause())
-  }
-
-  resume(): void {
-    this.#tell('resume', (call) => call.resume())
-  }
-
-  abort(): void {
-    this.#tell('abort', (call) => call.abort())
+  override abort(): void {
+    this.tell('abort')
     this.#order.step('broken')
   }
 
-  /** It has failed, or was broken off: nothing passes any more. */
-  get #isOver(): boolean {
-    return this.#order.state === 'over'
-  }
-
-  // ── what the backend says ─────────────────────────────────────────────────────────────────
-
-  informational(...head: Parameters<BackendEvents['informational']>): void {
-    this.#pass('informational', isInterim(...head), (events) => events.informational(...head))
-  }
-
-  responded(...head: Parameters<BackendEvents['responded']>): void {
-    this.#pass('responded', isHead(...head), (events) => events.responded(...head))
-  }
-
-  upgraded(...head: Parameters<BackendEvents['upgraded']>): void {
-    this.#pass('upgraded', isHead(...head) && head[0].status === 101, (events) =>
-      events.upgraded(...head),
-    )
-  }
-
-  data(bytes: Uint8Array): void {
-    this.#pass('data', bytes instanceof Uint8Array, (events) => events.data(bytes))
-  }
-
-  ended(...trailers: Parameters<BackendEvents['ended']>): void {
-    const isWhole = trailers[0] === undefined || isHeaderList(trailers[0])
-    this.#pass('ended', isWhole, (events) => events.ended(...trailers))
-  }
-
-  drained(): void {
-    this.#pass('drained', true, (events) => events.drained())
-  }
-
-  failed(code: ResetCode, cause: unknown): void {
-    this.#pass('failed', CODES.has(code), (events) => events.failed(code, cause))
-  }
-
-  // ── inside ────────────────────────────────────────────────────────────────────────────────
-
-  #tell(name: keyof BackendCall, tell: (call: BackendCall) => unknown): void {
-    if (this.#isOver) return
+  protected override tell<C extends BackendCommand>(
+    command: C,
+    ...args: Parameters<BackendCall[C]>
+  ): unknown {
+    if (this.#isOver) return undefined
     try {
-      unrejected(tell(this.#call!), (error) => this.#fail(`backend.call.${name}`, error))
+      const answer = super.tell(command, ...args)
+      if (command === 'write') return atOnce(answer)
+      unrejected(answer, (error) => this.#fail(`backend.call.${command}`, error))
     } catch (error) {
-      this.#fail(`backend.call.${name}`, error)
+      this.#fail(`backend.call.${command}`, error)
     }
+    return undefined
   }
 
   /**
    * What it says out of turn, or in no form of ours, is no answer: at once, for nothing else would
    * end the exchange.
    */
-  #pass(
-    event: keyof BackendEvents,
-    isWellFormed: boolean,
-    pass: (events: BackendEvents) => void,
+  protected override hear<E extends BackendEvent>(
+    event: E,
+    ...args: Parameters<BackendEvents[E]>
   ): void {
     if (this.#isOver) return
     try {
-      if (!isWellFormed)
+      if (!isWellFormed(event, args))
         throw new PeerViolation('MALFORMED_MESSAGE', `what "${event}" was given is malformed`)
       this.#order.step(event)
     } catch (error) {
       return this.#fail('backend.call.events', error, ResetCode.APPLICATION_MALFORMED)
     }
     try {
-      pass(this.#events)
+      super.hear(event, ...args)
     } catch (error) {
       this.#fail('backend.call.events', error)
     }
+  }
+
+  /** It has failed, or was broken off: nothing passes any more. */
+  get #isOver(): boolean {
+    return this.#order.state === 'over'
   }
 
   #fail(port: string, error: unknown, code: ResetCode = ResetCode.INTERNAL): void {
@@ -158,21 +112,50 @@ class ContainedCall implements BackendCall, BackendEvents {
     this.#abort()
     // Never from inside: whoever made it is in the midst of something.
     queueMicrotask(() =>
-      this.#containment.notify('backend.call.events', () => this.#events.failed(code, error))(),
+      this.#containment.notify('backend.call.events', () => this.events.failed(code, error))(),
     )
   }
 
   #abort(): void {
-    this.#containment.notify('backend.call.abort', () => this.#call?.abort())()
+    this.#containment.notify('backend.call.abort', () => super.tell('abort'))()
   }
 }
 
 const CODES: ReadonlySet<unknown> = new Set(Object.values(ResetCode))
+const NOT_SENT_CAUSES: ReadonlySet<unknown> = new Set<NotSentCause>([
+  ResetCode.UNREACHABLE,
+  ResetCode.TIMEOUT,
+  ResetCode.APPLICATION_CERTIFICATE,
+  ResetCode.CONNECTOR_EXHAUSTED,
+])
+
+/** Whether an event was given what its type says. */
+function isWellFormed(event: BackendEvent, args: readonly unknown[]): boolean {
+  const [first] = args
+  switch (event) {
+    case 'informational':
+      return isInterim(first as ResponseHead)
+    case 'responded':
+      return isHead(first as ResponseHead)
+    case 'upgraded':
+      return isHead(first as ResponseHead) && (first as ResponseHead).status === 101
+    case 'data':
+      return first instanceof Uint8Array
+    case 'ended':
+      return first === undefined || isHeaderList(first)
+    case 'drained':
+      return true
+    case 'failed':
+      return CODES.has(first)
+    case 'notSent':
+      return NOT_SENT_CAUSES.has(first)
+  }
+}
 
 // What an embedder without types may say, and a frame cannot. Fields and ranges are looked at where
 // they are passed on.
 
-function isHead(head: Parameters<BackendEvents['responded']>[0] | undefined): boolean {
+function isHead(head: ResponseHead | undefined): boolean {
   try {
     return Number.isInteger(head?.status) && isHeaderList(head?.headers)
   } catch {
@@ -181,7 +164,7 @@ function isHead(head: Parameters<BackendEvents['responded']>[0] | undefined): bo
   }
 }
 
-function isInterim(head: Parameters<BackendEvents['informational']>[0]): boolean {
+function isInterim(head: ResponseHead): boolean {
   return isHead(head) && head.status >= 100 && head.status < 200 && head.status !== 101
 }
 

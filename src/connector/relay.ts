@@ -16,6 +16,7 @@ import {
   withoutHopByHop,
   type Exchange,
   type HeaderList,
+  type NotSentCause,
   type Offer,
   type ResponseHead,
 } from '../protocol/index.ts'
@@ -155,6 +156,11 @@ export class Relay implements BackendEvents {
     // The answer is whole; only what it does not depend on broke.
     if (this.#isEnded) this.#exchange.stop(this.#now())
     else this.#exchange.abort(code)
+  }
+
+  notSent(cause: NotSentCause, error: unknown): void {
+    this.#cause = error
+    this.#exchange.abort(cause)
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────

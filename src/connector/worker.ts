@@ -9,6 +9,7 @@
 import {
   ClaimEntry,
   PeerViolation,
+  requestNumberOf,
   ResetCode,
   type ApplicationDetails,
   type Exchange,
@@ -105,6 +106,7 @@ class Job implements ClaimedJob {
   readonly #options: WorkerOptions
   readonly #jobs: Set<Job>
   readonly #claim: ClaimEntry
+  readonly #arrivedAt: number
   #application: ApplicationDetails | undefined
   #exchange: Exchange | undefined
   /** From the start of the call on. */
@@ -117,6 +119,7 @@ class Job implements ClaimedJob {
     this.#options = options
     this.#jobs = jobs
     this.#claim = new ClaimEntry(offer)
+    this.#arrivedAt = options.clocks.now()
   }
 
   /** Confirms that we know the application, before anything else. */
@@ -216,7 +219,7 @@ class Job implements ClaimedJob {
   }
 
   #request(): BackendRequest {
-    const { method, target, headers, body, upgrade } = this.#offer
+    const { id, method, target, headers, body, upgrade, user } = this.#offer
     const application = this.#application!
     const address = internalAddress(application)
     return {
@@ -227,7 +230,20 @@ class Job implements ClaimedJob {
       body,
       upgrade,
       replayable: this.#claim.replayable,
+      exchangeId: id,
+      // Few backends ask for it.
+      get requestNumber() {
+        return requestNumberOf(id)
+      },
+      user,
+      answerMs: Math.min(this.#restMs, application.responseHeadMs),
     }
+  }
+
+  /** Milliseconds until the user has waited too long for an answer. */
+  get #restMs(): number {
+    const { answerMs = Infinity } = this.#offer
+    return Math.max(0, answerMs - (this.#options.clocks.now() - this.#arrivedAt))
   }
 
   #leave(): void {

@@ -21,6 +21,7 @@ const TELL: Readonly<Record<Event, Tell>> = {
   ended: (events) => events.ended(undefined),
   drained: (events) => events.drained(),
   failed: (events) => events.failed(ResetCode.UNREACHABLE, new Error('of theirs')),
+  notSent: (events) => events.notSent(ResetCode.UNREACHABLE, new Error('of theirs')),
 }
 const EVENTS = Object.keys(TELL) as Event[]
 const soon = () => new Promise<void>((later) => setImmediate(later))
@@ -126,6 +127,8 @@ const MALFORMED: Readonly<Record<string, (events: never) => void>> = {
     events.ended(null as never)
   },
   'a failure of no code': (events: BackendEvents) => events.failed(99 as never, undefined),
+  'nothing sent for no cause': (events: BackendEvents) =>
+    events.notSent(ResetCode.APPLICATION_ABORTED as never, undefined),
 }
 test.each(Object.entries(MALFORMED))('%s is no answer of the application', async (_what, tell) => {
   const world = new World()
@@ -157,7 +160,7 @@ function expected(
     // Of HEAD the head is the whole answer.
     return { outcome: isHead && begun.includes('r') ? 'done' : ends, isTold }
   }
-  if (/^i*f/.test(rest)) return { outcome: unreachable, isTold: false }
+  if (/^i*[fn]/.test(rest)) return { outcome: unreachable, isTold: false }
   // A switch that nobody wished is the application's doing, in good order.
   return { outcome: 'application-malformed', isTold: isWished || !/^i*u/.test(rest) }
 }
@@ -169,6 +172,7 @@ const LETTERS: Readonly<Record<string, Event>> = {
   e: 'ended',
   d: 'drained',
   f: 'failed',
+  n: 'notSent',
 }
 
 test('every sequence of events is served or ends the exchange at once', async () => {

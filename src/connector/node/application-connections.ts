@@ -49,30 +49,40 @@ export function serverNameOf(hostname: string): string {
 /**
  * The agents that requests go out by. No limit on connections: the offers a connector grants are
  * the limit.
+ *
+ * A request is given its connection only when that stands: made, with TLS where the application has
+ * it. So a request that never got one has sent nothing.
  */
 export class ApplicationConnections {
   readonly #pooled: { http: HttpAgent; https: HttpsAgent }
   readonly #alone: { http: HttpAgent; https: HttpsAgent }
   readonly #switching: { http: HttpAgent; https: HttpsAgent }
+  /** Milliseconds that a connection may take. */
+  readonly connectMs: number
+  /** Connections that are being made: no agent knows them yet. */
+  readonly #connecting = new Set<Socket>()
 
   constructor(options: ApplicationConnectionOptions) {
     const { keepAliveMs = KEEP_ALIVE_MS, connectMs = CONNECT_MS } = options
+    this.connectMs = connectMs
     // A resumed TLS session would skip what the application's certificate is checked for.
     const tls = { maxCachedSessions: 0, ...authorities(options.ca) }
     const pooled = { keepAlive: true, timeout: keepAliveMs }
+    const prepare = <A extends HttpAgent>(agent: A, ...watches: ((socket: Socket) => void)[]): A =>
+      prepared(agent, this.#connecting, connectMs, watches)
     this.#pooled = {
-      http: prepared(new HttpAgent(pooled), connectMs, heedReset, heedUnasked),
-      https: prepared(new HttpsAgent({ ...pooled, ...tls }), connectMs, heedReset, heedUnasked),
+      http: prepare(new HttpAgent(pooled), heedReset, heedUnasked),
+      https: prepare(new HttpsAgent({ ...pooled, ...tls }), heedReset, heedUnasked),
     }
     this.#alone = {
-      http: prepared(new HttpAgent({ keepAlive: false }), connectMs, heedReset),
-      https: prepared(new HttpsAgent({ keepAlive: false, ...tls }), connectMs, heedReset),
+      http: prepare(new HttpAgent({ keepAlive: false }), heedReset),
+      https: prepare(new HttpsAgent({ keepAlive: false, ...tls }), heedReset),
     }
     // In a tunnel each direction ends alone.
     const switching = { keepAlive: false, allowHalfOpen: true }
     this.#switching = {
-      http: prepared(new HttpAgent(switching), connectMs, heedReset),
-      https: prepared(heedful(new HttpsAgent({ ...switching, ...tls })), connectMs),
+      http: prepare(new HttpAgent(switching), heedReset),
+      https: prepare(heedful(new HttpsAgent({ ...switching, ...tls }))),
     }
   }
 
@@ -103,6 +113,7 @@ export class ApplicationConnections {
       http.destroy()
       https.destroy()
     }
+    for (const socket of this.#connecting) socket.destroy()
   }
 }
 
@@ -120,20 +131,47 @@ function heedful(agent: HttpsAgent): HttpsAgent {
 
 function prepared<A extends HttpAgent>(
   agent: A,
+  connecting: Set<Socket>,
   connectMs: number,
-  ...watches: ((socket: Socket) => void)[]
+  watches: readonly ((socket: Socket) => void)[],
 ): A {
   const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (...args) => {
-    const socket = connect(...args) as Socket
-    limitConnecting(socket, connectMs)
+  agent.createConnection = (options, connected) => {
+    const socket = connect(options) as Socket
+    awaitConnection(socket, connecting, connectMs, connected as Connected)
     keepReading(socket)
     for (const watch of watches) watch(socket)
-    return socket
+    // The agent waits for the call instead.
+    return undefined as never
   }
   const keep = agent.keepSocketAlive.bind(agent)
   agent.keepSocketAlive = (socket) => !retired.has(socket) && keep(socket)
   return agent
+}
+
+type Connected = (error: Error | null, socket?: Socket) => void
+
+/** Tells `connected`, once, when the connection stands, or why it does not. */
+function awaitConnection(
+  socket: Socket,
+  connecting: Set<Socket>,
+  connectMs: number,
+  connected: Connected,
+): void {
+  connecting.add(socket)
+  const timer = setTimeout(() => {
+    socket.destroy(fault(CONNECT_TIMEOUT, `no connection within ${connectMs} ms`))
+  }, connectMs)
+  const settled = (error: Error | null): void => {
+    if (!connecting.delete(socket)) return
+    clearTimeout(timer)
+    if (error === null) connected(null, socket)
+    else connected(error)
+  }
+  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => settled(null))
+  // It stays: between two requests nobody else may listen.
+  socket.on('error', settled)
+  socket.once('close', () => settled(fault('ECONNRESET', 'closed before it was connected')))
 }
 
 /**
@@ -147,15 +185,6 @@ function heedUnasked(socket: Socket): void {
     if (chunk !== null && socket.listenerCount('data') === 0) socket.destroy()
     return push(chunk, encoding)
   }
-}
-
-function limitConnecting(socket: Socket, connectMs: number): void {
-  const timer = setTimeout(() => {
-    socket.destroy(fault(CONNECT_TIMEOUT, `no connection within ${connectMs} ms`))
-  }, connectMs)
-  const connected = (): void => clearTimeout(timer)
-  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connected)
-  socket.once('close', connected)
 }
 
 /**

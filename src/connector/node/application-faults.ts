@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ResetCode } from '../../protocol/index.ts'
+import { ResetCode, type NotSentCause } from '../../protocol/index.ts'
 import { EXHAUSTED, OUT_OF_TIME, UNTRUSTED, WRONG_NAME } from './failure-codes.ts'
 
 /** We sent, or were about to send, a body other than the head announced. */
@@ -45,6 +45,25 @@ export function faultOf(error: unknown, responded: boolean): ResetCode {
   return responded || BROKEN.has(code) ? ResetCode.APPLICATION_ABORTED : ResetCode.UNREACHABLE
 }
 
+/**
+ * Why a request got no connection; undefined: the fault is our own, and another connector would
+ * have it as well.
+ */
+export function notSentCauseOf(error: unknown): NotSentCause | undefined {
+  const code = faultOf(error, false)
+  switch (code) {
+    case ResetCode.APPLICATION_CERTIFICATE:
+    case ResetCode.CONNECTOR_EXHAUSTED:
+      return code
+    case ResetCode.INTERNAL:
+      return undefined
+    default:
+      return LATE.has((error as NodeJS.ErrnoException).code ?? '')
+        ? ResetCode.TIMEOUT
+        : ResetCode.UNREACHABLE
+  }
+}
+
 /** What broke off an answer that had begun, told apart from a connection that never brought one. */
 export function insideAnswer(error: unknown, responded: boolean): unknown {
   if (!responded || !isStale(error)) return error
@@ -60,6 +79,8 @@ export function isStale(error: unknown): boolean {
   return BROKEN.has(code) && faultOf(error, false) !== ResetCode.APPLICATION_MALFORMED
 }
 
+/** No connection in time, by our clock, undici's or the kernel's. */
+const LATE = new Set([CONNECT_TIMEOUT, 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNUSABLE_STATUS])
 /** It accepted the connection, and broke it. */
 const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', CONNECTION_RESET])

@@ -22,8 +22,10 @@ import {
   faultOf,
   insideAnswer,
   isStale,
+  notSentCauseOf,
   UNUSABLE_STATUS,
 } from './application-faults.ts'
+import { ConnectLimit } from './connect-limit.ts'
 
 /**
  * Calls private applications with `node:http`. The only time limits are the exchange's own; Node's
@@ -58,6 +60,9 @@ class HttpCall implements BackendCall {
    * connection.
    */
   #left: number
+  /** It was given a connection: octets may have left. For good, whatever becomes of that one. */
+  #isSent = false
+  readonly #limit: ConnectLimit
   #retried = false
   #over = false
 
@@ -67,6 +72,9 @@ class HttpCall implements BackendCall {
     this.#events = events
     this.#left = wanted.body.kind === 'length' ? wanted.body.bytes : Infinity
     this.#request = this.#start()
+    this.#limit = new ConnectLimit(wanted.answerMs, connections.connectMs, (error) =>
+      this.#failed(error),
+    )
   }
 
   write(bytes: Uint8Array): boolean {
@@ -74,7 +82,7 @@ class HttpCall implements BackendCall {
     if (this.#tunnel !== undefined) return this.#tunnel.write(bytes)
     this.#left -= bytes.length
     if (this.#left < 0) return this.#misframed()
-    return this.#request.write(bytes)
+    return this.#request.write(bytes) && this.#isSent
   }
 
   end(trailers?: HeaderList): void {
@@ -98,7 +106,7 @@ class HttpCall implements BackendCall {
 
   abort(): void {
     if (this.#over) return
-    this.#over = true
+    this.#finish()
     if (this.#tunnel === undefined) this.#request.destroy()
     // A reset, not a FIN: the application must not take a tunnel that broke for one that ended.
     // Only TCP can be reset.
@@ -121,6 +129,7 @@ class HttpCall implements BackendCall {
     })
     // Otherwise Node drops what exceeds its count, silently.
     request.maxHeadersCount = 0
+    request.on('socket', () => this.#connected(request))
     request.on('information', ({ statusCode, rawHeaders }) => {
       this.#heedBinding(rawHeaders)
       // Nobody downstream asked for a 100.
@@ -149,6 +158,15 @@ class HttpCall implements BackendCall {
     return request
   }
 
+  #connected(request: ClientRequest): void {
+    if (this.#over) return
+    this.#isSent = true
+    this.#limit.clear()
+    if (this.#wanted.body.kind === 'none' || request.writableNeedDrain) return
+    // What was written meanwhile has been taken by now.
+    this.#events.drained()
+  }
+
   #responded(response: IncomingMessage): void {
     if (this.#over) return void response.resume()
     this.#response = response
@@ -168,7 +186,7 @@ class HttpCall implements BackendCall {
     const { complete, rawTrailers } = response
     if (!complete || this.#isTorn(response))
       return this.#failed(fault('ECONNRESET', 'closed inside its answer'))
-    this.#over = true
+    this.#finish()
     if (rawTrailers.length > 0) this.#heedBinding(rawTrailers)
     // The rest of an unfinished request nobody wants to write; its connection can carry no other.
     if (!this.#request.writableEnded) this.#request.destroy()
@@ -208,7 +226,7 @@ class HttpCall implements BackendCall {
     })
     socket.on('close', () => {
       if (!socket.readableEnded) this.#failed(fault('ECONNRESET', 'the tunnel was cut'))
-      this.#over = true
+      this.#finish()
     })
     this.#events.upgraded({ status: response.statusCode!, headers: response.rawHeaders })
   }
@@ -234,10 +252,18 @@ class HttpCall implements BackendCall {
       this.#request = this.#start()
       return
     }
-    this.#over = true
+    this.#finish()
     this.#request.destroy()
     this.#tunnel?.destroy()
+    const cause = this.#isSent ? undefined : notSentCauseOf(error)
+    if (cause !== undefined) return this.#events.notSent(cause, error)
     this.#events.failed(faultOf(error, responded), insideAnswer(error, responded))
+  }
+
+  /** Nothing of it is told any more. */
+  #finish(): void {
+    this.#over = true
+    this.#limit.clear()
   }
 
   /** A connection that the application closed while we reached for it. */

@@ -12,6 +12,7 @@
 import { Readable } from 'node:stream'
 import { bindsConnection, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
+import { ForwardingBackendCall } from '../forwarding-backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
 import { endsWithConnection, isBodiless } from './answer-end.ts'
 import {
@@ -20,8 +21,10 @@ import {
   faultOf,
   insideAnswer,
   isStale,
+  notSentCauseOf,
   UNUSABLE_STATUS,
 } from './application-faults.ts'
+import { ConnectLimit } from './connect-limit.ts'
 import {
   UndiciConnections,
   type ApplicationConnection,
@@ -81,6 +84,11 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   readonly #request: BackendRequest
   readonly #events: BackendEvents
   readonly #body: RequestBody | null
+  readonly #limit: ConnectLimit
+  /** A connection was taken for it: octets may have left. For good, whatever becomes of that one. */
+  #isSent = false
+  /** Who writes waits for the connection. */
+  #isAwaited = false
   #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
   #paused = false
@@ -105,7 +113,10 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     this.#connections = connections
     this.#request = request
     this.#events = events
-    this.#body = request.body.kind === 'none' ? null : new RequestBody(() => events.drained())
+    this.#body = request.body.kind === 'none' ? null : new RequestBody(() => this.#drained())
+    this.#limit = new ConnectLimit(request.answerMs, connections.connectMs, (error) =>
+      this.#fail(error),
+    )
   }
 
   start(): void {
@@ -120,7 +131,10 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#over || this.#body === null || this.#body.push(bytes)
+    if (this.#over || this.#body === null) return true
+    const isTaken = this.#body.push(bytes)
+    this.#isAwaited = !this.#isSent
+    return isTaken && this.#isSent
   }
 
   end(): void {
@@ -141,7 +155,7 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   abort(): void {
     this.#instead?.abort()
     if (this.#over) return
-    this.#over = true
+    this.#finish()
     this.#abort?.(new Error('the exchange is over'))
     this.#body?.destroy()
   }
@@ -150,7 +164,11 @@ class UndiciCall implements BackendCall, ConnectionHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort
-    if (this.#over) abort()
+    // Before it has written anything.
+    if (this.#over) return abort()
+    this.#isSent = true
+    this.#limit.clear()
+    if (this.#isAwaited && this.#body?.hasRoom === true) this.#drained()
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
@@ -174,7 +192,7 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     if (this.#over) return
     if (this.connection?.isCut === true && this.#endsWithConnection)
       return this.#fail(fault(CONNECTION_RESET, 'reset inside its answer'))
-    this.#over = true
+    this.#finish()
     // What is left of an unfinished request nobody reads.
     this.#body?.destroy()
     const trailers = raw !== null && raw.length > 0 ? text(raw as unknown as Buffer[]) : undefined
@@ -214,17 +232,29 @@ class UndiciCall implements BackendCall, ConnectionHandler {
       this.#retried = true
       return this.start()
     }
-    this.#over = true
+    this.#finish()
     const patient = this.#mayAskAgain(error)
       ? this.#backend.patientWith(this.#request.application)
       : undefined
     if (patient !== undefined) {
-      this.#instead = patient.call(this.#request, this.#events)
+      this.#instead = new AskedAgain(this.#events).start(patient, this.#request)
       return
     }
     this.#body?.destroy()
+    const cause = this.#isSent ? undefined : notSentCauseOf(error)
+    if (cause !== undefined) return this.#events.notSent(cause, error)
     const responded = this.#status > 0
     this.#events.failed(faultOf(error, responded), insideAnswer(error, responded))
+  }
+
+  #drained(): void {
+    if (this.#isSent && !this.#over) this.#events.drained()
+  }
+
+  /** Nothing of it is told any more. */
+  #finish(): void {
+    this.#over = true
+    this.#limit.clear()
   }
 
   /** A connection that the application closed while we reached for it. */
@@ -240,6 +270,13 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   }
 }
 
+/** The second of two askings: that it was not sent says nothing of the first. */
+class AskedAgain extends ForwardingBackendCall {
+  override notSent(...[cause, error]: Parameters<BackendEvents['notSent']>): void {
+    this.failed(cause, error)
+  }
+}
+
 /** The request body as undici wants it: fed from outside, telling when it was taken. */
 class RequestBody extends Readable {
   readonly #drained: () => void
@@ -248,6 +285,10 @@ class RequestBody extends Readable {
     super({ highWaterMark: 64 * 1024 })
     this.#drained = drained
     this.on('error', () => undefined) // undici reports it
+  }
+
+  get hasRoom(): boolean {
+    return this.readableLength < this.readableHighWaterMark
   }
 
   override _read(): void {

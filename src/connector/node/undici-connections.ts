@@ -32,6 +32,8 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
  * limit.
  */
 export class UndiciConnections {
+  /** Milliseconds that a connection may take. */
+  readonly connectMs: number
   readonly #options: ApplicationConnectionOptions
   readonly #verifying: Agent
   readonly #trusting: Agent
@@ -39,6 +41,7 @@ export class UndiciConnections {
 
   constructor(options: ApplicationConnectionOptions) {
     this.#options = options
+    this.connectMs = options.connectMs ?? CONNECT_MS
     this.#verifying = agent(clientOptions(options, true))
     this.#trusting = agent(clientOptions(options, false))
   }

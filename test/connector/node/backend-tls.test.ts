@@ -50,19 +50,19 @@ describe.each(KINDS)('an https application over %s', (_, Kind) => {
   })
 
   test('is refused for its certificate if nobody vouches for it', async () => {
-    expect(await outcome(create())).toBe('APPLICATION_CERTIFICATE')
+    expect(await outcome(create())).toBe('not sent: APPLICATION_CERTIFICATE')
   })
 
   test('is taken as it is if its details say so', async () => {
     expect(await outcome(create(), { verifyCertificate: false })).toBe('done')
   })
 
-  test('that accepts a connection and says nothing is unreachable after connectMs', async () => {
+  test('that accepts a connection and says nothing has run out of time after connectMs', async () => {
     const silent = await RawApplication.listen()
     const internalUrl = `https://127.0.0.1:${silent.port}/`
     const backend = create(ca, { connectMs: 200 })
     const request = requestTo(detailsAt(silent.port, { internalUrl }))
-    expect((await new ObservedCall(backend, request).settled()).outcome).toBe('UNREACHABLE')
+    expect((await new ObservedCall(backend, request).settled()).outcome).toBe('not sent: TIMEOUT')
     await backend.close()
     await silent.close()
   })

@@ -213,7 +213,7 @@ describe.each(KINDS)('switched protocols over %s', (_kind, secure, create) => {
     const details = secure ? { internalUrl: `https://127.0.0.1:${port}/` } : {}
     const wish = { upgrade: 'websocket' }
     const one = await new ObservedCall(backend, requestTo(detailsAt(port, details), wish)).settled()
-    expect([one.outcome, one.misplaced]).toEqual(['UNREACHABLE', 0])
+    expect([one.outcome, one.misplaced]).toEqual(['not sent: UNREACHABLE', 0])
     await serve(() => undefined)
   })
 

@@ -216,7 +216,7 @@ describe.each(KINDS)('applications over %s', (kind, create) => {
     const { port } = application
     await application.close()
     const one = await new ObservedCall(backend, requestTo(port)).settled()
-    expect([one.outcome, one.misplaced]).toEqual(['UNREACHABLE', 0])
+    expect([one.outcome, one.misplaced]).toEqual(['not sent: UNREACHABLE', 0])
     await answer('')
   })
 

@@ -255,11 +255,11 @@ describe.each(KINDS)('a mistake on the way to an application, over %s', (_, Kind
   }
 
   test('its name, its port', async () => {
-    expect(await told('http', 80, 'no-such-host.invalid', 'UNREACHABLE')).toBe(
+    expect(await told('http', 80, 'no-such-host.invalid', 'not sent: UNREACHABLE')).toBe(
       'application internalUrl: The name no-such-host.invalid of application "wiki" cannot be resolved on this connector’s machine. Check "internalUrl" in the cloud’s configuration, or the name servers of this machine.',
     )
     const port = await closedPort()
-    expect(await told('http', port, '127.0.0.1', 'UNREACHABLE')).toBe(
+    expect(await told('http', port, '127.0.0.1', 'not sent: UNREACHABLE')).toBe(
       `application internalUrl: Nothing accepts connections at 127.0.0.1:${port} of application "wiki". Start the application, or mend "internalUrl" in the cloud’s configuration.`,
     )
   })
@@ -276,7 +276,7 @@ describe.each(KINDS)('a mistake on the way to an application, over %s', (_, Kind
       const port = await listening(
         createHttpsServer({ key, cert }, (_q, response) => response.end()),
       )
-      expect(await told('https', port, '127.0.0.1', 'APPLICATION_CERTIFICATE')).toMatch(
+      expect(await told('https', port, '127.0.0.1', 'not sent: APPLICATION_CERTIFICATE')).toMatch(
         new RegExp(
           `^application verifyCertificate: The certificate of application "wiki" at 127\\.0\\.0\\.1:${port} is refused: ${why}\\. Give the application a certificate that holds, or name its authority to the connector \\("ca" of its backend\\), or set "verifyCertificate" to false\\.$`,
         ),
@@ -286,7 +286,7 @@ describe.each(KINDS)('a mistake on the way to an application, over %s', (_, Kind
 
   test('its protocol', async () => {
     const plain = await listening(createHttpServer((_q, response) => response.end()))
-    expect(await told('https', plain, '127.0.0.1', 'UNREACHABLE')).toBe(
+    expect(await told('https', plain, '127.0.0.1', 'not sent: UNREACHABLE')).toBe(
       `application internalUrl: 127.0.0.1:${plain} of application "wiki" speaks no TLS. "internalUrl" in the cloud’s configuration must begin with http:, or name another port.`,
     )
     const http2 = await listening(createHttp2Server() as unknown as Server)

@@ -8,10 +8,11 @@ import {
   ResetCode,
   type ApplicationDetails,
   type HeaderList,
+  type NotSentCause,
   type ResponseHead,
 } from '../../../src/protocol/index.ts'
 import { BACKEND_ORDER, type BackendState } from '../../../src/connector/backend-order.ts'
-import { until } from '../../integration/tunnel.ts'
+import { until } from '../../until.ts'
 
 /** A backend call, and all that was told of it. */
 export class ObservedCall implements BackendEvents {
@@ -26,7 +27,11 @@ export class ObservedCall implements BackendEvents {
   isEnded = false
   code: ResetCode | undefined
   cause: unknown
+  /** It said so: nothing of the request has left. */
+  isNotSent = false
   drains = 0
+  /** What {@link BackendCall.write} said, if the test notes it. */
+  readonly takes: boolean[] = []
   /** Events out of turn. */
   misplaced = 0
   #state: BackendState = 'calling'
@@ -75,6 +80,13 @@ export class ObservedCall implements BackendEvents {
     this.cause = cause
   }
 
+  notSent(cause: NotSentCause, error: unknown): void {
+    this.#event('notSent')
+    this.code = cause
+    this.cause = error
+    this.isNotSent = true
+  }
+
   /** It is over, one way or the other. */
   async settled(): Promise<this> {
     await until(() => this.isEnded || this.code !== undefined)
@@ -86,10 +98,11 @@ export class ObservedCall implements BackendEvents {
     return this
   }
 
-  /** `done`, or the name of the code it failed with. */
+  /** `done`, or the name of the code it failed with; `not sent:` before it if the backend says so. */
   get outcome(): string {
     if (this.code === undefined) return this.isEnded ? 'done' : 'open'
-    return Object.entries(ResetCode).find(([, code]) => code === this.code)![0]
+    const [name] = Object.entries(ResetCode).find(([, code]) => code === this.code)!
+    return this.isNotSent ? `not sent: ${name}` : name
   }
 
   #event(event: keyof BackendEvents): void {
@@ -111,6 +124,10 @@ export function requestTo(
     target: '/',
     headers: ['Host', 'internal.example'],
     upgrade: undefined,
+    exchangeId: '0'.repeat(32),
+    requestNumber: '0000-0000',
+    user: undefined,
+    answerMs: 85_000,
     replayable:
       request.method === 'GET' && request.body.kind === 'none' && parts.upgrade === undefined,
     ...request,

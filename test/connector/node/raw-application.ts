@@ -5,7 +5,7 @@ import {
   type Socket,
 } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { until } from '../../integration/tunnel.ts'
+import { until } from '../../until.ts'
 
 /** One connection of a {@link RawApplication}. */
 export interface RawConnection {
@@ -70,6 +70,11 @@ export class RawApplication {
   async connection(n = 0): Promise<RawConnection> {
     await until(() => this.connections.length > n)
     return this.connections[n]!
+  }
+
+  /** Takes no further connection; those there are go on. */
+  stopListening(): void {
+    this.#server.close()
   }
 
   /** Cuts all connections, under TLS as well. */
