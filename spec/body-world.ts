@@ -9,20 +9,34 @@ import {
   BodyReceiver,
   BodySender,
   ResetCode,
+  type SavedBodyReceiver,
+  type SavedBodySender,
 } from '../src/protocol/index.ts'
 import type { Exploration, Move } from './explore.ts'
 
 type Forward = { type: 'data'; bytes: number } | { type: 'end' } | { type: 'abort' }
 type Back = { type: 'credit'; bytes: number } | { type: 'stop' }
 
+/** What is in flight, and what the application still has to do. */
+interface Beside {
+  readonly forward: readonly Forward[]
+  readonly back: readonly Back[]
+  /** Bytes the sender still wants to send. */
+  readonly remaining: number
+  readonly isLost: boolean
+}
+
 interface BodyWorld {
   readonly sender: BodySender
   readonly receiver: BodyReceiver
-  readonly forward: Forward[]
-  readonly back: Back[]
-  /** Bytes the sender still wants to send. */
-  remaining: number
-  isLost: boolean
+  /** Replaced, never changed: a saved world may share it. */
+  beside: Beside
+}
+
+interface SavedBodyWorld {
+  readonly sender: SavedBodySender
+  readonly receiver: SavedBodyReceiver
+  readonly beside: Beside
 }
 
 /** A body of `totalBytes` through a window that may grow to `maxWindowBytes`. */
@@ -30,55 +44,70 @@ export function bodyExploration(
   windowBytes: number,
   totalBytes: number,
   maxWindowBytes = windowBytes,
-): Exploration<BodyWorld> {
+): Exploration<BodyWorld, SavedBodyWorld> {
   return {
     initial: () => initial(windowBytes, totalBytes, maxWindowBytes),
+    save: ({ sender, receiver, beside }) => ({
+      sender: sender.save(),
+      receiver: receiver.save(),
+      beside,
+    }),
+    restore: (world, { sender, receiver, beside }) => {
+      world.sender.restore(sender)
+      world.receiver.restore(receiver)
+      world.beside = beside
+    },
     moves: (world) => [...senderMoves(world), ...receiverMoves(world), ...transportMoves(world)],
-    key: ({ sender, receiver, forward, back, remaining, isLost }) =>
-      [
-        ...[sender.state, sender.writable, receiver.state, receiver.granted, receiver.buffered],
-        receiver.window,
-        ...[JSON.stringify(forward), JSON.stringify(back), remaining, isLost],
-      ].join(' '),
     isFinal: ({ sender, receiver }) => !sender.isOpen && !receiver.isOpen,
     check: (world) => fault(world, maxWindowBytes),
   }
 }
 
 function initial(windowBytes: number, remaining: number, maxWindowBytes: number): BodyWorld {
-  const forward: Forward[] = []
-  const back: Back[] = []
-  const sender = new BodySender({ writable: nothing, stopped: nothing }, windowBytes)
-  const receiver = new BodyReceiver(
-    {
-      credit: (bytes) => back.push({ type: 'credit', bytes }),
-      stop: () => back.push({ type: 'stop' }),
-    },
-    windowBytes,
-    maxWindowBytes,
-    { reserve: () => true, widen: () => true, release: nothing },
-  )
-  return { sender, receiver, forward, back, remaining, isLost: false }
+  const say = (message: Back) => change(world, { back: [...world.beside.back, message] })
+  const world: BodyWorld = {
+    sender: new BodySender({ writable: nothing, stopped: nothing }, windowBytes),
+    receiver: new BodyReceiver(
+      {
+        credit: (bytes) => say({ type: 'credit', bytes }),
+        stop: () => say({ type: 'stop' }),
+      },
+      windowBytes,
+      maxWindowBytes,
+      { reserve: () => true, widen: () => true, release: nothing },
+    ),
+    beside: { forward: [], back: [], remaining, isLost: false },
+  }
+  return world
+}
+
+function change(world: BodyWorld, what: Partial<Beside>): void {
+  world.beside = { ...world.beside, ...what }
+}
+
+function send(world: BodyWorld, message: Forward): void {
+  change(world, { forward: [...world.beside.forward, message] })
 }
 
 function senderMoves(world: BodyWorld): Move[] {
-  const { sender, forward, isLost } = world
+  const { sender } = world
+  const { remaining, isLost } = world.beside
   if (!sender.isOpen || isLost) return []
-  const most = Math.min(sender.writable, world.remaining)
+  const most = Math.min(sender.writable, remaining)
   const writes = Array.from({ length: most }, (_, i) =>
     move(`write ${i + 1}`, () => {
       const bytes = sender.write(i + 1)
-      world.remaining -= bytes
-      forward.push({ type: 'data', bytes })
+      change(world, { remaining: remaining - bytes })
+      send(world, { type: 'data', bytes })
     }),
   )
   const end = move('end', () => {
-    if (sender.end()) forward.push({ type: 'end' })
+    if (sender.end()) send(world, { type: 'end' })
   })
   const abort = optional('abort', () => {
-    if (sender.abort()) forward.push({ type: 'abort' })
+    if (sender.abort()) send(world, { type: 'abort' })
   })
-  return [...writes, ...(world.remaining === 0 ? [end] : []), abort]
+  return [...writes, ...(remaining === 0 ? [end] : []), abort]
 }
 
 function receiverMoves({ receiver }: BodyWorld): Move[] {
@@ -90,8 +119,8 @@ function receiverMoves({ receiver }: BodyWorld): Move[] {
 }
 
 function transportMoves(world: BodyWorld): Move[] {
-  const { forward, back } = world
-  if (world.isLost) return []
+  const { forward, back, isLost } = world.beside
+  if (isLost) return []
   const moves: Move[] = []
   if (forward.length > 0)
     moves.push({ name: `deliver ${forward[0]!.type}`, apply: () => deliverForward(world) })
@@ -102,9 +131,7 @@ function transportMoves(world: BodyWorld): Move[] {
     name: 'lose the transport',
     optional: true,
     apply: () => {
-      world.isLost = true
-      forward.length = 0
-      back.length = 0
+      change(world, { isLost: true, forward: [], back: [] })
       const witness = ignoredBy('BODY_RECEIVER', BODY_RECEIVER, world.receiver.state, 'abort')
       world.sender.abort()
       world.receiver.abort()
@@ -114,8 +141,10 @@ function transportMoves(world: BodyWorld): Move[] {
   return [...moves, lost]
 }
 
-function deliverForward({ receiver, forward }: BodyWorld): string | undefined {
-  const message = forward.shift()!
+function deliverForward(world: BodyWorld): string | undefined {
+  const { receiver } = world
+  const [message, ...forward] = world.beside.forward as [Forward, ...Forward[]]
+  change(world, { forward })
   const witness = ignoredBy('BODY_RECEIVER', BODY_RECEIVER, receiver.state, message.type)
   if (message.type === 'data') receiver.data(message.bytes)
   else if (message.type === 'end') receiver.end()
@@ -123,8 +152,10 @@ function deliverForward({ receiver, forward }: BodyWorld): string | undefined {
   return witness
 }
 
-function deliverBack({ sender, back }: BodyWorld): string | undefined {
-  const message = back.shift()!
+function deliverBack(world: BodyWorld): string | undefined {
+  const { sender } = world
+  const [message, ...back] = world.beside.back as [Back, ...Back[]]
+  change(world, { back })
   const witness = ignoredBy('BODY_SENDER', BODY_SENDER, sender.state, message.type)
   if (message.type === 'credit') sender.credit(message.bytes)
   else sender.stop(ResetCode.NO_ERROR)
@@ -133,7 +164,8 @@ function deliverBack({ sender, back }: BodyWorld): string | undefined {
 
 /** No byte is granted twice, none is forgotten, and nothing passes the window. */
 function fault(world: BodyWorld, maxWindowBytes: number): string | undefined {
-  const { sender, receiver, forward, back } = world
+  const { sender, receiver } = world
+  const { forward, back } = world.beside
   if (receiver.buffered < 0) return 'consumed what never came'
   if (receiver.window > maxWindowBytes) return 'the window has grown too far'
   if (receiver.buffered + receiver.granted > receiver.window) return 'the window is overrun'

@@ -11,6 +11,7 @@ import {
   type ExchangeHandler,
   type ExchangeWire,
   type ResponseHead,
+  type SavedExchange,
 } from '../src/protocol/index.ts'
 import { ignoredBy, move, optional } from './body-world.ts'
 import type { Exploration, Move } from './explore.ts'
@@ -29,17 +30,22 @@ type Frame =
   | { type: 'credit'; bytes: number }
   | { type: 'stop' | 'reset'; code: ResetCode }
 
-/** One end, and what its application has done and seen. */
+/** What one end's application has done and seen. */
+interface Beside {
+  /** What it has said and the peer has not heard. */
+  readonly outbox: readonly Frame[]
+  readonly remaining: number
+  readonly hasEnded: boolean
+  readonly hasStopped: boolean
+  readonly wasStopped: boolean
+  readonly sawEnd: boolean
+  readonly outcome: string
+}
+
 interface End {
   readonly exchange: Exchange
-  /** What it has said and the peer has not heard. */
-  readonly outbox: Frame[]
-  remaining: number
-  hasEnded: boolean
-  hasStopped: boolean
-  wasStopped: boolean
-  sawEnd: boolean
-  outcome: string
+  /** Replaced, never changed: a saved world may share it. */
+  beside: Beside
 }
 
 interface ExchangeWorld {
@@ -49,12 +55,38 @@ interface ExchangeWorld {
   isLost: boolean
 }
 
+interface SavedExchangeWorld {
+  readonly requester: SavedEnd
+  readonly responder: SavedEnd
+  readonly informed: boolean
+  readonly isLost: boolean
+}
+
+interface SavedEnd {
+  readonly exchange: SavedExchange
+  readonly beside: Beside
+}
+
 /** No clock is needed: an expiry is a move like any other. */
 const NOW = 0
 
-export function exchangeExploration(bounds: ExchangeBounds): Exploration<ExchangeWorld> {
+export function exchangeExploration(
+  bounds: ExchangeBounds,
+): Exploration<ExchangeWorld, SavedExchangeWorld> {
   return {
     initial: () => initial(bounds),
+    save: ({ requester, responder, informed, isLost }) => ({
+      requester: saveEnd(requester),
+      responder: saveEnd(responder),
+      informed,
+      isLost,
+    }),
+    restore: (world, { requester, responder, informed, isLost }) => {
+      restoreEnd(world.requester, requester)
+      restoreEnd(world.responder, responder)
+      world.informed = informed
+      world.isLost = isLost
+    },
     moves: (world) => [
       ...bodyMoves(world, world.requester, bounds),
       ...requesterMoves(world),
@@ -62,12 +94,21 @@ export function exchangeExploration(bounds: ExchangeBounds): Exploration<Exchang
       ...responderMoves(world, bounds),
       ...transportMoves(world),
     ],
-    key: ({ requester, responder, informed, isLost }) =>
-      `${keyOf(requester)} | ${keyOf(responder)} | ${informed} ${isLost}`,
     isFinal: ({ requester, responder }) =>
       requester.exchange.isClosed && responder.exchange.isClosed,
     check: (world) => fault(world, bounds),
   }
+}
+
+const saveEnd = ({ exchange, beside }: End): SavedEnd => ({ exchange: exchange.save(), beside })
+
+function restoreEnd(end: End, { exchange, beside }: SavedEnd): void {
+  end.exchange.restore(exchange)
+  end.beside = beside
+}
+
+function change(end: End, what: Partial<Beside>): void {
+  end.beside = { ...end.beside, ...what }
 }
 
 function initial({
@@ -77,9 +118,8 @@ function initial({
   upgrade,
 }: ExchangeBounds): ExchangeWorld {
   const end = (role: 'requester' | 'responder', remaining: number): End => {
-    const outbox: Frame[] = []
     const exchange = new Exchange(
-      wireTo(outbox),
+      wireOf(() => made),
       handler(() => made),
       {
         role,
@@ -95,13 +135,15 @@ function initial({
     const isEmpty = requestBytes === 0 && upgrade !== true
     const made: End = {
       exchange,
-      outbox,
-      remaining,
-      hasEnded: role === 'requester' && isEmpty,
-      sawEnd: role === 'responder' && isEmpty,
-      hasStopped: false,
-      wasStopped: false,
-      outcome: '',
+      beside: {
+        outbox: [],
+        remaining,
+        hasEnded: role === 'requester' && isEmpty,
+        sawEnd: role === 'responder' && isEmpty,
+        hasStopped: false,
+        wasStopped: false,
+        outcome: '',
+      },
     }
     return made
   }
@@ -113,16 +155,16 @@ function initial({
   }
 }
 
-function wireTo(outbox: Frame[]): ExchangeWire {
+function wireOf(end: () => End): ExchangeWire {
+  const say = (frame: Frame) => change(end(), { outbox: [...end().beside.outbox, frame] })
   return {
-    informational: () => outbox.push({ type: 'informational', end: false }),
-    respond: ({ status }, end) =>
-      outbox.push({ type: status === 101 ? 'upgrade' : 'respond', end }),
-    data: (bytes, end) => outbox.push({ type: 'data', bytes: bytes.length, end }),
-    trailers: () => outbox.push({ type: 'data', bytes: 0, end: true }),
-    credit: (bytes) => outbox.push({ type: 'credit', bytes }),
-    stop: (code) => outbox.push({ type: 'stop', code }),
-    reset: (code) => outbox.push({ type: 'reset', code }),
+    informational: () => say({ type: 'informational', end: false }),
+    respond: ({ status }, end) => say({ type: status === 101 ? 'upgrade' : 'respond', end }),
+    data: (bytes, end) => say({ type: 'data', bytes: bytes.length, end }),
+    trailers: () => say({ type: 'data', bytes: 0, end: true }),
+    credit: (bytes) => say({ type: 'credit', bytes }),
+    stop: (code) => say({ type: 'stop', code }),
+    reset: (code) => say({ type: 'reset', code }),
     closed: nothing,
   }
 }
@@ -130,17 +172,11 @@ function wireTo(outbox: Frame[]): ExchangeWire {
 function handler(end: () => End): ExchangeHandler {
   return {
     data: nothing,
-    ended: () => {
-      end().sawEnd = true
-    },
+    ended: () => change(end(), { sawEnd: true }),
     writable: nothing,
-    stopped: () => {
-      end().wasStopped = true
-    },
-    closed: ({ kind }) => {
-      // Said exactly once; a second time shows as a fault.
-      end().outcome += kind
-    },
+    stopped: () => change(end(), { wasStopped: true }),
+    // Said exactly once; a second time shows as a fault.
+    closed: ({ kind }) => change(end(), { outcome: end().beside.outcome + kind }),
   }
 }
 
@@ -148,21 +184,22 @@ function handler(end: () => End): ExchangeHandler {
 
 function bodyMoves(world: ExchangeWorld, end: End, bounds: ExchangeBounds): Move[] {
   const { exchange } = end
+  const { remaining, hasEnded, hasStopped, wasStopped } = end.beside
   const who = exchange.role
   const moves: Move[] = []
-  const isOpen = !exchange.isClosed && !end.hasEnded && !end.wasStopped
+  const isOpen = !exchange.isClosed && !hasEnded && !wasStopped
   if (isOpen && !world.isLost) {
-    const most = Math.min(exchange.writable, end.remaining)
+    const most = Math.min(exchange.writable, remaining)
     if (most > 0)
       moves.push(
         move(`${who} sends ${most}`, () => {
-          end.remaining -= exchange.send(new Uint8Array(most), NOW)
+          change(end, { remaining: remaining - exchange.send(new Uint8Array(most), NOW) })
         }),
       )
-    if (end.remaining === 0 && mayEnd(end, bounds))
+    if (remaining === 0 && mayEnd(end, bounds))
       moves.push(
         move(`${who} ends`, () => {
-          end.hasEnded = true
+          change(end, { hasEnded: true })
           exchange.end(NOW)
         }),
       )
@@ -171,10 +208,10 @@ function bodyMoves(world: ExchangeWorld, end: End, bounds: ExchangeBounds): Move
     moves.push(
       move(`${who} consumes ${exchange.buffered}`, () => exchange.consumed(exchange.buffered, NOW)),
     )
-  if (!exchange.isClosed && !end.hasStopped && mayStop(end, bounds))
+  if (!exchange.isClosed && !hasStopped && mayStop(end, bounds))
     moves.push(
       optional(`${who} stops`, () => {
-        end.hasStopped = true
+        change(end, { hasStopped: true })
         exchange.stop(NOW)
       }),
     )
@@ -190,7 +227,7 @@ function mayEnd({ exchange }: End, { upgrade }: ExchangeBounds): boolean {
 }
 
 /** What has not begun, or has ended, cannot be stopped. */
-function mayStop({ exchange, sawEnd }: End, { upgrade }: ExchangeBounds): boolean {
+function mayStop({ exchange, beside: { sawEnd } }: End, { upgrade }: ExchangeBounds): boolean {
   if (sawEnd) return false
   const hasBegun = exchange.state !== 'awaiting-response'
   return hasBegun || (exchange.role === 'responder' && upgrade !== true)
@@ -224,20 +261,20 @@ function transportMoves(world: ExchangeWorld): Move[] {
   const { requester, responder, isLost } = world
   if (isLost) return []
   const moves: Move[] = []
-  if (requester.outbox.length > 0)
+  if (requester.beside.outbox.length > 0)
     moves.push({
-      name: `to the responder: ${requester.outbox[0]!.type}`,
+      name: `to the responder: ${requester.beside.outbox[0]!.type}`,
       apply: () => deliver(requester, responder),
     })
-  if (responder.outbox.length > 0)
+  if (responder.beside.outbox.length > 0)
     moves.push({
-      name: `to the requester: ${responder.outbox[0]!.type}`,
+      name: `to the requester: ${responder.beside.outbox[0]!.type}`,
       apply: () => deliver(responder, requester),
     })
   const lost = optional('the transport is lost', () => {
     world.isLost = true
-    requester.outbox.length = 0
-    responder.outbox.length = 0
+    change(requester, { outbox: [] })
+    change(responder, { outbox: [] })
     requester.exchange.lost()
     responder.exchange.lost()
   })
@@ -245,7 +282,8 @@ function transportMoves(world: ExchangeWorld): Move[] {
 }
 
 function deliver(from: End, to: End): string | undefined {
-  const frame = from.outbox.shift()!
+  const [frame, ...outbox] = from.beside.outbox as [Frame, ...Frame[]]
+  change(from, { outbox })
   const witness = witnessOf(frame, to)
   receive(to.exchange, frame)
   return witness
@@ -286,7 +324,7 @@ function eventOf(frame: Frame, to: End): string | undefined {
   if (frame.type !== 'data') return frame.type
   if (!frame.end) return undefined
   if (to.exchange.role === 'responder') return 'received'
-  return to.hasEnded || to.wasStopped ? 'complete' : 'answer'
+  return to.beside.hasEnded || to.beside.wasStopped ? 'complete' : 'answer'
 }
 
 // ── what must hold ─────────────────────────────────────────────────────────────────────────
@@ -295,25 +333,22 @@ function fault(
   { requester, responder }: ExchangeWorld,
   bounds: ExchangeBounds,
 ): string | undefined {
-  for (const { exchange, outcome } of [requester, responder]) {
+  for (const { exchange, beside } of [requester, responder]) {
     if (exchange.buffered < 0) return `${exchange.role}: consumed what never came`
     if (exchange.buffered + exchange.receivable > bounds.windowBytes)
       return `${exchange.role}: the window is overrun`
     const expected = exchange.isClosed ? exchange.state : ''
-    if (outcome !== expected) return `${exchange.role}: "${outcome}" was said in ${exchange.state}`
+    if (beside.outcome !== expected)
+      return `${exchange.role}: "${beside.outcome}" was said in ${exchange.state}`
   }
   // Only a complete answer is `done`: nothing broken off may look like one.
-  if (requester.exchange.state === 'done' && !requester.sawEnd && !requester.hasStopped)
+  if (
+    requester.exchange.state === 'done' &&
+    !requester.beside.sawEnd &&
+    !requester.beside.hasStopped
+  )
     return 'done without the end of the response'
   return undefined
-}
-
-function keyOf({ exchange, outbox, remaining, outcome, ...seen }: End): string {
-  const { hasEnded, hasStopped, wasStopped, sawEnd } = seen
-  return [
-    ...[exchange.state, exchange.writable, exchange.buffered, exchange.receivable],
-    ...[JSON.stringify(outbox), remaining, outcome, hasEnded, hasStopped, wasStopped, sawEnd],
-  ].join(' ')
 }
 
 const head = (status: number): ResponseHead => ({ status, headers: [] })

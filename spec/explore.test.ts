@@ -8,15 +8,16 @@ interface Toy {
   received: number
 }
 
-const toy = (change: Partial<Exploration<Toy>> = {}): Exploration<Toy> => ({
+const toy = (change: Partial<Exploration<Toy, Toy>> = {}): Exploration<Toy, Toy> => ({
   initial: () => ({ sent: 0, inFlight: 0, received: 0 }),
+  save: (world) => ({ ...world }),
+  restore: (world, saved) => Object.assign(world, saved),
   moves: (world) => [
     ...(world.sent < 3 ? [move('send', () => ((world.sent += 1), (world.inFlight += 1)))] : []),
     ...(world.inFlight > 0
       ? [move('deliver', () => ((world.inFlight -= 1), (world.received += 1)))]
       : []),
   ],
-  key: ({ sent, received }) => `${sent} ${received}`,
   isFinal: ({ received }) => received === 3,
   check: () => undefined,
   ...change,

@@ -214,12 +214,8 @@ describe('a state moves in one place', () => {
     expect([path, ...users].some((file) => stepping.test(codeOf(file)))).toBe(true)
   })
 
-  test('Machine itself assigns it after the table allowed it, and where it is restored', () =>
-    expect(codeOf('protocol/machines/table.ts').match(/this\.#state = .*/g)).toEqual([
-      'this.#state = initial',
-      'this.#state = next',
-      'this.#state = saved.state',
-    ]))
+  test('Machine itself assigns it once, after the table allowed it', () =>
+    expect(codeOf('protocol/machines/table.ts').match(/\bstate = next/g)).toHaveLength(1))
 })
 
 describe('whoever makes a server', () => {

@@ -82,14 +82,14 @@ export class BodyReceiver {
     maxWindowBytes = windowBytes,
     budget?: CreditBudget,
   ) {
-    this.#memory = {
+    this.#machine = new Machine(BODY_RECEIVER, 'open', {
       window: windowBytes,
       widened: 0,
       granted: windowBytes,
       buffered: 0,
       returnable: 0,
-    }
-    this.#machine = new Machine(BODY_RECEIVER, 'open' as BodyReceiverState, this.#memory)
+    })
+    this.#memory = this.#machine.memory
     this.#output = output
     this.#maxWindow = maxWindowBytes
     this.#budget = budget

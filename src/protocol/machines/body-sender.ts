@@ -49,8 +49,8 @@ export class BodySender {
   readonly #output: BodySenderOutput
 
   constructor(output: BodySenderOutput, initialCreditBytes: number) {
-    this.#memory = { credit: initialCreditBytes }
-    this.#machine = new Machine(BODY_SENDER, 'open' as BodySenderState, this.#memory)
+    this.#machine = new Machine(BODY_SENDER, 'open', { credit: initialCreditBytes })
+    this.#memory = this.#machine.memory
     this.#output = output
   }
 

@@ -38,7 +38,8 @@ export interface ExchangeMemory {
 }
 
 /** All that an exchange knows, both bodies included. */
-export type SavedExchange = Saved<ExchangeState, ExchangeMemory> & {
+export interface SavedExchange {
+  readonly own: Saved<ExchangeState, ExchangeMemory>
   readonly outgoing: SavedBodySender
   readonly incoming: SavedBodyReceiver
 }
@@ -61,17 +62,12 @@ export class Exchange {
     this.role = options.role
     // One class for both tables: each role steps only on the events of its own.
     const table = (options.role === 'requester' ? REQUESTER : RESPONDER) as never
-    this.#memory = {
-      requestOpen: options.requestBody,
-      movedAt: options.now,
-      eventStream: false,
-      interim: 0,
-    }
     this.#machine = new Machine<ExchangeState, ExchangeEvent, ExchangeMemory>(
       table,
       'awaiting-response',
-      this.#memory,
+      { requestOpen: options.requestBody, movedAt: options.now, eventStream: false, interim: 0 },
     )
+    this.#memory = this.#machine.memory
     this.#wire = wire
     this.#handler = handler
     this.#budget = options.budget
@@ -134,13 +130,16 @@ export class Exchange {
 
   /** All that it knows. */
   save(): SavedExchange {
-    const outgoing = this.#outgoing.save()
-    return { ...this.#machine.save(), outgoing, incoming: this.#incoming.save() }
+    return {
+      own: this.#machine.save(),
+      outgoing: this.#outgoing.save(),
+      incoming: this.#incoming.save(),
+    }
   }
 
   /** Becomes the exchange that was saved; it tells neither its wire nor its handler anything. */
   restore(saved: SavedExchange): void {
-    this.#machine.restore(saved)
+    this.#machine.restore(saved.own)
     this.#outgoing.restore(saved.outgoing)
     this.#incoming.restore(saved.incoming)
   }

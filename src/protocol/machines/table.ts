@@ -73,14 +73,12 @@ export type Saved<State extends string, Memory = Nothing> = { readonly state: St
 /** Of a machine that remembers nothing but its state. */
 export type Nothing = Readonly<Record<never, never>>
 
-const NOTHING: Nothing = Object.freeze({})
-
 /**
  * Holds one state and moves it only along its table.
  *
- * Whatever else a machine changes, its counters and marks, stands in `memory`: one plain value of
- * fixed shape, which lives as long as the machine does. So all that a machine knows can be saved
- * and restored, and nothing can be forgotten.
+ * Whatever else a machine changes, its counters and marks, stands in {@link Machine.memory} beside
+ * the state: one plain value of fixed shape, which lives as long as the machine does. So all that a
+ * machine knows can be saved and restored, and nothing can be forgotten.
  */
 export class Machine<
   State extends string,
@@ -88,51 +86,50 @@ export class Machine<
   Memory extends PlainRecord<Memory> = Nothing,
 > {
   readonly #table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>
-  #state: State
-  readonly memory: Memory
+  readonly #all: { state: State } & Memory
 
+  /** @param memory what it remembers at first; the machine owns it from here, and adds its state */
   constructor(
     table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>,
     initial: State,
-    memory: Memory = NOTHING as Memory,
+    memory: Memory = {} as Memory,
   ) {
     this.#table = table
-    this.#state = initial
-    this.memory = memory
+    const all = memory as { state: State } & Memory
+    all.state = initial
+    this.#all = all
   }
 
   get state(): State {
-    return this.#state
+    return this.#all.state
+  }
+
+  /** What it remembers now; always the same object. */
+  get memory(): Memory {
+    return this.#all
   }
 
   /** Commits the move that `event` asks for. `false` means: a legal race, do nothing more. */
   step(event: Event): boolean {
-    const next = cellOf(this.#table, this.#state, event)
+    const next = cellOf(this.#table, this.#all.state, event)
     if (next === undefined) return false
-    this.#state = next
+    this.#all.state = next
     return true
   }
 
   /** A copy of all that it knows, which later moves do not change. */
   save(): Saved<State, Memory> {
-    const saved: Record<string, unknown> = { state: this.#state }
-    const memory = this.memory as Readonly<Record<string, Plain>>
-    for (const key in memory) saved[key] = copyOf(memory[key]!)
-    return saved as Saved<State, Memory>
+    return copyOf(this.#all as Plain) as Saved<State, Memory>
   }
 
   /** Becomes the machine that was saved, wherever it stands now. */
   restore(saved: Saved<State, Memory>): void {
-    this.#state = saved.state
-    restorePlain<Memory>(this.memory, saved)
+    restorePlain(this.#all, saved)
   }
 }
 
 /** Gives every entry of `memory` the value that it had when it was saved. */
-export function restorePlain<Memory extends PlainRecord<Memory>>(
-  memory: Memory,
-  saved: Memory,
-): void {
+export function restorePlain<Memory>(memory: Memory, saved: Readonly<Memory>): void {
   const into = memory as Record<string, Plain>
   const from = saved as Readonly<Record<string, Plain>>
   for (const key in into) into[key] = copyOf(from[key]!)
@@ -142,7 +139,10 @@ export function restorePlain<Memory extends PlainRecord<Memory>>(
 export function copyOf<T extends Plain>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(copyOf) as unknown as T
-  const copy: Record<string, Plain> = {}
-  for (const key in value) copy[key] = copyOf((value as Readonly<Record<string, Plain>>)[key]!)
+  const copy = { ...value } as Record<string, Plain>
+  for (const key in copy) {
+    const entry = copy[key]!
+    if (typeof entry === 'object' && entry !== null) copy[key] = copyOf(entry)
+  }
   return copy as T
 }
