@@ -130,6 +130,17 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
     [
       ['unchanged', { v: 1, type: 'configuration', serverTime: SERVER_TIME }],
       ['a new version', configuration],
+      [
+        'with standing and applications',
+        {
+          ...configuration,
+          configuration: {
+            ...configuration.configuration!,
+            standing: 'draining',
+            applications: { wiki: '3' },
+          },
+        },
+      ],
       ['with a certificate', { ...configuration, certificate: { certificate: DER, chain: [DER] } }],
     ],
     [

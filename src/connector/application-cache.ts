@@ -35,6 +35,8 @@ export class ApplicationCache {
   readonly #entries = new Map<string, Entry>()
   /** The one used last: it is in its place already. */
   #latest: string | undefined
+  /** Of the last configuration: one before it is worked on no more. */
+  #turn = 0
 
   constructor(options: ApplicationCacheOptions) {
     this.#options = options
@@ -60,8 +62,23 @@ export class ApplicationCache {
     return entry.answers(version) ? entry.answer : entry.details(version)
   }
 
+  /**
+   * The versions that the configuration names: what is remembered in another one is fetched anew,
+   * one after the other, and what the group serves no more is forgotten.
+   */
+  async expect(versions: Readonly<Record<string, string>>): Promise<void> {
+    const turn = (this.#turn += 1)
+    for (const [id, entry] of [...this.#entries]) {
+      if (turn !== this.#turn) return
+      const version = Object.hasOwn(versions, id) ? versions[id]! : undefined
+      if (version === undefined) this.#forget(id, entry)
+      else if (!entry.answers(version)) await entry.details(version).catch(nothing)
+    }
+  }
+
   /** Abandons what is being fetched. */
   close(): void {
+    this.#turn += 1
     for (const entry of this.#entries.values()) entry.close()
     this.#entries.clear()
     this.#latest = undefined
@@ -82,10 +99,19 @@ export class ApplicationCache {
     const { capacity = 1000 } = this.#options
     for (const [id, entry] of this.#entries) {
       if (this.#entries.size <= capacity) return
-      entry.close()
-      this.#entries.delete(id)
+      this.#forget(id, entry)
     }
   }
+
+  #forget(id: string, entry: Entry): void {
+    entry.close()
+    this.#entries.delete(id)
+    if (this.#latest === id) this.#latest = undefined
+  }
+}
+
+function nothing(): void {
+  // The next offer asks again.
 }
 
 /** Drives the machine of one application. */

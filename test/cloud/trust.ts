@@ -71,6 +71,7 @@ export function directoryOf(tenants: readonly Tenant[], applications: readonly A
     tenants: () => tenants,
     tenantOfIssuer: (issuer: string) => tenants.find((tenant) => tenant.issuer === issuer),
     group: (id: string) => ({ id, tenantId: id.split('-')[0]!, name: `Group ${id}` }),
+    applications: () => applications,
     application: (id: string) => applications.find((application) => application.id === id),
   }
 }

@@ -120,6 +120,11 @@ export class CloudInMemory implements ControlChannel {
     })
   }
 
+  /** What answers the pulls now. */
+  get service(): ConfigurationService {
+    return this.#service
+  }
+
   get serverTime(): number {
     return this.#time.wallClock + this.clockAheadMs
   }
@@ -198,6 +203,7 @@ export class CloudInMemory implements ControlChannel {
         tenantOfIssuer: (url: string) => (url === tenant.issuer ? tenant : undefined),
         group: (id: string) => ({ id, tenantId: tenant.id, name: `Group ${id}` }),
         application: (id: string) => this.applications.get(id),
+        applications: () => [...this.applications.values()],
       },
       registry: this.registry,
       authority: this.#authority,

@@ -23,16 +23,18 @@ import { readCertificateRequest } from '../authority/certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { contentVersion } from '../directory/content-version.ts'
+import { ApplicationVersions } from './application-versions.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
-import type { CertificateRecord } from './connector-records.ts'
+import type { CertificateRecord, ConnectorRecord } from './connector-records.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
+import { Recent } from '../../runtime/recent.ts'
 
 export interface ConfigurationServiceOptions {
   readonly crypto: CryptoProvider
   readonly clocks: Pick<Clocks, 'wallClock'>
-  readonly directory: Pick<Directory, 'group' | 'application'>
+  readonly directory: Pick<Directory, 'group' | 'application' | 'applications'>
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
@@ -52,12 +54,36 @@ export interface ConfigurationServiceOptions {
 const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
 /** What a connector says went wrong is quoted in the audit so far. */
 const MAX_ERROR_LENGTH = 500
+/** Of so many connectors it is remembered which version they were given. */
+const REMEMBERED = 50_000
+
+/** What of a connector's record its configuration depends on. */
+export type Configured = Pick<ConnectorRecord, 'tenantId' | 'groupId' | 'standing'>
 
 export class ConfigurationService {
   readonly #options: ConfigurationServiceOptions
+  readonly #applications: ApplicationVersions
+  /** By connector id: the version that it runs on, or was given last. */
+  readonly #given = new Recent<string>(REMEMBERED)
 
   constructor(options: ConfigurationServiceOptions) {
     this.#options = options
+    this.#applications = new ApplicationVersions(options.directory)
+  }
+
+  /** The version that a pull by this connector would give it now. */
+  versionFor(connector: Configured): string {
+    return this.#configurationOf(connector).version
+  }
+
+  /** The version that it was given here, or named as its own; `undefined`: nobody knows here. */
+  given(connectorId: string): string | undefined {
+    return this.#given.get(connectorId)
+  }
+
+  /** It was told of this version, and pulls it. */
+  told(connectorId: string, version: string): void {
+    this.#given.set(connectorId, version)
   }
 
   /**
@@ -74,7 +100,8 @@ export class ConfigurationService {
     if (applied?.error !== undefined)
       this.#auditFailedVersion(caller, applied.version, applied.error)
     const certificate = request && (await this.#renew(caller, request))
-    const configuration = this.#configurationOf(caller)
+    const configuration = this.#configurationOf(caller.connector)
+    this.#given.set(caller.connector.id, configuration.version)
     return {
       v: PROTOCOL_VERSION,
       type: 'configuration',
@@ -120,18 +147,22 @@ export class ConfigurationService {
     }
   }
 
-  #configurationOf({ connector }: IdentifiedConnector): ConnectorConfiguration {
+  #configurationOf({ tenantId, groupId, standing }: Configured): ConnectorConfiguration {
     const { directory, instances } = this.#options
     const { pullEveryMs = 120_000, renewAfterMs = THIRTY_DAYS_MS } = this.#options
-    const { groupId } = connector
+    const { versions, digest } = this.#applications.of(tenantId, groupId)
     const content = {
       groupId,
       groupName: directory.group(groupId)?.name ?? groupId,
       instances: { ...instances() },
       pullEveryMs,
       renewAfterMs,
+      // A revoked connector is told nothing.
+      ...(standing !== 'revoked' && { standing }),
     }
-    return { version: contentVersion(content), ...content }
+    // The versions are digested once, not for each connector.
+    const version = contentVersion({ ...content, applications: digest })
+    return { version, ...content, ...(versions && { applications: versions }) }
   }
 
   /** The same key always gets the same certificate: the reply may have been lost. */

@@ -13,6 +13,11 @@ export interface ConnectorRecord {
   readonly groupId: string
   readonly name: string
   readonly standing: ConnectorStanding
+  /**
+   * When it came by its standing: milliseconds since 1970. Absent: at its registration, or in a
+   * record that an earlier release wrote.
+   */
+  readonly standingSince?: number
   /** Milliseconds since 1970. */
   readonly registeredAt: number
 }

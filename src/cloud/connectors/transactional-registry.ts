@@ -168,14 +168,15 @@ export class TransactionalRegistry implements ConnectorRegistry {
     let fate: LinksFate | undefined
     const connector = await this.#store.transact((tables) => {
       const row = existing(tables, connectorId)
-      const from = { state: row.standing, since: row.registeredAt }
-      const { state } = nextConnectorRecord(
+      const from = { state: row.standing, since: row.standingSince ?? row.registeredAt }
+      const { state, since } = nextConnectorRecord(
         from,
         { type: EVENTS[standing], now },
         { links: (links) => (fate = links) },
       )
-      const moved = { ...row, standing: state }
-      if (fate !== undefined) tables.put('connectors', connectorId, moved)
+      if (fate === undefined) return row
+      const moved = { ...row, standing: state, standingSince: since }
+      tables.put('connectors', connectorId, moved)
       return moved
     })
     if (fate !== undefined) this.#tell({ type: 'changed', connector, links: fate })

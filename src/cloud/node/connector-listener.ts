@@ -32,6 +32,7 @@ import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../offers/link-audit.ts'
 import { isAssigned } from '../connectors/assignment.ts'
+import { ConfigurationHints } from '../connectors/configuration-hints.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/submission.ts'
 import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
@@ -69,8 +70,11 @@ export interface ConnectorListener {
   close(): Promise<void>
 }
 
-/** How often it is looked whether connectors still are somebody's. Milliseconds. */
-const ASSIGNMENT_MS = 500
+/**
+ * How often it is looked whether connectors still are somebody's, and whether their configuration
+ * is another. Milliseconds.
+ */
+const LOOK_MS = 500
 
 interface Call {
   readonly request: IncomingMessage
@@ -167,15 +171,26 @@ export function createConnectorListener(
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const unsubscribe = cloud.registry.onChange((change) => {
     if (change.type === 'superseded') return links.superseded(change.certificate.serial)
-    if (change.type !== 'changed' || change.links === 'keep') return
+    if (change.type !== 'changed') return
+    if (change.links === 'keep') return hint(() => hints.changed(change.connector))
     const { id } = change.connector
     callers.changed()
+    // Before its links end: the frame leaves in order.
+    if (change.links === 'drain') hint(() => hints.changed(change.connector))
     if (change.links === 'drain') {
       links.drain(id)
       return plainLinks.drain(id)
     }
     cut(id)
   })
+  const hints = new ConfigurationHints(cloud.configuration, [links, plainLinks])
+  const hint = (tell: () => void): void => {
+    try {
+      tell()
+    } catch {
+      // It has been told that the directory or the instances fail. The pull finds what they say.
+    }
+  }
   // A directory may be any, and tells nobody what it lost.
   const look = (claimer: Claimer): void => {
     try {
@@ -187,7 +202,8 @@ export function createConnectorListener(
   const looking = setInterval(() => {
     for (const held of [links, plainLinks, exchanges])
       for (const claimer of [...held.claimers()]) look(claimer)
-  }, ASSIGNMENT_MS).unref()
+    hint(() => hints.look())
+  }, LOOK_MS).unref()
   return {
     server,
     stopAccepting() {

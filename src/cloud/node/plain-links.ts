@@ -112,10 +112,15 @@ export class PlainLinks {
     }
   }
 
-  /** Tells every connector to pull its configuration. */
-  hint(connectorId: string, version: string): void {
+  /** Tells a connector that its configuration is another; whether a link carried it. */
+  hint(connectorId: string, version: string): boolean {
+    let isTold = false
     for (const link of this.#links.values())
-      if (link.connectorId === connectorId) link.hint(version)
+      if (link.connectorId === connectorId) {
+        link.hint(version)
+        isTold = true
+      }
+    return isTold
   }
 
   /** Ends every link. */

@@ -94,9 +94,11 @@ export class ConnectorLinks {
     for (const { link } of this.#of(connectorId)) link.lost()
   }
 
-  /** Tells a connector that its configuration is another. */
-  hint(connectorId: string, version: string): void {
-    for (const { link } of this.#of(connectorId)) link.hint(version)
+  /** Tells a connector that its configuration is another; whether a link carried it. */
+  hint(connectorId: string, version: string): boolean {
+    let isTold = false
+    for (const { link } of this.#of(connectorId)) if (link.hint(version)) isTold = true
+    return isTold
   }
 
   /** Ends every link. */

@@ -249,7 +249,11 @@ class NodeConnector implements RunningConnector {
   async start(): Promise<void> {
     const { keeper } = this.#parts
     keeper.subscribe((event) => {
-      if (event.type === 'configured') this.#reconcile(event.configuration)
+      if (event.type === 'configured') {
+        const { applications } = event.configuration
+        this.#reconcile(event.configuration)
+        if (applications !== undefined) void this.#applications.expect(applications)
+      }
       if (event.type === 'renewed' || event.type === 'reverted') this.#renewAgent()
     })
     await this.#changeAgent()

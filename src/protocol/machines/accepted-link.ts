@@ -104,10 +104,14 @@ export class AcceptedLink extends LinkEndpoint {
     this.#grants -= 1
   }
 
-  /** Tells the connector to pull its configuration. */
-  hint(version: string): void {
-    if (this.state !== 'open') return
+  /**
+   * Tells the connector to pull its configuration; `false`: the link is not open, and nothing was
+   * said.
+   */
+  hint(version: string): boolean {
+    if (this.state !== 'open') return false
     this.multiplexer.send(FrameType.CONFIGURATION, 0, encodeConfiguration({ version }))
+    return true
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────

@@ -98,6 +98,13 @@ export const ConnectorConfiguration = v.object({
   pullEveryMs: milliseconds,
   /** A certificate older than this is rolled. */
   renewAfterMs: milliseconds,
+  /** What the operator lets this connector do. Only an `active` one gets offers. */
+  standing: v.optional(v.picklist(['pending', 'active', 'draining', 'disabled'])),
+  /**
+   * The applications of the group: id → the version of its details. Absent where the group has more
+   * than 1,000; then an OFFER names the version.
+   */
+  applications: v.optional(v.record(text, text)),
 })
 export type ConnectorConfiguration = v.InferOutput<typeof ConnectorConfiguration>
 

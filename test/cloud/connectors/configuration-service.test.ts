@@ -66,6 +66,8 @@ describe('a pull', () => {
       instances: { one: 'https://cloud.example:8443' },
       pullEveryMs: 120_000,
       renewAfterMs: 30 * DAY,
+      standing: 'active',
+      applications: { wiki: 'v1' },
     })
     expect(certificate).toBeUndefined()
     expect(serverTime).toBe(1_800_000_000_000)
@@ -92,6 +94,26 @@ describe('a pull', () => {
     const moved = { ...who.connector, groupId: 'contoso-finance' }
     const both = { a: 'https://a.example', b: 'https://b.example' }
     expect(await version(both, moved)).not.toBe(one)
+    const draining = { ...who.connector, standing: 'draining' as const }
+    expect(await version(both, draining)).not.toBe(one)
+    const [wiki] = trust.directory.applications()
+    const applications = [{ ...wiki!, version: 'v2' }]
+    const directory = { ...trust.directory, applications: () => applications }
+    const service = new ConfigurationService({ ...trust, directory, instances: () => both })
+    const changed = await service.configuration(who, pull())
+    expect(changed.configuration?.version).not.toBe(one)
+    expect(changed.configuration?.version).toBe(service.versionFor(who.connector))
+  })
+
+  test('names no applications where there are too many', async () => {
+    const who = await caller()
+    const many = Array.from({ length: 1_001 }, (_, i) => application(`a-${i}`, 'contoso-default'))
+    const directory = { ...trust.directory, applications: () => many }
+    const service = new ConfigurationService({ ...trust, directory, instances: () => ({}) })
+    const pulled = async () => (await service.configuration(who, pull())).configuration!
+    expect((await pulled()).applications).toBeUndefined()
+    many.pop()
+    expect(Object.keys((await pulled()).applications!)).toHaveLength(1_000)
   })
 
   test('that reports a version it could not apply is audited', async () => {

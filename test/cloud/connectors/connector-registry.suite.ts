@@ -303,22 +303,28 @@ export function connectorRegistrySuite(
         const changes: RegistryChange[] = []
         const end = registry.onChange((change) => changes.push(change))
         const { connector } = await registry.register(order())
-        await registry.setStanding(connector.id, 'draining', T0)
-        await registry.setStanding(connector.id, 'active', T0)
-        await registry.setStanding(connector.id, 'active', T0)
-        const revoked = await registry.setStanding(connector.id, 'revoked', T0)
+        await registry.setStanding(connector.id, 'draining', T0 + 1)
+        await registry.setStanding(connector.id, 'active', T0 + 2)
+        // It is active already: since when stays.
+        await registry.setStanding(connector.id, 'active', T0 + 3)
+        const revoked = await registry.setStanding(connector.id, 'revoked', T0 + 4)
         expect(await registry.connector(connector.id)).toEqual({
           ...connector,
           standing: 'revoked',
+          standingSince: T0 + 4,
         })
         expect(changes).toEqual([
           { type: 'registered', connector },
           {
             type: 'changed',
-            connector: { ...connector, standing: 'draining' },
+            connector: { ...connector, standing: 'draining', standingSince: T0 + 1 },
             links: 'drain',
           },
-          { type: 'changed', connector, links: 'keep' },
+          {
+            type: 'changed',
+            connector: { ...connector, standingSince: T0 + 2 },
+            links: 'keep',
+          },
           { type: 'changed', connector: revoked, links: 'cut' },
         ])
         end()

@@ -1,0 +1,92 @@
+/**
+ * Tells connectors that their configuration is another: a CONFIGURATION frame on a link that they
+ * hold, with the version that a pull would give them.
+ *
+ * Whatever a configuration is made of may change without a word: a directory is any, and the
+ * instances are a function. So the versions are made anew at each look and compared with what each
+ * connector was given last. Changes that come in a burst between two looks are one hint.
+ *
+ * @see spec/PROTOCOL.md, "Configuration"
+ * @module
+ */
+import { tenantKey } from '../directory/tenant-key.ts'
+import type { Claimer } from '../offers/origin.ts'
+import type { ConfigurationService, Configured } from './configuration-service.ts'
+import type { ConnectorRecord } from './connector-records.ts'
+
+/** The links of one binding. */
+export interface HintedLinks {
+  /** Whose links these are; some of them more than once. */
+  claimers(): Iterable<Claimer>
+  /** Whether a link carried it: one that is being opened or ends carries nothing. */
+  hint(connectorId: string, version: string): boolean
+}
+
+/** Connectors told at one look: their pulls come at once, and are not to come all at once. */
+export const HINTS_AT_ONCE = 200
+
+export class ConfigurationHints {
+  readonly #service: Pick<ConfigurationService, 'versionFor' | 'given' | 'told'>
+  readonly #links: readonly HintedLinks[]
+  /** Records that changed under links that were kept, by connector id. */
+  readonly #changed = new Map<string, ConnectorRecord>()
+
+  constructor(
+    service: Pick<ConfigurationService, 'versionFor' | 'given' | 'told'>,
+    links: readonly HintedLinks[],
+  ) {
+    this.#service = service
+    this.#links = links
+  }
+
+  /** The record of a connector is another. It is told at once: its links may be about to end. */
+  changed(connector: ConnectorRecord): void {
+    const isHeld = this.#links.some((links) =>
+      [...links.claimers()].some(({ connectorId }) => connectorId === connector.id),
+    )
+    if (!isHeld) return
+    this.#changed.set(connector.id, connector)
+    this.#tell(connector.id, this.#service.versionFor(connector))
+  }
+
+  /**
+   * Looks at every connector that holds a link, and tells those whose configuration is another.
+   * Those above {@link HINTS_AT_ONCE} are told at the next look.
+   *
+   * @throws what the directory or the instances threw; nobody is told then
+   */
+  look(): void {
+    const versions = new Map<string, string>()
+    const seen = new Set<string>()
+    let told = 0
+    for (const links of this.#links)
+      for (const claimer of links.claimers()) {
+        const { connectorId } = claimer
+        if (seen.has(connectorId)) continue
+        seen.add(connectorId)
+        if (told >= HINTS_AT_ONCE) continue
+        if (this.#tell(connectorId, this.#versionOf(claimer, versions))) told += 1
+      }
+    for (const id of this.#changed.keys()) if (!seen.has(id)) this.#changed.delete(id)
+  }
+
+  #versionOf(claimer: Claimer, versions: Map<string, string>): string {
+    // Whoever holds a link was active when it was opened.
+    const connector: Configured = this.#changed.get(claimer.connectorId) ?? {
+      ...claimer,
+      standing: 'active',
+    }
+    const key = `${connector.standing} ${tenantKey(connector.tenantId, connector.groupId)}`
+    let version = versions.get(key)
+    if (version === undefined) versions.set(key, (version = this.#service.versionFor(connector)))
+    return version
+  }
+
+  #tell(connectorId: string, version: string): boolean {
+    if (this.#service.given(connectorId) === version) return false
+    let isTold = false
+    for (const links of this.#links) if (links.hint(connectorId, version)) isTold = true
+    if (isTold) this.#service.told(connectorId, version)
+    return isTold
+  }
+}
