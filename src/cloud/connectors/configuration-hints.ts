@@ -10,7 +10,7 @@
  * @module
  */
 import { tenantKey } from '../directory/tenant-key.ts'
-import type { Claimer } from '../offers/origin.ts'
+import type { Claimer } from '../offers/submission.ts'
 import type { ConfigurationService, Configured } from './configuration-service.ts'
 import type { ConnectorRecord } from './connector-records.ts'
 

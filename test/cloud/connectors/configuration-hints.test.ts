@@ -5,7 +5,7 @@ import {
   type HintedLinks,
 } from '../../../src/cloud/connectors/configuration-hints.ts'
 import { ApplicationCache } from '../../../src/connector/index.ts'
-import type { Claimer } from '../../../src/cloud/offers/origin.ts'
+import type { Claimer } from '../../../src/cloud/offers/submission.ts'
 import type { Application } from '../../../src/cloud/index.ts'
 import type { ConfigurationKeeper } from '../../../src/connector/index.ts'
 import { HOUR_MS } from '../../connector/cloud-in-memory.ts'
