@@ -169,6 +169,14 @@ export function createConnectorListener(
     exchanges.cut(connectorId)
   }
   server.on('tlsClientError', (_error, socket) => socket.destroy())
+  const hints = new ConfigurationHints(cloud.configuration, [links, plainLinks])
+  const hint = (tell: () => void): void => {
+    try {
+      tell()
+    } catch {
+      // It has been told that the directory or the instances fail. The pull finds what they say.
+    }
+  }
   const unsubscribe = cloud.registry.onChange((change) => {
     if (change.type === 'superseded') return links.superseded(change.certificate.serial)
     if (change.type !== 'changed') return
@@ -183,14 +191,6 @@ export function createConnectorListener(
     }
     cut(id)
   })
-  const hints = new ConfigurationHints(cloud.configuration, [links, plainLinks])
-  const hint = (tell: () => void): void => {
-    try {
-      tell()
-    } catch {
-      // It has been told that the directory or the instances fail. The pull finds what they say.
-    }
-  }
   // A directory may be any, and tells nobody what it lost.
   const look = (claimer: Claimer): void => {
     try {
