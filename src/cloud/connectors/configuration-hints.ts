@@ -28,7 +28,7 @@ export const HINTS_AT_ONCE = 200
 export class ConfigurationHints {
   readonly #service: Pick<ConfigurationService, 'versionFor' | 'given' | 'told'>
   readonly #links: readonly HintedLinks[]
-  /** Records that changed under links that were kept, by connector id. */
+  /** By connector id, which the cloud drew: records that changed under links that were kept. */
   readonly #changed = new Map<string, ConnectorRecord>()
 
   constructor(
@@ -44,7 +44,8 @@ export class ConfigurationHints {
     const isHeld = this.#links.some((links) =>
       [...links.claimers()].some(({ connectorId }) => connectorId === connector.id),
     )
-    if (!isHeld) return
+    // Its next link is opened under the record of then.
+    if (!isHeld) return void this.#changed.delete(connector.id)
     this.#changed.set(connector.id, connector)
     this.#tell(connector.id, this.#service.versionFor(connector))
   }

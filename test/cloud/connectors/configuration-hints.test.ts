@@ -137,6 +137,18 @@ describe('a connector that holds a link', () => {
     expect(keeper.configuration!.version).toBe(before)
   })
 
+  test('is told by its new link of a change that came while it held none', async () => {
+    const { connectorId, tenantId } = keeper.identity
+    const { registry } = world.cloud
+    hints.changed(await registry.setGroup(connectorId, 'branch-office'))
+    await world.time.pass(1)
+    links.held.length = 0
+    hints.changed(await registry.setGroup(connectorId, 'head-office'))
+    links.held.push({ connectorId, tenantId, groupId: 'head-office' })
+    await world.time.pass(2 * LOOK_MS)
+    expect(keeper.configuration?.groupId).toBe('head-office')
+  })
+
   test('is told once for many changes between two looks', async () => {
     for (let i = 0; i < 50; i++)
       world.cloud.configure({ instances: () => ({ [`c-${i}`]: 'https://c' }) })
