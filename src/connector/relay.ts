@@ -8,10 +8,11 @@
 import {
   headersFault,
   headerValues,
-  joined,
   MAX_ANSWER_FIELDS,
   MAX_HEAD_BYTES,
   MAX_INTERIM,
+  PacedRelay,
+  RelayedAnswer,
   ResetCode,
   withoutHopByHop,
   type Exchange,
@@ -20,6 +21,7 @@ import {
   type Offer,
   type ResponseHead,
 } from '../protocol/index.ts'
+import { TowardsApplication, TowardsCloud } from './relay-ends.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
 import type { Clocks } from '../runtime/clocks.ts'
 
@@ -29,18 +31,9 @@ export class Relay implements BackendEvents {
   readonly #exchange: Exchange
   readonly #clocks: Clocks
   readonly #call: BackendCall
-  /** Response bytes there was no credit for. */
-  #held: Uint8Array | undefined
-  /** The application's answer is complete, but for what is held. */
-  #isComplete = false
-  #trailers: HeaderList | undefined
-  /** The head was all of the answer. */
-  #isBodiless = false
-  #isTunnel = false
-  /** The answer's end was passed on. */
-  #isEnded = false
-  /** Request bytes the application has not taken yet. */
-  #untaken = 0
+  readonly #upwards: PacedRelay
+  readonly #downwards: PacedRelay
+  readonly #answer = new RelayedAnswer()
   #interim = 0
   #cause: unknown
 
@@ -56,6 +49,10 @@ export class Relay implements BackendEvents {
     this.#exchange = exchange
     this.#clocks = clocks
     this.#call = backend.call(request, this)
+    this.#upwards = new PacedRelay(new TowardsCloud(exchange, this.#call, clocks), 'credit')
+    const output = new TowardsApplication(exchange, this.#call, clocks)
+    this.#downwards = new PacedRelay(output, 'queue')
+    this.#downwards.start()
   }
 
   /** Why the application failed, for logs. */
@@ -66,33 +63,28 @@ export class Relay implements BackendEvents {
   // ── what the cloud says ───────────────────────────────────────────────────────────────────
 
   write(bytes: Uint8Array): void {
-    if (this.#call.write(bytes)) this.#exchange.consumed(bytes.length, this.#now())
-    else this.#untaken += bytes.length
+    this.#downwards.data(bytes)
   }
 
   end(trailers: HeaderList | undefined): void {
-    this.#call.end(trailers)
+    this.#downwards.end(trailers)
   }
 
   writable(): void {
-    const held = this.#held
-    if (held !== undefined) {
-      this.#held = undefined
-      this.#send(held)
-      if (this.#held !== undefined) return
-    }
-    if (this.#isComplete) this.#finish()
-    else this.#call.resume()
+    this.#upwards.ready()
+    this.#readNoFurther()
   }
 
   /** Nobody wants the answer: so nobody reads the request either. */
   stopped(): void {
-    this.#held = undefined
-    this.#call.abort()
+    this.abort()
     this.#exchange.stop(this.#now())
   }
 
   abort(): void {
+    this.#answer.leave()
+    this.#upwards.close()
+    this.#downwards.close()
     this.#call.abort()
   }
 
@@ -113,8 +105,11 @@ export class Relay implements BackendEvents {
     const fault = status < 200 || status > 999 ? `status ${status}` : headFault(kept)
     if (fault !== undefined) return this.#malformed(fault)
     // No body follows such a head (RFC 9112 §6.3).
-    this.#isBodiless = this.#offer.method === 'HEAD' || status === 204 || status === 304
-    this.#exchange.respond({ status, headers: kept }, this.#isBodiless, this.#now())
+    const isBodiless = this.#offer.method === 'HEAD' || status === 204 || status === 304
+    this.#answer.respond()
+    if (isBodiless) this.#upwards.stop()
+    else this.#upwards.start()
+    this.#exchange.respond({ status, headers: kept }, isBodiless, this.#now())
   }
 
   upgraded({ status, headers }: ResponseHead): void {
@@ -125,36 +120,31 @@ export class Relay implements BackendEvents {
       ? headFault(kept)
       : 'a protocol nobody asked for'
     if (fault !== undefined) return this.#malformed(fault)
-    this.#isTunnel = true
+    this.#answer.switch()
+    this.#upwards.start()
     this.#exchange.upgrade({ status, headers: kept }, this.#now())
   }
 
   data(bytes: Uint8Array): void {
-    // Nobody waits for it, and held it would keep the exchange open.
-    if (this.#isBodiless) return
-    // One more may follow a pause.
-    if (this.#held === undefined) this.#send(bytes)
-    else this.#held = joined(this.#held, bytes)
+    this.#upwards.data(bytes)
   }
 
   ended(trailers: HeaderList | undefined): void {
-    this.#trailers = trailers === undefined ? undefined : withoutHopByHop(trailers)
-    const fault = this.#trailers === undefined ? undefined : headFault(this.#trailers)
+    const kept = trailers === undefined ? undefined : withoutHopByHop(trailers)
+    const fault = kept === undefined ? undefined : headFault(kept)
     if (fault !== undefined) return this.#malformed(fault)
-    this.#isComplete = true
-    if (this.#held === undefined) this.#finish()
+    this.#upwards.end(kept)
+    this.#readNoFurther()
   }
 
   drained(): void {
-    const bytes = this.#untaken
-    this.#untaken = 0
-    if (bytes > 0) this.#exchange.consumed(bytes, this.#now())
+    this.#downwards.ready()
   }
 
   failed(code: ResetCode, cause: unknown): void {
     this.#cause = cause
     // The answer is whole; only what it does not depend on broke.
-    if (this.#isEnded) this.#exchange.stop(this.#now())
+    if (this.#upwards.state === 'ended') this.#exchange.stop(this.#now())
     else this.#exchange.abort(code)
   }
 
@@ -171,19 +161,12 @@ export class Relay implements BackendEvents {
     this.#exchange.abort(ResetCode.APPLICATION_MALFORMED)
   }
 
-  #send(bytes: Uint8Array): void {
-    const sent = this.#exchange.send(bytes, this.#now())
-    if (sent === bytes.length) return
-    this.#held = bytes.subarray(sent)
-    this.#call.pause()
-  }
-
-  #finish(): void {
-    this.#isEnded = true
-    if (!this.#isBodiless) this.#exchange.end(this.#now(), this.#trailers)
-    // It has answered: whatever of the request is still to come, nobody reads. A tunnel's
-    // directions end each alone.
-    if (!this.#isTunnel) this.#exchange.stop(this.#now())
+  /**
+   * Once it has answered, nobody reads what of the request is still to come. A tunnel's directions
+   * end each alone.
+   */
+  #readNoFurther(): void {
+    if (this.#upwards.state === 'ended' && !this.#answer.isTunnel) this.#exchange.stop(this.#now())
   }
 
   #now(): number {

@@ -10,8 +10,10 @@ import {
   headerValue,
   headerValues,
   isReplayable,
-  joined,
+  PacedRelay,
+  RelayedAnswer,
   type BodyKind,
+  type Deadlined,
   type Delivery,
   type Exchange,
   type ExchangeOutcome,
@@ -24,8 +26,8 @@ import { offeredTrailers } from './offered-headers.ts'
 import type { Origin } from '../offers/origin.ts'
 import type { Submission, Submitter, Ticket } from '../offers/submission.ts'
 import type { Published } from '../directory/published.ts'
+import { TowardsConnector, TowardsUser, type RelayEnds } from './relay-ends.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
-import { unreferenced } from '../../runtime/unreferenced.ts'
 import { withSessionCookie } from '../request/session-cookie.ts'
 import { isGranted } from '../request/upgrade.ts'
 import type { UserExchange } from '../request/user-exchange.ts'
@@ -47,107 +49,91 @@ export interface Asker {
 }
 
 /** Ties a user's request to its exchange. */
-export class EdgeExchange implements Submitter {
+export class EdgeExchange implements Submitter, Deadlined {
   readonly #asker: Asker
   readonly #user: UserExchange
   readonly #application: Published
-  #origin: Origin | undefined
+  readonly #origin: Origin
+  readonly #ends: RelayEnds
+  readonly #upwards: PacedRelay
+  readonly #downwards: PacedRelay
+  readonly #answer = new RelayedAnswer()
   #ticket: Ticket | undefined
-  #exchange: Exchange | undefined
   /** The protocols the user would switch to. */
   #upgrade: string | undefined
-  #isTunnel = false
-  #hasBody = false
   #body: BodyKind = { kind: 'none' }
-  #wasClaimed = false
-  #bodyStarted = false
-  /** The user has sent all of it. */
-  #isRequestComplete = false
-  /** The application wants no more of it. */
-  #isUnwanted = false
-  /** What its body ended with. */
-  #trailers: HeaderList | undefined
-  /** Request bytes there was no credit for. */
-  #held: Uint8Array | undefined
-  /** Response bytes the user has not taken yet. */
-  #untaken = 0
-  #responded = false
-  #isGone = false
-  /** The status leaves no room for content; what the application sends is taken and thrown away. */
-  #hasNoContent = false
   /** What is left of a declared Content-Length; NaN when none was declared. */
   #left = Number.NaN
-  /** For a tunnel that is over while its user has not closed. */
-  #lingering: ReturnType<typeof setTimeout> | undefined
+  /** When a tunnel that is over has waited long enough for its user to close. */
+  #lingersUntil = Infinity
 
-  constructor(asker: Asker, application: Published) {
+  constructor(asker: Asker, application: Published, origin: Origin) {
+    const { user } = asker
     this.#asker = asker
-    this.#user = asker.user
+    this.#user = user
     this.#application = application
+    this.#origin = origin
+    this.#ends = { user, exchange: undefined, clocks: origin.clocks }
+    this.#upwards = new PacedRelay(new TowardsConnector(this.#ends), 'credit')
+    this.#downwards = new PacedRelay(new TowardsUser(this.#ends), 'queue')
   }
 
   /** Puts the request on the queue. */
-  submit(origin: Origin, submission: Submission): void {
-    this.#origin = origin
+  submit(submission: Submission): void {
     this.#body = submission.body
-    this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
-    this.#ticket = origin.submit(submission, this.#application.destination, this)
+    this.#ticket = this.#origin.submit(submission, this.#application.destination, this)
   }
 
   // ── what the user's connection says ───────────────────────────────────────────────────────
 
   userData(bytes: Uint8Array): void {
-    if (this.#isUnwanted) return
-    if (this.#held !== undefined) {
-      // Pausing took one turn: at most one read of the socket is here.
-      this.#held = joined(this.#held, bytes)
-    } else this.#send(bytes)
+    this.#upwards.data(bytes)
   }
 
   /**
    * Its trailers go by the same rules as its headers. In a tunnel: the user's direction is closed.
    */
   userEnded(trailers: HeaderList | undefined): void {
-    this.#isRequestComplete = true
+    let offered
     try {
-      if (!this.#isTunnel) this.#trailers = offeredTrailers(trailers, this.#application)
+      if (!this.#answer.isTunnel) offered = offeredTrailers(trailers, this.#application)
     } catch (error) {
       return this.#refuse(error as ExchangeFailed)
     }
-    if (this.#held === undefined) this.#exchange?.end(this.#now(), this.#trailers)
+    this.#upwards.end(offered)
   }
 
   userDrained(): void {
-    const bytes = this.#untaken
-    this.#untaken = 0
-    if (bytes > 0) this.#exchange?.consumed(bytes, this.#now())
+    this.#downwards.ready()
   }
 
   userGone(complete: boolean): void {
-    this.#isGone = true
-    clearTimeout(this.#lingering)
+    const wasTunnel = this.#answer.isTunnel
+    this.#leave()
     // Of a tunnel nothing is left, whichever direction was still open.
-    if (!complete || this.#isTunnel || this.#exchange?.state === 'answered') this.#ticket?.cancel()
+    if (!complete || wasTunnel || this.#ends.exchange?.state === 'answered') this.#ticket?.cancel()
   }
 
   /** What was begun cannot be taken back: it breaks off, and nobody takes it for whole. */
   sessionEnded(): void {
-    if (this.#isGone) return
-    if (this.#responded) this.#user.abort()
-    else this.#asker.tellSessionEnded(this.#delivery('cancelled'))
+    const { state } = this.#answer
+    if (state === 'over') return
+    this.#leave()
+    if (state === 'unanswered') this.#asker.tellSessionEnded(this.#delivery('cancelled'))
+    else this.#user.abort()
     this.#ticket?.cancel()
   }
 
   // ── what the origin says ──────────────────────────────────────────────────────────────────
 
   claimed(exchange: Exchange): void {
-    this.#exchange = exchange
-    this.#wasClaimed = true
-    if (!this.#hasBody || this.#bodyStarted) return
-    // The pull has come: only now is the user asked for body bytes.
-    this.#bodyStarted = true
-    this.#user.startBody()
+    this.#ends.exchange = exchange
+    if (!this.#hasBody) return
+    // The pull has come: only now is the user asked for body bytes. Where another connector had
+    // pulled before, what was held meanwhile goes on.
+    if (this.#upwards.start()) this.#user.startBody()
+    else this.#upwards.ready()
   }
 
   failed(error: ExchangeFailed): void {
@@ -160,7 +146,7 @@ export class EdgeExchange implements Submitter {
    * All but 100, which the pull answered: what of the rest can be sent, the user's transport knows.
    */
   informational(head: ResponseHead): void {
-    if (head.status === 100 || this.#isGone) return
+    if (head.status === 100 || this.#answer.state === 'over') return
     try {
       this.#user.inform({
         status: head.status,
@@ -175,7 +161,6 @@ export class EdgeExchange implements Submitter {
     if (head.status === 101) return this.#switched(head)
     // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
     if (head.status > 599) return this.#refuseAnswer()
-    this.#hasNoContent = head.status === 205
     const headers = this.#answerHeaders(head)
     const length = declaredLength(head)
     const isUnframed =
@@ -186,18 +171,21 @@ export class EdgeExchange implements Submitter {
     // explains nothing.
     if (isUnframed || (end && !isBodiless && length > 0)) {
       const cause = 'a length that is none, or another than that of the body'
-      this.#exchange!.cancel()
+      this.#ends.exchange!.cancel()
       return this.#fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
     }
     this.#left = isBodiless ? Number.NaN : length
     // A request body that nobody will read to its end cannot be followed by another request.
-    const close = this.#hasBody && !this.#isRequestComplete
+    const close = this.#hasBody && !this.#upwards.isComplete
     try {
       this.#user.respond({ status: head.status, headers }, close)
     } catch (error) {
       return this.#unsayable(error)
     }
-    this.#responded = true
+    this.#answer.respond()
+    // Its status leaves no room for content.
+    if (head.status === 205) this.#downwards.empty()
+    else this.#downwards.start()
     // With what its head promised still missing, the next answer would be taken for it.
     if (end) this.ended(undefined)
   }
@@ -205,57 +193,66 @@ export class EdgeExchange implements Submitter {
   data(bytes: Uint8Array): void {
     this.#left -= bytes.length
     if (this.#left < 0) return this.#breakOff()
-    if (this.#hasNoContent || this.#user.write(bytes))
-      this.#exchange!.consumed(bytes.length, this.#now())
-    else this.#untaken += bytes.length
+    this.#downwards.data(bytes)
   }
 
   ended(trailers: HeaderList | undefined): void {
     if (this.#left > 0 || this.#left < 0) return this.#breakOff()
-    if (this.#isGone) return
-    if (this.#isTunnel) return this.#user.end()
     try {
-      this.#user.end(responseTrailers(trailers))
+      this.#downwards.end(this.#answer.isTunnel ? undefined : responseTrailers(trailers))
     } catch (error) {
       this.#unsayable(error)
     }
   }
 
   writable(): void {
-    const held = this.#held
-    if (held !== undefined) {
-      this.#held = undefined
-      this.#send(held)
-      if (this.#held !== undefined) return
-    }
-    if (this.#isRequestComplete) this.#exchange!.end(this.#now(), this.#trailers)
-    else this.#user.resumeBody()
+    this.#upwards.ready()
   }
 
   stopped(): void {
-    this.#held = undefined
-    this.#isUnwanted = true
+    if (!this.#upwards.stop()) return
     // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is
     // read.
-    if (this.#isTunnel) this.#user.resumeBody()
-    else if (!this.#isRequestComplete) this.#user.pauseBody()
+    if (this.#answer.isTunnel) this.#user.resumeBody()
+    else if (!this.#upwards.isComplete) this.#user.pauseBody()
   }
 
   closed(outcome: ExchangeOutcome): void {
-    if (outcome.kind === 'failed' && !this.#responded) {
+    const isFailed = outcome.kind === 'failed'
+    if (isFailed && this.#answer.state === 'unanswered') {
       if (this.#ticket!.offeredAgain(outcome)) return
       this.#ticket!.settle()
       return this.#fail(outcome.error)
     }
     this.#ticket!.settle()
-    if (outcome.kind === 'failed') this.#user.abort()
-    else if (outcome.kind === 'done' && this.#isTunnel) this.#linger()
+    if (isFailed) {
+      this.#leave()
+      this.#user.abort()
+    } else if (outcome.kind === 'done' && this.#answer.isTunnel) this.#linger()
+    else this.#upwards.close()
+  }
+
+  // ── what the origin's clock says ──────────────────────────────────────────────────────────
+
+  get deadline(): number | undefined {
+    return this.#answer.state === 'lingering' ? this.#lingersUntil : undefined
+  }
+
+  expire(): void {
+    this.#leave()
+    this.#user.abort()
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
+  get #hasBody(): boolean {
+    return this.#body.kind !== 'none'
+  }
+
   #fail(error: ExchangeFailed): void {
-    this.#asker.fail(error, this.#delivery(error.reason))
+    const delivery = this.#delivery(error.reason)
+    this.#leave()
+    this.#asker.fail(error, delivery)
   }
 
   /** Whether the application got the request, as far as anybody can know. */
@@ -263,7 +260,7 @@ export class EdgeExchange implements Submitter {
     const { method } = this.#user.head
     return deliveryOf(reason, {
       isOffered: this.#ticket?.isOffered === true,
-      isClaimed: this.#wasClaimed,
+      isClaimed: this.#ends.exchange !== undefined,
       isReplayable: isReplayable({ method, body: this.#body, upgrade: this.#upgrade }),
     })
   }
@@ -276,20 +273,8 @@ export class EdgeExchange implements Submitter {
     return sessionCookie === undefined ? headers : withSessionCookie(headers, sessionCookie)
   }
 
-  #send(bytes: Uint8Array): void {
-    const exchange = this.#exchange
-    if (exchange === undefined || exchange.isClosed) return
-    const sent = exchange.send(bytes, this.#now())
-    if (sent === bytes.length) {
-      if (exchange.writable === 0) this.#user.pauseBody()
-      return
-    }
-    this.#held = bytes.subarray(sent)
-    this.#user.pauseBody()
-  }
-
   #refuseAnswer(cause?: unknown): void {
-    this.#exchange!.cancel()
+    this.#ends.exchange!.cancel()
     this.#fail(new ExchangeFailed('application', 'application-malformed', { cause }))
   }
 
@@ -298,19 +283,22 @@ export class EdgeExchange implements Submitter {
    * disturbs nobody else's.
    */
   #unsayable(cause: unknown): void {
-    if (this.#responded) this.#breakOff()
-    else this.#refuseAnswer(cause)
+    if (this.#answer.state === 'unanswered') this.#refuseAnswer(cause)
+    else this.#breakOff()
   }
 
   /** From here on both directions carry octets of another protocol, and each ends by itself. */
   #switched(head: ResponseHead): void {
+    if (this.#answer.state === 'over') return
     if (!isGranted(head.headers, this.#upgrade ?? '')) return this.#refuseAnswer()
-    this.#responded = true
-    this.#isTunnel = true
-    if (this.#isGone) return
-    this.#user.upgrade({ status: 101, headers: this.#answerHeaders(head) })
-    this.#bodyStarted = true
-    this.#user.startBody()
+    try {
+      this.#user.upgrade({ status: 101, headers: this.#answerHeaders(head) })
+    } catch (error) {
+      return this.#unsayable(error)
+    }
+    this.#answer.switch()
+    this.#downwards.start()
+    if (this.#upwards.start()) this.#user.startBody()
   }
 
   /**
@@ -318,11 +306,11 @@ export class EdgeExchange implements Submitter {
    * who gets time to close as well.
    */
   #linger(): void {
-    if (this.#isRequestComplete || this.#isGone) return
-    this.#isUnwanted = true
+    if (this.#upwards.isComplete || !this.#answer.linger()) return
+    this.#upwards.stop()
     this.#user.resumeBody()
-    const { drainMs } = this.#origin!.limits
-    this.#lingering = unreferenced(setTimeout(() => this.#user.abort(), drainMs))
+    this.#lingersUntil = this.#origin.clocks.now() + this.#origin.limits.drainMs
+    this.#origin.watch(this)
   }
 
   /**
@@ -330,20 +318,26 @@ export class EdgeExchange implements Submitter {
    * was.
    */
   #refuse(error: ExchangeFailed): void {
-    if (this.#isGone || this.#ticket === undefined) return
+    const { state } = this.#answer
+    if (state === 'over' || this.#ticket === undefined) return
     this.#ticket.cancel()
-    if (this.#responded) this.#user.abort()
-    else this.#fail(error)
+    if (state === 'unanswered') return this.#fail(error)
+    this.#leave()
+    this.#user.abort()
   }
 
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */
   #breakOff(): void {
+    this.#leave()
     this.#user.abort()
-    this.#exchange!.cancel()
+    this.#ends.exchange!.cancel()
   }
 
-  #now(): number {
-    return this.#origin!.clocks.now()
+  /** Nobody hears more of this exchange. */
+  #leave(): void {
+    this.#answer.leave()
+    this.#upwards.close()
+    this.#downwards.close()
   }
 }
 

@@ -252,11 +252,11 @@ export class Edge {
       throw new ExchangeFailed('cloud', 'upgrade-unsupported')
     // The connection may have gone while the session was being read.
     if (request.isGone) return
-    const exchange = new EdgeExchange(request, application)
+    const exchange = new EdgeExchange(request, application, this.#options.origin)
     request.hand(exchange)
     request.isOpenTo(caller, application, this.#live)
     const { id, version } = application.application
-    exchange.submit(this.#options.origin, {
+    exchange.submit({
       requestNumber: request.id,
       applicationId: id,
       applicationVersion: version,

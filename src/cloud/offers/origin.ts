@@ -13,6 +13,7 @@ import {
   isReplayable,
   TIME_LIMITS,
   type Claim,
+  type Deadlined,
   type Decline,
   type Exchange,
   type ExchangeId,
@@ -80,7 +81,7 @@ export class Origin {
     )
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
-    this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))
+    this.#keepTicking()
     entry.queue()
     return entry
   }
@@ -117,16 +118,31 @@ export class Origin {
     for (const entry of this.#entries.values()) entry.linkLost(link)
   }
 
+  /** Tells `entry` when its deadline passes, until it has none. */
+  watch(entry: Deadlined): void {
+    this.#wheel.add(entry)
+    this.#keepTicking()
+  }
+
   /** For entries: forgets one that has its outcome. */
   forget(entry: OfferedExchange): void {
     this.#entries.delete(entry.id)
     this.#wheel.remove(entry.watch!)
-    if (this.#entries.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#restIfIdle()
   }
 
   #tick(): void {
     this.#wheel.advance(this.clocks.now())
+    this.#restIfIdle()
+  }
+
+  #keepTicking(): void {
+    this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))
+  }
+
+  #restIfIdle(): void {
+    if (this.#wheel.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 }

@@ -231,14 +231,18 @@ describe('a tunnel', () => {
       }
       left.user.events.ended(undefined)
       left.user.events.gone(true)
-      vi.advanceTimersByTime(29_999)
+      for (; world.clock.now < 29_950; world.clock.now += 50) vi.advanceTimersByTime(50)
       expect(kept.user.verbs).not.toContain('abort')
-      vi.advanceTimersByTime(1)
+      world.clock.now = 30_000
+      vi.advanceTimersByTime(50)
       expect(kept.user.verbs.at(-1)).toBe('abort')
       expect(left.user.verbs).not.toContain('abort')
       // A connection that was broken off says so; until then what is open is looked after.
       kept.user.events.gone(true)
-      vi.advanceTimersByTime(1_000)
+      for (let turns = 0; turns < 20; turns++) {
+        world.clock.now += 50
+        vi.advanceTimersByTime(50)
+      }
       expect(vi.getTimerCount()).toBe(0)
     } finally {
       vi.useRealTimers()
