@@ -106,7 +106,7 @@ export class Relay implements BackendEvents {
     if (fault !== undefined) return this.#malformed(fault)
     // No body follows such a head (RFC 9112 §6.3).
     const isBodiless = this.#offer.method === 'HEAD' || status === 204 || status === 304
-    this.#answer.respond()
+    this.#answer.respond(undefined)
     if (isBodiless) this.#upwards.stop()
     else this.#upwards.start()
     this.#exchange.respond({ status, headers: kept }, isBodiless, this.#now())

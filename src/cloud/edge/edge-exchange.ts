@@ -62,10 +62,6 @@ export class EdgeExchange implements Submitter, Deadlined {
   /** The protocols the user would switch to. */
   #upgrade: string | undefined
   #body: BodyKind = { kind: 'none' }
-  /** What is left of a declared Content-Length; NaN when none was declared. */
-  #left = Number.NaN
-  /** When a tunnel that is over has waited long enough for its user to close. */
-  #lingersUntil = Infinity
 
   constructor(asker: Asker, application: Published, origin: Origin) {
     const { user } = asker
@@ -174,7 +170,6 @@ export class EdgeExchange implements Submitter, Deadlined {
       this.#ends.exchange!.cancel()
       return this.#fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
     }
-    this.#left = isBodiless ? Number.NaN : length
     // A request body that nobody will read to its end cannot be followed by another request.
     const close = this.#hasBody && !this.#upwards.isComplete
     try {
@@ -182,7 +177,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     } catch (error) {
       return this.#unsayable(error)
     }
-    this.#answer.respond()
+    this.#answer.respond(isBodiless || Number.isNaN(length) ? undefined : length)
     // Its status leaves no room for content.
     if (head.status === 205) this.#downwards.empty()
     else this.#downwards.start()
@@ -191,13 +186,12 @@ export class EdgeExchange implements Submitter, Deadlined {
   }
 
   data(bytes: Uint8Array): void {
-    this.#left -= bytes.length
-    if (this.#left < 0) return this.#breakOff()
+    if (!this.#answer.data(bytes.length)) return this.#breakOff()
     this.#downwards.data(bytes)
   }
 
   ended(trailers: HeaderList | undefined): void {
-    if (this.#left > 0 || this.#left < 0) return this.#breakOff()
+    if (!this.#answer.isWhole) return this.#breakOff()
     try {
       this.#downwards.end(this.#answer.isTunnel ? undefined : responseTrailers(trailers))
     } catch (error) {
@@ -235,7 +229,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   // ── what the origin's clock says ──────────────────────────────────────────────────────────
 
   get deadline(): number | undefined {
-    return this.#answer.state === 'lingering' ? this.#lingersUntil : undefined
+    return this.#answer.deadline
   }
 
   expire(): void {
@@ -306,10 +300,10 @@ export class EdgeExchange implements Submitter, Deadlined {
    * who gets time to close as well.
    */
   #linger(): void {
-    if (this.#upwards.isComplete || !this.#answer.linger()) return
+    const { clocks, limits } = this.#origin
+    if (this.#upwards.isComplete || !this.#answer.linger(clocks.now() + limits.drainMs)) return
     this.#upwards.stop()
     this.#user.resumeBody()
-    this.#lingersUntil = this.#origin.clocks.now() + this.#origin.limits.drainMs
     this.#origin.watch(this)
   }
 

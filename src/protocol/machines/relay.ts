@@ -14,7 +14,7 @@
  */
 import { joined } from '../wire/octets.ts'
 import type { HeaderList } from '../wire/frame-types.ts'
-import { ignored, Machine, misuse, type Table } from './table.ts'
+import { ignored, Machine, misuse, type Saved, type Table } from './table.ts'
 
 /**
  * - `waiting`: the source was not asked for anything yet
@@ -32,22 +32,22 @@ export type PacedRelayState =
 /**
  * Derived events: `hold` is a sink that has not taken all of what it was given, `ready` one that has
  * taken all of what was held. `end` and `finish` are both the end of the source: behind what is held,
- * and with nothing before it. `rewind`: the sink is another one, and gets everything once more.
+ * and with nothing before it. `detach`: the sink is gone, and another will come.
  */
 // prettier-ignore
 export const PACED_RELAY = {
   //         the source                                                       the sink                                                                        both
-  waiting:  { start: 'open',  data: misuse,     end: 'complete', finish: misuse,  hold: misuse,     ready: ignored, stop: 'unwanted', empty: 'emptied', rewind: 'waiting',  close: 'over'  },
-  open:     { start: ignored, data: 'open',     end: misuse,     finish: 'ended', hold: 'held',     ready: 'open',  stop: 'unwanted', empty: misuse,    rewind: 'held',     close: 'over'  },
-  held:     { start: ignored, data: 'held',     end: 'complete', finish: 'ended', hold: 'held',     ready: 'open',  stop: 'unwanted', empty: misuse,    rewind: 'held',     close: 'over'  },
-  complete: { start: ignored, data: misuse,     end: misuse,     finish: 'ended', hold: 'complete', ready: misuse,  stop: 'ended',    empty: misuse,    rewind: 'complete', close: 'over'  },
-  ended:    { start: ignored, data: misuse,     end: misuse,     finish: misuse,  hold: misuse,     ready: ignored, stop: ignored,    empty: misuse,    rewind: 'complete', close: 'over'  },
-  unwanted: { start: ignored, data: 'unwanted', end: misuse,     finish: 'ended', hold: misuse,     ready: ignored, stop: ignored,    empty: misuse,    rewind: misuse,     close: 'over'  },
-  emptied:  { start: ignored, data: 'emptied',  end: misuse,     finish: 'ended', hold: misuse,     ready: ignored, stop: 'unwanted', empty: misuse,    rewind: misuse,     close: 'over'  },
-  over:     { start: ignored, data: ignored,    end: ignored,    finish: ignored, hold: ignored,    ready: ignored, stop: ignored,    empty: ignored,   rewind: ignored,    close: ignored },
+  waiting:  { start: 'open',  data: misuse,     end: 'complete', finish: misuse,  hold: misuse,     ready: ignored, stop: 'unwanted', empty: 'emptied', detach: 'waiting',  close: 'over'  },
+  open:     { start: ignored, data: 'open',     end: misuse,     finish: 'ended', hold: 'held',     ready: 'open',  stop: 'unwanted', empty: misuse,    detach: 'held',     close: 'over'  },
+  held:     { start: ignored, data: 'held',     end: 'complete', finish: 'ended', hold: 'held',     ready: 'open',  stop: 'unwanted', empty: misuse,    detach: 'held',     close: 'over'  },
+  complete: { start: ignored, data: misuse,     end: misuse,     finish: 'ended', hold: 'complete', ready: misuse,  stop: 'ended',    empty: misuse,    detach: 'complete', close: 'over'  },
+  ended:    { start: ignored, data: misuse,     end: misuse,     finish: misuse,  hold: misuse,     ready: ignored, stop: ignored,    empty: misuse,    detach: ignored,    close: 'over'  },
+  unwanted: { start: ignored, data: 'unwanted', end: misuse,     finish: 'ended', hold: misuse,     ready: ignored, stop: ignored,    empty: misuse,    detach: ignored,    close: 'over'  },
+  emptied:  { start: ignored, data: 'emptied',  end: misuse,     finish: 'ended', hold: misuse,     ready: ignored, stop: 'unwanted', empty: misuse,    detach: misuse,     close: 'over'  },
+  over:     { start: ignored, data: ignored,    end: ignored,    finish: ignored, hold: ignored,    ready: ignored, stop: ignored,    empty: ignored,   detach: ignored,    close: ignored },
 } as const satisfies Table<
   PacedRelayState,
-  'start' | 'data' | 'end' | 'finish' | 'hold' | 'ready' | 'stop' | 'empty' | 'rewind' | 'close'
+  'start' | 'data' | 'end' | 'finish' | 'hold' | 'ready' | 'stop' | 'empty' | 'detach' | 'close'
 >
 
 /** Source and sink of a relay. None of these may call back in. */
@@ -69,16 +69,25 @@ export interface PacedRelayOutput {
   taken(bytes: number): void
 }
 
+/** What a relay remembers. */
+export interface PacedRelayMemory {
+  /** What there was no credit for; at most one read of the source more than the sink took. */
+  held: Uint8Array | null
+  /** Octets that a sink that queues has not got rid of. */
+  untaken: number
+  /** What the source ended with. */
+  trailers: HeaderList | null
+}
+
+/** All that a relay knows. */
+export type SavedPacedRelay = Saved<PacedRelayState, PacedRelayMemory>
+
 /** One direction of an exchange at one of its ends. */
 export class PacedRelay {
-  readonly #machine = new Machine(PACED_RELAY, 'waiting')
+  readonly #memory: PacedRelayMemory = { held: null, untaken: 0, trailers: null }
+  readonly #machine = new Machine(PACED_RELAY, 'waiting' as PacedRelayState, this.#memory)
   readonly #output: PacedRelayOutput
   readonly #sink: 'credit' | 'queue'
-  /** What there was no credit for; at most one read of the source more than the sink took. */
-  #held: Uint8Array | undefined
-  /** Octets that a sink that queues has not got rid of. */
-  #untaken = 0
-  #trailers: HeaderList | undefined
 
   /** @param sink takes as much as it has credit for, or queues whatever it is given */
   constructor(output: PacedRelayOutput, sink: 'credit' | 'queue') {
@@ -113,7 +122,7 @@ export class PacedRelay {
 
   end(trailers: HeaderList | undefined): void {
     const { state } = this.#machine
-    this.#trailers = trailers
+    this.#memory.trailers = trailers ?? null
     if (state === 'waiting' || (state === 'held' && this.#sink === 'credit'))
       this.#machine.step('end')
     else this.#finish()
@@ -123,34 +132,31 @@ export class PacedRelay {
 
   /** It has room again. */
   ready(): void {
-    if (this.#untaken > 0) {
-      const untaken = this.#untaken
-      this.#untaken = 0
+    const memory = this.#memory
+    if (memory.untaken > 0) {
+      const { untaken } = memory
+      memory.untaken = 0
       this.#output.taken(untaken)
     }
-    const held = this.#held
-    if (held !== undefined && !this.#isThrough(held)) return
+    if (memory.held !== null && !this.#isThrough(memory.held)) return
     if (this.#machine.state === 'complete') this.#finish()
     else if (this.#machine.step('ready')) this.#output.resume()
   }
 
   /** It wants no more. `false`: it has everything, or said so before. */
   stop(): boolean {
-    this.#held = undefined
+    this.#memory.held = null
     return this.#machine.step('stop')
   }
 
-  /** It has no place for bytes, only for their end. Before the first of them. */
+  /** It has no place for bytes, only for their end. Said before the first of them. */
   empty(): void {
     this.#machine.step('empty')
   }
 
-  /** It is another, which has nothing yet. `sent`: all that the one before got. */
-  rewind(sent: Uint8Array): void {
-    if (!this.#machine.step('rewind')) return
-    const { state } = this.#machine
-    if (sent.length > 0) this.#held = this.#held === undefined ? sent : joined(sent, this.#held)
-    if (state === 'held') this.#output.pause()
+  /** It is gone, and another will come: whatever is not sent yet waits for that one's `ready`. */
+  detach(): void {
+    if (this.#machine.step('detach') && this.#machine.state === 'held') this.#output.pause()
   }
 
   // ── both ───────────────────────────────────────────────────────────────────────────────────
@@ -158,8 +164,18 @@ export class PacedRelay {
   /** The exchange is over: nothing passes any more. */
   close(): void {
     this.#machine.step('close')
-    this.#held = undefined
-    this.#untaken = 0
+    this.#memory.held = null
+    this.#memory.untaken = 0
+  }
+
+  /** All that it knows. */
+  save(): SavedPacedRelay {
+    return this.#machine.save()
+  }
+
+  /** Becomes the relay that was saved. */
+  restore(saved: SavedPacedRelay): void {
+    this.#machine.restore(saved)
   }
 
   // ── inside ─────────────────────────────────────────────────────────────────────────────────
@@ -168,33 +184,35 @@ export class PacedRelay {
     const sent = this.#output.send(bytes)
     if (sent === bytes.length) return this.#output.taken(sent)
     if (!this.#machine.step('hold')) return
-    if (this.#sink === 'queue') this.#untaken += bytes.length
-    else this.#held = sent === 0 ? bytes : bytes.subarray(sent)
+    if (this.#sink === 'queue') this.#memory.untaken += bytes.length
+    else this.#memory.held = sent === 0 ? bytes : bytes.subarray(sent)
     this.#output.pause()
   }
 
   /** One more may follow a pause. */
   #hold(bytes: Uint8Array): void {
+    const memory = this.#memory
     if (this.#sink === 'queue') {
-      this.#untaken += bytes.length
+      memory.untaken += bytes.length
       this.#output.send(bytes)
-    } else this.#held = this.#held === undefined ? bytes : joined(this.#held, bytes)
+    } else memory.held = memory.held === null ? bytes : joined(memory.held, bytes)
   }
 
   /** Whether the sink has taken all that was held. */
   #isThrough(held: Uint8Array): boolean {
     const sent = this.#output.send(held)
     if (sent === held.length) {
-      this.#held = undefined
+      this.#memory.held = null
       this.#output.taken(sent)
       return true
     }
-    if (this.#machine.step('hold')) this.#held = sent === 0 ? held : held.subarray(sent)
+    if (this.#machine.step('hold')) this.#memory.held = sent === 0 ? held : held.subarray(sent)
     return false
   }
 
   #finish(): void {
     const isHeard = this.#machine.state !== 'unwanted'
-    if (this.#machine.step('finish') && isHeard) this.#output.end(this.#trailers)
+    if (this.#machine.step('finish') && isHeard)
+      this.#output.end(this.#memory.trailers ?? undefined)
   }
 }

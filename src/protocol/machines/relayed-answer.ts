@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { ignored, Machine, misuse, type Table } from './table.ts'
+import { ignored, Machine, misuse, type Saved, type Table } from './table.ts'
 
 /**
  * - `unanswered`: nothing was said; whatever goes wrong can still be answered
@@ -28,9 +28,21 @@ export const RELAYED_ANSWER = {
   over:       { respond: ignored,     switch: ignored,  linger: ignored,     leave: ignored },
 } as const satisfies Table<RelayedAnswerState, 'respond' | 'switch' | 'linger' | 'leave'>
 
+/** What an end remembers of an answer. */
+export interface RelayedAnswerMemory {
+  /** What is left of the length that its head declared; `null`: none was declared. */
+  left: number | null
+  /** When its user has had time enough to close; monotonic milliseconds. */
+  lingersUntil: number
+}
+
+/** All that an end knows of an answer. */
+export type SavedRelayedAnswer = Saved<RelayedAnswerState, RelayedAnswerMemory>
+
 /** What an end knows of the answer that it relays. */
 export class RelayedAnswer {
-  readonly #machine = new Machine(RELAYED_ANSWER, 'unanswered')
+  readonly #memory: RelayedAnswerMemory = { left: null, lingersUntil: 0 }
+  readonly #machine = new Machine(RELAYED_ANSWER, 'unanswered' as RelayedAnswerState, this.#memory)
 
   get state(): RelayedAnswerState {
     return this.#machine.state
@@ -42,9 +54,19 @@ export class RelayedAnswer {
     return state === 'tunnel' || state === 'lingering'
   }
 
-  /** Its head is out. */
-  respond(): void {
-    this.#machine.step('respond')
+  /** When to break off a tunnel that lingers; `undefined`: there is none. */
+  get deadline(): number | undefined {
+    return this.#machine.state === 'lingering' ? this.#memory.lingersUntil : undefined
+  }
+
+  /** Whether no byte is missing of the length that was declared. */
+  get isWhole(): boolean {
+    return (this.#memory.left ?? 0) === 0
+  }
+
+  /** Its head is out. `length`: the bytes of the body that it declares, if it does. */
+  respond(length: number | undefined): void {
+    if (this.#machine.step('respond')) this.#memory.left = length ?? null
   }
 
   /** Its 101 is out. */
@@ -52,13 +74,33 @@ export class RelayedAnswer {
     this.#machine.step('switch')
   }
 
+  /** Bytes of its body have come. `false`: they are more than its head declared. */
+  data(bytes: number): boolean {
+    const memory = this.#memory
+    if (memory.left === null) return true
+    memory.left -= bytes
+    return memory.left >= 0
+  }
+
   /** The application has closed both directions. `false`: there is no tunnel to be closed. */
-  linger(): boolean {
-    return this.#machine.step('linger')
+  linger(until: number): boolean {
+    if (!this.#machine.step('linger')) return false
+    this.#memory.lingersUntil = until
+    return true
   }
 
   /** Nobody is there to hear more. */
   leave(): void {
     this.#machine.step('leave')
+  }
+
+  /** All that it knows. */
+  save(): SavedRelayedAnswer {
+    return this.#machine.save()
+  }
+
+  /** Becomes the answer that was saved. */
+  restore(saved: SavedRelayedAnswer): void {
+    this.#machine.restore(saved)
   }
 }

@@ -60,9 +60,18 @@ function refusal(row: Readonly<Record<string, string>>, state: string, event: st
   return `"${event}" is not allowed in state "${state}" (allowed: ${legal.join(', ') || 'nothing'})`
 }
 
-/** What can be copied, compared and written as JSON. */
+/**
+ * What can be copied, compared and written as JSON; or octets, which nobody changes once they are
+ * read, and which are shared.
+ */
 export type Plain =
-  string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
+  | string
+  | number
+  | boolean
+  | null
+  | Uint8Array
+  | readonly Plain[]
+  | { readonly [key: string]: Plain }
 
 /** A record of plain values only. No `undefined` and no infinite number: JSON has neither. */
 export type PlainRecord<T> = { readonly [K in keyof T]: Plain }
@@ -135,9 +144,9 @@ export function restorePlain<Memory>(memory: Memory, saved: Readonly<Memory>): v
   for (const key in into) into[key] = copyOf(from[key]!)
 }
 
-/** A copy that shares nothing with `value`. */
+/** A copy that shares nothing with `value` but octets. */
 export function copyOf<T extends Plain>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   if (Array.isArray(value)) return value.map(copyOf) as unknown as T
   const copy = { ...value } as Record<string, Plain>
   for (const key in copy) {
