@@ -229,7 +229,7 @@ function mayEnd({ exchange }: End, { upgrade }: ExchangeBounds): boolean {
 /** What has not begun, or has ended, cannot be stopped. */
 function mayStop({ exchange, beside: { sawEnd } }: End, { upgrade }: ExchangeBounds): boolean {
   if (sawEnd) return false
-  const hasBegun = exchange.state !== 'awaiting-response'
+  const hasBegun = !exchange.isUnanswered
   return hasBegun || (exchange.role === 'responder' && upgrade !== true)
 }
 
@@ -241,7 +241,11 @@ function responderMoves(world: ExchangeWorld, { upgrade, responseBytes }: Exchan
   const { exchange } = world.responder
   if (exchange.isClosed) return []
   const moves = [optional('responder aborts', () => exchange.abort(ResetCode.UNREACHABLE))]
-  if (exchange.state !== 'awaiting-response') return moves
+  if (exchange.mayBeNotSent)
+    moves.push(
+      optional('responder sends nothing on', () => exchange.notSent(ResetCode.UNREACHABLE)),
+    )
+  if (!exchange.isUnanswered) return moves
   if (!world.informed)
     moves.push(
       optional('responder informs', () => {
@@ -320,7 +324,9 @@ function witnessOf(frame: Frame, to: End): string | undefined {
 
 /** The end of a body is an event of the exchange too, derived from whether the other body is closed. */
 function eventOf(frame: Frame, to: End): string | undefined {
-  if (frame.type === 'credit' || frame.type === 'stop') return undefined
+  if (frame.type === 'credit') return to.exchange.role === 'requester' ? 'asked' : undefined
+  if (frame.type === 'stop') return undefined
+  if (frame.type === 'reset' && frame.code === ResetCode.NOT_SENT) return 'notSent'
   if (frame.type !== 'data') return frame.type
   if (!frame.end) return undefined
   if (to.exchange.role === 'responder') return 'received'

@@ -148,6 +148,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
       },
       invalid: {
         'a negative credit': encode([ID_OCTETS, 1, -1]),
+        'a first credit above 64 KiB': encode([ID_OCTETS, 1, 65_537]),
         'an id that is text': encode([ID, 1, 0]),
         'a map': encode({ id: ID_OCTETS, attempt: 1, credit: 0 }),
       },

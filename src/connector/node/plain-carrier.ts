@@ -203,8 +203,7 @@ export class PlainCarrier implements Carrier, ExchangeWire {
   #failed(): void {
     const exchange = this.#exchange!
     if (exchange.isClosed) return
-    if (exchange.state === 'awaiting-response' && this.#token === undefined)
-      this.decline('overloaded')
+    if (exchange.isUnanswered && this.#token === undefined) this.decline('overloaded')
     exchange.lost()
   }
 

@@ -31,8 +31,8 @@ export function failureOf(code: ResetCode, cause?: unknown): ExchangeFailed {
 }
 
 /** The failure of an exchange whose deadline passed, told by whom it waited for. */
-export function idleFailure(state: string, isUserSlow: boolean): ExchangeFailed {
+export function idleFailure(isUnanswered: boolean, isUserSlow: boolean): ExchangeFailed {
   if (isUserSlow) return new ExchangeFailed('user', 'user-too-slow')
-  if (state === 'awaiting-response') return failureOf(ResetCode.TIMEOUT)
+  if (isUnanswered) return failureOf(ResetCode.TIMEOUT)
   return new ExchangeFailed('application', 'idle-timeout')
 }

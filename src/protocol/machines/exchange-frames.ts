@@ -35,8 +35,10 @@ export function deliverFrame(
       return exchange.receivedCredit(decodeCredit(payload), now)
     case FrameType.STOP:
       return exchange.receivedStop(decodeStop(payload).code, now)
-    case FrameType.RESET:
-      return exchange.receivedReset(decodeReset(payload).code)
+    case FrameType.RESET: {
+      const { code, cause } = decodeReset(payload)
+      return exchange.receivedReset(code, cause)
+    }
     default:
       throw new PeerViolation('UNEXPECTED_EVENT', `frame type ${type} in an exchange`)
   }

@@ -7,13 +7,16 @@
 import type { CreditBudget } from './body-receiver.ts'
 import type { ExchangeFailed } from '../wire/errors.ts'
 import type { HeaderList, ResetCode, ResponseHead } from '../wire/frame-types.ts'
+import type { KeptBody } from './kept-body.ts'
+import type { NotSentCause } from '../wire/control-frames.ts'
 import type { TimeLimits } from '../wire/limits.ts'
 
 /** How an exchange ended, said exactly once. */
 export type ExchangeOutcome =
   | { kind: 'done' }
   | { kind: 'cancelled'; code: ResetCode }
-  | { kind: 'failed'; error: ExchangeFailed }
+  /** `notSent`: nothing of the request was handed on; the error says what was in the way. */
+  | { kind: 'failed'; error: ExchangeFailed; notSent?: true }
 
 /** Towards the peer. A binding enqueues; it never calls back in. */
 export interface ExchangeWire {
@@ -25,7 +28,8 @@ export interface ExchangeWire {
   trailers(fields: HeaderList): void
   credit(bytes: number): void
   stop(code: ResetCode): void
-  reset(code: ResetCode): void
+  /** `cause`: with NOT_SENT alone. */
+  reset(code: ResetCode, cause?: NotSentCause): void
   /** It is over, in whatever way; nothing follows. Said before the handler hears of it. */
   closed(): void
 }
@@ -56,6 +60,8 @@ export interface ExchangeOptions {
   readonly requestBody: boolean
   /** Bytes we may send at once: the pull's credit, or the response window. */
   readonly sendCreditBytes: number
+  /** Requester: what earlier attempts sent of this body, which is sent first. Default: nothing. */
+  readonly kept?: KeptBody | undefined
   /** Bytes the peer may send at once. */
   readonly receiveWindowBytes: number
   /** How far that window may grow, within `budget`. Default: not at all. */

@@ -6,44 +6,61 @@
  */
 import { ignored, misuse, violation, type Table } from './table.ts'
 
-/** The last three are final. `answered`: the response is complete and the request is still open. */
+/**
+ * `claimed`: the responder has said nothing yet, and may still say that nothing of the request was
+ * sent on. `answered`: the response is complete and the request is still open. The last three are
+ * final.
+ */
 export type ExchangeState =
-  'awaiting-response' | 'responding' | 'answered' | 'tunnel' | 'done' | 'failed' | 'cancelled'
+  | 'claimed'
+  | 'awaiting-response'
+  | 'responding'
+  | 'answered'
+  | 'tunnel'
+  | 'done'
+  | 'failed'
+  | 'cancelled'
 
 /**
  * The end that asks. Derived events: `answer` and `complete` are both the end of the response,
- * chosen by whether our request body is closed; `sent` is the closing of our request body.
+ * chosen by whether our request body is closed; `sent` is the closing of our request body; `asked` is
+ * CREDIT or STOP of it.
  */
 // prettier-ignore
 export const REQUESTER = {
-  //                     what we do                                                                             what the responder says
-  'awaiting-response': { sent: 'awaiting-response', cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel',  answer: violation,  complete: violation, reset: 'failed' },
-  responding:          { sent: 'responding',        cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
-  answered:            { sent: 'done',              cancel: 'cancelled', expire: 'done',   lost: 'done',   violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: 'done'   },
-  tunnel:              { sent: 'tunnel',            cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    reset: 'failed' },
-  done:                { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, reset: ignored  },
-  failed:              { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
-  cancelled:           { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   reset: ignored  },
+  //                     what we do                                                                                            what the responder says
+  claimed:             { sent: 'claimed',           cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', asked: 'awaiting-response', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel',  answer: violation,  complete: violation, notSent: 'failed',  reset: 'failed' },
+  'awaiting-response': { sent: 'awaiting-response', cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', asked: 'awaiting-response', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel',  answer: violation,  complete: violation, notSent: violation, reset: 'failed' },
+  responding:          { sent: 'responding',        cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', asked: 'responding',        informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    notSent: violation, reset: 'failed' },
+  answered:            { sent: 'done',              cancel: 'cancelled', expire: 'done',   lost: 'done',   violated: 'failed', asked: 'answered',          informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, notSent: violation, reset: 'done'   },
+  tunnel:              { sent: 'tunnel',            cancel: 'cancelled', expire: 'failed', lost: 'failed', violated: 'failed', asked: 'tunnel',            informational: violation,           respond: violation,    upgrade: violation, answer: 'answered', complete: 'done',    notSent: violation, reset: 'failed' },
+  done:                { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  asked: ignored,             informational: violation,           respond: violation,    upgrade: violation, answer: violation,  complete: violation, notSent: violation, reset: ignored  },
+  failed:              { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  asked: ignored,             informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   notSent: ignored,   reset: ignored  },
+  cancelled:           { sent: ignored,             cancel: ignored,     expire: ignored,  lost: ignored,  violated: ignored,  asked: ignored,             informational: ignored,             respond: ignored,      upgrade: ignored,   answer: ignored,    complete: ignored,   notSent: ignored,   reset: ignored  },
 } as const satisfies Table<
   ExchangeState,
   'sent' | 'cancel' | 'expire' | 'lost' | 'violated',
-  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'reset'
+  'asked' | 'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'notSent' | 'reset'
 >
 
-/** The end that answers. Derived: `received` is the closing of the request body. */
+/**
+ * The end that answers. Derived: `received` is the closing of the request body, `asked` that we grant
+ * more of it or stop it.
+ */
 // prettier-ignore
 export const RESPONDER = {
-  //                     what we do                                                                                                                                                                                  what the requester says
-  'awaiting-response': { informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel', answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'awaiting-response', reset: 'cancelled' },
-  responding:          { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'responding',        reset: 'cancelled' },
-  answered:            { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'done',              reset: 'cancelled' },
-  tunnel:              { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'tunnel',            reset: 'cancelled' },
-  done:                { informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
-  failed:              { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
-  cancelled:           { informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: violation,           reset: violation   },
+  //                     what we do                                                                                                                                                                                                                                    what the requester says
+  claimed:             { asked: 'awaiting-response', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel', answer: misuse,     complete: misuse,  notSent: 'failed', abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'claimed',           reset: 'cancelled' },
+  'awaiting-response': { asked: 'awaiting-response', informational: 'awaiting-response', respond: 'responding', upgrade: 'tunnel', answer: misuse,     complete: misuse,  notSent: misuse,   abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'awaiting-response', reset: 'cancelled' },
+  responding:          { asked: 'responding',        informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  notSent: misuse,   abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'responding',        reset: 'cancelled' },
+  answered:            { asked: 'answered',          informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  notSent: misuse,   abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'done',              reset: 'cancelled' },
+  tunnel:              { asked: 'tunnel',            informational: misuse,              respond: misuse,       upgrade: misuse,   answer: 'answered', complete: 'done',  notSent: misuse,   abort: 'failed', expire: 'failed', lost: 'cancelled', violated: 'failed', received: 'tunnel',            reset: 'cancelled' },
+  done:                { asked: ignored,             informational: misuse,              respond: misuse,       upgrade: misuse,   answer: misuse,     complete: misuse,  notSent: misuse,   abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
+  failed:              { asked: ignored,             informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, notSent: ignored,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: ignored,             reset: ignored     },
+  cancelled:           { asked: ignored,             informational: ignored,             respond: ignored,      upgrade: ignored,  answer: ignored,    complete: ignored, notSent: ignored,  abort: ignored,  expire: ignored,  lost: ignored,     violated: ignored,  received: violation,           reset: violation   },
 } as const satisfies Table<
   ExchangeState,
-  'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'abort' | 'expire' | 'lost' | 'violated',
+  'asked' | 'informational' | 'respond' | 'upgrade' | 'answer' | 'complete' | 'notSent' | 'abort' | 'expire' | 'lost' | 'violated',
   'received' | 'reset'
 >
 

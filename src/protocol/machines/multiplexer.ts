@@ -22,7 +22,7 @@ import {
   type ResetCode,
   type ResponseHead,
 } from '../wire/frame-types.ts'
-import { encodeCredit, encodeReset, encodeStop } from '../wire/control-frames.ts'
+import { encodeCredit, encodeReset, encodeStop, type NotSentCause } from '../wire/control-frames.ts'
 import { encodeTrailers, responseElements } from '../wire/heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from '../wire/limits.ts'
 
@@ -277,11 +277,11 @@ export class NumberedWire implements ExchangeWire {
     this.#link.send(FrameType.STOP, this.number, encodeStop({ code }))
   }
 
-  reset(code: ResetCode): void {
+  reset(code: ResetCode, cause?: NotSentCause): void {
     this.#pending = []
     this.#sent = 0
     this.#ended = false
-    this.#link.send(FrameType.RESET, this.number, encodeReset({ code }))
+    this.#link.send(FrameType.RESET, this.number, encodeReset({ code, cause }))
   }
 
   /** What was said and waits for its turn is still sent. */

@@ -10,6 +10,7 @@ import type { FrameType } from './frame-types.ts'
 import {
   DATA_BYTES,
   MAX_ANSWER_FIELDS,
+  FIRST_CREDIT_BYTES,
   MAX_CREDIT,
   MAX_DATA_BYTES,
   MAX_NAME,
@@ -238,7 +239,7 @@ export const FRAME_LAYOUTS: Readonly<Record<keyof typeof FrameType, PayloadLayou
       ATTEMPT,
       {
         name: 'credit',
-        type: count(0, MAX_CREDIT),
+        type: count(0, FIRST_CREDIT_BYTES),
         meaning: 'The pull: bytes of the request body that may be sent at once; 0 without a body.',
       },
     ],

@@ -25,6 +25,7 @@ import { PositionalReader, malformed } from './positional.ts'
 import {
   DATA_BYTES,
   MAX_ANSWER_FIELDS,
+  FIRST_CREDIT_BYTES,
   MAX_CREDIT,
   MAX_DATA_BYTES,
   MAX_OFFERS,
@@ -148,7 +149,8 @@ export function claimElements(claim: Claim): readonly unknown[] {
 
 export function decodeClaim(payload: Uint8Array): Claim {
   const from = new PositionalReader(payload, 'CLAIM')
-  return { id: exchangeId(from), attempt: attempt(from), credit: from.count('credit', MAX_CREDIT) }
+  const [id, tried] = [exchangeId(from), attempt(from)]
+  return { id, attempt: tried, credit: from.count('credit', FIRST_CREDIT_BYTES) }
 }
 
 /** `[id, attempt, reason]` */

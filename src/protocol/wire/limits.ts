@@ -15,6 +15,11 @@ export interface TimeLimits {
   /** An offer that a link carries, until its claim. Default 5 000. */
   readonly claimMs: number
   /**
+   * A claimed request that may be repeated, without any answer of its connector to that application,
+   * until it is offered to another. Default 5 000.
+   */
+  readonly answerPatienceMs: number
+  /**
    * The response head, from the last request-body byte handed over; 180 000 is the customary
    * `long`. Default 85 000.
    */
@@ -45,6 +50,7 @@ export const TIME_LIMITS: TimeLimits = {
   requestHeadMs: 15_000,
   queueWaitMs: 5_000,
   claimMs: 5_000,
+  answerPatienceMs: 5_000,
   responseHeadMs: 85_000,
   idleMs: 120_000,
   stalledMs: 120_000,
@@ -120,6 +126,11 @@ export const INITIAL_WINDOW_BYTES = 64 * 1024
 export const MAX_WINDOW_BYTES = 8 * 1024 * 1024
 /** What is given back of a window at a time, at most. */
 export const MAX_CREDIT_STEP_BYTES = 512 * 1024
+/**
+ * The most that a claim may grant at first: what is sent under it is kept, to be sent again if nothing
+ * of the request reached the application.
+ */
+export const FIRST_CREDIT_BYTES = 64 * 1024
 /**
  * By how much all windows of a link may have grown together; their first windows are bounded by its
  * offers.
