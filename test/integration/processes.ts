@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import type { TimeLimits } from '../../src/protocol/index.ts'
 import { startIssuer } from '../issuer.ts'
 import type { Observation } from './observed.ts'
-import { REGISTRAR_AUDIENCE, registrarToken } from './tunnel.ts'
+import { REGISTRAR_AUDIENCE, registrarToken } from './registrar-token.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE_BYTES = 4096

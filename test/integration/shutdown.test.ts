@@ -1,16 +1,11 @@
 /** A service that is told to stop: what is on its way is answered, nothing new begins, and it ends. */
 import { once } from 'node:events'
-import {
-  Agent,
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-} from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { KeptLoad } from './kept-load.ts'
 import { startProcesses, type Processes } from './processes.ts'
 import { frames, outcomeOf } from './raw-connector.ts'
 import { RawUser } from './raw-user.ts'
@@ -31,47 +26,11 @@ describe('SIGTERM of the cloud', () => {
   test('under load on 32 kept connections loses no request', async () => {
     processes = await startProcesses({ internalUrl, limits: { drainMs: 10_000 } })
     await processes.startConnector()
-    const { port, cloud } = processes
-    const agent = new Agent({ keepAlive: true, maxSockets: 32 })
-    const lost: unknown[] = []
-    let answered = 0
-    const ask = (path: string): Promise<string> =>
-      new Promise((resolve, reject) => {
-        const request = httpRequest({
-          port,
-          host: '127.0.0.1',
-          path,
-          agent,
-          headers: { host: 'open.localhost' },
-        })
-        request.on('error', reject)
-        request.on('response', (response) => {
-          let body = ''
-          response.setEncoding('latin1').on('data', (text: string) => (body += text))
-          response.on('error', reject).on('end', () => resolve(`${response.statusCode} ${body}`))
-        })
-        request.end()
-      })
-    const work = async (worker: number): Promise<void> => {
-      for (let i = 0; ; i++) {
-        const path = `/${worker}/${i}`
-        try {
-          const told = await ask(path)
-          if (told !== `200 of ${path}`) lost.push(told)
-          answered += 1
-        } catch (error) {
-          // Refused before anything was sent.
-          if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') lost.push(error)
-          return
-        }
-      }
-    }
-    const workers = Array.from({ length: 32 }, (_, worker) => work(worker))
-    await until(() => answered > 300)
-    const code = cloud.stop()
-    await Promise.all(workers)
-    expect(lost).toEqual([])
-    agent.destroy()
+    const load = new KeptLoad(processes.port, 'open.localhost', 32)
+    await until(() => load.answered > 300)
+    const code = processes.cloud.stop()
+    await load.ended
+    expect(load.lost).toEqual([])
     expect(await code).toBe(0)
   }, 60_000)
 

@@ -3,9 +3,8 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
-  type Server,
 } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -45,8 +44,8 @@ import { recordedAudit } from '../recorded-audit.ts'
 import { until } from '../until.ts'
 import { registered } from './registered-connector.ts'
 import { MemoryConnector } from './memory-connector.ts'
-
-export const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
+import { listen } from './listen.ts'
+import { REGISTRAR_AUDIENCE, registrarToken } from './registrar-token.ts'
 
 /** The whole way from a user to an application, in one process, over real sockets and real TLS. */
 export interface Tunnel {
@@ -118,11 +117,6 @@ export interface TunnelOptions {
   readonly wallClock?: () => number
   /** Each request is an audit event. */
   readonly auditRequests?: boolean
-}
-
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  return (server.address() as AddressInfo).port
 }
 
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
@@ -282,20 +276,6 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   }
 }
 
-export function registrarToken(
-  issuer: Issuer,
-  claims: Record<string, unknown> = {},
-): Promise<string> {
-  return issuer.sign({
-    aud: REGISTRAR_AUDIENCE,
-    sub: 'alice',
-    tid: 'contoso',
-    roles: ['company-administrator'],
-    jti: crypto.randomUUID(),
-    ...claims,
-  })
-}
-
 /** The embedded queue, and every offer that was put on one of its links. */
 class RecordingQueue extends MemoryRequestQueue {
   readonly offers: Offer[] = []
@@ -319,4 +299,4 @@ class RecordingQueue extends MemoryRequestQueue {
   }
 }
 
-export { registered, until }
+export { listen, REGISTRAR_AUDIENCE, registered, registrarToken, until }
