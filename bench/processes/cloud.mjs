@@ -38,7 +38,7 @@ const cloud = createCloud({
   cloudAuthorities: [servers.certificate],
 })
 const { key, certificate: cert, ca } = await servers.issue()
-const connectors = createConnectorListener(cloud, { key, cert })
+const connectors = createConnectorListener(cloud, { key, cert, grease: false })
 connectors.server.prependListener('upgrade', () => say({ linked: true }))
 const connectorUrl = `https://127.0.0.1:${await listen(connectors.server)}`
 instances['cloud-1'] = connectorUrl

@@ -11,6 +11,7 @@ const connector = await startConnector({
   binding,
   token: () => token,
   name: 'benchmark',
+  grease: false,
   onEvent: (event) => {
     if (event.type === 'exchange-failed') console.error(`an exchange ended: ${event.outcome.kind}`)
     if (event.type === 'link') console.error(`link: ${event.state}`)

@@ -17,6 +17,7 @@ import {
   type Hello,
   type LinkEnd,
   type Offer,
+  type Random,
   type TimeLimits,
   type Welcome,
 } from '../protocol/index.ts'
@@ -45,6 +46,8 @@ export interface CloudLinkOptions {
   /** The cloud instance that was dialled; offers of any other origin are declined. */
   readonly instance: string
   readonly events: CloudLinkEvents
+  /** What grease is made of. Default: the link sends none. */
+  readonly random?: Random | undefined
 }
 
 /** Joins a {@link DialledLink} to the worker. */
@@ -61,7 +64,7 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
     const hello = { ...options.hello, offers: slots.total, granted: slots.free }
     this.options = options
     this.#granted = hello.granted
-    this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now())
+    this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now(), options.random)
     slots.attach(this)
   }
 

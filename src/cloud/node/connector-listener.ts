@@ -54,6 +54,12 @@ export interface ConnectorListenerOptions {
    * it is refused.
    */
   readonly bindings?: readonly Binding[]
+  /**
+   * Whether links carry, now and then, a feature, an element and a frame that mean nothing: so that
+   * a connector that fails on what it does not know is found before a later version needs it not
+   * to. Default true.
+   */
+  readonly grease?: boolean
 }
 
 /** A server for connectors. */
@@ -97,8 +103,12 @@ export function createConnectorListener(
   cloud: Cloud,
   options: ConnectorListenerOptions,
 ): ConnectorListener {
-  const { bindings = ['link', 'plain'] } = options
-  const links = new ConnectorLinks(cloud.origin, auditLinks(cloud.audit, cloud.origin, 'link'))
+  const { bindings = ['link', 'plain'], grease = true } = options
+  const links = new ConnectorLinks(
+    cloud.origin,
+    auditLinks(cloud.audit, cloud.origin, 'link'),
+    grease ? Math.random : undefined,
+  )
   const plainLinks = new PlainLinks(cloud.origin, auditLinks(cloud.audit, cloud.origin, 'plain'))
   const exchanges = new PlainExchanges(cloud.origin, () => randomToken(cloud))
   const routes = routesOf(

@@ -20,6 +20,7 @@ import {
   type LinkCarriage,
   type LinkEnd,
   type Offer,
+  type Random,
   type Welcome,
 } from '../../protocol/index.ts'
 import type { Origin } from './origin.ts'
@@ -50,12 +51,13 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   #carriesUpgrades = false
   #attached = false
 
-  constructor(origin: Origin, claimer: Claimer, events: ConnectorLinkEvents) {
+  /** @param random what grease is made of; without it this end sends none */
+  constructor(origin: Origin, claimer: Claimer, events: ConnectorLinkEvents, random?: Random) {
     this.#origin = origin
     this.#claimer = claimer
     this.#group = tenantKey(claimer.tenantId, claimer.groupId)
     this.#events = events
-    this.link = new AcceptedLink(this, origin.limits.controlCallMs, origin.clocks.now())
+    this.link = new AcceptedLink(this, origin.limits.controlCallMs, origin.clocks.now(), random)
   }
 
   get connectorId(): string {

@@ -6,8 +6,8 @@
  * @see spec/PROTOCOL.md, "The link binding"
  * @module
  */
-import { Refused, type Hello, type LinkEnd } from '../../protocol/index.ts'
-import { ConnectorLink } from './connector-link.ts'
+import { Refused, type Hello, type LinkEnd, type Random } from '../../protocol/index.ts'
+import { ConnectorLink, type ConnectorLinkEvents } from './connector-link.ts'
 import type { LinkAudit } from './link-audit.ts'
 import type { Origin } from './origin.ts'
 import type { Claimer } from './submission.ts'
@@ -29,11 +29,14 @@ export interface LinkOwner {
 export class ConnectorLinks {
   readonly #origin: Origin
   readonly #audit: LinkAudit
+  readonly #random: Random | undefined
   readonly #held = new Map<ConnectorLink, LinkOwner>()
   readonly #counts = new Map<string, number>()
 
-  constructor(origin: Origin, audit: LinkAudit) {
+  /** @param random what the grease of links is made of; without it they send none */
+  constructor(origin: Origin, audit: LinkAudit, random?: Random) {
     this.#origin = origin
+    this.#random = random
     this.#audit = audit
   }
 
@@ -60,7 +63,7 @@ export class ConnectorLinks {
     if (count >= MAX_LINKS) throw new Refused('unavailable', `${MAX_LINKS} links are open already`)
     this.#counts.set(connectorId, count + 1)
     let isGreeted = false
-    const link = new ConnectorLink(this.#origin, owner.claimer, {
+    const told: ConnectorLinkEvents = {
       wake: () => events.wake(),
       greeted: (hello) => {
         isGreeted = true
@@ -72,7 +75,8 @@ export class ConnectorLinks {
         if (this.#held.delete(over)) this.#uncount(connectorId)
         events.closed(end)
       },
-    })
+    }
+    const link = new ConnectorLink(this.#origin, owner.claimer, told, this.#random)
     this.#held.set(link, owner)
     return link
   }

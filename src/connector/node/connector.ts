@@ -73,6 +73,12 @@ export interface ConnectorOptions extends CloudTrust {
    * what it throws is ignored. Default: nobody is told.
    */
   readonly onError?: OnError
+  /**
+   * Whether links carry, now and then, a feature, an element and a frame that mean nothing: so that
+   * a cloud that fails on what it does not know is found before a later version needs it not to.
+   * Default true.
+   */
+  readonly grease?: boolean
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
@@ -343,6 +349,7 @@ class NodeConnector implements RunningConnector {
       clocks: environment.clocks,
       limits,
       connectorInstance: this.#instance,
+      random: this.#options.grease === false ? undefined : environment.random,
     }
     const told = {
       up: () => events.connected(),

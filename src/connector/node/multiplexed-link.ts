@@ -12,6 +12,7 @@ import {
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
   type LinkEnd,
+  type Random,
   type TimeLimits,
 } from '../../protocol/index.ts'
 import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../runtime/node/link-transport.ts'
@@ -33,6 +34,8 @@ export interface MultiplexedLinkOptions {
   readonly epoch: number
   readonly slots: OfferSlots
   readonly events: MultiplexedLinkEvents
+  /** What grease is made of. Default: the link sends none. */
+  readonly random?: Random | undefined
 }
 
 /** None is told from inside the constructor. */
@@ -102,6 +105,7 @@ export class MultiplexedLink {
       limits,
       instance,
       slots,
+      random: this.#options.random,
       hello: {
         versions: [PROTOCOL_VERSION],
         instance: connectorInstance,

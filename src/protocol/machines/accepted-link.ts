@@ -30,6 +30,8 @@ import {
   encodeReset,
 } from '../wire/control-frames.ts'
 import { MAX_NUMBER, MAX_WINDOW_BYTES } from '../wire/limits.ts'
+import { isAgreed } from '../wire/features.ts'
+import { greasedFeatures, type Random } from './grease.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
@@ -39,15 +41,15 @@ import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 // prettier-ignore
 export const ACCEPTED_LINK = {
   //          what we do                                                                                                               what the connector says
-  opening:  { welcome: 'open', refuse: 'refused', offer: misuse, drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', hello: 'opening', claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: 'closed'   },
-  open:     { welcome: misuse, refuse: misuse,    offer: 'open', drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', hello: violation, claim: 'open',     decline: 'open',     grant: 'open',     exchange: 'open',     ping: 'open',     goodbye: 'draining' },
-  draining: { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', hello: violation, claim: 'draining', decline: 'draining', grant: ignored,    exchange: 'draining', ping: 'draining', goodbye: 'draining' },
-  closed:   { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: ignored,   claim: ignored,    decline: ignored,    grant: ignored,    exchange: ignored,    ping: ignored,    goodbye: ignored    },
-  refused:  { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: violation, claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: ignored    },
+  opening:  { welcome: 'open', refuse: 'refused', offer: misuse, drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', hello: 'opening', claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: 'closed',   unknown: violation  },
+  open:     { welcome: misuse, refuse: misuse,    offer: 'open', drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', hello: violation, claim: 'open',     decline: 'open',     grant: 'open',     exchange: 'open',     ping: 'open',     goodbye: 'draining', unknown: 'open'     },
+  draining: { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', hello: violation, claim: 'draining', decline: 'draining', grant: ignored,    exchange: 'draining', ping: 'draining', goodbye: 'draining', unknown: 'draining' },
+  closed:   { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: ignored,   claim: ignored,    decline: ignored,    grant: ignored,    exchange: ignored,    ping: ignored,    goodbye: ignored,    unknown: ignored    },
+  refused:  { welcome: misuse, refuse: misuse,    offer: misuse, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  hello: violation, claim: violation,  decline: violation,  grant: violation,  exchange: violation,  ping: violation,  goodbye: ignored,    unknown: violation  },
 } as const satisfies Table<
   LinkState,
   LinkLocalEvent | 'welcome' | 'refuse' | 'offer',
-  'exchange' | 'ping' | 'goodbye' | 'hello' | 'claim' | 'decline' | 'grant'
+  'exchange' | 'ping' | 'goodbye' | 'unknown' | 'hello' | 'claim' | 'decline' | 'grant'
 >
 
 /** Whom an accepted link tells; except for `wake`, never from inside a command. */
@@ -82,10 +84,13 @@ export class AcceptedLink extends LinkEndpoint {
   #grants = 0
   #offers = 0
 
-  /** @param openingMs until HELLO must have come */
-  constructor(handler: AcceptedLinkHandler, openingMs: number, now: number) {
+  /**
+   * @param openingMs until HELLO must have come
+   * @param random what grease is made of; without it this end sends none
+   */
+  constructor(handler: AcceptedLinkHandler, openingMs: number, now: number, random?: Random) {
     const machine = new Machine(ACCEPTED_LINK, 'opening' as LinkState)
-    super(machine, handler, openingMs, now)
+    super(machine, handler, openingMs, now, undefined, random)
     this.#machine = machine
     this.#handler = handler
   }
@@ -155,10 +160,13 @@ export class AcceptedLink extends LinkEndpoint {
     const { windowBytes } = welcome
     const budget = new LinkBudget(hello.offers, windowBytes)
     this.#carriage = { windowBytes, maxWindowBytes: MAX_WINDOW_BYTES, budget }
-    this.greeted(welcome.pingMs, Math.min(welcome.maxDataBytes, hello.maxDataBytes))
+    const maxDataBytes = Math.min(welcome.maxDataBytes, hello.maxDataBytes)
+    const isExtensible = isAgreed('extensible', welcome.features, hello.features)
+    this.greeted(welcome.pingMs, maxDataBytes, isExtensible)
     this.#offers = hello.offers
     this.#grants = Math.min(hello.offers, hello.granted)
-    this.multiplexer.send(FrameType.WELCOME, 0, encodeWelcome(welcome))
+    const greased = greasedFeatures(welcome, this.grease)
+    this.multiplexer.send(FrameType.WELCOME, 0, encodeWelcome(greased, this.grease?.octets()))
     this.#handler.granted()
   }
 

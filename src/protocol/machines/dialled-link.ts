@@ -31,6 +31,8 @@ import {
 } from '../wire/heads.ts'
 import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
 import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from '../wire/limits.ts'
+import { isAgreed } from '../wire/features.ts'
+import { greasedFeatures, type Random } from './grease.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
@@ -40,15 +42,15 @@ import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 // prettier-ignore
 export const DIALLED_LINK = {
   //          what we do                                                                                                      what the cloud says
-  opening:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', welcome: 'open',    refuse: 'refused',  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: 'closed'   },
-  open:     { claim: 'open',     decline: 'open',     grant: 'open',  drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'open',     exchange: 'open',     ping: 'open',     hint: 'open',     goodbye: 'draining' },
-  draining: { claim: 'draining', decline: 'draining', grant: ignored, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'draining', exchange: 'draining', ping: 'draining', hint: 'draining', goodbye: 'draining' },
-  closed:   { claim: ignored,    decline: ignored,    grant: ignored, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: ignored,   refuse: ignored,    offer: ignored,    exchange: ignored,    ping: ignored,    hint: ignored,    goodbye: ignored    },
-  refused:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: violation, refuse: violation,  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: ignored    },
+  opening:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: 'closed',   idle: ignored,  close: 'closed', lost: 'closed', welcome: 'open',    refuse: 'refused',  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: 'closed',   unknown: violation  },
+  open:     { claim: 'open',     decline: 'open',     grant: 'open',  drain: 'draining', idle: ignored,  close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'open',     exchange: 'open',     ping: 'open',     hint: 'open',     goodbye: 'draining', unknown: 'open'     },
+  draining: { claim: 'draining', decline: 'draining', grant: ignored, drain: ignored,    idle: 'closed', close: 'closed', lost: 'closed', welcome: violation, refuse: violation,  offer: 'draining', exchange: 'draining', ping: 'draining', hint: 'draining', goodbye: 'draining', unknown: 'draining' },
+  closed:   { claim: ignored,    decline: ignored,    grant: ignored, drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: ignored,   refuse: ignored,    offer: ignored,    exchange: ignored,    ping: ignored,    hint: ignored,    goodbye: ignored,    unknown: ignored    },
+  refused:  { claim: misuse,     decline: misuse,     grant: misuse,  drain: ignored,    idle: ignored,  close: ignored,  lost: ignored,  welcome: violation, refuse: violation,  offer: violation,  exchange: violation,  ping: violation,  hint: violation,  goodbye: ignored,    unknown: violation  },
 } as const satisfies Table<
   LinkState,
   LinkLocalEvent | 'claim' | 'decline' | 'grant',
-  'exchange' | 'ping' | 'goodbye' | 'welcome' | 'refuse' | 'offer' | 'hint'
+  'exchange' | 'ping' | 'goodbye' | 'unknown' | 'welcome' | 'refuse' | 'offer' | 'hint'
 >
 
 /** Whom a dialled link tells; except for `wake`, never from inside a command. */
@@ -77,22 +79,34 @@ export class DialledLink extends LinkEndpoint {
   readonly #budget: LinkBudget
   readonly #maxDataBytes: number
   readonly #versions: readonly number[]
+  readonly #features: readonly string[]
   /** Claims that wait for CONFIRM. */
   readonly #unconfirmed = new Map<number, () => void>()
   #windowBytes = 0
 
-  /** @param openingMs until WELCOME must have come */
-  constructor(handler: DialledLinkHandler, hello: Hello, openingMs: number, now: number) {
+  /**
+   * @param openingMs until WELCOME must have come
+   * @param random what grease is made of; without it this end sends none
+   */
+  constructor(
+    handler: DialledLinkHandler,
+    hello: Hello,
+    openingMs: number,
+    now: number,
+    random?: Random,
+  ) {
     const machine = new Machine(DIALLED_LINK, 'opening' as LinkState)
     const wheel = new DeadlineWheel(now)
-    super(machine, handler, openingMs, now, wheel)
+    super(machine, handler, openingMs, now, wheel, random)
     this.#machine = machine
     this.#handler = handler
     this.#wheel = wheel
     this.#budget = new LinkBudget(hello.offers, INITIAL_WINDOW_BYTES)
     this.#maxDataBytes = hello.maxDataBytes
     this.#versions = hello.versions
-    this.multiplexer.send(FrameType.HELLO, 0, encodeHello(hello))
+    this.#features = hello.features
+    const greased = greasedFeatures(hello, this.grease)
+    this.multiplexer.send(FrameType.HELLO, 0, encodeHello(greased, this.grease?.octets()))
   }
 
   override get deadline(): number {
@@ -183,7 +197,9 @@ export class DialledLink extends LinkEndpoint {
     if (!this.#versions.includes(welcome.version))
       throw new PeerViolation('UNSUPPORTED_VERSION', `WELCOME names version ${welcome.version}`)
     this.#windowBytes = welcome.windowBytes
-    this.greeted(welcome.pingMs, Math.min(this.#maxDataBytes, welcome.maxDataBytes))
+    const maxDataBytes = Math.min(this.#maxDataBytes, welcome.maxDataBytes)
+    const isExtensible = isAgreed('extensible', this.#features, welcome.features)
+    this.greeted(welcome.pingMs, maxDataBytes, isExtensible)
     this.#handler.welcome(welcome)
   }
 

@@ -12,9 +12,12 @@
 import type { DeadlineWheel } from './deadlines.ts'
 import { PeerViolation } from '../wire/errors.ts'
 import { FrameReader } from '../wire/frame.ts'
+import { headerRule } from '../wire/frame-headers.ts'
 import { FrameFlag, FrameType, ResetCode } from '../wire/frame-types.ts'
 import { decodePing, encodeReset, PING_BYTES } from '../wire/control-frames.ts'
 import { MAX_DATA_BYTES } from '../wire/limits.ts'
+import { Grease, type Random } from './grease.ts'
+import { IgnoredFrames } from './ignored-frames.ts'
 import { Heartbeat } from './link-heartbeat.ts'
 import type { LinkEnd, LinkLocalEvent, LinkPeerEvent, LinkState } from './link.ts'
 import { Multiplexer } from './multiplexer.ts'
@@ -40,12 +43,18 @@ export abstract class LinkEndpoint {
   readonly #machine: LinkMachine
   readonly #handler: LinkHandler
   readonly #reader: FrameReader
+  readonly #ignored: IgnoredFrames
+  /** What this end sends that means nothing; `undefined`: it sends none. */
+  protected readonly grease: Grease | undefined
+  /** Both ends named the feature `extensible`. */
+  #isExtensible = false
   #heartbeat: Heartbeat
   #hasEnded = false
 
   /**
    * @param openingMs until the greetings must have been exchanged
    * @param wheel watches the deadlines of exchanges; without it somebody else does
+   * @param random what grease is made of; without it this end sends none
    */
   constructor(
     machine: LinkMachine,
@@ -53,11 +62,14 @@ export abstract class LinkEndpoint {
     openingMs: number,
     now: number,
     wheel?: DeadlineWheel,
+    random?: Random,
   ) {
     this.#machine = machine
     this.#handler = handler
     this.now = now
     this.#heartbeat = new Heartbeat(openingMs, now)
+    this.#ignored = new IgnoredFrames(now)
+    this.grease = random && new Grease(random)
     this.multiplexer = new Multiplexer(
       () => handler.wake(),
       () => this.idle(),
@@ -66,7 +78,9 @@ export abstract class LinkEndpoint {
     this.#reader = new FrameReader(
       {
         frame: (type, flags, number, payload) => this.#frame(type, flags, number, payload),
+        ignored: (type, number, length) => this.#skipped(type, number, length),
         data: (number, bytes, end) => {
+          this.#ignored.known()
           if (machine.step('exchange')) {
             this.multiplexer.receivedData(number, bytes, end, this.now)
           }
@@ -87,7 +101,8 @@ export abstract class LinkEndpoint {
 
   /** When to {@link tick}; `Infinity` when it is over. */
   get deadline(): number {
-    return this.isOver ? Infinity : this.#heartbeat.deadline
+    if (this.isOver) return Infinity
+    return Math.min(this.#heartbeat.deadline, this.grease?.deadline ?? Infinity)
   }
 
   /** Whether DATA waits for room in the transport. */
@@ -119,9 +134,9 @@ export abstract class LinkEndpoint {
   receive(bytes: Uint8Array, now: number): void {
     if (this.isOver) return
     this.now = now
-    this.#heartbeat.heard(now)
+    this.#ignored.received(bytes.length, now)
     try {
-      this.#reader.push(bytes)
+      if (this.#reader.push(bytes)) this.#heartbeat.heard(now)
     } catch (cause) {
       if (!(cause instanceof PeerViolation)) throw cause
       this.multiplexer.send(FrameType.RESET, 0, encodeReset({ code: ResetCode.VIOLATION }))
@@ -129,15 +144,18 @@ export abstract class LinkEndpoint {
     }
   }
 
-  /** The transport ended, or broke. */
+  /** The transport ended, or broke: in the middle of a frame, if `cause` says nothing else. */
   lost(cause?: unknown): void {
-    if (this.#machine.step('lost')) this.#end({ reason: 'lost', cause })
+    if (this.#machine.step('lost')) this.#end({ reason: 'lost', cause: cause ?? this.#reader.cut })
   }
 
   /** The {@link deadline} came. */
   tick(now: number): void {
     if (this.isOver) return
     this.now = now
+    const isIdle = this.state === 'open' && this.open === 0
+    const grease = this.grease?.take(now, isIdle)
+    if (grease !== undefined) this.multiplexer.send(grease.type, 0, grease.octets)
     const verdict = this.#heartbeat.check(now)
     if (verdict === undefined) return
     if (verdict === 'ping' && this.state !== 'opening') {
@@ -170,9 +188,11 @@ export abstract class LinkEndpoint {
       this.multiplexer.received(type, flags, number, payload, this.now)
   }
 
-  /** The greetings were exchanged. */
-  protected greeted(pingMs: number, maxDataBytes: number): void {
+  /** The greetings were exchanged. `isExtensible`: both named the feature. */
+  protected greeted(pingMs: number, maxDataBytes: number, isExtensible: boolean): void {
     this.#heartbeat = new Heartbeat(pingMs, this.now)
+    this.#isExtensible = isExtensible
+    if (isExtensible) this.grease?.begin(this.now)
     this.multiplexer.maxDataBytes = maxDataBytes
     this.#reader.maxDataBytes = maxDataBytes
   }
@@ -187,7 +207,8 @@ export abstract class LinkEndpoint {
   }
 
   #frame(type: FrameType, flags: number, number: number, payload: Uint8Array): void {
-    if (number !== 0 && isOfLink(type))
+    this.#ignored.known()
+    if (number !== 0 && headerRule(type)!.on === 'link')
       throw new PeerViolation('MALFORMED_FRAME', `type ${type} on number ${number}`)
     if (type !== FrameType.PING) return this.received(type, flags, number, payload)
     const octets = decodePing(payload)
@@ -196,26 +217,19 @@ export abstract class LinkEndpoint {
     }
   }
 
+  /** The header of a frame that nobody here knows; its octets are skipped as they come. */
+  #skipped(type: number, number: number, length: number): void {
+    if (!this.#machine.step('unknown')) return
+    if (!this.#isExtensible) throw new PeerViolation('UNKNOWN_FRAME', `type ${type}`)
+    if (number > this.multiplexer.lastNumber)
+      throw new PeerViolation('UNKNOWN_NUMBER', `${number} was never opened`)
+    this.#ignored.skipped(length)
+  }
+
   #end(end: LinkEnd): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.multiplexer.lost(end.cause)
     this.#handler.closed(end)
-  }
-}
-
-/** Frames that are of no exchange. */
-function isOfLink(type: FrameType): boolean {
-  switch (type) {
-    case FrameType.HELLO:
-    case FrameType.WELCOME:
-    case FrameType.OFFER:
-    case FrameType.DECLINE:
-    case FrameType.PING:
-    case FrameType.DRAIN:
-    case FrameType.CONFIGURATION:
-      return true
-    default:
-      return false
   }
 }

@@ -18,8 +18,11 @@ export type LinkState = 'opening' | 'open' | 'draining' | 'closed' | 'refused'
  */
 export type LinkLocalEvent = 'drain' | 'idle' | 'close' | 'lost'
 
-/** What either end's peer may say: a frame of an exchange, a ping, and that it drains. */
-export type LinkPeerEvent = 'exchange' | 'ping' | 'goodbye'
+/**
+ * What either end's peer may say: a frame of an exchange, a ping, that it drains, and what is not
+ * known and may be skipped.
+ */
+export type LinkPeerEvent = 'exchange' | 'ping' | 'goodbye' | 'unknown'
 
 /** Why a link ended; `cause` is what was thrown, if anything was. */
 export interface LinkEnd {

@@ -119,7 +119,7 @@ export class Multiplexer {
   }
 
   /** A frame that leaves as it is, before any DATA that waits. */
-  send(type: FrameType, number: number, payload?: Uint8Array, flags = 0): void {
+  send(type: number, number: number, payload?: Uint8Array, flags = 0): void {
     this.#output.frame(type, flags, number, payload)
     this.#rouse()
   }

@@ -56,6 +56,7 @@ export type PeerViolationReason =
   | 'NUMBER_NOT_INCREASING'
   | 'LENGTH_MISMATCH'
   | 'FORBIDDEN_OCTET'
+  | 'IGNORED_EXCEEDED'
 
 /** The other end of the wire broke the protocol; whatever it touched is reset or closed. */
 export class PeerViolation extends AppProxyError {

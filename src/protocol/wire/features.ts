@@ -40,8 +40,11 @@ export type Feature = keyof typeof FEATURES
  */
 export const GREASE_PREFIX = 'grease-'
 
+/** The position in HELLO and WELCOME that never means anything. What lies between is nil. */
+export const GREASE_ELEMENT = 31
+
 /** What the multiplexed link carries. */
-export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade']
+export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade', 'extensible']
 
 /** What the plain binding carries; an HTTP call cannot switch protocols in its middle. */
 export const PLAIN_FEATURES: readonly Feature[] = ['plain']

@@ -30,7 +30,7 @@ export class FrameOutput {
   #at = 0
 
   /** A frame whose payload is small, or read at once. */
-  frame(type: FrameType, flags: number, number: number, payload: Uint8Array = EMPTY): void {
+  frame(type: number, flags: number, number: number, payload: Uint8Array = EMPTY): void {
     this.#header(type, flags, number, payload.length, payload.length)
     this.#copy(payload)
   }
@@ -71,7 +71,7 @@ export class FrameOutput {
     this.#at = 0
   }
 
-  #header(type: FrameType, flags: number, number: number, length: number, copied: number): void {
+  #header(type: number, flags: number, number: number, length: number, copied: number): void {
     const needed = FRAME_HEADER_BYTES + copied
     if (this.#slab.length - this.#at < needed) this.#grow(needed)
     writeFrameHeader(this.#slab, this.#at, type, flags, number, length)

@@ -119,7 +119,14 @@ export class FrameReader {
    * @throws PeerViolation `FRAME_TRUNCATED` in the middle of a frame
    */
   end(): void {
-    if (!this.idle) throw new PeerViolation('FRAME_TRUNCATED', 'the stream ended inside a frame')
+    const { cut } = this
+    if (cut !== undefined) throw cut
+  }
+
+  /** What is wrong with a stream that ends now; `undefined` between two frames. */
+  get cut(): PeerViolation | undefined {
+    if (this.idle || this.#broken) return undefined
+    return new PeerViolation('FRAME_TRUNCATED', 'the stream ended inside a frame')
   }
 
   #readHeader(chunk: Uint8Array, from: number): number {

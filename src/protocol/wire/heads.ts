@@ -6,6 +6,7 @@
  * @module
  */
 import { ApiMisuse } from './errors.ts'
+import { GREASE_ELEMENT } from './features.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
   DECLINE_REASONS,
@@ -36,15 +37,13 @@ import { encode } from './msgpack.ts'
 
 /**
  * `[versions, instance, index, epoch, offers, granted, maxDataBytes, features, slots, streams]`:
- * without `slots` they are as many as `offers`, without `streams` there are none.
+ * without `slots` they are as many as `offers`, without `streams` there are none. `grease` stands behind them and means nothing.
  */
-export function encodeHello(hello: Hello): Uint8Array {
+export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
   const { versions, instance, index, epoch, offers, granted, maxDataBytes, features } = hello
   const { slots = offers, streams = 0 } = hello
-  return encode([
-    ...[versions, instance, index, epoch, offers, granted, maxDataBytes, features],
-    ...[slots, streams],
-  ])
+  const greeting = [versions, instance, index, epoch, offers, granted, maxDataBytes, features]
+  return encode(greased([...greeting, slots, streams], grease))
 }
 
 export function decodeHello(payload: Uint8Array): Hello {
@@ -69,9 +68,17 @@ export function decodeHello(payload: Uint8Array): Hello {
 }
 
 /** `[version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]` */
-export function encodeWelcome(welcome: Welcome): Uint8Array {
+export function encodeWelcome(welcome: Welcome, grease?: Uint8Array): Uint8Array {
   const { version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features } = welcome
-  return encode([version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features])
+  const greeting = [version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]
+  return encode(greased(greeting, grease))
+}
+
+/** A greeting with an element that means nothing, where no version will put one that does. */
+function greased(greeting: readonly unknown[], grease: Uint8Array | undefined): readonly unknown[] {
+  if (grease === undefined) return greeting
+  const padding = Array.from({ length: GREASE_ELEMENT - greeting.length }, () => undefined)
+  return [...greeting, ...padding, grease]
 }
 
 export function decodeWelcome(payload: Uint8Array): Welcome {

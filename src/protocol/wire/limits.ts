@@ -157,5 +157,11 @@ export const MAX_NUMBER = 2 ** 31
 export const MAX_WELCOME_MS = 3_600_000
 /** The longest identifier: an instance, an application, a version. Characters. */
 export const MAX_NAME = 1_024
+/** Frames of unknown types, one behind the other. */
+export const MAX_IGNORED_IN_ROW = 64
+/** Their octets within a minute, as a share of all that comes, or this many if that is more. */
+export const IGNORED_SHARE = 0.01
+export const IGNORED_ALLOWANCE_BYTES = 4 * 1024
+export const IGNORED_WINDOW_MS = 60_000
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1
