@@ -4,19 +4,21 @@
  * @module
  */
 import {
+  FRAME_HEADERS,
   FrameFlag,
   FrameReader,
   FrameType,
-  MAX_CONTROL_BYTES,
-  MAX_HEAD_BYTES,
   PeerViolation,
   encodeFrame,
 } from '../../src/protocol/index.ts'
+import { FRAME_LAYOUTS } from '../../src/protocol/wire/frame-layouts.ts'
 import {
   fromHex,
   toHex,
   toJson,
   type InvalidVector,
+  type Situation,
+  type SituationState,
   type ValidVector,
   type VectorCodec,
   type VectorFile,
@@ -45,6 +47,8 @@ interface Cases {
   readonly invalid?: Readonly<Record<string, Uint8Array>>
   /** Refused as `FORBIDDEN_OCTET`. */
   readonly forbidden?: Readonly<Record<string, Uint8Array>>
+  /** By title: where a vector is legal, when that is not where all others are. */
+  readonly legal?: Readonly<Record<string, readonly Situation[]>>
   /** Whole frames. */
   readonly whole?: Readonly<Record<string, readonly [hex: string, reason: string]>>
 }
@@ -57,7 +61,7 @@ export function entry<T>(
   cases: Cases,
 ): Entry {
   const type = FrameType[name]
-  const number = ON_THE_LINK.has(name) ? 0 : 5
+  const number = FRAME_HEADERS[name].on === 'link' ? 0 : 5
   const codec: VectorCodec = {
     encode(value) {
       const { flags, payload, number } = value as FrameValue
@@ -67,18 +71,20 @@ export function entry<T>(
   }
   const valid = (title: string, value: FrameValue): ValidVector => ({
     name: title,
+    ...(cases.legal?.[title] !== undefined && { legal: cases.legal[title] }),
     value: toJson(value),
     hex: toHex(codec.encode(value)),
   })
   const invalid = (reason: string, payloads: Readonly<Record<string, Uint8Array>> = {}) =>
     Object.entries(payloads).map(([title, payload]) => ({
       name: title,
-      hex: toHex(encodeFrame(type, 0, number, payload)),
+      hex: toHex(encodeFrame(type, neededFlags(name), number, payload)),
       reason,
     }))
   const file: VectorFile = {
     name,
     description,
+    legal: LEGAL[name],
     valid: [
       ...pairs(cases.valid).map(([title, payload]) => valid(title, { number, flags: [], payload })),
       ...pairs(cases.flagged).map(([title, value]) => valid(title, { number, ...value })),
@@ -113,14 +119,43 @@ export function octets(payload: Uint8Array): Uint8Array {
   return payload
 }
 
-/** Frames about the link as a whole, on number 0. */
-const ON_THE_LINK: ReadonlySet<Name> = new Set([
-  ...(['HELLO', 'WELCOME', 'OFFER', 'DECLINE', 'PING', 'DRAIN', 'CONFIGURATION'] as const),
-])
+/** Flags without which a frame of this type says nothing. */
+function neededFlags(name: Name): number {
+  return name === 'TRAILERS' ? FrameFlag.END : 0
+}
 
-const HEADS: ReadonlySet<Name> = new Set([
-  ...(['HELLO', 'WELCOME', 'OFFER', 'RESPONSE', 'INFORMATIONAL', 'TRAILERS'] as const),
-])
+const [CLOUD, CONNECTOR] = ['cloud', 'connector'] as const
+const BOTH = [CLOUD, CONNECTOR] as const
+const at = (ends: readonly ('cloud' | 'connector')[], ...states: readonly SituationState[]) =>
+  ends.flatMap((end) => states.map((state): Situation => ({ at: end, in: state })))
+
+const EXCHANGE = ['claimed', 'confirmed', 'responding'] as const
+const LINK = ['open', ...EXCHANGE] as const
+
+/**
+ * Where each frame is legal, of the situations that vectors know. The cloud confirms a claim as it
+ * comes: to it, `claimed` and `confirmed` are one.
+ */
+const LEGAL: Readonly<Record<Name, readonly Situation[]>> = {
+  HELLO: at([CLOUD], 'opening'),
+  WELCOME: at([CONNECTOR], 'opening'),
+  OFFER: at([CONNECTOR], ...LINK),
+  CLAIM: at([CLOUD], 'open'),
+  CONFIRM: at([CONNECTOR], 'claimed'),
+  DECLINE: at([CLOUD], ...LINK),
+  CREDIT: at(BOTH, ...EXCHANGE),
+  DATA: [...at([CLOUD], 'responding'), ...at([CONNECTOR], 'confirmed', 'responding')],
+  RESPONSE: at([CLOUD], 'claimed', 'confirmed'),
+  INFORMATIONAL: at([CLOUD], 'claimed', 'confirmed'),
+  TRAILERS: [...at([CLOUD], 'responding'), ...at([CONNECTOR], 'confirmed', 'responding')],
+  STOP: [...at([CLOUD], ...EXCHANGE), ...at([CONNECTOR], 'responding')],
+  RESET: at(BOTH, ...EXCHANGE),
+  PING: at(BOTH, ...LINK),
+  DRAIN: at(BOTH, 'opening', ...LINK),
+  CONFIGURATION: at([CONNECTOR], ...LINK),
+}
+
+const isHead = (name: Name) => FRAME_LAYOUTS[name].form === 'array'
 
 /** The octets are exactly one frame of that type, or a PeerViolation says why not. */
 function readOne(
@@ -132,6 +167,8 @@ function readOne(
   const reader = new FrameReader({
     frame(seen, flags, number, payload) {
       if (seen !== type) throw new Error(`type ${seen} in the vectors of type ${type}`)
+      if (seen === FrameType.TRAILERS && (flags & FrameFlag.END) === 0)
+        throw new PeerViolation('MALFORMED_FRAME', 'TRAILERS without END')
       found.push({ number, flags: namesOf(flags), payload: decodePayload(payload) })
     },
     data(number, bytes, end) {
@@ -146,14 +183,14 @@ function readOne(
 
 function everyFrameRefuses(name: Name, number: number): InvalidVector[] {
   const type = FrameType[name]
-  const most = HEADS.has(name) ? MAX_HEAD_BYTES : MAX_CONTROL_BYTES
+  const most = FRAME_HEADERS[name].mostBytes
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
   const header = (length: number, octet: number) =>
     `${hex(length, 6)}${hex(octet, 2)}00${hex(number, 8)}`
   const tooLarge = { name: 'too large', hex: header(most + 1, type), reason: 'FRAME_TOO_LARGE' }
   const head = (title: string, payload: string) => ({
     name: title,
-    hex: toHex(encodeFrame(type, 0, number, fromHex(payload))),
+    hex: toHex(encodeFrame(type, neededFlags(name), number, fromHex(payload))),
     reason: 'MALFORMED_FRAME',
   })
   return [
@@ -161,7 +198,7 @@ function everyFrameRefuses(name: Name, number: number): InvalidVector[] {
     { name: 'a header cut short', hex: header(0, type).slice(0, -2), reason: 'FRAME_TRUNCATED' },
     { name: 'a payload cut short', hex: `${header(2, type)}00`, reason: 'FRAME_TRUNCATED' },
     { name: 'an unknown type', hex: header(0, 0x11), reason: 'UNKNOWN_FRAME' },
-    ...(HEADS.has(name)
+    ...(isHead(name)
       ? [
           head('no payload', ''),
           head('octets after the array', '90c0'),

@@ -11,7 +11,7 @@ import { fromHex } from './vector.ts'
 
 const ID = '00112233445566778899aabbccddeeff'
 const ID_OCTETS = fromHex(ID)
-const HEADERS = ['Host', 'wiki.example', 'X-Octets', '\u00e9\u00ff']
+const HEADERS = ['Accept', 'text/html', 'X-Octets', '\u00e9\u00ff']
 const OFFER = {
   id: ID,
   attempt: 1,
@@ -193,6 +193,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
       'with a body to come': { status: 200, headers: ['Content-Type', 'text/plain'] },
       'switching protocols': { status: 101, headers: ['Upgrade', 'websocket'] },
     },
+    legal: { 'switching protocols': [{ at: 'cloud', in: 'upgrade-asked' }] },
     flagged: { 'without a body': { flags: ['END'], payload: { status: 304, headers: [] } } },
     invalid: {
       'an interim status': encode([103, []]),
@@ -215,6 +216,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
     flagged: { 'one field': { flags: ['END'], payload: ['Repr-Digest', 'sha-256=:AA==:'] } },
     invalid: { 'no list inside the list': encode(['a', 'b']) },
     forbidden: { 'a name with a space': encode([['a b', 'c']]) },
+    whole: { 'without END': ['000002 0b 00 00000005 9190', 'MALFORMED_FRAME'] },
   }),
   entry('STOP', 'No more of this body, please.', control.encodeStop, control.decodeStop, {
     valid: { 'without fault': { code: ResetCode.NO_ERROR } },

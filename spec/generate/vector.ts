@@ -8,12 +8,33 @@
 export interface VectorFile {
   readonly name: string
   readonly description: string
+  /** Frames alone: who may be sent them, and when. Everywhere else they are a violation. */
+  readonly legal?: readonly Situation[]
   readonly valid: readonly ValidVector[]
   readonly invalid: readonly InvalidVector[]
 }
 
+/** Who receives a frame, and in which state. */
+export interface Situation {
+  readonly at: 'connector' | 'cloud'
+  readonly in: SituationState
+}
+
+/**
+ * - `opening`: the connector has said HELLO, the cloud has heard nothing.
+ * - `open`: the greetings are exchanged; there is no exchange.
+ * - `claimed`: exchange 5 is claimed, its request has a body, and nothing more was said of it.
+ * - `confirmed`: the same, and the claim is confirmed.
+ * - `responding`: the same, and the head of its answer was sent; a body follows.
+ * - `upgrade-asked`: exchange 5 is claimed, and asks to switch protocols.
+ */
+export type SituationState =
+  'opening' | 'open' | 'claimed' | 'confirmed' | 'responding' | 'upgrade-asked'
+
 export interface ValidVector {
   readonly name: string
+  /** Where it is legal, when that is not where the file says. */
+  readonly legal?: readonly Situation[]
   /** JSON; octets are `{ "$bytes": "<hex>" }`, absent fields are left out. */
   readonly value: unknown
   readonly hex: string

@@ -5,6 +5,7 @@
  */
 import { PeerViolation } from '../wire/errors.ts'
 import type { Exchange } from './exchange.ts'
+import { headerRule } from '../wire/frame-headers.ts'
 import { FrameFlag, FrameType } from '../wire/frame-types.ts'
 import { decodeCredit, decodeReset, decodeStop } from '../wire/control-frames.ts'
 import { decodeInformational, decodeResponse, decodeTrailers } from '../wire/heads.ts'
@@ -22,6 +23,9 @@ export function deliverFrame(
   payload: Uint8Array,
   now: number,
 ): void {
+  // A connector that is sent an answer must not take it for one of its own.
+  if (exchange.role === 'responder' && headerRule(type)?.by === 'connector')
+    throw new PeerViolation('UNEXPECTED_EVENT', `frame type ${type} of the cloud`)
   switch (type) {
     case FrameType.RESPONSE:
       return exchange.receivedResponse(decodeResponse(payload), (flags & FrameFlag.END) !== 0, now)
