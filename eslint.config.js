@@ -33,25 +33,33 @@ const CERTIFICATES = [
   'Only src/runtime/x509.ts imports the certificate library (it must load reflect-metadata first).',
 ]
 
+const MESSAGE_PACK = [
+  ['msgpackr', 'msgpackr/*'],
+  'Only src/protocol/wire/msgpack-writer.ts imports msgpackr: it writes, and never reads.',
+]
+
+const PURE = [
+  NODE,
+  EXAMPLES,
+  CERTIFICATES,
+  [
+    ['**/cloud/**', '**/connector/**', '../../*'],
+    'src/protocol imports nothing of the other rooms.',
+  ],
+  [['undici', 'jose', 'oauth4webapi', '@peculiar/*', 'lmdb'], 'src/protocol is pure.'],
+]
+
 /** The rooms of the architecture, and who may enter which. */
 const rooms = [
   {
     files: ['src/protocol/**/*.ts'],
     rules: {
-      ...forbid([
-        NODE,
-        EXAMPLES,
-        CERTIFICATES,
-        [
-          ['**/cloud/**', '**/connector/**', '../../*'],
-          'src/protocol imports nothing of the other rooms.',
-        ],
-        [['undici', 'jose', 'oauth4webapi', '@peculiar/*', 'lmdb'], 'src/protocol is pure.'],
-      ]),
+      ...forbid([...PURE, MESSAGE_PACK]),
       'no-restricted-globals': ['error', ...IMPURE_GLOBALS],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
     },
   },
+  { files: ['src/protocol/wire/msgpack-writer.ts'], rules: forbid(PURE) },
   {
     files: ['src/cloud/**/*.ts'],
     ignores: ['src/cloud/node/**', 'src/cloud/lmdb/**'],
@@ -59,6 +67,7 @@ const rooms = [
       NODE,
       EXAMPLES,
       CERTIFICATES,
+      MESSAGE_PACK,
       [
         ['**/connector/**', 'undici', 'lmdb', '**/node/**', '**/lmdb/**'],
         'The cloud does not know the connector, nor its own bindings.',
@@ -70,6 +79,7 @@ const rooms = [
     rules: forbid([
       EXAMPLES,
       CERTIFICATES,
+      MESSAGE_PACK,
       [['**/connector/**'], 'The cloud does not know the connector.'],
     ]),
   },
@@ -80,6 +90,7 @@ const rooms = [
       NODE,
       EXAMPLES,
       CERTIFICATES,
+      MESSAGE_PACK,
       [
         ['**/cloud/**', 'undici', '**/node/**'],
         'The connector does not know the cloud, nor its own bindings.',
@@ -91,6 +102,7 @@ const rooms = [
     rules: forbid([
       EXAMPLES,
       CERTIFICATES,
+      MESSAGE_PACK,
       [['**/cloud/**'], 'The connector does not know the cloud.'],
     ]),
   },

@@ -10,7 +10,7 @@
 import { writeFrameHeader } from './frame.ts'
 import { FrameFlag, FrameType } from './frame-types.ts'
 import { FRAME_HEADER_BYTES } from './limits.ts'
-import { pack, packedBound } from './msgpack-writer.ts'
+import { pack } from './msgpack-writer.ts'
 
 const EMPTY = new Uint8Array(0)
 /** A slab grows with what one turn says, up to this. */
@@ -35,14 +35,9 @@ export class FrameOutput {
     this.#copy(payload)
   }
 
-  /** A frame whose payload is a MessagePack value, written where it leaves from. */
+  /** A frame whose payload is a MessagePack value. */
   head(type: FrameType, flags: number, number: number, value: readonly unknown[]): void {
-    const most = FRAME_HEADER_BYTES + packedBound(value)
-    if (this.#slab.length - this.#at < most) this.#grow(most)
-    const start = this.#at + FRAME_HEADER_BYTES
-    const end = pack(value, this.#slab, start)
-    writeFrameHeader(this.#slab, this.#at, type, flags, number, end - start)
-    this.#at = end
+    this.frame(type, flags, number, pack(value))
   }
 
   /** A DATA frame; a large payload is not copied, and must not change until it is sent. */

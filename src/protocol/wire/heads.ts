@@ -34,6 +34,7 @@ import {
   MAX_WELCOME_MS,
 } from './limits.ts'
 import { encode } from './msgpack.ts'
+import { pack, wellFormed } from './msgpack-writer.ts'
 
 /**
  * `[versions, instance, index, epoch, offers, granted, maxDataBytes, features, slots, streams]`:
@@ -99,7 +100,7 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
  * `user` is nil or a map, `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
  */
 export function encodeOffer(offer: Offer): Uint8Array {
-  return encode(offerElements(offer))
+  return pack(offerElements(offer))
 }
 
 /** What {@link encodeOffer} encodes, for who writes it where it leaves from. */
@@ -108,16 +109,16 @@ export function offerElements(offer: Offer): readonly unknown[] {
   return [
     idOctets(offer.id),
     offer.attempt,
-    offer.applicationId,
-    offer.applicationVersion,
+    wellFormed(offer.applicationId),
+    wellFormed(offer.applicationVersion),
     offer.method,
     offer.target,
     offer.headers,
-    offer.user && wellFormed(offer.user),
+    offer.user && mended(offer.user),
     body.kind === 'length' ? body.bytes : body.kind === 'streamed',
     offer.upgrade,
     offer.remainingMs,
-    offer.origin,
+    wellFormed(offer.origin),
     offer.answerMs,
   ]
 }
@@ -146,7 +147,7 @@ export function decodeOffer(payload: Uint8Array): Offer {
 
 /** `[id, attempt, credit]` */
 export function encodeClaim(claim: Claim): Uint8Array {
-  return encode(claimElements(claim))
+  return pack(claimElements(claim))
 }
 
 /** What {@link encodeClaim} encodes. */
@@ -174,7 +175,7 @@ export function decodeDecline(payload: Uint8Array): Decline {
 
 /** `[status, headers]`, for RESPONSE and INFORMATIONAL. */
 export function encodeResponseHead(head: ResponseHead): Uint8Array {
-  return encode(responseElements(head))
+  return pack(responseElements(head))
 }
 
 /** What {@link encodeResponseHead} encodes. */
@@ -291,25 +292,24 @@ function userClaims(value: unknown): UserClaims | undefined {
 }
 
 /** An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us for it. */
-function wellFormed(claims: UserClaims): UserClaims {
+function mended(claims: UserClaims): UserClaims {
   // Almost every user's claims come with many requests.
-  let mended = MENDED.get(claims)
-  if (mended === undefined) MENDED.set(claims, (mended = mend(claims)))
-  return mended
+  let same = MENDED.get(claims)
+  if (same === undefined) MENDED.set(claims, (same = mend(claims)))
+  return same
 }
 
 const MENDED = new WeakMap<UserClaims, UserClaims>()
 
 function mend(claims: UserClaims): UserClaims {
-  const text = (value: string) => value.replace(/\p{Surrogate}/gu, '\ufffd')
   const { subject, issuer, name, email, groups, roles } = claims
   return {
-    subject: text(subject),
-    issuer: text(issuer),
-    ...(name !== undefined && { name: text(name) }),
-    ...(email !== undefined && { email: text(email) }),
-    ...(groups !== undefined && { groups: groups.map(text) }),
-    ...(roles !== undefined && { roles: roles.map(text) }),
+    subject: wellFormed(subject),
+    issuer: wellFormed(issuer),
+    ...(name !== undefined && { name: wellFormed(name) }),
+    ...(email !== undefined && { email: wellFormed(email) }),
+    ...(groups !== undefined && { groups: groups.map(wellFormed) }),
+    ...(roles !== undefined && { roles: roles.map(wellFormed) }),
   }
 }
 

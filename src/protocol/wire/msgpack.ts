@@ -2,17 +2,17 @@
  * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings,
  * octets, arrays and maps with string keys. Nothing else.
  *
- * Our own in both directions. No decoder at hand is safe against a hostile peer: msgpackr decodes
- * its own record, error, regular-expression and set extensions whatever its options say, and
- * accepts the byte 0xc1, invalid UTF-8 and repeated keys; others know no depth limit. A gate in
- * front of them would have to parse everything once already, and at that point it is a decoder.
- * Encoding is in msgpack-writer.ts.
+ * msgpackr writes (msgpack-writer.ts); we read ourselves. No decoder at hand is safe against a
+ * hostile peer: msgpackr decodes its own record, error, regular-expression and set extensions
+ * whatever its options say, and accepts the byte 0xc1, invalid UTF-8 and repeated keys; others know
+ * no depth limit. A gate in front of them would have to parse everything once already, and at that
+ * point it is a decoder.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
  */
 import { PeerViolation, type PeerViolationReason } from './errors.ts'
-import { pack, packedBound } from './msgpack-writer.ts'
+import { pack, plain } from './msgpack-writer.ts'
 import { readUtf8 } from './utf8.ts'
 
 export interface DecodeLimits {
@@ -31,10 +31,11 @@ export interface DecodeLimits {
  * Encodes a value of the types above in its shortest form, except that integers beyond 32 bits
  * travel as float 64. `undefined` is left out of a map and is nil in an array. The result owns its
  * memory.
+ *
+ * @throws ApiMisuse for any other value
  */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  const room = new Uint8Array(packedBound(value))
-  return room.slice(0, pack(value, room, 0))
+  return new Uint8Array(pack(plain(value)))
 }
 
 /**
