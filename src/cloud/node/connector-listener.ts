@@ -23,7 +23,6 @@ import {
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
-  PeerViolation,
   Refused,
   RegistrationRequest,
   type Binding,
@@ -35,7 +34,14 @@ import { isAssigned } from '../connectors/assignment.ts'
 import { ConfigurationHints } from '../connectors/configuration-hints.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/submission.ts'
-import { readBody, sendMessage, sendRefusal, type BodyBounds } from './connector-replies.ts'
+import {
+  asRefusal,
+  readBody,
+  sendMessage,
+  sendRefusal,
+  stopping,
+  type BodyBounds,
+} from './connector-replies.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
 import { active, Callers, serving } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
@@ -55,9 +61,8 @@ export interface ConnectorListenerOptions {
    */
   readonly bindings?: readonly Binding[]
   /**
-   * Whether links carry, now and then, a feature, an element and a frame that mean nothing: so that
-   * a connector that fails on what it does not know is found before a later version needs it not
-   * to. Default true.
+   * Whether links carry, now and then, what means nothing, so that a connector that fails on what
+   * it does not know is found in time. Default true.
    */
   readonly grease?: boolean
 }
@@ -110,7 +115,9 @@ export function createConnectorListener(
     grease ? Math.random : undefined,
   )
   const plainLinks = new PlainLinks(cloud.origin, auditLinks(cloud.audit, cloud.origin, 'plain'))
-  const exchanges = new PlainExchanges(cloud.origin, () => randomToken(cloud))
+  const exchanges = new PlainExchanges(cloud.origin, () =>
+    Buffer.from(cloud.crypto.getRandomValues(new Uint8Array(16))).toString('base64url'),
+  )
   const routes = routesOf(
     cloud,
     bindings.includes('plain') ? { links: plainLinks, exchanges } : undefined,
@@ -378,22 +385,6 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
       },
     },
   ]
-}
-
-function asRefusal({ containment }: Cloud, error: unknown): Refused {
-  if (error instanceof Refused) return error
-  if (error instanceof PeerViolation) return new Refused('request-malformed', error.message)
-  containment.tellInternal('connector-listener', error)
-  return new Refused('unavailable', 'the call failed', { cause: error, retryAfterMs: 1_000 })
-}
-
-/** The connector dials again, and finds another process or none. */
-function stopping(): Refused {
-  return new Refused('unavailable', 'the service is being stopped', { retryAfterMs: 5_000 })
-}
-
-function randomToken(cloud: Cloud): string {
-  return Buffer.from(cloud.crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
 }
 
 function pem(der: Uint8Array): string {

@@ -4,7 +4,13 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { MESSAGE_MEDIA_TYPE, Refused, type RefusalReason } from '../../protocol/index.ts'
+import {
+  MESSAGE_MEDIA_TYPE,
+  PeerViolation,
+  Refused,
+  type RefusalReason,
+} from '../../protocol/index.ts'
+import type { Containment } from '../../runtime/containment.ts'
 import { lingerAtClose } from './lingering-close.ts'
 
 /** The HTTP status of each refusal. @see spec/PROTOCOL.md, "Error codes" */
@@ -105,4 +111,20 @@ export function readBody(
         reject(new Refused('request-malformed', 'its body broke off'))
       })
   })
+}
+
+/** What whoever called is told of an error; one that is no refusal is told to `containment` as well. */
+export function asRefusal(
+  { containment }: { readonly containment: Containment },
+  error: unknown,
+): Refused {
+  if (error instanceof Refused) return error
+  if (error instanceof PeerViolation) return new Refused('request-malformed', error.message)
+  containment.tellInternal('connector-listener', error)
+  return new Refused('unavailable', 'the call failed', { cause: error, retryAfterMs: 1_000 })
+}
+
+/** The connector dials again, and finds another process or none. */
+export function stopping(): Refused {
+  return new Refused('unavailable', 'the service is being stopped', { retryAfterMs: 5_000 })
 }
