@@ -139,6 +139,7 @@ async function stop(): Promise<void> {
   await registry.close()
   await revocations.close()
   await grants.close()
+  keyRing.close()
   await sink.close?.()
 }
 

@@ -115,6 +115,8 @@ export interface TunnelOptions {
   readonly authorityStore?: AuthorityStore
   /** The cloud's wall clock. Default: the system's. */
   readonly wallClock?: () => number
+  /** Default: in memory. */
+  readonly registry?: ConnectorRegistry
   /** Each request is an audit event. */
   readonly auditRequests?: boolean
 }
@@ -134,7 +136,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     store: options.authorityStore ?? memoryAuthorityStore(),
   })
   const servers = await createServerAuthority({ crypto, clocks, store: memoryAuthorityStore() })
-  const registry = createMemoryRegistry()
+  const registry = options.registry ?? createMemoryRegistry()
   const audit = recordedAudit()
   const instances: Record<string, string> = {}
   const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })

@@ -110,8 +110,9 @@ export interface ConnectorRegistry {
   list(tenantId: string): Promise<readonly ConnectorRecord[]>
 
   /**
-   * Calls `listener` after each change that was made through this registry. What a listener throws
-   * keeps nothing from the change, nor from the other listeners.
+   * Calls `listener` after each change, in their order: at once for one that was made through this
+   * registry, within a second for one that another process made in the same store. What a listener
+   * throws keeps nothing from the change, nor from the other listeners.
    *
    * @returns ends the subscription
    */

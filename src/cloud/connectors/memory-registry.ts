@@ -1,4 +1,4 @@
-import type { ConnectorRegistry } from './connector-registry.ts'
+import type { ConnectorRegistry, RegistryChange } from './connector-registry.ts'
 import {
   TransactionalRegistry,
   type RegistryRows,
@@ -24,11 +24,14 @@ function memoryStore(): RegistryStore {
     entries: <T extends keyof RegistryRows>(table: T) =>
       tableOf(table) as Map<string, RegistryRows[T]>,
   }
+  const listeners: ((change: RegistryChange) => void)[] = []
   return {
+    subscribe: (listener) => void listeners.push(listener),
     read: (action) => action(reading),
     async transact(action) {
       // Nothing is written before the action is through: one that throws has done nothing.
       const changes: [table: string, key: string, row: unknown][] = []
+      const told: RegistryChange[] = []
       const tables: RegistryTables = {
         get: (table, key) => {
           const change = changes.findLast(([t, k]) => t === table && k === key)
@@ -37,12 +40,14 @@ function memoryStore(): RegistryStore {
         put: (table, key, row) => void changes.push([table, key, row]),
         remove: (table, key) => void changes.push([table, key, undefined]),
         entries: reading.entries,
+        tell: (change) => void told.push(change),
       }
       const result = action(tables)
       for (const [table, key, row] of changes) {
         if (row === undefined) tableOf(table).delete(key)
         else tableOf(table).set(key, row)
       }
+      for (const change of told) for (const listener of listeners) listener(change)
       return result
     },
   }

@@ -54,6 +54,8 @@ export interface RegistryTables {
   put<T extends TableName>(table: T, key: string, row: RegistryRows[T]): void
   remove(table: TableName, key: string): void
   entries<T extends TableName>(table: T): Iterable<readonly [string, RegistryRows[T]]>
+  /** What those who subscribe are told once the transaction is committed. */
+  tell(change: RegistryChange): void
 }
 
 /** What an engine brings. */
@@ -65,6 +67,11 @@ export interface RegistryStore {
    * `action` throws.
    */
   transact<T>(action: (tables: RegistryTables) => T): Promise<T>
+  /**
+   * Calls `listener` with what transactions told, in the order of their commits: its own before
+   * `transact` resolves, another process's within a second. The listener does not throw.
+   */
+  subscribe(listener: (change: RegistryChange) => void): void
 }
 
 const SUPERSEDED_MS = 24 * 60 * 60 * 1000
@@ -99,13 +106,16 @@ export class TransactionalRegistry implements ConnectorRegistry {
   constructor(store: RegistryStore, onError?: OnError) {
     this.#store = store
     this.#containment = new Containment(onError)
+    store.subscribe((change) => {
+      for (const listener of this.#listeners) listener(change)
+    })
   }
 
   async register(order: RegistrationOrder): Promise<Registered & { readonly repeated: boolean }> {
     const earlier = this.#store.read((tables) => earlierRegistration(tables, order))
     if (earlier !== undefined) return earlier
     const made = await order.make()
-    const registered = await this.#store.transact((tables) => {
+    return this.#store.transact((tables) => {
       const raced = earlierRegistration(tables, order)
       if (raced !== undefined) return raced
       this.#sweep(tables, order.now)
@@ -119,10 +129,9 @@ export class TransactionalRegistry implements ConnectorRegistry {
         serial: certificate.serial,
         expiresAt: tokenExpiresAt,
       })
+      tables.tell({ type: 'registered', connector })
       return { connector, certificate, repeated: false }
     })
-    if (!registered.repeated) this.#tell({ type: 'registered', connector: registered.connector })
-    return registered
   }
 
   async renew(order: RenewalOrder): Promise<{ certificate: CertificateRecord; repeated: boolean }> {
@@ -139,8 +148,7 @@ export class TransactionalRegistry implements ConnectorRegistry {
   }
 
   async used(serial: string, now: number): Promise<CertificateRecord> {
-    const superseded: CertificateRecord[] = []
-    const certificate = await this.#store.transact((tables) => {
+    return this.#store.transact((tables) => {
       const used = tables.get('certificates', serial)
       if (used === undefined) throw new Refused('certificate-revoked', 'it is not known')
       if (used.firstUsedAt !== undefined) return used
@@ -150,14 +158,12 @@ export class TransactionalRegistry implements ConnectorRegistry {
         if (row === undefined || row.supersededUntil !== undefined) continue
         const until = { ...row, supersededUntil: now + SUPERSEDED_MS }
         tables.put('certificates', older, until)
-        superseded.push(until)
+        tables.tell({ type: 'superseded', certificate: until })
       }
       const row = { ...used, firstUsedAt: now }
       tables.put('certificates', serial, row)
       return row
     })
-    for (const older of superseded) this.#tell({ type: 'superseded', certificate: older })
-    return certificate
   }
 
   async setStanding(
@@ -165,8 +171,8 @@ export class TransactionalRegistry implements ConnectorRegistry {
     standing: Exclude<ConnectorStanding, 'pending'>,
     now: number,
   ): Promise<ConnectorRecord> {
-    let fate: LinksFate | undefined
-    const connector = await this.#store.transact((tables) => {
+    return this.#store.transact((tables) => {
+      let fate: LinksFate | undefined
       const row = existing(tables, connectorId)
       const from = { state: row.standing, since: row.standingSince ?? row.registeredAt }
       const { state, since } = nextConnectorRecord(
@@ -177,21 +183,19 @@ export class TransactionalRegistry implements ConnectorRegistry {
       if (fate === undefined) return row
       const moved = { ...row, standing: state, standingSince: since }
       tables.put('connectors', connectorId, moved)
+      tables.tell({ type: 'changed', connector: moved, links: fate })
       return moved
     })
-    if (fate !== undefined) this.#tell({ type: 'changed', connector, links: fate })
-    return connector
   }
 
   async setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord> {
-    const connector = await this.#store.transact((tables) => {
+    return this.#store.transact((tables) => {
       const moved = { ...existing(tables, connectorId), groupId }
       tables.put('connectors', connectorId, moved)
+      // Its links carry offers of the old group: it comes back with the new one.
+      tables.tell({ type: 'changed', connector: moved, links: 'drain' })
       return moved
     })
-    // Its links carry offers of the old group: it comes back with the new one.
-    this.#tell({ type: 'changed', connector, links: 'drain' })
-    return connector
   }
 
   async connector(id: string): Promise<ConnectorRecord | undefined> {
@@ -214,10 +218,6 @@ export class TransactionalRegistry implements ConnectorRegistry {
     const contained = this.#containment.notify('registry.onChange.listener', listener)
     this.#listeners.add(contained)
     return () => this.#listeners.delete(contained)
-  }
-
-  #tell(change: RegistryChange): void {
-    for (const listener of this.#listeners) listener(change)
   }
 
   #sweep(tables: RegistryTables, now: number): void {

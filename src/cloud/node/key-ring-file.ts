@@ -6,7 +6,12 @@
  */
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
-import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
+import {
+  readPrivateFile,
+  replacePrivateFile,
+  watchFile,
+  withFileLocked,
+} from '../../runtime/node/private-files.ts'
 import type { KeyRingStore, SealingKey } from '../session/key-ring.ts'
 
 const KeyRingFile = v.object({
@@ -20,14 +25,29 @@ const KeyRingFile = v.object({
   ),
 })
 
+/** How often it is looked whether the file is another. Milliseconds. */
+const WATCH_MS = 250
+
 /**
- * A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700.
+ * A {@link KeyRingStore} in one file, mode 0600; missing directories are made with 0700. Processes
+ * may share it: what one writes the others take up within a second, and of two that rotate at once
+ * the second keeps the key of the first.
  *
  * @throws ConfigurationInvalid (from `load`) as {@link readPrivateFile}, or when it holds something
  *   else
  */
 export function keyRingFile(path: string): KeyRingStore {
-  return { load: () => load(path), save: (keys) => save(path, keys) }
+  return {
+    load: () => load(path),
+    save: (keys, before) =>
+      withFileLocked(path, async () => {
+        const kept = await load(path)
+        if (kept.map(({ id }) => id).join() !== before.map(({ id }) => id).join()) return false
+        await save(path, keys)
+        return true
+      }),
+    watch: (changed) => watchFile(path, WATCH_MS, changed),
+  }
 }
 
 async function load(path: string): Promise<readonly SealingKey[]> {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { ApiMisuse } from '../../protocol/wire/errors.ts'
+import { ApiMisuse, PortFailed } from '../../protocol/wire/errors.ts'
+import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** 256 bits of key material. Cookies are sealed under keys derived from it, never under itself. */
@@ -21,8 +22,16 @@ export interface SealingKey {
 export interface KeyRingStore {
   /** Every key, oldest first; none on first start. */
   load(): Promise<readonly SealingKey[]>
-  /** Replaces them all, durably and atomically. */
-  save(keys: readonly SealingKey[]): Promise<void>
+  /**
+   * Replaces them all, durably and atomically, if those that are kept still are `before`, by their
+   * ids. `false`: another instance was first, and nothing is written.
+   */
+  save(keys: readonly SealingKey[], before: readonly SealingKey[]): Promise<boolean>
+  /**
+   * Calls `changed` when the keys may be others, whoever changed them; returns the end of it.
+   * Absent: what another instance saved is taken up by {@link KeyRing.reload} alone.
+   */
+  watch?(changed: () => void): () => void
 }
 
 export interface KeyRingOptions {
@@ -34,7 +43,15 @@ export interface KeyRingOptions {
   readonly wallClock?: () => number
   /** Keys kept after a rotation, the new one included. Default 3. */
   readonly keep?: number
+  /**
+   * Told when keys that changed could not be taken up: those of before stay in use. Default: nobody
+   * is.
+   */
+  readonly onError?: OnError | undefined
 }
+
+/** Of instances that rotate at once one is first; whoever is not looks again, so many times. */
+const MOST_TRIES = 16
 
 const DERIVED_KEYS = 1024
 
@@ -46,6 +63,9 @@ export class KeyRing {
   readonly #derived = new Map<string, Promise<Uint8Array>>()
   #keys: readonly SealingKey[]
   #version = 0
+  /** What is loaded or saved, one after the other: what was loaded is not older than what is held. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #unwatch: () => void = () => undefined
 
   private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
     this.#store = options.store
@@ -58,8 +78,14 @@ export class KeyRing {
   /** Loads the ring; an empty one gets its first key. */
   static async open(options: KeyRingOptions = {}): Promise<KeyRing> {
     const ring = new KeyRing(options, (await options.store?.load()) ?? [])
-    if (ring.#keys.length === 0) await ring.rotate()
+    await ring.#rotateWhile(() => ring.#keys.length === 0)
+    ring.#watch(options)
     return ring
+  }
+
+  /** Ends the watch on the store; the keys stay in use. */
+  close(): void {
+    this.#unwatch()
   }
 
   /** The id of the key that seals. */
@@ -78,6 +104,53 @@ export class KeyRing {
 
   /** Adds a key, which seals from now on, and drops the oldest above the number kept. */
   async rotate(): Promise<void> {
+    let isDue = true
+    await this.#rotateWhile(
+      () => isDue,
+      () => (isDue = false),
+    )
+  }
+
+  /**
+   * A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances
+   * that share a store, one does it.
+   */
+  rotateIfOlder(ageMs: number): Promise<boolean> {
+    return this.#rotateWhile(() => this.#wallClock() - this.#keys.at(-1)!.createdAt > ageMs)
+  }
+
+  /** Takes up what another instance saved. Called by itself where the store can be watched. */
+  reload(): Promise<void> {
+    return this.#inTurn(() => this.#load())
+  }
+
+  #watch({ store, onError }: KeyRingOptions): void {
+    const changed = new Containment(onError).notify('keyRing.reload', () => this.reload())
+    this.#unwatch = store?.watch?.(changed) ?? this.#unwatch
+  }
+
+  /** Whether a key was added. Another instance's key may do as well as ours: it is asked again. */
+  #rotateWhile(isDue: () => boolean, added: () => void = () => undefined): Promise<boolean> {
+    return this.#inTurn(async () => {
+      let isAdded = false
+      for (let tries = 0; isDue() && tries < MOST_TRIES; tries++) {
+        if (await this.#add()) {
+          isAdded = true
+          added()
+        } else await this.#load()
+      }
+      if (isDue()) throw new PortFailed('keyRing.store.save')
+      return isAdded
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #add(): Promise<boolean> {
     const random = this.#crypto.getRandomValues(new Uint8Array(32 + 6))
     const key: SealingKey = {
       id: Array.from(random.subarray(32), (octet) => octet.toString(16).padStart(2, '0')).join(''),
@@ -85,22 +158,12 @@ export class KeyRing {
       createdAt: this.#wallClock(),
     }
     const keys = [...this.#keys, key].slice(-this.#keep)
-    await this.#store?.save(keys)
+    if ((await this.#store?.save(keys, this.#keys)) === false) return false
     this.#take(keys)
-  }
-
-  /**
-   * A {@link rotate} when the newest key is older than `ageMs`; for a daily clock. On instances
-   * that share a store, one does it.
-   */
-  async rotateIfOlder(ageMs: number): Promise<boolean> {
-    if (this.#wallClock() - this.#keys.at(-1)!.createdAt <= ageMs) return false
-    await this.rotate()
     return true
   }
 
-  /** Takes up what another instance saved. */
-  async reload(): Promise<void> {
+  async #load(): Promise<void> {
     const keys = (await this.#store?.load()) ?? []
     const isSame = keys.every(({ id }, i) => id === this.#keys[i]?.id)
     if (keys.length === 0 || (isSame && keys.length === this.#keys.length)) return

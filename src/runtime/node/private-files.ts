@@ -123,6 +123,68 @@ export async function createPrivateFile(path: string, text: string): Promise<voi
   })
 }
 
+/** A lock whose process died is taken from it after so long. */
+const LOCK_MS = 10_000
+const LOCK_RETRY_MS = 20
+
+/**
+ * Does `work` while no other process that asks so for this path does. What it writes must be
+ * written within 10 s.
+ *
+ * @throws ConfigurationInvalid when another process holds the lock for 20 s
+ */
+export async function withFileLocked<T>(path: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const lock = `${path}.lock`
+  const giveUpAt = performance.now() + 2 * LOCK_MS
+  while (!(await isLocked(lock))) {
+    if (performance.now() > giveUpAt)
+      throw new ConfigurationInvalid(path, `another process holds ${lock}`)
+    await new Promise((later) => setTimeout(later, LOCK_RETRY_MS))
+  }
+  try {
+    return await work()
+  } finally {
+    await unlink(lock).catch(() => undefined)
+  }
+}
+
+/** Whether the lock is ours now. */
+async function isLocked(lock: string): Promise<boolean> {
+  try {
+    await (await open(lock, 'wx', 0o600)).close()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const stats = await lstat(lock).catch(() => undefined)
+    if (stats !== undefined && stats.mtimeMs < Date.now() - LOCK_MS)
+      await unlink(lock).catch(() => undefined)
+    return false
+  }
+}
+
+/**
+ * Calls `changed` after the file was replaced, made or removed, whoever did it; returns the end of
+ * it. Looks every so often, for what systems tell of files differs; keeps no process alive.
+ */
+export function watchFile(path: string, everyMs: number, changed: () => void): () => void {
+  let before: string | undefined
+  let isLooking = false
+  const look = async (): Promise<void> => {
+    if (isLooking) return
+    isLooking = true
+    const stats = await lstat(path, { bigint: true }).catch(() => undefined)
+    isLooking = false
+    const now = stats === undefined ? 'none' : `${stats.ino} ${stats.ctimeNs} ${stats.size}`
+    // It may have been replaced between being read and the first look.
+    if (now === before) return
+    before = now
+    changed()
+  }
+  const looking = setInterval(() => void look(), everyMs).unref()
+  return () => clearInterval(looking)
+}
+
 /** Written beside it and on disk before it takes the name, and the name on disk before the end. */
 async function placed(
   path: string,

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import type { RegistryChange } from '../../../src/cloud/index.ts'
 import { openLmdbRegistry } from '../../../src/cloud/lmdb/index.ts'
+import { asOperator } from '../../as-operator.ts'
+import { until } from '../../until.ts'
 import { connectorRegistrySuite } from '../connectors/connector-registry.suite.ts'
 
 connectorRegistrySuite('LMDB', openInTemporaryDirectory, { survives: true })
@@ -42,6 +45,54 @@ test('a process killed right after its answer has kept what it answered', async 
       await registry.close()
     }
   } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('what another process changes is told here, once and in order, with what was changed here', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'registry-'))
+  const registry = openLmdbRegistry({ path: join(directory, 'registry.lmdb'), readEveryMs: 10 })
+  try {
+    const { connector } = await registerAndDie(join(directory, 'registry.lmdb'), 'one')
+    const told: RegistryChange[] = []
+    registry.onChange((change) => told.push(change))
+    await until(() => told.length === 1)
+    await asOperator(directory, 'standing', 'one', 'draining')
+    await registry.setStanding('one', 'active', 1)
+    await asOperator(directory, 'group', 'one', 'other')
+    await asOperator(directory, 'standing', 'one', 'revoked')
+    await until(() => told.length === 5)
+    expect(told).toMatchObject([
+      { type: 'registered', connector },
+      { type: 'changed', connector: { standing: 'draining' }, links: 'drain' },
+      { type: 'changed', connector: { standing: 'active', standingSince: 1 }, links: 'keep' },
+      { type: 'changed', connector: { groupId: 'other' }, links: 'drain' },
+      { type: 'changed', connector: { standing: 'revoked' }, links: 'cut' },
+    ])
+  } finally {
+    await registry.close()
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('whoever missed changes is told of every connector', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'registry-'))
+  const path = join(directory, 'registry.lmdb')
+  // It does not read on by itself: as if it had been stopped.
+  const stopped = openLmdbRegistry({ path, readEveryMs: 1_000_000 })
+  try {
+    await registerAndDie(path, 'one')
+    await registerAndDie(path, 'two')
+    await asOperator(directory, 'many', 'two', '1100')
+    const told: RegistryChange[] = []
+    stopped.onChange((change) => told.push(change))
+    await stopped.setStanding('one', 'revoked', 1)
+    expect(told).toMatchObject([
+      { type: 'changed', connector: { id: 'one', standing: 'revoked' }, links: 'cut' },
+      { type: 'changed', connector: { id: 'two', groupId: 'g-1099' }, links: 'drain' },
+    ])
+  } finally {
+    await stopped.close()
     await rm(directory, { recursive: true })
   }
 })

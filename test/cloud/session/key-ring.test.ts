@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { KeyRing } from '../../../src/cloud/session/key-ring.ts'
+import { unseal } from '../../../src/cloud/session/sealed-cookie.ts'
 import { keyRingFile } from '../../../src/cloud/node/key-ring-file.ts'
+import type { PortFailure } from '../../../src/runtime/containment.ts'
+import { asOperator } from '../../as-operator.ts'
+import { until } from '../../until.ts'
 
 const wallClock = () => 1_700_000_000_000
 
@@ -88,6 +92,76 @@ describe('a key ring in a file', () => {
     expect(two.has(one.newest)).toBe(false)
     await two.reload()
     expect(two.newest).toBe(one.newest)
+  })
+
+  test('of two instances that rotate at once, both keep both keys', async () => {
+    const store = keyRingFile(join(directory, 'keys.json'))
+    const one = await KeyRing.open({ store, wallClock, keep: 4 })
+    const two = await KeyRing.open({ store, wallClock, keep: 4 })
+    const first = one.newest
+    await Promise.all([one.rotate(), two.rotate()])
+    await one.reload()
+    await two.reload()
+    const kept = await store.load()
+    expect(kept).toHaveLength(3)
+    for (const ring of [one, two]) {
+      expect(kept.every(({ id }) => ring.has(id))).toBe(true)
+      expect(ring.has(first)).toBe(true)
+    }
+    expect(await readdir(directory)).toEqual(['keys.json'])
+  })
+
+  test('of two instances that start at once on nothing, both use one key', async () => {
+    const path = join(directory, 'keys.json')
+    const rings = await Promise.all([1, 2, 3].map(() => KeyRing.open({ store: keyRingFile(path) })))
+    expect(new Set(rings.map(({ newest }) => newest)).size).toBe(1)
+  })
+
+  test('of instances that find the newest key too old, one rotates', async () => {
+    let now = 1_000
+    const store = keyRingFile(join(directory, 'keys.json'))
+    const open = () => KeyRing.open({ store, wallClock: () => now })
+    const rings = [await open(), await open()]
+    now = 2_000
+    const rotated = await Promise.all(rings.map((ring) => ring.rotateIfOlder(500)))
+    expect(rotated.filter(Boolean)).toHaveLength(1)
+    expect(await store.load()).toHaveLength(2)
+  })
+
+  test('that another process rotates opens what it sealed, by itself', async () => {
+    const ring = await KeyRing.open({ store: keyRingFile(join(directory, 'key-ring.json')) })
+    await asOperator(directory, 'rotate', 'nobody')
+    const { newest, sealed } = (await asOperator(directory, 'seal', 'alice')) as {
+      newest: string
+      sealed: string
+    }
+    await until(() => ring.has(newest))
+    const scope = { purpose: 'session', tenantId: 'contoso', host: 'wiki' } as const
+    expect(await unseal(ring, { ...scope, applicationId: 'wiki' }, sealed)).toEqual({
+      name: 'alice',
+    })
+    // Nor does a key of the ring open for one tenant what was sealed for another.
+    const other = { ...scope, tenantId: 'fabrikam', applicationId: 'wiki' }
+    expect(await unseal(ring, other, sealed)).toBeUndefined()
+    ring.close()
+  })
+
+  test('that was spoilt under a running service is told, and the keys of before stay', async () => {
+    const path = join(directory, 'keys.json')
+    const failures: PortFailure[] = []
+    const ring = await KeyRing.open({
+      store: keyRingFile(path),
+      onError: (failure) => failures.push(failure),
+    })
+    const { newest } = ring
+    await writeFile(path, 'spoilt')
+    await until(() => failures.length > 0)
+    expect(failures[0]).toMatchObject({
+      port: 'keyRing.reload',
+      error: { code: 'ERR_CONFIGURATION_INVALID' },
+    })
+    expect(ring.has(newest)).toBe(true)
+    ring.close()
   })
 
   test.each(['', '{}', '{"version":1,"keys":[{"id":"a","secret":"c2hvcnQ","createdAt":0}]}'])(

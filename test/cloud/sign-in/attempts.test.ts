@@ -68,7 +68,7 @@ let keyRing: KeyRing
 beforeAll(async () => {
   // The longest id that a key may have.
   const key = { id: 'k'.repeat(32), secret: new Uint8Array(32), createdAt: NOW }
-  const store = { load: () => Promise.resolve([key]), save: () => Promise.resolve() }
+  const store = { load: () => Promise.resolve([key]), save: () => Promise.resolve(true) }
   keyRing = await KeyRing.open({ store })
   attempts = new Attempts({ keyRing, crypto })
 })
