@@ -9,7 +9,7 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
-import type { ConnectorRecord, ConnectorStanding } from '../connectors/connector-records.ts'
+import type { ConnectorStanding } from '../connectors/connector-records.ts'
 import type { ConnectorRegistry, RegistryChange } from '../connectors/connector-registry.ts'
 import type { LinksFate } from '../../protocol/index.ts'
 import {
@@ -121,7 +121,7 @@ class LmdbStore implements RegistryStore {
   /** What changed, nobody knows any more: every connector may have. */
   #missed(): RegistryChange[] {
     return [...this.#view.entries('connectors')].map(
-      ([, connector]: [string, ConnectorRecord]) => ({
+      ([, connector]) => ({
         type: 'changed',
         connector,
         links: MISSED[connector.standing],
