@@ -4,14 +4,14 @@ import { promisify } from 'node:util'
 
 const PROGRAM = fileURLToPath(new URL('./operator.child.ts', import.meta.url))
 
-/** Runs {@link PROGRAM}: another process than the cloud's, on its state directory. What it says. */
+/** Runs {@link PROGRAM}: another process than the cloud's, on its state directory. What came of the last order. */
 export async function asOperator(
   stateDirectory: string,
-  ...order: readonly string[]
+  ...orders: readonly string[]
 ): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...['--import', 'tsx', PROGRAM],
-    ...[stateDirectory, ...order],
+    ...[stateDirectory, ...orders],
   ])
   return JSON.parse(stdout)
 }

@@ -43,7 +43,7 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('%s', (transport) =>
     await rm(directory, { recursive: true })
   })
 
-  const order = (...words: string[]) => asOperator(directory, ...words)
+  const order = (...words: string[]) => asOperator(directory, words.join(' '))
   const quick = async () => {
     const user = new RawUser(tunnel.port).ask('GET', '/quick', { connection: 'close' })
     await user.closed
