@@ -11,7 +11,7 @@ import { openLmdbRegistry, type LmdbRegistry } from '../../src/cloud/lmdb/index.
 import { RawUser } from './raw-user.ts'
 import { startTunnel, until, type Tunnel } from './tunnel.ts'
 
-describe.each(['link over TLS', 'plain over TLS'] as const)('%s', (transport) => {
+describe.each(['link over TLS', 'plain over TLS'] as const)('%s', { timeout: 90_000 }, (transport) => {
   let directory: string
   let registry: LmdbRegistry
   let open: ServerResponse[] = []

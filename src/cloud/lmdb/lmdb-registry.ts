@@ -120,13 +120,11 @@ class LmdbStore implements RegistryStore {
 
   /** What changed, nobody knows any more: every connector may have. */
   #missed(): RegistryChange[] {
-    return [...this.#view.entries('connectors')].map(
-      ([, connector]) => ({
-        type: 'changed',
-        connector,
-        links: MISSED[connector.standing],
-      }),
-    )
+    return [...this.#view.entries('connectors')].map(([, connector]) => ({
+      type: 'changed',
+      connector,
+      links: MISSED[connector.standing],
+    }))
   }
 
   #newest(): number {
