@@ -9,6 +9,7 @@ import { bodyExploration } from './body-world.ts'
 import { exchangeExploration } from './exchange-world.ts'
 import { explore, type Findings } from './explore.ts'
 import { machines } from './generate/machines.ts'
+import { offerExploration } from './offer-world.ts'
 
 const tables = await machines()
 
@@ -75,5 +76,32 @@ describe('the two ends of an exchange', () => {
     expect([bodiless, both, upgraded].flatMap(({ witnesses }) => [...witnesses.keys()])).toContain(
       cell,
     ),
+  )
+})
+
+describe('an exchange on offer, and the connectors of two links that claim it', () => {
+  const replayable = explore(offerExploration({ isReplayable: true, attempts: 2 }))
+  const once = explore(offerExploration({ isReplayable: false, attempts: 3 }))
+  const doubled = explore(offerExploration({ isReplayable: true, isDoubled: true, attempts: 1 }))
+  const doubledOnce = explore(
+    offerExploration({ isReplayable: false, isDoubled: true, attempts: 1 }),
+  )
+
+  test('a replayable request is given up once at most', () => isPolite(replayable))
+
+  test('a request that is not replayable runs at most once', () => {
+    isPolite(once)
+    expect(once.states).toBeGreaterThan(10_000)
+  })
+
+  test('nor does it run twice where a broker brings each offer to both', () => {
+    isPolite(doubled)
+    isPolite(doubledOnce)
+  })
+
+  test.each(ignoredCells('OFFER'))('a witness: %s', (cell) =>
+    expect(
+      [replayable, once, doubled, doubledOnce].flatMap(({ witnesses }) => [...witnesses.keys()]),
+    ).toContain(cell),
   )
 })

@@ -112,15 +112,20 @@ describe.each(['link', 'plain'] as const)('over the %s binding', (binding) => {
     [ResetCode.APPLICATION_CERTIFICATE]: [502, 'application-certificate'],
     [ResetCode.CONNECTOR_EXHAUSTED]: [502, 'connector-exhausted'],
   }
+  /** After an interim answer nobody can say any more that nothing was sent. */
+  const told = (n: number, interims: number): readonly [number, string] => {
+    if (n !== ResetCode.NOT_SENT) return STATUS[n] ?? [502, 'connector-aborted']
+    return [502, interims === 0 ? 'application-unreachable' : 'connector-violation']
+  }
   const CODES = [...Array.from({ length: 14 }, (_, i) => i), 499, 2 ** 31, 2 ** 32 - 1]
 
   test.each(CODES)(
     'RESET %i: before the head a page that names who gave up, behind it a break',
     async (n) => {
-      const [status, reason] = STATUS[n] ?? [502, 'connector-aborted']
       for (const before of [[], [interim], [interim, interim]]) {
-        const told = await ask([...before, reset(n)])
-        expect([told.status, code(told), told.broken]).toEqual([status, reason, false])
+        const [status, reason] = told(n, before.length)
+        const answer = await ask([...before, reset(n)])
+        expect([answer.status, code(answer), answer.broken]).toEqual([status, reason, false])
       }
       for (const begun of [
         [head()],

@@ -9,12 +9,12 @@ import {
   ExchangeFailed,
   headerValue,
   headerValues,
-  isReplayable,
   PacedRelay,
   RelayedAnswer,
   type BodyKind,
   type Deadlined,
   type Delivery,
+  type DeliveryFacts,
   type Exchange,
   type ExchangeOutcome,
   type FailureReason,
@@ -213,12 +213,7 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   closed(outcome: ExchangeOutcome): void {
     const isFailed = outcome.kind === 'failed'
-    if (isFailed && this.#answer.state === 'unanswered') {
-      if (this.#ticket!.offeredAgain(outcome)) return
-      this.#ticket!.settle()
-      return this.#fail(outcome.error)
-    }
-    this.#ticket!.settle()
+    if (isFailed && this.#answer.state === 'unanswered') return this.#fail(outcome.error)
     if (isFailed) {
       this.#leave()
       this.#user.abort()
@@ -251,12 +246,7 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   /** Whether the application got the request, as far as anybody can know. */
   #delivery(reason: FailureReason): Delivery {
-    const { method } = this.#user.head
-    return deliveryOf(reason, {
-      isOffered: this.#ticket?.isOffered === true,
-      isClaimed: this.#ends.exchange !== undefined,
-      isReplayable: isReplayable({ method, body: this.#body, upgrade: this.#upgrade }),
-    })
+    return deliveryOf(reason, this.#ticket?.delivery ?? UNOFFERED)
   }
 
   #answerHeaders(head: ResponseHead): HeaderList {
@@ -341,3 +331,6 @@ function declaredLength({ headers }: ResponseHead): number | undefined {
   if (length === undefined) return Number.NaN
   return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
+
+/** Of what was never put on a queue. */
+const UNOFFERED: DeliveryFacts = { isClaimed: false, mayHaveBegun: false }

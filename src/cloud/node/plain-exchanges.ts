@@ -156,7 +156,7 @@ class PlainExchange implements ExchangeWire {
   pull(attempt: number, response: ServerResponse): boolean {
     this.#bodyCall = response
     this.#writer = new ExchangeWriter(response, (bytes) => {
-      this.#exchange?.receivedCredit(bytes, this.#now())
+      this.#exchange?.granted(bytes, this.#now())
     })
     response.setHeader('cache-control', 'no-store')
     if (!this.#claim(attempt, PLAIN_CREDIT_BYTES)) return false
@@ -298,9 +298,8 @@ class PlainExchange implements ExchangeWire {
 
   #claim(attempt: number, credit: number): boolean {
     const claim = { id: this.#id, attempt, credit }
-    this.#exchange = this.#origin.claim(this.claimer, claim, this, {
-      windowBytes: PLAIN_WINDOW_BYTES,
-    })
+    const carriage = { windowBytes: PLAIN_WINDOW_BYTES }
+    this.#exchange = this.#origin.claim(this.claimer, claim, this, carriage)?.exchange
     return this.#exchange !== undefined
   }
 

@@ -119,9 +119,7 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   claim(claim: Claim, wire: ExchangeWire, carriage: LinkCarriage): ClaimAnswer | undefined {
-    const confirm = !this.#origin.isReplayable(this.#claimer, claim.id)
-    const exchange = this.#origin.claim(this.#claimer, claim, wire, carriage)
-    return exchange === undefined ? undefined : { exchange, confirm }
+    return this.#origin.claim(this.#claimer, claim, wire, carriage)
   }
 
   decline(decline: Decline): void {

@@ -1,5 +1,8 @@
 /**
- * One user's exchange, as its origin holds it: queued, offered, claimed, until its outcome.
+ * One user's exchange, as its origin holds it: what its offer decides is done here, and nothing is
+ * decided.
+ *
+ * It stands between each attempt's exchange and the submitter, who hears of the one that counts.
  *
  * @see spec/PROTOCOL.md, "Offers"
  * @module
@@ -8,28 +11,33 @@ import {
   Exchange,
   ExchangeFailed,
   isReplayable,
-  MAX_ATTEMPTS,
+  KeptBody,
   OfferEntry,
+  type AttemptOutcome,
   type Claim,
+  type ClaimAnswer,
   type DeadlineHandle,
+  type DeclineReason,
+  type DeliveryFacts,
+  type ExchangeHandler,
   type ExchangeId,
   type ExchangeOutcome,
   type ExchangeWire,
+  type FailureReason,
+  type FailureSource,
+  type HeaderList,
+  type OfferEffect,
+  type ResetCode,
+  type ResponseHead,
 } from '../../protocol/index.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink, QueuedOffer } from './request-queue.ts'
-import type {
-  CarriageOptions,
-  Claimer,
-  Destination,
-  Submission,
-  Submitter,
-  Ticket,
-} from './submission.ts'
+import type { CarriageOptions, Claimer, Destination, Submission } from './submission.ts'
+import type { Submitter, Ticket } from './submission.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** Owned by its origin, which forgets it once it has its outcome. */
-export class OfferedExchange implements Ticket, QueuedOffer {
+export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
   readonly id: ExchangeId
   readonly group: TenantKey
   readonly submission: Submission
@@ -39,9 +47,12 @@ export class OfferedExchange implements Ticket, QueuedOffer {
   readonly #to: Destination
   readonly #submitter: Submitter
   readonly #offer: OfferEntry
+  /** What was sent of the request body, for another attempt. */
+  readonly #kept: KeptBody | undefined
+  /** What carries the latest attempt. */
   #link: OfferLink | undefined
+  /** Of the latest attempt, from its claim on. */
   #exchange: Exchange | undefined
-  #settled = false
 
   constructor(
     origin: Origin,
@@ -50,49 +61,52 @@ export class OfferedExchange implements Ticket, QueuedOffer {
     to: Destination,
     submitter: Submitter,
   ) {
+    const { clocks, limits } = origin
+    const responseHeadMs = to.responseHeadMs ?? limits.responseHeadMs
     this.id = id
     this.group = to.group
     this.submission = submission
     this.#origin = origin
     this.#to = to
     this.#submitter = submitter
-    this.#offer = new OfferEntry(origin.clocks.now() + origin.limits.queueWaitMs)
+    this.#offer = new OfferEntry(limits, isReplayable(submission), responseHeadMs, clocks.now())
+    this.#kept = submission.body.kind === 'none' ? undefined : new KeptBody()
   }
 
   get deadline(): number {
-    return this.#exchange?.deadline ?? this.#offer.deadline
+    const { deadline } = this.#offer
+    const exchange = this.#exchange
+    return exchange === undefined ? deadline : Math.min(deadline, exchange.deadline)
+  }
+
+  get delivery(): DeliveryFacts {
+    return this.#offer.delivery
   }
 
   get isUpgrade(): boolean {
     return this.submission.upgrade !== undefined
   }
 
+  get excluded(): readonly string[] {
+    return this.#offer.excluded
+  }
+
+  /** What carries the latest attempt. */
+  get link(): OfferLink | undefined {
+    return this.#link
+  }
+
   isFor(claimer: Claimer): boolean {
     return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
   }
 
-  get isOffered(): boolean {
-    return this.#offer.attempt > 0
-  }
+  // ── what the dispatcher decides ───────────────────────────────────────────────────────────
 
-  queue(): void {
-    let answer
-    try {
-      answer = this.#origin.queue.put(this)
-    } catch (cause) {
-      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to
-      // do with it.
-      return this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
-    }
-    if (answer === 'full') this.#fail(new ExchangeFailed('cloud', 'queue-full'))
-    if (answer === 'unsupported') this.#fail(new ExchangeFailed('connector', 'upgrade-unsupported'))
-  }
-
-  deliver(link: OfferLink): void {
-    const { clocks, limits, instance } = this.#origin
-    const attempt = this.#offer.offer(clocks.now() + limits.claimMs)
+  /** `link` takes it, and it must be claimed within `claimMs`. */
+  offer(link: OfferLink, claimMs = this.#origin.limits.claimMs): void {
+    const now = this.#now()
+    const attempt = this.#offer.offer(link.connectorId, link.isRemote === true, claimMs, now)
     this.#link = link
-    const remainingMs = limits.claimMs
     try {
       const { submission } = this
       // Field by field: a spread costs as much as the rest of an offer.
@@ -107,93 +121,178 @@ export class OfferedExchange implements Ticket, QueuedOffer {
         user: submission.user,
         body: submission.body,
         upgrade: submission.upgrade,
-        remainingMs,
-        origin: instance,
+        remainingMs: this.#offer.remainingMs(now),
+        origin: this.#origin.instance,
+        answerMs: this.#offer.answerMs(now),
       })
     } catch (cause) {
       // An offer that cannot be said is this user's trouble, and nobody else's.
-      this.#offer.cancel()
-      this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
+      if (this.#offer.cancel()) this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
     }
   }
 
-  claimed(claim: Claim, wire: ExchangeWire, carriage: CarriageOptions): Exchange | undefined {
-    if (!this.#offer.claim(claim.attempt)) return undefined
-    const { responseHeadMs } = this.#to
-    const exchange = new Exchange(wire, this.#submitter, {
+  /** Nobody can take it. */
+  refuse(reason: FailureReason, cause?: unknown): void {
+    if (this.#offer.refuse(reason) !== 'fail') return
+    this.#fail(failed(this.#offer.failure, cause))
+  }
+
+  /** Time passed. */
+  expire(): void {
+    const now = this.#now()
+    if (this.#offer.deadline > now) return this.#exchange?.expire()
+    const effect = this.#offer.expire(now)
+    this.#perform(effect, 'claim-missed')
+  }
+
+  // ── what the connectors say ───────────────────────────────────────────────────────────────
+
+  /** `undefined`: gone, to another or for good. */
+  claim(
+    claim: Claim,
+    connectorId: string,
+    wire: ExchangeWire,
+    carriage: CarriageOptions,
+  ): ClaimAnswer | undefined {
+    const now = this.#now()
+    const effect = this.#offer.claim(claim.attempt, connectorId, now)
+    if (effect === 'gone') return undefined
+    this.#origin.outcome(this.id, 'claimed')
+    const exchange = new Exchange(wire, this, {
       role: 'requester',
-      now: this.#origin.clocks.now(),
-      requestBody: this.submission.body.kind !== 'none',
+      now,
+      requestBody: this.#kept !== undefined,
+      kept: this.#kept,
       sendCreditBytes: claim.credit,
       receiveWindowBytes: carriage.windowBytes,
-      ...(carriage.maxWindowBytes !== undefined && { maxWindowBytes: carriage.maxWindowBytes }),
-      ...(carriage.budget !== undefined && { budget: carriage.budget }),
+      maxWindowBytes: carriage.maxWindowBytes,
+      budget: carriage.budget,
       limits: this.#origin.limits,
-      ...(responseHeadMs !== undefined && { responseHeadMs }),
-      ...(this.submission.upgrade !== undefined && { upgradeWindowBytes: carriage.windowBytes }),
+      responseHeadMs: this.#offer.answerMs(now),
+      upgradeWindowBytes: this.isUpgrade ? carriage.windowBytes : 0,
     })
     this.#exchange = exchange
     this.#submitter.claimed(exchange)
-    return exchange
+    return { exchange, confirm: effect === 'confirm' }
+  }
+
+  /** A connector does not take attempt `attempt`. */
+  declined(connectorId: string, attempt: number, reason: DeclineReason): void {
+    if (connectorId !== this.#link?.connectorId) return
+    const outcome = reason === 'unknown-application' ? reason : 'declined'
+    this.#perform(this.#offer.declined(attempt, this.#now()), outcome)
   }
 
   linkLost(link: OfferLink): void {
-    if (this.#link === link && this.#exchange === undefined) this.returned(this.#offer.attempt)
+    if (link === this.#link) this.#perform(this.#offer.linkLost(this.#now()), 'lost')
   }
 
-  /** What was claimed can no longer be declined: its exchange is under way. */
-  declined(attempt: number): void {
-    if (this.#exchange === undefined) this.returned(attempt)
+  // ── what the exchange of the latest attempt says ──────────────────────────────────────────
+
+  informational(head: ResponseHead): void {
+    this.#offer.began()
+    this.#submitter.informational?.(head)
   }
 
-  /** The link of this attempt died or declined it, or the claim was lost. */
-  returned(attempt: number): boolean {
-    const { clocks, limits } = this.#origin
-    if (!this.#offer.returned(attempt, clocks.now() + limits.queueWaitMs)) return false
-    this.#link = undefined
-    this.#exchange = undefined
-    if (this.#offer.state === 'failed')
-      this.#fail(new ExchangeFailed('connector', 'attempts-exhausted'))
-    else this.queue()
-    return true
+  responded(head: ResponseHead, end: boolean): void {
+    this.#offer.began()
+    this.#origin.outcome(this.id, 'answered')
+    this.#submitter.responded?.(head, end)
   }
 
-  offeredAgain(outcome: ExchangeOutcome): boolean {
-    if (outcome.kind !== 'failed' || outcome.error.reason !== 'connector-lost') return false
-    return isReplayable(this.submission) && this.returned(this.#offer.attempt)
+  data(bytes: Uint8Array): void {
+    this.#submitter.data(bytes)
   }
+
+  ended(trailers: HeaderList | undefined): void {
+    this.#submitter.ended(trailers)
+  }
+
+  writable(): void {
+    this.#submitter.writable()
+  }
+
+  stopped(code: ResetCode): void {
+    this.#submitter.stopped(code)
+  }
+
+  closed(outcome: ExchangeOutcome): void {
+    if (outcome.kind === 'failed') {
+      const { reason } = outcome.error
+      const now = this.#now()
+      if (outcome.notSent === true) {
+        const isKept = this.#kept?.isWhole !== false
+        return this.#perform(this.#offer.notSent(reason, isKept, now), 'not-sent', outcome)
+      }
+      if (reason === 'connector-lost')
+        return this.#perform(this.#offer.exchangeLost(now), 'lost', outcome)
+      if (reason === 'connector-violation') this.#origin.outcome(this.id, 'violation')
+    }
+    this.#perform(this.#offer.ended(), 'ended', outcome)
+  }
+
+  // ── what its user does ────────────────────────────────────────────────────────────────────
 
   cancel(): void {
-    if (this.#settled) return
-    this.#origin.queue.withdraw(this)
-    this.#offer.cancel()
-    this.#exchange?.cancel()
-    this.settle()
-  }
-
-  expire(): void {
-    if (this.#exchange !== undefined) return this.#exchange.expire()
-    const reason = this.#offer.state === 'waiting' ? 'no-connector' : 'claim-timeout'
-    if (reason === 'claim-timeout' && this.#goesElsewhere()) return
-    if (!this.#offer.expire()) return
-    this.#origin.queue.withdraw(this)
-    this.#fail(new ExchangeFailed('connector', reason))
-  }
-
-  /** Nobody has claimed it in time: its link may be half-open, long before a ping tells. */
-  #goesElsewhere(): boolean {
-    const isServed = this.#origin.queue.silent(this.group, this.#link!)
-    return isServed && this.#offer.attempt < MAX_ATTEMPTS && this.returned(this.#offer.attempt)
-  }
-
-  settle(): void {
-    if (this.#settled) return
-    this.#settled = true
+    if (!this.#offer.cancel()) return
     this.#origin.forget(this)
+    this.#exchange?.cancel()
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  /** @param because what the dispatcher is told of the attempt that is over */
+  #perform(effect: OfferEffect, because: AttemptOutcome, outcome?: ExchangeOutcome): void {
+    switch (effect) {
+      case 'silent':
+        if (this.#origin.mayGiveUp(this.id))
+          this.#perform(this.#offer.giveUp(this.#now()), 'given-up')
+        return
+      case 'give-up':
+      case 'resubmit':
+        this.#origin.outcome(this.id, because)
+        return this.#goOn()
+      case 'fail':
+        this.#origin.outcome(this.id, because)
+        return this.#fail(failed(this.#offer.failure))
+      case 'end':
+        this.#origin.outcome(this.id, because)
+        this.#origin.forget(this)
+        return this.#submitter.closed(outcome!)
+      case 'none':
+        // Its user left, and still hears that it is over.
+        if (outcome !== undefined && this.#offer.state === 'cancelled')
+          this.#submitter.closed(outcome)
+    }
+  }
+
+  /** To another connector; whatever still comes of the attempt before is discarded. */
+  #goOn(): void {
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    this.#link = undefined
+    exchange?.cancel()
+    this.#origin.resubmit(this.id, this.#offer.deadline)
   }
 
   #fail(error: ExchangeFailed): void {
-    this.settle()
+    this.#origin.forget(this)
     this.#submitter.failed(error)
   }
+
+  #now(): number {
+    return this.#origin.clocks.now()
+  }
+}
+
+const SOURCES: Partial<Record<FailureReason, FailureSource>> = {
+  'queue-full': 'cloud',
+  internal: 'cloud',
+  'application-unreachable': 'application',
+  'application-certificate': 'application',
+  'application-timeout': 'application',
+}
+
+function failed(reason: FailureReason, cause?: unknown): ExchangeFailed {
+  return new ExchangeFailed(SOURCES[reason] ?? 'connector', reason, { cause })
 }

@@ -12,10 +12,11 @@ import {
   DeadlineWheel,
   isReplayable,
   TIME_LIMITS,
+  type AttemptOutcome,
   type Claim,
+  type ClaimAnswer,
   type Deadlined,
   type Decline,
-  type Exchange,
   type ExchangeId,
   type ExchangeWire,
   type TimeLimits,
@@ -82,7 +83,7 @@ export class Origin {
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
-    entry.queue()
+    this.#put(entry)
     return entry
   }
 
@@ -95,10 +96,10 @@ export class Origin {
     claim: Claim,
     wire: ExchangeWire,
     carriage: CarriageOptions,
-  ): Exchange | undefined {
+  ): ClaimAnswer | undefined {
     const entry = this.#entries.get(claim.id)
-    if (entry === undefined || !entry.isFor(claimer)) return undefined
-    return entry.claimed(claim, wire, carriage)
+    if (entry?.isFor(claimer) !== true) return undefined
+    return entry.claim(claim, claimer.connectorId, wire, carriage)
   }
 
   /** Whether an exchange that `claimer` may claim is replayable. */
@@ -110,7 +111,8 @@ export class Origin {
   /** A connector declines an offer that came over `link`. */
   declined(claimer: Claimer, decline: Decline): void {
     const entry = this.#entries.get(decline.id)
-    if (entry?.isFor(claimer) === true) entry.declined(decline.attempt)
+    if (entry?.isFor(claimer) === true)
+      entry.declined(claimer.connectorId, decline.attempt, decline.reason)
   }
 
   /** A link died: its unclaimed offers go elsewhere. */
@@ -124,11 +126,46 @@ export class Origin {
     this.#keepTicking()
   }
 
-  /** For entries: forgets one that has its outcome. */
+  // ── for entries ───────────────────────────────────────────────────────────────────────────
+
+  /** What became of the latest attempt of an exchange. */
+  outcome(id: ExchangeId, outcome: AttemptOutcome): void {
+    const entry = this.#entries.get(id)
+    if (outcome === 'claim-missed' && entry?.link !== undefined)
+      this.queue.silent(entry.group, entry.link)
+  }
+
+  /** An attempt failed, and another one is wanted until `waitUntil`. */
+  resubmit(id: ExchangeId, _waitUntil: number): void {
+    this.#put(this.#entries.get(id)!)
+  }
+
+  /** Whether a silent claim goes to another connector: where there is one. */
+  mayGiveUp(id: ExchangeId): boolean {
+    const { group, link } = this.#entries.get(id)!
+    return link !== undefined && this.queue.silent(group, link)
+  }
+
+  /** Forgets one that has its outcome. */
   forget(entry: OfferedExchange): void {
+    this.queue.withdraw(entry)
     this.#entries.delete(entry.id)
     this.#wheel.remove(entry.watch!)
     this.#restIfIdle()
+  }
+
+  #put(entry: OfferedExchange): void {
+    let answer
+    try {
+      answer = this.queue.put(entry)
+    } catch (cause) {
+      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to
+      // do with it.
+      return entry.refuse('internal', cause)
+    }
+    if (answer === 'full') entry.refuse('queue-full')
+    if (answer === 'unsupported') entry.refuse('upgrade-unsupported')
+    if (answer === 'exhausted') entry.refuse('attempts-exhausted')
   }
 
   #tick(): void {

@@ -18,6 +18,8 @@ export interface OfferLink {
   readonly grants: number
   /** Whether it can carry a switch of protocols. */
   readonly carriesUpgrades: boolean
+  /** It leads over another instance: a claim of what it carries is always confirmed. Default: no. */
+  readonly isRemote?: boolean | undefined
   /** Spends one grant. */
   offer(offer: Offer): void
 }
@@ -27,14 +29,17 @@ export interface QueuedOffer {
   readonly group: TenantKey
   /** Only a link that {@link OfferLink.carriesUpgrades} may take it. */
   readonly isUpgrade: boolean
+  /** Connectors that do not get it. */
+  readonly excluded: readonly string[]
   /** Puts it on `link`. */
-  deliver(link: OfferLink): void
+  offer(link: OfferLink): void
 }
 
 /**
- * What became of an offer. `unsupported`: the group is served, but by no link that could carry it.
+ * What became of an offer. `unsupported`: the group is served, but by no link that could carry it;
+ * `exhausted`: by excluded connectors alone.
  */
-export type QueueAnswer = 'accepted' | 'full' | 'unsupported'
+export type QueueAnswer = 'accepted' | 'full' | 'unsupported' | 'exhausted'
 
 export interface RequestQueue {
   /** Delivers at once when a link is free, else queues. */
@@ -79,9 +84,15 @@ export class MemoryRequestQueue implements RequestQueue {
     const group = this.#group(offer.group)
     const link = mostGrants(group, offer)
     if (link !== undefined) {
-      offer.deliver(link)
+      offer.offer(link)
       return 'accepted'
     }
+    if (
+      offer.excluded.length > 0 &&
+      group.links.size > 0 &&
+      [...group.links].every(excludes(offer))
+    )
+      return 'exhausted'
     if (offer.isUpgrade && group.links.size > 0 && ![...group.links].some(carries)) {
       return 'unsupported'
     }
@@ -114,8 +125,9 @@ export class MemoryRequestQueue implements RequestQueue {
     for (const offer of group.waiting) {
       if (link.grants === 0) return
       if (offer.isUpgrade && !link.carriesUpgrades) continue
+      if (offer.excluded.includes(link.connectorId)) continue
       group.waiting.delete(offer)
-      offer.deliver(link)
+      offer.offer(link)
     }
   }
 
@@ -143,12 +155,18 @@ export class MemoryRequestQueue implements RequestQueue {
   }
 }
 
-function mostGrants({ links, silent }: Group, { isUpgrade }: QueuedOffer): OfferLink | undefined {
+function excludes({ excluded }: QueuedOffer): (link: OfferLink) => boolean {
+  return ({ connectorId }) => excluded.includes(connectorId)
+}
+
+function mostGrants({ links, silent }: Group, offer: QueuedOffer): OfferLink | undefined {
+  const { isUpgrade, excluded } = offer
   let best: OfferLink | undefined
   const passesOver = silent.size > 0 && silent.size < links.size
   for (const link of links) {
     if (passesOver && silent.has(link)) continue
     if (isUpgrade && !link.carriesUpgrades) continue
+    if (excluded.includes(link.connectorId)) continue
     if (link.grants > (best?.grants ?? 0)) best = link
   }
   return best

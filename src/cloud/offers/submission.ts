@@ -6,17 +6,17 @@
  */
 import type {
   CreditBudget,
+  DeliveryFacts,
   Exchange,
   ExchangeFailed,
   ExchangeHandler,
   ExchangeId,
-  ExchangeOutcome,
   Offer,
 } from '../../protocol/index.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
-export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'> & {
+export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerMs' | 'origin'> & {
   /** What the user is shown: the exchange's id begins with it. */
   readonly requestNumber?: string
 }
@@ -24,8 +24,9 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'origin'
 /** Whom the origin tells. */
 export interface Submitter extends ExchangeHandler {
   /**
-   * A connector took it; body bytes may flow within `exchange.writable`. After a re-offer, once
-   * more.
+   * A connector took it; body bytes may flow within `exchange.writable`. Once more when it was
+   * offered again: then the exchange before takes no bytes any more, and this one has sent again
+   * what that one had taken.
    */
   claimed(exchange: Exchange): void
   /** No connector took it. */
@@ -53,22 +54,15 @@ export interface Claimer {
 export interface CarriageOptions {
   /** First credit of the response body. */
   readonly windowBytes: number
-  readonly maxWindowBytes?: number
-  readonly budget?: CreditBudget
+  readonly maxWindowBytes?: number | undefined
+  readonly budget?: CreditBudget | undefined
 }
 
 /** What the edge holds of a submitted request. */
 export interface Ticket {
   readonly id: ExchangeId
-  /** It was sent to a connector, once at least. */
-  readonly isOffered: boolean
+  /** How far it had come. */
+  readonly delivery: DeliveryFacts
   /** The user went away. */
   cancel(): void
-  /**
-   * A claimed exchange closed before any answer; `true`: it is offered again, `claimed` or `failed`
-   * will follow.
-   */
-  offeredAgain(outcome: ExchangeOutcome): boolean
-  /** The exchange has its outcome; the origin forgets it. */
-  settle(): void
 }

@@ -21,6 +21,7 @@ import {
   type DeclineReason,
   type ExchangeWire,
   type HeaderList,
+  type NotSentCause,
   type Offer,
   type ResponseHead,
   type TimeLimits,
@@ -118,8 +119,8 @@ export class PlainCarrier implements Carrier, ExchangeWire {
     this.#answer().code(FrameType.STOP, code)
   }
 
-  reset(code: ResetCode): void {
-    this.#answer().code(FrameType.RESET, code)
+  reset(code: ResetCode, cause?: NotSentCause): void {
+    this.#answer().code(FrameType.RESET, code, cause)
   }
 
   closed(): void {
@@ -183,7 +184,7 @@ export class PlainCarrier implements Carrier, ExchangeWire {
       else this.#refused(response)
     })
     this.#writer = new ExchangeWriter(call, (bytes) => {
-      exchange.receivedCredit(bytes, this.#now())
+      exchange.granted(bytes, this.#now())
     })
     return this.#writer
   }

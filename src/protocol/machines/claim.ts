@@ -8,7 +8,7 @@
  * @module
  */
 import type { Offer } from '../wire/frame-types.ts'
-import { ignored, Machine, misuse, violation, type Table } from './table.ts'
+import { ignored, Machine, misuse, violation, type Saved, type Table } from './table.ts'
 
 /**
  * `offered` → `resolving` the application → `claimed` → `confirmed`; `gone` to another, `declined`
@@ -28,6 +28,9 @@ export const CLAIM = {
   declined:  { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
 } as const satisfies Table<ClaimState, 'resolve' | 'claim' | 'decline' | 'lost', 'confirm' | 'gone'>
 
+/** All that a claim knows. */
+export type SavedClaim = Saved<ClaimState>
+
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /**
@@ -44,7 +47,7 @@ export function isReplayable(request: Pick<Offer, 'method' | 'body' | 'upgrade'>
 
 /** One offer in the hands of a connector. */
 export class ClaimEntry {
-  readonly #machine = new Machine(CLAIM, 'offered')
+  readonly #machine = new Machine<ClaimState, keyof typeof CLAIM.offered>(CLAIM, 'offered')
   readonly replayable: boolean
 
   constructor(offer: Pick<Offer, 'method' | 'body' | 'upgrade'>) {
@@ -89,5 +92,14 @@ export class ClaimEntry {
   /** The cloud says: another has it. */
   gone(): void {
     this.#machine.step('gone')
+  }
+  /** All that it knows. */
+  save(): SavedClaim {
+    return this.#machine.save()
+  }
+
+  /** Becomes the claim that was saved. */
+  restore(saved: SavedClaim): void {
+    this.#machine.restore(saved)
   }
 }

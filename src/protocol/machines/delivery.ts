@@ -45,17 +45,16 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
 
 /** How far a request had come. */
 export interface DeliveryFacts {
-  /** It was sent to a connector. */
-  readonly isOffered: boolean
-  /** A connector has claimed it. */
+  /** A connector has claimed it, and has not said that it sent nothing of it. */
   readonly isClaimed: boolean
-  /** A connector may begin it before its claim is confirmed. */
-  readonly isReplayable: boolean
+  /**
+   * The application may have got it otherwise: of an earlier claim, or of one that never reached us
+   * and needs no confirmation.
+   */
+  readonly mayHaveBegun: boolean
 }
 
 export function deliveryOf(reason: FailureReason, facts: DeliveryFacts): Delivery {
-  if (facts.isClaimed) return CLAIMED[reason]
-  // Its claim may have been lost, and it was begun; any other waits for a confirmation that never
-  // came.
-  return facts.isOffered && facts.isReplayable ? 'unknown' : 'none'
+  const delivery = facts.isClaimed ? CLAIMED[reason] : 'none'
+  return delivery === 'none' && facts.mayHaveBegun ? 'unknown' : delivery
 }

@@ -65,8 +65,8 @@ export interface ExchangeOptions {
   /** Bytes the peer may send at once. */
   readonly receiveWindowBytes: number
   /** How far that window may grow, within `budget`. Default: not at all. */
-  readonly maxWindowBytes?: number
-  readonly budget?: CreditBudget
+  readonly maxWindowBytes?: number | undefined
+  readonly budget?: CreditBudget | undefined
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
   /** To the response head, from the last request-body byte. Default 85 000. */

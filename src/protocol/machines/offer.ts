@@ -1,90 +1,325 @@
 /**
- * A queue entry, held by the origin: the cloud instance that holds the user.
+ * An exchange on offer, held by its origin: the cloud instance that holds the user.
  *
- * The origin alone owns its deadline, its attempts and its outcome; it ends at the claim. Only a
- * replayable request may be offered again after it was claimed, and only while no response byte
- * came.
+ * The origin alone owns its deadlines, its attempts and its outcome. A claim is valid for the
+ * current attempt only. What was claimed is offered again when the connector says that it sent
+ * nothing of it, whatever the method; and while no answer has begun, a replayable request whose link
+ * died, or, once, whose connector is silent. Of a request that is not replayable a second
+ * confirmation is said only after NOT_SENT of the first, so it runs at most once.
+ *
+ * Each input returns one {@link OfferEffect}, which the driver performs.
  *
  * @see spec/PROTOCOL.md, "Offers"
  * @module
  */
-import { MAX_ATTEMPTS } from '../wire/limits.ts'
-import { ignored, Machine, misuse, type Table } from './table.ts'
+import type { DeliveryFacts } from './delivery.ts'
+import type { FailureReason } from '../wire/errors.ts'
+import { MAX_ATTEMPTS, type TimeLimits } from '../wire/limits.ts'
+import { OFFER, type OfferEvent, type OfferState } from './offer-table.ts'
+import { Machine, type Saved } from './table.ts'
 
-/** `waiting` for a free link, `offered` to one, `claimed`; the others are final. */
-export type OfferState = 'waiting' | 'offered' | 'claimed' | 'expired' | 'cancelled' | 'failed'
+/** What an offer remembers beside its state. */
+export interface OfferMemory {
+  /** The number of the latest attempt; 0 before the first. */
+  attempt: number
+  /** Attempts that it has left: neither DECLINE nor NOT_SENT uses one up. */
+  attemptsLeft: number
+  /** Who has the latest attempt. */
+  connector: string
+  /** Whether the latest attempt must be confirmed before the application is called. */
+  waitsForConfirm: boolean
+  /** Connectors that have declined it, or could not send it: it is not offered to them again. */
+  excluded: readonly string[]
+  /** When the time that it may be unclaimed was last reckoned. */
+  since: number
+  /** What was left of that time then, over all attempts. Milliseconds. */
+  unclaimedMs: number
+  /** When to call {@link OfferEntry.expire}; null: a claimed one that is not given up. */
+  deadline: number | null
+  /** Until when its answer must have begun; null before the first claim. */
+  answerBy: number | null
+  /** Whether the application may have got any of an earlier attempt. */
+  mayHaveBegun: boolean
+  hasGivenUp: boolean
+  /** What kept it from being taken last: what its user is told when nobody takes it. */
+  trouble: FailureReason | null
+}
+
+/** All that an offer knows. */
+export type SavedOffer = Saved<OfferState, OfferMemory>
+
+/** Limits of an offer. */
+export type OfferLimits = Pick<TimeLimits, 'queueWaitMs' | 'claimMs' | 'answerPatienceMs'>
 
 /**
- * `returned` and `exhausted` are one happening (the link died or declined); the number of attempts
- * chooses.
+ * What the driver must do.
+ *
+ * - `none`: nothing changes; what was said is of an attempt that is over.
+ * - `start`, `confirm`: the claim counts, and is confirmed with CONFIRM or needs none.
+ * - `gone`: the claim does not count.
+ * - `resubmit`: another connector is wanted.
+ * - `silent`: no answer has begun for long; the dispatcher decides about {@link OfferEntry.giveUp}.
+ * - `give-up`: the exchange of the latest attempt is cancelled, and then another connector is wanted.
+ * - `fail`: nobody has taken it; {@link OfferEntry.failure} is what its user is told.
+ * - `end`: the outcome of its exchange is the outcome.
  */
-// prettier-ignore
-export const OFFER = {
-  //           what we do                                                                                 the connector
-  waiting:   { offer: 'offered', returned: ignored,   exhausted: ignored,  expire: 'expired', cancel: 'cancelled', claim: ignored   },
-  offered:   { offer: misuse,    returned: 'waiting', exhausted: 'failed', expire: 'expired', cancel: 'cancelled', claim: 'claimed' },
-  claimed:   { offer: misuse,    returned: 'waiting', exhausted: 'failed', expire: ignored,   cancel: 'cancelled', claim: ignored   },
-  expired:   { offer: misuse,    returned: ignored,   exhausted: ignored,  expire: ignored,   cancel: ignored,     claim: ignored   },
-  cancelled: { offer: misuse,    returned: ignored,   exhausted: ignored,  expire: ignored,   cancel: ignored,     claim: ignored   },
-  failed:    { offer: misuse,    returned: ignored,   exhausted: ignored,  expire: ignored,   cancel: ignored,     claim: ignored   },
-} as const satisfies Table<OfferState, 'offer' | 'returned' | 'exhausted' | 'expire' | 'cancel', 'claim'>
+export type OfferEffect =
+  'none' | 'start' | 'confirm' | 'gone' | 'resubmit' | 'silent' | 'give-up' | 'fail' | 'end'
+
+/** How long after a refusal it is asked again whether a claim may be given up. Milliseconds. */
+export const ASK_AGAIN_MS = 1_000
 
 /** One exchange on the queue of a connector group. */
 export class OfferEntry {
-  readonly #machine = new Machine(OFFER, 'waiting')
-  readonly #maxAttempts: number
-  #attempt = 0
-  #deadline: number
+  readonly #machine: Machine<OfferState, OfferEvent, OfferMemory>
+  readonly #memory: OfferMemory
+  readonly #limits: OfferLimits
+  readonly #isReplayable: boolean
+  readonly #responseHeadMs: number
 
-  /** @param deadline monotonic milliseconds until which any connector may be found */
-  constructor(deadline: number, maxAttempts = MAX_ATTEMPTS) {
-    this.#deadline = deadline
-    this.#maxAttempts = maxAttempts
+  /** @param now monotonic milliseconds, here and everywhere */
+  constructor(limits: OfferLimits, isReplayable: boolean, responseHeadMs: number, now: number) {
+    this.#machine = new Machine<OfferState, OfferEvent, OfferMemory>(OFFER, 'waiting', {
+      attempt: 0,
+      attemptsLeft: MAX_ATTEMPTS,
+      connector: '',
+      waitsForConfirm: false,
+      excluded: NOBODY,
+      since: now,
+      unclaimedMs: limits.queueWaitMs + limits.claimMs,
+      deadline: now + limits.queueWaitMs,
+      answerBy: null,
+      mayHaveBegun: false,
+      hasGivenUp: false,
+      trouble: null,
+    })
+    this.#memory = this.#machine.memory
+    this.#limits = limits
+    this.#isReplayable = isReplayable
+    this.#responseHeadMs = responseHeadMs
   }
 
   get state(): OfferState {
     return this.#machine.state
   }
 
-  /** How often it was offered so far. */
+  /** The number of the latest attempt; 0 before the first. */
   get attempt(): number {
-    return this.#attempt
+    return this.#memory.attempt
+  }
+
+  /** Connectors that it is not offered to again. */
+  get excluded(): readonly string[] {
+    return this.#memory.excluded
   }
 
   /** When to {@link expire}. */
   get deadline(): number {
+    return this.#memory.deadline ?? Infinity
+  }
+
+  /** Whole milliseconds left to claim the attempt that was just offered. */
+  remainingMs(now: number): number {
+    return Math.max(1, Math.ceil(this.deadline - now))
+  }
+
+  /** Whole milliseconds left to the response head. */
+  answerMs(now: number): number {
+    const { answerBy } = this.#memory
+    return answerBy === null ? this.#responseHeadMs : Math.max(1, Math.ceil(answerBy - now))
+  }
+
+  /** What its user is told when nobody has taken it. */
+  get failure(): FailureReason {
+    return this.#memory.trouble ?? 'no-connector'
+  }
+
+  /** Whether the application may have got any of it. */
+  get delivery(): DeliveryFacts {
     const { state } = this.#machine
-    return state === 'waiting' || state === 'offered' ? this.#deadline : Infinity
+    const { mayHaveBegun, waitsForConfirm } = this.#memory
+    const isClaimed = state === 'claimed' || state === 'confirmed'
+    return {
+      isClaimed: isClaimed || state === 'answering' || state === 'done',
+      mayHaveBegun: mayHaveBegun || (state === 'offered' && !waitsForConfirm),
+    }
   }
 
-  /** A link takes it; it must be claimed until `deadline`. Returns the number of this attempt. */
-  offer(deadline: number): number {
-    this.#machine.step('offer')
-    this.#deadline = deadline
-    this.#attempt += 1
-    return this.#attempt
+  // ── what the dispatcher decides, and what its user does ───────────────────────────────────
+
+  /**
+   * A link of `connector` takes it, and must claim it within `claimMs`. Returns the number of this
+   * attempt.
+   *
+   * @param isRemote whether it travels over another instance: then its claim waits for CONFIRM, even
+   *   of a replayable request
+   */
+  offer(connector: string, isRemote: boolean, claimMs: number, now: number): number {
+    const memory = this.#memory
+    this.#machine.step(memory.excluded.includes(connector) ? 'repeat' : 'offer')
+    this.#reckon(now)
+    memory.deadline = now + Math.min(claimMs, memory.unclaimedMs)
+    memory.connector = connector
+    memory.waitsForConfirm = isRemote || !this.#isReplayable
+    memory.attemptsLeft -= 1
+    memory.attempt += 1
+    return memory.attempt
   }
 
-  /** The link that carried attempt `attempt` died or declined. `false`: nothing changes. */
-  returned(attempt: number, deadline: number): boolean {
-    if (attempt !== this.#attempt) return false
-    const moved = this.#machine.step(this.#attempt < this.#maxAttempts ? 'returned' : 'exhausted')
-    if (moved) this.#deadline = deadline
-    return moved
+  /** The dispatcher has nobody for it. */
+  refuse(reason: FailureReason): OfferEffect {
+    if (!this.#machine.step('refuse')) return 'none'
+    this.#memory.trouble ??= reason
+    return 'fail'
   }
 
-  /** A connector claims attempt `attempt`. `false`: it is gone, to another or for good. */
-  claim(attempt: number): boolean {
-    return attempt === this.#attempt && this.#machine.step('claim')
-  }
-
-  /** The deadline passed. */
-  expire(): boolean {
-    return this.#machine.step('expire')
-  }
-
-  /** The user went away. */
+  /** Its user went away. `false`: it was over. */
   cancel(): boolean {
     return this.#machine.step('cancel')
   }
+
+  /**
+   * The {@link deadline} passed.
+   */
+  expire(now: number): OfferEffect {
+    const memory = this.#memory
+    const { state } = this.#machine
+    if (state === 'claimed' || state === 'confirmed') {
+      memory.deadline = now + ASK_AGAIN_MS
+      return 'silent'
+    }
+    if (state === 'offered') {
+      this.#reckon(now)
+      memory.trouble = 'claim-timeout'
+      memory.mayHaveBegun ||= !memory.waitsForConfirm
+      if (memory.attemptsLeft > 0 && memory.unclaimedMs > 0) {
+        this.#machine.step('missed')
+        return this.#goesOn(now)
+      }
+    }
+    return this.#machine.step('expire') ? 'fail' : 'none'
+  }
+
+  /** The connector that claimed it is silent, and few are given up. */
+  giveUp(now: number): OfferEffect {
+    const memory = this.#memory
+    if (!this.#machine.step(this.#mayBeGivenUp ? 'giveUp' : 'keep')) return 'none'
+    memory.hasGivenUp = true
+    memory.mayHaveBegun = true
+    this.#goesOn(now)
+    return 'give-up'
+  }
+
+  // ── what the connectors say ───────────────────────────────────────────────────────────────
+
+  /** `connector` claims attempt `attempt`. */
+  claim(attempt: number, connector: string, now: number): OfferEffect {
+    const memory = this.#memory
+    const isCurrent = attempt === memory.attempt
+    if (!this.#machine.step(isCurrent ? (this.#isReplayable ? 'claim' : 'confirm') : 'late'))
+      return 'gone'
+    this.#reckon(now)
+    memory.connector = connector
+    memory.answerBy ??= now + this.#responseHeadMs
+    memory.deadline = this.#mayBeGivenUp ? now + this.#limits.answerPatienceMs : null
+    return memory.waitsForConfirm ? 'confirm' : 'start'
+  }
+
+  /** The connector that was offered attempt `attempt` does not take it. */
+  declined(attempt: number, now: number): OfferEffect {
+    const memory = this.#memory
+    if (!this.#machine.step(attempt === memory.attempt ? 'decline' : 'late')) return 'none'
+    this.#reckon(now)
+    memory.trouble = 'attempts-exhausted'
+    return this.#goesToAnother(now)
+  }
+
+  /** An interim answer came, or the response head. */
+  began(): void {
+    this.#machine.step('begin')
+    this.#memory.deadline = null
+  }
+
+  // ── what became of the latest attempt ─────────────────────────────────────────────────────
+
+  /** The link that carried it died. */
+  linkLost(now: number): OfferEffect {
+    const memory = this.#memory
+    if (!this.#machine.step(memory.attemptsLeft > 0 ? 'unlinked' : 'spent')) return 'none'
+    this.#reckon(now)
+    return this.#isLost(now, !memory.waitsForConfirm)
+  }
+
+  /** Its exchange was lost with the transport. */
+  exchangeLost(now: number): OfferEffect {
+    if (!this.#machine.step(this.#memory.attemptsLeft > 0 ? 'lost' : 'exhausted')) return 'none'
+    return this.state === 'done' ? 'end' : this.#isLost(now, true)
+  }
+
+  /**
+   * The connector has sent nothing of it.
+   *
+   * @param reason what kept it from the application
+   * @param isKept whether all that was sent of its body can be sent again
+   */
+  notSent(reason: FailureReason, isKept: boolean, now: number): OfferEffect {
+    const memory = this.#memory
+    const isInTime = memory.answerBy === null || memory.answerBy > now
+    if (!this.#machine.step(isKept && isInTime ? 'notSent' : 'unkept')) return 'none'
+    memory.trouble = reason
+    return this.state === 'failed' ? 'fail' : this.#goesToAnother(now)
+  }
+
+  /** Its exchange is over in any other way. */
+  ended(): OfferEffect {
+    return this.#machine.step('end') ? 'end' : 'none'
+  }
+
+  /** All that it knows. */
+  save(): SavedOffer {
+    return this.#machine.save()
+  }
+
+  /** Becomes the offer that was saved. */
+  restore(saved: SavedOffer): void {
+    this.#machine.restore(saved)
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  get #mayBeGivenUp(): boolean {
+    const { hasGivenUp, attemptsLeft } = this.#memory
+    return this.#isReplayable && !hasGivenUp && attemptsLeft > 0
+  }
+
+  /** Time since it was last reckoned is time without a claim. */
+  #reckon(now: number): void {
+    const memory = this.#memory
+    memory.unclaimedMs -= now - memory.since
+    memory.since = now
+  }
+
+  #isLost(now: number, mayHaveBegun: boolean): OfferEffect {
+    const memory = this.#memory
+    memory.mayHaveBegun ||= mayHaveBegun
+    memory.trouble = this.state === 'failed' ? 'attempts-exhausted' : null
+    return this.state === 'failed' ? 'fail' : this.#goesOn(now)
+  }
+
+  /** That attempt does not count, and its connector is not asked again. */
+  #goesToAnother(now: number): OfferEffect {
+    const memory = this.#memory
+    memory.excluded = [...memory.excluded, memory.connector]
+    memory.attemptsLeft += 1
+    return this.#goesOn(now)
+  }
+
+  #goesOn(now: number): OfferEffect {
+    const memory = this.#memory
+    memory.since = now
+    memory.deadline = now + Math.min(this.#limits.queueWaitMs, memory.unclaimedMs)
+    return 'resubmit'
+  }
 }
+
+const NOBODY: readonly string[] = []

@@ -23,6 +23,7 @@ import {
   type Exchange,
   type FrameSink,
   type HeaderList,
+  type NotSentCause,
   type ResetCode,
   type ResponseHead,
 } from '../../protocol/index.ts'
@@ -76,8 +77,13 @@ export class ExchangeWriter {
     this.frame(FrameType.TRAILERS, encodeTrailers(fields), FrameFlag.END)
   }
 
-  code(type: typeof FrameType.STOP | typeof FrameType.RESET, code: ResetCode): void {
-    this.frame(type, encodeReset({ code }))
+  /** `cause`: with NOT_SENT alone. */
+  code(
+    type: typeof FrameType.STOP | typeof FrameType.RESET,
+    code: ResetCode,
+    cause?: NotSentCause,
+  ): void {
+    this.frame(type, encodeReset({ code, cause }))
   }
 
   frame(type: FrameType, payload?: Uint8Array, flags = 0): void {

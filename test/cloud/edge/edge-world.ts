@@ -247,7 +247,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
         closed: () => void sent.push(['closed']),
       }
       const carriage = { windowBytes: 65_536 }
-      const exchange = origin.claim(CLAIMER, { id, attempt, credit }, wire, carriage)!
+      const { exchange } = origin.claim(CLAIMER, { id, attempt, credit }, wire, carriage)!
       return { exchange, sent }
     },
   }

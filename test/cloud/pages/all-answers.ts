@@ -83,7 +83,7 @@ export const ALL_ANSWERS: readonly Answer[] = [
   })),
   ...Object.entries(EXCHANGES).map(([reason, source]): Answer => {
     const isClaimed = !UNOFFERED.has(reason)
-    const facts = { isOffered: isClaimed, isClaimed, isReplayable: false }
+    const facts = { isClaimed, mayHaveBegun: false }
     const delivery = deliveryOf(reason as FailureReason, facts)
     return { ...failureStatus(reason as FailureReason), code: reason, source, delivery }
   }),

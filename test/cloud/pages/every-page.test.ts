@@ -105,10 +105,11 @@ describe('a request that is claimed and lost', () => {
   })
 
   test('of what may be begun before it is confirmed nobody can say so', () => {
-    const facts = { isOffered: true, isClaimed: false, isReplayable: true }
+    const facts = { isClaimed: false, mayHaveBegun: true }
     expect(deliveryOf('claim-timeout', facts)).toBe('unknown')
-    expect(deliveryOf('claim-timeout', { ...facts, isReplayable: false })).toBe('none')
-    expect(deliveryOf('no-connector', { ...facts, isOffered: false })).toBe('none')
+    expect(deliveryOf('claim-timeout', { ...facts, mayHaveBegun: false })).toBe('none')
+    // Of a claim before this one, which was given back, nobody knows.
+    expect(deliveryOf('application-certificate', { ...facts, isClaimed: true })).toBe('unknown')
   })
 })
 
