@@ -11,7 +11,6 @@ import {
   isReplayable,
   MAX_WINDOW_BYTES,
   PeerViolation,
-  type ApplicationDetails,
   type DeclineReason,
   type DialledLinkHandler,
   type Hello,
@@ -21,9 +20,10 @@ import {
   type TimeLimits,
   type Welcome,
 } from '../protocol/index.ts'
+import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from './claim-line.ts'
 import type { OfferSlots, SlotHolder } from './offer-slots.ts'
 import type { Clocks } from '../runtime/clocks.ts'
-import type { Carrier, ClaimedJob, Worker } from './worker.ts'
+import type { Carrier, ClaimedJob, ClaimTerms, Worker } from './worker.ts'
 
 /** What a link's transport is told. */
 export interface CloudLinkEvents {
@@ -40,18 +40,23 @@ export interface CloudLinkOptions {
   readonly worker: Worker
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  /** `offers` and `granted` are the slots'. */
-  readonly hello: Omit<Hello, 'offers' | 'granted'>
+  /** What is not the slots' to say. */
+  readonly hello: Omit<Hello, 'offers' | 'granted' | 'slots' | 'streams'>
   readonly slots: OfferSlots
-  /** The cloud instance that was dialled; offers of any other origin are declined. */
+  /** The cloud instance that was dialled. */
   readonly instance: string
+  /**
+   * Where offers of other instances are claimed; those of unlisted ones are declined. Default: no
+   * other is listed.
+   */
+  readonly origins?: Origins | undefined
   readonly events: CloudLinkEvents
   /** What grease is made of. Default: the link sends none. */
   readonly random?: Random | undefined
 }
 
 /** Joins a {@link DialledLink} to the worker. */
-export class CloudLink implements DialledLinkHandler, SlotHolder {
+export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   /** The machine that the transport drives. */
   readonly link: DialledLink
   readonly options: CloudLinkOptions
@@ -61,7 +66,13 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
 
   constructor(options: CloudLinkOptions) {
     const { limits, clocks, slots } = options
-    const hello = { ...options.hello, offers: slots.total, granted: slots.free }
+    const hello = {
+      ...options.hello,
+      offers: slots.total,
+      granted: slots.free,
+      slots: slots.slots,
+      streams: slots.streams,
+    }
     this.options = options
     this.#granted = hello.granted
     this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now(), options.random)
@@ -81,12 +92,14 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
 
   offer(offer: Offer): void {
     if (this.#granted === 0) throw new PeerViolation('GRANT_EXCEEDED', 'an offer nobody granted')
-    const carrier = new LinkCarrier(this, offer)
+    const { instance, origins, slots, worker } = this.options
     this.#granted -= 1
-    this.options.slots.take()
-    if (offer.origin === this.options.instance) return this.options.worker.offered(offer, carrier)
-    carrier.decline('unlisted-origin')
-    carrier.release()
+    slots.take()
+    if (offer.origin === instance) return worker.offered(offer, new LinkCarrier(this, offer))
+    if (origins?.isListed(offer.origin) === true)
+      return worker.offered(offer, new ForeignCarrier(offer, origins, this))
+    this.decline(offer, 'unlisted-origin')
+    slots.release()
   }
 
   hint(version: string): void {
@@ -101,6 +114,50 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
     this.options.slots.detach(this)
     this.options.events.closed(end)
   }
+
+  // ── what carriers ask ─────────────────────────────────────────────────────────────────────
+
+  get open(): number {
+    return this.link.open
+  }
+
+  decline({ id, attempt }: Offer, reason: DeclineReason): void {
+    this.link.decline({ id, attempt, reason })
+  }
+
+  release(): void {
+    this.options.slots.release()
+  }
+
+  claim(offer: Offer, job: ClaimedJob, terms: LineTerms): Exchange | undefined {
+    const { id, attempt, body, upgrade } = offer
+    const { clocks, limits } = this.options
+    const credit = body.kind === 'none' ? 0 : INITIAL_WINDOW_BYTES
+    // A replayable request starts at once and is not confirmed, unless another instance brought it.
+    const isAwaited = terms.isForeign || !isReplayable(offer)
+    return this.link.claim(
+      { id, attempt, credit },
+      {
+        confirmed: isAwaited ? () => job.confirmed() : undefined,
+        becameLong: terms.becameLong,
+        open: (wire, { windowBytes, budget }) =>
+          new Exchange(wire, job, {
+            role: 'responder',
+            now: clocks.now(),
+            requestBody: body.kind !== 'none',
+            sendCreditBytes: windowBytes,
+            receiveWindowBytes: credit,
+            maxWindowBytes: MAX_WINDOW_BYTES,
+            budget,
+            limits,
+            responseHeadMs: terms.responseHeadMs,
+            ...(upgrade !== undefined && { upgradeWindowBytes: windowBytes }),
+          }),
+      },
+    )
+  }
+
+  // ── slots ─────────────────────────────────────────────────────────────────────────────────
 
   /** A slot is free: it is granted when a quarter are, or soon. */
   freed(): void {
@@ -130,7 +187,7 @@ export class CloudLink implements DialledLinkHandler, SlotHolder {
   }
 }
 
-/** One offer on a link. */
+/** An offer of the very instance that the link leads to. */
 class LinkCarrier implements Carrier {
   readonly #link: CloudLink
   readonly #offer: Offer
@@ -141,37 +198,18 @@ class LinkCarrier implements Carrier {
   }
 
   decline(reason: DeclineReason): void {
-    const { id, attempt } = this.#offer
-    this.#link.link.decline({ id, attempt, reason })
+    this.#link.decline(this.#offer, reason)
   }
 
-  claim(job: ClaimedJob, application: ApplicationDetails): Exchange | undefined {
-    const { id, attempt, body, upgrade } = this.#offer
-    const { clocks, limits } = this.#link.options
-    const credit = body.kind === 'none' ? 0 : INITIAL_WINDOW_BYTES
-    return this.#link.link.claim(
-      { id, attempt, credit },
-      {
-        // A replayable request starts at once, and is not confirmed.
-        ...(!isReplayable(this.#offer) && { confirmed: () => job.confirmed() }),
-        open: (wire, { windowBytes, budget }) =>
-          new Exchange(wire, job, {
-            role: 'responder',
-            now: clocks.now(),
-            requestBody: body.kind !== 'none',
-            sendCreditBytes: windowBytes,
-            receiveWindowBytes: credit,
-            maxWindowBytes: MAX_WINDOW_BYTES,
-            budget,
-            limits,
-            responseHeadMs: application.responseHeadMs,
-            ...(upgrade !== undefined && { upgradeWindowBytes: windowBytes }),
-          }),
-      },
-    )
+  claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange | undefined {
+    return this.#link.claim(this.#offer, job, {
+      responseHeadMs,
+      isForeign: false,
+      becameLong: () => job.release(),
+    })
   }
 
   release(): void {
-    this.#link.options.slots.release()
+    this.#link.release()
   }
 }

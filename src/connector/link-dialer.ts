@@ -18,7 +18,7 @@ import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment } from './ports.ts'
 
 /** A connection being made, or made. */
-export interface DialledLink {
+export interface CloudConnection {
   /** Takes no more offers; what is under way goes on. */
   drain(): void
   /** Ends it, at once; nothing more is told. */
@@ -46,7 +46,7 @@ export interface LinkDialerOptions {
   /**
    * Makes a link. `epoch` grows with each. What it throws is the cause for which no link was made.
    */
-  readonly connect: (binding: Binding, epoch: number, events: DialEvents) => DialledLink
+  readonly connect: (binding: Binding, epoch: number, events: DialEvents) => CloudConnection
   readonly changed?: (state: DialerState, cause: unknown) => void
 }
 
@@ -54,11 +54,11 @@ export interface LinkDialerOptions {
 export class LinkDialer {
   readonly #options: LinkDialerOptions
   readonly #driver: MachineDriver<DialerState, DialerEvent>
-  #link: DialledLink | undefined
+  #link: CloudConnection | undefined
   /** The number of {@link #link}: events tell theirs. */
   #op = 0
   /** Those that were replaced, and still finish what they carry. */
-  readonly #retiring = new Map<number, DialledLink>()
+  readonly #retiring = new Map<number, CloudConnection>()
   #cause: unknown
 
   constructor(options: LinkDialerOptions) {

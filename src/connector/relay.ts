@@ -150,7 +150,9 @@ export class Relay implements BackendEvents {
 
   notSent(cause: NotSentCause, error: unknown): void {
     this.#cause = error
-    this.#exchange.abort(cause)
+    // Of a backend that has taken more than the cloud keeps, the beginning is no longer at hand.
+    if (this.#exchange.mayBeNotSent) this.#exchange.notSent(cause)
+    else this.#exchange.abort(cause)
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────

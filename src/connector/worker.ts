@@ -11,6 +11,7 @@ import {
   PeerViolation,
   requestNumberOf,
   ResetCode,
+  SLOT_MS,
   type ApplicationDetails,
   type Exchange,
   type ExchangeHandler,
@@ -23,6 +24,7 @@ import { Containment } from '../runtime/containment.ts'
 import type { Backend, BackendRequest } from './backend.ts'
 import { internalAddress, internalTarget, withHost } from './internal-request.ts'
 import type { Clocks } from '../runtime/clocks.ts'
+import type { Scheduler } from '../runtime/scheduler.ts'
 import { Relay } from './relay.ts'
 
 /** How one offer is answered, whatever carries it. */
@@ -33,15 +35,30 @@ export interface Carrier {
    * that is gone, and a lost transport, close the exchange. `undefined`: no further exchange can be
    * carried now.
    */
-  claim(job: ClaimedJob, application: ApplicationDetails): Exchange | undefined
+  claim(job: ClaimedJob, terms: ClaimTerms): Exchange | undefined
+  /**
+   * Sees to the line to the offer's origin, over which it is claimed. `false`: the origin cannot be
+   * reached. Default: it is the line that the offer came by.
+   */
+  reach?(): boolean | Promise<boolean>
+  /** Whether the offer came from another instance than its origin. Default: no. */
+  readonly isForeign?: boolean
   /** The slot is free again: grant the cloud another offer. Once per offer. */
   release(): void
+}
+
+/** What the worker asks of an exchange. */
+export interface ClaimTerms {
+  /** Milliseconds to the response head, from the last request-body byte. */
+  readonly responseHeadMs: number
 }
 
 /** The worker's side of a claimed exchange. */
 export interface ClaimedJob extends ExchangeHandler {
   /** The cloud confirms the claim. */
   confirmed(): void
+  /** Its slot is given back: at its end, or earlier when it is long. Later calls say nothing. */
+  release(): void
 }
 
 /** Where the worker asks for applications: a cache in front of the cloud. */
@@ -60,6 +77,11 @@ export interface WorkerOptions {
   readonly applications: Applications
   readonly backend: Backend
   readonly clocks: Clocks
+  /**
+   * Ends the wait for details and for the origin when the offer's time is over. Default: only who
+   * is asked limits it.
+   */
+  readonly scheduler?: Scheduler | undefined
   /**
    * Told of each failed exchange, for logs: codes and causes, never contents. Whatever it throws is
    * ignored.
@@ -112,13 +134,17 @@ class Job implements ClaimedJob {
   /** From the start of the call on. */
   #relay: Relay | undefined
   #cause: unknown
+  #stopWaiting = nothing
+  /** What its slot is given back by, once. */
+  #release: (() => void) | undefined
 
   constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, jobs: Set<Job>) {
     this.#offer = offer
     this.#carrier = carrier
     this.#options = options
     this.#jobs = jobs
-    this.#claim = new ClaimEntry(offer)
+    this.#claim = new ClaimEntry(offer, carrier.isForeign)
+    this.#release = () => carrier.release()
     this.#arrivedAt = options.clocks.now()
   }
 
@@ -135,6 +161,7 @@ class Job implements ClaimedJob {
     }
     // Once known, an application costs a request no turn of the event loop.
     if (!(details instanceof Promise)) return this.#resolved(details)
+    this.#limitWaiting()
     details.then(
       (found) => this.#resolved(found),
       () => this.#decline('overloaded'),
@@ -190,19 +217,47 @@ class Job implements ClaimedJob {
   }
 
   #resolved(application: ApplicationDetails | undefined): void {
+    if (!this.#claim.resolved()) return
     if (application === undefined) return this.#decline('unknown-application')
-    const exchange = this.#carrier.claim(this, application)
+    this.#application = application
+    const reached = this.#carrier.reach?.() ?? true
+    if (!(reached instanceof Promise)) return this.#reached(reached)
+    this.#limitWaiting()
+    reached.then(
+      (isThere) => this.#reached(isThere),
+      () => this.#reached(false),
+    )
+  }
+
+  /** The line to the origin stands, or does not; or the time to claim is over, and we declined. */
+  #reached(isThere: boolean): void {
+    if (this.#claim.state !== 'reaching') return
+    if (!isThere) return this.#decline('origin-unreachable')
+    const { responseHeadMs } = this.#application!
+    const exchange = this.#carrier.claim(this, {
+      // A little more than is left to connect, so that what was not sent is told as such.
+      responseHeadMs: Math.min(responseHeadMs, this.#restMs + SLOT_MS),
+    })
     if (exchange === undefined) return this.#decline('overloaded')
     this.#claim.claim()
-    this.#application = application
+    this.#stopWaiting()
     this.#exchange = exchange
     if (this.#claim.mayStart) this.#start()
   }
 
   #decline(reason: DeclineReason): void {
-    this.#claim.decline()
+    if (!this.#claim.decline()) return
+    this.#stopWaiting()
     this.#carrier.decline(reason)
     this.#leave()
+  }
+
+  /** Nobody waits for what comes after the offer's time. */
+  #limitWaiting(): void {
+    const { clocks, scheduler } = this.#options
+    if (scheduler === undefined || this.#stopWaiting !== nothing) return
+    const ms = Math.min(this.#offer.remainingMs, this.#restMs)
+    this.#stopWaiting = scheduler.at(clocks.now() + ms, () => this.#decline('overloaded'))
   }
 
   #start(): void {
@@ -246,8 +301,18 @@ class Job implements ClaimedJob {
     return Math.max(0, answerMs - (this.#options.clocks.now() - this.#arrivedAt))
   }
 
+  release(): void {
+    const release = this.#release
+    this.#release = undefined
+    release?.()
+  }
+
   #leave(): void {
     this.#jobs.delete(this)
-    this.#carrier.release()
+    this.release()
   }
+}
+
+function nothing(): void {
+  // no wait to end
 }

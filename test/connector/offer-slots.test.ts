@@ -34,7 +34,7 @@ const OFFER: Offer = {
 const nothing = (): void => undefined
 const JOB: ClaimedJob = {
   ...{ confirmed: nothing, data: nothing, ended: nothing },
-  ...{ writable: nothing, stopped: nothing, closed: nothing },
+  ...{ writable: nothing, stopped: nothing, closed: nothing, release: nothing },
 }
 const APPLICATION = { responseHeadMs: 85_000 } as ApplicationDetails
 

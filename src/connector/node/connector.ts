@@ -14,8 +14,6 @@ import {
   TIME_LIMITS,
   type Binding,
   type ConnectorConfiguration,
-  type DialerState,
-  type ExchangeOutcome,
   type Offer,
   type TimeLimits,
 } from '../../protocol/index.ts'
@@ -23,13 +21,15 @@ import { Containment, type OnError } from '../../runtime/containment.ts'
 import { ApplicationCache } from '../application-cache.ts'
 import type { Backend } from '../backend.ts'
 import { containedBackend } from '../contained-backend.ts'
-import { ConfigurationKeeper, type KeeperEvent } from '../configuration-keeper.ts'
+import { ConfigurationKeeper } from '../configuration-keeper.ts'
 import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
-import { LinkDialer, type DialEvents, type DialledLink } from '../link-dialer.ts'
-import { OfferSlots } from '../offer-slots.ts'
+import { LinkDialer, type CloudConnection, type DialEvents } from '../link-dialer.ts'
+import { SlotShares, type OfferSlots } from '../offer-slots.ts'
+import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
 import { Worker } from '../worker.ts'
+import type { ConnectorEvent, TriedEvent } from './connector-events.ts'
 import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
@@ -37,7 +37,6 @@ import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PlainLink } from './plain-link.ts'
 import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
-import type { MistakeEvent } from './told-mistakes.ts'
 
 /** Options of {@link startConnector}. */
 export interface ConnectorOptions extends CloudTrust {
@@ -49,8 +48,10 @@ export interface ConnectorOptions extends CloudTrust {
   readonly token?: () => string | Promise<string>
   /** What an operator recognises it by. Default: the machine's name. */
   readonly name?: string
-  /** Exchanges at once, per cloud instance. Default 200. */
+  /** Exchanges at once, over all links to all cloud instances. Default 200. */
   readonly offers?: number
+  /** Tunnels, event streams and answers that stand still, at once beside them. Default 1 000. */
+  readonly streams?: number | undefined
   /**
    * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade
    * to it is refused. `plain`: calls only; slower, and without WebSockets. Default `link`.
@@ -82,46 +83,6 @@ export interface ConnectorOptions extends CloudTrust {
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
-
-/**
- * What a connector tells of itself. A `renewed` identity holds its keys: log its id, not the event.
- */
-export type ConnectorEvent =
-  | TriedEvent
-  | MistakeEvent
-  | { readonly type: 'registered'; readonly connectorId: string; readonly tenantId: string }
-  /**
-   * A link's dialer moved: `up`, `backoff`, …; `plain-fallback` when the link binding was refused,
-   * for the `cause`.
-   */
-  | (Explained & {
-      readonly type: 'link'
-      readonly instance: string
-      readonly state: DialerState['state']
-      /** What is being dialled, or up. */
-      readonly binding?: Binding
-      readonly cause: unknown
-    })
-  | {
-      readonly type: 'exchange-failed'
-      /** The number that the user was shown. */
-      readonly request: string
-      readonly id: string
-      readonly outcome: ExchangeOutcome
-      readonly cause: unknown
-    }
-
-/**
- * How events that come at every try say that a {@link MistakeEvent} has told it already, once: a
- * log can leave them out.
- */
-export interface Explained {
-  readonly isExplained?: true
-}
-
-/** What may come at every try. */
-type TriedEvent = Explained &
-  (KeeperEvent | { readonly type: 'registration-delayed'; readonly error: unknown })
 
 /** A connector at work. */
 export interface RunningConnector {
@@ -210,6 +171,8 @@ class NodeConnector implements RunningConnector {
   readonly #backend: Backend
   readonly #worker: Worker
   readonly #links = new Map<string, { url: string; dialer: LinkDialer }>()
+  readonly #shares: SlotShares
+  readonly #origins: OriginLines
   /** Names this process to the cloud. */
   readonly #instance: string
   #agent = new Agent()
@@ -221,6 +184,11 @@ class NodeConnector implements RunningConnector {
     this.#parts = parts
     this.#instance = randomName(environment)
     const { backend } = options
+    this.#shares = new SlotShares(options.offers ?? DEFAULT_OFFERS, options.streams)
+    this.#origins = new OriginLines({
+      environment,
+      dial: (instance, epoch, events) => this.#dialForClaims(instance, epoch, events),
+    })
     this.#backend = backend ? containedBackend(backend, parts.containment) : new NodeBackend()
     this.#applications = new ApplicationCache({
       channel,
@@ -232,6 +200,7 @@ class NodeConnector implements RunningConnector {
       applications: this.#applications,
       backend: this.#backend,
       clocks: environment.clocks,
+      scheduler: environment.scheduler,
       failed: ({ id }: Offer, outcome, cause, application) => {
         mistakes.exchangeFailed(application, cause)
         tell({ type: 'exchange-failed', request: requestNumberOf(id), id, outcome, cause })
@@ -278,6 +247,7 @@ class NodeConnector implements RunningConnector {
   async #stop(): Promise<void> {
     const { environment, limits, keeper, close } = this.#parts
     keeper.close()
+    this.#origins.close()
     for (const { dialer } of this.#links.values()) dialer.drain()
     const end = environment.clocks.now() + limits.drainMs
     while (this.#worker.busy > 0 && environment.clocks.now() < end) {
@@ -288,6 +258,7 @@ class NodeConnector implements RunningConnector {
     const dialers = [...this.#links.values()].map(({ dialer }) => dialer)
     const gone = Promise.all(dialers.map((dialer) => dialer.gone))
     for (const dialer of dialers) dialer.close()
+    this.#origins.end()
     // Whoever ends the process now would take the goodbye with it, and be told of as lost.
     const late = new Promise<void>((over) =>
       environment.scheduler.at(environment.clocks.now() + GOODBYE_MS, over),
@@ -304,7 +275,12 @@ class NodeConnector implements RunningConnector {
       if (instances[instance] === link.url) continue
       link.dialer.close()
       this.#links.delete(instance)
+      this.#origins.forget(instance)
     }
+    const listed = Object.keys(instances)
+    this.#origins.list(listed)
+    const isChanged = this.#shares.deal(listed)
+    for (const instance of isChanged) this.#links.get(instance)?.dialer.redial()
     for (const [instance, url] of Object.entries(instances)) {
       if (this.#links.has(instance)) continue
       const dialer = this.#dialer(instance, url.replace(/\/$/, ''))
@@ -315,8 +291,8 @@ class NodeConnector implements RunningConnector {
 
   #dialer(instance: string, url: string): LinkDialer {
     const { environment, limits, tell, mistakes } = this.#parts
-    const { binding = 'link', offers = DEFAULT_OFFERS } = this.#options
-    const slots = new OfferSlots(offers)
+    const { binding = 'link' } = this.#options
+    const slots = this.#shares.of(instance)
     return new LinkDialer({
       environment,
       limits,
@@ -341,29 +317,55 @@ class NodeConnector implements RunningConnector {
     binding: Binding,
     to: { instance: string; url: string; epoch: number; slots: OfferSlots },
     events: DialEvents,
-  ): DialledLink {
-    const { environment, limits, keeper } = this.#parts
-    const common = {
-      ...to,
-      worker: this.#worker,
-      clocks: environment.clocks,
-      limits,
-      connectorInstance: this.#instance,
-      random: this.#options.grease === false ? undefined : environment.random,
-    }
+  ): CloudConnection {
+    const { keeper } = this.#parts
+    const common = { ...to, ...this.#common(), origins: this.#origins }
     const told = {
-      up: () => events.connected(),
-      ended: (cause: unknown) => events.ended(cause),
+      up: () => {
+        this.#origins.up(to.instance, link)
+        events.connected()
+      },
+      ended: (cause: unknown) => {
+        this.#origins.down(to.instance, link)
+        events.ended(cause)
+      },
       unsupported: (cause: unknown) => events.unsupported(cause),
-      draining: () => events.draining(),
+      draining: () => {
+        this.#origins.down(to.instance, link)
+        events.draining()
+      },
       hint: (version: string) => {
         if (version !== keeper.configuration?.version) keeper.hint()
       },
     }
-    if (binding === 'plain') {
-      return new PlainLink({ ...common, agent: () => this.#agent, events: told })
-    }
-    return new MultiplexedLink({ ...common, agent: this.#agent, events: told })
+    const link: ClaimConnection =
+      binding === 'plain'
+        ? new PlainLink({ ...common, agent: () => this.#agent, events: told })
+        : new MultiplexedLink({ ...common, agent: this.#agent, events: told })
+    return link
+  }
+
+  /** A link that takes no offers, to an instance that no other link to is up. */
+  #dialForClaims(
+    instance: string,
+    epoch: number,
+    events: { connected: () => void; ended: () => void },
+  ): ClaimConnection {
+    const url = this.configuration.instances[instance]!.replace(/\/$/, '')
+    const { connected, ended } = events
+    const nothing = (): void => undefined
+    return new MultiplexedLink({
+      ...{ instance, url, epoch, index: 1, slots: this.#shares.forClaims, agent: this.#agent },
+      ...this.#common(),
+      events: { up: connected, ended, unsupported: ended, hint: nothing, draining: ended },
+    })
+  }
+
+  #common() {
+    const { environment, limits } = this.#parts
+    const { clocks } = environment
+    const random = this.#options.grease === false ? undefined : environment.random
+    return { worker: this.#worker, clocks, limits, random, connectorInstance: this.#instance }
   }
 
   #renewAgent(): void {

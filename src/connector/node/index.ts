@@ -13,6 +13,7 @@ export {
 } from '../../runtime/node/private-files.ts'
 export * from './tls-options.ts'
 export * from './connector.ts'
+export type { ConnectorEvent, Explained } from './connector-events.ts'
 export type { OnError, PortFailure } from '../../runtime/containment.ts'
 export * from './node-backend.ts'
 export * from './http-backend.ts'

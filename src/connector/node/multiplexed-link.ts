@@ -11,15 +11,18 @@ import {
   LINK_FEATURES,
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
+  type Exchange,
   type LinkEnd,
+  type Offer,
   type Random,
   type TimeLimits,
 } from '../../protocol/index.ts'
 import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../runtime/node/link-transport.ts'
+import type { ClaimLine, LineTerms, Origins } from '../claim-line.ts'
 import { CloudLink } from '../cloud-link.ts'
 import type { OfferSlots } from '../offer-slots.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { Worker } from '../worker.ts'
+import type { ClaimedJob, Worker } from '../worker.ts'
 
 export interface MultiplexedLinkOptions {
   /** The cloud instance's id and base URL. */
@@ -32,7 +35,11 @@ export interface MultiplexedLinkOptions {
   /** This connector process, and this link of it. */
   readonly connectorInstance: string
   readonly epoch: number
+  /** 1: a link for claims alone. Default 0. */
+  readonly index?: number | undefined
   readonly slots: OfferSlots
+  /** Where offers of other instances are claimed. Default: they are declined. */
+  readonly origins?: Origins | undefined
   readonly events: MultiplexedLinkEvents
   /** What grease is made of. Default: the link sends none. */
   readonly random?: Random | undefined
@@ -52,7 +59,7 @@ export interface MultiplexedLinkEvents {
 }
 
 /** One link to one cloud instance. */
-export class MultiplexedLink {
+export class MultiplexedLink implements ClaimLine {
   readonly #options: MultiplexedLinkOptions
   readonly #call: ClientRequest
   #link: CloudLink | undefined
@@ -88,14 +95,22 @@ export class MultiplexedLink {
     if (this.#link === undefined) this.#call.destroy()
   }
 
+  get open(): number {
+    return this.#link?.open ?? 0
+  }
+
+  claim(offer: Offer, job: ClaimedJob, terms: LineTerms): Exchange | undefined {
+    return this.#link?.claim(offer, job, terms)
+  }
+
   #upgraded(response: IncomingMessage, socket: Socket, head: Uint8Array): void {
     if (this.#isOver || response.headers.upgrade !== LINK_UPGRADE) {
       socket.destroy()
       const cause = new Error(`the cloud switched to ${response.headers.upgrade}`)
       return this.#end(() => this.#options.events.ended(cause))
     }
-    const { worker, clocks, limits, instance, connectorInstance, epoch, slots, events } =
-      this.#options
+    const { worker, clocks, limits, instance, origins, slots, events } = this.#options
+    const { connectorInstance, index = 0, epoch } = this.#options
     socket.setNoDelay(true)
     socket.once('close', () => this.#isGone())
     const transport = new LinkTransport(socket, () => clocks.now())
@@ -104,12 +119,13 @@ export class MultiplexedLink {
       clocks,
       limits,
       instance,
+      origins,
       slots,
       random: this.#options.random,
       hello: {
         versions: [PROTOCOL_VERSION],
         instance: connectorInstance,
-        index: 0,
+        index,
         epoch,
         maxDataBytes: MAX_DATA_BYTES,
         features: LINK_FEATURES,

@@ -17,7 +17,6 @@ import {
   FrameType,
   isReplayable,
   ResetCode,
-  type ApplicationDetails,
   type DeclineReason,
   type ExchangeWire,
   type HeaderList,
@@ -34,7 +33,7 @@ import {
   PLAIN_WINDOW_BYTES,
 } from '../../runtime/node/frame-stream.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { Carrier, ClaimedJob } from '../worker.ts'
+import type { Carrier, ClaimedJob, ClaimTerms } from '../worker.ts'
 
 /** What a carrier needs of its link. */
 export interface PlainCalls {
@@ -53,6 +52,7 @@ export interface PlainCalls {
 export class PlainCarrier implements Carrier, ExchangeWire {
   readonly #calls: PlainCalls
   readonly #offer: Offer
+  readonly #isAwaited: boolean
   #job: ClaimedJob | undefined
   #exchange: Exchange | undefined
   #bodyCall: ClientRequest | undefined
@@ -61,16 +61,18 @@ export class PlainCarrier implements Carrier, ExchangeWire {
   #responseCall: ClientRequest | undefined
   #writer: ExchangeWriter | undefined
 
-  constructor(calls: PlainCalls, offer: Offer) {
+  /** @param isAwaited it is confirmed before it starts, replayable or not */
+  constructor(calls: PlainCalls, offer: Offer, isAwaited = false) {
     this.#calls = calls
     this.#offer = offer
+    this.#isAwaited = isAwaited
   }
 
   decline(reason: DeclineReason): void {
     this.#calls.declined(this.#offer, reason)
   }
 
-  claim(job: ClaimedJob, application: ApplicationDetails): Exchange {
+  claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange {
     const { body, upgrade } = this.#offer
     this.#job = job
     this.#exchange = new Exchange(this, job, {
@@ -80,11 +82,11 @@ export class PlainCarrier implements Carrier, ExchangeWire {
       sendCreditBytes: PLAIN_CREDIT_BYTES,
       receiveWindowBytes: PLAIN_WINDOW_BYTES,
       limits: this.#calls.limits,
-      responseHeadMs: application.responseHeadMs,
+      responseHeadMs,
       ...(upgrade !== undefined && { upgradeWindowBytes: PLAIN_WINDOW_BYTES }),
     })
     this.#calls.watch(this.#exchange)
-    if (isReplayable(this.#offer)) this.#claimByAnswer()
+    if (isReplayable(this.#offer) && !this.#isAwaited) this.#claimByAnswer()
     else this.#claimByPull()
     return this.#exchange
   }

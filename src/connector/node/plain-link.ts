@@ -30,9 +30,10 @@ import {
   type TimeLimits,
   type Welcome,
 } from '../../protocol/index.ts'
+import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from '../claim-line.ts'
 import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { Worker } from '../worker.ts'
+import type { ClaimedJob, Worker } from '../worker.ts'
 import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
 
 /** Options of {@link PlainLink}. */
@@ -49,6 +50,8 @@ export interface PlainLinkOptions {
   readonly connectorInstance: string
   readonly epoch: number
   readonly slots: OfferSlots
+  /** Where offers of other instances are claimed. Default: they are declined. */
+  readonly origins?: Origins | undefined
   readonly events: PlainLinkEvents
 }
 
@@ -64,7 +67,7 @@ export interface PlainLinkEvents {
 const GOODBYE_MS = 2_000
 
 /** One link to one cloud instance. */
-export class PlainLink implements PlainCalls, SlotHolder {
+export class PlainLink implements PlainCalls, SlotHolder, ClaimLine {
   readonly clocks: Clocks
   readonly limits: TimeLimits
   readonly #options: PlainLinkOptions
@@ -146,6 +149,15 @@ export class PlainLink implements PlainCalls, SlotHolder {
     })
   }
 
+  /** Exchanges that it watches now. */
+  get open(): number {
+    return this.#wheel.size
+  }
+
+  claim(offer: Offer, job: ClaimedJob, terms: LineTerms): Exchange {
+    return new PlainCarrier(this, offer, terms.isForeign).claim(job, terms)
+  }
+
   declined({ id, attempt }: Offer, reason: DeclineReason): void {
     this.#small(`/exchanges/${id}/decline`, encodeDecline({ id, attempt, reason }))
   }
@@ -176,6 +188,8 @@ export class PlainLink implements PlainCalls, SlotHolder {
       granted: this.#granted,
       maxDataBytes: MAX_DATA_BYTES,
       features: PLAIN_FEATURES,
+      slots: slots.slots,
+      streams: 0,
     })
     const query = new URLSearchParams(hello.map(([key, value]) => [key, value]))
     const call = httpsRequest(`${url}${this.#path}/offers?${query}`, { agent: agent() })
@@ -224,7 +238,7 @@ export class PlainLink implements PlainCalls, SlotHolder {
   #received(type: FrameType, payload: Uint8Array): void {
     // It has said goodbye, or will: the cloud takes back what is not claimed.
     if (this.#closing) return
-    const { events, worker, instance } = this.#options
+    const { events, worker, instance, origins } = this.#options
     switch (type) {
       case FrameType.WELCOME:
         return this.#welcomed(decodeWelcome(payload))
@@ -233,6 +247,10 @@ export class PlainLink implements PlainCalls, SlotHolder {
         const carrier = new PlainCarrier(this, offer)
         this.#options.slots.take()
         if (offer.origin === instance) return worker.offered(offer, carrier)
+        if (origins?.isListed(offer.origin) === true) {
+          const home = { decline: this.declined.bind(this), release: () => this.released() }
+          return worker.offered(offer, new ForeignCarrier(offer, origins, home))
+        }
         carrier.decline('unlisted-origin')
         return carrier.release()
       }

@@ -32,6 +32,7 @@ import {
 import { MAX_NUMBER, MAX_WINDOW_BYTES } from '../wire/limits.ts'
 import { isAgreed } from '../wire/features.ts'
 import { greasedFeatures, type Random } from './grease.ts'
+import { LongExchanges } from './long-exchange.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
@@ -74,6 +75,8 @@ export interface LinkCarriage {
 export interface ClaimAnswer {
   readonly exchange: Exchange
   readonly confirm: boolean
+  /** Told, at most once, that the exchange is long: it holds no slot of its connector any more. */
+  readonly becameLong?: (() => void) | undefined
 }
 
 /** The cloud's end. */
@@ -158,8 +161,11 @@ export class AcceptedLink extends LinkEndpoint {
     }
     this.#machine.step('welcome')
     const { windowBytes } = welcome
-    const budget = new LinkBudget(hello.offers, windowBytes)
+    const { slots = hello.offers, streams = 0 } = hello
+    // Claims of offers that came over other links count here as well.
+    const budget = new LinkBudget(slots + streams, windowBytes)
     this.#carriage = { windowBytes, maxWindowBytes: MAX_WINDOW_BYTES, budget }
+    this.multiplexer.long = new LongExchanges(streams)
     const maxDataBytes = Math.min(welcome.maxDataBytes, hello.maxDataBytes)
     const isExtensible = isAgreed('extensible', welcome.features, hello.features)
     this.greeted(welcome.pingMs, maxDataBytes, isExtensible)
@@ -183,7 +189,7 @@ export class AcceptedLink extends LinkEndpoint {
       if (reserved) budget.release(windowBytes, 0)
       return this.multiplexer.send(FrameType.RESET, number, encodeReset({ code: ResetCode.GONE }))
     }
-    this.multiplexer.adopt(wire, answer.exchange)
+    this.multiplexer.adopt(wire, answer.exchange, answer.becameLong)
     if (answer.confirm) this.multiplexer.send(FrameType.CONFIRM, number)
   }
 

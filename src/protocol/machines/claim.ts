@@ -1,8 +1,9 @@
 /**
  * What a connector may do with an offer, and when.
  *
- * It confirms that it knows the application before it claims. A replayable request may go to the
- * application at once; everything else waits for the cloud's CONFIRM.
+ * It confirms that it knows the application before it claims, and sees to the line to the offer's
+ * origin, which holds the user. A replayable request may go to the application at once; everything
+ * else waits for the cloud's CONFIRM, and so does whatever another instance brought.
  *
  * @see spec/PROTOCOL.md, "Claims"
  * @module
@@ -11,22 +12,27 @@ import type { Offer } from '../wire/frame-types.ts'
 import { ignored, Machine, misuse, violation, type Saved, type Table } from './table.ts'
 
 /**
- * `offered` → `resolving` the application → `claimed` → `confirmed`; `gone` to another, `declined`
- * by us.
+ * `offered` → `resolving` the application → `reaching` the origin → `claimed` → `confirmed`; `gone`
+ * to another, `declined` by us.
  */
-export type ClaimState = 'offered' | 'resolving' | 'claimed' | 'confirmed' | 'gone' | 'declined'
+export type ClaimState =
+  'offered' | 'resolving' | 'reaching' | 'claimed' | 'confirmed' | 'gone' | 'declined'
 
-/** Every state × event pair of a claim. */
+/**
+ * Every state × event pair of a claim. What was asked for may come after we have declined: nobody
+ * waits for it then.
+ */
 // prettier-ignore
 export const CLAIM = {
-  //           what we do                                                                    the cloud
-  offered:   { resolve: 'resolving', claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
-  resolving: { resolve: misuse,      claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
-  claimed:   { resolve: misuse,      claim: misuse,    decline: misuse,     lost: 'gone',  confirm: 'confirmed', gone: 'gone'    },
-  confirmed: { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
-  gone:      { resolve: ignored,     claim: ignored,   decline: ignored,    lost: ignored, confirm: ignored,     gone: violation },
-  declined:  { resolve: misuse,      claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
-} as const satisfies Table<ClaimState, 'resolve' | 'claim' | 'decline' | 'lost', 'confirm' | 'gone'>
+  //           what we do                                                                                          the cloud
+  offered:   { resolve: 'resolving', resolved: misuse,     claim: misuse,    decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
+  resolving: { resolve: misuse,      resolved: 'reaching', claim: misuse,    decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
+  reaching:  { resolve: misuse,      resolved: misuse,     claim: 'claimed', decline: 'declined', lost: 'gone',  confirm: violation,   gone: violation },
+  claimed:   { resolve: misuse,      resolved: misuse,     claim: misuse,    decline: misuse,     lost: 'gone',  confirm: 'confirmed', gone: 'gone'    },
+  confirmed: { resolve: misuse,      resolved: misuse,     claim: misuse,    decline: misuse,     lost: ignored, confirm: violation,   gone: violation },
+  gone:      { resolve: ignored,     resolved: ignored,    claim: ignored,   decline: ignored,    lost: ignored, confirm: ignored,     gone: violation },
+  declined:  { resolve: misuse,      resolved: ignored,    claim: ignored,   decline: ignored,    lost: ignored, confirm: violation,   gone: violation },
+} as const satisfies Table<ClaimState, 'resolve' | 'resolved' | 'claim' | 'decline' | 'lost', 'confirm' | 'gone'>
 
 /** All that a claim knows. */
 export type SavedClaim = Saved<ClaimState>
@@ -49,9 +55,12 @@ export function isReplayable(request: Pick<Offer, 'method' | 'body' | 'upgrade'>
 export class ClaimEntry {
   readonly #machine = new Machine<ClaimState, keyof typeof CLAIM.offered>(CLAIM, 'offered')
   readonly replayable: boolean
+  readonly #isForeign: boolean
 
-  constructor(offer: Pick<Offer, 'method' | 'body' | 'upgrade'>) {
+  /** @param isForeign its origin is another instance than the one that brought it */
+  constructor(offer: Pick<Offer, 'method' | 'body' | 'upgrade'>, isForeign = false) {
     this.replayable = isReplayable(offer)
+    this.#isForeign = isForeign
   }
 
   get state(): ClaimState {
@@ -61,7 +70,7 @@ export class ClaimEntry {
   /** Whether the application may be called now. */
   get mayStart(): boolean {
     const { state } = this.#machine
-    return state === 'confirmed' || (state === 'claimed' && this.replayable)
+    return state === 'confirmed' || (state === 'claimed' && this.replayable && !this.#isForeign)
   }
 
   /** We ask for the application's details first. */
@@ -69,12 +78,17 @@ export class ClaimEntry {
     return this.#machine.step('resolve')
   }
 
-  /** We know the application and take the offer. `false`: its link is gone. */
+  /** They are there. `false`: too late. */
+  resolved(): boolean {
+    return this.#machine.step('resolved')
+  }
+
+  /** We know the application, and take the offer over a line to its origin. */
   claim(): boolean {
     return this.#machine.step('claim')
   }
 
-  /** We do not take it. `false`: its link is gone. */
+  /** We do not take it. `false`: too late. */
   decline(): boolean {
     return this.#machine.step('decline')
   }

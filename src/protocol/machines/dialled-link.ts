@@ -33,6 +33,7 @@ import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
 import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from '../wire/limits.ts'
 import { isAgreed } from '../wire/features.ts'
 import { greasedFeatures, type Random } from './grease.ts'
+import { LongExchanges } from './long-exchange.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
 import { LinkBudget } from './multiplexer.ts'
@@ -68,7 +69,9 @@ export interface ClaimOptions {
   /** Makes the responder's exchange; the pull's credit is reserved in `budget`. */
   open(wire: ExchangeWire, bounds: { windowBytes: number; budget: LinkBudget }): Exchange
   /** The cloud confirms; without it, no CONFIRM is awaited: the request is replayable. */
-  confirmed?: () => void
+  readonly confirmed?: (() => void) | undefined
+  /** Told, at most once, that the exchange is long: its slot is free. */
+  readonly becameLong?: (() => void) | undefined
 }
 
 /** The connector's end. */
@@ -101,7 +104,10 @@ export class DialledLink extends LinkEndpoint {
     this.#machine = machine
     this.#handler = handler
     this.#wheel = wheel
-    this.#budget = new LinkBudget(hello.offers, INITIAL_WINDOW_BYTES)
+    const { slots = hello.offers, streams = 0 } = hello
+    // Claims of offers that came over other links count here as well.
+    this.#budget = new LinkBudget(slots + streams, INITIAL_WINDOW_BYTES)
+    this.multiplexer.long = new LongExchanges(streams)
     this.#maxDataBytes = hello.maxDataBytes
     this.#versions = hello.versions
     this.#features = hello.features
@@ -133,7 +139,7 @@ export class DialledLink extends LinkEndpoint {
     this.#machine.step('claim')
     const wire = this.multiplexer.openNumber(number)
     const exchange = options.open(wire, { windowBytes: this.#windowBytes, budget })
-    this.multiplexer.adopt(wire, exchange)
+    this.multiplexer.adopt(wire, exchange, options.becameLong)
     if (options.confirmed !== undefined) this.#unconfirmed.set(number, options.confirmed)
     this.multiplexer.sendHead(FrameType.CLAIM, number, claimElements(claim))
     return exchange

@@ -99,6 +99,11 @@ export abstract class ExchangeBodies {
     return this.#maySend ? this.outgoing.writable : 0
   }
 
+  /** Whether it is a tunnel or an event stream, by its head. */
+  get isStream(): boolean {
+    return this.state === 'tunnel' || this.memory.eventStream
+  }
+
   /** Bytes received and not yet consumed. */
   get buffered(): number {
     return this.incoming.buffered

@@ -102,7 +102,9 @@ export abstract class LinkEndpoint {
   /** When to {@link tick}; `Infinity` when it is over. */
   get deadline(): number {
     if (this.isOver) return Infinity
-    return Math.min(this.#heartbeat.deadline, this.grease?.deadline ?? Infinity)
+    const { deadline: greaseAt = Infinity } = this.grease ?? {}
+    const { deadline: lookAt = Infinity } = this.multiplexer.long ?? {}
+    return Math.min(this.#heartbeat.deadline, greaseAt, lookAt)
   }
 
   /** Whether DATA waits for room in the transport. */
@@ -153,6 +155,7 @@ export abstract class LinkEndpoint {
   tick(now: number): void {
     if (this.isOver) return
     this.now = now
+    this.multiplexer.long?.look(now)
     const isIdle = this.state === 'open' && this.open === 0
     const grease = this.grease?.take(now, isIdle)
     if (grease !== undefined) this.multiplexer.send(grease.type, 0, grease.octets)

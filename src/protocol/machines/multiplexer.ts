@@ -13,6 +13,7 @@ import type { DeadlineHandle, DeadlineWheel } from './deadlines.ts'
 import { PeerViolation } from '../wire/errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
+import type { LongExchanges, LongSubject } from './long-exchange.ts'
 import type { Exchange } from './exchange.ts'
 import { FrameOutput } from '../wire/frame-output.ts'
 import {
@@ -27,19 +28,19 @@ import { encodeTrailers, responseElements } from '../wire/heads.ts'
 import { DATA_BYTES, LINK_BUDGET_BYTES } from '../wire/limits.ts'
 
 /**
- * What all receivers of a link have granted together: first windows as many as it takes offers, and
- * room to widen them.
+ * What all receivers of a link have granted together: first windows as many as it may carry
+ * exchanges, long ones too, and room to widen them.
  */
 export class LinkBudget implements CreditBudget {
   #first: number
   #widening: number
 
   /**
-   * @param offers how many bodies of `windowBytes` there may be at once
+   * @param bodies how many of `windowBytes` there may be at once
    * @param wideningBytes default 16 MiB
    */
-  constructor(offers: number, windowBytes: number, wideningBytes = LINK_BUDGET_BYTES) {
-    this.#first = offers * windowBytes
+  constructor(bodies: number, windowBytes: number, wideningBytes = LINK_BUDGET_BYTES) {
+    this.#first = bodies * windowBytes
     this.#widening = wideningBytes
   }
 
@@ -65,6 +66,8 @@ export class LinkBudget implements CreditBudget {
 export class Multiplexer {
   /** The largest DATA payload agreed on. */
   maxDataBytes = DATA_BYTES
+  /** Once the greetings were exchanged. */
+  long: LongExchanges | undefined
   /** By number, those whose exchange is open. */
   readonly #wires = new Map<number, NumberedWire>()
   readonly #wheel: DeadlineWheel | undefined
@@ -110,10 +113,15 @@ export class Multiplexer {
     return new NumberedWire(this, number)
   }
 
-  /** The exchange that `wire` carries; it may be over already. */
-  adopt(wire: NumberedWire, exchange: Exchange): void {
+  /**
+   * The exchange that `wire` carries; it may be over already.
+   *
+   * @param becameLong told, at most once, that it is long
+   */
+  adopt(wire: NumberedWire, exchange: Exchange, becameLong?: () => void): void {
     if (exchange.isClosed) return
     wire.exchange = exchange
+    wire.becameLong = becameLong
     wire.watch = this.#wheel?.add(exchange)
     this.#wires.set(wire.number, wire)
   }
@@ -132,18 +140,22 @@ export class Multiplexer {
 
   /** A frame of an exchange; what belongs to one that is over is dropped. */
   received(type: FrameType, flags: number, number: number, payload: Uint8Array, now: number): void {
-    const exchange = this.#find(number)
-    if (exchange === undefined) return
+    const wire = this.#find(number)
+    if (wire === undefined) return
+    const exchange = wire.exchange!
     try {
       deliverFrame(exchange, type, flags, payload, now)
     } catch (error) {
-      violated(exchange, error)
+      return violated(exchange, error)
     }
+    if (type === FrameType.RESPONSE && (flags & FrameFlag.END) === 0) this.answered(wire)
   }
 
   receivedData(number: number, bytes: Uint8Array, end: boolean, now: number): void {
-    const exchange = this.#find(number)
-    if (exchange === undefined) return
+    const wire = this.#find(number)
+    if (wire === undefined) return
+    const exchange = wire.exchange!
+    wire.octets += bytes.length
     try {
       exchange.receivedData(bytes, end, now)
     } catch (error) {
@@ -188,8 +200,14 @@ export class Multiplexer {
     this.#rouse()
   }
 
+  /** The head of an answer passed, and it was not all of it. */
+  answered(wire: NumberedWire): void {
+    if (this.#wires.has(wire.number)) this.long?.answered(wire)
+  }
+
   forget(wire: NumberedWire): void {
     if (!this.#wires.delete(wire.number)) return
+    this.long?.ended(wire)
     if (wire.watch !== undefined) this.#wheel!.remove(wire.watch)
     wire.exchange = undefined
     if (this.#wires.size === 0) this.#idle()
@@ -207,12 +225,12 @@ export class Multiplexer {
     this.#wake()
   }
 
-  #find(number: number): Exchange | undefined {
-    const exchange = this.#wires.get(number)?.exchange
-    if (exchange === undefined && (number === 0 || number > this.#lastNumber)) {
+  #find(number: number): NumberedWire | undefined {
+    const wire = this.#wires.get(number)
+    if (wire === undefined && (number === 0 || number > this.#lastNumber)) {
       throw new PeerViolation('UNKNOWN_NUMBER', `${number} was never opened`)
     }
-    return exchange
+    return wire
   }
 }
 
@@ -225,9 +243,12 @@ function violated(exchange: Exchange, error: unknown): void {
 const EMPTY = new Uint8Array(0)
 
 /** One exchange's way out. */
-export class NumberedWire implements ExchangeWire {
+export class NumberedWire implements ExchangeWire, LongSubject {
   readonly number: number
   exchange: Exchange | undefined
+  becameLong: (() => void) | undefined
+  /** Of its bodies, either way. */
+  octets = 0
   watch: DeadlineHandle | undefined
   /** Behind this one in the turn. */
   next: NumberedWire | undefined
@@ -248,6 +269,20 @@ export class NumberedWire implements ExchangeWire {
     return this.#isReady
   }
 
+  get isStream(): boolean {
+    return this.exchange?.isStream === true
+  }
+
+  get isUnread(): boolean {
+    const { exchange } = this
+    if (exchange?.state !== 'responding') return false
+    return (exchange.role === 'responder' ? exchange.writable : exchange.receivable) === 0
+  }
+
+  lengthened(): void {
+    this.becameLong?.()
+  }
+
   informational(head: ResponseHead): void {
     this.#link.sendHead(FrameType.INFORMATIONAL, this.number, responseElements(head))
   }
@@ -255,10 +290,12 @@ export class NumberedWire implements ExchangeWire {
   respond(head: ResponseHead, end: boolean): void {
     const flags = end ? FrameFlag.END : 0
     this.#link.sendHead(FrameType.RESPONSE, this.number, responseElements(head), flags)
+    if (!end) this.#link.answered(this)
   }
 
   data(bytes: Uint8Array, end: boolean): void {
     if (bytes.length > 0) this.#pending.push(bytes)
+    this.octets += bytes.length
     this.#ended ||= end
     this.#becomeReady()
   }
