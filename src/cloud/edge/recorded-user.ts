@@ -6,11 +6,12 @@
  *
  * @module
  */
-import type { HeaderList, ResponseHead } from '../../protocol/index.ts'
+import type { ResponseHead } from '../../protocol/index.ts'
 import type { EdgeRequest } from '../request/edge-request.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
+import { ForwardingUserExchange } from '../request/forwarding-user-exchange.ts'
+import type { UserExchange } from '../request/user-exchange.ts'
 
 export interface RecordedUserOptions {
   readonly audit: AuditSink
@@ -18,89 +19,44 @@ export interface RecordedUserOptions {
 }
 
 /** Stands before a user's connection and counts what passes. */
-export class RecordedUser implements UserExchange, UserEvents {
-  readonly head: UserRequestHead
+export class RecordedUser extends ForwardingUserExchange {
   /** Knows more of the request than the connection does. */
   request: EdgeRequest | undefined
-  readonly #user: UserExchange
   readonly #options: RecordedUserOptions
   readonly #startedAt: number
-  #events: UserEvents | undefined
   #status: number | undefined
   #bytesIn = 0
   #bytesOut = 0
 
   constructor(user: UserExchange, options: RecordedUserOptions) {
-    this.#user = user
+    super(user)
     this.#options = options
-    this.head = user.head
     this.#startedAt = options.clocks.now()
   }
 
-  listen(events: UserEvents): void {
-    this.#events = events
-    this.#user.listen(this)
-  }
-
-  // ── what the user's connection says ───────────────────────────────────────────────────────
-
-  data(bytes: Uint8Array): void {
+  override data(bytes: Uint8Array): void {
     this.#bytesIn += bytes.length
-    this.#events!.data(bytes)
+    super.data(bytes)
   }
 
-  ended(trailers: HeaderList | undefined): void {
-    this.#events!.ended(trailers)
-  }
-
-  drained(): void {
-    this.#events!.drained()
-  }
-
-  gone(complete: boolean): void {
-    this.#events!.gone(complete)
+  override gone(complete: boolean): void {
+    super.gone(complete)
     this.#record(complete)
   }
 
-  // ── what it is told ───────────────────────────────────────────────────────────────────────
-
-  startBody(): void {
-    this.#user.startBody()
-  }
-
-  pauseBody(): void {
-    this.#user.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.#user.resumeBody()
-  }
-
-  inform(head: ResponseHead): void {
-    this.#user.inform(head)
-  }
-
-  respond(head: ResponseHead, close: boolean): void {
+  override respond(head: ResponseHead, close: boolean): void {
     this.#status = head.status
-    this.#user.respond(head, close)
+    super.respond(head, close)
   }
 
-  upgrade(head: ResponseHead): void {
+  override upgrade(head: ResponseHead): void {
     this.#status = head.status
-    this.#user.upgrade(head)
+    super.upgrade(head)
   }
 
-  write(bytes: Uint8Array): boolean {
+  override write(bytes: Uint8Array): boolean {
     this.#bytesOut += bytes.length
-    return this.#user.write(bytes)
-  }
-
-  end(trailers?: HeaderList): void {
-    this.#user.end(trailers)
-  }
-
-  abort(): void {
-    this.#user.abort()
+    return super.write(bytes)
   }
 
   #record(complete: boolean): void {

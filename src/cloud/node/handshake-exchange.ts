@@ -7,7 +7,12 @@
  */
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { ApiMisuse, joined, type HeaderList, type ResponseHead } from '../../protocol/index.ts'
+import {
+  ApiMisuse,
+  HandshakeOrder,
+  type HeaderList,
+  type ResponseHead,
+} from '../../protocol/index.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { closeLingering } from './lingering-close.ts'
 import {
@@ -29,14 +34,8 @@ export class HandshakeExchange implements UserExchange {
   /** Answers anything but 101. */
   readonly #response: ServerResponse
   readonly #answer: NodeUserExchange
+  readonly #order: HandshakeOrder
   #events: UserEvents | undefined
-  #phase: 'asked' | 'answered' | 'switched' | 'carrying' | 'gone' = 'asked'
-  /**
-   * What the user sent before anybody takes it: what came with its head, and at most one read of
-   * the socket.
-   */
-  #held: Uint8Array | undefined
-  #userEnded = false
 
   /**
    * @param upgrade what the user offers, see {@link UserRequestHead.upgrade}
@@ -55,7 +54,7 @@ export class HandshakeExchange implements UserExchange {
     this.#response = new ServerResponse(request)
     this.#response.assignSocket(socket)
     this.#answer = new NodeUserExchange(request, this.#response, options)
-    if (rest.length > 0) this.#held = rest
+    this.#order = new HandshakeOrder(rest)
   }
 
   listen(events: UserEvents): void {
@@ -70,28 +69,24 @@ export class HandshakeExchange implements UserExchange {
     socket.on('drain', () => events.drained())
     socket.on('data', (bytes: Uint8Array) => this.#received(bytes))
     socket.on('end', () => this.#ended())
-    socket.on('close', () => this.#gone(this.#isWhole))
+    // Both directions of a tunnel were ended, not broken.
+    socket.on('close', () => this.#gone(this.#order.isHalfClosed && socket.writableFinished))
     this.#answer.listen({
       data: () => undefined,
       ended: () => undefined,
       drained: () => undefined,
-      gone: (complete) => {
-        if (this.#phase === 'asked' || this.#phase === 'answered') this.#gone(complete)
-      },
+      gone: (complete) => this.#gone(complete),
     })
     // One who leaves before the answer is noticed only while somebody reads.
-    if (this.#held === undefined) socket.resume()
-    else socket.pause()
+    if (this.#order.isHolding) socket.pause()
+    else socket.resume()
   }
 
   startBody(): void {
-    if (this.#phase !== 'switched') throw new ApiMisuse('startBody() before upgrade()')
-    this.#phase = 'carrying'
-    const held = this.#held
-    this.#held = undefined
+    const held = this.#order.carry()
     this.#socket.resume()
     if (held !== undefined) this.#events!.data(held)
-    if (this.#userEnded) this.#events!.ended(undefined)
+    if (this.#order.closesNow()) this.#events!.ended(undefined)
   }
 
   pauseBody(): void {
@@ -103,38 +98,40 @@ export class HandshakeExchange implements UserExchange {
   }
 
   inform(head: ResponseHead): void {
-    if (this.#phase === 'asked') this.#answer.inform(head)
+    if (this.#order.inform()) this.#answer.inform(head)
   }
 
   respond(head: ResponseHead): void {
-    if (this.#phase !== 'asked') return
-    this.#phase = 'answered'
+    if (this.#order.state !== 'asked') return
+    // A head that cannot be said throws here, and another may be said instead.
+    this.#answer.respond(head, true)
+    this.#order.respond()
     const socket = this.#socket
     this.#response.once('finish', () => {
       this.#response.detachSocket(socket)
       closeLingering(socket, this.#options)
       this.#gone(true)
     })
-    this.#answer.respond(head, true)
   }
 
   upgrade({ headers }: ResponseHead): void {
-    if (this.#phase !== 'asked') return
+    if (this.#order.state !== 'asked') return
     const head = rawHead(101, [...headers, 'Connection', 'Upgrade'])
-    this.#phase = 'switched'
+    this.#order.switch()
     this.#answer.release()
     this.#response.detachSocket(this.#socket)
     this.#socket.write(head, 'latin1')
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#phase === 'answered') return this.#answer.write(bytes)
-    return this.#phase === 'gone' || this.#socket.write(bytes)
+    if (!this.#order.write()) return true
+    return this.#order.state === 'answered' ? this.#answer.write(bytes) : this.#socket.write(bytes)
   }
 
   end(trailers?: HeaderList): void {
-    if (this.#phase === 'answered') this.#answer.end(trailers)
-    else if (this.#phase !== 'gone') this.#socket.end()
+    if (!this.#order.end()) return
+    if (this.#order.state === 'answered') this.#answer.end(trailers)
+    else this.#socket.end()
   }
 
   abort(): void {
@@ -142,25 +139,16 @@ export class HandshakeExchange implements UserExchange {
   }
 
   #received(bytes: Uint8Array): void {
-    if (this.#phase === 'carrying') return this.#events!.data(bytes)
-    this.#socket.pause()
-    this.#held = this.#held === undefined ? bytes : joined(this.#held, bytes)
+    if (this.#order.data(bytes)) this.#events!.data(bytes)
+    // Held until somebody takes it.
+    else this.#socket.pause()
   }
 
   #ended(): void {
-    this.#userEnded = true
-    if (this.#phase === 'carrying') this.#events!.ended(undefined)
-  }
-
-  /** Both directions of the tunnel were ended, not broken. */
-  get #isWhole(): boolean {
-    const isTunnel = this.#phase === 'switched' || this.#phase === 'carrying'
-    return isTunnel && this.#userEnded && this.#socket.writableFinished
+    if (this.#order.close()) this.#events!.ended(undefined)
   }
 
   #gone(complete: boolean): void {
-    if (this.#phase === 'gone') return
-    this.#phase = 'gone'
-    this.#events!.gone(complete)
+    if (this.#order.leave()) this.#events!.gone(complete)
   }
 }

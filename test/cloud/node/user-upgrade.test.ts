@@ -47,6 +47,22 @@ describe.each([false, true])('a request that asks for another protocol, TLS: %s'
     await until(() => edge.last.gone === true)
   })
 
+  test('whose answer cannot be said is answered otherwise', async () => {
+    edge = await startDirectEdge(
+      (visit) => {
+        const unsayable = { status: 200, headers: ['X-Text', 'two\r\nlines'] }
+        expect(() => visit.user.respond(unsayable, false)).toThrow(TypeError)
+        visit.answer(502, 'sorry')
+      },
+      { overTls: tls },
+    )
+    const user = new RawUser(edge.port, { tls })
+    user.socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n')
+    await until(() => user.received.endsWith('sorry'))
+    expect(user.received).toMatch(/^HTTP\/1.1 502 /)
+    expect(user.received).not.toContain('two')
+  })
+
   test('closes each direction by itself', async () => {
     edge = await startDirectEdge(
       (visit) => {
