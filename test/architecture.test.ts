@@ -113,6 +113,38 @@ describe('src/protocol is pure', () => {
   })
 })
 
+describe('time', () => {
+  const onNode = /^(?:cloud\/(?:node|lmdb)|connector\/node|runtime\/node)\//
+  const neutral = files.filter((path) => !onNode.test(path))
+
+  test('what runs on any runtime takes its timers from the one scheduler', () => {
+    const timers = /\b(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b/
+    const makers = neutral.filter((path) => timers.test(codeOf(path)))
+    const others = makers.filter((path) => path !== 'cloud/offers/origin.ts')
+    expect(others).toEqual(['runtime/scheduler.ts', 'runtime/unreferenced.ts'])
+  })
+
+  test('and the runtime’s clocks from one place', () => {
+    const clocks = /\bDate\.now\b|\bperformance\.now\b/
+    const readers = neutral.filter((path) => clocks.test(codeOf(path)))
+    expect(readers.filter((path) => path !== 'cloud/issuer/issuer.ts')).toEqual([
+      'runtime/clocks.ts',
+    ])
+  })
+})
+
+test('what is thrown is of the one error family', () => {
+  const foreign = /\bthrow new (?:Error|TypeError|RangeError|SyntaxError|DOMException)\b/
+  expect(files.filter((path) => foreign.test(codeOf(path)))).toEqual([])
+})
+
+test('octets are written in hexadecimal by one module, and in PEM by one', () => {
+  const hex = /toString\(16\)\.padStart\(2, ''\)/
+  expect(files.filter((path) => hex.test(codeOf(path)))).toEqual(['protocol/wire/octets.ts'])
+  const armour = files.filter((path) => sources.get(path)!.includes('-----BEGIN ${'))
+  expect(armour).toEqual(['runtime/node/pem.ts'])
+})
+
 describe('the rooms', () => {
   test.each(within('cloud/'))('%s does not know the connector', (path) => {
     for (const specifier of importsOf(path)) {

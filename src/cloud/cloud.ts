@@ -16,7 +16,8 @@ import { Origin } from './offers/origin.ts'
 import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
-import type { Clocks } from '../runtime/clocks.ts'
+import { systemClocks, type Clocks } from '../runtime/clocks.ts'
+import { timerOf, type Scheduler } from '../runtime/scheduler.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
@@ -43,6 +44,8 @@ export interface CloudOptions extends CloudPorts {
    * false: there is one for each.
    */
   readonly auditRequests?: boolean
+  /** Timers, by the monotonic clock of `clocks`. Default: the runtime's, which keep no process alive. */
+  readonly scheduler?: Scheduler | undefined
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
   /**
@@ -100,15 +103,19 @@ export interface Cloud {
 /** Assembles a cloud instance. It does nothing until a listener brings it users and connectors. */
 export function createCloud(options: CloudOptions): Cloud {
   const limits = { ...TIME_LIMITS, ...options.limits }
-  const containment = new Containment(options.onError, limits.controlCallMs)
+  const { scheduler } = options
+  // The clocks are contained by what is timed with them.
+  let timer = timerOf()
+  const containment = new Containment(options.onError, limits.controlCallMs, {
+    after: (ms, run) => timer.after(ms, run),
+    every: (ms, run) => timer.every(ms, run),
+  })
   const ports = containPorts(options, containment)
   const { directory, registry, authority, audit } = ports
   const { keyRing } = options
   const crypto = ports.crypto ?? globalThis.crypto
-  const clocks = ports.clocks ?? {
-    now: () => performance.now(),
-    wallClock: () => Date.now(),
-  }
+  const clocks = ports.clocks ?? systemClocks
+  if (scheduler !== undefined) timer = timerOf({ clocks, scheduler })
   const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
   const origin = new Origin({
     instance: options.instance ?? 'cloud-1',
@@ -136,6 +143,7 @@ export function createCloud(options: CloudOptions): Cloud {
     keyRing,
     sessions,
     clocks,
+    scheduler,
     audit,
     crypto,
     ...(options.issuerGraceMs !== undefined && { issuerGraceMs: options.issuerGraceMs }),
@@ -151,7 +159,7 @@ export function createCloud(options: CloudOptions): Cloud {
     sessions,
     containment,
     edge: new Edge({
-      ...{ directory, origin, sessions, preAuthentication, clocks, crypto, audit },
+      ...{ directory, origin, sessions, preAuthentication, clocks, scheduler, crypto, audit },
       ...(ports.pages && { pages: ports.pages }),
       containment,
       auditRequests: options.auditRequests ?? false,
@@ -171,6 +179,7 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       authority,
       audit,
+      scheduler,
       containment,
       ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
       ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),

@@ -32,7 +32,7 @@ import type { RenderedPage } from './pages/template.ts'
 import { RISK_LEVELS } from './rules/access-policy.ts'
 import type { Locate, RiskAssessor } from './policy/risk.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
-import type { Clocks } from '../runtime/clocks.ts'
+import { systemClocks, type Clocks } from '../runtime/clocks.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import type { SessionGrants } from './session/session-grants.ts'
@@ -218,7 +218,7 @@ function containedPages({ words, html }: PageRenderer, containment: Containment)
 
 function textsOf({ html, contentSecurityPolicy }: RenderedPage): RenderedPage {
   if (typeof html !== 'string' || typeof contentSecurityPolicy !== 'string')
-    throw new TypeError('"html" and "contentSecurityPolicy" must be strings')
+    throw new ApiMisuse('"html" and "contentSecurityPolicy" must be strings')
   return { html, contentSecurityPolicy }
 }
 
@@ -239,7 +239,7 @@ function containedRisk(risk: RiskAssessor, containment: Containment): RiskAssess
       'risk.assess',
       (query) => {
         const { level, reasons } = atOnce(risk.assess(query))
-        if (!RISK_LEVELS.includes(level)) throw new TypeError('"level" is none')
+        if (!RISK_LEVELS.includes(level)) throw new ApiMisuse('"level" is none')
         return { level, reasons: [...reasons] }
       },
       undefined,
@@ -263,14 +263,14 @@ function containedClocks(clocks: Clocks, containment: Containment): Clocks {
     },
     wallClock: () => {
       const value = wallClock()
-      return Number.isNaN(value) ? Date.now() : value
+      return Number.isNaN(value) ? systemClocks.wallClock() : value
     },
   }
 }
 
 function number(value: unknown): number {
   if (typeof atOnce(value) !== 'number' || Number.isNaN(value))
-    throw new TypeError('a clock must answer with a number')
+    throw new ApiMisuse('a clock must answer with a number')
   return value as number
 }
 

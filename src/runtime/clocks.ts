@@ -6,3 +6,9 @@ export interface Clocks {
   now(): number
   wallClock(): number
 }
+
+/** The runtime's own clocks: what is used where none are given. */
+export const systemClocks: Clocks = {
+  now: () => performance.now(),
+  wallClock: () => Date.now(),
+}

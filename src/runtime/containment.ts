@@ -16,7 +16,8 @@
  *
  * @module
  */
-import { PortFailed } from '../protocol/wire/errors.ts'
+import { ApiMisuse, PortFailed } from '../protocol/wire/errors.ts'
+import { inTime, timerOf, type Timer } from './scheduler.ts'
 
 /** What a part of the embedder's did wrong. */
 export interface PortFailure {
@@ -59,15 +60,18 @@ const LATE = 'no answer in time'
 export class Containment {
   readonly #onError: OnError | undefined
   readonly #withinMs: number
+  readonly #timer: Timer
   #isTelling = false
 
   /**
    * @param onError default: nobody is told
    * @param withinMs an answer that is awaited and has not come by then is a failure; milliseconds,
    *   default 15 000
+   * @param timer default: the runtime's
    */
-  constructor(onError?: OnError, withinMs = 15_000) {
+  constructor(onError?: OnError, withinMs = 15_000, timer = timerOf()) {
     this.#onError = onError
+    this.#timer = timer
     this.#withinMs = withinMs
   }
 
@@ -152,17 +156,14 @@ export class Containment {
     { passes = never, withinMs = this.#withinMs }: AwaitOptions = {},
   ): (...args: A) => Promise<R> {
     return async (...args) => {
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(LATE)), withinMs)
-      })
       try {
-        return await Promise.race([call(...args), late])
+        const answer = () => asPromise(call(...args))
+        return await inTime<R>(this.#timer, withinMs, answer, () => {
+          throw new PortFailed(port, { detail: LATE })
+        })
       } catch (error) {
         if (passes(error)) throw error
         throw this.#failed(port, error)
-      } finally {
-        clearTimeout(timer)
       }
     }
   }
@@ -177,12 +178,12 @@ export class Containment {
  * The value itself, if it is none that is still to come. For a wrapped function that looks at the
  * answer.
  *
- * @throws TypeError for a promise, whose rejection is taken care of
+ * @throws ApiMisuse for a promise, whose rejection is taken care of
  */
 export function atOnce<R>(value: R): R {
   if (!isThenable(value)) return value
   unrejected(value, nothing)
-  throw new TypeError(ASYNCHRONOUS)
+  throw new ApiMisuse(ASYNCHRONOUS)
 }
 
 /**
@@ -197,6 +198,9 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   (typeof value === 'object' || typeof value === 'function') &&
   value !== null &&
   typeof (value as { then?: unknown }).then === 'function'
+
+/** A value at once counts as one that came in time. */
+const asPromise = <R>(value: R | PromiseLike<R>): Promise<R> => Promise.resolve(value)
 
 const never = () => false
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Recent } from './recent.ts'
+import { BoundedCache } from './bounded-cache.ts'
 
 /** Options of {@link CountedWindow}. */
 export interface CountedWindowOptions {
@@ -20,11 +20,11 @@ export interface CountedWindowOptions {
 
 export class CountedWindow {
   readonly #options: CountedWindowOptions
-  readonly #windows: Recent<{ readonly endsAt: number; count: number }>
+  readonly #windows: BoundedCache<{ readonly endsAt: number; count: number }>
 
   constructor(options: CountedWindowOptions) {
     this.#options = options
-    this.#windows = new Recent(options.remembered ?? 4096)
+    this.#windows = new BoundedCache(options.remembered ?? 4096)
   }
 
   /** Milliseconds until it may be done again; 0: it may now. */

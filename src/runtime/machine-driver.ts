@@ -6,7 +6,7 @@ import type { Scheduler } from './scheduler.ts'
  */
 interface Driven {
   readonly state: string
-  readonly op: number
+  readonly op?: number
   readonly deadline?: number
 }
 

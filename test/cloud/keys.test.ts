@@ -16,15 +16,9 @@ const WHY: Readonly<Record<string, string>> = {
   'node/plain-links.ts #links': 'the connector’s id, which the cloud drew, and a name of its own',
   'offers/connector-links.ts #counts': 'the connector’s id, which the cloud drew',
   'offers/origin.ts #entries': '128 random bits; tenant and group of who claims are compared',
-  'policy/client-address.ts #peers': 'an address; what it says is the same for everybody',
   'policy/sign-in-risk.ts #failures':
     'tenant and subject, or an address: of all tenants on purpose',
   'policy/sign-in-risk.ts #users': 'tenant and subject',
-  'connectors/connector-certificate.ts #checked': 'all octets of the certificate',
-  'session/key-ring.ts #derived': 'what the key is for, in which the tenant is named',
-  'session/session.ts #opened':
-    'the whole sealed cookie; tenant, application and host are compared',
-  'session/session.ts #openedBefore': 'the whole sealed cookie; as above',
   'session/session-revocations.ts #revoked':
     'a session’s random id; issuer and subject; an application’s id, where a hit only ends more',
   'sign-in/attempts.ts #used': 'an attempt’s random id',

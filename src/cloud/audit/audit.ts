@@ -10,6 +10,7 @@
  * @see spec/PROTOCOL.md, "Audit events"
  * @module
  */
+import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { Containment } from '../../runtime/containment.ts'
 import { composed, containedAudit, toldTo } from './contained-audit.ts'
 import { AUDIT_VERSION, type AuditEvent, type AuditRecord } from './audit-events.ts'
@@ -190,6 +191,3 @@ export function memoryAudit(
     },
   }
 }
-
-const hexadecimal = (octets: Uint8Array) =>
-  Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')

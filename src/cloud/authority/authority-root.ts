@@ -6,8 +6,9 @@
  */
 import { ConfigurationInvalid } from '../../protocol/index.ts'
 import * as x509 from '../../runtime/x509.ts'
-import { ECDSA_P256, hexadecimal } from './connector-key.ts'
-import type { Clocks } from '../../runtime/clocks.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
+import { ECDSA_P256 } from './connector-key.ts'
+import { systemClocks, type Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** A root as it is kept. */
@@ -48,7 +49,6 @@ export interface AuthorityRoot {
 }
 
 /** Where nobody gives one. */
-export const SYSTEM_CLOCK: Pick<Clocks, 'wallClock'> = { wallClock: () => Date.now() }
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000
 /** A root is valid a day before it was made: the peers' clocks may be behind. */
@@ -63,7 +63,7 @@ export async function authorityRoot(
   name: string,
   options: AuthorityOptions,
 ): Promise<AuthorityRoot> {
-  const { crypto = globalThis.crypto, clocks = SYSTEM_CLOCK, store } = options
+  const { crypto = globalThis.crypto, clocks = systemClocks, store } = options
   const stored = await store.load()
   if (stored !== undefined) return opened(stored, crypto)
   await store.save(await newRoot(name, crypto, clocks.wallClock()))
@@ -118,10 +118,10 @@ async function opened(stored: StoredAuthority, crypto: CryptoProvider): Promise<
     const signature = await crypto.subtle.sign(ECDSA_P256, key, proof)
     const publicKey = await certificate.publicKey.export(ECDSA_P256, ['verify'], crypto as Crypto)
     if (!(await crypto.subtle.verify(ECDSA_P256, publicKey, signature, proof))) {
-      throw new TypeError('the key is not the certificate’s')
+      throw new ConfigurationInvalid('authority', 'the key is not the certificate’s')
     }
     if (certificate.getExtension(x509.BasicConstraintsExtension)?.ca !== true) {
-      throw new TypeError('the certificate is not an authority’s')
+      throw new ConfigurationInvalid('authority', 'the certificate is not an authority’s')
     }
     return { certificate, der: new Uint8Array(certificate.rawData), key }
   } catch (cause) {

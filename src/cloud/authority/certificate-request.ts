@@ -50,7 +50,7 @@ export async function readCertificateRequest(
 
 function parse(der: Uint8Array) {
   try {
-    if (!isOneSequence(der)) throw new TypeError('not one DER sequence')
+    if (!isOneSequence(der)) throw new Refused('request-malformed', 'not one DER sequence')
     const request = new x509.Pkcs10CertificateRequest(der as BufferSource, PARSING)
     return {
       request,

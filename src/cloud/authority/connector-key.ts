@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hexadecimal } from '../../protocol/wire/octets.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 export const ECDSA_P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
@@ -30,9 +31,4 @@ export async function keyIdOf(crypto: CryptoProvider, publicKey: Uint8Array): Pr
   return hexadecimal(
     new Uint8Array(await crypto.subtle.digest('SHA-256', publicKey as BufferSource)),
   )
-}
-
-/** Lower-case hexadecimal. */
-export function hexadecimal(octets: Uint8Array): string {
-  return Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')
 }

@@ -12,6 +12,7 @@
  * @see spec/PROTOCOL.md, "Certificates"; RFC 5280 §4
  * @module
  */
+import { Refused } from '../../protocol/wire/errors.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isP256 } from './connector-key.ts'
 import { isOneSequence, sameOctets } from './der.ts'
@@ -95,8 +96,8 @@ export async function leafExtensions(
 export class Leaf extends x509.X509Certificate {
   /** @throws anything at all when it is not one certificate and nothing more */
   static parse(der: Uint8Array): Leaf {
-    if (der.length > MAX_LEAF_BYTES) throw new TypeError('too large')
-    if (!isOneSequence(der)) throw new TypeError('not one DER sequence')
+    if (der.length > MAX_LEAF_BYTES) throw new Refused('certificate-profile', 'too large')
+    if (!isOneSequence(der)) throw new Refused('certificate-profile', 'not one DER sequence')
     return new Leaf(der as BufferSource, PARSING)
   }
 

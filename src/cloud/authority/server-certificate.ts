@@ -5,11 +5,11 @@
  *
  * @module
  */
+import { systemClocks } from '../../runtime/clocks.ts'
 import * as x509 from '../../runtime/x509.ts'
 import {
   authorityRoot,
   randomSerial,
-  SYSTEM_CLOCK,
   wholeSeconds,
   type AuthorityOptions,
 } from './authority-root.ts'
@@ -54,7 +54,7 @@ export async function createServerAuthority(options: AuthorityOptions): Promise<
       ipAddresses = ['127.0.0.1', '::1'],
       validityMs = NINETY_DAYS_MS,
     } = {}) {
-      const now = (options.clocks ?? SYSTEM_CLOCK).wallClock()
+      const now = (options.clocks ?? systemClocks).wallClock()
       const keys = await crypto.subtle.generateKey(ECDSA_P256, true, ['sign', 'verify'])
       const certificate = await x509.X509CertificateGenerator.create(
         {

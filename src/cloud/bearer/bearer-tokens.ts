@@ -20,7 +20,7 @@ import { namedBy } from '../rules/named.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import { Recent } from '../../runtime/recent.ts'
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
 import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
 import { isForTenant } from '../issuer/tenant-claim.ts'
@@ -43,7 +43,7 @@ export class BearerTokens {
   /** Those shown as Basic's password: no browser or person stands behind them that would stop. */
   readonly failedAttempts: CountedWindow
   /** Another configuration is another object, and asks anew. */
-  readonly #good = new WeakMap<Application, Recent<Good>>()
+  readonly #good = new WeakMap<Application, BoundedCache<Good>>()
 
   constructor(options: BearerTokensOptions) {
     this.#options = options
@@ -170,7 +170,7 @@ export class BearerTokens {
   #remember(application: Application, token: string, good: Good): void {
     let recent = this.#good.get(application)
     if (recent === undefined) {
-      recent = new Recent(this.#options.remembered ?? 1024)
+      recent = new BoundedCache(this.#options.remembered ?? 1024)
       this.#good.set(application, recent)
     }
     // Copy the token: a slice would keep the whole request head in memory.

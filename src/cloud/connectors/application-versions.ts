@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Recent } from '../../runtime/recent.ts'
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { contentVersion } from '../directory/content-version.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import { tenantKey } from '../directory/tenant-key.ts'
@@ -27,7 +27,7 @@ const MANY: GroupApplications = { versions: undefined, digest: '' }
 /** Reads them from the directory at each call; digests only what changed since the last. */
 export class ApplicationVersions {
   readonly #directory: Pick<Directory, 'applications'>
-  readonly #remembered = new Recent<{
+  readonly #remembered = new BoundedCache<{
     readonly of: readonly Application[]
     readonly applications: GroupApplications
   }>(REMEMBERED)

@@ -29,7 +29,7 @@ import type { CertificateRecord, ConnectorRecord } from './connector-records.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
-import { Recent } from '../../runtime/recent.ts'
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 
 export interface ConfigurationServiceOptions {
   readonly crypto: CryptoProvider
@@ -64,7 +64,7 @@ export class ConfigurationService {
   readonly #options: ConfigurationServiceOptions
   readonly #applications: ApplicationVersions
   /** By connector id: the version that it runs on, or was given last. */
-  readonly #given = new Recent<string>(REMEMBERED)
+  readonly #given = new BoundedCache<string>(REMEMBERED)
 
   constructor(options: ConfigurationServiceOptions) {
     this.#options = options

@@ -8,6 +8,7 @@
  * @see spec/PROTOCOL.md, "Certificates"
  * @module
  */
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { Refused } from '../../protocol/index.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isAssigned } from './assignment.ts'
@@ -56,9 +57,8 @@ export class ConnectorCertificates {
   readonly #issuer: x509.X509Certificate
   readonly #registry: ConnectorRegistry
   readonly #directory: Pick<Directory, 'tenant' | 'group'>
-  readonly #limit: number
-  /** By the certificate's octets, least recently used first. */
-  readonly #checked = new Map<string, CheckedLeaf>()
+  /** By all octets of the certificate. */
+  readonly #checked: BoundedCache<CheckedLeaf>
 
   constructor(options: ConnectorCertificatesOptions) {
     const { crypto, authority, registry, directory, remembered = 1024 } = options
@@ -66,7 +66,7 @@ export class ConnectorCertificates {
     this.#issuer = new x509.X509Certificate(authority as BufferSource)
     this.#registry = registry
     this.#directory = directory
-    this.#limit = remembered
+    this.#checked = new BoundedCache(remembered)
   }
 
   /**
@@ -117,14 +117,9 @@ export class ConnectorCertificates {
     if (der.length > MAX_LEAF_BYTES) throw new Refused('certificate-untrusted', 'it is too large')
     const key = String.fromCharCode(...der)
     const known = this.#checked.get(key)
-    if (known !== undefined) {
-      this.#checked.delete(key)
-      this.#checked.set(key, known)
-      return known
-    }
+    if (known !== undefined) return known
     const leaf = await this.#check(der)
     this.#checked.set(key, leaf)
-    if (this.#checked.size > this.#limit) this.#checked.delete(this.#checked.keys().next().value!)
     return leaf
   }
 

@@ -88,7 +88,8 @@ export interface ConnectorRegistry {
   /**
    * Moves a connector to another standing.
    *
-   * @throws ApiMisuse when the standings' table does not allow it, or there is no such connector
+   * @throws Refused `not-found` when there is no such connector; ApiMisuse when the standings' table
+   *   does not allow it
    */
   setStanding(
     connectorId: string,
@@ -98,7 +99,7 @@ export interface ConnectorRegistry {
   /**
    * Puts a connector into another group.
    *
-   * @throws ApiMisuse when there is no such connector
+   * @throws Refused `not-found` when there is no such connector
    */
   setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord>
 

@@ -6,7 +6,7 @@
  */
 import * as jose from 'jose'
 import { Refused, type RegistrarIdentity } from '../../protocol/index.ts'
-import { hexadecimal } from '../authority/connector-key.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import { OF_ID_TOKENS, UNMARKED_TYPES } from '../issuer/access-token.ts'
 import { IssuerKeys, type IssuerKeysOptions } from '../issuer/issuer-keys.ts'

@@ -5,6 +5,8 @@
  * @see spec/PROTOCOL.md, "Registration"
  * @module
  */
+import { MachineDriver } from '../../runtime/machine-driver.ts'
+import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
 import {
   nextCertification,
   PROTOCOL_VERSION,
@@ -21,7 +23,7 @@ import {
 import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
-import { hexadecimal } from '../authority/connector-key.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
 import type { ConnectorRegistry, Registered } from './connector-registry.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Directory, Tenant } from '../directory/directory-port.ts'
@@ -32,6 +34,8 @@ export interface RegistrationOptions extends RegistrarTokensOptions {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   /** Where faults are told. Default: nowhere. */
   readonly containment?: Containment
   /**
@@ -90,19 +94,28 @@ class RegistrationRun implements CertificationOutput {
   readonly #options: RegistrationOptions
   readonly #settled: Promise<Final>
   #settle!: (final: Final) => void
-  #state: CertificationState = { state: 'received' }
-  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #driver: MachineDriver<CertificationState, CertificationEvent>
 
   constructor(tokens: RegistrarTokens, message: RegistrationRequest, options: RegistrationOptions) {
     this.#tokens = tokens
     this.#message = message
     this.#options = options
     this.#settled = new Promise((resolve) => (this.#settle = resolve))
+    const { clocks, scheduler = systemScheduler({ clocks, keepsAlive: false }) } = options
+    this.#driver = new MachineDriver<CertificationState, CertificationEvent>({
+      initial: { state: 'received' },
+      step: (from, event) => nextCertification(from, event, this),
+      scheduler,
+      timeout: () => ({ type: 'timeout', now: this.#now() }),
+      changed: (to) => {
+        if (to.state === 'certified' || to.state === 'refused') this.#settle(to)
+      },
+    })
   }
 
   outcome(): Promise<Final> {
     const { token, request } = this.#message
-    this.#handle({ type: 'register', now: this.#now(), token, request })
+    this.#driver.send({ type: 'register', now: this.#now(), token, request })
     return this.#settled
   }
 
@@ -146,21 +159,7 @@ class RegistrationRun implements CertificationOutput {
           ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
         }
       })
-      .then((result) => {
-        // A result that nobody waits for any more: its deadline has passed.
-        if ('op' in this.#state && this.#state.op === op) this.#handle(result)
-      })
-  }
-
-  #handle(event: CertificationEvent): void {
-    this.#state = nextCertification(this.#state, event, this)
-    clearTimeout(this.#timer)
-    if (this.#state.state === 'certified' || this.#state.state === 'refused') {
-      this.#settle(this.#state)
-    } else if ('deadline' in this.#state) {
-      const wait = this.#state.deadline - this.#now()
-      this.#timer = setTimeout(() => this.#handle({ type: 'timeout', now: this.#now() }), wait)
-    }
+      .then((result) => this.#driver.result(op, result))
   }
 
   #now(): number {

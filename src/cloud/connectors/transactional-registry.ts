@@ -8,7 +8,6 @@
  * @module
  */
 import {
-  ApiMisuse,
   nextConnectorRecord,
   Refused,
   type ConnectorRecordEvent,
@@ -312,7 +311,8 @@ function membersOf(tables: Reading, tenantId: string): ConnectorRecord[] {
 
 function existing(tables: Reading, connectorId: string): ConnectorRecord {
   const connector = tables.get('connectors', connectorId)
-  if (connector === undefined) throw new ApiMisuse(`there is no connector "${connectorId}"`)
+  if (connector === undefined)
+    throw new Refused('not-found', `there is no connector "${connectorId}"`)
   return connector
 }
 

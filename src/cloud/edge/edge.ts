@@ -42,6 +42,7 @@ import { ClientAddresses, type TrustedProxies } from '../policy/client-address.t
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
+import { timerOf, type Scheduler } from '../../runtime/scheduler.ts'
 import { published, selectApplication, type Published } from '../directory/published.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
@@ -68,6 +69,8 @@ export interface EdgeOptions
   readonly origin: Origin
   readonly crypto: CryptoProvider
   readonly audit: AuditSink
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   /** Default: the assignment and the policies of the directory, without places and risk. */
   readonly decideAccess?: DecideAccess
   /** Where faults are told. Default: nowhere but in the audit event. */
@@ -107,6 +110,7 @@ export class Edge {
     this.#live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
+      timer: timerOf(options),
       judge: (exchange) => {
         const judgement = judgedAgain(exchange, options.directory, decideAccess)
         if (judgement !== 'goes-on' || this.#upkeep === undefined) return judgement

@@ -8,7 +8,7 @@
  */
 import { errors as jose } from 'jose'
 import * as oauth from 'oauth4webapi'
-import { PortFailed } from '../../protocol/wire/errors.ts'
+import { AppProxyError, PortFailed } from '../../protocol/wire/errors.ts'
 import {
   issuerErrorCode,
   issuerErrorMeaning,
@@ -17,8 +17,9 @@ import {
 import type { SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 
 /** A part of the sign-in failed. Internal: it ends as a denial, with the source of the problem. */
-export class SignInDenied extends Error {
+export class SignInDenied extends AppProxyError {
   override readonly name = 'SignInDenied'
+  readonly code = 'ERR_SIGN_IN_DENIED'
   readonly reason: SignInReason
   /** The stable code of the library that noticed; for the audit record. */
   readonly evidence: string | undefined

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { abortedAfter, timerOf, type Timer } from '../../runtime/scheduler.ts'
 import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** What we need of the runtime's `fetch`. */
@@ -12,6 +13,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 export interface BoundedFetchOptions {
   /** Default: the runtime's. */
   readonly fetch?: Fetch
+  /** Default: the runtime's. */
+  readonly timer?: Timer | undefined
   /** Head and body together. Milliseconds. */
   readonly timeoutMs: number
   /** Octets of the body. Default 256 KiB. */
@@ -20,10 +23,9 @@ export interface BoundedFetchOptions {
 
 /** A `fetch` that answers with the whole body in memory, or fails. */
 export function boundedFetch(options: BoundedFetchOptions): Fetch {
-  const { timeoutMs, maxBytes = 256 * 1024 } = options
+  const { timeoutMs, maxBytes = 256 * 1024, timer = timerOf() } = options
   const fetchIt = options.fetch ?? ((url, init) => fetch(url, init))
-  return async (url, init) => {
-    const timeout = AbortSignal.timeout(timeoutMs)
+  const within = async (url: string, init: RequestInit, timeout: AbortSignal) => {
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
     let response: Response
     let body: Blob | null
@@ -43,6 +45,7 @@ export function boundedFetch(options: BoundedFetchOptions): Fetch {
       throw new SignInDenied('issuer-redirected')
     return new Response(body, { status: response.status, headers: response.headers })
   }
+  return (url, init) => abortedAfter(timer, timeoutMs, (timeout) => within(url, init, timeout))
 }
 
 async function collect(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Blob> {

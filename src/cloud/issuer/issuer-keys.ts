@@ -13,6 +13,7 @@ import { Refused } from '../../protocol/index.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import { isLocalHost } from '../directory/published-url.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
 import { KeySet } from './key-set.ts'
 
 /** How long keys are used before they are looked up again. Milliseconds. */
@@ -139,5 +140,5 @@ function keysAddress({ jwks_uri: address }: oauth.AuthorizationServer, loopback:
   if (url?.protocol === 'https:' || (url !== undefined && loopback && isPlainLoopback(url))) {
     return url
   }
-  throw new TypeError('"jwks_uri" must be https')
+  throw new SignInDenied('issuer-insecure')
 }

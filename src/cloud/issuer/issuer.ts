@@ -19,6 +19,7 @@ import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
 import { readUserInfo } from './user-info.ts'
 import { KeySet } from './key-set.ts'
 import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
+import { abortedAfter, timerOf, type Timer } from '../../runtime/scheduler.ts'
 import { redeemed, refreshed, type RedeemedTokens } from './refresh-grant.ts'
 import { withoutNulls } from './null-claims.ts'
 import { checkJson, screenTokenAnswer } from './token-answer.ts'
@@ -33,6 +34,8 @@ export interface IssuerOptions {
   readonly wallClock: () => number
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** Default: the runtime's. */
+  readonly timer?: Timer | undefined
   /** How long one answer may take. Milliseconds. */
   readonly timeoutMs: number
   /** How long metadata and keys are used before they are fetched again. Milliseconds. */
@@ -98,13 +101,13 @@ export class Issuer {
   }
 
   #look(): Promise<boolean> {
-    const options = { ...this.#http(), signal: AbortSignal.timeout(THERE_MS) }
-    return oauth
-      .discoveryRequest(new URL(this.#options.issuer), { algorithm: 'oidc', ...options })
-      .then(
-        ({ status }) => status === 200,
-        () => false,
-      )
+    const url = new URL(this.#options.issuer)
+    return abortedAfter(this.#options.timer ?? timerOf(), THERE_MS, (signal) =>
+      oauth.discoveryRequest(url, { algorithm: 'oidc', ...this.#http(), signal }),
+    ).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
   }
 
   /** Exchanges the code for an ID token, and checks the claims that need no key. */
@@ -219,6 +222,7 @@ export class Issuer {
     const { issuer, wallClock, leewayMs } = this.#options
     try {
       return await readUserInfo({
+        timer: this.#options.timer,
         ...{ issuer, accessToken, subject, clientId: client.id, keys, leewayMs },
         ...{ endpoint: this.#endpoint(metadata.userinfo_endpoint), fetch: this.#fetch },
         wallNow: wallClock(),

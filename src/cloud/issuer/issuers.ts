@@ -7,10 +7,13 @@ import { TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import { Issuer } from './issuer.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
+import { timerOf, type Scheduler } from '../../runtime/scheduler.ts'
 import type { Tenant } from '../directory/directory-port.ts'
 
 export interface IssuersOptions {
   readonly clocks: Clocks
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   /** Asks the issuer. Default: the runtime's `fetch`. */
   readonly fetch?: Fetch
   /** How long each step at the issuer may take. Milliseconds, default 15 000. */
@@ -37,12 +40,13 @@ export class Issuers {
   of({ issuer }: Tenant): Issuer {
     let known = this.#known.get(issuer)
     if (known === undefined) {
-      const { fetch, clocks, stepMs, metadataMs } = this.#options
+      const { fetch, clocks, scheduler, stepMs, metadataMs } = this.#options
       known = new Issuer({
         issuer,
         ...(fetch && { fetch }),
         wallClock: () => clocks.wallClock(),
         now: () => clocks.now(),
+        timer: timerOf({ clocks, scheduler }),
         timeoutMs: stepMs ?? TIME_LIMITS.controlCallMs,
         metadataMs: metadataMs ?? 600_000,
         leewayMs: this.leewayMs,

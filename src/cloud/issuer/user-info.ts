@@ -8,6 +8,7 @@
  * @see OpenID Connect Core 1.0 section 5.3
  * @module
  */
+import { abortedAfter, timerOf, type Timer } from '../../runtime/scheduler.ts'
 import { SignInDenied } from '../identity/sign-in-errors.ts'
 import type { Fetch } from './bounded-fetch.ts'
 import type { Claims } from './identity-claims.ts'
@@ -26,6 +27,8 @@ export interface UserInfoOptions {
   readonly keys: KeySet
   readonly wallNow: number
   readonly leewayMs: number
+  /** Default: the runtime's. */
+  readonly timer?: Timer | undefined
 }
 
 /**
@@ -40,13 +43,13 @@ const ACCESS_TOKEN = /^[\x21-\x7e]+$/
 export async function readUserInfo(options: UserInfoOptions): Promise<Claims> {
   const { endpoint, fetch, accessToken, subject } = options
   if (!ACCESS_TOKEN.test(accessToken)) throw new SignInDenied('issuer-malformed', 'access-token')
-  const response = await fetch(endpoint.href, {
-    headers: {
-      authorization: `Bearer ${accessToken}`,
-      accept: 'application/json, application/jwt',
-    },
-    signal: AbortSignal.timeout(USER_INFO_MS),
-  })
+  const headers = {
+    authorization: `Bearer ${accessToken}`,
+    accept: 'application/json, application/jwt',
+  }
+  const response = await abortedAfter(options.timer ?? timerOf(), USER_INFO_MS, (signal) =>
+    fetch(endpoint.href, { headers, signal }),
+  )
   if (response.status !== 200)
     throw new SignInDenied('issuer-unavailable', `user-info-${response.status}`)
   const [type = ''] = (response.headers.get('content-type') ?? '').split(';')

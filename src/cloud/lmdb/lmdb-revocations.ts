@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { systemClocks } from '../../runtime/clocks.ts'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { Containment } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
@@ -62,7 +63,7 @@ export class LmdbRevocations implements SessionRevocations {
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
     this.#log = this.#root.openDB({ name: 'log', encoding: 'binary' })
     this.#memory = new MemoryRevocations(options)
-    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#forgetBefore(this.#wallClock() - (options.keepMs ?? 24 * 3_600_000))
     this.#read()
     this.#reading = setInterval(() => this.#readAgain(), readEveryMs).unref()

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { systemClocks } from '../../runtime/clocks.ts'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import {
   SWEEP_MS,
@@ -34,7 +35,7 @@ export class LmdbSessionGrants implements SessionGrants {
   readonly #wallClock: () => number
   readonly #sweeping: NodeJS.Timeout
 
-  constructor({ path, wallClock = () => Date.now() }: LmdbSessionGrantsOptions) {
+  constructor({ path, wallClock = systemClocks.wallClock }: LmdbSessionGrantsOptions) {
     // Overlapping flushes would answer before the disk has it: a rotated token is lost for good.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 4 })
     this.#grants = this.#root.openDB({ name: 'grants', encoding: 'msgpack' })

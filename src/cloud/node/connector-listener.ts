@@ -27,6 +27,7 @@ import {
   RegistrationRequest,
   type Binding,
 } from '../../protocol/index.ts'
+import { toPem } from '../../runtime/node/pem.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../offers/link-audit.ts'
@@ -125,7 +126,7 @@ export function createConnectorListener(
   const server = createServer({
     key: options.key,
     cert: options.cert,
-    ca: pem(cloud.authority.certificate),
+    ca: toPem('CERTIFICATE', cloud.authority.certificate),
     requestCert: true,
     // Refusals are said in words, after the handshake: 401 or 403 with a code.
     rejectUnauthorized: false,
@@ -385,14 +386,6 @@ function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly R
       },
     },
   ]
-}
-
-function pem(der: Uint8Array): string {
-  const lines = Buffer.from(der)
-    .toString('base64')
-    .match(/.{1,64}/g)!
-    .join('\n')
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
 }
 
 function nothing(): void {

@@ -1,9 +1,9 @@
+import { HEX } from '../../protocol/wire/octets.ts'
 import { idPrefixOf, type ExchangeId } from '../../protocol/index.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 const OCTETS = 16
 const AT_ONCE = 64
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
 
 /**
  * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. One whose

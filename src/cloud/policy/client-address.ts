@@ -9,6 +9,7 @@
  * @see RFC 7239; spec/PROTOCOL.md, "The user's address"
  * @module
  */
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { headerValues, type HeaderList } from '../../protocol/index.ts'
 import { networksOf } from '../rules/conditions.ts'
 import { canonicalAddress, isInside, parseAddress, type Network } from '../rules/network.ts'
@@ -37,7 +38,7 @@ export class ClientAddresses {
    * Peer as it was told → its address and whether it is a proxy: connections last for many
    * requests.
    */
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers = new BoundedCache<Peer>(MAX_PEERS)
 
   /** @throws ConfigurationInvalid when a network is none */
   constructor({ networks, header = 'x-forwarded-for' }: TrustedProxies = { networks: [] }) {
@@ -59,7 +60,6 @@ export class ClientAddresses {
       address: canonicalAddress(remoteAddress) ?? UNKNOWN_ADDRESS,
       isTrusted: this.#isTrusted(remoteAddress),
     }
-    if (this.#peers.size >= MAX_PEERS) this.#peers.clear()
     this.#peers.set(remoteAddress, peer)
     return peer
   }

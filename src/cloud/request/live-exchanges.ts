@@ -12,7 +12,7 @@
 import type { Caller } from '../identity/caller.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
-import { unreferenced } from '../../runtime/unreferenced.ts'
+import { timerOf, type Timer } from '../../runtime/scheduler.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /** What becomes of an open exchange. */
@@ -40,6 +40,8 @@ export interface LiveExchangesOptions {
   readonly wallClock: () => number
   /** Whether it goes on; asked twice a second of all that is open. Default: it does. */
   readonly judge?: (exchange: LiveExchange) => Judgement
+  /** Default: the runtime's. */
+  readonly timer?: Timer | undefined
   /** Told when judging an exchange throws; the exchange ends. Default: nobody is told. */
   readonly failed?: (exchange: LiveExchange, error: unknown) => void
 }
@@ -54,18 +56,21 @@ export class LiveExchanges {
   readonly #judge: (exchange: LiveExchange) => Judgement
   readonly #failed: LiveExchangesOptions['failed']
   readonly #open = new Set<LiveExchange>()
-  #clock: ReturnType<typeof setInterval> | undefined
-  #gathering: ReturnType<typeof setTimeout> | undefined
+  readonly #timer: Timer
+  /** Ends the looks at what is open. */
+  #clock: (() => void) | undefined
+  #gathering: (() => void) | undefined
 
   constructor(options: LiveExchangesOptions) {
-    const { revocations, wallClock, judge = () => 'goes-on' } = options
+    const { revocations, wallClock, judge = () => 'goes-on', timer = timerOf() } = options
+    this.#timer = timer
     this.#failed = options.failed
     this.#revocations = revocations
     this.#wallClock = wallClock
     this.#judge = judge
     revocations.subscribe(() => {
       if (this.#open.size > 0)
-        this.#gathering ??= unreferenced(setTimeout(() => this.#endRevoked(), GATHER_MS))
+        this.#gathering ??= this.#timer.after(GATHER_MS, () => this.#endRevoked())
     })
   }
 
@@ -75,7 +80,7 @@ export class LiveExchanges {
 
   add(exchange: LiveExchange): void {
     this.#open.add(exchange)
-    this.#clock ??= unreferenced(setInterval(() => this.#endExpired(), EXPIRY_MS))
+    this.#clock ??= this.#timer.every(EXPIRY_MS, () => this.#endExpired())
   }
 
   remove(exchange: LiveExchange): void {
@@ -99,7 +104,7 @@ export class LiveExchanges {
 
   #endExpired(): void {
     if (this.#open.size === 0) {
-      clearInterval(this.#clock)
+      this.#clock?.()
       this.#clock = undefined
       return
     }

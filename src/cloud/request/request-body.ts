@@ -4,6 +4,7 @@
  * @module
  */
 import { headerValue, type HeaderList } from '../../protocol/index.ts'
+import { inTime, timerOf } from '../../runtime/scheduler.ts'
 import type { EdgeRequest, RequestReader } from './edge-request.ts'
 
 const MAX_FORM_BYTES = 32 * 1024
@@ -13,16 +14,14 @@ const FORM_MS = 10_000
  * The parameters of an `application/x-www-form-urlencoded` body as text; `undefined` when it is too
  * large, too slow, or broken off.
  */
-export async function readForm(request: EdgeRequest): Promise<string | undefined> {
+export async function readForm(
+  request: EdgeRequest,
+  timer = timerOf(),
+): Promise<string | undefined> {
   const reader = new FormReader()
   request.hand(reader)
   request.user.startBody()
-  const timer = setTimeout(() => reader.userGone(), FORM_MS)
-  try {
-    return await reader.whole
-  } finally {
-    clearTimeout(timer)
-  }
+  return inTime(timer, FORM_MS, reader.whole, () => undefined)
 }
 
 /** Whether a request says that its body is a form. */

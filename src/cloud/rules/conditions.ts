@@ -115,13 +115,7 @@ const contextsOf = ({ acr, acrs }: Authentication) =>
 
 /** The networks of a list, with the path of a wrong one. */
 export function networksOf(texts: readonly string[], path: string): readonly Network[] {
-  return texts.map((text, i) => {
-    try {
-      return parseNetwork(text)
-    } catch (error) {
-      throw new ConfigurationInvalid(`${path}[${i}]`, (error as Error).message)
-    }
-  })
+  return texts.map((text, i) => parseNetwork(text, `${path}[${i}]`))
 }
 
 /** `false` if one is; else `undefined` if one is; else true. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -52,22 +53,24 @@ export function parseAddress(text: string): Address | undefined {
  * `address/prefix-length`, or an address alone, which is a network of one. Throws words for the
  * operator, without the text itself.
  *
- * @throws TypeError when it is no network, or has bits set beyond its prefix: then something else
+ * @param path where it stands in the configuration
+ * @throws ConfigurationInvalid when it is no network, or has bits set beyond its prefix: then something else
  *   was meant
  */
-export function parseNetwork(text: string): Network {
+export function parseNetwork(text: string, path = 'network'): Network {
+  const refused = (detail: string) => new ConfigurationInvalid(path, detail)
   const match = /^([^/%]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/.exec(text)
   const written = match?.[1] ?? ''
   const isFour = isIPv4(written)
-  if (!isFour && !isIPv6(written)) throw new TypeError(FORM)
+  if (!isFour && !isIPv6(written)) throw refused(FORM)
   const width = isFour ? 32 : 128
   const bits = match![2] === undefined ? width : Number(match![2])
-  if (bits > width) throw new TypeError(FORM)
+  if (bits > width) throw refused(FORM)
   const base: Address = isFour ? ipaddr.IPv4.parse(written) : ipaddr.IPv6.parse(written)
   const prefix = isFour
     ? ipaddr.IPv4.networkAddressFromCIDR(`${written}/${bits}`)
     : ipaddr.IPv6.networkAddressFromCIDR(`${written}/${bits}`)
-  if (prefix.toString() !== base.toString()) throw new TypeError('has bits set beyond its prefix')
+  if (prefix.toString() !== base.toString()) throw refused('has bits set beyond its prefix')
   if (base instanceof ipaddr.IPv6 && bits >= 96 && base.isIPv4MappedAddress())
     return { base: base.toIPv4Address(), bits: bits - 96 }
   return { base, bits }

@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
+import { systemClocks } from '../../runtime/clocks.ts'
 import { ApiMisuse, PortFailed } from '../../protocol/wire/errors.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
@@ -60,7 +63,8 @@ export class KeyRing {
   readonly #crypto: CryptoProvider
   readonly #wallClock: () => number
   readonly #keep: number
-  readonly #derived = new Map<string, Promise<Uint8Array>>()
+  /** By what the key is for, in which the tenant is named. */
+  readonly #derived = new BoundedCache<Promise<Uint8Array>>(DERIVED_KEYS)
   #keys: readonly SealingKey[]
   #version = 0
   /** What is loaded or saved, one after the other: what was loaded is not older than what is held. */
@@ -70,7 +74,7 @@ export class KeyRing {
   private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
     this.#store = options.store
     this.#crypto = options.crypto ?? crypto
-    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#keep = options.keep ?? 3
     this.#keys = keys
   }
@@ -153,7 +157,7 @@ export class KeyRing {
   async #add(): Promise<boolean> {
     const random = this.#crypto.getRandomValues(new Uint8Array(32 + 6))
     const key: SealingKey = {
-      id: Array.from(random.subarray(32), (octet) => octet.toString(16).padStart(2, '0')).join(''),
+      id: hexadecimal(random.subarray(32)),
       secret: random.slice(0, 32),
       createdAt: this.#wallClock(),
     }
@@ -190,7 +194,6 @@ export class KeyRing {
       const key = this.#keys.find((candidate) => candidate.id === id)
       if (key === undefined) throw new ApiMisuse('the ring holds no such key')
       derived = this.#hkdf(key.secret, info)
-      if (this.#derived.size >= DERIVED_KEYS) this.#derived.clear()
       this.#derived.set(name, derived)
       derived.catch(() => this.#derived.delete(name))
     }

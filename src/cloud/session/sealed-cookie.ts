@@ -7,6 +7,7 @@
  * @module
  */
 import { CompactEncrypt, compactDecrypt } from 'jose'
+import { Refused } from '../../protocol/wire/errors.ts'
 import type { KeyRing } from './key-ring.ts'
 
 /** Where a sealed value is valid. */
@@ -62,9 +63,8 @@ export async function unseal(ring: KeyRing, scope: SealScope, value: string): Pr
       ({ alg, enc, kid, ...others }) => {
         // Exactly the header that seal() writes: no `zip`, no `crit`, no embedded key.
         if (alg !== 'dir' || enc !== 'A256GCM' || Object.keys(others).length > 0)
-          throw new Error('not a header of ours')
-        if (kid === undefined || !ring.has(kid)) throw new Error('not a key of ours')
-        return ring.derive(kid, use(scope))
+          throw new Refused('request-malformed', 'not a header of ours')
+        return ring.derive(kid ?? '', use(scope))
       },
       { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },
     )

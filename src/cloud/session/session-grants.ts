@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { hexadecimal } from '../../protocol/wire/octets.ts'
+import { systemClocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** What is kept of one session. Stores look at nothing of what is sealed. */
@@ -64,7 +66,7 @@ export class MemorySessionGrants implements SessionGrants {
   #sweptAt = Number.NEGATIVE_INFINITY
 
   constructor(options: MemorySessionGrantsOptions = {}) {
-    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#limit = options.limit ?? 20_000
   }
 
@@ -119,5 +121,5 @@ export async function labelOf(
   name: string,
 ): Promise<string> {
   const digest = new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(name)))
-  return Array.from(digest, (octet) => octet.toString(16).padStart(2, '0')).join('')
+  return hexadecimal(digest)
 }

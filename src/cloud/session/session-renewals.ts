@@ -23,7 +23,8 @@ import {
   type SessionRenewalState,
 } from '../../protocol/machines/session-renewal.ts'
 import { next } from '../../protocol/machines/moves.ts'
-import { Recent } from '../../runtime/recent.ts'
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
+import { inTime, timerOf, type Scheduler, type Timer } from '../../runtime/scheduler.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
@@ -67,6 +68,8 @@ export interface SessionRenewalsOptions {
   readonly sessions: Sessions
   readonly keyRing: KeyRing
   readonly clocks: Clocks
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   readonly audit: AuditSink
   readonly crypto: CryptoProvider
   readonly askAgain: AskAgain
@@ -98,14 +101,18 @@ const MAX_REMEMBERED = 4_096
 export class SessionRenewals {
   readonly #options: SessionRenewalsOptions
   readonly #limits: SessionRenewalLimits
+  readonly #timer: Timer
   readonly #issuerGraceMs: number
   /** Session id → its renewal under way; a session id is random and names one session. */
   readonly #running = new Map<string, Promise<Renewal>>()
   /** What came of the last attempts, by session. */
-  readonly #done = new Recent<{ readonly renewal: Renewal; readonly at: number }>(MAX_REMEMBERED)
+  readonly #done = new BoundedCache<{ readonly renewal: Renewal; readonly at: number }>(
+    MAX_REMEMBERED,
+  )
 
   constructor(options: SessionRenewalsOptions) {
     this.#options = options
+    this.#timer = timerOf(options)
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#issuerGraceMs = options.issuerGraceMs ?? 10 * 60_000
   }
@@ -152,11 +159,7 @@ export class SessionRenewals {
     const [, , session] = attempt
     if (!(renewing instanceof Promise)) return renewing
     if (!this.isCarried(session, this.#options.clocks.wallClock())) return renewing
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const enough = new Promise<Renewal>((resolve) => {
-      timer = setTimeout(() => resolve({ kind: 'postponed' }), PATIENCE_MS)
-    })
-    return Promise.race([renewing, enough]).finally(() => clearTimeout(timer))
+    return inTime<Renewal>(this.#timer, PATIENCE_MS, renewing, () => ({ kind: 'postponed' }))
   }
 
   /** The session is in use: what is kept for it may be needed longer. */
@@ -311,21 +314,13 @@ export class SessionRenewals {
   }
 
   /** The effect's one answer, or `timeout`; an answer after it is dropped with the promise. */
-  async #before(
+  #before(
     effect: (() => Promise<SessionRenewalEvent>) | undefined,
     deadline: number,
   ): Promise<SessionRenewalEvent> {
     const { clocks } = this.#options
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const timeout = new Promise<SessionRenewalEvent>((resolve) => {
-      const end = () => resolve({ type: 'timeout', now: clocks.now() })
-      timer = setTimeout(end, Math.max(0, deadline - clocks.now()))
-    })
-    try {
-      return await (effect === undefined ? timeout : Promise.race([effect(), timeout]))
-    } finally {
-      clearTimeout(timer)
-    }
+    const late = () => ({ type: 'timeout', now: clocks.now() }) as const
+    return inTime<SessionRenewalEvent>(this.#timer, deadline - clocks.now(), effect, late)
   }
 
   /** What is kept for a session is of no use after this: milliseconds since 1970. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { systemClocks } from '../../runtime/clocks.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Application } from '../directory/directory-port.ts'
@@ -83,7 +84,7 @@ export class MemoryRevocations implements SessionRevocations {
   constructor(options: MemoryRevocationsOptions = {}) {
     this.#keepMs = options.keepMs ?? 24 * 3_600_000
     this.#limit = options.limit ?? 100_000
-    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#containment = new Containment(options.onError)
   }
 

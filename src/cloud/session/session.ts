@@ -5,6 +5,9 @@
  * @see ARCHITECTURE section 7
  * @module
  */
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
+import { systemClocks } from '../../runtime/clocks.ts'
 import * as v from 'valibot'
 import type { UserClaims } from '../../protocol/wire/frame-types.ts'
 import type { SessionGrant } from '../../protocol/machines/session-renewal.ts'
@@ -92,9 +95,8 @@ export class Sessions {
   /** When a session that ends by not being used was used last, on this instance. */
   readonly #usedAt = new WeakMap<Session, number>()
   readonly #listeners = new Set<(session: Session) => void>()
-  #opened = new Map<string, Opened>()
-  #openedBefore = new Map<string, Opened>()
-  readonly #cached: number
+  /** By the whole sealed cookie; tenant, application and host are compared. */
+  readonly #opened: BoundedCache<Opened>
   readonly #longestMs: number
   /** The ring whose keys opened what is remembered. */
   #ringVersion: number
@@ -103,9 +105,9 @@ export class Sessions {
     this.#ring = this.keyRing = options.keyRing
     this.#ringVersion = this.#ring.version
     this.#crypto = options.crypto ?? crypto
-    this.#wallClock = options.wallClock ?? (() => Date.now())
+    this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#audit = options.audit
-    this.#cached = options.cached ?? 2048
+    this.#opened = new BoundedCache(options.cached ?? 2048)
     this.#longestMs = options.longestMs ?? LONGEST_SESSION_MS
     const wallClock = this.#wallClock
     this.grants = options.grants ?? new MemorySessionGrants({ wallClock })
@@ -302,7 +304,7 @@ export class Sessions {
    */
   #remembered(application: Application, host: string, value: string): Opened | undefined {
     if (this.#ringVersion !== this.#ring.version) this.#forget()
-    const opened = this.#opened.get(value) ?? this.#promoted(value)
+    const opened = this.#opened.get(value)
     if (opened === undefined || opened.host !== host) return undefined
     const { applicationId, tenantId } = opened
     return applicationId === application.id && tenantId === application.tenantId
@@ -313,8 +315,7 @@ export class Sessions {
   /** A key may have left the ring: what it opened is no session any more. */
   #forget(): void {
     this.#ringVersion = this.#ring.version
-    this.#opened = new Map()
-    this.#openedBefore = new Map()
+    this.#opened.clear()
   }
 
   async #open(application: Application, host: string, value: string): Promise<Opened | undefined> {
@@ -327,26 +328,8 @@ export class Sessions {
     const opened = { tenantId, applicationId, host, session, foundGoodAt: -1, isRevoked: false }
     // Copy the value: a slice would keep the whole header field in memory.
     if (version === this.#ring.version && version === this.#ringVersion)
-      this.#remember(JSON.parse(JSON.stringify(value)) as string, opened)
+      this.#opened.set(JSON.parse(JSON.stringify(value)) as string, opened)
     return opened
-  }
-
-  #promoted(value: string): Opened | undefined {
-    const opened = this.#openedBefore.get(value)
-    if (opened !== undefined) {
-      this.#openedBefore.delete(value)
-      this.#remember(value, opened)
-    }
-    return opened
-  }
-
-  /** Two generations bound it: what is not used while one fills up is dropped. */
-  #remember(value: string, opened: Opened): void {
-    if (this.#opened.size >= Math.ceil(this.#cached / 2)) {
-      this.#openedBefore = this.#cached > 1 ? this.#opened : new Map()
-      this.#opened = new Map()
-    }
-    this.#opened.set(value, opened)
   }
 }
 
@@ -391,6 +374,3 @@ const scopeOf = ({ id, tenantId }: Application, host: string): SealScope => ({
   applicationId: id,
   host,
 })
-
-const hexadecimal = (bytes: Uint8Array) =>
-  Array.from(bytes, (octet) => octet.toString(16).padStart(2, '0')).join('')

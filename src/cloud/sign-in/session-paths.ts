@@ -16,7 +16,7 @@ import { OWN_PATH } from '../pages/return-target.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import { Recent } from '../../runtime/recent.ts'
+import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { renewalDueAt } from '../session/session-lifetime.ts'
 import type { SessionRenewals } from '../session/session-renewals.ts'
 import type { Session, Sessions } from '../session/session.ts'
@@ -39,7 +39,7 @@ interface Held {
 }
 
 export function sessionPaths(options: SessionPathsOptions): OwnPathTable {
-  const renewedAt = new Recent<number>(MAX_REMEMBERED)
+  const renewedAt = new BoundedCache<number>(MAX_REMEMBERED)
   return {
     [SESSION_PATH]: {
       GET: async (call) => {
@@ -83,7 +83,7 @@ async function heldBy(
 
 async function renew(
   options: SessionPathsOptions,
-  renewedAt: Recent<number>,
+  renewedAt: BoundedCache<number>,
   call: OwnCall,
   held: readonly Held[],
 ): Promise<void> {

@@ -24,7 +24,6 @@ import {
 import type { AuditEntry, AuditEventType } from '../audit/audit-events.ts'
 import { askAgain } from './ask-again.ts'
 import { Attempts } from './attempts.ts'
-import { before } from './effect-deadline.ts'
 import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
 import { codeChallengeOf } from './code-challenge.ts'
@@ -36,7 +35,7 @@ import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application, Directory, Tenant } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
-import type { Clocks } from '../../runtime/clocks.ts'
+import { inTime, timerOf, type Timer } from '../../runtime/scheduler.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { AccessControl } from '../policy/access-control.ts'
 import { OWN_PATH, signInTarget } from '../pages/return-target.ts'
@@ -68,7 +67,6 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly directory: Pick<Directory, 'tenant' | 'tenants'>
   readonly keyRing: KeyRing
   readonly sessions: Sessions
-  readonly clocks: Clocks
   readonly audit: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
@@ -86,12 +84,14 @@ export class PreAuthentication {
   readonly renewals: SessionRenewals
   readonly #options: PreAuthenticationOptions
   readonly #attempts: Attempts
+  readonly #timer: Timer
   readonly #access: Pick<AccessControl, 'atSignIn'>
   readonly #crypto: CryptoProvider
 
   constructor(options: PreAuthenticationOptions) {
     this.#options = options
     this.issuers = new Issuers(options)
+    this.#timer = timerOf(options)
     this.answers = new SealedAnswers(options.keyRing)
     this.#access = options.access ?? new AccessControl(options)
     this.#crypto = options.crypto ?? crypto
@@ -302,7 +302,8 @@ export class PreAuthentication {
       effect = undefined
       state = next(SIGN_IN, SIGN_IN_MOVES, state, event, out)
       if (effect === undefined || !('deadline' in state)) return { end: state, failed }
-      event = await before(effect, Math.min(state.deadline, end) - clocks.now())
+      const leftMs = Math.min(state.deadline, end) - clocks.now()
+      event = await inTime<SignInEvent>(this.#timer, leftMs, effect, () => ({ type: 'timeout' }))
     }
   }
 

@@ -18,7 +18,7 @@ import {
 } from '../../runtime/node/private-files.ts'
 import type { ConnectorIdentity, IdentityStore, StoredIdentities } from '../ports.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
-import { fromPem, toPem } from './pem.ts'
+import { fromPem, toPem } from '../../runtime/node/pem.ts'
 
 const FILE = 'identity.json'
 
@@ -168,6 +168,6 @@ function parse(path: string, text: string): StoredFile {
 
 function der(label: string, pem: string): Uint8Array<ArrayBuffer> {
   const octets = fromPem(label, pem)
-  if (octets === undefined) throw new TypeError(`no PEM block "${label}"`)
+  if (octets === undefined) throw new ConfigurationInvalid(label, 'is not there in PEM')
   return octets
 }

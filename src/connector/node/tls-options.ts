@@ -3,7 +3,7 @@ import type { SecureVersion } from 'node:tls'
 import { ApiMisuse } from '../../protocol/wire/errors.ts'
 import type { ConnectorIdentity } from '../ports.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
-import { toPem } from './pem.ts'
+import { toPem } from '../../runtime/node/pem.ts'
 
 /** How the cloud's servers are recognised until a registration pins their authorities. */
 export interface CloudTrust {

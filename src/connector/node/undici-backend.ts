@@ -10,7 +10,12 @@
  * @module
  */
 import { Readable } from 'node:stream'
-import { bindsConnection, type ApplicationDetails, type HeaderList } from '../../protocol/index.ts'
+import {
+  ApiMisuse,
+  bindsConnection,
+  type ApplicationDetails,
+  type HeaderList,
+} from '../../protocol/index.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import { ForwardingBackendCall } from '../forwarding-backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
@@ -48,10 +53,10 @@ export class UndiciBackend implements Backend {
     this.#patient = patient
   }
 
-  /** @throws TypeError for an upgrade */
+  /** @throws ApiMisuse for an upgrade */
   call(request: BackendRequest, events: BackendEvents): BackendCall {
     if (request.upgrade !== undefined || request.method === 'CONNECT')
-      throw new TypeError('undici switches no protocols here')
+      throw new ApiMisuse('undici switches no protocols here')
     const { application, replayable } = request
     if (this.#hasHasty && replayable && this.#hasty.has(application))
       return this.#patient!.call(request, events)

@@ -10,6 +10,7 @@
  * | `ExchangeFailed`       | the hop named by `source`, for one exchange         |
  * | `ConfigurationInvalid` | the operator: a value in a configuration            |
  * | `PortFailed`           | a part that the embedder supplied                   |
+ * | `SignInDenied`         | nobody here: the cloud ends a sign-in with it       |
  *
  * @module
  */
@@ -22,6 +23,7 @@ export type ErrorCode =
   | 'ERR_EXCHANGE_FAILED'
   | 'ERR_CONFIGURATION_INVALID'
   | 'ERR_PORT_FAILED'
+  | 'ERR_SIGN_IN_DENIED'
 
 /** Every error this library throws on purpose. */
 export type AnyAppProxyError =
@@ -188,8 +190,9 @@ export class PortFailed extends AppProxyError {
   /** The function that failed, for example `directory.applicationsOn`. */
   readonly port: string
 
-  constructor(port: string, options?: ErrorOptions) {
-    super(`${port} failed`, options)
+  constructor(port: string, options?: ErrorOptions & { detail?: string | undefined }) {
+    const { detail } = options ?? {}
+    super(detail === undefined ? `${port} failed` : `${port} failed: ${detail}`, options)
     this.port = port
   }
 }

@@ -5,6 +5,7 @@
  * @see spec/PROTOCOL.md, "Frames"
  * @module
  */
+import { hexadecimal } from './octets.ts'
 import { ApiMisuse } from './errors.ts'
 import { GREASE_ELEMENT } from './features.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
@@ -236,12 +237,8 @@ function exchangeId(from: PositionalReader): ExchangeId {
   const octets = from.next()
   if (!(octets instanceof Uint8Array) || octets.length !== 16)
     throw malformed(from.frame, '"id" must be 16 octets')
-  let id = ''
-  for (let i = 0; i < 16; i++) id += HEX[octets[i]!]
-  return id
+  return hexadecimal(octets)
 }
-
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
 
 function idOctets(id: ExchangeId): Uint8Array {
   const octets = new Uint8Array(16)

@@ -336,9 +336,10 @@ export function connectorRegistrySuite(
         const { connector } = await registry.register(order())
         await registry.setStanding(connector.id, 'revoked', T0)
         const misuse = { code: 'ERR_API_MISUSE' }
+        const unknown = { code: 'ERR_REFUSED', reason: 'not-found' }
         await expect(registry.setStanding(connector.id, 'active', T0)).rejects.toMatchObject(misuse)
-        await expect(registry.setStanding('nobody', 'revoked', T0)).rejects.toMatchObject(misuse)
-        await expect(registry.setGroup('nobody', 'other')).rejects.toMatchObject(misuse)
+        await expect(registry.setStanding('nobody', 'revoked', T0)).rejects.toMatchObject(unknown)
+        await expect(registry.setGroup('nobody', 'other')).rejects.toMatchObject(unknown)
         expect((await registry.connector(connector.id))?.standing).toBe('revoked')
       })
 

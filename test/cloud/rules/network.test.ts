@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { ConfigurationInvalid } from '../../../src/protocol/index.ts'
 import fc from 'fast-check'
 import {
   canonicalAddress,
@@ -59,7 +60,7 @@ test.each([
   ...['10.0.0.1/8', '2001:db8::1/32', '::ffff:0:0/95', '10.0.0.0/33', '::/129'],
   ...['10.0.0.0/08', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/255.0.0.0', '10.0.0/8', '10/8'],
   ...['010.0.0.0/8', 'fe80::%eth0/10', '*', '', '/8', '10.0.0.0/8/8', ' 10.0.0.0/8'],
-])('%j is no network', (text) => expect(() => parseNetwork(text)).toThrow(TypeError))
+])('%j is no network', (text) => expect(() => parseNetwork(text)).toThrow(ConfigurationInvalid))
 
 test('a network holds exactly the addresses that share its first bits', () => {
   const number = fc.integer({ min: 0, max: 0xffff_ffff })
