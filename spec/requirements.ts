@@ -81,6 +81,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R3.3.3b', text: 'Only on that call does the cloud begin to accept the body from the user, and forward it.' },
   { id: 'R3.3.3c', text: 'The connector forwards the body to the application.' },
   { id: 'R3.3.4', text: 'No connection to an application carries one user\'s identity to another.' },
+  { id: 'R3.3.5', text: 'A connector that leaves says so: what it was offered and did not claim goes to another one, and what it claimed goes on.' },
   { id: 'R3.4', text: 'Once the whole request has reached the application, the connector waits for the response.' },
   { id: 'R3.5a', text: 'On a response the connector calls the cloud to return status and header fields.' },
   { id: 'R3.5b', text: 'It then streams the response body.' },

@@ -179,22 +179,23 @@ describe('connections to applications are shared behind one door for each librar
   const DOORS = ['application-connections.ts', 'undici-connections.ts']
   // `cloud-mistakes.ts` asks a server that it does not verify for the time of day, in nobody's name.
   const TO_THE_CLOUD = [
+    'cloud-connections.ts',
     'cloud-mistakes.ts',
     'control-channel.ts',
     'multiplexed-link.ts',
-    'plain-link.ts',
   ]
   const inNode = (names: readonly string[]) => names.map((name) => `connector/node/${name}`).sort()
 
   test('only they make agents, pools and clients', () => {
     const makers = doors(/\bnew (Http|Https)?(Agent|Client|Pool|Dispatcher)\b|\bextends Client\b/)
-    expect(makers).toEqual(inNode([...DOORS, 'connector.ts', 'control-channel.ts']))
+    expect(makers).toEqual(inNode([...DOORS, 'cloud-connections.ts', 'control-channel.ts']))
   })
 
   test('only one dispatches by undici, and only one file asks by node:http', () => {
     const values = /^import (?!type\b)[^;]*?\bfrom 'undici'/m
     const importers = within('connector/').filter((path) => values.test(sources.get(path)!))
-    expect(importers).toEqual(inNode(['undici-connections.ts']))
+    // And one calls the cloud by it.
+    expect(importers).toEqual(inNode(['cloud-connections.ts', 'undici-connections.ts']))
     const callers = doors(/\b(http|https)Request\b/)
     expect(callers).toEqual(inNode(['http-backend.ts', ...TO_THE_CLOUD]))
     expect(codeOf('connector/node/http-backend.ts')).toContain('...address')

@@ -13,7 +13,7 @@ const WHY: Readonly<Record<string, string>> = {
   'issuer/key-set.ts #asked': 'a key id of one issuer’s set, whose look-ups alone it holds',
   'node/plain-exchanges.ts #byToken':
     '128 random bits; who answers must be the connector that pulled',
-  'node/plain-links.ts #links': 'the connector’s id, which the cloud drew, and a name of its own',
+  'offers/plain-links.ts #links': 'the connector’s id, which the cloud drew, and a name of its own',
   'offers/connector-links.ts #counts': 'the connector’s id, which the cloud drew',
   'offers/origin.ts #entries': '128 random bits; tenant and group of who claims are compared',
   'policy/sign-in-risk.ts #failures':

@@ -22,7 +22,8 @@ let ofAnotherGroup: RawConnector
 let ofAnotherTenant: RawConnector
 beforeAll(async () => {
   world = await startRawWorld({
-    limits: { claimMs: 3_000 },
+    // One stream serves the whole file.
+    limits: { claimMs: 3_000, leaseMs: 600_000 },
     tenants: [
       {
         id: 'fabrikam',

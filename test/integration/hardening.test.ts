@@ -1,8 +1,5 @@
-import { PassThrough } from 'node:stream'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ExchangeWriter } from '../../src/runtime/node/frame-stream.ts'
-import { FrameReader } from '../../src/protocol/index.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
 
 /** A user without manners, and what it was told. */
@@ -12,22 +9,6 @@ function user(port: number): { socket: Socket; heard: () => string } {
   socket.on('data', (chunk) => (heard += chunk.toString('latin1'))).on('error', () => undefined)
   return { socket, heard: () => heard }
 }
-
-test('a piece larger than a frame leaves as several, and only the last one ends the body', async () => {
-  const stream = new PassThrough({ highWaterMark: 1 << 20 })
-  const writer = new ExchangeWriter(stream, () => undefined)
-  const pieces: [number, boolean][] = []
-  const reader = new FrameReader(
-    { frame: () => undefined, data: (_number, bytes, end) => pieces.push([bytes.length, end]) },
-    64 * 1024,
-  )
-  stream.on('data', (chunk: Uint8Array) => reader.push(chunk))
-  writer.data(new Uint8Array(200_000), false)
-  writer.data(new Uint8Array(0), true)
-  await until(() => pieces.at(-1)?.[1] === true)
-  expect(pieces.reduce((sum, [bytes]) => sum + bytes, 0)).toBe(200_000)
-  expect(pieces.filter(([, end]) => end)).toHaveLength(1)
-})
 
 describe.each(TRANSPORTS)('users without manners, %s', (transport) => {
   let tunnel: Tunnel

@@ -73,7 +73,10 @@ export class RawConnector {
 
   /** The claim of what is not replayable; with the token that the answer must show. */
   pull(offer: Pick<Offer, 'id' | 'attempt'>): Promise<RawPull> {
-    const request = this.open('POST', `/exchanges/${offer.id}/body?attempt=${offer.attempt}`)
+    const request = this.open(
+      'POST',
+      `/exchanges/${offer.id}/body?attempt=${offer.attempt}&max-data=65536`,
+    )
     request.end()
     return new Promise((resolve, reject) => {
       request.on('response', (response) => resolve(new RawPull(response)))
@@ -84,7 +87,7 @@ export class RawConnector {
   /** Opens the answering call. */
   answer(id: string, token?: string): RawAnswer {
     const headers = token === undefined ? {} : { [EXCHANGE_TOKEN_HEADER]: token }
-    return new RawAnswer(this.open('POST', `/exchanges/${id}/response`, headers))
+    return new RawAnswer(this.open('POST', `/exchanges/${id}/response?max-data=65536`, headers))
   }
 
   close(): void {

@@ -4,10 +4,24 @@ import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/submission.ts'
 
+/**
+ * For how long a connection's caller is taken for the one that it was: as long as a change that
+ * nobody tells of may stay unseen. Milliseconds.
+ */
+const REMEMBERED_MS = 250
+
+/** Who called on a connection, and when that was looked up. */
+interface Known {
+  readonly caller: IdentifiedConnector
+  readonly at: number
+  readonly changes: number
+}
+
 /** Who is at the other end of each connection: its certificate is read once, and ends it. */
 export class Callers {
   readonly #cloud: Cloud
   readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
+  readonly #known = new WeakMap<TLSSocket, Known>()
   readonly #ending = new WeakSet<TLSSocket>()
   #changes = 0
 
@@ -22,8 +36,22 @@ export class Callers {
     const caller = await certificates.identify(this.#certificate(socket), clocks.wallClock())
     // Whoever was cut while the registry was asked had nothing yet to cut: look again.
     if (before !== this.#changes) return this.identify(socket)
-    this.#endAt(socket, caller.certificate.expiresAt - clocks.wallClock())
+    const at = clocks.wallClock()
+    this.#endAt(socket, caller.certificate.expiresAt - at)
+    this.#known.set(socket, { caller, at, changes: before })
     return caller
+  }
+
+  /**
+   * Whom {@link Callers.identify} found a moment ago, if that still holds; else ask it again. Of a
+   * hundred calls on a connection one looks into the registry.
+   */
+  recent(socket: TLSSocket): IdentifiedConnector | undefined {
+    const known = this.#known.get(socket)
+    if (known === undefined || known.changes !== this.#changes) return undefined
+    const now = this.#cloud.clocks.wallClock()
+    const isRecent = now >= known.at && now < known.at + REMEMBERED_MS
+    return isRecent && now < known.caller.certificate.expiresAt ? known.caller : undefined
   }
 
   /** A connector's standing is another than it was. */

@@ -9,46 +9,34 @@
  * @module
  */
 import { constants } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
-  ApplicationRequest,
-  ConfigurationRequest,
-  decodeCredit,
   CONNECTION_TIME_LIMITS,
-  decodeDecline,
   decodeMessage,
   encodeMessage,
-  MAX_CONTROL_BYTES,
-  MAX_MESSAGE_BYTES,
   Refused,
   RegistrationRequest,
+  SLOT_MS,
   type Binding,
 } from '../../protocol/index.ts'
 import { toPem } from '../../runtime/node/pem.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../offers/link-audit.ts'
+import { PlainLinks } from '../offers/plain-links.ts'
 import { isAssigned } from '../connectors/assignment.ts'
 import { ConfigurationHints } from '../connectors/configuration-hints.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/submission.ts'
-import {
-  asRefusal,
-  readBody,
-  sendMessage,
-  sendRefusal,
-  stopping,
-  type BodyBounds,
-} from './connector-replies.ts'
+import { asRefusal, readBody, sendMessage, sendRefusal, stopping } from './connector-replies.ts'
+import { messageBounds, routesOf, type Call, type Route } from './connector-routes.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
-import { active, Callers, serving } from './callers.ts'
+import { active, Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
-import { PlainLinks } from './plain-links.ts'
-import { helloOf, integer } from './plain-query.ts'
 import { answerOn } from './request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
@@ -87,22 +75,6 @@ export interface ConnectorListener {
  * is another. Milliseconds.
  */
 const LOOK_MS = 500
-
-interface Call {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly url: URL
-  /** What the route's pattern captured. */
-  readonly parts: readonly string[]
-}
-
-interface Route {
-  readonly method: 'GET' | 'POST'
-  readonly path: RegExp
-  /** It begins what a service that ends would have to end. */
-  readonly opens?: boolean
-  serve(call: Call, caller: IdentifiedConnector): void | Promise<void>
-}
 
 /** A server for connectors. */
 export function createConnectorListener(
@@ -159,9 +131,18 @@ export function createConnectorListener(
   server.on('request', (request, response) => {
     request.on('error', nothing)
     response.on('error', nothing)
-    serve(cloud, routes, callers, request, response, checkAccepting).catch((error: unknown) => {
-      sendRefusal(response, asRefusal(cloud, error))
-    })
+    const refuse = (error: unknown): void => sendRefusal(response, asRefusal(cloud, error))
+    const call = { request, response, ...targetOf(request) }
+    const caller = isFrequent(call) ? callers.recent(request.socket as TLSSocket) : undefined
+    if (caller === undefined) {
+      serve(cloud, routes, callers, call, checkAccepting).catch(refuse)
+      return
+    }
+    try {
+      dispatch(routes, call, caller, checkAccepting)?.catch(refuse)
+    } catch (error) {
+      refuse(error)
+    }
   })
   server.on('upgrade', (request, stream, head) => {
     const socket = stream as TLSSocket
@@ -217,6 +198,11 @@ export function createConnectorListener(
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
   }
+  const ticking = setInterval(() => {
+    const now = cloud.clocks.now()
+    plainLinks.tick(now)
+    exchanges.tick(now)
+  }, SLOT_MS).unref()
   const looking = setInterval(() => {
     for (const held of [links, plainLinks, exchanges])
       for (const claimer of [...held.claimers()]) look(claimer)
@@ -236,6 +222,7 @@ export function createConnectorListener(
       isAccepting = false
       unsubscribe()
       clearInterval(looking)
+      clearInterval(ticking)
       links.close()
       plainLinks.close()
       const closed = new Promise((ended) => server.close(ended))
@@ -246,17 +233,23 @@ export function createConnectorListener(
   }
 }
 
+interface Target {
+  readonly path: string
+  readonly query: URLSearchParams
+}
+
+type Unserved = Pick<Call, 'request' | 'response'> & Target
+
 async function serve(
   cloud: Cloud,
   routes: readonly Route[],
   callers: Callers,
-  request: IncomingMessage,
-  response: ServerResponse,
+  call: Unserved,
   checkAccepting: () => void,
 ): Promise<void> {
+  const { request, response, path } = call
   const socket = request.socket as TLSSocket
-  const url = urlOf(request)
-  if (request.method === 'POST' && url.pathname === '/registration') {
+  if (request.method === 'POST' && path === '/registration') {
     checkAccepting()
     const body = await readBody(request, messageBounds(cloud))
     checkAccepting()
@@ -268,124 +261,38 @@ async function serve(
     return sendMessage(response, encodeMessage(reply))
   }
   // Before anything else, for known and unknown paths alike: who calls?
-  const caller = await callers.identify(socket)
+  return dispatch(routes, call, await callers.identify(socket), checkAccepting)
+}
+
+function dispatch(
+  routes: readonly Route[],
+  { request, response, path, query }: Unserved,
+  caller: IdentifiedConnector,
+  checkAccepting: () => void,
+): void | Promise<void> {
   for (const route of routes) {
-    const match = route.method === request.method ? route.path.exec(url.pathname) : null
+    const match = route.method === request.method ? route.path.exec(path) : null
     if (match === null) continue
     if (route.opens === true) checkAccepting()
-    return route.serve({ request, response, url, parts: match.slice(1) }, caller)
+    return route.serve({ request, response, query, parts: match.slice(1) }, caller)
   }
   throw new Refused('not-found', 'no such call')
 }
 
-/** A target that is none reads as the root, where nothing is. */
-function urlOf({ url = '/' }: IncomingMessage): URL {
+/** What comes once or twice for each request of a user. */
+function isFrequent({ path }: Target): boolean {
+  return path.startsWith('/exchanges/')
+}
+
+/** Most targets are a path of ours; what is none reads as the root, where nothing is. */
+function targetOf({ url = '/' }: IncomingMessage): Target {
+  if (url.startsWith('/')) {
+    const [path = '/', query = ''] = url.split('?', 2)
+    return { path, query: new URLSearchParams(query) }
+  }
   const base = 'https://connectors.invalid'
-  return new URL(URL.canParse(url, base) ? url : '/', base)
-}
-
-function messageBounds({ origin }: Cloud): BodyBounds {
-  return { maxBytes: MAX_MESSAGE_BYTES, withinMs: origin.limits.controlCallMs }
-}
-
-function controlBounds({ origin }: Cloud): BodyBounds {
-  return { maxBytes: MAX_CONTROL_BYTES, withinMs: origin.limits.controlCallMs }
-}
-
-interface PlainParts {
-  readonly links: PlainLinks
-  readonly exchanges: PlainExchanges
-}
-
-/** The control calls, and those of the plain binding. */
-function routesOf(cloud: Cloud, plain: PlainParts | undefined): readonly Route[] {
-  return [...controlRoutes(cloud), ...(plain === undefined ? [] : plainRoutes(cloud, plain))]
-}
-
-function controlRoutes(cloud: Cloud): readonly Route[] {
-  return [
-    {
-      method: 'POST',
-      path: /^\/configuration$/,
-      async serve({ request, response }, caller) {
-        const message = decodeMessage(
-          ConfigurationRequest,
-          await readBody(request, messageBounds(cloud)),
-        )
-        sendMessage(
-          response,
-          encodeMessage(await cloud.configuration.configuration(caller, message)),
-        )
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/application$/,
-      async serve({ request, response }, caller) {
-        const message = decodeMessage(
-          ApplicationRequest,
-          await readBody(request, messageBounds(cloud)),
-        )
-        sendMessage(response, encodeMessage(cloud.configuration.application(caller, message)))
-      },
-    },
-  ]
-}
-
-function plainRoutes(cloud: Cloud, { links, exchanges }: PlainParts): readonly Route[] {
-  return [
-    {
-      method: 'GET',
-      path: /^\/links\/([\w-]{1,128})\/offers$/,
-      opens: true,
-      serve({ response, url, parts }, caller) {
-        links.stream(active(caller), parts[0]!, helloOf(url.searchParams), response)
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/links\/([\w-]{1,128})\/credit$/,
-      async serve({ request, response, parts }, caller) {
-        const offers = decodeCredit(await readBody(request, controlBounds(cloud)))
-        links.grant(serving(caller), parts[0]!, offers)
-        response.writeHead(204).end()
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/links\/([\w-]{1,128})\/goodbye$/,
-      serve({ request, response, url, parts }, caller) {
-        request.resume()
-        links.goodbye(serving(caller), parts[0]!, integer(url.searchParams, 'epoch'))
-        response.writeHead(204).end()
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/exchanges\/([0-9a-f]{32})\/body$/,
-      serve({ request, response, url, parts }, caller) {
-        request.resume()
-        const attempt = integer(url.searchParams, 'attempt')
-        exchanges.pull(serving(caller), parts[0]!, attempt, response)
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/exchanges\/([0-9a-f]{32})\/response$/,
-      serve({ request, response, parts }, caller) {
-        exchanges.respond(serving(caller), parts[0]!, request, response)
-      },
-    },
-    {
-      method: 'POST',
-      path: /^\/exchanges\/([0-9a-f]{32})\/decline$/,
-      async serve({ request, response, parts }, caller) {
-        const decline = decodeDecline(await readBody(request, controlBounds(cloud)))
-        if (decline.id === parts[0]) cloud.origin.declined(serving(caller), decline)
-        response.writeHead(204).end()
-      },
-    },
-  ]
+  const { pathname, searchParams } = new URL(URL.canParse(url, base) ? url : '/', base)
+  return { path: pathname, query: searchParams }
 }
 
 function nothing(): void {

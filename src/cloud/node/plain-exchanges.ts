@@ -1,47 +1,51 @@
 /**
- * The plain binding, cloud side, exchange by exchange: `POST …/body` pulls a request body, `POST
- * …/response` brings the answer.
- *
- * The first call for an exchange is its claim: `…/body` for a request that is not replayable, else
- * `…/response` with CLAIM as its first frame.
+ * The plain binding, cloud side, exchange by exchange: the HTTP of `POST …/body` and `POST
+ * …/response`.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
-  ApiMisuse,
-  decodeClaim,
-  deliverFrame,
-  FrameType,
-  PeerViolation,
+  PLAIN_WINDOW_BYTES,
+  PlainRequester,
   Refused,
+  type Claim,
   type Exchange,
   type ExchangeId,
-  type ExchangeWire,
-  type HeaderList,
+  type PeerViolation,
+  type PlainRequesterPort,
 } from '../../protocol/index.ts'
 import {
+  CallInput,
+  CallOutput,
   EXCHANGE_TOKEN_HEADER,
-  ExchangeReader,
-  ExchangeWriter,
-  PLAIN_CREDIT_BYTES,
-  PLAIN_WINDOW_BYTES,
+  TurnEnd,
+  type Flushed,
 } from '../../runtime/node/frame-stream.ts'
 import type { Origin } from '../offers/origin.ts'
 import type { Claimer } from '../offers/submission.ts'
 import { sendRefusal } from './connector-replies.ts'
 
+/** One call for an exchange. */
+export interface ExchangeCall {
+  readonly claimer: Claimer
+  readonly id: ExchangeId
+  /** The largest DATA payload that it was agreed on, either way. */
+  readonly maxDataBytes: number
+}
+
 /** Exchanges that connectors have claimed by calls of the plain binding. */
 export class PlainExchanges {
-  readonly #origin: Origin
+  readonly origin: Origin
+  readonly turnEnd = new TurnEnd()
   readonly #makeToken: () => string
-  readonly #open = new Set<PlainExchange>()
-  readonly #byToken = new Map<string, PlainExchange>()
+  readonly #open = new Set<ExchangeCalls>()
+  readonly #byToken = new Map<string, ExchangeCalls>()
 
   /** @param makeToken makes an unguessable token */
   constructor(origin: Origin, makeToken: () => string) {
-    this.#origin = origin
+    this.origin = origin
     this.#makeToken = makeToken
   }
 
@@ -52,18 +56,15 @@ export class PlainExchanges {
 
   /** Whose calls these are; some of them more than once. */
   *claimers(): Iterable<Claimer> {
-    for (const { claimer } of this.#open) yield claimer
+    for (const { call } of this.#open) yield call.claimer
   }
 
-  /**
-   * `POST /exchanges/{id}/body?attempt=N`: claims the exchange and streams the request body back.
-   */
-  pull(claimer: Claimer, id: ExchangeId, attempt: number, response: ServerResponse): void {
+  /** `POST /exchanges/{id}/body`: claims the exchange and streams the request body back. */
+  pull(call: ExchangeCall, attempt: number, response: ServerResponse): void {
     const token = this.#makeToken()
-    const exchange = this.#add(claimer, id, token)
-    response.setHeader(EXCHANGE_TOKEN_HEADER, token)
-    if (exchange.pull(attempt, response)) return
-    this.#remove(exchange, token)
+    const calls = this.#add(call, token)
+    if (calls.pull(attempt, response, token)) return
+    this.forget(calls)
     response.removeHeader(EXCHANGE_TOKEN_HEADER)
     sendRefusal(response, gone())
   }
@@ -72,40 +73,34 @@ export class PlainExchanges {
    * `POST /exchanges/{id}/response`: the answer, with the token of the pull; or the claim and the
    * answer in one.
    */
-  respond(
-    claimer: Claimer,
-    id: ExchangeId,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
+  respond(call: ExchangeCall, request: IncomingMessage, response: ServerResponse): void {
     const token = request.headers[EXCHANGE_TOKEN_HEADER]
-    if (token === undefined) return this.#add(claimer, id).answer(request, response)
-    const exchange = typeof token === 'string' ? this.#byToken.get(token) : undefined
-    if (exchange?.isFor(claimer, id) === true && !exchange.isAnswering) {
-      return exchange.answer(request, response)
-    }
+    if (token === undefined) return this.#add(call).answer(request, response)
+    const calls = typeof token === 'string' ? this.#byToken.get(token) : undefined
+    if (calls?.awaitsAnswer(call) === true) return calls.answer(request, response)
     sendRefusal(response, gone())
   }
 
   /** Ends every call of a connector, at once: its certificate no longer stands. */
   cut(connectorId: string): void {
-    for (const exchange of this.#open) {
-      if (exchange.claimer.connectorId === connectorId) exchange.lost()
-    }
+    for (const calls of this.#open) if (calls.call.claimer.connectorId === connectorId) calls.lost()
   }
 
-  #add(claimer: Claimer, id: ExchangeId, token?: string): PlainExchange {
-    const exchange = new PlainExchange(this.#origin, claimer, id, (over) => {
-      this.#remove(over, token)
-    })
-    this.#open.add(exchange)
-    if (token !== undefined) this.#byToken.set(token, exchange)
-    return exchange
+  /** Looks at the deadlines of calls; every now and then. */
+  tick(now: number): void {
+    for (const calls of this.#open) calls.tick(now)
   }
 
-  #remove(exchange: PlainExchange, token: string | undefined): void {
-    this.#open.delete(exchange)
-    if (token !== undefined) this.#byToken.delete(token)
+  forget(calls: ExchangeCalls): void {
+    this.#open.delete(calls)
+    if (calls.token !== undefined) this.#byToken.delete(calls.token)
+  }
+
+  #add(call: ExchangeCall, token?: string): ExchangeCalls {
+    const calls = new ExchangeCalls(this, call, token)
+    this.#open.add(calls)
+    if (token !== undefined) this.#byToken.set(token, calls)
+    return calls
   }
 }
 
@@ -113,222 +108,122 @@ function gone(): Refused {
   return new Refused('not-found', 'no such exchange, or another connector has it')
 }
 
-function malformed(detail: string, cause?: unknown): Refused {
-  return new Refused('request-malformed', detail, { cause })
-}
+/** The calls of one exchange: at most two. */
+class ExchangeCalls implements PlainRequesterPort, Flushed {
+  readonly call: ExchangeCall
+  readonly token: string | undefined
+  readonly #owner: PlainExchanges
+  readonly #machine: PlainRequester
+  #body: ServerResponse | undefined
+  #output: CallOutput | undefined
+  #bodyEnds = false
+  #answer: ServerResponse | undefined
+  #input: CallInput | undefined
 
-/** One claimed exchange: at most two calls. */
-class PlainExchange implements ExchangeWire {
-  readonly claimer: Claimer
-  readonly #origin: Origin
-  readonly #id: ExchangeId
-  readonly #forget: (exchange: PlainExchange) => void
-  #exchange: Exchange | undefined
-  #bodyCall: ServerResponse | undefined
-  #writer: ExchangeWriter | undefined
-  /** No body byte follows. */
-  #isBodyOver = false
-  #responseCall: ServerResponse | undefined
-  #reader: ExchangeReader | undefined
-  #isRefused = false
-
-  constructor(
-    origin: Origin,
-    claimer: Claimer,
-    id: ExchangeId,
-    forget: (exchange: PlainExchange) => void,
-  ) {
-    this.#origin = origin
-    this.claimer = claimer
-    this.#id = id
-    this.#forget = forget
+  constructor(owner: PlainExchanges, call: ExchangeCall, token: string | undefined) {
+    this.#owner = owner
+    this.call = call
+    this.token = token
+    this.#machine = new PlainRequester(this, call.id, call.maxDataBytes, () =>
+      owner.origin.isReplayable(call.claimer, call.id),
+    )
   }
 
-  get isAnswering(): boolean {
-    return this.#responseCall !== undefined
+  awaitsAnswer({ claimer, id }: ExchangeCall): boolean {
+    const isOurs = claimer.connectorId === this.call.claimer.connectorId && id === this.call.id
+    return isOurs && this.#machine.awaitsAnswer
   }
 
-  isFor(claimer: Claimer, id: ExchangeId): boolean {
-    return claimer.connectorId === this.claimer.connectorId && id === this.#id
-  }
-
-  /** Claims by pulling the body; `false`: gone, and `response` is still unanswered. */
-  pull(attempt: number, response: ServerResponse): boolean {
-    this.#bodyCall = response
-    this.#writer = new ExchangeWriter(response, (bytes) => {
-      this.#exchange?.granted(bytes, this.#now())
-    })
+  /** `false`: gone, and `response` is still unanswered. */
+  pull(attempt: number, response: ServerResponse, token: string): boolean {
+    this.#body = response
+    this.#output = new CallOutput(response, this.#machine, () => this.#now())
+    response.setHeader(EXCHANGE_TOKEN_HEADER, token)
     response.setHeader('cache-control', 'no-store')
-    if (!this.#claim(attempt, PLAIN_CREDIT_BYTES)) return false
-    response.flushHeaders()
-    response.on('error', nothing).on('close', () => {
-      if (!response.writableFinished) this.lost()
-    })
-    if (this.#exchange!.writable === 0) this.#endBody()
+    if (!this.#machine.pull(attempt, this.#now())) return false
+    this.#watch(response)
+    // The head is CONFIRM: it leaves even where there is nothing to follow yet.
+    this.wake()
     return true
   }
 
   /** Takes the answer; without a pull before, its first frame is the claim. */
   answer(request: IncomingMessage, response: ServerResponse): void {
-    this.#responseCall = response
-    this.#reader = new ExchangeReader(
-      request,
-      () => this.#exchange,
-      {
-        frame: (type, flags, _number, payload) => this.#received(type, flags, payload),
-        data: (_number, bytes, end) => this.#receivedData(bytes, end),
-      },
-      (error) => this.#violated(error),
-    )
-    request.on('error', nothing).on('end', () => {
-      if (this.#exchange === undefined) this.#refuse(malformed('there is no CLAIM'))
-      // The answer broke off without END: a lost transport is an abort, never an end.
-      else if (!isAnswered(this.#exchange)) this.lost()
-    })
-    response.on('error', nothing).on('close', () => {
-      if (!response.writableFinished) this.lost()
-    })
-    if (this.#isBodyOver) this.#endBody()
-    if (this.#exchange === undefined) this.#awaitClaim(response)
+    this.#answer = response
+    this.#machine.answer(this.#owner.origin.limits.claimMs, this.#now())
+    this.#input = new CallInput(request, this.#machine, () => this.#now())
+    this.#watch(response)
   }
 
-  /** A call that never says what it is for must not stay for ever. */
-  #awaitClaim(response: ServerResponse): void {
-    const timer = setTimeout(() => {
-      if (this.#exchange === undefined && !this.#isRefused)
-        this.#refuse(malformed('there is no CLAIM'))
-    }, this.#origin.limits.claimMs)
-    timer.unref()
-    response.once('close', () => clearTimeout(timer))
+  tick(now: number): void {
+    const { deadline } = this.#machine
+    if (deadline !== undefined && now >= deadline) this.#machine.expire()
   }
 
-  /**
-   * A call of it is lost, or must be: breaks both, and with them the exchange, whether or not one
-   * is open now.
-   */
   lost(): void {
-    this.#cut()
-    this.#exchange?.lost()
+    this.#machine.lost()
   }
 
-  // ── what the connector says ───────────────────────────────────────────────────────────────
-
-  #received(type: FrameType, flags: number, payload: Uint8Array): void {
-    if (this.#isRefused) return
-    if (this.#exchange === undefined) return this.#receivedClaim(type, payload)
-    deliverFrame(this.#exchange, type, flags, payload, this.#now())
-    if (type === FrameType.STOP) this.#endBody()
+  flush(): void {
+    const body = this.#body!
+    if (body.destroyed) return
+    if (!body.headersSent && !this.#bodyEnds && !this.#machine.hasOutput) body.flushHeaders()
+    else this.#output!.flush(this.#bodyEnds)
   }
 
-  #receivedData(bytes: Uint8Array, end: boolean): void {
-    if (this.#isRefused) return
-    if (this.#exchange === undefined) {
-      throw new PeerViolation('UNEXPECTED_EVENT', 'DATA before CLAIM')
-    }
-    this.#exchange.receivedData(bytes, end, this.#now())
+  // ── what the exchange says ────────────────────────────────────────────────────────────────
+
+  claim(claim: Claim): Exchange | undefined {
+    const { origin } = this.#owner
+    const carriage = { windowBytes: PLAIN_WINDOW_BYTES }
+    return origin.claim(this.call.claimer, claim, this.#machine, carriage)?.exchange
   }
 
-  #receivedClaim(type: FrameType, payload: Uint8Array): void {
-    if (type !== FrameType.CLAIM) {
-      throw new PeerViolation('UNEXPECTED_EVENT', 'the first frame is CLAIM')
-    }
-    const claim = decodeClaim(payload)
-    // Only a replayable request may be claimed by its answer: everything else is pulled first.
-    const replayable = this.#origin.isReplayable(this.claimer, this.#id)
-    if (claim.id !== this.#id || !replayable || !this.#claim(claim.attempt, 0)) {
-      this.#refuse(gone())
-    }
-  }
-
-  #violated(error: PeerViolation): void {
-    if (this.#exchange !== undefined) this.#exchange.violated(error)
-    else this.#refuse(malformed(error.message, error))
-  }
-
-  /** Once: frames that follow, and the end in the middle of one, say nothing more. */
-  #refuse(refused: Refused): void {
-    if (this.#isRefused) return
-    this.#isRefused = true
-    this.#forget(this)
-    const response = this.#responseCall!
+  refuse(reason: 'gone' | PeerViolation): void {
+    const response = this.#answer!
     response.req.removeAllListeners('data').resume()
+    const refused =
+      reason === 'gone'
+        ? gone()
+        : new Refused('request-malformed', reason.message, { cause: reason })
     sendRefusal(response, refused)
   }
 
-  // ── what the exchange says; a requester sends no heads ────────────────────────────────────
-
-  informational(): void {
-    throw new ApiMisuse('a requester sends no heads')
+  wake(): void {
+    if (this.#body !== undefined) this.#owner.turnEnd.wake(this)
   }
 
-  respond(): void {
-    throw new ApiMisuse('a requester sends no heads')
+  resume(): void {
+    this.#input?.resume()
   }
 
-  data(bytes: Uint8Array, end: boolean): void {
-    this.#writer!.data(bytes, end)
-    if (end) this.#endBody()
+  endBody(): void {
+    this.#bodyEnds = true
+    this.wake()
   }
 
-  trailers(fields: HeaderList): void {
-    this.#writer!.trailers(fields)
-    this.#endBody()
+  finish(): void {
+    this.endBody()
+    const answer = this.#answer
+    if (answer?.headersSent === false && !answer.destroyed) answer.writeHead(204).end()
   }
 
-  credit(): void {
-    this.#reader?.credit()
+  cut(): void {
+    this.#body?.destroy()
+    this.#answer?.destroy()
   }
 
-  stop(): void {
-    // The rest of the answer is read and discarded.
+  over(): void {
+    this.#owner.forget(this)
   }
 
-  reset(): void {
-    this.#cut()
-  }
-
-  closed(): void {
-    this.#forget(this)
-    this.#endBody()
-    const response = this.#responseCall
-    if (response?.headersSent === false) response.writeHead(204).end()
-  }
-
-  // ── inside ────────────────────────────────────────────────────────────────────────────────
-
-  #claim(attempt: number, credit: number): boolean {
-    const claim = { id: this.#id, attempt, credit }
-    const carriage = { windowBytes: PLAIN_WINDOW_BYTES }
-    this.#exchange = this.#origin.claim(this.claimer, claim, this, carriage)?.exchange
-    return this.#exchange !== undefined
-  }
-
-  #cut(): void {
-    this.#forget(this)
-    this.#bodyCall?.destroy()
-    this.#responseCall?.destroy()
-  }
-
-  /**
-   * No body byte follows. Until the answer's call is there, this one stays open all the same:
-   * nothing else would tell the connector that the user has left, or the cloud that the connector
-   * has.
-   */
-  #endBody(): void {
-    this.#isBodyOver = true
-    if (this.#responseCall === undefined && this.#exchange?.isClosed !== true) return
-    if (this.#bodyCall?.writableEnded === false) this.#writer!.end()
+  #watch(response: ServerResponse): void {
+    response.on('close', () => {
+      if (!response.writableFinished) this.lost()
+    })
   }
 
   #now(): number {
-    return this.#origin.clocks.now()
+    return this.#owner.origin.clocks.now()
   }
-}
-
-function isAnswered(exchange: Exchange): boolean {
-  return exchange.state === 'answered' || exchange.isClosed
-}
-
-function nothing(): void {
-  // the close event says it
 }

@@ -5,6 +5,8 @@
  * @module
  */
 import {
+  DATA_BYTES,
+  MAX_DATA_BYTES,
   PeerViolation,
   PROTOCOL_VERSION,
   readHelloQuery,
@@ -19,6 +21,15 @@ export function helloOf(query: URLSearchParams): Hello {
     throw new PeerViolation('UNSUPPORTED_VERSION', `this cloud speaks version ${PROTOCOL_VERSION}`)
   }
   return hello
+}
+
+/** What a call for an exchange agrees on: absent, what everybody takes. */
+export function maxDataBytes(query: URLSearchParams): number {
+  if (!query.has('max-data')) return DATA_BYTES
+  const bytes = integer(query, 'max-data')
+  if (bytes >= DATA_BYTES && bytes <= MAX_DATA_BYTES) return bytes
+  const bounds = `${DATA_BYTES} to ${MAX_DATA_BYTES}`
+  throw new PeerViolation('MALFORMED_MESSAGE', `"max-data" must be ${bounds}`)
 }
 
 /** A parameter that is a whole number. */

@@ -11,6 +11,7 @@ import {
   LINK_FEATURES,
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
+  succession,
   type AcceptedLinkHandler,
   type Claim,
   type ClaimAnswer,
@@ -83,7 +84,8 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   isReplacedBy(other: Hello): boolean {
     const own = this.#hello
     if (own === undefined || own === other) return false
-    return own.instance === other.instance && own.index === other.index && own.epoch <= other.epoch
+    const is = succession(own, other)
+    return is === 'same' || is === 'successor'
   }
 
   /**

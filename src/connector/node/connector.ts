@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Agent } from 'node:https'
 import { hostname } from 'node:os'
 import {
   ConfigurationInvalid,
@@ -29,6 +28,7 @@ import { SlotShares, type OfferSlots } from '../offer-slots.ts'
 import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
 import { Worker } from '../worker.ts'
+import { CloudConnections } from './cloud-connections.ts'
 import type { ConnectorEvent, TriedEvent } from './connector-events.ts'
 import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
 import { HttpsControlChannel } from './control-channel.ts'
@@ -36,7 +36,7 @@ import { FileIdentityStore } from './file-identity-store.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PlainLink } from './plain-link.ts'
-import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
+import { tlsOptions, type CloudTrust } from './tls-options.ts'
 
 /** Options of {@link startConnector}. */
 export interface ConnectorOptions extends CloudTrust {
@@ -175,7 +175,7 @@ class NodeConnector implements RunningConnector {
   readonly #origins: OriginLines
   /** Names this process to the cloud. */
   readonly #instance: string
-  #agent = new Agent()
+  #connections = new CloudConnections()
   #stopped: Promise<void> | undefined
 
   constructor(options: ConnectorOptions, parts: Parts) {
@@ -266,7 +266,7 @@ class NodeConnector implements RunningConnector {
     await Promise.race([gone, late])
     this.#applications.close()
     await Promise.all([this.#backend.close(), close()])
-    this.#agent.destroy()
+    this.#connections.destroy()
   }
 
   /** One link to each listed instance; none to any other. */
@@ -340,8 +340,8 @@ class NodeConnector implements RunningConnector {
     }
     const link: ClaimConnection =
       binding === 'plain'
-        ? new PlainLink({ ...common, agent: () => this.#agent, events: told })
-        : new MultiplexedLink({ ...common, agent: this.#agent, events: told })
+        ? new PlainLink({ ...common, connections: () => this.#connections, events: told })
+        : new MultiplexedLink({ ...common, agent: this.#connections.agent, events: told })
     return link
   }
 
@@ -355,7 +355,14 @@ class NodeConnector implements RunningConnector {
     const { connected, ended } = events
     const nothing = (): void => undefined
     return new MultiplexedLink({
-      ...{ instance, url, epoch, index: 1, slots: this.#shares.forClaims, agent: this.#agent },
+      ...{
+        instance,
+        url,
+        epoch,
+        index: 1,
+        slots: this.#shares.forClaims,
+        agent: this.#connections.agent,
+      },
       ...this.#common(),
       events: { up: connected, ended, unsupported: ended, hint: nothing, draining: ended },
     })
@@ -380,18 +387,11 @@ class NodeConnector implements RunningConnector {
    */
   async #changeAgent(): Promise<void> {
     const tls = await tlsOptions(this.#parts.keeper.identity, this.#options)
-    const old = this.#agent
-    this.#agent = new Agent(agentOptions(tls))
-    retire(old)
+    const old = this.#connections
+    this.#connections = new CloudConnections(tls)
+    old.retire()
     for (const { dialer } of this.#links.values()) dialer.redial()
   }
-}
-
-/** Lets what is under way finish, and keeps nothing for reuse. */
-function retire(agent: Agent): void {
-  ;(agent as Agent & { keepAlive: boolean }).keepAlive = false
-  for (const sockets of Object.values(agent.freeSockets))
-    sockets?.forEach((socket) => socket.destroy())
 }
 
 function randomName({ crypto }: ConnectorEnvironment): string {

@@ -1,71 +1,71 @@
 /**
- * The plain binding, connector side, exchange by exchange.
- *
- * A replayable offer is claimed by its answer: `POST …/response`, opened at once with CLAIM as its
- * first frame. Everything else is claimed by pulling its body: `POST …/body`, whose 200 is the
- * CONFIRM.
+ * The plain binding, connector side, exchange by exchange: the HTTP of `POST …/body` and `POST
+ * …/response`.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import {
-  ApiMisuse,
-  deliverFrame,
-  encodeClaim,
   Exchange,
-  FrameType,
   isReplayable,
-  ResetCode,
-  type DeclineReason,
-  type ExchangeWire,
-  type HeaderList,
-  type NotSentCause,
-  type Offer,
-  type ResponseHead,
-  type TimeLimits,
-} from '../../protocol/index.ts'
-import {
-  EXCHANGE_TOKEN_HEADER,
-  ExchangeReader,
-  ExchangeWriter,
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
-} from '../../runtime/node/frame-stream.ts'
+  PlainResponder,
+  type DeclineReason,
+  type Offer,
+  type PlainResponderPort,
+  type TimeLimits,
+} from '../../protocol/index.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
+import {
+  CallInput,
+  CallOutput,
+  EXCHANGE_TOKEN_HEADER,
+  type Flushed,
+} from '../../runtime/node/frame-stream.ts'
 import type { Carrier, ClaimedJob, ClaimTerms } from '../worker.ts'
+import type { WholeCall } from './cloud-connections.ts'
 
 /** What a carrier needs of its link. */
 export interface PlainCalls {
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  /** Opens a POST to the origin instance, with the connector's certificate. */
-  post(path: string, headers?: Record<string, string>): ClientRequest
-  /** Watches an exchange's deadline. */
+  /** The largest DATA payload that was agreed on. */
+  readonly maxDataBytes: number
+  /** A POST to the origin instance whose body, or answer, is a stream. */
+  stream(path: string, token?: string): ClientRequest
+  /** One that is said whole. */
+  post(path: string, body: Uint8Array, call: WholeCall, token?: string): void
+  /** Flushes it at the end of this turn. */
+  wake(it: Flushed): void
+  /** Watches the deadlines of an exchange, and of the claim that is held back for its answer. */
   watch(exchange: Exchange): void
+  hold(machine: PlainResponder, it: Flushed): void
   declined(offer: Offer, reason: DeclineReason): void
   /** A slot is free. */
   released(): void
 }
 
 /** Carries one offer. */
-export class PlainCarrier implements Carrier, ExchangeWire {
+export class PlainCarrier implements Carrier, PlainResponderPort, Flushed, WholeCall {
   readonly #calls: PlainCalls
   readonly #offer: Offer
   readonly #isAwaited: boolean
+  readonly #machine: PlainResponder
   #job: ClaimedJob | undefined
-  #exchange: Exchange | undefined
-  #bodyCall: ClientRequest | undefined
-  #reader: ExchangeReader | undefined
+  #pull: ClientRequest | undefined
   #token: string | undefined
-  #responseCall: ClientRequest | undefined
-  #writer: ExchangeWriter | undefined
+  #input: CallInput | undefined
+  #answer: ClientRequest | undefined
+  #output: CallOutput | undefined
 
   /** @param isAwaited it is confirmed before it starts, replayable or not */
   constructor(calls: PlainCalls, offer: Offer, isAwaited = false) {
     this.#calls = calls
     this.#offer = offer
     this.#isAwaited = isAwaited
+    this.#machine = new PlainResponder(this, calls.maxDataBytes)
   }
 
   decline(reason: DeclineReason): void {
@@ -73,9 +73,9 @@ export class PlainCarrier implements Carrier, ExchangeWire {
   }
 
   claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange {
-    const { body, upgrade } = this.#offer
+    const { id, attempt, body, upgrade } = this.#offer
     this.#job = job
-    this.#exchange = new Exchange(this, job, {
+    const exchange = new Exchange(this.#machine, job, {
       role: 'responder',
       now: this.#now(),
       requestBody: body.kind !== 'none',
@@ -85,10 +85,12 @@ export class PlainCarrier implements Carrier, ExchangeWire {
       responseHeadMs,
       ...(upgrade !== undefined && { upgradeWindowBytes: PLAIN_WINDOW_BYTES }),
     })
-    this.#calls.watch(this.#exchange)
-    if (isReplayable(this.#offer) && !this.#isAwaited) this.#claimByAnswer()
-    else this.#claimByPull()
-    return this.#exchange
+    this.#calls.watch(exchange)
+    if (isReplayable(this.#offer) && !this.#isAwaited) {
+      this.#machine.claimByAnswer(exchange, id, attempt, this.#now())
+      this.#calls.hold(this.#machine, this)
+    } else this.#machine.claimByPull(exchange)
+    return exchange
   }
 
   release(): void {
@@ -97,122 +99,90 @@ export class PlainCarrier implements Carrier, ExchangeWire {
 
   // ── what the exchange says ────────────────────────────────────────────────────────────────
 
-  informational(head: ResponseHead): void {
-    this.#answer().informational(head)
+  pull(): void {
+    const { attempt } = this.#offer
+    const call = this.#calls.stream(this.#path('body', `attempt=${attempt}&`))
+    this.#pull = call
+    call.on('response', (response) => this.#pulled(response))
+    call.on('error', (error) => this.#machine.lost(error))
+    call.end()
   }
 
-  respond(head: ResponseHead, end: boolean): void {
-    this.#answer().response(head, end)
+  wake(): void {
+    this.#calls.wake(this)
   }
 
-  data(bytes: Uint8Array, end: boolean): void {
-    this.#answer().data(bytes, end)
+  resume(): void {
+    this.#input?.resume()
   }
 
-  trailers(fields: HeaderList): void {
-    this.#answer().trailers(fields)
+  cut(): void {
+    this.#pull?.destroy()
+    this.#answer?.destroy()
   }
 
-  credit(): void {
-    this.#reader?.credit()
+  unclaimed(): void {
+    this.decline('overloaded')
   }
 
-  stop(code: ResetCode): void {
-    this.#answer().code(FrameType.STOP, code)
-  }
-
-  reset(code: ResetCode, cause?: NotSentCause): void {
-    this.#answer().code(FrameType.RESET, code, cause)
-  }
-
-  closed(): void {
-    if (this.#exchange!.state === 'cancelled') this.#cut()
-    else this.#writer?.end()
+  flush(): void {
+    const machine = this.#machine
+    const way = machine.open(this.#now())
+    if (way === 'whole') return this.#post()
+    if (way === 'stream') this.#open()
+    this.#output?.flush(machine.isComplete)
   }
 
   // ── the two calls ─────────────────────────────────────────────────────────────────────────
 
-  #claimByAnswer(): void {
-    const { id, attempt } = this.#offer
-    this.#answer().frame(FrameType.CLAIM, encodeClaim({ id, attempt, credit: 0 }))
-  }
-
-  #claimByPull(): void {
-    const { id, attempt } = this.#offer
-    const call = this.#calls.post(`/exchanges/${id}/body?attempt=${attempt}`)
-    this.#bodyCall = call
-    call.on('response', (response) => this.#pulled(response))
-    call.on('error', () => this.#failed())
-    call.end()
-  }
-
   #pulled(response: IncomingMessage): void {
-    const exchange = this.#exchange!
-    const token = response.headers[EXCHANGE_TOKEN_HEADER]
-    if (response.statusCode !== 200 || typeof token !== 'string') return this.#refused(response)
-    this.#token = token
-    this.#reader = new ExchangeReader(
-      response,
-      () => exchange,
-      {
-        frame: (type, flags, _number, payload) => {
-          deliverFrame(exchange, type, flags, payload, this.#now())
-        },
-        data: (_number, bytes, end) => exchange.receivedData(bytes, end, this.#now()),
-      },
-      (error) => exchange.violated(error),
-    )
+    const machine = this.#machine
     // An error is a lost call as well; the close says it.
     response.on('error', () => undefined)
+    const token = response.headers[EXCHANGE_TOKEN_HEADER]
+    if (response.statusCode !== 200 || typeof token !== 'string') {
+      response.resume()
+      return this.answered(response.statusCode!)
+    }
+    this.#token = token
+    if (!machine.confirmed()) return
+    this.#input = new CallInput(response, machine, () => this.#now())
     response.on('close', () => {
-      if (!response.complete) exchange.lost()
+      if (!response.complete) machine.lost()
     })
     this.#job!.confirmed()
   }
 
-  /** The answering call, opened when first needed. */
-  #answer(): ExchangeWriter {
-    if (this.#writer !== undefined) return this.#writer
-    const exchange = this.#exchange
-    if (exchange === undefined) throw new ApiMisuse('claim the offer first')
-    const call = this.#calls.post(
-      `/exchanges/${this.#offer.id}/response`,
-      this.#token === undefined ? {} : { [EXCHANGE_TOKEN_HEADER]: this.#token },
-    )
-    this.#responseCall = call
-    call.on('error', () => this.#failed())
+  #post(): void {
+    const chunks = this.#machine.takeOutput()
+    const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    this.#calls.post(this.#path('response'), body, this, this.#token)
+  }
+
+  #open(): void {
+    const call = this.#calls.stream(this.#path('response'), this.#token)
+    this.#answer = call
+    this.#output = new CallOutput(call, this.#machine, () => this.#now())
+    call.on('error', (error) => this.failed(error))
     call.on('response', (response) => {
-      if (response.statusCode === 204) response.resume()
-      else this.#refused(response)
+      response.on('error', () => undefined).resume()
+      this.answered(response.statusCode!)
     })
-    this.#writer = new ExchangeWriter(call, (bytes) => {
-      exchange.granted(bytes, this.#now())
-    })
-    return this.#writer
   }
 
-  /** 409, 410: another has it, or nobody wants it any more. Anything else is a call that failed. */
-  #refused(response: IncomingMessage): void {
-    response.on('error', () => undefined).resume()
-    const { statusCode } = response
-    if (statusCode === 409 || statusCode === 410) this.#exchange!.receivedReset(ResetCode.GONE)
-    else this.#failed()
+  /** 409, 410: another has it, or nobody wants it any more. What is not 204 is a call that failed. */
+  answered(status: number): void {
+    if (status === 204) this.#machine.accepted()
+    else if (status === 409 || status === 410) this.#machine.refused()
+    else this.failed(new Error(`the cloud answered ${status}`))
   }
 
-  /**
-   * A call broke. If it was to be the claim it may never have arrived: another connector can have
-   * the offer, unless it is claimed.
-   */
-  #failed(): void {
-    const exchange = this.#exchange!
-    if (exchange.isClosed) return
-    if (exchange.isUnanswered && this.#token === undefined) this.decline('overloaded')
-    exchange.lost()
+  failed(error: unknown): void {
+    this.#machine.lost(error)
   }
 
-  #cut(): void {
-    this.#bodyCall?.destroy()
-    this.#responseCall?.destroy()
+  #path(call: 'body' | 'response', query = ''): string {
+    return `/exchanges/${this.#offer.id}/${call}?${query}max-data=${this.#calls.maxDataBytes}`
   }
 
   #now(): number {

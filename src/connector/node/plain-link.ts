@@ -1,39 +1,38 @@
 /**
- * The plain binding, connector side, link by link: keeps a stream of offers open to one cloud
- * instance.
- *
- * Each stream lives for a lease; its successor is opened before it ends, so there is always one
- * live. When there is none the link is lost.
+ * The plain binding, connector side, link by link: the HTTP of its streams of offers and of its
+ * small calls.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
  */
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { request as httpsRequest, type Agent } from 'node:https'
 import {
   DeadlineWheel,
-  decodeConfiguration,
-  decodeOffer,
-  decodeWelcome,
   encodeCredit,
   encodeDecline,
-  FrameReader,
-  FrameType,
   helloQuery,
   MAX_DATA_BYTES,
-  PeerViolation,
   PLAIN_FEATURES,
+  PlainDialledLink,
   PROTOCOL_VERSION,
+  SLOT_MS,
   type DeclineReason,
+  type DialledStream,
   type Exchange,
+  type Hello,
+  type LinkEnd,
   type Offer,
+  type PlainDialledLinkPort,
+  type PlainResponder,
   type TimeLimits,
   type Welcome,
 } from '../../protocol/index.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import { EXCHANGE_TOKEN_HEADER, TurnEnd, type Flushed } from '../../runtime/node/frame-stream.ts'
 import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from '../claim-line.ts'
 import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
-import type { Clocks } from '../../runtime/clocks.ts'
 import type { ClaimedJob, Worker } from '../worker.ts'
+import type { CloudConnections, WholeCall } from './cloud-connections.ts'
 import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
 
 /** Options of {@link PlainLink}. */
@@ -42,7 +41,7 @@ export interface PlainLinkOptions {
   readonly instance: string
   readonly url: string
   /** Connections with the connector's certificate; the current ones at each call. */
-  readonly agent: () => Agent
+  readonly connections: () => CloudConnections
   readonly worker: Worker
   readonly clocks: Clocks
   readonly limits: TimeLimits
@@ -61,63 +60,75 @@ export interface PlainLinkEvents {
   ended(cause: unknown): void
   /** The cloud has another configuration. */
   hint(version: string): void
+  /** The cloud drains: another link should take over. */
+  draining(): void
 }
 
-/** How long the cloud may take to hear a goodbye. Milliseconds. */
-const GOODBYE_MS = 2_000
+/** A claim that waits for its answer is looked at so often. Milliseconds. */
+const HELD_MS = 10
 
 /** One link to one cloud instance. */
-export class PlainLink implements PlainCalls, SlotHolder, ClaimLine {
+export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, ClaimLine {
   readonly clocks: Clocks
   readonly limits: TimeLimits
   readonly #options: PlainLinkOptions
   readonly #path: string
-  readonly #streams = new Set<ClientRequest>()
-  /** Streams that the cloud has not answered yet. */
-  readonly #unanswered = new Set<ClientRequest>()
+  readonly #origin: string
+  readonly #base: string
+  readonly #machine: PlainDialledLink
+  readonly #streams = new Map<DialledStream, ClientRequest>()
+  /** The deadlines of exchanges. */
   readonly #wheel: DeadlineWheel
+  /** Claims that wait for their answers, oldest first. */
+  readonly #held = new Map<PlainResponder, Flushed>()
   readonly #tick: NodeJS.Timeout
-  #welcome: Welcome | undefined
-  #successor: NodeJS.Timeout | undefined
-  #grantTimer: NodeJS.Timeout | undefined
-  /** Slots that came free and were not granted again yet. */
-  #free = 0
-  /** It takes no more offers. */
-  #closing = false
+  #holding: NodeJS.Timeout | undefined
+  readonly #turnEnd = new TurnEnd()
+  /** Whole answers under way. */
+  #answers = 0
   /** Nothing more is told. */
   #isOver = false
   #isGone = (): void => undefined
   readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
-  /** What HELLO granted. */
-  readonly #granted: number
 
   constructor(options: PlainLinkOptions) {
+    const { clocks, limits, slots, connectorInstance, epoch } = options
     this.#options = options
-    this.clocks = options.clocks
-    this.limits = options.limits
-    this.#path = `/links/${options.connectorInstance}-0`
-    this.#wheel = new DeadlineWheel(this.clocks.now())
-    this.#granted = options.slots.free
-    options.slots.attach(this)
-    this.#tick = setInterval(() => {
-      this.#wheel.advance(this.clocks.now())
-      // Exchanges outlive their link here: each has calls of its own.
-      if (this.#closing && this.#wheel.size === 0) clearInterval(this.#tick)
-    }, 50)
-    this.#tick.unref()
-    this.#open()
+    this.clocks = clocks
+    this.limits = limits
+    this.#path = `/links/${connectorInstance}-0`
+    const { origin, pathname } = new URL(options.url)
+    this.#origin = origin
+    this.#base = pathname.replace(/\/$/, '')
+    const now = clocks.now()
+    this.#wheel = new DeadlineWheel(now)
+    const hello = {
+      versions: [PROTOCOL_VERSION],
+      instance: connectorInstance,
+      index: 0,
+      epoch,
+      offers: slots.total,
+      granted: slots.free,
+      maxDataBytes: MAX_DATA_BYTES,
+      features: PLAIN_FEATURES,
+      slots: slots.slots,
+      streams: 0,
+    }
+    this.#machine = new PlainDialledLink(this, hello, limits.controlCallMs)
+    slots.attach(this)
+    this.#tick = setInterval(() => this.#look(), SLOT_MS).unref()
+    this.#machine.dial(now)
   }
 
   /** Takes no more offers; what is under way goes on. */
   drain(): void {
-    if (this.#closing) return
-    this.#closing = true
-    clearTimeout(this.#successor)
-    clearTimeout(this.#grantTimer)
     this.#options.slots.detach(this)
-    // A cloud that does not hear the goodbye learns it from its streams.
-    if (this.#streams.size > 0) setTimeout(() => this.#cut(), GOODBYE_MS).unref()
-    this.#leave()
+    // What waits for its answer is claimed before the goodbye arrives.
+    for (const [machine, it] of this.#held) {
+      machine.hurry()
+      it.flush()
+    }
+    this.#machine.drain(this.clocks.now())
   }
 
   /** Ends it; nothing more is told. */
@@ -128,16 +139,38 @@ export class PlainLink implements PlainCalls, SlotHolder, ClaimLine {
 
   // ── what carriers ask ─────────────────────────────────────────────────────────────────────
 
-  post(path: string, headers: Record<string, string> = {}): ClientRequest {
-    const call = httpsRequest(`${this.#options.url}${path}`, {
-      method: 'POST',
-      agent: this.#options.agent(),
-      headers: { 'content-type': 'application/octet-stream', ...headers },
+  get maxDataBytes(): number {
+    return this.#machine.maxDataBytes
+  }
+
+  stream(path: string, token?: string): ClientRequest {
+    return this.#options.connections().stream('POST', `${this.#options.url}${path}`, {
+      'content-type': 'application/octet-stream',
+      ...(token !== undefined && { [EXCHANGE_TOKEN_HEADER]: token }),
     })
-    // Node's agents leave TLS sockets to gather small writes for as long as the other end delays
-    // its acknowledgement.
-    call.setNoDelay(true)
-    return call
+  }
+
+  post(path: string, body: Uint8Array, call: WholeCall, token?: string): void {
+    this.#answers += 1
+    this.#post(
+      path,
+      body,
+      {
+        answered: (status) => {
+          this.#answered()
+          call.answered(status)
+        },
+        failed: (error) => {
+          this.#answered()
+          call.failed(error)
+        },
+      },
+      token,
+    )
+  }
+
+  wake(it: Flushed): void {
+    this.#turnEnd.wake(it)
   }
 
   watch(exchange: Exchange): void {
@@ -147,6 +180,11 @@ export class PlainLink implements PlainCalls, SlotHolder, ClaimLine {
       },
       expire: () => exchange.expire(),
     })
+  }
+
+  hold(machine: PlainResponder, it: Flushed): void {
+    this.#held.set(machine, it)
+    this.#holding ??= setInterval(() => this.#lookHeld(), HELD_MS).unref()
   }
 
   /** Exchanges that it watches now. */
@@ -168,162 +206,133 @@ export class PlainLink implements PlainCalls, SlotHolder, ClaimLine {
 
   /** A slot is free. */
   freed(): void {
-    this.#free += 1
-    if (this.#closing) return
-    // A grant per exchange would be one more call each; they wait for company.
-    if (this.#free * 4 >= this.#options.slots.total) this.#grant()
-    else this.#grantTimer ??= setTimeout(() => this.#grant(), 250).unref()
+    this.#machine.freed(this.clocks.now())
   }
 
-  // ── streams ───────────────────────────────────────────────────────────────────────────────
+  // ── what the link asks, and tells ─────────────────────────────────────────────────────────
 
-  #open(): void {
-    const { url, connectorInstance, epoch, slots, agent } = this.#options
-    const hello = helloQuery({
-      versions: [PROTOCOL_VERSION],
-      instance: connectorInstance,
-      index: 0,
-      epoch,
-      offers: slots.total,
-      granted: this.#granted,
-      maxDataBytes: MAX_DATA_BYTES,
-      features: PLAIN_FEATURES,
-      slots: slots.slots,
-      streams: 0,
-    })
-    const query = new URLSearchParams(hello.map(([key, value]) => [key, value]))
-    const call = httpsRequest(`${url}${this.#path}/offers?${query}`, { agent: agent() })
-    this.#streams.add(call)
-    this.#unanswered.add(call)
-    call.on('response', (response) => {
-      this.#unanswered.delete(call)
-      this.#read(call, response)
-      if (this.#closing) this.#leave()
-    })
-    call.on('error', (error) => this.#ended(call, error))
+  get free(): number {
+    return this.#options.slots.free
+  }
+
+  call(stream: DialledStream, hello: Hello): void {
+    const { url, connections } = this.#options
+    const query = new URLSearchParams(helloQuery(hello).map(([key, value]) => [key, value]))
+    const call = connections().stream('GET', `${url}${this.#path}/offers?${query}`)
+    this.#streams.set(stream, call)
+    call.on('response', (response) => this.#read(stream, response))
+    call.on('error', (error) => this.#ended(stream, error))
     call.end()
   }
 
-  #read(call: ClientRequest, response: IncomingMessage): void {
+  cut(stream: DialledStream): void {
+    this.#streams.get(stream)?.destroy()
+  }
+
+  credit(offers: number): void {
+    const path = `${this.#path}/credit?epoch=${this.#options.epoch}`
+    this.#small(path, encodeCredit(offers), (isDone) => this.#machine.credited(isDone))
+  }
+
+  goodbye(): void {
+    const path = `${this.#path}/goodbye?epoch=${this.#options.epoch}`
+    this.#small(path, new Uint8Array(), (isDone) => this.#machine.left(isDone))
+  }
+
+  welcome(welcome: Welcome): void {
+    if (!this.#isOver) this.#options.events.up(welcome)
+  }
+
+  offer(offer: Offer): void {
+    // Nobody waits for what it would come to.
+    if (this.#isOver) return
+    const { slots, worker, instance, origins } = this.#options
+    const carrier = new PlainCarrier(this, offer)
+    slots.take()
+    if (offer.origin === instance) return worker.offered(offer, carrier)
+    if (origins?.isListed(offer.origin) === true) {
+      const home = { decline: this.declined.bind(this), release: () => this.released() }
+      return worker.offered(offer, new ForeignCarrier(offer, origins, home))
+    }
+    carrier.decline('unlisted-origin')
+    carrier.release()
+  }
+
+  hint(version: string): void {
+    if (!this.#isOver) this.#options.events.hint(version)
+  }
+
+  draining(): void {
+    if (!this.#isOver) this.#options.events.draining()
+  }
+
+  closed({ reason, cause }: LinkEnd): void {
+    this.#options.slots.detach(this)
+    if (!this.#isOver)
+      this.#options.events.ended(cause ?? new Error(`the stream of offers ended: ${reason}`))
+    this.#lookGone()
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #read(stream: DialledStream, response: IncomingMessage): void {
+    response.on('error', () => undefined)
     if (response.statusCode !== 200) {
       response.resume()
-      return this.#ended(
-        call,
-        new Error(`the cloud answered ${response.statusCode} to the offers stream`),
-      )
+      const answer = `the cloud answered ${response.statusCode} to the offers stream`
+      return this.#ended(stream, new Error(answer))
     }
-    const reader = new FrameReader({
-      frame: (type, _flags, _number, payload) => this.#received(type, payload),
-      data: () => {
-        throw new PeerViolation('UNEXPECTED_EVENT', 'DATA on an offers stream')
-      },
-    })
-    // A stream that is silent for two pings is half open.
-    const silence = setTimeout(() => call.destroy(), this.limits.pingMs * 2.5).unref()
-    response.on('data', (chunk: Uint8Array) => {
-      silence.refresh()
-      try {
-        reader.push(chunk)
-      } catch (error) {
-        call.destroy(error as Error)
-      }
-    })
-    response.on('error', () => undefined)
-    response.on('close', () => {
-      clearTimeout(silence)
-      this.#ended(call, new Error('the offers stream ended'))
-    })
+    stream.answered()
+    response.on('data', (chunk: Uint8Array) => stream.receive(chunk, this.clocks.now()))
+    response.on('close', () => this.#ended(stream, new Error('the offers stream ended')))
   }
 
-  #received(type: FrameType, payload: Uint8Array): void {
-    // It has said goodbye, or will: the cloud takes back what is not claimed.
-    if (this.#closing) return
-    const { events, worker, instance, origins } = this.#options
-    switch (type) {
-      case FrameType.WELCOME:
-        return this.#welcomed(decodeWelcome(payload))
-      case FrameType.OFFER: {
-        const offer = decodeOffer(payload)
-        const carrier = new PlainCarrier(this, offer)
-        this.#options.slots.take()
-        if (offer.origin === instance) return worker.offered(offer, carrier)
-        if (origins?.isListed(offer.origin) === true) {
-          const home = { decline: this.declined.bind(this), release: () => this.released() }
-          return worker.offered(offer, new ForeignCarrier(offer, origins, home))
-        }
-        carrier.decline('unlisted-origin')
-        return carrier.release()
-      }
-      case FrameType.CONFIGURATION:
-        return events.hint(decodeConfiguration(payload).version)
-      case FrameType.DRAIN:
-        // It may be another group that this connector serves from now on: a fresh stream finds out.
-        return this.#open()
-      case FrameType.PING:
-        return
-      default:
-        throw new PeerViolation('UNEXPECTED_EVENT', `frame type ${type} on an offers stream`)
+  #ended(stream: DialledStream, cause: unknown): void {
+    if (this.#streams.delete(stream)) stream.gone(cause)
+  }
+
+  #look(): void {
+    const now = this.clocks.now()
+    this.#wheel.advance(now)
+    if (now >= this.#machine.deadline) this.#machine.tick(now)
+    // Exchanges outlive their link here: each has calls of its own.
+    if (this.#machine.state === 'closed' && this.#wheel.size === 0) clearInterval(this.#tick)
+  }
+
+  #lookHeld(): void {
+    const now = this.clocks.now()
+    for (const [machine, it] of this.#held) {
+      const { deadline = now } = machine
+      if (deadline > now) return
+      this.#held.delete(machine)
+      it.flush()
     }
+    clearInterval(this.#holding)
+    this.#holding = undefined
   }
 
-  #welcomed(welcome: Welcome): void {
-    // A lease of nothing would have its successor opened at once, and so on.
-    if (welcome.leaseMs === 0) throw new PeerViolation('MALFORMED_FRAME', 'WELCOME without a lease')
-    const first = this.#welcome === undefined
-    this.#welcome = welcome
-    // The successor comes up well before the lease is over.
-    clearTimeout(this.#successor)
-    this.#successor = setTimeout(() => this.#open(), welcome.leaseMs * 0.75).unref()
-    if (first) this.#options.events.up(welcome)
+  #answered(): void {
+    this.#answers -= 1
+    this.#lookGone()
   }
 
-  #ended(call: ClientRequest, cause: unknown): void {
-    if (!this.#streams.delete(call)) return
-    if (this.#unanswered.delete(call) && this.#closing) this.#leave()
-    if (this.#streams.size > 0) return
-    this.#isGone()
-    clearTimeout(this.#successor)
-    if (!this.#isOver) this.#options.events.ended(cause)
+  /** What was said last counts: it is gone when no answer is under way either. */
+  #lookGone(): void {
+    if (this.#machine.state === 'closed' && this.#answers === 0) this.#isGone()
   }
 
-  /**
-   * Says goodbye, once no stream is on its way: one that came after it would open the link anew.
-   */
-  #leave(): void {
-    if (this.#unanswered.size > 0 || this.#streams.size === 0) return
-    const path = `${this.#path}/goodbye?epoch=${this.#options.epoch}`
-    this.#small(path, new Uint8Array(), () => this.#cut())
-  }
-
-  #cut(): void {
-    for (const stream of this.#streams) stream.destroy()
-  }
-
-  // ── small calls ───────────────────────────────────────────────────────────────────────────
-
-  #grant(): void {
-    clearTimeout(this.#grantTimer)
-    this.#grantTimer = undefined
-    const offers = this.#free
-    if (offers === 0 || this.#closing) return
-    this.#free = 0
-    this.#small(`${this.#path}/credit`, encodeCredit(offers), () => {
-      // Whether the grant arrived, nobody knows: a new link starts with a fresh count.
-      if (!this.#closing) this.#cut()
+  /** `done`: whether the answer came, and was the one that says so. */
+  #small(path: string, body: Uint8Array, done = (_isDone: boolean): void => undefined): void {
+    this.#post(path, body, {
+      answered: (status) => done(status === 204),
+      failed: () => done(false),
     })
   }
 
-  /**
-   * `failed`: the connection broke before an answer came, or the answer was not the one that says
-   * it is done.
-   */
-  #small(path: string, body: Uint8Array, failed = (): void => undefined): void {
-    const call = this.post(path, { 'content-length': String(body.length) })
-    call.on('error', failed)
-    call.on('response', (response) => {
-      response.resume()
-      if (response.statusCode !== 204) failed()
-    })
-    call.end(body)
+  #post(path: string, body: Uint8Array, call: WholeCall, token?: string): void {
+    const headers = ['content-type', 'application/octet-stream']
+    if (token !== undefined) headers.push(EXCHANGE_TOKEN_HEADER, token)
+    const target = { origin: this.#origin, path: `${this.#base}${path}`, headers }
+    this.#options.connections().post(target, body, call)
   }
 }

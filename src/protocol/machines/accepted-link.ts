@@ -31,6 +31,7 @@ import {
 } from '../wire/control-frames.ts'
 import { MAX_NUMBER, MAX_WINDOW_BYTES } from '../wire/limits.ts'
 import { isAgreed } from '../wire/features.ts'
+import { grant, greet, type GrantMemory } from './grants.ts'
 import { greasedFeatures, type Random } from './grease.ts'
 import { LongExchanges } from './long-exchange.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
@@ -84,8 +85,7 @@ export class AcceptedLink extends LinkEndpoint {
   readonly #machine: Machine<LinkState, keyof (typeof ACCEPTED_LINK)['open']>
   readonly #handler: AcceptedLinkHandler
   #carriage: LinkCarriage | undefined
-  #grants = 0
-  #offers = 0
+  readonly #memory: GrantMemory = { grants: 0, offers: 0 }
 
   /**
    * @param openingMs until HELLO must have come
@@ -100,7 +100,7 @@ export class AcceptedLink extends LinkEndpoint {
 
   /** Offers that may be made now. */
   get grants(): number {
-    return this.state === 'open' ? this.#grants : 0
+    return this.state === 'open' ? this.#memory.grants : 0
   }
 
   // ── commands ──────────────────────────────────────────────────────────────────────────────
@@ -109,7 +109,7 @@ export class AcceptedLink extends LinkEndpoint {
   offer(offer: Offer): void {
     if (!this.#machine.step('offer')) return
     this.multiplexer.sendHead(FrameType.OFFER, 0, offerElements(offer))
-    this.#grants -= 1
+    this.#memory.grants -= 1
   }
 
   /**
@@ -169,8 +169,7 @@ export class AcceptedLink extends LinkEndpoint {
     const maxDataBytes = Math.min(welcome.maxDataBytes, hello.maxDataBytes)
     const isExtensible = isAgreed('extensible', welcome.features, hello.features)
     this.greeted(welcome.pingMs, maxDataBytes, isExtensible)
-    this.#offers = hello.offers
-    this.#grants = Math.min(hello.offers, hello.granted)
+    greet(this.#memory, hello)
     const greased = greasedFeatures(welcome, this.grease)
     this.multiplexer.send(FrameType.WELCOME, 0, encodeWelcome(greased, this.grease?.octets()))
     this.#handler.granted()
@@ -194,10 +193,7 @@ export class AcceptedLink extends LinkEndpoint {
   }
 
   #granted(offers: number): void {
-    if (this.#grants + offers > this.#offers) {
-      throw new PeerViolation('GRANT_EXCEEDED', `${this.#grants} + ${offers} of ${this.#offers}`)
-    }
-    this.#grants += offers
+    grant(this.#memory, offers)
     this.#handler.granted()
   }
 }

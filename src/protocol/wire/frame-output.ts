@@ -50,6 +50,11 @@ export class FrameOutput {
     this.#chunks.push(payload)
   }
 
+  /** Whether there is anything since the last time. */
+  get hasMore(): boolean {
+    return this.#at > this.#from || this.#chunks.length > 0
+  }
+
   /** Everything since the last time, in order. */
   take(): Uint8Array[] {
     this.#seal()

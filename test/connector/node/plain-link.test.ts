@@ -1,7 +1,8 @@
 /** A cloud that speaks the plain binding falsely ends its own link, and no more. */
-import { Agent, createServer } from 'node:https'
+import { createServer } from 'node:https'
 import { expect, test } from 'vitest'
 import { createServerAuthority } from '../../../src/cloud/index.ts'
+import { CloudConnections } from '../../../src/connector/node/cloud-connections.ts'
 import { PlainLink } from '../../../src/connector/node/plain-link.ts'
 import { OfferSlots } from '../../../src/connector/offer-slots.ts'
 import type { Worker } from '../../../src/connector/worker.ts'
@@ -20,7 +21,7 @@ test.each([
   [60_000, 1, undefined],
 ])('a lease of %i ms: up %i times, then %s', async (leaseMs, times, fault) => {
   const authority = await createServerAuthority({ store: memoryAuthorityStore() })
-  const { key, certificate: cert } = await authority.issue()
+  const { key, certificate: cert, ca } = await authority.issue()
   let streams = 0
   const server = createServer({ key, cert }, (_request, response) => {
     streams += 1
@@ -31,11 +32,15 @@ test.each([
     response.write(encodeFrame(FrameType.WELCOME, 0, 0, encodeWelcome(welcome)))
   })
   const port = await listen(server)
-  const agent = new Agent({ rejectUnauthorized: false })
+  const connections = new CloudConnections({
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+    ca: [ca],
+  })
   const causes: unknown[] = []
   let ups = 0
   const link = new PlainLink({
-    ...{ instance: 'cloud-1', url: `https://127.0.0.1:${port}`, agent: () => agent },
+    ...{ instance: 'cloud-1', url: `https://127.0.0.1:${port}`, connections: () => connections },
     ...{ connectorInstance: 'raw', epoch: 1, limits: TIME_LIMITS, slots: new OfferSlots(1) },
     worker: {} as Worker,
     clocks: { now: () => performance.now(), wallClock: () => Date.now() },
@@ -43,6 +48,7 @@ test.each([
       up: () => (ups += 1),
       ended: (cause) => causes.push(cause),
       hint: () => undefined,
+      draining: () => undefined,
     },
   })
   await until(() => ups + causes.length > 0)
@@ -51,5 +57,6 @@ test.each([
   link.close()
   server.closeAllConnections()
   await link.gone
+  connections.destroy()
   server.close()
 })
