@@ -27,7 +27,7 @@ function wireTo(peer: () => Exchange): ExchangeWire {
     trailers: (fields) => later((to) => to.receivedTrailers(fields, now())),
     credit: (bytes) => later((to) => to.receivedCredit(bytes, now())),
     stop: (code) => later((to) => to.receivedStop(code, now())),
-    reset: (code) => later((to) => to.receivedReset(code)),
+    reset: (code, cause) => later((to) => to.receivedReset(code, cause)),
     closed: () => undefined,
   }
 }
