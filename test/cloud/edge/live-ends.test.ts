@@ -35,7 +35,7 @@ test('a decision that fails lets nobody stay, and disturbs nobody else', async (
 })
 
 describe('the directory is replaced while an exchange is open', () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }))
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
   afterEach(() => void vi.useRealTimers())
 
   const OIDC = { preAuthentication: 'oidc', client: { id: 'open' } }
@@ -138,7 +138,7 @@ describe('the directory is replaced while an exchange is open', () => {
     const { world, user, exchange } = await opened('open')
     exchange.receivedResponse({ status: 200, headers: [] }, false, 0)
     await world.sessions.revoke({ kind: 'application', applicationId: 'open', at: Date.now() })
-    await new Promise((later) => setTimeout(later, 50))
+    await vi.advanceTimersByTimeAsync(50)
     expect(user.verbs.at(-1)).not.toBe('abort')
   })
 })
