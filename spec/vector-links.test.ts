@@ -112,9 +112,9 @@ function expectTaken(name: Name, vector: ValidVector, world: VectorWorld, before
       expect(told).toEqual([{ frame: 'RESPONSE', payload, end: flags.includes('END') }])
       return
     case 'RESET': {
-      const { code } = payload as { code: ResetCode }
+      const { code, cause } = payload as { code: ResetCode; cause?: ResetCode }
       if (world.outcome?.kind === 'cancelled') expect(world.outcome.code).toBe(code)
-      else expect(world.outcome).toMatchObject({ kind: 'failed', error: failureOf(code) })
+      else expect(world.outcome).toMatchObject({ kind: 'failed', error: failureOf(cause ?? code) })
       return
     }
     case 'PING': {

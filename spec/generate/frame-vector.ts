@@ -90,6 +90,7 @@ export function entry<T>(
       ...pairs(cases.flagged).map(([title, value]) => valid(title, { number, ...value })),
       ...pairs(cases.alternative).map(([title, [payload, value]]) => ({
         name: title,
+        ...(cases.legal?.[title] !== undefined && { legal: cases.legal[title] }),
         value: toJson({ number, flags: [], payload: value }),
         hex: toHex(encodeFrame(type, 0, number, payload)),
         alternative: true as const,

@@ -229,6 +229,16 @@ export const FRAME_VECTORS: readonly Entry[] = [
         .map(([name, code]) => [name, { code }] as const)
         .concat([['NOT_SENT, told why', { code: ResetCode.NOT_SENT, cause: 12 }]] as never),
     ),
+    legal: Object.fromEntries(
+      ['NOT_SENT', 'NOT_SENT, told why', 'NOT_SENT for a cause of a later version'].map((title) => [
+        title,
+        // A connector says it, before anything else of the exchange.
+        [
+          { at: 'cloud', in: 'claimed' },
+          { at: 'cloud', in: 'confirmed' },
+        ],
+      ]),
+    ),
     alternative: {
       'NOT_SENT for a cause of a later version': [
         fromHex('0000000b000000ff'),
