@@ -45,6 +45,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['messages', await messageReference()],
     ['frame-types', layouts.frameTypes()],
     ['frame-layouts', layouts.frameLayouts()],
+    ['example-frame', layouts.exampleFrame()],
     ['decline-reasons', layouts.declineReasons()],
     ['features', layouts.features()],
     ['hello-query', layouts.helloQueryKeys()],

@@ -5,6 +5,9 @@
  */
 import {
   DECLINE_REASONS,
+  encode,
+  encodeClaim,
+  encodeFrame,
   FEATURES,
   FRAME_HEADERS,
   FRAME_HEADER_BYTES,
@@ -21,6 +24,7 @@ import {
   type ElementType,
   type PayloadLayout,
 } from '../../src/protocol/wire/frame-layouts.ts'
+import { claimElements } from '../../src/protocol/wire/heads.ts'
 import { markdownTable } from './tables.ts'
 
 type Name = keyof typeof FrameType
@@ -72,6 +76,33 @@ export function frameLayouts(): string {
     ])
     return [`${title}\n\n${markdownTable(['octets', 'how many', ''], rows)}`]
   }).join('\n\n')
+}
+
+/** A CLAIM, each element with what it says. */
+export function exampleFrame(): string {
+  const claim = { id: '00112233445566778899aabbccddeeff', attempt: 1, credit: 65_536 }
+  const [id, attempt, credit] = claimElements(claim)
+  const frame = encodeFrame(FrameType.CLAIM, 0, 5, encodeClaim(claim))
+  const payload = frame.subarray(FRAME_HEADER_BYTES)
+  const lines: readonly (readonly [octets: Uint8Array, words: string])[] = [
+    [frame.subarray(0, 3), `${payload.length} octets of payload`],
+    [frame.subarray(3, 4), 'CLAIM'],
+    [frame.subarray(4, 5), 'no flags'],
+    [frame.subarray(5, FRAME_HEADER_BYTES), 'number 5'],
+    [payload.subarray(0, 1), 'an array of three'],
+    [encode(id), 'id: 16 octets'],
+    [encode(attempt), 'attempt: 1'],
+    [encode(credit), 'credit: 65 536 bytes of the request body'],
+  ]
+  const spaced = (octets: Uint8Array) =>
+    Buffer.from(octets)
+      .toString('hex')
+      .replace(/..(?=.)/g, '$& ')
+  const written = lines.map(([octets]) => spaced(octets))
+  if (written.join(' ') !== spaced(frame)) throw new Error('the example is not the whole frame')
+  const width = Math.max(...written.map(({ length }) => length))
+  const rows = lines.map(([, words], at) => `${written[at]!.padEnd(width)}  ${words}`)
+  return ['```text', ...rows, '```'].join('\n')
 }
 
 /** Why an offer is declined. */

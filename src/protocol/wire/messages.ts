@@ -28,7 +28,7 @@ const InstanceInfo = v.object({
   version: text,
 })
 
-/** Installation 1–3: an admin token and a certificate request. */
+/** A connector registers: a registrar's token and a certificate request. */
 export const RegistrationRequest = v.object({
   v: version,
   type: v.literal('registration'),
@@ -72,7 +72,7 @@ export const RegistrationReply = v.variant('type', [
 export type RegistrationReply = v.InferOutput<typeof RegistrationReply>
 
 /**
- * Configuration 1–3: which version the connector has, how applying the last one went, and, when
+ * A connector pulls: which version it has, how applying the last one went, and, when
  * due, a request for the next certificate.
  */
 export const ConfigurationRequest = v.object({
@@ -120,7 +120,7 @@ export const ConfigurationReply = v.object({
 })
 export type ConfigurationReply = v.InferOutput<typeof ConfigurationReply>
 
-/** Access 3.1: details of an application the connector does not know. */
+/** A connector asks for the details of an application that it does not know. */
 export const ApplicationRequest = v.object({
   v: version,
   type: v.literal('application'),
