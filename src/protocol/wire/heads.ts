@@ -1,6 +1,7 @@
 /**
- * The payload of every frame. Heads are MessagePack arrays whose position gives the meaning; a decoder ignores elements
- * after those it knows, so later versions append. Checks are written out: a schema library would double a frame's cost.
+ * The payload of every frame. Heads are MessagePack arrays whose position gives the meaning; a
+ * decoder ignores elements after those it knows, so later versions append. Checks are written out:
+ * a schema library would double a frame's cost. What they check is declared in frame-layouts.ts.
  *
  * @see spec/PROTOCOL.md, "Frames"
  * @module
@@ -38,8 +39,8 @@ import { encode } from './msgpack.ts'
 import { pack, wellFormed } from './msgpack-writer.ts'
 
 /**
- * `[versions, instance, index, epoch, offers, granted, maxDataBytes, features, slots, streams]`:
- * without `slots` they are as many as `offers`, without `streams` there are none. `grease` stands behind them and means nothing.
+ * The elements are written in the order that frame-layouts.ts declares. `grease` stands behind them
+ * and means nothing.
  */
 export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
   const { versions, instance, index, epoch, offers, granted, maxDataBytes, features } = hello
@@ -97,8 +98,8 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
 }
 
 /**
- * `[id, attempt, applicationId, applicationVersion, method, target, headers, user, body, upgrade, remainingMs, origin, answerMs]`:
- * `user` is nil or a map, `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
+ * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
+ * `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
  */
 export function encodeOffer(offer: Offer): Uint8Array {
   return pack(offerElements(offer))

@@ -2,7 +2,7 @@
  * MessagePack on its way out: the one door to msgpackr, which writes control messages and the heads
  * of link frames alike.
  *
- * A writer of our own, straight into memory that leaves as it is, saves less than 1 µs of the 6 µs
+ * A writer of our own, straight into memory that leaves as it is, saves less than 1 µs of the 6
  * that the heads of a request take (bench/results/head-writers.json; bench/micro/head-writers.ts
  * measures it again). From 3 µs on it would be worth its upkeep. Reading stays ours: msgpack.ts.
  *
