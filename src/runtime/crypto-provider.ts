@@ -1,4 +1,9 @@
-/** Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's. */
+/**
+ * Any provider of the Web Crypto interface: the runtime's, `@peculiar/webcrypto`, an HSM's.
+ *
+ * It makes and checks keys, certificates and requests, and derives the keys of the ring. Tokens and
+ * sealed cookies are the business of `jose` and `oauth4webapi`, which use the runtime's own.
+ */
 export type CryptoProvider = Pick<Crypto, 'subtle' | 'getRandomValues'>
 
 /**

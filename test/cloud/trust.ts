@@ -1,3 +1,4 @@
+import { Crypto as PeculiarCrypto } from '@peculiar/webcrypto'
 import {
   ConfigurationService,
   ConnectorCertificates,
@@ -6,6 +7,7 @@ import {
   createRegistration,
   defaultCryptoProvider,
   type Application,
+  type CryptoProvider,
   type RegistrationOptions,
   type Tenant,
 } from '../../src/cloud/index.ts'
@@ -17,7 +19,19 @@ import { memoryAuthorityStore } from './authority/memory-authority-store.ts'
 
 export { memoryAuthorityStore }
 
-export const crypto = await defaultCryptoProvider()
+/** The providers of cryptography that suites run over, by name. */
+export const PROVIDERS: readonly (readonly [name: string, provider: CryptoProvider])[] = [
+  ['the runtime’s Web Crypto', await defaultCryptoProvider()],
+  ['@peculiar/webcrypto', new PeculiarCrypto()],
+]
+
+/** The provider in use: see {@link useProvider}. */
+export let crypto: CryptoProvider = PROVIDERS[0]![1]
+
+/** From now on all keys and certificates of this suite are made, and checked, by `provider`. */
+export function useProvider(provider: CryptoProvider): void {
+  crypto = provider
+}
 export const DAY = 24 * 60 * 60 * 1000
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
@@ -29,7 +43,8 @@ export class TestClocks {
 }
 
 export async function newKeys(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
+  // Without a hash: some providers would keep it, and sign with no other.
+  return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
 }
 
 export async function spkiOf({ publicKey }: CryptoKeyPair): Promise<Uint8Array<ArrayBuffer>> {

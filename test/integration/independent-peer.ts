@@ -83,7 +83,7 @@ export class IndependentLink {
       `GET /link HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: app-proxy/1\r\n\r\n`,
     )
     this.#send('HELLO', 0, 0, { ...HELLO, features: Object.keys(SPEC.features) })
-    let rest = Buffer.alloc(0)
+    let rest: Buffer = Buffer.alloc(0)
     let isSwitched = false
     this.#socket.on('data', (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk])
@@ -221,7 +221,7 @@ export class IndependentPlain {
 }
 
 async function readFrames(stream: IncomingMessage, told: (frame: Frame) => void): Promise<void> {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   try {
     for await (const chunk of stream) {
       const [frames, left] = framesOf(Buffer.concat([rest, chunk as Buffer]))
