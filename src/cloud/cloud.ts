@@ -123,6 +123,7 @@ export function createCloud(options: CloudOptions): Cloud {
     clocks,
     crypto,
     limits,
+    observer: ports.observer,
   })
   const sessions = new Sessions({
     keyRing,

@@ -14,6 +14,7 @@
  * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
  * - `queue`: the request gets 500
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
+ * - `observer`: nothing: the flow goes on
  * - `pages`: our own words and template are used
  * - `clocks`: `now`: the last good answer; `wallClock`: the runtime's
  * - `crypto`: what it was needed for fails: a request, a registration, a sign-in
@@ -33,6 +34,7 @@ import { RISK_LEVELS } from './rules/access-policy.ts'
 import type { Locate, RiskAssessor } from './policy/risk.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
 import { systemClocks, type Clocks } from '../runtime/clocks.ts'
+import { containedObserver, type ExchangeObserver } from '../runtime/exchange-observer.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import type { SessionGrants } from './session/session-grants.ts'
@@ -66,6 +68,8 @@ export interface CloudPorts {
   readonly locate?: Locate
   /** How risky sign-ins are, for policies that ask. Default: nobody knows. */
   readonly risk?: RiskAssessor
+  /** Told of each exchange's moments. Default: nobody is told, and it costs nothing. */
+  readonly observer?: ExchangeObserver
   /** Default: the runtime's. */
   readonly clocks?: Clocks
   /** Default: the runtime's Web Crypto. */
@@ -85,6 +89,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   queue: containedQueue,
   revocations: containedRevocations,
   grants: containedGrants,
+  observer: containedObserver,
   pages: containedPages,
   locate: containedLocate,
   risk: containedRisk,

@@ -65,6 +65,11 @@ export * from './connectors/transactional-registry.ts'
 export * from './cloud.ts'
 export { containPorts, type CloudPorts } from './contained-ports.ts'
 export { Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
+export type {
+  ExchangeEnding,
+  ExchangeMoment,
+  ExchangeObserver,
+} from '../runtime/exchange-observer.ts'
 export * from './edge/edge.ts'
 export type { AccessVerdict, DecideAccess } from './policy/verdict.ts'
 export type { AdmissionOptions } from './edge/admission.ts'

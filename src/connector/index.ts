@@ -16,6 +16,11 @@ export * from './backend.ts'
 export { ForwardingBackend, ForwardingBackendCall } from './forwarding-backend.ts'
 export { containedBackend } from './contained-backend.ts'
 export { Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
+export type {
+  ExchangeEnding,
+  ExchangeMoment,
+  ExchangeObserver,
+} from '../runtime/exchange-observer.ts'
 export * from './link-dialer.ts'
 export * from './worker.ts'
 export * from './cloud-link.ts'

@@ -24,6 +24,7 @@ import {
 import { TowardsApplication, TowardsCloud } from './relay-ends.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
 import type { Clocks } from '../runtime/clocks.ts'
+import type { ObservedExchange } from '../runtime/exchange-observer.ts'
 
 /** Carries one request to an application and its answer back. */
 export class Relay implements BackendEvents {
@@ -34,6 +35,7 @@ export class Relay implements BackendEvents {
   readonly #upwards: PacedRelay
   readonly #downwards: PacedRelay
   readonly #answer = new RelayedAnswer()
+  readonly #observed: ObservedExchange | undefined
   #interim = 0
   #cause: unknown
 
@@ -44,7 +46,9 @@ export class Relay implements BackendEvents {
     clocks: Clocks,
     backend: Backend,
     request: BackendRequest,
+    observed?: ObservedExchange,
   ) {
+    this.#observed = observed
     this.#offer = offer
     this.#exchange = exchange
     this.#clocks = clocks
@@ -106,6 +110,7 @@ export class Relay implements BackendEvents {
     if (fault !== undefined) return this.#malformed(fault)
     // No body follows such a head (RFC 9112 §6.3).
     const isBodiless = this.#offer.method === 'HEAD' || status === 204 || status === 304
+    this.#observed?.head()
     this.#answer.respond(undefined)
     if (isBodiless) this.#upwards.stop()
     else this.#upwards.start()
@@ -120,12 +125,14 @@ export class Relay implements BackendEvents {
       ? headFault(kept)
       : 'a protocol nobody asked for'
     if (fault !== undefined) return this.#malformed(fault)
+    this.#observed?.head()
     this.#answer.switch()
     this.#upwards.start()
     this.#exchange.upgrade({ status, headers: kept }, this.#now())
   }
 
   data(bytes: Uint8Array): void {
+    if (this.#upwards.state === 'open') this.#observed?.body()
     this.#upwards.data(bytes)
   }
 

@@ -25,6 +25,7 @@ import type { Backend, BackendRequest } from './backend.ts'
 import { internalAddress, internalTarget, withHost } from './internal-request.ts'
 import type { Clocks } from '../runtime/clocks.ts'
 import type { Scheduler } from '../runtime/scheduler.ts'
+import type { ObservedExchange } from '../runtime/exchange-observer.ts'
 import { Relay } from './relay.ts'
 
 /** How one offer is answered, whatever carries it. */
@@ -92,6 +93,8 @@ export interface WorkerOptions {
     cause: unknown,
     application: ApplicationDetails | undefined,
   ) => void
+  /** Makes what watches an exchange; it must not throw. Default: nobody watches. */
+  readonly observe?: ((offer: Offer) => ObservedExchange) | undefined
   /** Told of each exchange that ended well. Must not throw. */
   readonly served?: (offer: Offer) => void
 }
@@ -124,6 +127,7 @@ export class Worker {
 /** One offer, from its arrival to the end of its exchange. */
 class Job implements ClaimedJob {
   readonly #offer: Offer
+  readonly #observed: ObservedExchange | undefined
   readonly #carrier: Carrier
   readonly #options: WorkerOptions
   readonly #jobs: Set<Job>
@@ -140,6 +144,7 @@ class Job implements ClaimedJob {
 
   constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, jobs: Set<Job>) {
     this.#offer = offer
+    this.#observed = options.observe?.(offer)
     this.#carrier = carrier
     this.#options = options
     this.#jobs = jobs
@@ -150,7 +155,8 @@ class Job implements ClaimedJob {
 
   /** Confirms that we know the application, before anything else. */
   resolve(): void {
-    const { applicationId, applicationVersion } = this.#offer
+    const { applicationId, applicationVersion, attempt } = this.#offer
+    this.#observed?.offered(attempt)
     this.#claim.resolve()
     let details
     try {
@@ -204,6 +210,7 @@ class Job implements ClaimedJob {
         this.#application,
       )
     } else this.#options.served?.(this.#offer)
+    this.#observed?.ended(outcome)
     this.#leave()
   }
 
@@ -241,6 +248,7 @@ class Job implements ClaimedJob {
     if (exchange === undefined) return this.#decline('overloaded')
     this.#claim.claim()
     this.#stopWaiting()
+    this.#observed?.claimed()
     this.#exchange = exchange
     if (this.#claim.mayStart) this.#start()
   }
@@ -249,6 +257,7 @@ class Job implements ClaimedJob {
     if (!this.#claim.decline()) return
     this.#stopWaiting()
     this.#carrier.decline(reason)
+    this.#observed?.declined()
     this.#leave()
   }
 
@@ -265,7 +274,8 @@ class Job implements ClaimedJob {
     const exchange = this.#exchange!
     if (this.#offer.method === 'CONNECT') return exchange.abort(ResetCode.UNSUPPORTED)
     try {
-      this.#relay = new Relay(this.#offer, exchange, clocks, backend, this.#request())
+      const request = this.#request()
+      this.#relay = new Relay(this.#offer, exchange, clocks, backend, request, this.#observed)
     } catch (error) {
       // A target or an application that no request can be made of.
       this.#cause = error

@@ -59,6 +59,10 @@ const FUNCTIONS: Functions = {
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
+  observer: {
+    ...{ submitted: true, queued: true, offered: true, claimed: false },
+    ...{ head: false, body: false, ended: false },
+  },
   pages: { words: true, html: true },
   locate: 'itself',
   risk: { assess: true },
@@ -166,6 +170,11 @@ beforeAll(async () => {
     locate: () => ({ country: 'DE' }),
     risk: { assess: () => ({ level: 'none', reasons: [] }) },
     grants: new MemorySessionGrants(),
+    observer: {
+      ...{ submitted: () => undefined, queued: () => undefined, offered: () => undefined },
+      ...{ claimed: () => undefined, head: () => undefined, body: () => undefined },
+      ended: () => undefined,
+    },
     ...{ directory, authority, queue, clocks, crypto, revocations },
   }
   const contained = Object.fromEntries(
@@ -335,8 +344,8 @@ test.each(Object.entries(WAYS))(
       // Everybody has an answer; where it is a rejection, it says who is at fault.
       for (const [who, what] of Object.entries(became))
         expect(what, `${name}: ${who}`).not.toMatch(/undefined|rejected (?!PortFailed|Refused)/)
-      // Nobody waits for a sink that takes its time.
-      if (!(way === 'never answers' && /^audit|withdraw/.test(name)))
+      // Nobody waits for a sink or an observer that takes its time.
+      if (!(way === 'never answers' && /^audit|^observer|withdraw/.test(name)))
         expect(new Set(told.map(({ port }) => port)), name).toContain(name)
       await new Promise((later) => setTimeout(later, 1))
       expect(unhandled, name).toEqual([])

@@ -22,6 +22,7 @@ import {
   type Cloud,
   type ConnectorRegistry,
   type ConfiguredDirectory,
+  type ExchangeObserver,
   type OfferLink,
   type TenantKey,
 } from '../../src/cloud/index.ts'
@@ -119,6 +120,8 @@ export interface TunnelOptions {
   readonly registry?: ConnectorRegistry
   /** Each request is an audit event. */
   readonly auditRequests?: boolean
+  /** Watches the cloud's end; that of the connector's is one of its options. */
+  readonly observer?: ExchangeObserver
 }
 
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
@@ -177,6 +180,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     audit,
     instances: () => instances,
     auditRequests: options.auditRequests ?? false,
+    ...(options.observer !== undefined && { observer: options.observer }),
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
     crypto,

@@ -30,6 +30,7 @@ import {
   type ResetCode,
   type ResponseHead,
 } from '../../protocol/index.ts'
+import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink, QueuedOffer } from './request-queue.ts'
 import type { CarriageOptions, Claimer, Destination, Submission } from './submission.ts'
@@ -43,6 +44,8 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
   readonly submission: Submission
   /** Its place on the origin's wheel. */
   watch: DeadlineHandle | undefined
+  /** Undefined: nobody observes. */
+  readonly #observed: ObservedExchange | undefined
   readonly #origin: Origin
   readonly #to: Destination
   readonly #submitter: Submitter
@@ -71,6 +74,9 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     this.#submitter = submitter
     this.#offer = new OfferEntry(limits, isReplayable(submission), responseHeadMs, clocks.now())
     this.#kept = submission.body.kind === 'none' ? undefined : new KeptBody()
+    this.#observed = origin.observe(id, to.tenantId, submission.applicationId)
+    this.#observed?.submitted()
+    this.#observed?.queued()
   }
 
   get deadline(): number {
@@ -107,6 +113,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     const now = this.#now()
     const attempt = this.#offer.offer(link.connectorId, link.isRemote === true, claimMs, now)
     this.#link = link
+    this.#observed?.offered(attempt, link.connectorId)
     try {
       const { submission } = this
       // Field by field: a spread costs as much as the rest of an offer.
@@ -172,6 +179,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
       upgradeWindowBytes: this.isUpgrade ? carriage.windowBytes : 0,
     })
     this.#exchange = exchange
+    this.#observed?.claimed()
     this.#submitter.claimed(exchange)
     return { exchange, confirm: effect === 'confirm' }
   }
@@ -197,10 +205,12 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
   responded(head: ResponseHead, end: boolean): void {
     this.#offer.began()
     this.#origin.outcome(this.id, 'answered')
+    this.#observed?.head()
     this.#submitter.responded?.(head, end)
   }
 
   data(bytes: Uint8Array): void {
+    this.#observed?.body()
     this.#submitter.data(bytes)
   }
 
@@ -237,6 +247,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     if (!this.#offer.cancel()) return
     this.#origin.forget(this)
     this.#exchange?.cancel()
+    this.#observed?.ended()
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
@@ -258,6 +269,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
       case 'end':
         this.#origin.outcome(this.id, because)
         this.#origin.forget(this)
+        this.#observed?.ended(outcome)
         return this.#submitter.closed(outcome!)
       case 'none':
         // Its user left, and still hears that it is over.
@@ -272,11 +284,13 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     this.#exchange = undefined
     this.#link = undefined
     exchange?.cancel()
+    this.#observed?.queued()
     this.#origin.resubmit(this.id, this.#offer.deadline)
   }
 
   #fail(error: ExchangeFailed): void {
     this.#origin.forget(this)
+    this.#observed?.ended({ kind: 'failed', error })
     this.#submitter.failed(error)
   }
 

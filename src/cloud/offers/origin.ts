@@ -21,6 +21,7 @@ import {
   type ExchangeWire,
   type TimeLimits,
 } from '../../protocol/index.ts'
+import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
@@ -44,6 +45,8 @@ export interface OriginOptions {
   readonly crypto: CryptoProvider
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: TimeLimits
+  /** Told of each exchange's moments; it must not throw. Default: nobody is told. */
+  readonly observer?: ExchangeObserver | undefined
 }
 
 /** Owns every exchange of the users this instance holds. */
@@ -52,6 +55,7 @@ export class Origin {
   readonly queue: RequestQueue
   readonly clocks: Clocks
   readonly limits: TimeLimits
+  readonly #observer: ExchangeObserver | undefined
   readonly #ids: ExchangeIds
   readonly #entries = new Map<ExchangeId, OfferedExchange>()
   readonly #wheel: DeadlineWheel
@@ -62,6 +66,7 @@ export class Origin {
     this.queue = options.queue
     this.clocks = options.clocks
     this.limits = options.limits ?? TIME_LIMITS
+    this.#observer = options.observer
     this.#ids = new ExchangeIds(options.crypto)
     this.#wheel = new DeadlineWheel(this.clocks.now())
   }
@@ -73,13 +78,8 @@ export class Origin {
 
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
-    const entry = new OfferedExchange(
-      this,
-      this.#ids.next(submission.requestNumber),
-      submission,
-      to,
-      submitter,
-    )
+    const id = this.#ids.next(submission.requestNumber)
+    const entry = new OfferedExchange(this, id, submission, to, submitter)
     this.#entries.set(entry.id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
@@ -152,6 +152,20 @@ export class Origin {
     this.#entries.delete(entry.id)
     this.#wheel.remove(entry.watch!)
     this.#restIfIdle()
+  }
+
+  /** What watches an exchange; undefined: nobody does. */
+  observe(
+    exchangeId: ExchangeId,
+    tenantId: string,
+    applicationId: string,
+  ): ObservedExchange | undefined {
+    if (this.#observer === undefined) return undefined
+    return new ObservedExchange(this.#observer, this.clocks, {
+      exchangeId,
+      tenantId,
+      applicationId,
+    })
   }
 
   #put(entry: OfferedExchange): void {

@@ -17,6 +17,7 @@ import {
   type TimeLimits,
 } from '../../protocol/index.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
+import { observed, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { ApplicationCache } from '../application-cache.ts'
 import type { Backend } from '../backend.ts'
 import { containedBackend } from '../contained-backend.ts'
@@ -74,12 +75,10 @@ export interface ConnectorOptions extends CloudTrust {
    * what it throws is ignored. Default: nobody is told.
    */
   readonly onError?: OnError
-  /**
-   * Whether links carry, now and then, a feature, an element and a frame that mean nothing: so that
-   * a cloud that fails on what it does not know is found before a later version needs it not to.
-   * Default true.
-   */
+  /** Whether links carry, now and then, what no cloud knows and each must ignore. Default true. */
   readonly grease?: boolean
+  /** Told of each exchange's moments. Contained as `onEvent` is; costs nothing when left out. */
+  readonly observer?: ExchangeObserver | undefined
   /** Gives up while starting. */
   readonly signal?: AbortSignal
 }
@@ -179,17 +178,17 @@ class NodeConnector implements RunningConnector {
   #stopped: Promise<void> | undefined
 
   constructor(options: ConnectorOptions, parts: Parts) {
-    const { environment, limits, channel, keeper, tell, mistakes } = parts
+    const { environment, limits, channel, keeper, tell, mistakes, containment } = parts
     this.#options = options
     this.#parts = parts
     this.#instance = randomName(environment)
-    const { backend } = options
+    const { backend, observer } = options
     this.#shares = new SlotShares(options.offers ?? DEFAULT_OFFERS, options.streams)
     this.#origins = new OriginLines({
       environment,
       dial: (instance, epoch, events) => this.#dialForClaims(instance, epoch, events),
     })
-    this.#backend = backend ? containedBackend(backend, parts.containment) : new NodeBackend()
+    this.#backend = backend ? containedBackend(backend, containment) : new NodeBackend()
     this.#applications = new ApplicationCache({
       channel,
       environment,
@@ -197,6 +196,7 @@ class NodeConnector implements RunningConnector {
       limits: { ...limits, unknownForMs: CONNECTION_TIME_LIMITS.unknownForMs },
     })
     this.#worker = new Worker({
+      observe: observed(observer, containment, environment.clocks, keeper),
       applications: this.#applications,
       backend: this.#backend,
       clocks: environment.clocks,
