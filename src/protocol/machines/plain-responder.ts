@@ -54,7 +54,7 @@ export const PLAIN_RESPONDER = {
  * How long a claim waits for its answer, to leave with it in one call. Milliseconds; the cloud gives
  * a claim a second at least.
  */
-export const CLAIM_HELD_MS = 20
+export const CLAIM_HELD_MS = 100
 
 /** Whom the connector's end tells. */
 export interface PlainResponderPort extends PlainExchangePort {
