@@ -36,7 +36,7 @@ import { greasedFeatures, type Random } from './grease.ts'
 import { LongExchanges } from './long-exchange.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
-import { LinkBudget } from './multiplexer.ts'
+import { LinkBudget } from './link-budget.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
 /** Every state × event pair of the connector's end. */

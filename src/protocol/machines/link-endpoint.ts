@@ -2,9 +2,17 @@
  * What the two ends of a link have in common: bytes in, frames out, a heartbeat, and one way to
  * end.
  *
- * Driver law: one input ({@link LinkEndpoint.receive}, a command, or {@link LinkEndpoint.tick} at
- * {@link LinkEndpoint.deadline}), then {@link LinkEndpoint.takeOutput} until the transport is full
- * or nothing is left, then wait.
+ * The driver law, which every outermost machine is driven by; the names are those of a link.
+ *
+ * 1. Give one input, with the time: octets ({@link LinkEndpoint.receive}), the end of the transport
+ *    ({@link LinkEndpoint.lost}), a command, or {@link LinkEndpoint.tick} when {@link
+ *    LinkEndpoint.deadline} has come.
+ * 2. Call nothing from inside what it tells: an output only collects. `wake` asks for step 3.
+ * 3. Take what it has to say ({@link LinkEndpoint.takeOutput}) until nothing is left or the transport
+ *    is full, and send it in that order.
+ * 4. Perform each effect that it asks for, and answer it later, as an input, with one result.
+ * 5. Ask for the deadline anew, and set the one timer for it: any input may have moved it.
+ * 6. Wait for the next input; room in the transport leads to step 3.
  *
  * @see spec/PROTOCOL.md, "Links"
  * @module
@@ -48,7 +56,7 @@ export abstract class LinkEndpoint {
   protected readonly grease: Grease | undefined
   /** Both ends named the feature `extensible`. */
   #isExtensible = false
-  #heartbeat: Heartbeat
+  readonly #heartbeat: Heartbeat
   #hasEnded = false
 
   /**
@@ -193,7 +201,7 @@ export abstract class LinkEndpoint {
 
   /** The greetings were exchanged. `isExtensible`: both named the feature. */
   protected greeted(pingMs: number, maxDataBytes: number, isExtensible: boolean): void {
-    this.#heartbeat = new Heartbeat(pingMs, this.now)
+    this.#heartbeat.restart(pingMs, this.now)
     this.#isExtensible = isExtensible
     if (isExtensible) this.grease?.begin(this.now)
     this.multiplexer.maxDataBytes = maxDataBytes

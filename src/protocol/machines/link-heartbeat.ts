@@ -5,32 +5,56 @@
  * @module
  */
 
+import { copyOf, restorePlain } from './table.ts'
+
+/** What it remembers, in monotonic milliseconds. */
+export interface HeartbeatMemory {
+  pingMs: number
+  heardAt: number
+  /** Before the first ping, when it began. */
+  pingedAt: number
+}
+
 /** Watches one direction of a link. */
 export class Heartbeat {
-  readonly #pingMs: number
-  #heardAt: number
-  #pingedAt = -Infinity
+  readonly #memory: HeartbeatMemory
 
   constructor(pingMs: number, now: number) {
-    this.#pingMs = pingMs
-    this.#heardAt = now
+    this.#memory = { pingMs, heardAt: now, pingedAt: now }
   }
 
   /** When to {@link check}. */
   get deadline(): number {
-    return Math.max(this.#heardAt, this.#pingedAt) + this.#pingMs
+    const { heardAt, pingedAt, pingMs } = this.#memory
+    return Math.max(heardAt, pingedAt) + pingMs
+  }
+
+  /** Begins anew, with another interval. */
+  restart(pingMs: number, now: number): void {
+    restorePlain(this.#memory, { pingMs, heardAt: now, pingedAt: now })
   }
 
   /** Anything at all arrived. */
   heard(now: number): void {
-    this.#heardAt = now
+    this.#memory.heardAt = now
   }
 
   /** `ping`: ask; `dead`: two pings went unanswered. */
   check(now: number): 'ping' | 'dead' | undefined {
+    const { heardAt, pingMs } = this.#memory
     if (now < this.deadline) return undefined
-    if (now >= this.#heardAt + 3 * this.#pingMs) return 'dead'
-    this.#pingedAt = now
+    if (now >= heardAt + 3 * pingMs) return 'dead'
+    this.#memory.pingedAt = now
     return 'ping'
+  }
+
+  /** All that it knows. */
+  save(): HeartbeatMemory {
+    return copyOf(this.#memory)
+  }
+
+  /** Becomes the heartbeat that was saved. */
+  restore(saved: HeartbeatMemory): void {
+    restorePlain(this.#memory, saved)
   }
 }

@@ -8,7 +8,6 @@
  * @see spec/PROTOCOL.md, "Numbers"
  * @module
  */
-import type { CreditBudget } from './body-receiver.ts'
 import type { DeadlineHandle, DeadlineWheel } from './deadlines.ts'
 import { PeerViolation } from '../wire/errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
@@ -25,42 +24,7 @@ import {
 } from '../wire/frame-types.ts'
 import { encodeCredit, encodeReset, encodeStop, type NotSentCause } from '../wire/control-frames.ts'
 import { encodeTrailers, responseElements } from '../wire/heads.ts'
-import { DATA_BYTES, LINK_BUDGET_BYTES } from '../wire/limits.ts'
-
-/**
- * What all receivers of a link have granted together: first windows as many as it may carry
- * exchanges, long ones too, and room to widen them.
- */
-export class LinkBudget implements CreditBudget {
-  #first: number
-  #widening: number
-
-  /**
-   * @param bodies how many of `windowBytes` there may be at once
-   * @param wideningBytes default 16 MiB
-   */
-  constructor(bodies: number, windowBytes: number, wideningBytes = LINK_BUDGET_BYTES) {
-    this.#first = bodies * windowBytes
-    this.#widening = wideningBytes
-  }
-
-  reserve(bytes: number): boolean {
-    if (bytes > this.#first) return false
-    this.#first -= bytes
-    return true
-  }
-
-  widen(bytes: number): boolean {
-    if (bytes > this.#widening) return false
-    this.#widening -= bytes
-    return true
-  }
-
-  release(first: number, widened: number): void {
-    this.#first += first
-    this.#widening += widened
-  }
-}
+import { DATA_BYTES } from '../wire/limits.ts'
 
 /** Carries the exchanges of one link. */
 export class Multiplexer {

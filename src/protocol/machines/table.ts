@@ -128,7 +128,7 @@ export class Machine<
 
   /** A copy of all that it knows, which later moves do not change. */
   save(): Saved<State, Memory> {
-    return copyOf(this.#all as Plain) as Saved<State, Memory>
+    return copyOf(this.#all)
   }
 
   /** Becomes the machine that was saved, wherever it stands now. */
@@ -145,7 +145,7 @@ export function restorePlain<Memory>(memory: Memory, saved: Readonly<Memory>): v
 }
 
 /** A copy that shares nothing with `value` but octets. */
-export function copyOf<T extends Plain>(value: T): T {
+export function copyOf<T>(value: T): T {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   if (Array.isArray(value)) return value.map(copyOf) as unknown as T
   const copy = { ...value } as Record<string, Plain>
