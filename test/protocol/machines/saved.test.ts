@@ -21,6 +21,7 @@ import {
   ResetCode,
   type ExchangeHandler,
   type ExchangeWire,
+  type HeaderList,
   type ResponseHead,
 } from '../../../src/protocol/index.ts'
 import { machines } from '../../../spec/generate/machines.ts'
@@ -107,6 +108,7 @@ function drawFrom(seed: number): Draw {
 }
 
 const head = (status: number): ResponseHead => ({ status, headers: [] })
+const TRAILERS: HeaderList = [['a', 'b']]
 
 const exchange = (role: 'requester' | 'responder', upgradeWindowBytes: number) =>
   subject({
@@ -264,7 +266,7 @@ const SUBJECTS: Readonly<Record<string, readonly ((seed: number) => void)[]>> = 
       events: {
         start: (it) => it.start(),
         data: (it, draw) => it.data(Uint8Array.from({ length: 1 + draw(6) }, () => draw(256))),
-        end: (it, draw) => draw(8) === 0 && it.end(draw(2) === 0 ? undefined : [['a', 'b']]),
+        end: (it, draw) => draw(8) === 0 && it.end(draw(2) === 0 ? undefined : TRAILERS),
         ready: (it) => it.ready(),
         stop: (it, draw) => draw(8) === 0 && it.stop(),
         empty: (it, draw) => draw(8) === 0 && it.empty(),
@@ -310,10 +312,13 @@ const SUBJECTS: Readonly<Record<string, readonly ((seed: number) => void)[]>> = 
 }
 
 test('every machine that can be restored is tried', () => {
-  const restorable = Object.entries(protocol).filter(
-    ([, value]) => typeof value === 'function' && 'restore' in value.prototype,
+  const classes = Object.values(protocol).filter((value) => typeof value === 'function')
+  const restorable = classes.filter(
+    // The half of another class is tried with the whole.
+    (it) =>
+      'restore' in it.prototype && !classes.some((other) => Object.getPrototypeOf(other) === it),
   )
-  expect(Object.keys(SUBJECTS).sort()).toEqual(restorable.map(([name]) => name).sort())
+  expect(Object.keys(SUBJECTS).sort()).toEqual(restorable.map(({ name }) => name).sort())
 })
 
 describe.each(Object.entries(SUBJECTS))('%s', (_, kinds) => {
