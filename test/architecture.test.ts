@@ -252,6 +252,22 @@ describe('a state moves in one place', () => {
     expect([path, ...users].some((file) => stepping.test(codeOf(file)))).toBe(true)
   })
 
+  // Both ends of a link hold what is live: transports, handlers, exchanges by number.
+  const LIVE = ['accepted-link.ts', 'dialled-link.ts', 'offer.ts']
+  const saved = within('protocol/machines/')
+    .filter((path) => codeOf(path).includes('new Machine'))
+    .filter((path) => !LIVE.some((file) => path.endsWith(`/${file}`)))
+
+  test.each(saved)(
+    '%s changes nothing but the memory of its Machine, and can be restored',
+    (path) => {
+      const code = codeOf(path)
+      const field = /^  (?:#\w+|protected (?!readonly|get|abstract|override)\w+)[?!]?(?::| =)/gm
+      expect(code.match(field) ?? []).toEqual([])
+      expect(code).toMatch(/^  restore\(saved: /m)
+    },
+  )
+
   test('Machine itself assigns it once, after the table allowed it', () =>
     expect(codeOf('protocol/machines/table.ts').match(/\bstate = next/g)).toHaveLength(1))
 })

@@ -1,6 +1,9 @@
 /**
  * Control-plane machines: pure reducers whose handlers are typed by their table.
  *
+ * The state that a reducer returns is all that it knows: keep it, and nothing is to be saved. Their
+ * driver keeps the law of link-endpoint.ts; effects are what they put out.
+ *
  * @module
  */
 import { cellOf, type AnyTable, type LegalIn } from './table.ts'
