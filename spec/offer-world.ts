@@ -105,7 +105,8 @@ function initial(bounds: OfferBounds): OfferWorld {
   return {
     bounds,
     offer: new OfferEntry(TIME_LIMITS, isReplayable, TIME_LIMITS.responseHeadMs, NOW),
-    claims: Array.from({ length: places }, () => new ClaimEntry(request)),
+    // What came over another instance waits for CONFIRM, whatever it is.
+    claims: Array.from({ length: places }, () => new ClaimEntry(request, bounds.isDoubled)),
     beside: {
       down: [[], []],
       up: [[], []],
@@ -317,6 +318,7 @@ function jobMoves(world: OfferWorld, who: number): Move[] {
       case 'offered':
         moves.push(
           move(`${name} claims ${attempt}`, () => {
+            claim.resolved()
             claim.claim()
             say('claimed', 'claim')
           }),
@@ -327,7 +329,7 @@ function jobMoves(world: OfferWorld, who: number): Move[] {
         )
         break
       case 'claimed':
-        if (!mayStart(world, claim)) break
+        if (!claim.mayStart) break
         moves.push(
           move(`${name} calls the application for ${attempt}`, () => {
             change(world, { runs: world.beside.runs + 1 })
@@ -341,11 +343,6 @@ function jobMoves(world: OfferWorld, who: number): Move[] {
     }
   }
   return moves
-}
-
-/** What came over another instance waits for CONFIRM, whatever it is. */
-function mayStart({ bounds }: OfferWorld, claim: ClaimEntry): boolean {
-  return bounds.isDoubled === true ? claim.state === 'confirmed' : claim.mayStart
 }
 
 // ── what must hold ─────────────────────────────────────────────────────────────────────────

@@ -252,8 +252,8 @@ describe('a state moves in one place', () => {
     expect([path, ...users].some((file) => stepping.test(codeOf(file)))).toBe(true)
   })
 
-  // Both ends of a link hold what is live: transports, handlers, exchanges by number.
-  const LIVE = ['accepted-link.ts', 'dialled-link.ts', 'offer.ts']
+  // These hold what is live: the two ends of a link, and the exchanges that it carries.
+  const LIVE = ['accepted-link.ts', 'dialled-link.ts', 'long-exchange.ts']
   const saved = within('protocol/machines/')
     .filter((path) => codeOf(path).includes('new Machine'))
     .filter((path) => !LIVE.some((file) => path.endsWith(`/${file}`)))

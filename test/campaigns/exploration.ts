@@ -1,6 +1,7 @@
 /** How many states a second the exploration visits, with the machines as they are shipped. In short: spec/exploration.test.ts. */
 import { bodyExploration } from '../../spec/body-world.ts'
 import { exchangeExploration } from '../../spec/exchange-world.ts'
+import { offerExploration } from '../../spec/offer-world.ts'
 import { explore, type Findings } from '../../spec/explore.ts'
 import { atLeast, exactly, type Campaign, type Figure } from './campaign.ts'
 
@@ -8,6 +9,8 @@ const WORLDS: Readonly<Record<string, () => Findings>> = {
   'a body through a window of 8 bytes': () => explore(bodyExploration(8, 9)),
   'an exchange with one byte each way': () =>
     explore(exchangeExploration({ requestBytes: 1, responseBytes: 1, windowBytes: 1 })),
+  'an offer between two connectors': () =>
+    explore(offerExploration({ isReplayable: false, attempts: 3 })),
 }
 const ROUNDS = 5
 
@@ -28,7 +31,11 @@ export const campaign: Campaign = {
       figures.push(
         atLeast(`${name}: states`, found.states, 10_000),
         atLeast(`${name}: states a second of processor time`, best, 10_000),
-        exactly(`${name}: faults`, found.faults.length + found.refusals.length, 0),
+        exactly(
+          `${name}: faults, refusals and stalls`,
+          found.faults.length + found.refusals.length + found.stalls.length,
+          0,
+        ),
       )
     }
     return Promise.resolve(figures)

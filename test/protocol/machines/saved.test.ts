@@ -15,6 +15,7 @@ import {
   Heartbeat,
   LinkBudget,
   Machine,
+  OfferEntry,
   PacedRelay,
   PeerViolation,
   RelayedAnswer,
@@ -108,7 +109,7 @@ function drawFrom(seed: number): Draw {
 }
 
 const head = (status: number): ResponseHead => ({ status, headers: [] })
-const TRAILERS: HeaderList = [['a', 'b']]
+const TRAILERS: HeaderList = ['a', 'b']
 
 const exchange = (role: 'requester' | 'responder', upgradeWindowBytes: number) =>
   subject({
@@ -213,6 +214,7 @@ const SUBJECTS: Readonly<Record<string, readonly ((seed: number) => void)[]>> = 
       make: () => new ClaimEntry({ method: 'POST', body: { kind: 'none' }, upgrade: undefined }),
       events: {
         resolve: (it) => it.resolve(),
+        resolved: (it) => it.resolved(),
         claim: (it) => it.claim(),
         decline: (it, draw) => draw(4) === 0 && it.decline(),
         lost: (it, draw) => draw(4) === 0 && it.lost(),
@@ -243,6 +245,37 @@ const SUBJECTS: Readonly<Record<string, readonly ((seed: number) => void)[]>> = 
       },
     }),
   ],
+  OfferEntry: [true, false].map((isReplayable) =>
+    subject({
+      make: () => {
+        const limits = { queueWaitMs: 100, claimMs: 50, answerPatienceMs: 50 }
+        return new OfferEntry(limits, isReplayable, 200, 0)
+      },
+      events: {
+        offer: (it, draw) => it.offer(`connector-${draw(4)}`, draw(4) === 0, 50, draw(100)),
+        claim: (it, draw) =>
+          it.claim(draw(2) === 0 ? it.attempt : draw(3), 'connector-1', draw(100)),
+        declined: (it, draw) => it.declined(it.attempt, draw(100)),
+        expire: (it, draw) => draw(4) === 0 && it.expire(draw(100)),
+        linkLost: (it, draw) => draw(4) === 0 && it.linkLost(draw(100)),
+        exchangeLost: (it, draw) => draw(4) === 0 && it.exchangeLost(draw(100)),
+        notSent: (it, draw) => it.notSent('application-unreachable', draw(4) !== 0, draw(100)),
+        giveUp: (it, draw) => it.giveUp(draw(100)),
+        refuse: (it, draw) => draw(8) === 0 && it.refuse('no-connector'),
+        began: (it, draw) => draw(8) === 0 && it.began(),
+        ended: (it, draw) => draw(8) === 0 && it.ended(),
+        cancel: (it, draw) => draw(16) === 0 && it.cancel(),
+        facts: (it) => [
+          it.state,
+          it.attempt,
+          it.excluded,
+          it.failure,
+          it.delivery,
+          it.remainingMs(9),
+        ],
+      },
+    }),
+  ),
   PacedRelay: (['credit', 'queue'] as const).map((sink) =>
     subject({
       make: (tell) => {
