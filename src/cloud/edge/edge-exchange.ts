@@ -132,6 +132,11 @@ export class EdgeExchange implements Submitter, Deadlined {
     else this.#upwards.ready()
   }
 
+  returned(): void {
+    this.#ends.exchange = undefined
+    this.#upwards.detach()
+  }
+
   failed(error: ExchangeFailed): void {
     this.#fail(error)
   }

@@ -181,7 +181,11 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     this.#exchange = exchange
     this.#observed?.claimed()
     this.#submitter.claimed(exchange)
-    return { exchange, confirm: effect === 'confirm' }
+    return {
+      exchange,
+      confirm: effect === 'confirm',
+      becameLong: () => this.#origin.outcome(this.id, 'long'),
+    }
   }
 
   /** A connector does not take attempt `attempt`. */
@@ -283,7 +287,10 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     const exchange = this.#exchange
     this.#exchange = undefined
     this.#link = undefined
-    exchange?.cancel()
+    if (exchange !== undefined) {
+      exchange.cancel()
+      this.#submitter.returned?.()
+    }
     this.#observed?.queued()
     this.#origin.resubmit(this.id, this.#offer.deadline)
   }

@@ -29,6 +29,11 @@ export interface Submitter extends ExchangeHandler {
    * what that one had taken.
    */
   claimed(exchange: Exchange): void
+  /**
+   * The exchange that was claimed is over and the request is not: bytes wait until it is claimed
+   * again. Whoever sends a body must hear of it.
+   */
+  returned?(): void
   /** No connector took it. */
   failed(error: ExchangeFailed): void
 }
