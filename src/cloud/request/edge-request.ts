@@ -169,7 +169,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const { reason, source } = error
     const { status, detail: said, ...rest } = failureStatus(reason)
     const words = { ...rest, detail: this.#advised(said, delivery), delivery }
-    const retryAfterMs = status === 503 ? { retryAfterMs: 1_000 } : {}
+    const waitMs = error.retryAfterMs ?? (status === 503 ? 1_000 : undefined)
+    const retryAfterMs = waitMs === undefined ? {} : { retryAfterMs: waitMs }
     const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : []
     this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
   }

@@ -35,6 +35,10 @@ const GONE = failure(499, 'connection_terminated', 'Request cancelled', 'The req
 const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'no-connector':            failure(504, 'destination_unavailable', UNREACHED, `Nothing on the private side is connected for this application. ${LATER}`),
   'queue-full':              failure(503, 'connection_limit_reached', 'Too busy', `Too many requests are waiting. ${LATER}`),
+  'connectors-busy':         failure(503, 'connection_limit_reached', 'Too busy', `The private side has no room for another request. ${LATER}`),
+  'application-share':       failure(503, 'connection_limit_reached', 'Too busy', `This application has as many requests under way as it may. ${LATER}`),
+  'user-share':              failure(429, 'connection_limit_reached', 'Too many requests', `You have as many requests under way as one user may. Close windows that load or stream something, then try again.`),
+  'connector-too-old':       failure(501, 'proxy_configuration_error', 'Not supported', 'The private side cannot do what this application needs. Tell the administrator the request number.'),
   'claim-timeout':           failure(504, 'connection_timeout', SLOW, `The private side did not take the request in time. ${LATER}`),
   'attempts-exhausted':      failure(502, 'destination_unavailable', UNREACHED, `The request could not be handed over. ${LATER}`),
   'connector-lost':          failure(502, 'connection_terminated', UNANSWERED, `The connection to the private side was lost. ${LATER}`),

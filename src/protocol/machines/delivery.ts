@@ -17,6 +17,10 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   // Offered again, after a claim that was lost.
   'no-connector': 'unknown',
   'queue-full': 'unknown',
+  'connectors-busy': 'unknown',
+  'application-share': 'unknown',
+  'user-share': 'unknown',
+  'connector-too-old': 'none',
   'claim-timeout': 'unknown',
   'attempts-exhausted': 'unknown',
   'connector-lost': 'unknown',

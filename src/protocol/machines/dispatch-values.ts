@@ -19,6 +19,10 @@ export interface DispatchRequest {
   readonly isReplayable: boolean
   /** Features that a link must have named to be offered it. */
   readonly needs: readonly string[]
+  /** Connectors that have refused it at another instance. Default: none. */
+  readonly excluded?: readonly string[] | undefined
+  /** The group serves no other application: this one may take all of it. Default: false. */
+  readonly isAlone?: boolean | undefined
 }
 
 /** A link that takes offers. */
@@ -32,6 +36,13 @@ export interface DispatchLink {
   readonly offers: number
   /** Those of them that may be made now. */
   readonly granted: number
+  /** Long exchanges that it carries beside them. Default: none. */
+  readonly streams?: number | undefined
+  /**
+   * It stands for the links of other instances, as they announce them: taken where no link of this
+   * instance can be, and without a health of its own. Default: false.
+   */
+  readonly isRemote?: boolean | undefined
 }
 
 /** What became of the current attempt of an exchange. */
@@ -54,14 +65,40 @@ export type AttemptOutcome =
   /** It is over, in whatever way. */
   | 'ended'
 
-/** One input of the dispatcher. */
+/** What an outcome says of the connector's health for the application. */
+export type HealthOutcome = Extract<
+  AttemptOutcome,
+  | 'unknown-application'
+  | 'not-sent'
+  | 'claim-missed'
+  | 'given-up'
+  | 'lost'
+  | 'violation'
+  | 'answered'
+>
+
+/** One input of the dispatcher. `waitUntil`: monotonic milliseconds, until it must be offered. */
 export type DispatchInput =
-  | { readonly type: 'submit'; readonly request: DispatchRequest }
+  | { readonly type: 'submit'; readonly request: DispatchRequest; readonly waitUntil: number }
   /** An attempt failed, and the offer machine wants another one. */
-  | { readonly type: 'resubmit'; readonly id: ExchangeId }
+  | { readonly type: 'resubmit'; readonly id: ExchangeId; readonly waitUntil: number }
   /** Nobody waits for it any more. */
   | { readonly type: 'withdraw'; readonly id: ExchangeId }
-  | { readonly type: 'outcome'; readonly id: ExchangeId; readonly outcome: AttemptOutcome }
+  | {
+      readonly type: 'outcome'
+      readonly id: ExchangeId
+      readonly outcome: AttemptOutcome
+      /** Who claimed what another instance has delivered. */
+      readonly connector?: string | undefined
+    }
+  /** What another instance has seen of a connector. */
+  | {
+      readonly type: 'observed'
+      readonly group: string
+      readonly application: string
+      readonly connector: string
+      readonly outcome: HealthOutcome
+    }
   | { readonly type: 'attach'; readonly link: DispatchLink }
   | { readonly type: 'granted'; readonly link: number; readonly offers: number }
   | { readonly type: 'detach'; readonly link: number }
@@ -76,10 +113,35 @@ export type DispatchDecision =
       readonly link: number
       readonly claimMs: number
     }
-  /** It cannot be offered: to whom it is told, and after how long to try again. */
+  /** It cannot be offered, and is forgotten: why, and after how long to try again. */
   | {
       readonly type: 'refuse'
       readonly id: ExchangeId
       readonly reason: FailureReason
       readonly retryAfterMs?: number | undefined
     }
+
+/** Options of a dispatcher. */
+export interface DispatchOptions {
+  /** Default {@link SHARES}. */
+  readonly shares?: Shares | undefined
+  /** Until a claim, in milliseconds. Default 5 000; 1 000 at most while another could take it. */
+  readonly claimMs?: number | undefined
+  /** Any number: what jitter is drawn from. Two instances should not have the same. Default 1. */
+  readonly seed?: number | undefined
+}
+
+/** How much of what is there one application, and one user, may hold. */
+export interface Shares {
+  /**
+   * Of its group's capacity, one application, above 0 to 1; all of it where the group serves no
+   * other. Default 0.5.
+   */
+  readonly application: number
+  /** Of its application's share, one user, above 0 to 1. Default 0.5. */
+  readonly user: number
+  /** Requests of a group that wait at once; the same shares hold for them. Default 1 000. */
+  readonly waiting: number
+}
+
+export const SHARES: Shares = { application: 0.5, user: 0.5, waiting: 1_000 }

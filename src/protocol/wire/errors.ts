@@ -131,6 +131,10 @@ export type FailureSource = 'user' | 'cloud' | 'connector' | 'application'
 export type FailureReason =
   | 'no-connector'
   | 'queue-full'
+  | 'connectors-busy'
+  | 'application-share'
+  | 'user-share'
+  | 'connector-too-old'
   | 'claim-timeout'
   | 'attempts-exhausted'
   | 'connector-lost'
@@ -161,11 +165,18 @@ export class ExchangeFailed extends AppProxyError {
   readonly code = 'ERR_EXCHANGE_FAILED'
   readonly source: FailureSource
   readonly reason: FailureReason
+  /** What the user is told of when to try again; absent means nothing. Milliseconds. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(source: FailureSource, reason: FailureReason, options?: ErrorOptions) {
+  constructor(
+    source: FailureSource,
+    reason: FailureReason,
+    options?: ErrorOptions & { retryAfterMs?: number | undefined },
+  ) {
     super(`${reason} (at the ${source})`, options)
     this.source = source
     this.reason = reason
+    this.retryAfterMs = options?.retryAfterMs
   }
 }
 

@@ -16,6 +16,10 @@ const EXCHANGES: Readonly<
 > = {
   'no-connector': 'connector',
   'queue-full': 'cloud',
+  'connectors-busy': 'connector',
+  'application-share': 'cloud',
+  'user-share': 'user',
+  'connector-too-old': 'connector',
   'claim-timeout': 'connector',
   'attempts-exhausted': 'connector',
   'connector-lost': 'connector',

@@ -1,0 +1,165 @@
+/**
+ * Which connector is offered a request: among those that answer for the application, have a grant
+ * and are trusted with one more, the one with the least of it in flight.
+ *
+ * @see spec/PROTOCOL.md, "Dispatch"
+ * @module
+ */
+import { healthOf, loadOf, mayProbe, newPair } from './dispatch-health.ts'
+import type {
+  ConnectorState,
+  ExcludedConnector,
+  GroupState,
+  LinkState,
+  PairState,
+} from './dispatch-state.ts'
+
+/** What decides who may take a request. */
+export interface Wanted {
+  readonly application: string
+  readonly needs: readonly string[]
+  readonly excluded: readonly ExcludedConnector[]
+  readonly isReplayable: boolean
+  /** Since when it waits. Monotonic milliseconds. */
+  readonly waitsSince: number
+}
+
+/** A request that nobody could be trusted with for so long is offered beyond the ramp. */
+export const RAMP_PATIENCE_MS = 1_000
+
+/**
+ * `busy`: it waits; `absent`: nobody is connected; `unsupported`: nobody has what it needs;
+ * `excluded`: everybody has refused it.
+ */
+export type NoChoice = 'busy' | 'absent' | 'unsupported' | 'excluded'
+
+export interface Choice {
+  readonly link: LinkState
+  /** Undefined: a connector of another instance. */
+  readonly pair: PairState | undefined
+  /** Another healthy connector could take it now. */
+  readonly hasOther: boolean
+}
+
+interface Candidate {
+  readonly link: LinkState
+  readonly pair: PairState
+}
+
+export function choose(group: GroupState, wanted: Wanted, now: number): Choice | NoChoice {
+  let remote: LinkState | undefined
+  let isServed = false
+  let canCarry = false
+  const serving: ConnectorState[] = []
+  for (const connector of group.connectors.values()) {
+    if (connector.links.length === 0) continue
+    isServed = true
+    if (!connector.links.some((link) => carries(link, wanted.needs))) continue
+    canCarry = true
+    if (isRemote(connector)) {
+      if (now >= connector.pausedUntil) remote = freest(connector, wanted.needs)
+    } else if (!isExcluded(wanted.excluded, connector.id)) serving.push(connector)
+  }
+  const choice = among(serving, wanted, now)
+  if (choice !== undefined) return choice
+  if (remote !== undefined) return { link: remote, pair: undefined, hasOther: false }
+  if (!isServed) return 'absent'
+  if (!canCarry) return 'unsupported'
+  return serving.length === 0 && !hasRemote(group) ? 'excluded' : 'busy'
+}
+
+function among(
+  serving: readonly ConnectorState[],
+  wanted: Wanted,
+  now: number,
+): Choice | undefined {
+  const healthy: Candidate[] = []
+  const passedOver: Candidate[] = []
+  let hasHealthy = false
+  let probe: Candidate | undefined
+  for (const connector of serving) {
+    const pair = pairOf(connector, wanted.application, now)
+    const health = healthOf(pair, now)
+    hasHealthy ||= health === 'healthy'
+    if (now < connector.pausedUntil) continue
+    const link = freest(connector, wanted.needs)
+    if (link === undefined) continue
+    // One request finds out whether it is well again; the others need not wait for that.
+    if (health === 'due' && mayProbe(pair, wanted.isReplayable, now)) probe ??= { link, pair }
+    else if (health === 'healthy') healthy.push({ link, pair })
+    else passedOver.push({ link, pair })
+  }
+  if (probe !== undefined) return { ...probe, hasOther: healthy.length > 0 }
+  // Where nobody is healthy, health says nothing.
+  const candidates = hasHealthy ? healthy : passedOver
+  // The ramp keeps requests for somebody else: where there is nobody else, it would keep them from
+  // everybody.
+  const isOnly = serving.length === 1
+  const trusted = isOnly ? candidates : candidates.filter(({ pair }) => pair.unanswered < pair.ramp)
+  const best =
+    least(trusted, now) ??
+    (now - wanted.waitsSince >= RAMP_PATIENCE_MS ? least(beyondRamp(candidates), now) : undefined)
+  return best && { ...best, hasOther: healthy.length > 1 }
+}
+
+/** Slow applications are no fault: whoever has answered before may hold more. */
+function beyondRamp(candidates: readonly Candidate[]): readonly Candidate[] {
+  const known = candidates.filter(({ pair }) => pair.answeredAt > -Infinity)
+  return known.length > 0 ? known : candidates
+}
+
+/**
+ * What each is trusted with keeps it from more, and makes nobody more attractive: ramps grow with
+ * answers, and the fastest would have the most.
+ */
+function least(candidates: readonly Candidate[], now: number): Candidate | undefined {
+  let best: Candidate | undefined
+  let lowest = Infinity
+  for (const candidate of candidates) {
+    const { pair } = candidate
+    const load = loadOf(pair, now)
+    if (load > lowest || (load === lowest && pair.connector.chosen >= best!.pair.connector.chosen))
+      continue
+    lowest = load
+    best = candidate
+  }
+  return best
+}
+
+/** The link of a connector that has the most grants left. */
+function freest({ links }: ConnectorState, needs: readonly string[]): LinkState | undefined {
+  let best: LinkState | undefined
+  for (const link of links) {
+    if (link.granted > (best?.granted ?? 0) && carries(link, needs)) best = link
+  }
+  return best
+}
+
+export function pairOf(connector: ConnectorState, application: string, now: number): PairState {
+  let pair = connector.pairs.get(application)
+  if (pair === undefined) {
+    pair = newPair(connector, now)
+    connector.pairs.set(application, pair)
+  }
+  return pair
+}
+
+function carries({ features }: LinkState, needs: readonly string[]): boolean {
+  for (const need of needs) if (!features.includes(need)) return false
+  return true
+}
+
+function isExcluded(excluded: readonly ExcludedConnector[], id: string): boolean {
+  for (const { connector } of excluded) if (connector === id) return true
+  return false
+}
+
+function isRemote({ links }: ConnectorState): boolean {
+  return links[0]!.isRemote
+}
+
+function hasRemote(group: GroupState): boolean {
+  for (const connector of group.connectors.values())
+    if (connector.links.length > 0 && isRemote(connector)) return true
+  return false
+}
