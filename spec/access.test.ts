@@ -172,7 +172,7 @@ describe.each(TRANSPORTS)('access to a published application, %s', (transport) =
   })
 
   test('R3.3 the connector picks the request up over the connection it holds open', async () => {
-    expect(tunnel.cloud.origin.queue.isServed(tenantKey('contoso', 'default'))).toBe(true)
+    expect(tunnel.cloud.origin.isServed(tenantKey('contoso', 'default'))).toBe(true)
     const before = tunnel.links.length
     await whole(ask('/picked-up'))
     expect(reached.map(({ request }) => request.url)).toEqual(['/picked-up'])

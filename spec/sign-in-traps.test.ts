@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Edge } from '../src/cloud/edge/edge.ts'
 import { createDirectory } from '../src/cloud/directory/directory.ts'
-import { MemoryRequestQueue } from '../src/cloud/offers/request-queue.ts'
 import { Origin } from '../src/cloud/offers/origin.ts'
 import type { SignedIn } from '../src/cloud/sign-in/sign-in-outcome.ts'
 import { TIME_LIMITS } from '../src/protocol/index.ts'
@@ -196,7 +195,7 @@ test('R4.9c posted answers need https', () => {
 function edge(bench: Awaited<ReturnType<typeof preAuthenticationAt>>) {
   const { intranet, vault, options, preAuthentication } = bench
   const origin = new Origin({
-    ...{ instance: 'cloud-1', queue: new MemoryRequestQueue(), limits: TIME_LIMITS, crypto },
+    ...{ instance: 'cloud-1', limits: TIME_LIMITS, crypto },
     clocks: options.clocks,
   })
   const [tenant] = options.directory.tenants()

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type TimeLimits, TIME_LIMITS } from '../protocol/index.ts'
+import { type Shares, type TimeLimits, TIME_LIMITS } from '../protocol/index.ts'
 import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
@@ -21,7 +21,6 @@ import { timerOf, type Scheduler } from '../runtime/scheduler.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
-import { MemoryRequestQueue } from './offers/request-queue.ts'
 import { Sessions } from './session/session.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
 
@@ -55,6 +54,11 @@ export interface CloudOptions extends CloudPorts {
   readonly cloudAuthorities?: readonly Uint8Array[]
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
+  /**
+   * How much of its connectors' capacity one application may hold, and one user of it; what is more
+   * waits, and is then told 503 or 429. Default {@link SHARES}.
+   */
+  readonly shares?: Partial<Shares>
   /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
   readonly renewAfterMs?: number
   /**
@@ -119,11 +123,11 @@ export function createCloud(options: CloudOptions): Cloud {
   const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
   const origin = new Origin({
     instance: options.instance ?? 'cloud-1',
-    queue: ports.queue ?? new MemoryRequestQueue(),
     clocks,
     crypto,
     limits,
     observer: ports.observer,
+    shares: options.shares,
   })
   const sessions = new Sessions({
     keyRing,

@@ -12,7 +12,6 @@
  * - `revocations`: the request gets 500; what is open ends, where it cannot be asked; a sign-out
  *   fails
  * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
- * - `queue`: the request gets 500
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
  * - `observer`: nothing: the flow goes on
  * - `pages`: our own words and template are used
@@ -26,7 +25,6 @@ import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import type { ConnectorRegistry } from './connectors/connector-registry.ts'
-import type { RequestQueue } from './offers/request-queue.ts'
 import type { Failure } from './pages/answer.ts'
 import type { PageRenderer } from './pages/pages.ts'
 import type { RenderedPage } from './pages/template.ts'
@@ -50,8 +48,6 @@ export interface CloudPorts {
    * The instances connectors may dial: id → base URL of its connector listener. Asked at each pull.
    */
   readonly instances: () => Readonly<Record<string, string>>
-  /** Default: in memory. */
-  readonly queue?: RequestQueue
   /** Sessions ended before their time. Default: in memory, so for this process only. */
   readonly revocations?: SessionRevocations
   /**
@@ -86,7 +82,6 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   audit: containedAudit,
   instances: (instances, containment) =>
     containment.demand('instances', () => ({ ...atOnce(instances()) })),
-  queue: containedQueue,
   revocations: containedRevocations,
   grants: containedGrants,
   observer: containedObserver,
@@ -154,19 +149,6 @@ function containedAuthority(
     issue: containment.await('authority.issue', (options) => authority.issue(options), {
       passes: isAnswer,
     }),
-  }
-}
-
-function containedQueue(queue: RequestQueue, containment: Containment): RequestQueue {
-  return {
-    put: containment.demand('queue.put', (offer) => queue.put(offer)),
-    withdraw: containment.notify('queue.withdraw', (offer) => queue.withdraw(offer)),
-    attach: containment.notify('queue.attach', (group, link) => queue.attach(group, link)),
-    detach: containment.notify('queue.detach', (group, link) => queue.detach(group, link)),
-    granted: containment.notify('queue.granted', (group, link) => queue.granted(group, link)),
-    silent: containment.lookUp('queue.silent', (group, link) => queue.silent(group, link), false),
-    isServed: containment.lookUp('queue.isServed', (group) => queue.isServed(group), false),
-    waiting: containment.lookUp('queue.waiting', (group) => queue.waiting(group), 0),
   }
 }
 

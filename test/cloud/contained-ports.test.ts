@@ -9,7 +9,6 @@ import {
   createDirectory,
   createMemoryRegistry,
   KeyRing,
-  MemoryRequestQueue,
   MemorySessionGrants,
   MemoryRevocations,
   type Cloud,
@@ -52,10 +51,6 @@ const FUNCTIONS: Functions = {
   },
   authority: { issue: true, certificate: false },
   instances: 'itself',
-  queue: {
-    ...{ put: true, withdraw: true, attach: false, detach: false, granted: false },
-    ...{ silent: false, isServed: false, waiting: false },
-  },
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
@@ -156,7 +151,6 @@ beforeAll(async () => {
       },
     ],
   })
-  const queue = new MemoryRequestQueue()
   const authority = await createCertificateAuthority({
     crypto,
     clocks,
@@ -175,7 +169,7 @@ beforeAll(async () => {
       ...{ claimed: () => undefined, head: () => undefined, body: () => undefined },
       ended: () => undefined,
     },
-    ...{ directory, authority, queue, clocks, crypto, revocations },
+    ...{ directory, authority, clocks, crypto, revocations },
   }
   const contained = Object.fromEntries(
     Object.entries(ports).map(([name, port]) => [name, frail(name, port as object)]),
@@ -187,10 +181,10 @@ beforeAll(async () => {
     limits: { controlCallMs: 500 },
     onError: (failure) => told.push(failure),
   })
-  queue.attach(tenantKey('contoso', 'default'), {
-    ...{ connectorId: 'c', grants: 1e6, carriesUpgrades: true },
+  cloud.origin.attach(tenantKey('contoso', 'default'), {
+    ...{ connectorId: 'c', features: ['upgrade'], offers: 1e6, grants: 1e6 },
     offer: (offer: Offer) => void offered.add(offer.target),
-  } as never)
+  })
   const { setCookie } = await cloud.sessions.start(directory.application('secure')!, HOST, {
     ...{ subject: 'alice', issuer: issuer.url },
     ...{ authenticatedAt: Date.now(), expiresAt: Date.now() + 3_600_000 },

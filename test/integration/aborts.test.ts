@@ -151,7 +151,7 @@ describe('without a connector', () => {
     const waiting = Array.from({ length: 1_000 }, () =>
       new RawUser(tunnel.port).ask('GET', '/quick'),
     )
-    await until(() => tunnel.cloud.origin.queue.waiting(tenantKey('contoso', 'default')) === 1_000)
+    await until(() => tunnel.cloud.origin.waiting(tenantKey('contoso', 'default')) === 1_000)
     const late = new RawUser(tunnel.port).ask('GET', '/quick')
     await until(() => late.code !== undefined)
     expect([late.status, late.code]).toEqual([503, 'queue-full'])

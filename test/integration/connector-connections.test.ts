@@ -99,7 +99,7 @@ describe('a connection that stays open', () => {
     })
     const link = await caller.link()
     expect(link.status).toBe(403)
-    expect(world.cloud.origin.queue.isServed(tenantKey('contoso', 'default'))).toBe(false)
+    expect(world.cloud.origin.isServed(tenantKey('contoso', 'default'))).toBe(false)
   })
 })
 

@@ -166,7 +166,7 @@ describe.each(INTRUDERS)('a caller %s', (_, status, code, make) => {
     const touched = [
       ...(['claim', 'declined', 'isReplayable'] as const).map((name) => vi.spyOn(origin, name)),
       ...(['configuration', 'application'] as const).map((name) => vi.spyOn(configuration, name)),
-      ...(['attach', 'granted'] as const).map((name) => vi.spyOn(origin.queue, name)),
+      ...(['attach', 'granted'] as const).map((name) => vi.spyOn(origin, name)),
     ]
     const caller = world.connect(await make())
     const request = caller.open(method, path)

@@ -16,7 +16,6 @@ import {
   createServerAuthority,
   defaultCryptoProvider,
   KeyRing,
-  MemoryRequestQueue,
   Sessions,
   type AuthorityStore,
   type Cloud,
@@ -24,7 +23,7 @@ import {
   type ConfiguredDirectory,
   type ExchangeObserver,
   type OfferLink,
-  type TenantKey,
+  type Origin,
 } from '../../src/cloud/index.ts'
 import {
   createConnectorListener,
@@ -38,7 +37,13 @@ import {
   type ConnectorOptions,
   type RunningConnector,
 } from '../../src/connector/node/index.ts'
-import { TIME_LIMITS, type Binding, type Offer, type TimeLimits } from '../../src/protocol/index.ts'
+import {
+  TIME_LIMITS,
+  type Binding,
+  type Offer,
+  type Shares,
+  type TimeLimits,
+} from '../../src/protocol/index.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
@@ -95,6 +100,7 @@ export interface TunnelOptions {
   /** What the application does with what its parser would not read. Default: what Node does. */
   readonly unparsed?: (error: Error, socket: Duplex) => void
   readonly limits?: Partial<TimeLimits>
+  readonly shares?: Partial<Shares>
   /** Beside `contoso` and its group `default`. */
   readonly tenants?: readonly object[]
   readonly groups?: readonly { readonly id: string; readonly tenantId: string }[]
@@ -143,7 +149,6 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const audit = recordedAudit()
   const instances: Record<string, string> = {}
   const keyRing = await KeyRing.open({ crypto, wallClock: clocks.wallClock })
-  const queue = new RecordingQueue()
   const configuration = {
     tenants: [
       { id: 'contoso', issuer: issuer.url, registrars: { audience: REGISTRAR_AUDIENCE } },
@@ -176,16 +181,17 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     registry,
     authority,
     keyRing,
-    queue,
     audit,
     instances: () => instances,
     auditRequests: options.auditRequests ?? false,
     ...(options.observer !== undefined && { observer: options.observer }),
     ...(options.limits !== undefined && { limits: options.limits }),
+    ...(options.shares !== undefined && { shares: options.shares }),
     ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
     crypto,
     clocks,
   })
+  const recorded = recordLinks(cloud.origin)
   const certificate = await servers.issue()
   const connectors = createConnectorListener(cloud, {
     key: certificate.key,
@@ -249,10 +255,10 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
       return connector!
     },
     sessions: new Sessions({ keyRing, crypto }),
-    offers: queue.offers,
-    links: queue.links,
+    offers: recorded.offers,
+    links: recorded.links,
     get attached() {
-      return [...queue.attached]
+      return [...recorded.attached]
     },
     cut() {
       memory?.cut()
@@ -282,27 +288,27 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   }
 }
 
-/** The embedded queue, and every offer that was put on one of its links. */
-class RecordingQueue extends MemoryRequestQueue {
-  readonly offers: Offer[] = []
-  readonly links: OfferLink[] = []
-  readonly attached = new Set<OfferLink>()
-
-  override attach(group: TenantKey, link: OfferLink): void {
-    this.links.push(link)
-    this.attached.add(link)
+/** Every link that an origin is given, and every offer that is put on one of them. */
+function recordLinks(origin: Origin) {
+  const offers: Offer[] = []
+  const links: OfferLink[] = []
+  const attached = new Set<OfferLink>()
+  const { attach, detach } = origin
+  origin.attach = (group, link) => {
+    links.push(link)
+    attached.add(link)
     const send = link.offer.bind(link)
     link.offer = (offer) => {
-      this.offers.push(offer)
+      offers.push(offer)
       send(offer)
     }
-    super.attach(group, link)
+    attach.call(origin, group, link)
   }
-
-  override detach(group: TenantKey, link: OfferLink): void {
-    this.attached.delete(link)
-    super.detach(group, link)
+  origin.detach = (link) => {
+    attached.delete(link)
+    detach.call(origin, link)
   }
+  return { offers, links, attached }
 }
 
 export { listen, REGISTRAR_AUDIENCE, registered, registrarToken, until }

@@ -38,12 +38,14 @@ import { LiveExchanges } from '../request/live-exchanges.ts'
 import type { Origin } from '../offers/origin.ts'
 import { OwnPaths } from '../request/own-paths.ts'
 import { AccessControl } from '../policy/access-control.ts'
+import { clientNetwork } from '../rules/network.ts'
 import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
 import { timerOf, type Scheduler } from '../../runtime/scheduler.ts'
 import { published, selectApplication, type Published } from '../directory/published.ts'
+import { SoleApplications } from '../directory/sole-applications.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
@@ -97,9 +99,11 @@ export class Edge {
   readonly #addresses: ClientAddresses
   readonly #containment: Containment
   readonly #answers: AnswerOptions
+  readonly #sole: SoleApplications
 
   constructor(options: EdgeOptions) {
     this.#options = options
+    this.#sole = new SoleApplications(options.directory)
     this.#containment = options.containment ?? new Containment()
     this.#ids = new RequestIds(options.crypto)
     // Where requests are audited, their failures are as well.
@@ -262,6 +266,8 @@ export class Edge {
     const { id, version } = application.application
     exchange.submit({
       requestNumber: request.id,
+      share: shareOf(caller, request.address),
+      isAlone: this.#sole.has(application.application, this.#options.clocks.now()),
       applicationId: id,
       applicationVersion: version,
       method: head.method,
@@ -279,6 +285,11 @@ export class Edge {
       upgrade,
     })
   }
+}
+
+/** Whose share a request takes: its user's wherever they are, else that of where it comes from. */
+function shareOf({ user }: Caller, address: string): string {
+  return user === undefined ? clientNetwork(address) : `${user.issuer} ${user.subject}`
 }
 
 /**

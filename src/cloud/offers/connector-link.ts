@@ -26,7 +26,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Origin } from './origin.ts'
 import type { Claimer } from './submission.ts'
-import type { OfferLink } from './request-queue.ts'
+import type { OfferLink } from './offer-link.ts'
 import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 
 /** What a link's transport is told. */
@@ -49,7 +49,6 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   readonly #events: ConnectorLinkEvents
   /** What HELLO said of it. */
   #hello: Hello | undefined
-  #carriesUpgrades = false
   #attached = false
 
   /** @param random what grease is made of; without it this end sends none */
@@ -66,11 +65,19 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   get grants(): number {
-    return this.#attached ? this.link.grants : 0
+    return this.link.grants
   }
 
-  get carriesUpgrades(): boolean {
-    return this.#carriesUpgrades
+  get features(): readonly string[] {
+    return this.#hello?.features ?? []
+  }
+
+  get offers(): number {
+    return this.#hello?.offers ?? 0
+  }
+
+  get streams(): number {
+    return this.#hello?.streams ?? 0
   }
 
   offer(offer: Offer): void {
@@ -93,7 +100,6 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
    * finished.
    */
   retire(): void {
-    this.#detach()
     this.#origin.lost(this)
     this.link.drain()
   }
@@ -107,7 +113,6 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   hello(hello: Hello): Welcome | undefined {
     if (!hello.versions.includes(PROTOCOL_VERSION)) return undefined
     this.#hello = hello
-    this.#carriesUpgrades = hello.features.includes('upgrade')
     this.#events.greeted?.(hello)
     return {
       version: PROTOCOL_VERSION,
@@ -129,19 +134,19 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   }
 
   granted(): void {
-    const { queue } = this.#origin
-    if (this.#attached) return queue.granted(this.#group, this)
+    if (this.#attached) return this.#origin.granted(this)
+    // One without offers is for claims only.
+    if (this.offers === 0) return
     this.#attached = true
-    queue.attach(this.#group, this)
+    this.#origin.attach(this.#group, this)
+  }
+
+  draining(): void {
+    this.#origin.detach(this)
   }
 
   closed(end: LinkEnd): void {
-    this.#detach()
     this.#origin.lost(this)
     this.#events.closed(end, this)
-  }
-
-  #detach(): void {
-    if (this.#attached) this.#origin.queue.detach(this.#group, this)
   }
 }

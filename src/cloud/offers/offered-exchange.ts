@@ -32,15 +32,13 @@ import {
 } from '../../protocol/index.ts'
 import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { Origin } from './origin.ts'
-import type { OfferLink, QueuedOffer } from './request-queue.ts'
+import type { OfferLink } from './offer-link.ts'
 import type { CarriageOptions, Claimer, Destination, Submission } from './submission.ts'
 import type { Submitter, Ticket } from './submission.ts'
-import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** Owned by its origin, which forgets it once it has its outcome. */
-export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
+export class OfferedExchange implements Ticket, ExchangeHandler {
   readonly id: ExchangeId
-  readonly group: TenantKey
   readonly submission: Submission
   /** Its place on the origin's wheel. */
   watch: DeadlineHandle | undefined
@@ -67,7 +65,6 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     const { clocks, limits } = origin
     const responseHeadMs = to.responseHeadMs ?? limits.responseHeadMs
     this.id = id
-    this.group = to.group
     this.submission = submission
     this.#origin = origin
     this.#to = to
@@ -89,19 +86,6 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
     return this.#offer.delivery
   }
 
-  get isUpgrade(): boolean {
-    return this.submission.upgrade !== undefined
-  }
-
-  get excluded(): readonly string[] {
-    return this.#offer.excluded
-  }
-
-  /** What carries the latest attempt. */
-  get link(): OfferLink | undefined {
-    return this.#link
-  }
-
   isFor(claimer: Claimer): boolean {
     return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
   }
@@ -109,7 +93,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
   // ── what the dispatcher decides ───────────────────────────────────────────────────────────
 
   /** `link` takes it, and it must be claimed within `claimMs`. */
-  offer(link: OfferLink, claimMs = this.#origin.limits.claimMs): void {
+  offer(link: OfferLink, claimMs: number): void {
     const now = this.#now()
     const attempt = this.#offer.offer(link.connectorId, link.isRemote === true, claimMs, now)
     this.#link = link
@@ -139,9 +123,9 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
   }
 
   /** Nobody can take it. */
-  refuse(reason: FailureReason, cause?: unknown): void {
+  refuse(reason: FailureReason, retryAfterMs?: number): void {
     if (this.#offer.refuse(reason) !== 'fail') return
-    this.#fail(failed(this.#offer.failure, cause))
+    this.#fail(failed(this.#offer.failure, retryAfterMs))
   }
 
   /** Time passed. */
@@ -176,7 +160,7 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
       budget: carriage.budget,
       limits: this.#origin.limits,
       responseHeadMs: this.#offer.answerMs(now),
-      upgradeWindowBytes: this.isUpgrade ? carriage.windowBytes : 0,
+      upgradeWindowBytes: this.submission.upgrade !== undefined ? carriage.windowBytes : 0,
     })
     this.#exchange = exchange
     this.#observed?.claimed()
@@ -308,12 +292,14 @@ export class OfferedExchange implements Ticket, QueuedOffer, ExchangeHandler {
 
 const SOURCES: Partial<Record<FailureReason, FailureSource>> = {
   'queue-full': 'cloud',
+  'application-share': 'cloud',
+  'user-share': 'user',
   internal: 'cloud',
   'application-unreachable': 'application',
   'application-certificate': 'application',
   'application-timeout': 'application',
 }
 
-function failed(reason: FailureReason, cause?: unknown): ExchangeFailed {
-  return new ExchangeFailed(SOURCES[reason] ?? 'connector', reason, { cause })
+function failed(reason: FailureReason, retryAfterMs?: number): ExchangeFailed {
+  return new ExchangeFailed(SOURCES[reason] ?? 'connector', reason, { retryAfterMs })
 }

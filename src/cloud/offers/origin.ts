@@ -3,14 +3,18 @@
  * to its outcome.
  *
  * Bindings report links and claims; the edge submits requests and is told of claims and failures.
- * An exchange gets exactly one outcome: claimed and then closed, or failed before any claim.
+ * An exchange gets exactly one outcome: claimed and then closed, or failed before any claim. Which
+ * link is offered what is decided by the dispatcher: here are the objects that it knows by name.
  *
- * @see spec/PROTOCOL.md, "Offers"
+ * @see spec/PROTOCOL.md, "Offers" and "Dispatch"
  * @module
  */
 import {
   DeadlineWheel,
+  Dispatcher,
   isReplayable,
+  SHARES,
+  SLOT_MS,
   TIME_LIMITS,
   type AttemptOutcome,
   type Claim,
@@ -19,6 +23,7 @@ import {
   type Decline,
   type ExchangeId,
   type ExchangeWire,
+  type Shares,
   type TimeLimits,
 } from '../../protocol/index.ts'
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
@@ -26,7 +31,8 @@ import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
-import type { OfferLink, RequestQueue } from './request-queue.ts'
+import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
+import type { OfferLink } from './offer-link.ts'
 import type {
   CarriageOptions,
   Claimer,
@@ -35,16 +41,19 @@ import type {
   Submitter,
   Ticket,
 } from './submission.ts'
-import { unreferenced } from '../../runtime/unreferenced.ts'
+import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 
 export interface OriginOptions {
   /** The id of this cloud instance. */
   readonly instance: string
-  readonly queue: RequestQueue
   readonly clocks: Clocks
   readonly crypto: CryptoProvider
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   /** Default {@link TIME_LIMITS}. */
-  readonly limits?: TimeLimits
+  readonly limits?: TimeLimits | undefined
+  /** Default {@link SHARES}. */
+  readonly shares?: Partial<Shares> | undefined
   /** Told of each exchange's moments; it must not throw. Default: nobody is told. */
   readonly observer?: ExchangeObserver | undefined
 }
@@ -52,23 +61,33 @@ export interface OriginOptions {
 /** Owns every exchange of the users this instance holds. */
 export class Origin {
   readonly instance: string
-  readonly queue: RequestQueue
   readonly clocks: Clocks
   readonly limits: TimeLimits
+  readonly #scheduler: Scheduler
+  readonly #dispatcher: Dispatcher
   readonly #observer: ExchangeObserver | undefined
   readonly #ids: ExchangeIds
   readonly #entries = new Map<ExchangeId, OfferedExchange>()
+  readonly #links = new Map<number, OfferLink>()
+  readonly #numbers = new Map<OfferLink, number>()
   readonly #wheel: DeadlineWheel
-  #timer: ReturnType<typeof setInterval> | undefined
+  #lastNumber = 0
+  #isTicking = false
 
   constructor(options: OriginOptions) {
+    const { clocks, crypto, limits = TIME_LIMITS } = options
     this.instance = options.instance
-    this.queue = options.queue
-    this.clocks = options.clocks
-    this.limits = options.limits ?? TIME_LIMITS
+    this.clocks = clocks
+    this.limits = limits
     this.#observer = options.observer
-    this.#ids = new ExchangeIds(options.crypto)
-    this.#wheel = new DeadlineWheel(this.clocks.now())
+    this.#scheduler = options.scheduler ?? systemScheduler({ clocks, keepsAlive: false })
+    this.#ids = new ExchangeIds(crypto)
+    this.#wheel = new DeadlineWheel(clocks.now())
+    this.#dispatcher = new Dispatcher({
+      shares: { ...SHARES, ...options.shares },
+      claimMs: limits.claimMs,
+      seed: crypto.getRandomValues(new Uint32Array(1))[0],
+    })
   }
 
   /** Exchanges that have no outcome yet. */
@@ -76,15 +95,86 @@ export class Origin {
     return this.#entries.size
   }
 
+  /** Whether any link serves a group. */
+  isServed(group: TenantKey): boolean {
+    return (this.#dispatcher.state.groups.get(group)?.capacity ?? 0) > 0
+  }
+
+  /** Requests of a group that wait to be offered. */
+  waiting(group: TenantKey): number {
+    return this.#dispatcher.state.groups.get(group)?.waiting ?? 0
+  }
+
+  // ── the edge ──────────────────────────────────────────────────────────────────────────────
+
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
     const id = this.#ids.next(submission.requestNumber)
     const entry = new OfferedExchange(this, id, submission, to, submitter)
-    this.#entries.set(entry.id, entry)
+    this.#entries.set(id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
-    this.#put(entry)
+    const { upgrade } = submission
+    const now = this.clocks.now()
+    this.#dispatcher.submit(
+      {
+        id,
+        group: to.group,
+        application: tenantKey(to.tenantId, submission.applicationId),
+        user: submission.share ?? NOBODY,
+        isReplayable: isReplayable(submission),
+        needs: upgrade === undefined ? NOTHING : UPGRADE,
+        isAlone: submission.isAlone,
+      },
+      now + this.limits.queueWaitMs,
+      now,
+    )
+    this.#perform()
     return entry
+  }
+
+  // ── links ─────────────────────────────────────────────────────────────────────────────────
+
+  /** `link` serves `group` from now on. */
+  attach(group: TenantKey, link: OfferLink): void {
+    const number = ++this.#lastNumber
+    this.#links.set(number, link)
+    this.#numbers.set(link, number)
+    this.#dispatcher.attach(
+      {
+        ...{ link: number, group, connector: link.connectorId, features: link.features },
+        ...{ offers: link.offers, granted: link.grants, streams: link.streams },
+        isRemote: link.isRemote,
+      },
+      this.clocks.now(),
+    )
+    this.#perform()
+  }
+
+  /** `link` takes more offers than before. */
+  granted(link: OfferLink): void {
+    const number = this.#numbers.get(link)
+    const known = number === undefined ? undefined : this.#dispatcher.state.links.get(number)
+    const offers = known === undefined ? 0 : link.grants - known.granted
+    if (number === undefined || offers <= 0) return
+    this.#dispatcher.granted(number, offers, this.clocks.now())
+    this.#perform()
+  }
+
+  /** `link` takes no offers any more; those that it has may still be claimed. */
+  detach(link: OfferLink): void {
+    const number = this.#numbers.get(link)
+    if (number === undefined) return
+    this.#numbers.delete(link)
+    this.#links.delete(number)
+    this.#dispatcher.detach(number, this.clocks.now())
+    this.#perform()
+  }
+
+  /** `link` died: its unclaimed offers go elsewhere. */
+  lost(link: OfferLink): void {
+    this.detach(link)
+    for (const entry of [...this.#entries.values()]) entry.linkLost(link)
   }
 
   /**
@@ -108,50 +198,49 @@ export class Origin {
     return entry?.isFor(claimer) === true && isReplayable(entry.submission)
   }
 
-  /** A connector declines an offer that came over `link`. */
+  /** A connector declines an offer. */
   declined(claimer: Claimer, decline: Decline): void {
     const entry = this.#entries.get(decline.id)
     if (entry?.isFor(claimer) === true)
       entry.declined(claimer.connectorId, decline.attempt, decline.reason)
   }
 
-  /** A link died: its unclaimed offers go elsewhere. */
-  lost(link: OfferLink): void {
-    for (const entry of this.#entries.values()) entry.linkLost(link)
+  // ── entries ───────────────────────────────────────────────────────────────────────────────
+
+  /** What became of the current attempt of an exchange. */
+  outcome(id: ExchangeId, outcome: AttemptOutcome): void {
+    this.#dispatcher.outcome(id, outcome, this.clocks.now())
+    this.#perform()
   }
 
-  /** Tells `entry` when its deadline passes, until it has none. */
+  /** An attempt failed, and another is wanted, until then. Monotonic milliseconds. */
+  resubmit(id: ExchangeId, waitUntil: number): void {
+    this.#dispatcher.resubmit(id, waitUntil, this.clocks.now())
+    this.#perform()
+  }
+
+  /** Nobody waits for it any more. */
+  withdraw(id: ExchangeId): void {
+    this.#dispatcher.withdraw(id, this.clocks.now())
+    this.#perform()
+  }
+
+  /** Whether a claim that brought no answer yet may be given up, to offer it to another. */
+  mayGiveUp(id: ExchangeId): boolean {
+    return this.#dispatcher.mayGiveUp(id, this.clocks.now())
+  }
+
+  /** Forgets an exchange that has its outcome. */
+  forget(entry: OfferedExchange): void {
+    this.#entries.delete(entry.id)
+    this.#wheel.remove(entry.watch!)
+    this.withdraw(entry.id)
+  }
+
+  /** Watches a deadline until it is undefined. */
   watch(entry: Deadlined): void {
     this.#wheel.add(entry)
     this.#keepTicking()
-  }
-
-  // ── for entries ───────────────────────────────────────────────────────────────────────────
-
-  /** What became of the latest attempt of an exchange. */
-  outcome(id: ExchangeId, outcome: AttemptOutcome): void {
-    const entry = this.#entries.get(id)
-    if (outcome === 'claim-missed' && entry?.link !== undefined)
-      this.queue.silent(entry.group, entry.link)
-  }
-
-  /** An attempt failed, and another one is wanted until `waitUntil`. */
-  resubmit(id: ExchangeId, _waitUntil: number): void {
-    this.#put(this.#entries.get(id)!)
-  }
-
-  /** Whether a silent claim goes to another connector: where there is one. */
-  mayGiveUp(id: ExchangeId): boolean {
-    const { group, link } = this.#entries.get(id)!
-    return link !== undefined && this.queue.silent(group, link)
-  }
-
-  /** Forgets one that has its outcome. */
-  forget(entry: OfferedExchange): void {
-    this.queue.withdraw(entry)
-    this.#entries.delete(entry.id)
-    this.#wheel.remove(entry.watch!)
-    this.#restIfIdle()
   }
 
   /** What watches an exchange; undefined: nobody does. */
@@ -161,39 +250,49 @@ export class Origin {
     applicationId: string,
   ): ObservedExchange | undefined {
     if (this.#observer === undefined) return undefined
-    return new ObservedExchange(this.#observer, this.clocks, {
-      exchangeId,
-      tenantId,
-      applicationId,
-    })
+    const about = { exchangeId, tenantId, applicationId }
+    return new ObservedExchange(this.#observer, this.clocks, about)
   }
 
-  #put(entry: OfferedExchange): void {
-    let answer
-    try {
-      answer = this.queue.put(entry)
-    } catch (cause) {
-      // A queue of the embedder's: whoever brought the offer here, a link perhaps, has nothing to
-      // do with it.
-      return entry.refuse('internal', cause)
+  // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  /** After each input; what is performed may itself be one. */
+  #perform(): void {
+    for (const decision of this.#dispatcher.decisions()) {
+      const entry = this.#entries.get(decision.id)
+      if (decision.type === 'refuse') entry?.refuse(decision.reason, decision.retryAfterMs)
+      else this.#offer(entry, decision.link, decision.claimMs)
     }
-    if (answer === 'full') entry.refuse('queue-full')
-    if (answer === 'unsupported') entry.refuse('upgrade-unsupported')
-    if (answer === 'exhausted') entry.refuse('attempts-exhausted')
   }
 
-  #tick(): void {
-    this.#wheel.advance(this.clocks.now())
-    this.#restIfIdle()
+  /** It was decided, and its link or its user may have gone before it could be done. */
+  #offer(entry: OfferedExchange | undefined, number: number, claimMs: number): void {
+    const link = this.#links.get(number)
+    if (entry === undefined) return
+    if (link !== undefined) return entry.offer(link, claimMs)
+    this.outcome(entry.id, 'declined')
+    this.resubmit(entry.id, this.clocks.now() + this.limits.queueWaitMs)
   }
 
   #keepTicking(): void {
-    this.#timer ??= unreferenced(setInterval(() => this.#tick(), 50))
+    if (this.#isTicking) return
+    this.#isTicking = true
+    this.#scheduler.at(this.clocks.now() + SLOT_MS, () => this.#tick())
   }
 
-  #restIfIdle(): void {
-    if (this.#wheel.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+  #tick(): void {
+    this.#isTicking = false
+    const now = this.clocks.now()
+    this.#wheel.advance(now)
+    if (this.#dispatcher.deadline <= now) {
+      this.#dispatcher.tick(now)
+      this.#perform()
+    }
+    if (this.#wheel.size > 0) this.#keepTicking()
   }
 }
+
+const NOTHING: readonly string[] = []
+const UPGRADE: readonly string[] = ['upgrade']
+/** Whoever tells of no user shares with all others who tell of none. */
+const NOBODY = ''

@@ -23,7 +23,7 @@ import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 import { MAX_LINKS } from './connector-links.ts'
 import type { LinkAudit } from './link-audit.ts'
 import type { Origin } from './origin.ts'
-import type { OfferLink } from './request-queue.ts'
+import type { OfferLink } from './offer-link.ts'
 import type { Claimer } from './submission.ts'
 
 /**
@@ -107,7 +107,7 @@ export class PlainLinks {
    * The links of a connector, or all, offer nothing more; it learns that it should go elsewhere.
    */
   drain(connectorId?: string): void {
-    for (const link of this.#of(connectorId)) link.machine.drain()
+    for (const link of this.#of(connectorId)) link.drain()
   }
 
   /** Tells a connector that its configuration is another; whether a link carried it. */
@@ -188,8 +188,16 @@ class PlainLink implements OfferLink {
   }
 
   /** An HTTP call cannot switch protocols in its middle. */
-  get carriesUpgrades(): boolean {
-    return false
+  get features(): readonly string[] {
+    return this.hello.features.filter((feature) => feature !== 'upgrade')
+  }
+
+  get offers(): number {
+    return this.hello.offers
+  }
+
+  get streams(): number {
+    return this.hello.streams ?? 0
   }
 
   get grants(): number {
@@ -218,7 +226,13 @@ class PlainLink implements OfferLink {
   goodbye(): void {
     const now = this.#origin.clocks.now()
     this.#leavesAt = now + LEAVING_MS
+    this.#origin.detach(this)
     this.machine.goodbye(now)
+  }
+
+  drain(): void {
+    this.machine.drain()
+    this.#origin.detach(this)
   }
 
   close(): void {
@@ -227,15 +241,16 @@ class PlainLink implements OfferLink {
   }
 
   #granted(): void {
-    const { queue } = this.#origin
-    if (this.#isAttached) return queue.granted(this.#group, this)
+    if (this.#isAttached) return this.#origin.granted(this)
+    // One without offers is for claims only.
+    if (this.offers === 0) return
     this.#isAttached = true
-    queue.attach(this.#group, this)
+    this.#origin.attach(this.#group, this)
   }
 
   #ended({ reason }: LinkEnd): void {
     this.#closed(this, reason)
-    if (this.#isAttached) this.#origin.queue.detach(this.#group, this)
+    this.#origin.detach(this)
     if (this.#leavesAt === Infinity) this.#forget()
   }
 

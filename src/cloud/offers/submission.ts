@@ -19,6 +19,12 @@ import type { TenantKey } from '../directory/tenant-key.ts'
 export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerMs' | 'origin'> & {
   /** What the user is shown: the exchange's id begins with it. */
   readonly requestNumber?: string
+  /**
+   * Whose share of the application's it takes: names the user, else where the request comes from.
+   */
+  readonly share?: string | undefined
+  /** Its group serves no other application. Default: false. */
+  readonly isAlone?: boolean | undefined
 }
 
 /** Whom the origin tells. */

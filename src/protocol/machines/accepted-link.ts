@@ -63,6 +63,8 @@ export interface AcceptedLinkHandler extends LinkHandler {
   decline(decline: Decline): void
   /** There are more grants. */
   granted(): void
+  /** It takes no offers any more: one end has said that it drains. */
+  draining?(): void
 }
 
 /** How this link bounds an exchange. */
@@ -112,6 +114,11 @@ export class AcceptedLink extends LinkEndpoint {
     this.#memory.grants -= 1
   }
 
+  override drain(): void {
+    super.drain()
+    this.#handler.draining?.()
+  }
+
   /**
    * Tells the connector to pull its configuration; `false`: the link is not open, and nothing was
    * said.
@@ -142,7 +149,9 @@ export class AcceptedLink extends LinkEndpoint {
         return
       case FrameType.DRAIN:
         decodeEmpty(payload)
-        if (this.#machine.step('goodbye') && this.open === 0) this.idle()
+        if (!this.#machine.step('goodbye')) return
+        this.#handler.draining?.()
+        if (this.open === 0) this.idle()
         return
       case FrameType.CREDIT:
         if (number !== 0) break

@@ -2,7 +2,6 @@ import {
   createDirectory,
   Edge,
   KeyRing,
-  MemoryRequestQueue,
   Origin,
   Sessions,
   type EdgeOptions,
@@ -157,7 +156,6 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
   })
   const origin = new Origin({
     instance: 'cloud-1',
-    queue: new MemoryRequestQueue(),
     clocks,
     crypto,
     limits: { ...TIME_LIMITS, ...limits },
@@ -183,12 +181,10 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     ...options.edge,
   })
   const offers: Offer[] = []
-  origin.queue.attach(tenantKey('contoso', 'default'), {
-    connectorId: 'c',
-    grants: 1000,
-    carriesUpgrades: true,
+  origin.attach(tenantKey('contoso', 'default'), {
+    ...{ connectorId: 'c', features: ['upgrade'], offers: 1000, grants: 1000 },
     offer: (offer: Offer) => void offers.push(offer),
-  } as never)
+  })
   const application = directory.application('secure')!
   const identity = {
     subject: 'alice',

@@ -1,19 +1,12 @@
 /** A connector that is half-open takes offers and says nothing: what becomes of them long before a ping tells. */
 import { beforeEach, expect, test } from 'vitest'
-import {
-  MemoryRequestQueue,
-  Origin,
-  type OfferLink,
-  type Submitter,
-  tenantKey,
-} from '../../../src/cloud/index.ts'
+import { Origin, type OfferLink, type Submitter, tenantKey } from '../../../src/cloud/index.ts'
 import {
   TIME_LIMITS,
   type ExchangeFailed,
   type ExchangeWire,
   type Offer,
 } from '../../../src/protocol/index.ts'
-import { until } from '../../integration/tunnel.ts'
 
 const GROUP = tenantKey('contoso', 'default')
 const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }
@@ -31,32 +24,34 @@ const SUBMISSION = {
 /** A link that takes offers, and claims none by itself. */
 class QuietLink implements OfferLink {
   readonly connectorId: string
-  readonly carriesUpgrades = true
-  readonly offers: Offer[] = []
-  grants = 100
+  readonly features = []
+  readonly offers = 100
+  readonly grants = 100
+  readonly offered: Offer[] = []
 
   constructor(connectorId: string) {
     this.connectorId = connectorId
   }
 
   offer(offer: Offer): void {
-    this.grants -= 1
-    this.offers.push(offer)
+    this.offered.push(offer)
   }
 }
 
 let now: number
+let due: (() => void)[]
 let origin: Origin
 let quiet: QuietLink
 let other: QuietLink
 let failures: ExchangeFailed[]
 beforeEach(() => {
   now = 0
+  due = []
   failures = []
   origin = new Origin({
     instance: 'cloud-1',
-    queue: new MemoryRequestQueue(),
     clocks: { now: () => now, wallClock: () => now },
+    scheduler: { at: (_deadline, run) => (due.push(run), () => undefined) },
     crypto,
     limits: { ...TIME_LIMITS, claimMs: 1_000 },
   })
@@ -64,12 +59,18 @@ beforeEach(() => {
   other = new QuietLink('other')
 })
 
+/** Time passes, tick by tick. */
+function pass(ms: number): void {
+  for (const until = now + ms; now < until;) {
+    now += 50
+    for (const run of due.splice(0)) run()
+  }
+}
+
 function ask(): void {
-  // Origins of earlier tests may have more to say.
-  const told = failures
   const submitter: Submitter = {
     claimed: () => undefined,
-    failed: (error) => void told.push(error),
+    failed: (error) => void failures.push(error),
     data: () => undefined,
     ended: () => undefined,
     writable: () => undefined,
@@ -79,74 +80,61 @@ function ask(): void {
   origin.submit(SUBMISSION, TO, submitter)
 }
 
-const claim = ({ connectorId, offers }: QuietLink) => {
-  const { id, attempt } = offers.at(-1)!
+const claim = ({ connectorId, offered }: QuietLink) => {
+  const { id, attempt } = offered.at(-1)!
   const wire = { reset: () => undefined, closed: () => undefined } as unknown as ExchangeWire
   const claimer = { tenantId: 'contoso', groupId: 'default', connectorId }
   return origin.claim(claimer, { id, attempt, credit: 0 }, wire, { windowBytes: 65_536 })
 }
 
-test('an offer that nobody claims in time goes to another link; the late claim is gone', async () => {
-  origin.queue.attach(GROUP, quiet)
+test('an offer that nobody claims in time goes to another link; the late claim is gone', () => {
+  origin.attach(GROUP, quiet)
   ask()
-  other.grants = 1
-  origin.queue.attach(GROUP, other)
-  now = 1_100
-  await until(() => other.offers.length === 1)
-  expect(other.offers[0]).toMatchObject({ id: quiet.offers[0]!.id, attempt: 2 })
+  origin.attach(GROUP, other)
+  pass(1_200)
+  expect(other.offered[0]).toMatchObject({ id: quiet.offered[0]!.id, attempt: 2 })
   expect(claim(quiet)).toBeUndefined()
   expect(claim(other)).toBeDefined()
   expect(failures).toEqual([])
 })
 
-test('a link that was silent is passed over until it is granted more', async () => {
-  origin.queue.attach(GROUP, quiet)
+test('a link that was silent is passed over', () => {
+  origin.attach(GROUP, quiet)
   ask()
-  origin.queue.attach(GROUP, other)
-  now = 1_100
-  await until(() => other.offers.length === 1)
-  other.grants = 2
-  for (let i = 0; i < 2; i++) ask()
-  // It has grants, and the other has none left: they wait for who answers.
-  ask()
-  expect([quiet.offers.length, other.offers.length]).toEqual([1, 3])
-  expect(origin.queue.waiting(GROUP)).toBe(1)
-  origin.queue.granted(GROUP, quiet)
-  expect(quiet.offers).toHaveLength(2)
-  ask()
-  expect(quiet.offers).toHaveLength(3)
+  origin.attach(GROUP, other)
+  pass(1_200)
+  for (let i = 0; i < 3; i++) ask()
+  expect([quiet.offered.length, other.offered.length]).toEqual([1, 4])
 })
 
-test('with no other link, or after three attempts, it is 504', async () => {
-  origin.queue.attach(GROUP, quiet)
-  ask()
-  await until(() => {
-    now += 50
-    return failures.length === 1
-  })
-  expect(failures[0]).toMatchObject({ source: 'connector', reason: 'claim-timeout' })
+test('where nobody ever claims it, it is 504, after three attempts at the most', () => {
   const links = ['a', 'b', 'c', 'd'].map((id) => new QuietLink(id))
-  for (const link of links) origin.queue.attach(GROUP, link)
+  for (const link of links) origin.attach(GROUP, link)
   ask()
-  await until(() => {
-    now += 50
-    return failures.length === 2
-  })
-  expect(failures[1]).toMatchObject({ reason: 'claim-timeout' })
-  expect(links.flatMap(({ offers }) => offers.map(({ attempt }) => attempt)).sort()).toEqual([
+  pass(10_000)
+  expect(failures).toHaveLength(1)
+  expect(failures[0]).toMatchObject({ source: 'connector', reason: 'claim-timeout' })
+  expect(links.flatMap(({ offered }) => offered.map(({ attempt }) => attempt)).sort()).toEqual([
     1, 2, 3,
   ])
   expect(origin.open).toBe(0)
 })
 
-test('a link that ends is silent no more', () => {
-  origin.queue.attach(GROUP, quiet)
-  origin.queue.attach(GROUP, other)
-  expect(origin.queue.silent(GROUP, quiet)).toBe(true)
-  origin.queue.detach(GROUP, other)
+test('the only link of a group is asked again', () => {
+  origin.attach(GROUP, quiet)
   ask()
-  expect(quiet.offers).toHaveLength(1)
-  expect(origin.queue.silent(GROUP, quiet)).toBe(false)
-  origin.queue.detach(GROUP, quiet)
-  expect(origin.queue.isServed(GROUP)).toBe(false)
+  pass(1_200)
+  expect(quiet.offered.map(({ attempt }) => attempt)).toEqual([1, 2])
+  expect(claim(quiet)).toBeDefined()
+})
+
+test('a link that is gone serves nobody', () => {
+  origin.attach(GROUP, quiet)
+  expect(origin.isServed(GROUP)).toBe(true)
+  origin.detach(quiet)
+  expect(origin.isServed(GROUP)).toBe(false)
+  ask()
+  expect(origin.waiting(GROUP)).toBe(1)
+  pass(5_100)
+  expect(failures[0]).toMatchObject({ source: 'connector', reason: 'no-connector' })
 })
