@@ -283,11 +283,10 @@ export class Origin {
   #tick(): void {
     this.#isTicking = false
     const now = this.clocks.now()
+    // The dispatcher first: it knows why somebody has waited in vain.
+    this.#dispatcher.tick(now)
+    this.#perform()
     this.#wheel.advance(now)
-    if (this.#dispatcher.deadline <= now) {
-      this.#dispatcher.tick(now)
-      this.#perform()
-    }
     if (this.#wheel.size > 0) this.#keepTicking()
   }
 }
