@@ -121,7 +121,7 @@ describe('time', () => {
     const timers = /\b(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b/
     const makers = neutral.filter((path) => timers.test(codeOf(path)))
     const others = makers.filter((path) => path !== 'cloud/offers/origin.ts')
-    expect(others).toEqual(['runtime/scheduler.ts', 'runtime/unreferenced.ts'])
+    expect(others).toEqual(['runtime/scheduler.ts'])
   })
 
   test('and the runtime’s clocks from one place', () => {
