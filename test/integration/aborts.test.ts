@@ -143,7 +143,11 @@ async function one(port: number, random: () => number): Promise<void> {
 describe('without a connector', () => {
   let tunnel: Tunnel
   beforeAll(async () => {
-    tunnel = await startTunnel({ backend, noConnector: true, limits: { queueWaitMs: 10_000 } })
+    tunnel = await startTunnel({
+      ...{ backend, noConnector: true, limits: { queueWaitMs: 10_000 } },
+      // All come from one address, and to one application of two.
+      shares: { application: 1, user: 1 },
+    })
   })
   afterAll(() => tunnel.close())
 
