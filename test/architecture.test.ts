@@ -248,7 +248,7 @@ describe('a state moves in one place', () => {
     const code = codeOf(path)
     // No assignment to a state anywhere; the data plane steps a Machine, the control plane reduces through `next`.
     expect(code).not.toMatch(/(?<!const |let |readonly )#?\bstate\s*=(?![=>])/)
-    const stepping = /new Machine\b|\bnext\(| satisfies Moves</
+    const stepping = /new Machine\b|\bnext\(|\bstepIn\(| satisfies Moves</
     expect([path, ...users].some((file) => stepping.test(codeOf(file)))).toBe(true)
   })
 
@@ -268,7 +268,7 @@ describe('a state moves in one place', () => {
     },
   )
 
-  test('Machine itself assigns it once, after the table allowed it', () =>
+  test('it is assigned once, after the table allowed it', () =>
     expect(codeOf('protocol/machines/table.ts').match(/\bstate = next/g)).toHaveLength(1))
 })
 

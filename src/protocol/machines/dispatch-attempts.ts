@@ -11,7 +11,7 @@ import { beginSecond, countIn } from './dispatch-records.ts'
 import { hold, release } from './dispatch-shares.ts'
 import { DISPATCHED, type DispatchedState, type RequestState } from './dispatch-state.ts'
 import type { AttemptOutcome, Shares } from './dispatch-values.ts'
-import { cellOf } from './table.ts'
+import { stepIn } from './table.ts'
 
 /** Of an application's attempts of ten seconds, so many may be given up, or this part of them. */
 const GIVEN_UP_AT_LEAST = 4
@@ -22,9 +22,7 @@ export type AttemptFailure = Exclude<AttemptOutcome, 'claimed' | 'answered' | 'l
 
 /** Moves a request along its table; `false`: a race, and nothing is to be done. */
 export function stepTo(record: RequestState, event: keyof (typeof DISPATCHED)['waiting']): boolean {
-  const next = cellOf(DISPATCHED, record.state, event) as DispatchedState | undefined
-  if (next !== undefined) record.state = next
-  return next !== undefined
+  return stepIn(DISPATCHED, record, event)
 }
 
 export function offerTo(

@@ -12,7 +12,7 @@
 import { jittered } from './backoff.ts'
 import type { ConnectorState, PairState } from './dispatch-state.ts'
 import type { HealthOutcome } from './dispatch-values.ts'
-import { cellOf, ignored, misuse, type Table } from './table.ts'
+import { ignored, misuse, stepIn, type Table } from './table.ts'
 
 /** `due`: it was passed over long enough, and waits for a request that may be a probe. */
 export type PairHealth = 'healthy' | 'passed-over' | 'due' | 'probing'
@@ -143,9 +143,7 @@ export function offersOf({ links }: ConnectorState): number {
 }
 
 function move(pair: PairState, event: keyof (typeof PAIR_HEALTH)['healthy']): boolean {
-  const next = cellOf(PAIR_HEALTH, pair.state, event) as PairHealth | undefined
-  if (next !== undefined) pair.state = next
-  return next !== undefined
+  return stepIn(PAIR_HEALTH, pair, event)
 }
 
 function turnTo(pair: PairState, now: number): void {

@@ -120,10 +120,7 @@ export class Machine<
 
   /** Commits the move that `event` asks for. `false` means: a legal race, do nothing more. */
   step(event: Event): boolean {
-    const next = cellOf(this.#table, this.#all.state, event)
-    if (next === undefined) return false
-    this.#all.state = next
-    return true
+    return stepIn(this.#table, this.#all, event)
   }
 
   /** A copy of all that it knows, which later moves do not change. */
@@ -154,4 +151,19 @@ export function copyOf<T>(value: T): T {
     if (typeof entry === 'object' && entry !== null) copy[key] = copyOf(entry)
   }
   return copy as T
+}
+
+/**
+ * Moves one of many plain records along its table; `false` means: a legal race, do nothing more.
+ * For machines that hold so many that each is a value in the state of the whole.
+ */
+export function stepIn<State extends string>(
+  table: AnyTable,
+  record: { state: State },
+  event: string,
+): boolean {
+  const next = cellOf(table, record.state, event) as State | undefined
+  if (next === undefined) return false
+  record.state = next
+  return true
 }
