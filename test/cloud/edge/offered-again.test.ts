@@ -20,8 +20,8 @@ beforeEach(async () => {
 
 /** Another connector of the group. */
 function join(connectorId = 'd'): void {
-  world.origin.queue.attach(tenantKey('contoso', 'default'), {
-    ...{ connectorId, carriesUpgrades: true, grants: 10 },
+  world.origin.attach(tenantKey('contoso', 'default'), {
+    ...{ connectorId, features: ['upgrade'], offers: 1000, grants: 10 },
     offer: (offer: Offer) => void others.push(offer),
   })
 }
