@@ -176,7 +176,8 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   declined(connectorId: string, attempt: number, reason: DeclineReason): void {
     if (connectorId !== this.#link?.connectorId) return
     const outcome = reason === 'unknown-application' ? reason : 'declined'
-    this.#perform(this.#offer.declined(attempt, this.#now()), outcome)
+    const effect = this.#offer.declined(attempt, this.#now(), outcome === 'declined')
+    this.#perform(effect, outcome)
   }
 
   linkLost(link: OfferLink): void {

@@ -225,13 +225,17 @@ export class OfferEntry {
     return memory.waitsForConfirm ? 'confirm' : 'start'
   }
 
-  /** The connector that was offered attempt `attempt` does not take it. */
-  declined(attempt: number, now: number): OfferEffect {
+  /**
+   * The connector that was offered attempt `attempt` does not take it.
+   *
+   * @param mayAskAgain it only had no room: the dispatcher comes back to it where nobody else is left
+   */
+  declined(attempt: number, now: number, mayAskAgain = false): OfferEffect {
     const memory = this.#memory
     if (!this.#machine.step(attempt === memory.attempt ? 'decline' : 'late')) return 'none'
     this.#reckon(now)
     memory.trouble = 'attempts-exhausted'
-    return this.#goesToAnother(now)
+    return this.#goesToAnother(now, mayAskAgain)
   }
 
   /** An interim answer came, or the response head. */
@@ -306,10 +310,10 @@ export class OfferEntry {
     return this.state === 'failed' ? 'fail' : this.#goesOn(now)
   }
 
-  /** That attempt does not count, and its connector is not asked again. */
-  #goesToAnother(now: number): OfferEffect {
+  /** That attempt does not count, and its connector is not asked again unless it may be. */
+  #goesToAnother(now: number, mayAskAgain = false): OfferEffect {
     const memory = this.#memory
-    memory.excluded = [...memory.excluded, memory.connector]
+    if (!mayAskAgain) memory.excluded = [...memory.excluded, memory.connector]
     memory.attemptsLeft += 1
     return this.#goesOn(now)
   }

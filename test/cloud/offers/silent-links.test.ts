@@ -128,6 +128,17 @@ test('the only link of a group is asked again', () => {
   expect(claim(quiet)).toBeDefined()
 })
 
+test('the only connector of a group that had no room is asked again', () => {
+  origin.attach(GROUP, quiet)
+  ask()
+  const { id, attempt } = quiet.offered[0]!
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'quiet' }
+  origin.declined(claimer, { id, attempt, reason: 'overloaded' })
+  pass(400)
+  expect(quiet.offered).toHaveLength(2)
+  expect(claim(quiet)).toBeDefined()
+})
+
 test('a link that is gone serves nobody', () => {
   origin.attach(GROUP, quiet)
   expect(origin.isServed(GROUP)).toBe(true)
