@@ -20,7 +20,7 @@
  *
  * @module
  */
-import { ApiMisuse, Refused } from '../protocol/index.ts'
+import { ApiMisuse, ConfigurationInvalid, Refused } from '../protocol/index.ts'
 import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
@@ -118,7 +118,8 @@ function containedDirectory(directory: Directory, containment: Containment): Dir
 }
 
 /** Considered answers of a registry and of an authority are no failures. */
-const isAnswer = (error: unknown) => error instanceof Refused || error instanceof ApiMisuse
+const isAnswer = (error: unknown) =>
+  error instanceof Refused || error instanceof ConfigurationInvalid || error instanceof ApiMisuse
 
 function containedRegistry(registry: ConnectorRegistry, containment: Containment) {
   const passing = { passes: isAnswer }

@@ -88,8 +88,8 @@ export interface ConnectorRegistry {
   /**
    * Moves a connector to another standing.
    *
-   * @throws Refused `not-found` when there is no such connector; ApiMisuse when the standings' table
-   *   does not allow it
+   * @throws Refused `not-found` when there is no such connector; ConfigurationInvalid when
+   *   it cannot become that, such as anything after `revoked`
    */
   setStanding(
     connectorId: string,

@@ -8,6 +8,8 @@
  * @module
  */
 import {
+  ConfigurationInvalid,
+  mayOrder,
   nextConnectorRecord,
   Refused,
   type ConnectorRecordEvent,
@@ -173,6 +175,11 @@ export class TransactionalRegistry implements ConnectorRegistry {
     return this.#store.transact((tables) => {
       let fate: LinksFate | undefined
       const row = existing(tables, connectorId)
+      if (!mayOrder(row.standing, EVENTS[standing]))
+        throw new ConfigurationInvalid(
+          'standing',
+          `a connector that is ${row.standing} cannot become ${standing}`,
+        )
       const from = { state: row.standing, since: row.standingSince ?? row.registeredAt }
       const { state, since } = nextConnectorRecord(
         from,

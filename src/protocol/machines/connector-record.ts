@@ -96,6 +96,14 @@ export function nextConnectorRecord(
   return next(CONNECTOR_RECORD, MOVES, from, event, out)
 }
 
+/** Whether an operator's order makes sense for a connector of this standing. */
+export function mayOrder(
+  standing: ConnectorRecordState['state'],
+  order: ConnectorRecordEvent['type'],
+): boolean {
+  return CONNECTOR_RECORD[standing][order] !== misuse
+}
+
 /** Whether a connector of this standing is put before new requests. */
 export function takesOffers(standing: ConnectorRecordState['state']): boolean {
   return standing === 'active'

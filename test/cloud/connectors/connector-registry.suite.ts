@@ -335,9 +335,11 @@ export function connectorRegistrySuite(
       test('nothing follows revocation, and nobody else can be moved', async () => {
         const { connector } = await registry.register(order())
         await registry.setStanding(connector.id, 'revoked', T0)
-        const misuse = { code: 'ERR_API_MISUSE' }
+        const mistake = { code: 'ERR_CONFIGURATION_INVALID', path: 'standing' }
         const unknown = { code: 'ERR_REFUSED', reason: 'not-found' }
-        await expect(registry.setStanding(connector.id, 'active', T0)).rejects.toMatchObject(misuse)
+        await expect(registry.setStanding(connector.id, 'active', T0)).rejects.toMatchObject(
+          mistake,
+        )
         await expect(registry.setStanding('nobody', 'revoked', T0)).rejects.toMatchObject(unknown)
         await expect(registry.setGroup('nobody', 'other')).rejects.toMatchObject(unknown)
         expect((await registry.connector(connector.id))?.standing).toBe('revoked')
