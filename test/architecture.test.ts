@@ -97,6 +97,15 @@ test('the map of the house names files that are there', () => {
   expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([])
 })
 
+// The heading of a table of states names its columns, and is as wide as they are.
+test.each(files)('%s has no comment beyond 100 columns', (path) => {
+  const comments = sources
+    .get(path)!
+    .split('\n')
+    .filter((line) => /^\s*(?:\*|\/\/|\/\*)/.test(line) && !/^ {2}\/\/ {2}/.test(line))
+  expect(comments.filter((line) => [...line].length > 100)).toEqual([])
+})
+
 describe('src/protocol is pure', () => {
   /** What writes MessagePack stands behind one door. */
   const ALLOWED: Readonly<Record<string, RegExp>> = {

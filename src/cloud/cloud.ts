@@ -43,7 +43,10 @@ export interface CloudOptions extends CloudPorts {
    * false: there is one for each.
    */
   readonly auditRequests?: boolean
-  /** Timers, by the monotonic clock of `clocks`. Default: the runtime's, which keep no process alive. */
+  /**
+   * Timers, by the monotonic clock of `clocks`. Default: the runtime's, which keep no process
+   * alive.
+   */
   readonly scheduler?: Scheduler | undefined
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string

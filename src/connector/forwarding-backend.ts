@@ -38,8 +38,8 @@ export type BackendEvent = keyof BackendEvents
 
 /**
  * Stands between one call and whoever made it. Override the commands and events that concern the
- * decorator, or {@link ForwardingBackendCall.tell} and {@link ForwardingBackendCall.hear}, which all
- * of them pass through.
+ * decorator, or {@link ForwardingBackendCall.tell} and {@link ForwardingBackendCall.hear}, which
+ * all of them pass through.
  */
 export class ForwardingBackendCall implements BackendCall, BackendEvents {
   protected readonly events: BackendEvents

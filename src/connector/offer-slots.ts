@@ -48,7 +48,9 @@ export class OfferSlots {
     return Math.max(0, this.#total - this.#taken)
   }
 
-  /** Another share of the process's slots; links that are there keep what they said until redialled. */
+  /**
+   * Another share of the process's slots; links that are there keep what they said until redialled.
+   */
   resize(total: number, streams: number): void {
     this.#total = total
     this.#streams = streams

@@ -84,8 +84,8 @@ export function timerOf(options: TimerOptions = {}): Timer {
 }
 
 /**
- * What `work` comes to, or what `late` makes of it when that is not so within `ms`. Without work it is
- * what `late` makes of it.
+ * What `work` comes to, or what `late` makes of it when that is not so within `ms`. Without work it
+ * is what `late` makes of it.
  */
 export async function inTime<T>(
   timer: Timer,

@@ -65,8 +65,8 @@ function byTheNew(
 }
 
 /**
- * Whether the exchange still goes where the application is published now: the same tenant, group and
- * URLs, and no certificate that would now be refused.
+ * Whether the exchange still goes where the application is published now: the same tenant, group
+ * and URLs, and no certificate that would now be refused.
  */
 function isSamePlace(before: Application, now: Application): boolean {
   return (

@@ -121,8 +121,8 @@ function short(value: unknown): string | undefined {
 }
 
 /**
- * Reads a claim as a list of texts. `isWhole` is false if a member is not a text, or empty. A single
- * text is a list of one; it is not whole if a character in it could separate several.
+ * Reads a claim as a list of texts. `isWhole` is false if a member is not a text, or empty. A
+ * single text is a list of one; it is not whole if a character in it could separate several.
  */
 function list(value: unknown): { items: readonly string[] | undefined; isWhole: boolean } {
   if (typeof value === 'string' && value !== '')

@@ -113,7 +113,9 @@ export function readBody(
   })
 }
 
-/** What whoever called is told of an error; one that is no refusal is told to `containment` as well. */
+/**
+ * What whoever called is told of an error; one that is no refusal is told to `containment` as well.
+ */
 export function asRefusal(
   { containment }: { readonly containment: Containment },
   error: unknown,

@@ -27,8 +27,8 @@ import type { OfferLink } from './offer-link.ts'
 import type { Claimer } from './submission.ts'
 
 /**
- * After a goodbye, claims are still on their way on other connections. So long they count; then what
- * is not claimed goes elsewhere. Milliseconds.
+ * After a goodbye, claims are still on their way on other connections. So long they count; then
+ * what is not claimed goes elsewhere. Milliseconds.
  */
 const LEAVING_MS = 1_000
 

@@ -54,8 +54,8 @@ export function parseAddress(text: string): Address | undefined {
  * operator, without the text itself.
  *
  * @param path where it stands in the configuration
- * @throws ConfigurationInvalid when it is no network, or has bits set beyond its prefix: then something else
- *   was meant
+ * @throws ConfigurationInvalid when it is no network, or has bits set beyond its prefix: then
+ *   something else was meant
  */
 export function parseNetwork(text: string, path = 'network'): Network {
   const refused = (detail: string) => new ConfigurationInvalid(path, detail)

@@ -67,7 +67,9 @@ export class KeyRing {
   readonly #derived = new BoundedCache<Promise<Uint8Array>>(DERIVED_KEYS)
   #keys: readonly SealingKey[]
   #version = 0
-  /** What is loaded or saved, one after the other: what was loaded is not older than what is held. */
+  /**
+   * What is loaded or saved, one after the other: what was loaded is not older than what is held.
+   */
   #turn: Promise<unknown> = Promise.resolve()
   #unwatch: () => void = () => undefined
 

@@ -70,7 +70,7 @@ export interface PreAuthenticationOptions extends IssuersOptions {
   readonly audit: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
-  /** Decides who is let in. Default: assignment and policies, without knowing of places and risk. */
+  /** Decides who is let in. Default: assignment and policies, without places and risk. */
   readonly access?: Pick<AccessControl, 'atSignIn'>
 }
 

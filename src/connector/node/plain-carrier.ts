@@ -170,7 +170,9 @@ export class PlainCarrier implements Carrier, PlainResponderPort, Flushed, Whole
     })
   }
 
-  /** 409, 410: another has it, or nobody wants it any more. What is not 204 is a call that failed. */
+  /**
+   * 409, 410: another has it, or nobody wants it any more. What is not 204 is a call that failed.
+   */
   answered(status: number): void {
     if (status === 204) this.#machine.accepted()
     else if (status === 409 || status === 410) this.#machine.refused()

@@ -90,7 +90,9 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   readonly #events: BackendEvents
   readonly #body: RequestBody | null
   readonly #limit: ConnectLimit
-  /** A connection was taken for it: octets may have left. For good, whatever becomes of that one. */
+  /**
+   * A connection was taken for it: octets may have left. For good, whatever becomes of that one.
+   */
   #isSent = false
   /** Who writes waits for the connection. */
   #isAwaited = false

@@ -3,8 +3,8 @@
  *
  * A pair that fails is passed over for a while, which doubles with each failure in a row, and comes
  * back by one probe. What it may hold unanswered begins small and doubles with its answers: a
- * connector that takes requests and says nothing holds few of them. Neither the speed of its answers
- * nor their status, nor the number of its grants, makes a pair more attractive.
+ * connector that takes requests and says nothing holds few of them. Neither the speed of its
+ * answers nor their status, nor the number of its grants, makes a pair more attractive.
  *
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
@@ -102,8 +102,8 @@ export function answered(pair: PairState, epoch: number, now: number): void {
 }
 
 /**
- * An attempt of this `epoch` failed. One fault is told once: attempts that began before it was known
- * say nothing new.
+ * An attempt of this `epoch` failed. One fault is told once: attempts that began before it was
+ * known say nothing new.
  */
 export function failed(
   pair: PairState,

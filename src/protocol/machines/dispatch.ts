@@ -3,7 +3,8 @@
  *
  * A pure machine. Each input comes with the time, and what is decided are values that wait in
  * {@link Dispatcher.decisions}; after each input the driver performs them, and it gives a `tick` at
- * {@link Dispatcher.deadline}. It holds no request, no link and no user: only their names and counts.
+ * {@link Dispatcher.deadline}. It holds no request, no link and no user: only their names and
+ * counts.
  *
  * - dispatch-choice.ts: which connector
  * - dispatch-health.ts: who is passed over, and how much a connector is trusted with

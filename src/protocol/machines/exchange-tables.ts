@@ -23,8 +23,8 @@ export type ExchangeState =
 
 /**
  * The end that asks. Derived events: `answer` and `complete` are both the end of the response,
- * chosen by whether our request body is closed; `sent` is the closing of our request body; `asked` is
- * CREDIT or STOP of it.
+ * chosen by whether our request body is closed; `sent` is the closing of our request body; `asked`
+ * is CREDIT or STOP of it.
  */
 // prettier-ignore
 export const REQUESTER = {
@@ -44,8 +44,8 @@ export const REQUESTER = {
 >
 
 /**
- * The end that answers. Derived: `received` is the closing of the request body, `asked` that we grant
- * more of it or stop it.
+ * The end that answers. Derived: `received` is the closing of the request body, `asked` that we
+ * grant more of it or stop it.
  */
 // prettier-ignore
 export const RESPONDER = {

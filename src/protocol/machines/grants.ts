@@ -24,8 +24,8 @@ export function greet(memory: GrantMemory, hello: { offers: number; granted: num
 /**
  * So many more.
  *
- * @throws PeerViolation `GRANT_EXCEEDED`: a grant is a slot that came free, and there are no more of
- *   them than HELLO said
+ * @throws PeerViolation `GRANT_EXCEEDED`: a grant is a slot that came free, and there are no more
+ *   of them than HELLO said
  */
 export function grant(memory: GrantMemory, offers: number): void {
   if (memory.grants + offers > memory.offers)

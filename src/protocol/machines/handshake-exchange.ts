@@ -2,8 +2,8 @@
  * One user connection that asks for another protocol: answered like any other request, or switched
  * and then a tunnel.
  *
- * What the user sends before anybody takes it is held: what came with its head, and at most one read
- * of the socket. Its end is held as well.
+ * What the user sends before anybody takes it is held: what came with its head, and at most one
+ * read of the socket. Its end is held as well.
  *
  * @see RFC 9110 §7.8
  * @module

@@ -8,8 +8,8 @@
  *    ({@link LinkEndpoint.lost}), a command, or {@link LinkEndpoint.tick} when {@link
  *    LinkEndpoint.deadline} has come.
  * 2. Call nothing from inside what it tells: an output only collects. `wake` asks for step 3.
- * 3. Take what it has to say ({@link LinkEndpoint.takeOutput}) until nothing is left or the transport
- *    is full, and send it in that order.
+ * 3. Take what it has to say ({@link LinkEndpoint.takeOutput}) until nothing is left or the
+ *    transport is full, and send it in that order.
  * 4. Perform each effect that it asks for, and answer it later, as an input, with one result.
  * 5. Ask for the deadline anew, and set the one timer for it: any input may have moved it.
  * 6. Wait for the next input; room in the transport leads to step 3.

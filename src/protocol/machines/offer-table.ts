@@ -24,13 +24,13 @@ export type OfferState =
 
 /**
  * Derived events. `claim` and `confirm` are both a claim of the current attempt, chosen by whether
- * the request is replayable; `late` is a claim or DECLINE of an earlier attempt. `repeat` is an offer
- * to a connector that declined it, or did not send it. `missed` and `expire` are both a deadline that
- * passed, chosen by whether time and an attempt are left; `unlinked` and `spent` a link that died
- * before the claim, `lost` and `exhausted` one that died after it, each chosen by the attempts left.
- * `notSent` and `unkept` are both NOT_SENT, chosen by whether all that was sent is kept and time is
- * left; `giveUp` and `keep` a silent claim, chosen by whether it may be given up. `end` is any other
- * end of the exchange.
+ * the request is replayable; `late` is a claim or DECLINE of an earlier attempt. `repeat` is an
+ * offer to a connector that declined it, or did not send it. `missed` and `expire` are both a
+ * deadline that passed, chosen by whether time and an attempt are left; `unlinked` and `spent` a
+ * link that died before the claim, `lost` and `exhausted` one that died after it, each chosen by
+ * the attempts left. `notSent` and `unkept` are both NOT_SENT, chosen by whether all that was sent
+ * is kept and time is left; `giveUp` and `keep` a silent claim, chosen by whether it may be given
+ * up. `end` is any other end of the exchange.
  */
 // prettier-ignore
 export const OFFER = {

@@ -3,8 +3,8 @@
  *
  * The origin alone owns its deadlines, its attempts and its outcome. A claim is valid for the
  * current attempt only. What was claimed is offered again when the connector says that it sent
- * nothing of it, whatever the method; and while no answer has begun, a replayable request whose link
- * died, or, once, whose connector is silent. Of a request that is not replayable a second
+ * nothing of it, whatever the method; and while no answer has begun, a replayable request whose
+ * link died, or, once, whose connector is silent. Of a request that is not replayable a second
  * confirmation is said only after NOT_SENT of the first, so it runs at most once.
  *
  * Each input returns one {@link OfferEffect}, which the driver performs.
@@ -59,7 +59,8 @@ export type OfferLimits = Pick<TimeLimits, 'queueWaitMs' | 'claimMs' | 'answerPa
  * - `gone`: the claim does not count.
  * - `resubmit`: another connector is wanted.
  * - `silent`: no answer has begun for long; the dispatcher decides about {@link OfferEntry.giveUp}.
- * - `give-up`: the exchange of the latest attempt is cancelled, and then another connector is wanted.
+ * - `give-up`: the exchange of the latest attempt is cancelled, and then another connector is
+ *   wanted.
  * - `fail`: nobody has taken it; {@link OfferEntry.failure} is what its user is told.
  * - `end`: the outcome of its exchange is the outcome.
  */
@@ -151,8 +152,8 @@ export class OfferEntry {
    * A link of `connector` takes it, and must claim it within `claimMs`. Returns the number of this
    * attempt.
    *
-   * @param isRemote whether it travels over another instance: then its claim waits for CONFIRM, even
-   *   of a replayable request
+   * @param isRemote whether it travels over another instance: then its claim waits for CONFIRM,
+   *   even of a replayable request
    */
   offer(connector: string, isRemote: boolean, claimMs: number, now: number): number {
     const memory = this.#memory

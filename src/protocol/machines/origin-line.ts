@@ -54,7 +54,10 @@ export const ORIGIN_LINE = {
   up:       { wanted: 'up',       connected: misuse, failed: 'idle', timeout: 'idle',  busy: 'up',    close: 'idle'  },
 } as const satisfies Table<OriginLineState['state'], OriginLineEvent['type']>
 
-/** Effects. `connect` is answered by exactly one of `connected`, `failed`; then, once up, by `failed`. */
+/**
+ * Effects. `connect` is answered by exactly one of `connected`, `failed`; then, once up, by
+ * `failed`.
+ */
 export interface OriginLineOutput {
   connect(op: number): void
   /** Give up the link, or the attempt. */

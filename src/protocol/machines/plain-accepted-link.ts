@@ -1,11 +1,12 @@
 /**
  * The cloud's end of a link over the plain binding.
  *
- * It is an {@link ACCEPTED_LINK} as any other; but it lives on streams that follow one another, each
- * for a lease, and its exchanges have calls of their own. So it is idle when no stream is left.
+ * It is an {@link ACCEPTED_LINK} as any other; but it lives on streams that follow one another,
+ * each for a lease, and its exchanges have calls of their own. So it is idle when no stream is
+ * left.
  *
- * Driver law: one input, or {@link PlainAcceptedLink.tick} at {@link PlainAcceptedLink.deadline}; what
- * there is to write is written to the streams meanwhile.
+ * Driver law: one input, or {@link PlainAcceptedLink.tick} at {@link PlainAcceptedLink.deadline};
+ * what there is to write is written to the streams meanwhile.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module

@@ -1,12 +1,12 @@
 /**
  * The connector's end of a link over the plain binding.
  *
- * It is a {@link DIALLED_LINK} as any other; but it lives on streams that follow one another, each for
- * a lease, and its exchanges have calls of their own. So it is idle when no stream is left.
+ * It is a {@link DIALLED_LINK} as any other; but it lives on streams that follow one another, each
+ * for a lease, and its exchanges have calls of their own. So it is idle when no stream is left.
  *
- * Driver law: one input, a command, or {@link PlainDialledLink.tick} at {@link PlainDialledLink.deadline};
- * calls are made through the port meanwhile, and what becomes of them is told later, never from
- * inside.
+ * Driver law: one input, a command, or {@link PlainDialledLink.tick} at {@link
+ * PlainDialledLink.deadline}; calls are made through the port meanwhile, and what becomes of them
+ * is told later, never from inside.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
@@ -225,7 +225,9 @@ export class PlainDialledLink {
     return this.state === 'closed' || this.state === 'refused'
   }
 
-  /** Whether a stream is on its way: it has said what is granted, which must not change meanwhile. */
+  /**
+   * Whether a stream is on its way: it has said what is granted, which must not change meanwhile.
+   */
   get #isGreeting(): boolean {
     for (const { isGreeting } of this.#streams) if (isGreeting) return true
     return false

@@ -3,8 +3,8 @@
  *
  * `…/body` brings the request body to the connector, `…/response` the answer to the cloud. What is
  * said on them are frames; which call is open, and what it means that one breaks, is in the tables
- * of the two ends. Byte credit is not on this wire: whoever drives an end reports what the HTTP stream took,
- * and does not read while the end {@link PlainExchange.isFull is full}.
+ * of the two ends. Byte credit is not on this wire: whoever drives an end reports what the HTTP
+ * stream took, and does not read while the end {@link PlainExchange.isFull is full}.
  *
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module

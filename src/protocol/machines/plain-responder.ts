@@ -51,8 +51,8 @@ export const PLAIN_RESPONDER = {
 >
 
 /**
- * How long a claim waits for its answer, to leave with it in one call. Milliseconds; the cloud gives
- * a claim a second at least.
+ * How long a claim waits for its answer, to leave with it in one call. Milliseconds; the cloud
+ * gives a claim a second at least.
  */
 export const CLAIM_HELD_MS = 100
 

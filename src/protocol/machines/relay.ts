@@ -30,9 +30,9 @@ export type PacedRelayState =
   'waiting' | 'open' | 'held' | 'complete' | 'ended' | 'unwanted' | 'emptied' | 'over'
 
 /**
- * Derived events: `hold` is a sink that has not taken all of what it was given, `ready` one that has
- * taken all of what was held. `end` and `finish` are both the end of the source: behind what is held,
- * and with nothing before it. `detach`: the sink is gone, and another will come.
+ * Derived events: `hold` is a sink that has not taken all of what it was given, `ready` one that
+ * has taken all of what was held. `end` and `finish` are both the end of the source: behind what is
+ * held, and with nothing before it. `detach`: the sink is gone, and another will come.
  */
 // prettier-ignore
 export const PACED_RELAY = {

@@ -289,7 +289,10 @@ function userClaims(value: unknown): UserClaims | undefined {
   }
 }
 
-/** An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us for it. */
+/**
+ * An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us
+ * for it.
+ */
 function mended(claims: UserClaims): UserClaims {
   // Almost every user's claims come with many requests.
   let same = MENDED.get(claims)

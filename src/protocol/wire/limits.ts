@@ -15,8 +15,8 @@ export interface TimeLimits {
   /** An offer that a link carries, until its claim. Default 5 000. */
   readonly claimMs: number
   /**
-   * A claimed request that may be repeated, without any answer of its connector to that application,
-   * until it is offered to another. Default 5 000.
+   * A claimed request that may be repeated, without any answer of its connector to that
+   * application, until it is offered to another. Default 5 000.
    */
   readonly answerPatienceMs: number
   /**
@@ -127,8 +127,8 @@ export const MAX_WINDOW_BYTES = 8 * 1024 * 1024
 /** What is given back of a window at a time, at most. */
 export const MAX_CREDIT_STEP_BYTES = 512 * 1024
 /**
- * The most that a claim may grant at first: what is sent under it is kept, to be sent again if nothing
- * of the request reached the application.
+ * The most that a claim may grant at first: what is sent under it is kept, to be sent again if
+ * nothing of the request reached the application.
  */
 export const FIRST_CREDIT_BYTES = 64 * 1024
 /**
