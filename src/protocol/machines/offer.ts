@@ -229,7 +229,8 @@ export class OfferEntry {
   /**
    * The connector that was offered attempt `attempt` does not take it.
    *
-   * @param mayAskAgain it only had no room: the dispatcher comes back to it where nobody else is left
+   * @param mayAskAgain it only had no room: the dispatcher comes back to it where nobody else is
+   *   left
    */
   declined(attempt: number, now: number, mayAskAgain = false): OfferEffect {
     const memory = this.#memory
