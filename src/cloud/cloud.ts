@@ -126,6 +126,7 @@ export function createCloud(options: CloudOptions): Cloud {
   const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
   const origin = new Origin({
     instance: options.instance ?? 'cloud-1',
+    queue: ports.queue,
     clocks,
     crypto,
     limits,

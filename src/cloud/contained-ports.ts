@@ -12,6 +12,7 @@
  * - `revocations`: the request gets 500; what is open ends, where it cannot be asked; a sign-out
  *   fails
  * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
+ * - `queue`: offers wait for links of this instance; a `join` that fails ends `createCloud`
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
  * - `observer`: nothing: the flow goes on
  * - `pages`: our own words and template are used
@@ -25,6 +26,7 @@ import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import type { ConnectorRegistry } from './connectors/connector-registry.ts'
+import type { OfferQueue } from './offers/offer-queue.ts'
 import type { Failure } from './pages/answer.ts'
 import type { PageRenderer } from './pages/pages.ts'
 import type { RenderedPage } from './pages/template.ts'
@@ -48,6 +50,8 @@ export interface CloudPorts {
    * The instances connectors may dial: id → base URL of its connector listener. Asked at each pull.
    */
   readonly instances: () => Readonly<Record<string, string>>
+  /** Joins this instance with others, which may have links that it lacks. Default: it is alone. */
+  readonly queue?: OfferQueue
   /** Sessions ended before their time. Default: in memory, so for this process only. */
   readonly revocations?: SessionRevocations
   /**
@@ -82,6 +86,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   audit: containedAudit,
   instances: (instances, containment) =>
     containment.demand('instances', () => ({ ...atOnce(instances()) })),
+  queue: containedQueue,
   revocations: containedRevocations,
   grants: containedGrants,
   observer: containedObserver,
@@ -150,6 +155,16 @@ function containedAuthority(
     issue: containment.await('authority.issue', (options) => authority.issue(options), {
       passes: isAnswer,
     }),
+  }
+}
+
+/** What cannot be published waits for a link of this instance. */
+function containedQueue(queue: OfferQueue, containment: Containment): OfferQueue {
+  return {
+    publish: containment.await('queue.publish', (envelope) => queue.publish(envelope)),
+    tell: containment.notify('queue.tell', (instance, outcome) => queue.tell(instance, outcome)),
+    announce: containment.notify('queue.announce', (presence) => queue.announce(presence)),
+    join: containment.demand('queue.join', (receiver) => queue.join(receiver)),
   }
 }
 

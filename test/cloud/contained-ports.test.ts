@@ -9,6 +9,7 @@ import {
   createDirectory,
   createMemoryRegistry,
   KeyRing,
+  MemoryOfferQueue,
   MemorySessionGrants,
   MemoryRevocations,
   type Cloud,
@@ -51,6 +52,8 @@ const FUNCTIONS: Functions = {
   },
   authority: { issue: true, certificate: false },
   instances: 'itself',
+  // Between instances only, and `join` before anything is served.
+  queue: { publish: false, tell: false, announce: true, join: false },
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
@@ -169,6 +172,7 @@ beforeAll(async () => {
       ...{ claimed: () => undefined, head: () => undefined, body: () => undefined },
       ended: () => undefined,
     },
+    queue: new MemoryOfferQueue(),
     ...{ directory, authority, clocks, crypto, revocations },
   }
   const contained = Object.fromEntries(

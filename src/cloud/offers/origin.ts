@@ -33,6 +33,8 @@ import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
 import type { OfferLink } from './offer-link.ts'
+import type { OfferQueue } from './offer-queue.ts'
+import { REMOTE, RemoteOffers, type RemoteHost } from './remote-offers.ts'
 import type {
   CarriageOptions,
   Claimer,
@@ -46,6 +48,8 @@ import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 export interface OriginOptions {
   /** The id of this cloud instance. */
   readonly instance: string
+  /** Joins it with other instances of the service. Default: there are none. */
+  readonly queue?: OfferQueue | undefined
   readonly clocks: Clocks
   readonly crypto: CryptoProvider
   /** Default: the runtime's timers. */
@@ -71,6 +75,9 @@ export class Origin {
   readonly #links = new Map<number, OfferLink>()
   readonly #numbers = new Map<OfferLink, number>()
   readonly #wheel: DeadlineWheel
+  readonly #remote: RemoteOffers | undefined
+  /** Who makes the claim under way. */
+  #claimer: string | undefined
   #lastNumber = 0
   #isTicking = false
 
@@ -88,6 +95,7 @@ export class Origin {
       claimMs: limits.claimMs,
       seed: crypto.getRandomValues(new Uint32Array(1))[0],
     })
+    this.#remote = options.queue && new RemoteOffers(this.#host(), options.queue)
   }
 
   /** Exchanges that have no outcome yet. */
@@ -148,6 +156,7 @@ export class Origin {
       },
       this.clocks.now(),
     )
+    if (link.isRemote !== true) this.#remote?.changed(group)
     this.#perform()
   }
 
@@ -158,6 +167,7 @@ export class Origin {
     const offers = known === undefined ? 0 : link.grants - known.granted
     if (number === undefined || offers <= 0) return
     this.#dispatcher.granted(number, offers, this.clocks.now())
+    this.#changed(number)
     this.#perform()
   }
 
@@ -167,7 +177,9 @@ export class Origin {
     if (number === undefined) return
     this.#numbers.delete(link)
     this.#links.delete(number)
+    const group = this.#dispatcher.state.links.get(number)?.group.key
     this.#dispatcher.detach(number, this.clocks.now())
+    if (group !== undefined && link.isRemote !== true) this.#remote?.changed(group as TenantKey)
     this.#perform()
   }
 
@@ -175,6 +187,7 @@ export class Origin {
   lost(link: OfferLink): void {
     this.detach(link)
     for (const entry of [...this.#entries.values()]) entry.linkLost(link)
+    this.#remote?.linkLost(link)
   }
 
   /**
@@ -189,7 +202,12 @@ export class Origin {
   ): ClaimAnswer | undefined {
     const entry = this.#entries.get(claim.id)
     if (entry?.isFor(claimer) !== true) return undefined
-    return entry.claim(claim, claimer.connectorId, wire, carriage)
+    this.#claimer = claimer.connectorId
+    try {
+      return entry.claim(claim, claimer.connectorId, wire, carriage)
+    } finally {
+      this.#claimer = undefined
+    }
   }
 
   /** Whether an exchange that `claimer` may claim is replayable. */
@@ -203,13 +221,18 @@ export class Origin {
     const entry = this.#entries.get(decline.id)
     if (entry?.isFor(claimer) === true)
       entry.declined(claimer.connectorId, decline.attempt, decline.reason)
+    else
+      this.#remote
+        ?.foreign(decline.id)
+        ?.declined(claimer.connectorId, decline.attempt, decline.reason)
   }
 
   // ── entries ───────────────────────────────────────────────────────────────────────────────
 
   /** What became of the current attempt of an exchange. */
   outcome(id: ExchangeId, outcome: AttemptOutcome): void {
-    this.#dispatcher.outcome(id, outcome, this.clocks.now())
+    this.#dispatcher.outcome(id, outcome, this.clocks.now(), this.#claimer)
+    this.#remote?.tell(id, outcome, this.#claimer)
     this.#perform()
   }
 
@@ -259,19 +282,50 @@ export class Origin {
   /** After each input; what is performed may itself be one. */
   #perform(): void {
     for (const decision of this.#dispatcher.decisions()) {
-      const entry = this.#entries.get(decision.id)
+      const entry = this.#entries.get(decision.id) ?? this.#remote?.foreign(decision.id)
       if (decision.type === 'refuse') entry?.refuse(decision.reason, decision.retryAfterMs)
       else this.#offer(entry, decision.link, decision.claimMs)
     }
   }
 
   /** It was decided, and its link or its user may have gone before it could be done. */
-  #offer(entry: OfferedExchange | undefined, number: number, claimMs: number): void {
+  #offer(entry: Offered | undefined, number: number, claimMs: number): void {
     const link = this.#links.get(number)
-    if (entry === undefined) return
-    if (link !== undefined) return entry.offer(link, claimMs)
-    this.outcome(entry.id, 'declined')
-    this.resubmit(entry.id, this.clocks.now() + this.limits.queueWaitMs)
+    if (link === undefined) return
+    entry?.offer(link, claimMs)
+    this.#changed(number)
+  }
+
+  #changed(number: number): void {
+    const link = this.#dispatcher.state.links.get(number)
+    if (link?.isRemote === false) this.#remote?.changed(link.group.key as TenantKey)
+  }
+
+  /** What is asked of the origin in the name of other instances. */
+  #host(): RemoteHost {
+    const { state } = this.#dispatcher
+    return {
+      instance: this.instance,
+      now: () => this.clocks.now(),
+      attach: (group, link) => this.attach(group, link),
+      detach: (link) => this.detach(link),
+      group: (group) => state.groups.get(group),
+      request: (id) => {
+        const record = state.requests.get(id)
+        const excluded = record?.excluded.map(({ connector }) => connector) ?? []
+        return record && { request: record.request, excluded }
+      },
+      submit: (request, waitUntil) => {
+        this.#dispatcher.submit(request, waitUntil, this.clocks.now())
+        this.#perform()
+      },
+      outcome: (id, outcome) => {
+        this.#dispatcher.outcome(id, outcome, this.clocks.now())
+        this.#perform()
+      },
+      returned: (id, attempt, reason) => this.#entries.get(id)?.declined(REMOTE, attempt, reason),
+      watch: (entry) => this.watch(entry),
+    }
   }
 
   #keepTicking(): void {
@@ -289,6 +343,11 @@ export class Origin {
     this.#wheel.advance(now)
     if (this.#wheel.size > 0) this.#keepTicking()
   }
+}
+
+/** Whatever is put on a link: an exchange of this instance, or of another. */
+interface Offered {
+  offer(link: OfferLink, claimMs: number): void
 }
 
 const NOTHING: readonly string[] = []

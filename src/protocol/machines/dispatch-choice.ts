@@ -57,7 +57,8 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
     if (!connector.links.some((link) => carries(link, wanted.needs))) continue
     canCarry = true
     if (isRemote(connector)) {
-      if (now >= connector.pausedUntil) remote = freest(connector, wanted.needs)
+      if (now >= connector.pausedUntil && !isExcluded(wanted.excluded, connector.id))
+        remote = freest(connector, wanted.needs)
     } else if (!isExcluded(wanted.excluded, connector.id)) serving.push(connector)
   }
   const choice = among(serving, wanted, now)
@@ -65,7 +66,7 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
   if (remote !== undefined) return { link: remote, pair: undefined, hasOther: false }
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
-  return serving.length === 0 && !hasRemote(group) ? 'excluded' : 'busy'
+  return serving.length === 0 && !hasRemote(group, wanted) ? 'excluded' : 'busy'
 }
 
 function among(
@@ -158,8 +159,10 @@ function isRemote({ links }: ConnectorState): boolean {
   return links[0]!.isRemote
 }
 
-function hasRemote(group: GroupState): boolean {
-  for (const connector of group.connectors.values())
-    if (connector.links.length > 0 && isRemote(connector)) return true
+function hasRemote(group: GroupState, { excluded }: Wanted): boolean {
+  for (const connector of group.connectors.values()) {
+    const { id, links } = connector
+    if (links.length > 0 && isRemote(connector) && !isExcluded(excluded, id)) return true
+  }
   return false
 }

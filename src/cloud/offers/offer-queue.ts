@@ -1,0 +1,83 @@
+/**
+ * The port between the instances of one service: offers that an instance has no link for travel to
+ * one that has, as values, and what becomes of them travels back.
+ *
+ * The queue is never trusted for at most once: only the origin confirms an attempt, so what is lost,
+ * doubled or late costs time and nothing else. Every value carries a version, and room for more.
+ *
+ * @see spec/PROTOCOL.md, "Dispatch"
+ * @module
+ */
+import type { AttemptOutcome, ExchangeId, Offer } from '../../protocol/index.ts'
+
+/** One attempt of an exchange, on its way to an instance that has a link for it. */
+export interface OfferEnvelope {
+  readonly v: 1
+  readonly id: ExchangeId
+  readonly attempt: number
+  readonly tenantId: string
+  readonly groupId: string
+  readonly applicationId: string
+  readonly applicationVersion: string
+  /** Features that a link must have named. */
+  readonly needs: readonly string[]
+  /** Connectors that may not be offered it. */
+  readonly excluded: readonly string[]
+  /** Whose share of the application's it takes. */
+  readonly share: string
+  /** The group serves no other application. */
+  readonly isAlone: boolean
+  readonly isReplayable: boolean
+  /** How long a claim is waited for. Milliseconds, from when it was made. */
+  readonly validMs: number
+  /** The instance that holds the user: the claim goes there. */
+  readonly origin: string
+  /** The offer as the connector is told it. */
+  readonly head: Offer
+}
+
+/** What became of an attempt: told between its origin and the instance that delivered it. */
+export interface OfferOutcome {
+  readonly v: 1
+  readonly id: ExchangeId
+  readonly attempt: number
+  readonly outcome: AttemptOutcome
+  /** Absent: no connector was chosen, or it is not known. */
+  readonly connectorId?: string | undefined
+}
+
+/** What an instance can deliver for a group. */
+export interface OfferPresence {
+  readonly v: 1
+  readonly instance: string
+  readonly tenantId: string
+  readonly groupId: string
+  /** Offers that its links take at once; 0: it serves the group no more. */
+  readonly offers: number
+  /** Those of them that may be made now. */
+  readonly granted: number
+  /** Features that any of its links named. */
+  readonly features: readonly string[]
+}
+
+/** `instance`: who has put it on a link. `declined`: nobody could. */
+export type OfferReceipt = { readonly instance: string } | 'declined'
+
+/** One instance, as the queue calls it. */
+export interface OfferReceiver {
+  readonly instance: string
+  offered(envelope: OfferEnvelope): OfferReceipt
+  told(outcome: OfferOutcome): void
+  announced(presence: OfferPresence): void
+}
+
+export interface OfferQueue {
+  /** To one instance that serves the group; rejects, at once, when it cannot be sent. */
+  publish(envelope: OfferEnvelope): Promise<OfferReceipt>
+  /** To that instance. */
+  tell(instance: string, outcome: OfferOutcome): void
+  /** To all other instances. */
+  announce(presence: OfferPresence): void
+  /** Takes part until the function that is returned is called. */
+  join(receiver: OfferReceiver): () => void
+}

@@ -1,0 +1,223 @@
+/** Two instances of a service in one process: offers go where the links are, claims to the user. */
+import { beforeEach, expect, test } from 'vitest'
+import {
+  MemoryOfferQueue,
+  Origin,
+  tenantKey,
+  type OfferEnvelope,
+  type OfferLink,
+  type OfferQueue,
+  type Submitter,
+} from '../../../src/cloud/index.ts'
+import {
+  TIME_LIMITS,
+  type ExchangeFailed,
+  type ExchangeWire,
+  type Offer,
+} from '../../../src/protocol/index.ts'
+
+const GROUP = tenantKey('contoso', 'default')
+const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }
+const GET = {
+  applicationId: 'wiki',
+  applicationVersion: 'v1',
+  method: 'GET',
+  target: '/',
+  headers: [],
+  user: undefined,
+  body: { kind: 'none' },
+  upgrade: undefined,
+  share: 'ann',
+} as const
+
+class Link implements OfferLink {
+  readonly connectorId: string
+  readonly features: readonly string[] = []
+  readonly offers: number
+  readonly grants: number
+  readonly offered: Offer[] = []
+
+  constructor(connectorId: string, offers = 10) {
+    this.connectorId = connectorId
+    this.offers = this.grants = offers
+  }
+
+  offer(offer: Offer): void {
+    this.offered.push(offer)
+  }
+}
+
+let now: number
+let due: (() => void)[]
+let queue: MemoryOfferQueue
+/** Where users come, and where connectors are. */
+let near: Origin
+let far: Origin
+let failures: ExchangeFailed[]
+
+function instance(name: string, joined: OfferQueue): Origin {
+  return new Origin({
+    instance: name,
+    queue: joined,
+    clocks: { now: () => now, wallClock: () => now },
+    scheduler: { at: (_deadline, run) => (due.push(run), () => undefined) },
+    crypto,
+    limits: TIME_LIMITS,
+  })
+}
+
+beforeEach(() => {
+  now = 0
+  due = []
+  failures = []
+  queue = new MemoryOfferQueue()
+  near = instance('near', queue)
+  far = instance('far', queue)
+})
+
+/** Whatever was said between the instances has arrived. */
+const settle = () => new Promise((done) => setImmediate(done))
+
+async function pass(ms: number): Promise<void> {
+  for (const until = now + ms; now < until;) {
+    now += 50
+    for (const run of due.splice(0)) run()
+    await settle()
+  }
+}
+
+function ask(submission: object = GET): void {
+  const submitter: Submitter = {
+    claimed: () => undefined,
+    failed: (error) => void failures.push(error),
+    data: () => undefined,
+    ended: () => undefined,
+    writable: () => undefined,
+    stopped: () => undefined,
+    closed: () => undefined,
+  }
+  near.submit(submission as typeof GET, TO, submitter)
+}
+
+/** The connector claims at the instance that the offer names. */
+function claim(origin: Origin, connectorId: string, { id, attempt }: Offer) {
+  const wire = { reset: () => undefined, closed: () => undefined, respond: () => undefined }
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId }
+  const to = wire as unknown as ExchangeWire
+  return origin.claim(claimer, { id, attempt, credit: 0 }, to, { windowBytes: 65_536 })
+}
+
+test('an offer goes to the instance that has a link, and is claimed where its user is', async () => {
+  const link = new Link('c')
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  expect(link.offered).toHaveLength(1)
+  expect(link.offered[0]).toMatchObject({ attempt: 1, origin: 'near', target: '/' })
+  expect(claim(far, 'c', link.offered[0]!)).toBeUndefined()
+  const answer = claim(near, 'c', link.offered[0]!)!
+  // Replayable or not: only the origin can tell that nobody else has it.
+  expect(answer.confirm).toBe(true)
+  answer.exchange.receivedResponse({ status: 200, headers: [] }, true, now)
+  await settle()
+  expect([near.open, failures]).toEqual([0, []])
+})
+
+test('links of the same instance come first, and need no queue', async () => {
+  const there = new Link('there')
+  const here = new Link('here')
+  far.attach(GROUP, there)
+  near.attach(GROUP, here)
+  await settle()
+  ask()
+  await settle()
+  expect([here.offered.length, there.offered.length]).toEqual([1, 0])
+})
+
+test('a DECLINE travels back, and the offer goes to another connector', async () => {
+  const [one, two] = [new Link('one'), new Link('two')]
+  far.attach(GROUP, one)
+  await settle()
+  ask()
+  await settle()
+  const { id, attempt } = one.offered[0]!
+  far.attach(GROUP, two)
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'one' }
+  far.declined(claimer, { id, attempt, reason: 'unknown-application' })
+  await pass(500)
+  expect(two.offered[0]).toMatchObject({ id, attempt: 2 })
+  expect(claim(near, 'two', two.offered[0]!)).toBeDefined()
+})
+
+test('a link that dies there gives its offers back', async () => {
+  const [one, two] = [new Link('one'), new Link('two')]
+  far.attach(GROUP, one)
+  await settle()
+  ask()
+  await settle()
+  far.attach(GROUP, two)
+  far.lost(one)
+  await pass(500)
+  expect(two.offered[0]).toMatchObject({ id: one.offered[0]!.id, attempt: 2 })
+})
+
+test('the instance that delivers is told what became of it, and counts it in its own shares', async () => {
+  const link = new Link('c', 4)
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  ask()
+  ask()
+  await settle()
+  // Of four, one application has two, and one of its users one.
+  expect(link.offered).toHaveLength(1)
+  const answer = claim(near, 'c', link.offered[0]!)!
+  answer.exchange.receivedResponse({ status: 200, headers: [] }, true, now)
+  await settle()
+  far.granted(link, 1)
+  await pass(500)
+  expect(link.offered).toHaveLength(2)
+})
+
+test('what cannot be published waits, and is offered to a link that comes', async () => {
+  const broken: OfferQueue = {
+    publish: () => Promise.reject(new Error('not connected')),
+    tell: () => undefined,
+    announce: () => undefined,
+    join: () => () => undefined,
+  }
+  near = instance('near', broken)
+  ask()
+  const link = new Link('c')
+  near.attach(GROUP, link)
+  await settle()
+  expect(link.offered).toHaveLength(1)
+})
+
+test('absence is 504 however many instances there are', async () => {
+  ask()
+  await pass(5_200)
+  expect(failures[0]).toMatchObject({ reason: 'no-connector' })
+})
+
+test('what travels is a value: it can be written down and read again', async () => {
+  const envelopes: OfferEnvelope[] = []
+  const { publish } = queue
+  queue.publish = (envelope) => {
+    envelopes.push(envelope)
+    return publish.call(queue, JSON.parse(JSON.stringify(envelope)) as OfferEnvelope)
+  }
+  const link = new Link('c')
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  expect(Object.keys(envelopes[0]!).sort()).toEqual(
+    [
+      ...['v', 'id', 'attempt', 'tenantId', 'groupId', 'applicationId', 'applicationVersion'],
+      ...['needs', 'excluded', 'share', 'isAlone', 'isReplayable', 'validMs', 'origin', 'head'],
+    ].sort(),
+  )
+  expect(link.offered).toHaveLength(1)
+})
