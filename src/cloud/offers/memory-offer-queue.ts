@@ -9,18 +9,19 @@ import type {
 
 /** Joins instances of one process. What it carries is copied: nothing live passes through it. */
 export class MemoryOfferQueue implements OfferQueue {
+  /** By instance id: of the service, no tenant's. */
   readonly #receivers = new Map<string, OfferReceiver>()
-  /** Instances that have announced room for a group, in turn. */
-  readonly #serving = new Map<string, Set<string>>()
+  /** By tenant and group → by instance, in turn: what it has announced. */
+  readonly #serving = new Map<string, Map<string, OfferPresence>>()
 
   async publish(envelope: OfferEnvelope): Promise<OfferReceipt> {
     const copy = structuredClone(envelope)
     await Promise.resolve()
-    const serving = this.#serving.get(groupOf(envelope)) ?? new Set()
-    for (const instance of [...serving]) {
+    const serving = this.#serving.get(groupOf(envelope)) ?? new Map()
+    for (const [instance, presence] of [...serving]) {
       if (instance === envelope.origin) continue
       serving.delete(instance)
-      serving.add(instance)
+      serving.set(instance, presence)
       const receipt = this.#receivers.get(instance)?.offered(copy) ?? 'declined'
       if (receipt !== 'declined') return receipt
     }
@@ -35,9 +36,9 @@ export class MemoryOfferQueue implements OfferQueue {
   announce(presence: OfferPresence): void {
     const copy = structuredClone(presence)
     const key = groupOf(presence)
-    const serving = this.#serving.get(key) ?? new Set()
+    const serving = this.#serving.get(key) ?? new Map()
     if (presence.offers === 0) serving.delete(presence.instance)
-    else serving.add(presence.instance)
+    else serving.set(presence.instance, copy)
     if (serving.size === 0) this.#serving.delete(key)
     else this.#serving.set(key, serving)
     queueMicrotask(() => {
@@ -47,10 +48,18 @@ export class MemoryOfferQueue implements OfferQueue {
   }
 
   join(receiver: OfferReceiver): () => void {
-    this.#receivers.set(receiver.instance, receiver)
+    const { instance } = receiver
+    this.#receivers.set(instance, receiver)
+    const known = [...this.#serving.values()].flatMap((serving) => [...serving.values()])
+    queueMicrotask(() => {
+      for (const presence of known) if (presence.instance !== instance) receiver.announced(presence)
+    })
     return () => {
-      this.#receivers.delete(receiver.instance)
-      for (const serving of this.#serving.values()) serving.delete(receiver.instance)
+      this.#receivers.delete(instance)
+      for (const serving of [...this.#serving.values()]) {
+        const presence = serving.get(instance)
+        if (presence !== undefined) this.announce({ ...presence, offers: 0, granted: 0 })
+      }
     }
   }
 }

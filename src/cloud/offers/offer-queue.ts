@@ -2,8 +2,9 @@
  * The port between the instances of one service: offers that an instance has no link for travel to
  * one that has, as values, and what becomes of them travels back.
  *
- * The queue is never trusted for at most once: only the origin confirms an attempt, so what is lost,
- * doubled or late costs time and nothing else. Every value carries a version, and room for more.
+ * The queue is never trusted for at most once: only the origin confirms an attempt, so what is
+ * lost, doubled or late costs time and nothing else. Every value carries a version, and room for
+ * more.
  *
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
@@ -78,6 +79,9 @@ export interface OfferQueue {
   tell(instance: string, outcome: OfferOutcome): void
   /** To all other instances. */
   announce(presence: OfferPresence): void
-  /** Takes part until the function that is returned is called. */
+  /**
+   * Takes part until the function that is returned is called. It is told what others have announced
+   * before, and they that it leaves.
+   */
   join(receiver: OfferReceiver): () => void
 }

@@ -33,6 +33,8 @@ import {
 import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink } from './offer-link.ts'
+import type { OfferOutcome } from './offer-queue.ts'
+import { REMOTE } from './remote-offers.ts'
 import type { CarriageOptions, Claimer, Destination, Submission } from './submission.ts'
 import type { Submitter, Ticket } from './submission.ts'
 
@@ -97,7 +99,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     const now = this.#now()
     const attempt = this.#offer.offer(link.connectorId, link.isRemote === true, claimMs, now)
     this.#link = link
-    this.#observed?.offered(attempt, link.connectorId)
+    this.#observed?.offered(attempt, link.isRemote === true ? undefined : link.connectorId)
     try {
       const { submission } = this
       // Field by field: a spread costs as much as the rest of an offer.
@@ -148,7 +150,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     const now = this.#now()
     const effect = this.#offer.claim(claim.attempt, connectorId, now)
     if (effect === 'gone') return undefined
-    this.#origin.outcome(this.id, 'claimed')
+    this.#origin.outcome(this.id, 'claimed', connectorId)
     const exchange = new Exchange(wire, this, {
       role: 'requester',
       now,
@@ -163,12 +165,12 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
       upgradeWindowBytes: this.submission.upgrade !== undefined ? carriage.windowBytes : 0,
     })
     this.#exchange = exchange
-    this.#observed?.claimed()
+    this.#observed?.claimed(connectorId)
     this.#submitter.claimed(exchange)
     return {
       exchange,
       confirm: effect === 'confirm',
-      becameLong: () => this.#origin.outcome(this.id, 'long'),
+      becameLong: () => this.#tell('long'),
     }
   }
 
@@ -178,6 +180,21 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     const outcome = reason === 'unknown-application' ? reason : 'declined'
     const effect = this.#offer.declined(attempt, this.#now(), outcome === 'declined')
     this.#perform(effect, outcome)
+  }
+
+  /**
+   * What another instance says of an attempt that it delivered. Time is the origin's own: a claim
+   * that was missed there says nothing here.
+   */
+  returned({ attempt, outcome, connectorId }: OfferOutcome): void {
+    if (this.#link?.isRemote !== true || attempt !== this.#offer.attempt) return
+    const now = this.#now()
+    if (outcome === 'lost') return this.#perform(this.#offer.linkLost(now), 'lost')
+    if (outcome !== 'declined' && outcome !== 'unknown-application') return
+    // Whoever is not named cannot be kept from it: it is a matter of room, and tried again.
+    const because = connectorId === undefined ? 'declined' : outcome
+    const mayAskAgain = because === 'declined'
+    this.#perform(this.#offer.declined(attempt, now, mayAskAgain, connectorId), because)
   }
 
   linkLost(link: OfferLink): void {
@@ -193,7 +210,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   responded(head: ResponseHead, end: boolean): void {
     this.#offer.began()
-    this.#origin.outcome(this.id, 'answered')
+    this.#tell('answered')
     this.#observed?.head()
     this.#submitter.responded?.(head, end)
   }
@@ -225,7 +242,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
       }
       if (reason === 'connector-lost')
         return this.#perform(this.#offer.exchangeLost(now), 'lost', outcome)
-      if (reason === 'connector-violation') this.#origin.outcome(this.id, 'violation')
+      if (reason === 'connector-violation') this.#tell('violation')
     }
     this.#perform(this.#offer.ended(), 'ended', outcome)
   }
@@ -250,13 +267,13 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
         return
       case 'give-up':
       case 'resubmit':
-        this.#origin.outcome(this.id, because)
+        this.#tell(because)
         return this.#goOn()
       case 'fail':
-        this.#origin.outcome(this.id, because)
+        this.#tell(because)
         return this.#fail(failed(this.#offer.failure))
       case 'end':
-        this.#origin.outcome(this.id, because)
+        this.#tell(because)
         this.#origin.forget(this)
         this.#observed?.ended(outcome)
         return this.#submitter.closed(outcome!)
@@ -284,6 +301,12 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     this.#origin.forget(this)
     this.#observed?.ended({ kind: 'failed', error })
     this.#submitter.failed(error)
+  }
+
+  /** Whoever another instance chose is not known before it claims, or declines. */
+  #tell(outcome: AttemptOutcome): void {
+    const { connector } = this.#offer
+    this.#origin.outcome(this.id, outcome, connector === REMOTE ? undefined : connector)
   }
 
   #now(): number {

@@ -34,7 +34,7 @@ import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
 import type { OfferLink } from './offer-link.ts'
 import type { OfferQueue } from './offer-queue.ts'
-import { REMOTE, RemoteOffers, type RemoteHost } from './remote-offers.ts'
+import { RemoteOffers, type RemoteHost } from './remote-offers.ts'
 import type {
   CarriageOptions,
   Claimer,
@@ -76,8 +76,6 @@ export class Origin {
   readonly #numbers = new Map<OfferLink, number>()
   readonly #wheel: DeadlineWheel
   readonly #remote: RemoteOffers | undefined
-  /** Who makes the claim under way. */
-  #claimer: string | undefined
   #lastNumber = 0
   #isTicking = false
 
@@ -202,12 +200,7 @@ export class Origin {
   ): ClaimAnswer | undefined {
     const entry = this.#entries.get(claim.id)
     if (entry?.isFor(claimer) !== true) return undefined
-    this.#claimer = claimer.connectorId
-    try {
-      return entry.claim(claim, claimer.connectorId, wire, carriage)
-    } finally {
-      this.#claimer = undefined
-    }
+    return entry.claim(claim, claimer.connectorId, wire, carriage)
   }
 
   /** Whether an exchange that `claimer` may claim is replayable. */
@@ -229,10 +222,10 @@ export class Origin {
 
   // ── entries ───────────────────────────────────────────────────────────────────────────────
 
-  /** What became of the current attempt of an exchange. */
-  outcome(id: ExchangeId, outcome: AttemptOutcome): void {
-    this.#dispatcher.outcome(id, outcome, this.clocks.now(), this.#claimer)
-    this.#remote?.tell(id, outcome, this.#claimer)
+  /** What became of the current attempt of an exchange; undefined: nobody knows whose it was. */
+  outcome(id: ExchangeId, outcome: AttemptOutcome, connectorId: string | undefined): void {
+    this.#dispatcher.outcome(id, outcome, this.clocks.now(), connectorId)
+    this.#remote?.tell(id, outcome, connectorId)
     this.#perform()
   }
 
@@ -312,8 +305,10 @@ export class Origin {
       group: (group) => state.groups.get(group),
       request: (id) => {
         const record = state.requests.get(id)
-        const excluded = record?.excluded.map(({ connector }) => connector) ?? []
-        return record && { request: record.request, excluded }
+        if (record === undefined) return undefined
+        // Who only paused is passed over where it pauses, and asked again when nobody else is left.
+        const refusers = record.excluded.filter(({ isPause }) => !isPause)
+        return { request: record.request, excluded: refusers.map(({ connector }) => connector) }
       },
       submit: (request, waitUntil) => {
         this.#dispatcher.submit(request, waitUntil, this.clocks.now())
@@ -323,7 +318,7 @@ export class Origin {
         this.#dispatcher.outcome(id, outcome, this.clocks.now())
         this.#perform()
       },
-      returned: (id, attempt, reason) => this.#entries.get(id)?.declined(REMOTE, attempt, reason),
+      returned: (told) => this.#entries.get(told.id)?.returned(told),
       watch: (entry) => this.watch(entry),
     }
   }

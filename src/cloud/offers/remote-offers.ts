@@ -32,8 +32,8 @@ export interface RemoteHost {
   request(id: ExchangeId): { request: DispatchRequest; excluded: readonly string[] } | undefined
   submit(request: DispatchRequest, waitUntil: number): void
   outcome(id: ExchangeId, outcome: AttemptOutcome): void
-  /** An attempt that another instance had came to nothing. */
-  returned(id: ExchangeId, attempt: number, reason: DeclineReason): void
+  /** What another instance says of an attempt of this one's exchange. */
+  returned(told: OfferOutcome): void
   watch(entry: Deadlined): void
 }
 
@@ -51,7 +51,9 @@ export class RemoteOffers implements OfferReceiver {
   readonly #queue: OfferQueue
   readonly #presences = new Map<TenantKey, Map<string, OfferPresence>>()
   readonly #links = new Map<TenantKey, OfferLink>()
+  /** By exchange id: 128 random bits, drawn here. */
   readonly #sent = new Map<ExchangeId, Sent>()
+  /** By exchange id: 128 random bits, drawn by the origin; who declines is compared. */
   readonly #foreign = new Map<ExchangeId, ForeignOffer>()
   readonly #announced = new Map<TenantKey, { at: number; isDue: boolean }>()
 
@@ -112,7 +114,7 @@ export class RemoteOffers implements OfferReceiver {
   #received(id: ExchangeId, sent: Sent, receipt: OfferReceipt): void {
     if (receipt === 'declined') {
       if (this.#sent.get(id) === sent) this.#sent.delete(id)
-      return this.#host.returned(id, sent.attempt, 'overloaded')
+      return this.#host.returned({ v: 1, id, attempt: sent.attempt, outcome: 'declined' })
     }
     sent.instance = receipt.instance
     for (const outcome of sent.untold.splice(0)) this.#queue.tell(receipt.instance, outcome)
@@ -166,7 +168,8 @@ export class RemoteOffers implements OfferReceiver {
   }
 
   /** The origin tells this one what came of an attempt, or another that it came back. */
-  told({ id, attempt, outcome }: OfferOutcome): void {
+  told(told: OfferOutcome): void {
+    const { id, attempt, outcome } = told
     const foreign = this.#foreign.get(id)
     if (foreign !== undefined) {
       if (foreign.envelope.attempt !== attempt) return
@@ -177,8 +180,7 @@ export class RemoteOffers implements OfferReceiver {
     }
     if (this.#sent.get(id)?.attempt !== attempt) return
     this.#sent.delete(id)
-    const reason = outcome === 'unknown-application' ? outcome : 'overloaded'
-    this.#host.returned(id, attempt, reason)
+    this.#host.returned(told)
   }
 
   #returned(

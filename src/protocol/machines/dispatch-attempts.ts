@@ -67,9 +67,11 @@ export function becameLong(record: RequestState, shares: Shares, now: number): v
   releaseSlot(record, shares, now)
 }
 
+/** `connector`: who it was, where another instance delivered it and it is known. */
 export function failedBy(
   record: RequestState,
   failure: AttemptFailure,
+  connector: string | undefined,
   shares: Shares,
   now: number,
   random: number,
@@ -83,12 +85,17 @@ export function failedBy(
     record.application.givenUp[0]! += 1
   }
   const isPause = failure === 'declined'
-  if (isPause) pause(link!.connector, now, random)
-  if (pair === undefined) return
-  if (failure !== 'declined') failed(pair, failure, epoch, now, random)
-  else if (record.isProbe) inconclusive(pair, epoch)
+  // One connector of another instance pauses there: the others of that instance need not.
+  if (isPause && (pair !== undefined || connector === undefined))
+    pause(link!.connector, now, random)
+  if (pair !== undefined) {
+    if (failure !== 'declined') failed(pair, failure, epoch, now, random)
+    else if (record.isProbe) inconclusive(pair, epoch)
+  }
+  const refuser = pair?.connector.id ?? connector
+  if (refuser === undefined) return
   if (isPause || failure === 'unknown-application' || failure === 'not-sent')
-    record.excluded = [...record.excluded, { connector: pair.connector.id, isPause }]
+    record.excluded = [...record.excluded, { connector: refuser, isPause }]
 }
 
 /** It is over, in whatever way; one that waits is to leave the queue first. */

@@ -88,7 +88,7 @@ export type DispatchInput =
       readonly type: 'outcome'
       readonly id: ExchangeId
       readonly outcome: AttemptOutcome
-      /** Who claimed what another instance has delivered. */
+      /** Who it was, where another instance delivered it. Absent: it is not known. */
       readonly connector?: string | undefined
     }
   /** What another instance has seen of a connector. */

@@ -143,8 +143,8 @@ export class Dispatcher {
   }
 
   /**
-   * What became of the current attempt. `connector`: who claimed it, where another instance
-   * delivered it.
+   * What became of the current attempt. `connector`: who it was, where another instance delivered
+   * it and it is known.
    */
   outcome(id: ExchangeId, outcome: AttemptOutcome, now: number, connector?: string): void {
     const record = this.#state.requests.get(id)
@@ -165,7 +165,7 @@ export class Dispatcher {
         forgetRequest(this.#state, record)
         break
       default:
-        failedBy(record, outcome, this.#shares, now, nextRandom(this.#state))
+        failedBy(record, outcome, connector, this.#shares, now, nextRandom(this.#state))
     }
     this.#fill(record.group, now)
   }

@@ -109,6 +109,11 @@ export class OfferEntry {
     return this.#memory.attempt
   }
 
+  /** Who has the latest attempt, or had it. */
+  get connector(): string {
+    return this.#memory.connector
+  }
+
   /** Connectors that it is not offered to again. */
   get excluded(): readonly string[] {
     return this.#memory.excluded
@@ -231,10 +236,12 @@ export class OfferEntry {
    *
    * @param mayAskAgain it only had no room: the dispatcher comes back to it where nobody else is
    *   left
+   * @param connector who it was, where another instance chose it
    */
-  declined(attempt: number, now: number, mayAskAgain = false): OfferEffect {
+  declined(attempt: number, now: number, mayAskAgain = false, connector?: string): OfferEffect {
     const memory = this.#memory
     if (!this.#machine.step(attempt === memory.attempt ? 'decline' : 'late')) return 'none'
+    if (connector !== undefined) memory.connector = connector
     this.#reckon(now)
     memory.trouble = 'attempts-exhausted'
     return this.#goesToAnother(now, mayAskAgain)

@@ -10,6 +10,7 @@ import {
   type Submitter,
 } from '../../../src/cloud/index.ts'
 import {
+  ResetCode,
   TIME_LIMITS,
   type ExchangeFailed,
   type ExchangeWire,
@@ -150,6 +151,64 @@ test('a DECLINE travels back, and the offer goes to another connector', async ()
   expect(claim(near, 'two', two.offered[0]!)).toBeDefined()
 })
 
+test('whoever had no room there is asked again when nobody else is left', async () => {
+  const link = new Link('one')
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  const { id, attempt } = link.offered[0]!
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'one' }
+  far.declined(claimer, { id, attempt, reason: 'overloaded' })
+  await pass(1_000)
+  const again = link.offered[1]!
+  expect(again.id).toBe(id)
+  expect(claim(near, 'one', again)).toBeDefined()
+})
+
+test('whoever refused the application there is not asked again, and nothing else breaks', async () => {
+  const link = new Link('one')
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  const { id, attempt } = link.offered[0]!
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'one' }
+  far.declined(claimer, { id, attempt, reason: 'unknown-application' })
+  await pass(12_000)
+  expect(link.offered).toHaveLength(1)
+  expect(failures).toEqual([expect.objectContaining({ reason: 'attempts-exhausted' })])
+  expect([near.open, far.waiting(GROUP)]).toEqual([0, 0])
+})
+
+test('whoever claimed it here and sent nothing is excluded there', async () => {
+  const [one, two] = [new Link('one'), new Link('two')]
+  far.attach(GROUP, one)
+  await settle()
+  ask()
+  await settle()
+  const answer = claim(near, 'one', one.offered[0]!)!
+  answer.exchange.receivedReset(ResetCode.NOT_SENT)
+  await pass(500)
+  expect(one.offered).toHaveLength(1)
+  far.attach(GROUP, two)
+  await pass(500)
+  expect(one.offered).toHaveLength(1)
+  expect(two.offered[0]!.id).toBe(one.offered[0]!.id)
+  expect(claim(near, 'two', two.offered[0]!)).toBeDefined()
+})
+
+test('an instance that comes later is told who has links', async () => {
+  const link = new Link('c')
+  far.attach(GROUP, link)
+  await settle()
+  near = instance('nearer', queue)
+  await settle()
+  ask()
+  await settle()
+  expect(link.offered[0]).toMatchObject({ origin: 'nearer' })
+})
+
 test('a link that dies there gives its offers back', async () => {
   const [one, two] = [new Link('one'), new Link('two')]
   far.attach(GROUP, one)
@@ -175,7 +234,7 @@ test('the instance that delivers is told what became of it, and counts it in its
   const answer = claim(near, 'c', link.offered[0]!)!
   answer.exchange.receivedResponse({ status: 200, headers: [] }, true, now)
   await settle()
-  far.granted(link, 1)
+  far.granted(link)
   await pass(500)
   expect(link.offered).toHaveLength(2)
 })
