@@ -19,6 +19,8 @@ export class RawLinkPeer {
   readonly offers: Offer[] = []
   readonly frames: FrameType[] = []
   isClosed = false
+  /** Told of each offer as it comes. */
+  offered: ((offer: Offer) => void) | undefined
   readonly #socket: TLSSocket
   #number = 0
 
@@ -27,7 +29,10 @@ export class RawLinkPeer {
     const reader = new FrameReader({
       frame: (type, _flags, _number, payload) => {
         this.frames.push(type)
-        if (type === FrameType.OFFER) this.offers.push(decodeOffer(payload))
+        if (type !== FrameType.OFFER) return
+        const offer = decodeOffer(payload)
+        this.offers.push(offer)
+        this.offered?.(offer)
       },
       data: () => undefined,
     })
@@ -45,7 +50,11 @@ export class RawLinkPeer {
   }
 
   /** Connects, says HELLO and waits for WELCOME. */
-  static async dial(world: RawWorld, { key, cert }: Enrolled): Promise<RawLinkPeer> {
+  static async dial(
+    world: Pick<RawWorld, 'connectorUrl' | 'ca'>,
+    { key, cert }: Pick<Enrolled, 'key' | 'cert'>,
+    offers = 1_000,
+  ): Promise<RawLinkPeer> {
     const { port, hostname: host } = new URL(world.connectorUrl)
     const peer = new RawLinkPeer(connectTls({ host, port: Number(port), ca: world.ca, key, cert }))
     const hello = encodeHello({
@@ -53,8 +62,8 @@ export class RawLinkPeer {
       instance: 'raw',
       index: 0,
       epoch: 1,
-      offers: 1_000,
-      granted: 1_000,
+      offers,
+      granted: offers,
       maxDataBytes: 16_384,
       features: [],
     })

@@ -104,6 +104,8 @@ export interface TunnelOptions {
   /** Beside `contoso` and its group `default`. */
   readonly tenants?: readonly object[]
   readonly groups?: readonly { readonly id: string; readonly tenantId: string }[]
+  /** Published for everybody beside `open`, of the same group and by the same server. */
+  readonly others?: readonly string[]
   readonly responseHeadMs?: number
   readonly renewAfterMs?: number
   readonly connector?: Partial<ConnectorOptions>
@@ -164,6 +166,13 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         preAuthentication: 'passthrough',
         ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
       },
+      ...(options.others ?? []).map((id) => ({
+        id,
+        groupId: 'default',
+        externalUrl: `http://${id}.localhost/`,
+        internalUrl: `http://127.0.0.1:${backendPort}/`,
+        preAuthentication: 'passthrough',
+      })),
       {
         id: 'secure',
         groupId: 'default',
