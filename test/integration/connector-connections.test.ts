@@ -10,7 +10,11 @@ const DAY = 24 * 60 * 60 * 1000
 
 let world: RawWorld
 beforeAll(async () => {
-  world = await startRawWorld({ limits: { controlCallMs: 500 } })
+  world = await startRawWorld({
+    limits: { controlCallMs: 500 },
+    // A link of ten offers, and every user comes from one address.
+    shares: { application: 1, user: 1 },
+  })
 })
 afterAll(() => world.close())
 afterEach(() => {

@@ -145,6 +145,10 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
     this.#origin.detach(this)
   }
 
+  ending(): void {
+    this.#origin.detach(this)
+  }
+
   closed(end: LinkEnd): void {
     this.#origin.lost(this)
     this.#events.closed(end, this)

@@ -47,10 +47,11 @@ export function noRoomToWait(
   { group, application, user }: RequestState,
   of: Shares,
 ): Share | 'group' | undefined {
+  // Where the whole queue is full, no share is to blame.
+  if (group.waiting >= of.waiting) return 'group'
   const most = application.isAlone ? of.waiting : Math.max(1, of.waiting * of.application)
   if (user.waiting >= Math.max(1, most * of.user)) return 'user'
-  if (application.waiting >= most) return 'application'
-  return group.waiting >= of.waiting ? 'group' : undefined
+  return application.waiting >= most ? 'application' : undefined
 }
 
 /** It waits. */

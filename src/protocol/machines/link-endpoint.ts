@@ -34,6 +34,8 @@ import { Multiplexer } from './multiplexer.ts'
 export interface LinkHandler {
   /** There is something to send: {@link LinkEndpoint.takeOutput} before this turn ends. */
   wake(): void
+  /** It is over, and its exchanges are about to be lost: none of them may be put on it again. */
+  ending?(): void
   /** It is over. What was said before may still be sent. */
   closed(end: LinkEnd): void
 }
@@ -240,6 +242,7 @@ export abstract class LinkEndpoint {
   #end(end: LinkEnd): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#handler.ending?.()
     this.multiplexer.lost(end.cause)
     this.#handler.closed(end)
   }

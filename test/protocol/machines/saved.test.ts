@@ -12,6 +12,7 @@ import {
   BodySender,
   ClaimEntry,
   Exchange,
+  HandshakeOrder,
   Heartbeat,
   LinkBudget,
   Machine,
@@ -309,6 +310,24 @@ const SUBJECTS: Readonly<Record<string, readonly ((seed: number) => void)[]>> = 
       },
     }),
   ),
+  HandshakeOrder: [
+    subject({
+      make: () => new HandshakeOrder(Uint8Array.of(1, 2)),
+      events: {
+        inform: (it) => it.inform(),
+        respond: (it, draw) => draw(8) === 0 && it.respond(),
+        switch: (it) => it.switch(),
+        carry: (it) => it.carry(),
+        write: (it) => it.write(),
+        end: (it, draw) => draw(4) === 0 && it.end(),
+        data: (it, draw) => it.data(Uint8Array.from({ length: 1 + draw(4) }, () => draw(256))),
+        close: (it, draw) => draw(4) === 0 && it.close(),
+        closesNow: (it) => it.closesNow(),
+        leave: (it, draw) => draw(8) === 0 && it.leave(),
+        state: (it) => [it.state, it.isHolding, it.isHalfClosed],
+      },
+    }),
+  ],
   RelayedAnswer: [
     subject({
       make: () => new RelayedAnswer(),
