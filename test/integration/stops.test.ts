@@ -260,10 +260,12 @@ describe('a patient cloud', () => {
   })
 
   test('a connector that is killed before the answer: another one answers what is replayable', async () => {
-    const one = user().ask('GET', '/slow?ms=3000')
+    const one = user().ask('GET', '/stuck')
     await until(() => asked.length === 1)
     const other = await processes.startConnector()
     connector.signal('SIGKILL')
+    await until(() => asked.length === 2)
+    last().response.end('at last')
     await until(() => one.received.includes('at last'))
     expect(one.status).toBe(200)
     expect(asked.map(({ cancelled }) => cancelled)).toEqual([true, false])
