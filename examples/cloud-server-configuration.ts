@@ -6,7 +6,7 @@
  */
 import * as v from 'valibot'
 import { DirectoryConfiguration } from 'app-proxy/cloud'
-import { TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
+import { SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
 
 const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))
 const path = v.pipe(v.string(), v.minLength(1))
@@ -19,6 +19,21 @@ const limits = v.strictObject(
     typeof limit
   >,
 )
+
+/** Above 0 to 1. */
+const part = (usual: number) =>
+  v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), usual)
+const shares = v.strictObject({
+  application: v.pipe(
+    part(SHARES.application),
+    v.description("Of its connectors' capacity, one application; all where there is no other."),
+  ),
+  user: v.pipe(part(SHARES.user), v.description("Of its application's share, one user.")),
+  waiting: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), SHARES.waiting),
+    v.description('Requests of a connector group that wait at once.'),
+  ),
+})
 
 export const CloudServerConfiguration = v.strictObject({
   $schema: v.optional(v.string()),
@@ -71,6 +86,10 @@ export const CloudServerConfiguration = v.strictObject({
   limits: v.pipe(
     v.optional(limits, {}),
     v.description('Time limits in milliseconds; those left out keep their defaults.'),
+  ),
+  shares: v.pipe(
+    v.optional(shares, {}),
+    v.description('How much one application, and one user, may hold at once. See docs/shares.md.'),
   ),
   audit: v.pipe(
     v.optional(

@@ -51,7 +51,7 @@ const ROTATE_MS = 30 * ONE_DAY_MS
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) throw new Error('usage: cloud-server.ts --config FILE')
 const configurationFile = values.config
-const { stateDir, users, connectors, limits, audit, ...read } = await readConfiguration()
+const { stateDir, users, connectors, limits, shares, audit, ...read } = await readConfiguration()
 const inState = (name: string) => join(stateDir, name)
 await preparePrivateDirectory(stateDir)
 
@@ -95,6 +95,7 @@ const cloud = createCloud({
     console.error(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
   cloudAuthorities: [servers.certificate],
   limits: limits as Partial<TimeLimits>, // JSON knows no undefined
+  shares,
 })
 
 // The two listeners: users and connectors never share a port.

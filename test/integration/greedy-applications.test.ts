@@ -1,43 +1,69 @@
 /**
  * One connector, two applications. Whatever one of them holds, the other is served: requests that hang, streams that
- * stay open, users who do not read. Judged by what users get and in which order requests are offered.
+ * stay open, users who do not read. Cloud and connector are processes of their own; the applications are one server here. Judged by
+ * what users get, and by the order in which requests reach the applications.
  */
-import type { RequestListener } from 'node:http'
-import { request as httpRequest, type ClientRequest } from 'node:http'
+import { createServer, request as httpRequest, type ClientRequest, type Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterEach, expect, test } from 'vitest'
-import { startTunnel, until, type Tunnel } from './tunnel.ts'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { startProcesses, type Processes } from './processes.ts'
+import { listen, until } from './tunnel.ts'
 
-let tunnel: Tunnel
+const LARGE = Buffer.alloc(4 * 1024 * 1024)
+
+let backend: Server
+let processes: Processes
+/** The targets that the applications were asked for, in order. */
+let asked: string[] = []
 const calls: ClientRequest[] = []
 const sockets: Socket[] = []
 
-afterEach(async () => {
+beforeAll(async () => {
+  backend = createServer((request, response) => {
+    asked.push(request.url!)
+    if (request.url === '/hang') return
+    if (request.url === '/events')
+      return void response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .write('data: 1\n\n')
+    response.end(request.url === '/large' ? LARGE : `of ${request.url}`)
+  })
+  processes = await startProcesses({
+    internalUrl: `http://127.0.0.1:${await listen(backend)}/`,
+    others: ['other'],
+    // All users here come from one address.
+    shares: { user: 1 },
+    limits: { queueWaitMs: 3_000 },
+  })
+  await processes.startConnector()
+})
+afterEach(() => {
   for (const call of calls.splice(0)) call.destroy()
   for (const socket of sockets.splice(0)) socket.destroy()
-  await tunnel.close()
+  asked = []
+})
+afterAll(async () => {
+  await processes.close()
+  backend.closeAllConnections()
+  backend.close()
 })
 
-const begin = async (backend: RequestListener, more: object = {}): Promise<void> => {
-  tunnel = await startTunnel({ others: ['other'], backend, ...more })
-}
-
-function open(host: string, path: string, answered?: (status: number) => void): ClientRequest {
-  const { port } = tunnel
-  const call = httpRequest({ port, host: '127.0.0.1', path, headers: { host }, agent: false })
+function open(path: string, answered: (status: number) => void): void {
+  const { port } = processes
+  const headers = { host: 'open.localhost' }
+  const call = httpRequest({ port, host: '127.0.0.1', path, headers, agent: false })
   call.on('error', () => undefined)
   call.on('response', (response) => {
     response.on('error', () => undefined).resume()
-    answered?.(response.statusCode!)
+    answered(response.statusCode!)
   })
   call.end()
   calls.push(call)
-  return call
 }
 
 function ask(host: string, path: string): Promise<string> {
-  const { port } = tunnel
+  const { port } = processes
   return new Promise((resolve, reject) => {
     const headers = { host }
     const call = httpRequest({ port, host: '127.0.0.1', path, headers }, (response) => {
@@ -63,23 +89,22 @@ async function others(): Promise<string[]> {
 }
 const wanted = Array.from({ length: 200 }, (_, i) => `200 of /${i}`)
 
-const offered = (applicationId: string) =>
-  tunnel.offers.filter((offer) => offer.applicationId === applicationId).length
+const countOf = (path: string) => asked.filter((target) => target === path).length
+
+/** The greedy application has all it may hold, and more waits. */
+async function otherComesBeforeTheThirdOf(greedy: string): Promise<void> {
+  const before = asked.length
+  expect(await ask('other.localhost', '/first')).toBe('200 of /first')
+  const since = asked.slice(before)
+  const earlier = since.slice(0, since.indexOf('/first'))
+  expect(earlier.filter((target) => target === greedy).length).toBeLessThan(3)
+}
 
 test('200 hanging requests: another application is offered before the third that waits', async () => {
-  await begin(
-    (request, response) => {
-      if (request.url !== '/hang') response.end(`of ${request.url}`)
-    },
-    { shares: { user: 1 } },
-  )
   const statuses: number[] = []
-  for (let i = 0; i < 200; i++) open('open.localhost', '/hang', (status) => statuses.push(status))
-  await until(() => offered('open') >= 100)
-  const before = offered('open')
-  expect(await ask('other.localhost', '/first')).toBe('200 of /first')
-  expect(offered('other')).toBe(1)
-  expect(offered('open') - before).toBeLessThan(3)
+  for (let i = 0; i < 200; i++) open('/hang', (status) => statuses.push(status))
+  await until(() => countOf('/hang') >= 100)
+  await otherComesBeforeTheThirdOf('/hang')
   expect(await others()).toEqual(wanted)
   // Capacity is the reason, and it is said.
   await until(() => statuses.length >= 100)
@@ -87,32 +112,22 @@ test('200 hanging requests: another application is offered before the third that
 }, 120_000)
 
 test('200 event streams hold no slot: the other application is served, and so is this one', async () => {
-  await begin(
-    (request, response) => {
-      if (request.url !== '/events') return void response.end(`of ${request.url}`)
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
-    },
-    { shares: { user: 1 } },
-  )
   const statuses: number[] = []
-  for (let i = 0; i < 200; i++) open('open.localhost', '/events', (status) => statuses.push(status))
+  for (let i = 0; i < 200; i++) open('/events', (status) => statuses.push(status))
   await until(() => statuses.length === 200)
   expect(new Set(statuses)).toEqual(new Set([200]))
   expect(await others()).toEqual(wanted)
   expect(await ask('open.localhost', '/fine')).toBe('200 of /fine')
 }, 120_000)
 
-test('230 users who do not read: the other application is served', async () => {
-  const large = Buffer.alloc(4 * 1024 * 1024)
-  await begin((request, response) => {
-    response.end(request.url === '/large' ? large : `of ${request.url}`)
-  })
+test('230 users who do not read: another application is offered before the third that waits', async () => {
   for (let i = 0; i < 230; i++) {
-    const socket = connect(tunnel.port, '127.0.0.1').on('error', () => undefined)
+    const socket = connect(processes.port, '127.0.0.1').on('error', () => undefined)
     socket.pause()
     socket.write('GET /large HTTP/1.1\r\nHost: open.localhost\r\n\r\n')
     sockets.push(socket)
   }
-  await until(() => offered('open') >= 50)
+  await until(() => countOf('/large') >= 100)
+  await otherComesBeforeTheThirdOf('/large')
   expect(await others()).toEqual(wanted)
 }, 120_000)

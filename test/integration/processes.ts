@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { TimeLimits } from '../../src/protocol/index.ts'
+import type { Shares, TimeLimits } from '../../src/protocol/index.ts'
 import { startIssuer } from '../issuer.ts'
 import type { Observation } from './observed.ts'
 import { REGISTRAR_AUDIENCE, registrarToken } from './registrar-token.ts'
@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE_BYTES = 4096
 const TICKS_PER_SECOND = 100
 
-/** An example server that runs. */
+/** An example server that runs, or a program of the tests beside it. */
 export class Example<Ready = unknown> {
   readonly #child: ChildProcess
   readonly ready: Ready
@@ -32,21 +32,26 @@ export class Example<Ready = unknown> {
   }
 
   /** Starts `examples/NAME.ts`; it is ready when it has said so. */
-  static async start<Ready>(name: string, args: readonly string[]): Promise<Example<Ready>> {
+  static start<Ready>(name: string, args: readonly string[]): Promise<Example<Ready>> {
+    return Example.program(`examples/${name}.ts`, args)
+  }
+
+  /** The same with a program of any other directory. */
+  static async program<Ready>(path: string, args: readonly string[]): Promise<Example<Ready>> {
     const preloaded = [
       'tsx',
       './examples/demo/end-with-parent.ts',
       './test/integration/observed.ts',
     ]
     const imports = preloaded.flatMap((path) => ['--import', path])
-    const child = spawn(process.execPath, [...imports, `examples/${name}.ts`, ...args], {
+    const child = spawn(process.execPath, [...imports, path, ...args], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     const said: string[] = []
     createInterface(child.stderr!).on('line', (line) => said.push(line))
     const exit = once(child, 'exit').then(() => {
-      throw new Error(`${name} ended: ${said.join('\n')}`)
+      throw new Error(`${path} ended: ${said.join('\n')}`)
     })
     exit.catch(() => undefined)
     const line = await Promise.race([once(createInterface(child.stdout!), 'line'), exit])
@@ -95,7 +100,10 @@ export class Example<Ready = unknown> {
 export interface ProcessesOptions {
   /** The application that is published as `open.localhost`; `refusing.localhost` is one that nobody can reach. */
   readonly internalUrl: string
+  /** Published beside them, by the same server. */
+  readonly others?: readonly string[]
   readonly limits?: Partial<TimeLimits>
+  readonly shares?: Partial<Shares>
   /** Of the application. */
   readonly responseHeadMs?: number
   /** Users come by TLS. */
@@ -107,8 +115,14 @@ export interface Processes {
   readonly cloud: Example
   /** Where users come to. */
   readonly port: number
-  /** A further connector each time. */
-  startConnector(): Promise<Example<{ connectorId: string }>>
+  /**
+   * A further connector each time: the example, or a program of the tests that takes the same
+   * options behind `first`.
+   */
+  startConnector(
+    program?: string,
+    ...first: readonly string[]
+  ): Promise<Example<{ connectorId: string }>>
   close(): Promise<void>
 }
 
@@ -131,12 +145,13 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
   return {
     cloud,
     port: Number(new URL(cloud.ready.usersUrl).port),
-    async startConnector() {
+    async startConnector(program = 'examples/connector.ts', ...first) {
       const name = `connector-${connectors.length}`
       const tokenFile = join(directory, `${name}.token`)
       await writeFile(tokenFile, await registrarToken(issuer), { mode: 0o600 })
       const { connectorUrl, caFile } = cloud.ready
-      const connector = await Example.start<{ connectorId: string }>('connector', [
+      const connector = await Example.program<{ connectorId: string }>(program, [
+        ...first,
         ...['--url', connectorUrl, '--ca', caFile, '--token-file', tokenFile],
         ...['--state-dir', join(directory, name), '--name', name],
       ])
@@ -153,32 +168,33 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
 }
 
 function cloudConfiguration(options: ProcessesOptions, directory: string, issuer: string): object {
-  const { internalUrl, limits = {}, responseHeadMs, tls = false } = options
+  const { internalUrl, others = [], limits = {}, shares = {}, responseHeadMs, tls = false } = options
+  const published = { groupId: 'default', internalUrl, preAuthentication: 'passthrough' }
+  const externalUrl = (id: string) => `${tls ? 'https' : 'http'}://${id}.localhost/`
   return {
     stateDir: join(directory, 'cloud'),
     users: { port: 0, ...(tls && { tls: 'generated' }) },
     connectors: { port: 0 },
     // A connector that was killed or stopped ends nothing by itself.
     limits: { drainMs: 500, ...limits },
+    shares,
     directory: {
       tenants: [{ id: 'contoso', issuer, registrars: { audience: REGISTRAR_AUDIENCE } }],
       groups: [{ id: 'default', tenantId: 'contoso' }],
       applications: [
         {
+          ...published,
           id: 'open',
-          groupId: 'default',
-          externalUrl: `${tls ? 'https' : 'http'}://open.localhost/`,
-          internalUrl,
-          preAuthentication: 'passthrough',
+          externalUrl: externalUrl('open'),
           ...(responseHeadMs !== undefined && { responseHeadMs }),
         },
+        ...others.map((id) => ({ ...published, id, externalUrl: externalUrl(id) })),
         {
+          ...published,
           id: 'refusing',
-          groupId: 'default',
-          externalUrl: `${tls ? 'https' : 'http'}://refusing.localhost/`,
+          externalUrl: externalUrl('refusing'),
           // Nobody listens on the TCP port multiplexer's port.
           internalUrl: 'http://127.0.0.1:1/',
-          preAuthentication: 'passthrough',
         },
       ],
     },

@@ -9,7 +9,7 @@ import {
   type Offer,
 } from '../../src/protocol/index.ts'
 import type { Enrolled, RawWorld } from './raw-world.ts'
-import { until } from './tunnel.ts'
+import { until } from '../until.ts'
 
 const UPGRADE =
   'GET /link HTTP/1.1\r\nHost: cloud\r\nConnection: Upgrade\r\nUpgrade: app-proxy/1\r\n\r\n'
