@@ -32,7 +32,7 @@ const ID = '00112233445566778899aabbccddeeff'
 export const NUMBER = 5
 const HELLO: Hello = {
   versions: [1],
-  instance: 'run-1',
+  run: 'run-1',
   index: 0,
   epoch: 1,
   offers: 10,

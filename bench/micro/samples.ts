@@ -60,7 +60,7 @@ export const RESPONSE: ResponseHead = {
 
 export const HELLO: Hello = {
   versions: [1],
-  instance: 'benchmark',
+  run: 'benchmark',
   index: 0,
   epoch: 1,
   offers: 200,

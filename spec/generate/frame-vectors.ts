@@ -44,7 +44,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
     valid: {
       'a first link': {
         versions: [1],
-        instance: 'run-1',
+        run: 'run-1',
         index: 0,
         epoch: 1,
         offers: 200,
@@ -54,9 +54,9 @@ export const FRAME_VECTORS: readonly Entry[] = [
         slots: 200,
         streams: 0,
       },
-      'a link for claims, of a process with slots': {
+      'a link for claims, of a run with slots': {
         versions: [1],
-        instance: 'run-1',
+        run: 'run-1',
         index: 1,
         epoch: 1,
         offers: 0,
@@ -72,7 +72,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
         encode([[1], 'run-1', 0, 1, 200, 180, 16_384, []]),
         {
           versions: [1],
-          instance: 'run-1',
+          run: 'run-1',
           index: 0,
           epoch: 1,
           offers: 200,

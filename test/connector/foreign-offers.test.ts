@@ -152,7 +152,7 @@ class World {
       ...{ worker, origins, instance, slots, limits: TIME_LIMITS },
       clocks: this.time.environment.clocks,
       hello: {
-        ...{ versions: [PROTOCOL_VERSION], instance: 'connector', index, epoch },
+        ...{ versions: [PROTOCOL_VERSION], run: 'connector', index, epoch },
         ...{ maxDataBytes: MAX_DATA_BYTES, features: LINK_FEATURES },
       },
       events: { wake: nothing, up, hint: nothing, draining: nothing, closed },

@@ -72,7 +72,7 @@ class Line {
       limits: TIME_LIMITS,
       hello: {
         versions: [PROTOCOL_VERSION],
-        instance: 'a',
+        run: 'a',
         index: 0,
         epoch: 1,
         maxDataBytes: MAX_DATA_BYTES,

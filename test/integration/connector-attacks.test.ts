@@ -380,7 +380,7 @@ test('an answer that never says what it is for is refused at the claim limit', a
 
 test('a stream of offers for a version that is none of ours is refused', async () => {
   const query =
-    'versions=7,9&instance=i&index=0&epoch=1&offers=1&granted=1&max-data=16384&features=plain'
+    'versions=7,9&run=i&index=0&epoch=1&offers=1&granted=1&max-data=16384&features=plain'
   const answer = await server.call('GET', `/links/other/offers?${query}`)
   expect(answer).toMatchObject({ status: 400, code: 'request-malformed' })
 })
@@ -400,7 +400,7 @@ test('what was claimed cannot be declined: it is answered once', async () => {
 
 test('a stream of an older epoch does not displace a newer link', async () => {
   const query =
-    'versions=1&instance=i&index=0&epoch=0&offers=1&granted=1&max-data=16384&features=plain'
+    'versions=1&run=i&index=0&epoch=0&offers=1&granted=1&max-data=16384&features=plain'
   const answer = await server.call('GET', `/links/raw-0/offers?${query}`)
   expect(answer).toMatchObject({ status: 410 })
   expect(link.isClosed).toBe(false)

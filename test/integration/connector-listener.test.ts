@@ -18,7 +18,7 @@ import { registrarToken } from './tunnel.ts'
 const DAY = 24 * 60 * 60 * 1000
 const ID = '0'.repeat(32)
 const OFFERS =
-  '/links/l-0/offers?versions=1&instance=i&index=0&epoch=1&offers=1&granted=1&max-data=16384&features=plain'
+  '/links/l-0/offers?versions=1&run=i&index=0&epoch=1&offers=1&granted=1&max-data=16384&features=plain'
 
 /** Every call there is, and two that there are not. */
 const ENDPOINTS: readonly (readonly [string, string])[] = [

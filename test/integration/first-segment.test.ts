@@ -31,7 +31,7 @@ const HELLO = frame(
   FrameType.HELLO,
   encodeHello({
     versions: [1],
-    instance: 'raw',
+    run: 'raw',
     index: 0,
     epoch: 1,
     offers: 5,
@@ -199,7 +199,7 @@ describe('at the connector', () => {
       worker: new Worker({ clocks, applications: undefined as never, backend: undefined as never }),
       clocks,
       limits: TIME_LIMITS,
-      connectorInstance: 'raw',
+      run: 'raw',
       epoch: 1,
       slots: new OfferSlots(5),
       events: {

@@ -50,7 +50,7 @@ export interface Frame {
 /** What a greeting says, but for what is a link's own. */
 const HELLO = {
   versions: [SPEC.version],
-  instance: 'independent',
+  run: 'independent',
   index: 0,
   epoch: 1,
   offers: 10,

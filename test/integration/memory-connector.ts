@@ -49,7 +49,7 @@ export class MemoryConnector {
       slots: new OfferSlots(options.offers ?? 200),
       hello: {
         versions: [PROTOCOL_VERSION],
-        instance: 'memory',
+        run: 'memory',
         index: 0,
         epoch: 1,
         maxDataBytes: MAX_DATA_BYTES,

@@ -64,7 +64,7 @@ export class RawConnector {
 
   /** Opens an offers stream and waits for its WELCOME. */
   async link(name = 'raw-0', offers = 10): Promise<RawLink> {
-    const query = `versions=1&instance=raw&index=0&epoch=1&offers=${offers}&granted=${offers}&max-data=65536&features=plain`
+    const query = `versions=1&run=raw&index=0&epoch=1&offers=${offers}&granted=${offers}&max-data=65536&features=plain`
     const request = this.open('GET', `/links/${name}/offers?${query}`)
     const link = new RawLink(request)
     await until(() => link.welcomed || link.isClosed)

@@ -59,7 +59,7 @@ export class RawLinkPeer {
     const peer = new RawLinkPeer(connectTls({ host, port: Number(port), ca: world.ca, key, cert }))
     const hello = encodeHello({
       versions: [1],
-      instance: 'raw',
+      run: 'raw',
       index: 0,
       epoch: 1,
       offers,

@@ -158,7 +158,7 @@ test('a listener that accepts no more serves what it has, and ends at once when 
   await until(() => !silent.connecting)
   world.connectors.stopAccepting()
   const refused = { status: 503, code: 'unavailable', connection: 'close', retryAfter: '5' }
-  const query = 'versions=1&instance=raw&index=0&epoch=2&offers=1&granted=1&max-data=65536'
+  const query = 'versions=1&run=raw&index=0&epoch=2&offers=1&granted=1&max-data=65536'
   expect(await connector.call('GET', `/links/raw-9/offers?${query}`)).toMatchObject(refused)
   const body = Buffer.from('{}')
   expect(await connector.call('POST', '/registration', { body })).toMatchObject(refused)

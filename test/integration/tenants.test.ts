@@ -70,7 +70,7 @@ test.each(CHANGES)('%s: no offer, no link, no call', async (_, change, newTenant
     ['POST', '/configuration'],
     [
       'GET',
-      '/links/raw-1/offers?versions=1&instance=i&index=0&epoch=1&offers=1&granted=1&max-data=16384',
+      '/links/raw-1/offers?versions=1&run=i&index=0&epoch=1&offers=1&granted=1&max-data=16384',
     ],
     ['POST', `/exchanges/${'0'.repeat(32)}/response`],
   ] as const) {

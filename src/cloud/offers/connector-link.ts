@@ -86,7 +86,7 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
 
   /**
    * Whether this link is to be used no more now that there is `other`: a later one of the same
-   * connector process and index.
+   * run of the connector, and of the same index.
    */
   isReplacedBy(other: Hello): boolean {
     const own = this.#hello

@@ -172,8 +172,8 @@ class NodeConnector implements RunningConnector {
   readonly #links = new Map<string, { url: string; dialer: LinkDialer }>()
   readonly #shares: SlotShares
   readonly #origins: OriginLines
-  /** Names this process to the cloud. */
-  readonly #instance: string
+  /** Names this run to the cloud: its links are told from those of an earlier one. */
+  readonly #run: string
   #connections = new CloudConnections()
   #stopped: Promise<void> | undefined
 
@@ -181,7 +181,7 @@ class NodeConnector implements RunningConnector {
     const { environment, limits, channel, keeper, tell, mistakes, containment } = parts
     this.#options = options
     this.#parts = parts
-    this.#instance = randomName(environment)
+    this.#run = randomName(environment)
     const { backend, observer } = options
     this.#shares = new SlotShares(options.offers ?? DEFAULT_OFFERS, options.streams)
     this.#origins = new OriginLines({
@@ -372,7 +372,7 @@ class NodeConnector implements RunningConnector {
     const { environment, limits } = this.#parts
     const { clocks } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    return { worker: this.#worker, clocks, limits, random, connectorInstance: this.#instance }
+    return { worker: this.#worker, clocks, limits, random, run: this.#run }
   }
 
   #renewAgent(): void {

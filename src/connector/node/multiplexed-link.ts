@@ -32,8 +32,8 @@ export interface MultiplexedLinkOptions {
   readonly worker: Worker
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  /** This connector process, and this link of it. */
-  readonly connectorInstance: string
+  /** This run of the connector, and this link of it. */
+  readonly run: string
   readonly epoch: number
   /** 1: a link for claims alone. Default 0. */
   readonly index?: number | undefined
@@ -110,7 +110,7 @@ export class MultiplexedLink implements ClaimLine {
       return this.#end(() => this.#options.events.ended(cause))
     }
     const { worker, clocks, limits, instance, origins, slots, events } = this.#options
-    const { connectorInstance, index = 0, epoch } = this.#options
+    const { run, index = 0, epoch } = this.#options
     socket.setNoDelay(true)
     socket.once('close', () => this.#isGone())
     const transport = new LinkTransport(socket, () => clocks.now())
@@ -124,7 +124,7 @@ export class MultiplexedLink implements ClaimLine {
       random: this.#options.random,
       hello: {
         versions: [PROTOCOL_VERSION],
-        instance: connectorInstance,
+        run,
         index,
         epoch,
         maxDataBytes: MAX_DATA_BYTES,

@@ -45,8 +45,8 @@ export interface PlainLinkOptions {
   readonly worker: Worker
   readonly clocks: Clocks
   readonly limits: TimeLimits
-  /** This connector process, and this link of it. */
-  readonly connectorInstance: string
+  /** This run of the connector, and this link of it. */
+  readonly run: string
   readonly epoch: number
   readonly slots: OfferSlots
   /** Where offers of other instances are claimed. Default: they are declined. */
@@ -92,11 +92,11 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
   readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
 
   constructor(options: PlainLinkOptions) {
-    const { clocks, limits, slots, connectorInstance, epoch } = options
+    const { clocks, limits, slots, run, epoch } = options
     this.#options = options
     this.clocks = clocks
     this.limits = limits
-    this.#path = `/links/${connectorInstance}-0`
+    this.#path = `/links/${run}-0`
     const { origin, pathname } = new URL(options.url)
     this.#origin = origin
     this.#base = pathname.replace(/\/$/, '')
@@ -104,7 +104,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
     this.#wheel = new DeadlineWheel(now)
     const hello = {
       versions: [PROTOCOL_VERSION],
-      instance: connectorInstance,
+      run,
       index: 0,
       epoch,
       offers: slots.total,

@@ -1,5 +1,5 @@
 /**
- * Which of two greetings is of the later link: a connector process numbers the links that it opens
+ * Which of two greetings is of the later link: a run of a connector numbers the links that it opens
  * one after another, and the later one takes the place of the earlier, whatever binding it uses.
  *
  * @see spec/PROTOCOL.md, "Links"
@@ -14,10 +14,10 @@ import type { Hello } from '../wire/frame-types.ts'
 export type Succession = 'successor' | 'earlier' | 'same' | 'unrelated'
 
 export function succession(
-  held: Pick<Hello, 'instance' | 'index' | 'epoch'>,
-  other: Pick<Hello, 'instance' | 'index' | 'epoch'>,
+  held: Pick<Hello, 'run' | 'index' | 'epoch'>,
+  other: Pick<Hello, 'run' | 'index' | 'epoch'>,
 ): Succession {
-  if (held.instance !== other.instance || held.index !== other.index) return 'unrelated'
+  if (held.run !== other.run || held.index !== other.index) return 'unrelated'
   if (held.epoch === other.epoch) return 'same'
   return held.epoch < other.epoch ? 'successor' : 'earlier'
 }

@@ -94,19 +94,19 @@ const ATTEMPT: Element = {
 const HELLO: readonly Element[] = [
   { name: 'versions', type: listOf(count(0)), meaning: 'Protocol versions, best first.' },
   {
-    name: 'instance',
+    name: 'run',
     type: NAME,
-    meaning: 'The running connector process: random, new at each start.',
+    meaning: 'This run of the connector: a random name, new at each start.',
   },
   {
     name: 'index',
     type: count(0),
-    meaning: 'Tells the links of the process to this cloud instance apart.',
+    meaning: 'Tells the links of the run to this cloud instance apart.',
   },
   {
     name: 'epoch',
     type: count(0),
-    meaning: 'Grows with each new link of the same instance and index.',
+    meaning: 'Grows with each new link of the same run and index.',
   },
   {
     name: 'offers',

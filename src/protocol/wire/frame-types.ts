@@ -56,12 +56,12 @@ export interface UserClaims {
 export interface Hello {
   /** Protocol versions the connector speaks, best first. */
   readonly versions: readonly number[]
-  /** The running connector process: random, new at each start. */
-  readonly instance: string
-  /** Which of the instance's links to this cloud instance. */
+  /** This run of the connector: a random name, new at each start. */
+  readonly run: string
+  /** Which of the run's links to this cloud instance. */
   readonly index: number
   /**
-   * Grows with each new link of the same instance and index; a late goodbye of an old epoch removes
+   * Grows with each new link of the same run and index; a late goodbye of an old epoch removes
    * nothing.
    */
   readonly epoch: number

@@ -43,9 +43,9 @@ import { pack, wellFormed } from './msgpack-writer.ts'
  * and means nothing.
  */
 export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
-  const { versions, instance, index, epoch, offers, granted, maxDataBytes, features } = hello
+  const { versions, run, index, epoch, offers, granted, maxDataBytes, features } = hello
   const { slots = offers, streams = 0 } = hello
-  const greeting = [versions, instance, index, epoch, offers, granted, maxDataBytes, features]
+  const greeting = [versions, run, index, epoch, offers, granted, maxDataBytes, features]
   return encode(greased([...greeting, slots, streams], grease))
 }
 
@@ -53,7 +53,7 @@ export function decodeHello(payload: Uint8Array): Hello {
   const from = new PositionalReader(payload, 'HELLO')
   const greeting = {
     versions: from.list('versions', isVersion),
-    instance: from.name('instance'),
+    run: from.name('run'),
     index: from.count('index'),
     epoch: from.count('epoch'),
     offers: from.count('offers', MAX_OFFERS),

@@ -20,7 +20,7 @@ interface QueryKey {
 /** The key of every element. Unknown keys are ignored. */
 export const HELLO_QUERY = {
   versions: { key: 'versions', form: 'numbers' },
-  instance: { key: 'instance', form: 'text' },
+  run: { key: 'run', form: 'text' },
   index: { key: 'index', form: 'number' },
   epoch: { key: 'epoch', form: 'number' },
   offers: { key: 'offers', form: 'number' },

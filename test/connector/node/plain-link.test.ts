@@ -41,7 +41,7 @@ test.each([
   let ups = 0
   const link = new PlainLink({
     ...{ instance: 'cloud-1', url: `https://127.0.0.1:${port}`, connections: () => connections },
-    ...{ connectorInstance: 'raw', epoch: 1, limits: TIME_LIMITS, slots: new OfferSlots(1) },
+    ...{ run: 'raw', epoch: 1, limits: TIME_LIMITS, slots: new OfferSlots(1) },
     worker: {} as Worker,
     clocks: { now: () => performance.now(), wallClock: () => Date.now() },
     events: {

@@ -25,7 +25,7 @@ const PING_MS = 1_000
 
 const HELLO: Hello = {
   versions: [1],
-  instance: 'connector',
+  run: 'connector',
   index: 0,
   epoch: 1,
   offers: 2,

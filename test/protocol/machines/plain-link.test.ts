@@ -21,7 +21,7 @@ import {
 } from '../../../src/protocol/index.ts'
 
 const HELLO: Hello = {
-  ...{ versions: [1], instance: 'process', index: 0, epoch: 1, offers: 8, granted: 8 },
+  ...{ versions: [1], run: 'process', index: 0, epoch: 1, offers: 8, granted: 8 },
   ...{ maxDataBytes: MAX_DATA_BYTES, features: ['plain'] },
 }
 const WELCOME: Omit<Welcome, 'maxDataBytes'> = {
@@ -378,7 +378,7 @@ test.each([
   ['same', {}],
   ['successor', { epoch: 2 }],
   ['earlier', { epoch: 0 }],
-  ['unrelated', { instance: 'another', epoch: 2 }],
+  ['unrelated', { run: 'another', epoch: 2 }],
   ['unrelated', { index: 1 }],
 ] as const)('a greeting is %s of %o', (is, other) => {
   expect(succession(HELLO, { ...HELLO, ...other })).toBe(is)

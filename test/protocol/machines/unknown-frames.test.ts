@@ -30,7 +30,7 @@ const PING_MS = 15_000
 const ID = '00112233445566778899aabbccddeeff'
 const HELLO: Hello = {
   versions: [7, 1],
-  instance: 'later connector',
+  run: 'later connector',
   index: 0,
   epoch: 1,
   offers: 2,

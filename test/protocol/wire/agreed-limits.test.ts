@@ -29,7 +29,7 @@ import {
 } from '../../../src/protocol/index.ts'
 
 const HELLO: Hello = {
-  ...{ versions: [1], instance: 'i', index: 0, epoch: 1, offers: 5, granted: 5 },
+  ...{ versions: [1], run: 'i', index: 0, epoch: 1, offers: 5, granted: 5 },
   ...{ maxDataBytes: MAX_DATA_BYTES, features: [] },
 }
 const WELCOME: Welcome = {
@@ -53,7 +53,7 @@ test.each<[Partial<Hello>, boolean]>([
   [{ offers: MAX_OFFERS + 1 }, false],
   [{ offers: 4 }, false],
   [{ granted: 6 }, false],
-  [{ instance: '' }, false],
+  [{ run: '' }, false],
 ])('HELLO with %j: %s', (change, isTaken) => {
   const read = () => decodeHello(encodeHello({ ...HELLO, ...change }))
   if (isTaken) expect(read()).toMatchObject(change)

@@ -167,7 +167,7 @@ describe('an OFFER', () => {
 describe('the other heads come back as they were sent', () => {
   const hello = {
     versions: [1, 2],
-    instance: 'i',
+    run: 'i',
     index: 0,
     epoch: 1_700_000_000_000,
     offers: 200,

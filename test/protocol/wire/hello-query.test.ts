@@ -15,14 +15,14 @@ const read = (query: string) => {
   return readHelloQuery((key) => parameters.get(key))
 }
 const QUERY =
-  'versions=1&instance=run&index=0&epoch=1&offers=3&granted=2&max-data=16384&features=plain'
+  'versions=1&run=run&index=0&epoch=1&offers=3&granted=2&max-data=16384&features=plain'
 
 test('what is written is read', () => {
   const name = fc.stringMatching(/^[\w.-]{1,20}$/)
   const hellos = fc
     .record({
       versions: fc.array(fc.nat(), { minLength: 1 }),
-      instance: name,
+      run: name,
       index: fc.nat(),
       epoch: fc.nat(),
       offers: fc.nat(MAX_OFFERS),
@@ -53,7 +53,7 @@ describe('a connector of a later version', () => {
     ['offers=3', 'offers=10001', 'MALFORMED_FRAME', '"offers"'],
     ['granted=2', 'granted=4', 'MALFORMED_FRAME', '"granted"'],
     ['max-data=16384', 'max-data=1', 'MALFORMED_FRAME', '"maxDataBytes"'],
-    ['instance=run', 'instance=', 'MALFORMED_FRAME', '"instance"'],
+    ['run=run', 'run=', 'MALFORMED_FRAME', '"run"'],
   ])('%s as %s is refused, and named', (from, to, reason, named) =>
     expect(() => read(QUERY.replace(from, to))).toThrow(
       expect.objectContaining({ reason, message: expect.stringContaining(named) }),
