@@ -17,7 +17,7 @@ import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
 import { systemClocks, type Clocks } from '../runtime/clocks.ts'
-import { timerOf, type Scheduler } from '../runtime/scheduler.ts'
+import { timerOf, type Scheduler, type Timer } from '../runtime/scheduler.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
@@ -102,6 +102,8 @@ export interface Cloud {
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
   readonly clocks: Clocks
+  /** What its listeners are timed by. */
+  readonly timer: Timer
   readonly crypto: CryptoProvider
   /** Where its parts and listeners tell what went wrong: to `onError`. */
   readonly containment: Containment
@@ -129,6 +131,7 @@ export function createCloud(options: CloudOptions): Cloud {
     queue: ports.queue,
     clocks,
     crypto,
+    scheduler,
     limits,
     observer: ports.observer,
     shares: options.shares,
@@ -159,6 +162,7 @@ export function createCloud(options: CloudOptions): Cloud {
   })
   return {
     clocks,
+    timer,
     crypto,
     directory,
     registry,

@@ -7,6 +7,7 @@
  * @module
  */
 import { open, type Database, type RootDatabase } from 'lmdb'
+import { timerOf } from '../../runtime/scheduler.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 import type { ConnectorStanding } from '../connectors/connector-records.ts'
@@ -56,10 +57,10 @@ export function openLmdbRegistry(options: LmdbRegistryOptions): LmdbRegistry {
   const store = new LmdbStore(root, path)
   const registry = new TransactionalRegistry(store, onError)
   const readOn = new Containment(onError).notify('registry.readOn', () => store.readOn())
-  const reading = setInterval(readOn, readEveryMs).unref()
+  const stopReading = timerOf().every(readEveryMs, readOn)
   return Object.assign(registry, {
     close: () => {
-      clearInterval(reading)
+      stopReading()
       return root.close()
     },
   })

@@ -9,6 +9,7 @@
  */
 import { systemClocks } from '../../runtime/clocks.ts'
 import { open, type Database, type RootDatabase } from 'lmdb'
+import { timerOf } from '../../runtime/scheduler.ts'
 import { Containment } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -48,7 +49,7 @@ export class LmdbRevocations implements SessionRevocations {
   readonly #log: Database<Buffer, number>
   readonly #memory: MemoryRevocations
   readonly #wallClock: () => number
-  readonly #reading: NodeJS.Timeout
+  readonly #stopReading: () => void
   readonly #onReadFailed: (error: unknown) => void
   /** The last entry that {@link #memory} knows. */
   #last = 0
@@ -66,7 +67,7 @@ export class LmdbRevocations implements SessionRevocations {
     this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#forgetBefore(this.#wallClock() - (options.keepMs ?? 24 * 3_600_000))
     this.#read()
-    this.#reading = setInterval(() => this.#readAgain(), readEveryMs).unref()
+    this.#stopReading = timerOf().every(readEveryMs, () => this.#readAgain())
   }
 
   get version(): number {
@@ -91,7 +92,7 @@ export class LmdbRevocations implements SessionRevocations {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#reading)
+    this.#stopReading()
     await this.#root.close()
   }
 

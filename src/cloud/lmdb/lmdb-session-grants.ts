@@ -7,6 +7,7 @@
  * @module
  */
 import { systemClocks } from '../../runtime/clocks.ts'
+import { timerOf } from '../../runtime/scheduler.ts'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import {
   SWEEP_MS,
@@ -33,7 +34,7 @@ export class LmdbSessionGrants implements SessionGrants {
   readonly #labels: Database<true, [string, string]>
   readonly #counters: Database<number, string>
   readonly #wallClock: () => number
-  readonly #sweeping: NodeJS.Timeout
+  readonly #stopSweeping: () => void
 
   constructor({ path, wallClock = systemClocks.wallClock }: LmdbSessionGrantsOptions) {
     // Overlapping flushes would answer before the disk has it: a rotated token is lost for good.
@@ -43,7 +44,7 @@ export class LmdbSessionGrants implements SessionGrants {
     this.#counters = this.#root.openDB({ name: 'counters', encoding: 'msgpack' })
     this.#wallClock = wallClock
     this.#sweep()
-    this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    this.#stopSweeping = timerOf().every(SWEEP_MS, () => this.#sweep())
   }
 
   async read(sessionId: string): Promise<VersionedGrant | undefined> {
@@ -87,7 +88,7 @@ export class LmdbSessionGrants implements SessionGrants {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweeping)
+    this.#stopSweeping()
     await this.#root.close()
   }
 

@@ -198,16 +198,16 @@ export function createConnectorListener(
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
   }
-  const ticking = setInterval(() => {
+  const stopTicking = cloud.timer.every(SLOT_MS, () => {
     const now = cloud.clocks.now()
     plainLinks.tick(now)
     exchanges.tick(now)
-  }, SLOT_MS).unref()
-  const looking = setInterval(() => {
+  })
+  const stopLooking = cloud.timer.every(LOOK_MS, () => {
     for (const held of [links, plainLinks, exchanges])
       for (const claimer of [...held.claimers()]) look(claimer)
     hint(() => hints.look())
-  }, LOOK_MS).unref()
+  })
   return {
     server,
     stopAccepting() {
@@ -221,8 +221,8 @@ export function createConnectorListener(
     async close() {
       isAccepting = false
       unsubscribe()
-      clearInterval(looking)
-      clearInterval(ticking)
+      stopLooking()
+      stopTicking()
       links.close()
       plainLinks.close()
       const closed = new Promise((ended) => server.close(ended))

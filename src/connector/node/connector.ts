@@ -370,9 +370,9 @@ class NodeConnector implements RunningConnector {
 
   #common() {
     const { environment, limits } = this.#parts
-    const { clocks } = environment
+    const { clocks, scheduler } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    return { worker: this.#worker, clocks, limits, random, run: this.#run }
+    return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run }
   }
 
   #renewAgent(): void {

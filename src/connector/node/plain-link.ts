@@ -28,6 +28,7 @@ import {
   type Welcome,
 } from '../../protocol/index.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
+import { timerOf, type Scheduler, type Timer } from '../../runtime/scheduler.ts'
 import { EXCHANGE_TOKEN_HEADER, TurnEnd, type Flushed } from '../../runtime/node/frame-stream.ts'
 import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from '../claim-line.ts'
 import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
@@ -44,6 +45,8 @@ export interface PlainLinkOptions {
   readonly connections: () => CloudConnections
   readonly worker: Worker
   readonly clocks: Clocks
+  /** Default: the runtime's timers, which keep no process alive. */
+  readonly scheduler?: Scheduler | undefined
   readonly limits: TimeLimits
   /** This run of the connector, and this link of it. */
   readonly run: string
@@ -81,8 +84,9 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
   readonly #wheel: DeadlineWheel
   /** Claims that wait for their answers, oldest first. */
   readonly #held = new Map<PlainResponder, Flushed>()
-  readonly #tick: NodeJS.Timeout
-  #holding: NodeJS.Timeout | undefined
+  readonly #timer: Timer
+  readonly #stopLooking: () => void
+  #stopHolding: (() => void) | undefined
   readonly #turnEnd = new TurnEnd()
   /** Whole answers under way. */
   #answers = 0
@@ -116,7 +120,8 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
     }
     this.#machine = new PlainDialledLink(this, hello, limits.controlCallMs)
     slots.attach(this)
-    this.#tick = setInterval(() => this.#look(), SLOT_MS).unref()
+    this.#timer = timerOf(options)
+    this.#stopLooking = this.#timer.every(SLOT_MS, () => this.#look())
     this.#machine.dial(now)
   }
 
@@ -184,7 +189,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
 
   hold(machine: PlainResponder, it: Flushed): void {
     this.#held.set(machine, it)
-    this.#holding ??= setInterval(() => this.#lookHeld(), HELD_MS).unref()
+    this.#stopHolding ??= this.#timer.every(HELD_MS, () => this.#lookHeld())
   }
 
   /** Exchanges that it watches now. */
@@ -296,7 +301,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
     this.#wheel.advance(now)
     if (now >= this.#machine.deadline) this.#machine.tick(now)
     // Exchanges outlive their link here: each has calls of its own.
-    if (this.#machine.state === 'closed' && this.#wheel.size === 0) clearInterval(this.#tick)
+    if (this.#machine.state === 'closed' && this.#wheel.size === 0) this.#stopLooking()
   }
 
   #lookHeld(): void {
@@ -307,8 +312,8 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
       this.#held.delete(machine)
       it.flush()
     }
-    clearInterval(this.#holding)
-    this.#holding = undefined
+    this.#stopHolding?.()
+    this.#stopHolding = undefined
   }
 
   #answered(): void {
