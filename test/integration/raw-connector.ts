@@ -63,8 +63,8 @@ export class RawConnector {
   }
 
   /** Opens an offers stream and waits for its WELCOME. */
-  async link(name = 'raw-0', offers = 10): Promise<RawLink> {
-    const query = `versions=1&run=raw&index=0&epoch=1&offers=${offers}&granted=${offers}&max-data=65536&features=plain`
+  async link(name = 'raw-0', offers = 10, features = 'plain'): Promise<RawLink> {
+    const query = `versions=1&run=raw&index=0&epoch=1&offers=${offers}&granted=${offers}&max-data=65536&features=${features}`
     const request = this.open('GET', `/links/${name}/offers?${query}`)
     const link = new RawLink(request)
     await until(() => link.welcomed || link.isClosed)
@@ -97,6 +97,8 @@ export class RawConnector {
 
 export class RawLink {
   readonly offers: Offer[] = []
+  /** Told of each offer as it comes. */
+  offered: ((offer: Offer) => void) | undefined
   readonly request: ClientRequest
   status = 0
   welcomed = false
@@ -107,7 +109,10 @@ export class RawLink {
     const reader = new FrameReader({
       frame: (type, _flags, _number, payload) => {
         if (type === FrameType.WELCOME) this.welcomed = true
-        if (type === FrameType.OFFER) this.offers.push(decodeOffer(payload))
+        if (type !== FrameType.OFFER) return
+        const offer = decodeOffer(payload)
+        this.offers.push(offer)
+        this.offered?.(offer)
       },
       data: () => undefined,
     })

@@ -54,6 +54,7 @@ export class RawLinkPeer {
     world: Pick<RawWorld, 'connectorUrl' | 'ca'>,
     { key, cert }: Pick<Enrolled, 'key' | 'cert'>,
     offers = 1_000,
+    features: readonly string[] = [],
   ): Promise<RawLinkPeer> {
     const { port, hostname: host } = new URL(world.connectorUrl)
     const peer = new RawLinkPeer(connectTls({ host, port: Number(port), ca: world.ca, key, cert }))
@@ -65,7 +66,7 @@ export class RawLinkPeer {
       offers,
       granted: offers,
       maxDataBytes: 16_384,
-      features: [],
+      features,
     })
     peer.write(Buffer.from(UPGRADE), encodeFrame(FrameType.HELLO, 0, 0, hello))
     await until(() => peer.frames.includes(FrameType.WELCOME))

@@ -143,6 +143,17 @@ export const AUDIT_EVENTS = {
     severity: 'low',
     ocsf: { class: 'tunnel-activity', activity: 'close' },
   },
+  'connector.too-old': {
+    text: 'A connector holds a link and has not named features that applications of its group need: it is not offered their requests. Once, until it lacks something else or comes back.',
+    outcomes: ['refused'],
+    fields: CONNECTOR,
+    detail: {
+      features: 'What it has not named.',
+      applications: 'Whose requests it is not offered.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
+  },
   'configuration.replaced': {
     text: 'Tenants, groups and applications were read again; after a mistake those of before stay in force.',
     outcomes: ['success', 'failed'],

@@ -104,6 +104,12 @@ export const ApplicationConfiguration = v.strictObject({
       'Programs may show an access token of the issuer in the place of a session; with `oidc` only. Default: they may not, and a token that they send is for the application.',
     ),
   ),
+  needs: v.pipe(
+    v.optional(v.array(v.pipe(v.string(), v.regex(/^[\w./-]{1,64}$/)))),
+    v.description(
+      'Features that a connector must have named to serve it; without one that has, its users get a 501. Default: none.',
+    ),
+  ),
   hostHeader: v.pipe(
     v.optional(v.picklist(['internal', 'external']), 'internal'),
     v.description('Which `Host` the application is shown.'),

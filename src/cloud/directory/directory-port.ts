@@ -116,6 +116,13 @@ export interface Application {
    * needs https. Default `query`.
    */
   readonly responseMode?: 'query' | 'form_post'
+  /**
+   * Features that a connector must have named to be offered its requests, beside those that its
+   * other settings need. Default: none.
+   *
+   * @see needsOf
+   */
+  readonly needs?: readonly string[] | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

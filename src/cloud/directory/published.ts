@@ -17,6 +17,7 @@ import {
 import { CorsRule } from './cors-rule.ts'
 import { claimOfHeader, type IdentityHeader } from '../rules/identity-claims.ts'
 import { identityField } from './identity-headers.ts'
+import { needsOf } from './application-needs.ts'
 import { contentVersion } from './content-version.ts'
 import { ownCookieName } from './cookies.ts'
 import { namedBy } from '../rules/named.ts'
@@ -46,6 +47,8 @@ export class Published {
   readonly withheld: FoldedNames
   /** What is added to every request but the user's address. */
   readonly forwarded: { readonly host: string; readonly tail: string }
+  /** Features that whoever is offered its requests must have named. */
+  readonly needs: readonly string[]
   /** Where its requests are queued. */
   readonly destination: {
     readonly tenantId: string
@@ -77,6 +80,7 @@ export class Published {
       ...['content-length', 'cookie', 'expect', 'host'],
     ])
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
+    this.needs = needsOf(application)
     const group = tenantKey(tenantId, groupId)
     this.destination = { tenantId, groupId, group, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)

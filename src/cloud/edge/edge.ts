@@ -267,6 +267,7 @@ export class Edge {
     exchange.submit({
       requestNumber: request.id,
       share: shareOf(caller, request.address),
+      needs: application.needs,
       isAlone: this.#sole.has(application.application, this.#options.clocks.now()),
       applicationId: id,
       applicationVersion: version,

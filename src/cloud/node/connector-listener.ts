@@ -24,6 +24,7 @@ import {
 } from '../../protocol/index.ts'
 import { toPem } from '../../runtime/node/pem.ts'
 import type { Cloud } from '../cloud.ts'
+import { ConnectorFitness } from '../offers/connector-fitness.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../offers/link-audit.ts'
 import { PlainLinks } from '../offers/plain-links.ts'
@@ -169,6 +170,10 @@ export function createConnectorListener(
   }
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   const hints = new ConfigurationHints(cloud.configuration, [links, plainLinks])
+  const fitness = new ConnectorFitness(cloud.directory, cloud.audit, cloud.clocks, [
+    links,
+    plainLinks,
+  ])
   const hint = (tell: () => void): void => {
     try {
       tell()
@@ -207,6 +212,7 @@ export function createConnectorListener(
     for (const held of [links, plainLinks, exchanges])
       for (const claimer of [...held.claimers()]) look(claimer)
     hint(() => hints.look())
+    hint(() => fitness.look())
   })
   return {
     server,

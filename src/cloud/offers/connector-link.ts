@@ -68,6 +68,11 @@ export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
     return this.link.grants
   }
 
+  /** Whether it has introduced itself. */
+  get isGreeted(): boolean {
+    return this.#hello !== undefined
+  }
+
   get features(): readonly string[] {
     return this.#hello?.features ?? []
   }

@@ -49,6 +49,12 @@ export class ConnectorLinks {
     for (const { claimer } of this.#held.values()) yield claimer
   }
 
+  /** What each that has introduced itself can do. */
+  *featured(): Iterable<readonly [Claimer, readonly string[]]> {
+    for (const [link, { claimer }] of this.#held)
+      if (link.isGreeted) yield [claimer, link.features]
+  }
+
   /**
    * A link whose transport is told by `events`.
    *

@@ -120,7 +120,6 @@ export class Origin {
     this.#entries.set(id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
-    const { upgrade } = submission
     const now = this.clocks.now()
     this.#dispatcher.submit(
       {
@@ -129,7 +128,7 @@ export class Origin {
         application: tenantKey(to.tenantId, submission.applicationId),
         user: submission.share ?? NOBODY,
         isReplayable: isReplayable(submission),
-        needs: upgrade === undefined ? NOTHING : UPGRADE,
+        needs: neededBy(submission),
         isAlone: submission.isAlone,
       },
       now + this.limits.queueWaitMs,
@@ -347,5 +346,12 @@ interface Offered {
 
 const NOTHING: readonly string[] = []
 const UPGRADE: readonly string[] = ['upgrade']
+
+/** What its application needs, and what it wants itself. */
+function neededBy({ needs = NOTHING, upgrade }: Submission): readonly string[] {
+  if (upgrade === undefined) return needs
+  return needs.length === 0 ? UPGRADE : [...needs, ...UPGRADE]
+}
+
 /** Whoever tells of no user shares with all others who tell of none. */
 const NOBODY = ''

@@ -54,6 +54,11 @@ export class PlainLinks {
     for (const { claimer } of this.#links.values()) yield claimer
   }
 
+  /** What each can do. */
+  *featured(): Iterable<readonly [Claimer, readonly string[]]> {
+    for (const { claimer, features } of this.#links.values()) yield [claimer, features]
+  }
+
   /**
    * Opens a link, or continues one with a fresh stream. Call the answer when the stream is no more.
    *

@@ -23,6 +23,11 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerM
    * Whose share of the application's it takes: names the user, else where the request comes from.
    */
   readonly share?: string | undefined
+  /**
+   * Features that whoever is offered it must have named, beside those that the request itself
+   * wants. Default: none.
+   */
+  readonly needs?: readonly string[] | undefined
   /** Its group serves no other application. Default: false. */
   readonly isAlone?: boolean | undefined
 }

@@ -5,6 +5,8 @@
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
  */
+import type { FailureReason } from '../wire/errors.ts'
+import { lacking } from '../wire/features.ts'
 import { healthOf, loadOf, mayProbe, newPair } from './dispatch-health.ts'
 import type {
   ConnectorState,
@@ -12,6 +14,7 @@ import type {
   GroupState,
   LinkState,
   PairState,
+  RequestState,
 } from './dispatch-state.ts'
 
 /** What decides who may take a request. */
@@ -67,6 +70,14 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
   return serving.length === 0 && !hasRemote(group, wanted) ? 'excluded' : 'busy'
+}
+
+/** Why nobody has what a request needs: the last that is missing may be the other protocol alone. */
+export function whyUnsupported({ group, request }: RequestState): FailureReason {
+  const others = request.needs.filter((name) => name !== 'upgrade')
+  for (const { links } of group.connectors.values())
+    if (links.some((link) => carries(link, others))) return 'upgrade-unsupported'
+  return 'connector-too-old'
 }
 
 function among(
@@ -146,8 +157,8 @@ export function pairOf(connector: ConnectorState, application: string, now: numb
 }
 
 function carries({ features }: LinkState, needs: readonly string[]): boolean {
-  for (const need of needs) if (!features.includes(need)) return false
-  return true
+  // As nearly always: nothing is made for it.
+  return needs.length === 0 || lacking(needs, features).length === 0
 }
 
 function isExcluded(excluded: readonly ExcludedConnector[], id: string): boolean {

@@ -29,7 +29,7 @@ import {
   offerTo,
   stepTo,
 } from './dispatch-attempts.ts'
-import { choose, pairOf, type Choice, type NoChoice } from './dispatch-choice.ts'
+import { choose, pairOf, whyUnsupported, type Choice, type NoChoice } from './dispatch-choice.ts'
 import { answered, failed } from './dispatch-health.ts'
 import { forgetIdle, forgetRequest, groupOf, nextRandom, recordOf } from './dispatch-records.ts'
 import {
@@ -277,7 +277,7 @@ export class Dispatcher {
       obstacle = choice
     }
     if (waitUntil <= now) return this.#refuse(record, 'no-connector')
-    if (obstacle === 'unsupported') return this.#refuse(record, unsupported(record))
+    if (obstacle === 'unsupported') return this.#refuse(record, whyUnsupported(record))
     if (obstacle === 'excluded') return this.#refuse(record, 'attempts-exhausted')
     const spent = noRoomToWait(record, this.#shares)
     if (spent !== undefined) {
@@ -365,7 +365,7 @@ export class Dispatcher {
     const spent = spentShare(record, this.#shares)
     this.#waitsNoMore(record)
     if (choice === 'absent') return this.#refuse(record, 'no-connector')
-    if (choice === 'unsupported') return this.#refuse(record, unsupported(record))
+    if (choice === 'unsupported') return this.#refuse(record, whyUnsupported(record))
     if (choice === 'excluded') return this.#refuse(record, 'attempts-exhausted')
     const reason = spent === undefined ? 'connectors-busy' : shareReason(spent)
     this.#refuse(record, reason, RETRY_AFTER_MS)
@@ -382,10 +382,6 @@ export class Dispatcher {
     const { id } = record.request
     this.#state.decisions.push({ type: 'refuse', id, reason, retryAfterMs })
   }
-}
-
-function unsupported({ request }: RequestState): FailureReason {
-  return request.needs.includes('upgrade') ? 'upgrade-unsupported' : 'connector-too-old'
 }
 
 function shareReason(share: 'application' | 'user'): FailureReason {

@@ -336,6 +336,11 @@ describe('what cannot be offered', () => {
     world.attach('old')
     expect(world.of(world.ask({ needs: ['upgrade'] }))).toEqual(['upgrade-unsupported'])
     expect(world.of(world.ask({ needs: ['sign-on/form'] }))).toEqual(['connector-too-old'])
+    const both = ['sign-on/form', 'upgrade']
+    expect(world.of(world.ask({ needs: both }))).toEqual(['connector-too-old'])
+    const plain = world.attach('plain', 200, { features: ['sign-on/form'] })
+    expect(world.of(world.ask({ needs: both }))).toEqual(['upgrade-unsupported'])
+    world.detach(plain)
     world.attach('new', 200, { features: ['sign-on/form', 'upgrade'] })
     times(3, () => world.ask({ needs: ['sign-on/form'] }))
     expect(world.to('new')).toBe(3)

@@ -61,7 +61,7 @@ describe('a connector of a later version', () => {
   )
 })
 
-test('an application is offered only where every feature it needs is named', () => {
+test('of what is needed, what is not named is lacking', () => {
   expect(lacking(['sign-on/basic', 'affinity'], ['link', 'affinity'])).toEqual(['sign-on/basic'])
   expect(lacking([], [])).toEqual([])
 })

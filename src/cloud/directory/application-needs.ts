@@ -1,0 +1,57 @@
+/**
+ * Which features a connector must have named, to be offered an application's requests.
+ *
+ * A connector ignores the keys that it does not know. So a key never restricts: a setting that a
+ * connector has to honour is a feature, and only who named that feature is offered the application.
+ * The table has a row for every setting there is; a setting without one does not compile.
+ *
+ * @see spec/PROTOCOL.md, "Features"
+ * @module
+ */
+import type { Application } from './directory-port.ts'
+
+/** What a setting needs, when the application has it. */
+type Needs<T> = (value: NonNullable<T>) => readonly string[]
+
+const NOTHING: readonly string[] = []
+/** It is the cloud's affair, or every connector of version 1 honours it. */
+const nothing = (): readonly string[] => NOTHING
+
+const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
+  id: nothing,
+  tenantId: nothing,
+  groupId: nothing,
+  name: nothing,
+  version: nothing,
+  externalUrl: nothing,
+  internalUrl: nothing,
+  hostHeader: nothing,
+  verifyCertificate: nothing,
+  responseHeadMs: nothing,
+  preAuthentication: nothing,
+  issuer: nothing,
+  client: nothing,
+  assigned: nothing,
+  access: nothing,
+  identityHeaders: nothing,
+  allowedOrigins: nothing,
+  cors: nothing,
+  bearer: nothing,
+  session: nothing,
+  embedding: nothing,
+  responseMode: nothing,
+  needs: (names) => names,
+}
+
+/**
+ * The features that an application needs, each once. What a request wants beside them, such as
+ * another protocol, is said with the request.
+ */
+export function needsOf(application: Application): readonly string[] {
+  const names = new Set<string>()
+  for (const [setting, needs] of Object.entries(NEEDS) as [keyof Application, Needs<unknown>][]) {
+    const value = application[setting]
+    if (value !== undefined && value !== null) for (const name of needs(value)) names.add(name)
+  }
+  return names.size === 0 ? NOTHING : [...names]
+}
