@@ -137,6 +137,7 @@ async function stop(): Promise<void> {
   await new Promise((closed) => userListener.close(closed))
   connectorListener.drain()
   await connectorListener.close()
+  cloud.origin.end()
   await registry.close()
   await revocations.close()
   await grants.close()

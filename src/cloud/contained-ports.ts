@@ -164,7 +164,9 @@ function containedQueue(queue: OfferQueue, containment: Containment): OfferQueue
     publish: containment.await('queue.publish', (envelope) => queue.publish(envelope)),
     tell: containment.notify('queue.tell', (instance, outcome) => queue.tell(instance, outcome)),
     announce: containment.notify('queue.announce', (presence) => queue.announce(presence)),
-    join: containment.demand('queue.join', (receiver) => queue.join(receiver)),
+    join: containment.demand('queue.join', (receiver) =>
+      containment.notify('queue.leave', queue.join(receiver)),
+    ),
   }
 }
 

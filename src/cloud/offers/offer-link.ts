@@ -13,5 +13,7 @@ export interface OfferLink {
   readonly grants: number
   /** Another instance delivers what is offered here. Default: false. */
   readonly isRemote?: boolean | undefined
+  /** Of such a link: who the connectors there are. */
+  readonly connectors?: readonly string[] | undefined
   offer(offer: Offer): void
 }

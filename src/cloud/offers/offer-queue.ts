@@ -59,6 +59,8 @@ export interface OfferPresence {
   readonly granted: number
   /** Features that any of its links named. */
   readonly features: readonly string[]
+  /** Who holds these links: what all of them have refused is not sent here. */
+  readonly connectors: readonly string[]
 }
 
 /** `instance`: who has put it on a link. `declined`: nobody could. */

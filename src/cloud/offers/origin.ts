@@ -111,6 +111,14 @@ export class Origin {
     return this.#dispatcher.state.groups.get(group)?.waiting ?? 0
   }
 
+  /**
+   * Parts from other instances: what waits here goes to links of this one alone. What is under way
+   * goes on. For an instance that stops.
+   */
+  end(): void {
+    this.#remote?.leave()
+  }
+
   // ── the edge ──────────────────────────────────────────────────────────────────────────────
 
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
@@ -150,6 +158,7 @@ export class Origin {
         ...{ link: number, group, connector: link.connectorId, features: link.features },
         ...{ offers: link.offers, granted: link.grants, streams: link.streams },
         isRemote: link.isRemote,
+        connectors: link.connectors,
       },
       this.clocks.now(),
     )

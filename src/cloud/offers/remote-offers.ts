@@ -21,6 +21,8 @@ import type {
 export const REMOTE = ''
 /** Room is announced at most so often. Milliseconds. */
 export const ANNOUNCE_MS = 100
+/** Room that could not be used is announced again after so long, at the latest. Milliseconds. */
+const AGAIN_MS = 1_000
 
 /** What is needed of the origin beside it. */
 export interface RemoteHost {
@@ -56,18 +58,33 @@ export class RemoteOffers implements OfferReceiver {
   /** By exchange id: 128 random bits, drawn by the origin; who declines is compared. */
   readonly #foreign = new Map<ExchangeId, ForeignOffer>()
   readonly #announced = new Map<TenantKey, { at: number; isDue: boolean }>()
+  /** Groups that are to be announced again. */
+  readonly #owed = new Set<TenantKey>()
+  readonly #leave: () => void
+  #hasLeft = false
 
   constructor(host: RemoteHost, queue: OfferQueue) {
     this.instance = host.instance
     this.#host = host
     this.#queue = queue
-    queue.join(this)
+    this.#leave = queue.join(this)
+  }
+
+  /** Takes part no more: nothing goes to others, and nothing of theirs comes here. */
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    for (const link of this.#links.values()) this.#host.detach(link)
+    this.#links.clear()
+    this.#presences.clear()
+    this.#leave()
   }
 
   // ── at the origin ─────────────────────────────────────────────────────────────────────────
 
   /** What other instances can take is a link of its own, taken where no other can be. */
   announced(presence: OfferPresence): void {
+    if (this.#hasLeft) return
     const group = tenantKey(presence.tenantId, presence.groupId)
     const all = this.#presences.get(group) ?? new Map<string, OfferPresence>()
     if (presence.offers === 0) all.delete(presence.instance)
@@ -90,6 +107,7 @@ export class RemoteOffers implements OfferReceiver {
     return {
       ...{ connectorId: REMOTE, isRemote: true, streams: Infinity },
       features: [...new Set(presences.flatMap(({ features }) => features))],
+      connectors: [...new Set(presences.flatMap(({ connectors }) => connectors))],
       offers: presences.reduce((sum, { offers }) => sum + offers, 0),
       grants: presences.reduce((sum, { granted }) => sum + granted, 0),
       offer: (offer) => this.#publish(tenantId, groupId, offer),
@@ -135,6 +153,7 @@ export class RemoteOffers implements OfferReceiver {
 
   /** A link of this instance takes it at once, or nobody here does. */
   offered(envelope: OfferEnvelope): OfferReceipt {
+    if (this.#hasLeft) return 'declined'
     const { id, tenantId, groupId, applicationId, share, isAlone, isReplayable, needs } = envelope
     if (this.#foreign.has(id) || this.#host.request(id) !== undefined) return 'declined'
     const until = this.#host.now() + envelope.validMs
@@ -152,6 +171,7 @@ export class RemoteOffers implements OfferReceiver {
     if (foreign.link === undefined) {
       this.#foreign.delete(id)
       this.#host.outcome(id, 'ended')
+      if (!foreign.isRefused) this.#announceAgain(group)
       return 'declined'
     }
     this.#host.watch(foreign)
@@ -205,6 +225,7 @@ export class RemoteOffers implements OfferReceiver {
 
   /** The links of a group, or their grants, are others: other instances are told, now and then. */
   changed(group: TenantKey): void {
+    if (this.#hasLeft) return
     const last = this.#announced.get(group)
     if (last?.isDue === true) return
     const now = this.#host.now()
@@ -218,13 +239,33 @@ export class RemoteOffers implements OfferReceiver {
     )
   }
 
+  /**
+   * What was announced could not be used. Those who were told so wait for another word: it comes
+   * when somebody pauses no more, or soon.
+   */
+  #announceAgain(group: TenantKey): void {
+    if (this.#owed.has(group)) return
+    this.#owed.add(group)
+    const now = this.#host.now()
+    let at = now + AGAIN_MS
+    for (const { pausedUntil } of this.#host.group(group)?.connectors.values() ?? [])
+      if (pausedUntil > now) at = Math.min(at, pausedUntil)
+    const again = (): void => {
+      this.#owed.delete(group)
+      this.changed(group)
+    }
+    this.#host.watch(new Later(at, again))
+  }
+
   #announce(group: TenantKey): void {
     const [tenantId, groupId] = idsOf(group)
     const features = new Set<string>()
+    const connectors = new Set<string>()
     let [offers, granted] = [0, 0]
-    for (const { links } of this.#host.group(group)?.connectors.values() ?? []) {
+    for (const { id, links } of this.#host.group(group)?.connectors.values() ?? []) {
       for (const link of links) {
         if (link.isRemote) continue
+        connectors.add(id)
         offers += link.offers
         granted += link.granted
         for (const feature of link.features) features.add(feature)
@@ -235,7 +276,7 @@ export class RemoteOffers implements OfferReceiver {
     const { instance } = this
     this.#queue.announce({
       ...{ v: 1, instance, tenantId, groupId, offers, granted },
-      features: [...features],
+      ...{ features: [...features], connectors: [...connectors] },
     })
   }
 }
@@ -249,6 +290,8 @@ const FORGOTTEN_MS = 3_600_000
 export class ForeignOffer implements Deadlined {
   readonly envelope: OfferEnvelope
   link: OfferLink | undefined
+  /** Nobody here can take it, however long it waits. */
+  isRefused = false
   readonly #returned: (outcome: AttemptOutcome, connectorId: string | undefined) => void
   #deadline: number | undefined
   #isClaimed = false
@@ -270,6 +313,7 @@ export class ForeignOffer implements Deadlined {
 
   /** It waits here for nobody: its origin tries somewhere else. */
   refuse(): void {
+    this.isRefused = true
     this.forget()
   }
 

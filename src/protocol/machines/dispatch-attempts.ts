@@ -85,9 +85,9 @@ export function failedBy(
     record.application.givenUp[0]! += 1
   }
   const isPause = failure === 'declined'
-  // One connector of another instance pauses there: the others of that instance need not.
-  if (isPause && (pair !== undefined || connector === undefined))
-    pause(link!.connector, now, random)
+  // One connector of another instance pauses there, and needs no pause here.
+  if (isPause && pair !== undefined) pause(pair.connector, now, random)
+  if (isPause && pair === undefined && connector === undefined) wasInVain(record, link!.link)
   if (pair !== undefined) {
     if (failure !== 'declined') failed(pair, failure, epoch, now, random)
     else if (record.isProbe) inconclusive(pair, epoch)
@@ -96,6 +96,12 @@ export function failedBy(
   if (refuser === undefined) return
   if (isPause || failure === 'unknown-application' || failure === 'not-sent')
     record.excluded = [...record.excluded, { connector: refuser, isPause }]
+}
+
+/** No other instance could put it on a link. */
+function wasInVain(record: RequestState, link: number): void {
+  record.vainTries = record.vainLink === link ? record.vainTries + 1 : 1
+  record.vainLink = link
 }
 
 /** It is over, in whatever way; one that waits is to leave the queue first. */

@@ -22,11 +22,19 @@ export interface Wanted {
   readonly application: string
   readonly needs: readonly string[]
   readonly excluded: readonly ExcludedConnector[]
+  /** The link to other instances that it was in vain on last, and how often in a row. */
+  readonly vainLink: number
+  readonly vainTries: number
   readonly isReplayable: boolean
   /** Since when it waits. Monotonic milliseconds. */
   readonly waitsSince: number
 }
 
+/**
+ * A request that no other instance could put on a link is offered to them so often; then it waits
+ * until they announce themselves anew.
+ */
+export const VAIN_TRIES = 3
 /** A request that nobody could be trusted with for so long is offered beyond the ramp. */
 export const RAMP_PATIENCE_MS = 1_000
 
@@ -60,16 +68,15 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
     if (!connector.links.some((link) => carries(link, wanted.needs))) continue
     canCarry = true
     if (isRemote(connector)) {
-      if (now >= connector.pausedUntil && !isExcluded(wanted.excluded, connector.id))
-        remote = freest(connector, wanted.needs)
+      if (isFor(connector, wanted)) remote = freest(connector, wanted.needs)
     } else if (!isExcluded(wanted.excluded, connector.id)) serving.push(connector)
   }
   const choice = among(serving, wanted, now)
   if (choice !== undefined) return choice
-  if (remote !== undefined) return { link: remote, pair: undefined, hasOther: false }
+  if (remote !== undefined && !wasInVain(remote, wanted)) return { link: remote, pair: undefined, hasOther: false }
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
-  return serving.length === 0 && !hasRemote(group, wanted) ? 'excluded' : 'busy'
+  return serving.length === 0 && !hasOthers(group, wanted) ? 'excluded' : 'busy'
 }
 
 /** Why nobody has what a request needs: the last that is missing may be the other protocol alone. */
@@ -170,10 +177,33 @@ function isRemote({ links }: ConnectorState): boolean {
   return links[0]!.isRemote
 }
 
-function hasRemote(group: GroupState, { excluded }: Wanted): boolean {
+/** Whether other instances may be asked, as far as is known. */
+export function hasRemote(
+  group: GroupState,
+  { excluded }: Pick<RequestState, 'excluded'>,
+): boolean {
   for (const connector of group.connectors.values()) {
     const { id, links } = connector
     if (links.length > 0 && isRemote(connector) && !isExcluded(excluded, id)) return true
   }
   return false
+}
+
+/** Whether other instances have a connector that has not refused it. */
+function hasOthers(group: GroupState, wanted: Wanted): boolean {
+  for (const connector of group.connectors.values())
+    if (connector.links.length > 0 && isRemote(connector) && isFor(connector, wanted)) return true
+  return false
+}
+
+function isFor({ id, links }: ConnectorState, { excluded }: Wanted): boolean {
+  if (isExcluded(excluded, id)) return false
+  return links.some(
+    ({ connectors }) =>
+      connectors === undefined || connectors.some((one) => !isExcluded(excluded, one)),
+  )
+}
+
+function wasInVain({ link }: LinkState, { vainLink, vainTries }: Wanted): boolean {
+  return link === vainLink && vainTries >= VAIN_TRIES
 }

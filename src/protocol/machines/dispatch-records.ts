@@ -43,6 +43,7 @@ export function recordOf(
     application,
     user: userOf(application, request.user),
     excluded: (request.excluded ?? []).map((connector) => ({ connector, isPause: false })),
+    ...{ vainLink: 0, vainTries: 0 },
     sequence: ++state.sequence,
     waitsSince: now,
     waitUntil: now,

@@ -166,10 +166,10 @@ function queueOf(request: RequestState): QueueState {
 }
 
 /** Two requests with the same key may be taken by the same connectors. */
-function keyOf({ request, excluded }: RequestState): string {
+function keyOf({ request, excluded, vainLink, vainTries }: RequestState): string {
   const { isReplayable, needs } = request
   const kind = isReplayable ? 'r' : 'n'
-  if (needs.length === 0 && excluded.length === 0) return kind
+  if (needs.length === 0 && excluded.length === 0 && vainTries === 0) return kind
   const refusers = excluded.map(({ connector, isPause }) => `${isPause ? 'p' : 'x'}${connector}`)
-  return kind + JSON.stringify([[...needs].sort(), refusers.sort()])
+  return kind + JSON.stringify([[...needs].sort(), refusers.sort(), vainLink, vainTries])
 }

@@ -40,6 +40,9 @@ export interface RequestState {
   readonly user: UserState
   /** Connectors that declined it, or did not send it. */
   excluded: readonly ExcludedConnector[]
+  /** The link to other instances that it was in vain on last, and how often in a row. */
+  vainLink: number
+  vainTries: number
   /** Place in the order of arrival. */
   sequence: number
   /** When it began to wait, and until when. Monotonic milliseconds. */
@@ -152,6 +155,8 @@ export interface LinkState {
   readonly offers: number
   readonly streams: number
   readonly isRemote: boolean
+  /** Who is behind a link to other instances. */
+  readonly connectors: readonly string[] | undefined
   granted: number
   long: number
   isAttached: boolean

@@ -43,6 +43,8 @@ export interface DispatchLink {
    * instance can be, and without a health of its own. Default: false.
    */
   readonly isRemote?: boolean | undefined
+  /** Of such a link: who the connectors there are. Default: it is not known. */
+  readonly connectors?: readonly string[] | undefined
 }
 
 /** What became of the current attempt of an exchange. */

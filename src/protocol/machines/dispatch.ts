@@ -29,7 +29,7 @@ import {
   offerTo,
   stepTo,
 } from './dispatch-attempts.ts'
-import { choose, pairOf, whyUnsupported, type Choice, type NoChoice } from './dispatch-choice.ts'
+import { choose, hasRemote, pairOf, whyUnsupported, type Choice, type NoChoice } from './dispatch-choice.ts'
 import { answered, failed } from './dispatch-health.ts'
 import { forgetIdle, forgetRequest, groupOf, nextRandom, recordOf } from './dispatch-records.ts'
 import {
@@ -199,6 +199,7 @@ export class Dispatcher {
       offers: link.offers,
       streams: link.streams ?? 0,
       isRemote: link.isRemote ?? false,
+      connectors: link.connectors,
     }
     connector.links.push(record)
     this.#state.links.set(link.link, record)
@@ -339,16 +340,18 @@ export class Dispatcher {
       application: request.application,
       needs: request.needs,
       excluded: record.excluded,
+      vainLink: record.vainLink,
+      vainTries: record.vainTries,
       isReplayable: request.isReplayable,
       waitsSince: record.waitsSince,
     }
-    const choice = choose(group, wanted, now)
-    if (choice !== 'excluded' || !record.excluded.some(({ isPause }) => isPause)) return choice
-    return choose(
-      group,
-      { ...wanted, excluded: record.excluded.filter(({ isPause }) => !isPause) },
-      now,
-    )
+    let choice = choose(group, wanted, now)
+    if (choice === 'excluded' && record.excluded.some(({ isPause }) => isPause)) {
+      const excluded = record.excluded.filter(({ isPause }) => !isPause)
+      choice = choose(group, { ...wanted, excluded }, now)
+    }
+    // Other instances may have a connector that they have not announced yet.
+    return choice === 'excluded' && hasRemote(group, record) ? 'busy' : choice
   }
 
   #offer(record: RequestState, choice: Choice, now: number): void {

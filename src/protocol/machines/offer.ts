@@ -243,7 +243,8 @@ export class OfferEntry {
     if (!this.#machine.step(attempt === memory.attempt ? 'decline' : 'late')) return 'none'
     if (connector !== undefined) memory.connector = connector
     this.#reckon(now)
-    memory.trouble = 'attempts-exhausted'
+    // Want of room is no trouble of the request's: it is told as such, if it is the last word.
+    if (!mayAskAgain) memory.trouble = 'attempts-exhausted'
     return this.#goesToAnother(now, mayAskAgain)
   }
 

@@ -7,6 +7,7 @@ import {
   type OfferEnvelope,
   type OfferLink,
   type OfferQueue,
+  type OfferReceiver,
   type Submitter,
 } from '../../../src/cloud/index.ts'
 import {
@@ -175,8 +176,11 @@ test('whoever refused the application there is not asked again, and nothing else
   const { id, attempt } = link.offered[0]!
   const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'one' }
   far.declined(claimer, { id, attempt, reason: 'unknown-application' })
+  let published = 0
+  const { publish } = queue
+  queue.publish = (envelope) => ((published += 1), publish.call(queue, envelope))
   await pass(12_000)
-  expect(link.offered).toHaveLength(1)
+  expect([published, link.offered.length]).toEqual([0, 1])
   expect(failures).toEqual([expect.objectContaining({ reason: 'attempts-exhausted' })])
   expect([near.open, far.waiting(GROUP)]).toEqual([0, 0])
 })
@@ -252,6 +256,71 @@ test('what cannot be published waits, and is offered to a link that comes', asyn
   near.attach(GROUP, link)
   await settle()
   expect(link.offered).toHaveLength(1)
+})
+
+test('what no instance could offer is tried three times, and again when room is announced', async () => {
+  let published = 0
+  let receiver: OfferReceiver
+  near = instance('near', {
+    publish: async () => ((published += 1), 'declined'),
+    tell: () => undefined,
+    announce: () => undefined,
+    join: (joined) => ((receiver = joined), () => undefined),
+  })
+  const announce = () =>
+    receiver.announced({
+      ...{ v: 1, instance: 'far', tenantId: 'contoso', groupId: 'default' },
+      ...{ offers: 10, granted: 10, features: [], connectors: ['c'] },
+    })
+  announce()
+  ask()
+  await settle()
+  expect(published).toBe(3)
+  await pass(1_000)
+  expect(published).toBe(3)
+  announce()
+  await settle()
+  expect(published).toBe(6)
+  await pass(6_000)
+  expect(published).toBe(6)
+  // Capacity is the reason.
+  expect(failures[0]).toMatchObject({ reason: 'connectors-busy' })
+})
+
+test('an instance that declined for want of room says when to try again', async () => {
+  const link = new Link('one', 4)
+  far.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  const { id, attempt } = link.offered[0]!
+  const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'one' }
+  far.declined(claimer, { id, attempt, reason: 'overloaded' })
+  let published = 0
+  const { publish } = queue
+  queue.publish = (envelope) => ((published += 1), publish.call(queue, envelope))
+  await pass(1_000)
+  expect(link.offered[1]!.id).toBe(id)
+  expect(published).toBeLessThanOrEqual(4)
+})
+
+test('an instance that ends takes part no more: nothing goes to it, nothing comes from it', async () => {
+  const [there, here] = [new Link('there'), new Link('here')]
+  far.attach(GROUP, there)
+  await settle()
+  far.end()
+  await settle()
+  ask()
+  await settle()
+  expect(there.offered).toEqual([])
+  far.attach(GROUP, new Link('late'))
+  far.end()
+  await pass(500)
+  near.attach(GROUP, here)
+  expect(here.offered).toHaveLength(1)
+  near.end()
+  ask({ ...GET, share: 'bob' })
+  expect(here.offered).toHaveLength(2)
 })
 
 test('absence is 504 however many instances there are', async () => {
