@@ -194,6 +194,7 @@ export function createCloud(options: CloudOptions): Cloud {
       audit,
       scheduler,
       containment,
+      issuers: preAuthentication.issuers,
       ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
       ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
       ...validity,

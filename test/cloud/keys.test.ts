@@ -7,8 +7,6 @@ const CLOUD = new URL('../../src/cloud/', import.meta.url)
 
 const WHY: Readonly<Record<string, string>> = {
   'request/own-paths.ts #handlers': 'our own paths, the same for everybody',
-  'issuer/issuer-keys.ts #known': 'an issuer’s URL: its keys are the same for whoever asks',
-  'issuer/issuer-keys.ts #resting': 'an issuer’s URL',
   'issuer/issuers.ts #known': 'an issuer’s URL, which is one tenant’s',
   'issuer/key-set.ts #asked': 'a key id of one issuer’s set, whose look-ups alone it holds',
   'node/plain-exchanges.ts #byToken':

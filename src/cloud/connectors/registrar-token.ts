@@ -4,21 +4,26 @@
  * @see spec/PROTOCOL.md, "Registration"
  * @module
  */
-import * as jose from 'jose'
-import { Refused, type RegistrarIdentity } from '../../protocol/index.ts'
+import { decodeJwt, type JWTPayload } from 'jose'
+import { Refused, type RegistrarIdentity, type RefusalReason } from '../../protocol/index.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
-import { OF_ID_TOKENS, UNMARKED_TYPES } from '../issuer/access-token.ts'
-import { IssuerKeys, type IssuerKeysOptions } from '../issuer/issuer-keys.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
+import { Issuers } from '../issuer/issuers.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import { inTime, timerOf, type Scheduler } from '../../runtime/scheduler.ts'
 import type { Directory, Tenant } from '../directory/directory-port.ts'
 import { isForTenant } from '../issuer/tenant-claim.ts'
 
-export interface RegistrarTokensOptions extends IssuerKeysOptions {
+export interface RegistrarTokensOptions {
   readonly crypto: CryptoProvider
   readonly clocks: Clocks
+  /** Default: the runtime's timers. */
+  readonly scheduler?: Scheduler | undefined
   readonly directory: Pick<Directory, 'tenantOfIssuer' | 'tenants'>
+  /** What is known of the tenants' issuers. Default: found out for registrations alone. */
+  readonly issuers?: Issuers | undefined
   /**
    * Which `typ` a token may have. Default: what the configuration of the tenant's issuer says, and
    * `at+jwt` where it says nothing: an access token by RFC 9068, which no ID token can be taken
@@ -28,30 +33,20 @@ export interface RegistrarTokensOptions extends IssuerKeysOptions {
   readonly tokenType?: 'at+jwt' | 'any'
 }
 
-/** Asymmetric, and none that is broken. */
-const ALGORITHMS = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'Ed25519',
-  'EdDSA',
-  'PS256',
-  'PS384',
-  'PS512',
-  'RS256',
-  'RS384',
-  'RS512',
-]
-const LEEWAY_SECONDS = 60
+const MAX_CHARACTERS = 32 * 1024
+/** So long the issuer may take, in all: somebody waits who registers a connector. Milliseconds. */
+const ISSUER_MS = 4_000
+/** When to try again after the issuer did not answer. Milliseconds. */
+const RETRY_MS = 5_000
 
 /** Verifies registrars' tokens. */
 export class RegistrarTokens {
   readonly #options: RegistrarTokensOptions
-  readonly #issuers: IssuerKeys
+  readonly #issuers: Issuers
 
   constructor(options: RegistrarTokensOptions) {
     this.#options = options
-    this.#issuers = new IssuerKeys(options)
+    this.#issuers = options.issuers ?? new Issuers(options)
   }
 
   /**
@@ -75,7 +70,7 @@ export class RegistrarTokens {
       issuer: tenant.issuer,
       subject: claims.sub!,
       onceId: await this.#onceId(token, claims),
-      tokenExpiresAt: (claims.exp! + LEEWAY_SECONDS) * 1000,
+      tokenExpiresAt: claims.exp! * 1000 + this.#issuers.leewayMs,
     }
   }
 
@@ -83,7 +78,7 @@ export class RegistrarTokens {
   #tenantOf(token: string): Tenant {
     let issuer: unknown
     try {
-      issuer = jose.decodeJwt(token).iss
+      issuer = decodeJwt(token).iss
     } catch (cause) {
       throw new Refused('token-malformed', 'it is not a signed JWT', { cause })
     }
@@ -93,30 +88,17 @@ export class RegistrarTokens {
     return tenant
   }
 
-  async #claimsOf(token: string, tenant: Tenant): Promise<jose.JWTPayload> {
-    const { clocks, tokenType = profileOf(tenant).tokenType } = this.#options
-    const now = clocks.wallClock()
+  async #claimsOf(token: string, tenant: Tenant): Promise<JWTPayload> {
+    const { tokenType: type = profileOf(tenant).tokenType } = this.#options
+    const audiences = [tenant.registrars.audience]
+    const verify = () =>
+      this.#issuers.of(tenant).verifyAccess(token, { audiences, type, maxCharacters: MAX_CHARACTERS })
     try {
-      const payload = await this.#issuers.verify(tenant.issuer, token, {
-        algorithms: ALGORITHMS,
-        issuer: tenant.issuer,
-        audience: tenant.registrars.audience,
-        clockTolerance: LEEWAY_SECONDS,
-        currentDate: new Date(now),
-        requiredClaims: ['sub', 'iat', 'exp'],
-        ...(tokenType === 'any' ? {} : { typ: tokenType }),
+      return await inTime(timerOf(this.#options), ISSUER_MS, verify, () => {
+        throw new SignInDenied('issuer-timeout')
       })
-      if (tokenType === 'any') refuseOtherTokens(payload, jose.decodeProtectedHeader(token))
-      if (typeof payload.sub !== 'string' || payload.sub === '') {
-        throw new Refused('token-malformed', '"sub" must be a string')
-      }
-      if (typeof payload.iat !== 'number') {
-        throw new Refused('token-malformed', '"iat" must be a number')
-      }
-      if (payload.iat > now / 1000 + LEEWAY_SECONDS) throw new Refused('token-not-yet-valid')
-      return payload
     } catch (error) {
-      throw error instanceof Refused ? error : refusalOf(error)
+      throw error instanceof SignInDenied ? refusalOf(error) : error
     }
   }
 
@@ -125,7 +107,7 @@ export class RegistrarTokens {
    * The signature is left out of the digest: an ECDSA signature can be rewritten into another valid
    * one.
    */
-  async #onceId(token: string, claims: jose.JWTPayload): Promise<string> {
+  async #onceId(token: string, claims: JWTPayload): Promise<string> {
     for (const claim of ['jti', 'uti'] as const) {
       const id = claims[claim]
       if (typeof id === 'string' && id !== '') return `${claim}:${await this.#digest(id)}`
@@ -139,38 +121,36 @@ export class RegistrarTokens {
   }
 }
 
-/**
- * A token that is not marked as an access token must not be marked as another kind, nor have what
- * only ID tokens have.
- */
-function refuseOtherTokens(claims: jose.JWTPayload, { typ }: jose.ProtectedHeaderParameters): void {
-  const type = typ?.toLowerCase().replace(/^application\//, '')
-  if (!UNMARKED_TYPES.includes(type)) throw new Refused('token-malformed', 'it is no access token')
-  if (OF_ID_TOKENS.some((name) => claims[name] !== undefined))
-    throw new Refused('token-malformed', 'it is an ID token')
-}
-
-function refusalOf(cause: unknown): Refused {
-  if (cause instanceof jose.errors.JWTExpired) return new Refused('token-expired', '', { cause })
-  if (cause instanceof jose.errors.JWTClaimValidationFailed) {
-    switch (cause.claim) {
-      case 'aud':
-        return new Refused('token-audience', 'it is not for this service', { cause })
-      case 'iss':
-        return new Refused('token-issuer', '', { cause })
-      case 'nbf':
-        return new Refused('token-not-yet-valid', '', { cause })
-      default:
-        return new Refused('token-malformed', `"${cause.claim}" is missing or wrong`, { cause })
-    }
+/** What a registrar is told of what was found wrong. */
+function refusalOf(denied: SignInDenied): Refused {
+  const { reason, evidence } = denied
+  const refused = (as: RefusalReason, detail: string): Refused =>
+    new Refused(as, detail, { cause: denied })
+  if (reason.startsWith('issuer-'))
+    return new Refused('issuer-unavailable', 'the identity provider does not answer', {
+      cause: denied,
+      retryAfterMs: RETRY_MS,
+    })
+  switch (reason) {
+    case 'token-expired':
+    case 'token-not-yet-valid':
+    case 'token-issuer':
+      return refused(reason, '')
+    case 'token-audience':
+      return refused(reason, 'it is not for this service')
+    case 'token-signature':
+    case 'token-key':
+    case 'token-algorithm':
+      return refused('token-signature', 'it is not signed by its issuer')
+    case 'token-claims':
+      return evidence === 'aud'
+        ? refused('token-audience', 'it is not for this service')
+        : refused('token-malformed', `"${evidence}" is missing or wrong`)
+    case 'token-header':
+      return evidence === 'typ'
+        ? refused('token-malformed', 'it is no access token')
+        : refused('token-malformed', `"${evidence}" has no place in its header`)
+    default:
+      return refused('token-malformed', 'it cannot be verified')
   }
-  if (
-    cause instanceof jose.errors.JWSSignatureVerificationFailed ||
-    cause instanceof jose.errors.JWKSNoMatchingKey ||
-    cause instanceof jose.errors.JWKSMultipleMatchingKeys ||
-    cause instanceof jose.errors.JOSEAlgNotAllowed
-  ) {
-    return new Refused('token-signature', 'it is not signed by its issuer', { cause })
-  }
-  return new Refused('token-malformed', 'it cannot be verified', { cause })
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { MachineDriver } from '../../runtime/machine-driver.ts'
-import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
+import { systemScheduler } from '../../runtime/scheduler.ts'
 import {
   nextCertification,
   PROTOCOL_VERSION,
@@ -34,8 +34,6 @@ export interface RegistrationOptions extends RegistrarTokensOptions {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
-  /** Default: the runtime's timers. */
-  readonly scheduler?: Scheduler | undefined
   /** Where faults are told. Default: nowhere. */
   readonly containment?: Containment
   /**

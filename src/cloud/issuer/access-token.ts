@@ -24,9 +24,9 @@ export interface AccessTokenOptions {
 /**
  * The types of issuers that do not mark their access tokens; never that of another kind of token.
  */
-export const UNMARKED_TYPES: readonly (string | undefined)[] = [undefined, 'jwt', 'at+jwt']
+const UNMARKED_TYPES: readonly (string | undefined)[] = [undefined, 'jwt', 'at+jwt']
 /** What only ID tokens have. */
-export const OF_ID_TOKENS: readonly string[] = ['nonce', 'at_hash', 'c_hash']
+const OF_ID_TOKENS: readonly string[] = ['nonce', 'at_hash', 'c_hash']
 
 /**
  * Looks at what needs no key; `keys` is asked only for a token that could be good.
