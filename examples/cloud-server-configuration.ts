@@ -21,8 +21,7 @@ const limits = v.strictObject(
 )
 
 /** Above 0 to 1. */
-const part = (usual: number) =>
-  v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), usual)
+const part = (usual: number) => v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), usual)
 const shares = v.strictObject({
   application: v.pipe(
     part(SHARES.application),

@@ -145,8 +145,7 @@ export class ServedWorld {
       stopped: () => undefined,
       failed: ({ reason }) => tell(told, reason),
       closed: (outcome) => {
-        if (outcome.kind === 'failed' && told.status === undefined)
-          tell(told, outcome.error.reason)
+        if (outcome.kind === 'failed' && told.status === undefined) tell(told, outcome.error.reason)
       },
     }
     this.origin.submit(submission, TO, submitter)

@@ -399,8 +399,7 @@ test('what was claimed cannot be declined: it is answered once', async () => {
 })
 
 test('a stream of an older epoch does not displace a newer link', async () => {
-  const query =
-    'versions=1&run=i&index=0&epoch=0&offers=1&granted=1&max-data=16384&features=plain'
+  const query = 'versions=1&run=i&index=0&epoch=0&offers=1&granted=1&max-data=16384&features=plain'
   const answer = await server.call('GET', `/links/raw-0/offers?${query}`)
   expect(answer).toMatchObject({ status: 410 })
   expect(link.isClosed).toBe(false)

@@ -168,7 +168,14 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
 }
 
 function cloudConfiguration(options: ProcessesOptions, directory: string, issuer: string): object {
-  const { internalUrl, others = [], limits = {}, shares = {}, responseHeadMs, tls = false } = options
+  const {
+    internalUrl,
+    others = [],
+    limits = {},
+    shares = {},
+    responseHeadMs,
+    tls = false,
+  } = options
   const published = { groupId: 'default', internalUrl, preAuthentication: 'passthrough' }
   const externalUrl = (id: string) => `${tls ? 'https' : 'http'}://${id}.localhost/`
   return {

@@ -92,7 +92,9 @@ export class RegistrarTokens {
     const { tokenType: type = profileOf(tenant).tokenType } = this.#options
     const audiences = [tenant.registrars.audience]
     const verify = () =>
-      this.#issuers.of(tenant).verifyAccess(token, { audiences, type, maxCharacters: MAX_CHARACTERS })
+      this.#issuers
+        .of(tenant)
+        .verifyAccess(token, { audiences, type, maxCharacters: MAX_CHARACTERS })
     try {
       return await inTime(timerOf(this.#options), ISSUER_MS, verify, () => {
         throw new SignInDenied('issuer-timeout')

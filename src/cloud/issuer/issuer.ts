@@ -14,6 +14,7 @@ import { verifyAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { boundedFetch, type Fetch } from './bounded-fetch.ts'
 import { clientAuthentication } from './client-authentication.ts'
 import type { ClientCredentials } from '../directory/client-configuration.ts'
+import { isLocalHost } from '../directory/published-url.ts'
 import { verifyLogoutToken, type LogoutClaims } from './logout-token.ts'
 import { MAX_CLAIM_CHARACTERS, type Claims } from './identity-claims.ts'
 import { readUserInfo } from './user-info.ts'
@@ -375,10 +376,5 @@ function algorithmsOf(metadata: oauth.AuthorizationServer): string[] {
 
 /** `http:` on an address that only this machine can mean. */
 function isLoopback({ protocol, hostname }: URL): boolean {
-  return (
-    protocol === 'http:' &&
-    (/^(?:.+\.)?localhost$/.test(hostname) ||
-      /^127\.\d+\.\d+\.\d+$/.test(hostname) ||
-      hostname === '[::1]')
-  )
+  return protocol === 'http:' && isLocalHost(hostname)
 }

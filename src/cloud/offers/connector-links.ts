@@ -51,8 +51,7 @@ export class ConnectorLinks {
 
   /** What each that has introduced itself can do. */
   *featured(): Iterable<readonly [Claimer, readonly string[]]> {
-    for (const [link, { claimer }] of this.#held)
-      if (link.isGreeted) yield [claimer, link.features]
+    for (const [link, { claimer }] of this.#held) if (link.isGreeted) yield [claimer, link.features]
   }
 
   /**

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import type { Deadlined, DeclineReason, ExchangeId, Offer } from '../../protocol/index.ts'
+import type {
+  Deadlined,
+  DeclineReason,
+  ExchangeId,
+  FailureReason,
+  Offer,
+} from '../../protocol/index.ts'
 import type { AttemptOutcome, DispatchRequest, GroupState } from '../../protocol/index.ts'
 import { idsOf, tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 import type { OfferLink } from './offer-link.ts'
@@ -283,6 +289,12 @@ export class RemoteOffers implements OfferReceiver {
 
 /** Outcomes after which the attempt goes on. */
 const PROGRESS: ReadonlySet<AttemptOutcome> = new Set(['claimed', 'answered', 'long'])
+/** Why nobody here can take an offer however long it waits. */
+const FOR_GOOD: ReadonlySet<FailureReason> = new Set([
+  'attempts-exhausted',
+  'connector-too-old',
+  'upgrade-unsupported',
+])
 /** What an origin never ends is forgotten after so long. Milliseconds. */
 const FORGOTTEN_MS = 3_600_000
 
@@ -312,8 +324,8 @@ export class ForeignOffer implements Deadlined {
   }
 
   /** It waits here for nobody: its origin tries somewhere else. */
-  refuse(): void {
-    this.isRefused = true
+  refuse(reason: FailureReason): void {
+    this.isRefused = FOR_GOOD.has(reason)
     this.forget()
   }
 

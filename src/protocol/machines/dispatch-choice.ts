@@ -73,13 +73,14 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
   }
   const choice = among(serving, wanted, now)
   if (choice !== undefined) return choice
-  if (remote !== undefined && !wasInVain(remote, wanted)) return { link: remote, pair: undefined, hasOther: false }
+  if (remote !== undefined && !wasInVain(remote, wanted))
+    return { link: remote, pair: undefined, hasOther: false }
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
   return serving.length === 0 && !hasOthers(group, wanted) ? 'excluded' : 'busy'
 }
 
-/** Why nobody has what a request needs: the last that is missing may be the other protocol alone. */
+/** Why nobody has what a request needs: what is missing may be the other protocol alone. */
 export function whyUnsupported({ group, request }: RequestState): FailureReason {
   const others = request.needs.filter((name) => name !== 'upgrade')
   for (const { links } of group.connectors.values())

@@ -29,7 +29,14 @@ import {
   offerTo,
   stepTo,
 } from './dispatch-attempts.ts'
-import { choose, hasRemote, pairOf, whyUnsupported, type Choice, type NoChoice } from './dispatch-choice.ts'
+import {
+  choose,
+  hasRemote,
+  pairOf,
+  whyUnsupported,
+  type Choice,
+  type NoChoice,
+} from './dispatch-choice.ts'
 import { answered, failed } from './dispatch-health.ts'
 import { forgetIdle, forgetRequest, groupOf, nextRandom, recordOf } from './dispatch-records.ts'
 import {

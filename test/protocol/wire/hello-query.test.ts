@@ -14,8 +14,7 @@ const read = (query: string) => {
   const parameters = new URLSearchParams(query)
   return readHelloQuery((key) => parameters.get(key))
 }
-const QUERY =
-  'versions=1&run=run&index=0&epoch=1&offers=3&granted=2&max-data=16384&features=plain'
+const QUERY = 'versions=1&run=run&index=0&epoch=1&offers=3&granted=2&max-data=16384&features=plain'
 
 test('what is written is read', () => {
   const name = fc.stringMatching(/^[\w.-]{1,20}$/)
