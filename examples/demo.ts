@@ -24,6 +24,7 @@ import {
 import { endWithShell } from './demo/end-with-shell.ts'
 import { readOptions, USAGE, UsageError, type DemoOptions } from './demo/options.ts'
 import { Processes } from './demo/processes.ts'
+import { keepAuthorization } from './demo/program.ts'
 import { jsonReport, tableReport, type Ready } from './demo/report.ts'
 import { isFree, openState } from './demo/state.ts'
 import { registrarToken } from './registrar-token.ts'
@@ -52,7 +53,13 @@ try {
   await end(1, error instanceof Error ? error.message : String(error))
 }
 
+/** Says what is under way: several seconds without a word look like a fault. */
+function progress(words: string): void {
+  if (!options.json) console.error(words)
+}
+
 async function start(): Promise<Ready> {
+  progress('Starting an issuer, a private site and a cloud …')
   const applications = applicationsOf(options, state)
   const stsConfiguration = await writeStsConfiguration(state, applications)
   const cloudConfiguration = await writeCloudConfiguration(state, applications)
@@ -63,13 +70,17 @@ async function start(): Promise<Ready> {
     ]),
     processes.start('intranet', ['--port', String(state.ports.intranet)]),
   ])
+  progress('Alice signs in for a token, with which the connector registers …')
   const tokenFile = await fetchToken(issuer)
   const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector', [
     ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
     ...['--name', 'demo', '--token-file', tokenFile],
   ])
   rmSync(tokenFile, { force: true })
-  const robot = { id: ROBOT, secret: state.clientSecrets[ROBOT]!, scope: SCOPE }
+  const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl
+  const authorizationFile = inState('authorization')
+  const robot = { id: ROBOT, secret: state.clientSecrets[ROBOT]!, scope: SCOPE, authorizationFile }
+  await keepAuthorization({ issuer, robot, resource })
   return { applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
 }
 

@@ -100,8 +100,8 @@ export async function signInWithForms(
       isPasswordGiven = true
       form.set('username', username)
       form.set('password', password)
-      if (pin !== undefined && page.includes('name="pin"')) form.set('pin', pin)
     }
+    if (pin !== undefined && page.includes('name="pin"')) form.set('pin', pin)
   }
   throw new Error('sign-in goes round in circles')
 }

@@ -14,10 +14,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { preparePrivateDirectory, readPrivateFile, replacePrivateFile } from 'app-proxy/cloud/node'
 import type { ClientMetadata, JWKS } from 'oidc-provider'
-import { askSignOut, interactionPages, toldSignedOut } from './sts/interactions.ts'
+import { Consents } from './sts/consents.ts'
+import { InteractionPages } from './sts/interactions.ts'
+import { askSignOut, toldSignedOut } from './sts/pages.ts'
 import { localFetch } from './sts/local-fetch.ts'
 import { ONE_FACTOR, prompts, TWO_FACTOR } from './sts/strength.ts'
-import { passwordChecker, type StsUser } from './sts/users.ts'
+import { passwordChecker, PinCheck, type StsUser } from './sts/users.ts'
 
 interface StsConfiguration {
   /** 0 or absent: a free one. */
@@ -72,6 +74,7 @@ const claimsOf = (user: StsUser) => ({
   tid: tenantId,
 })
 
+const consents = new Consents()
 const provider = new Provider(issuer, {
   clients: [...clients],
   jwks: keys.jwks,
@@ -89,6 +92,7 @@ const provider = new Provider(issuer, {
     const user = accounts.get(accountId)
     return user && { accountId, claims: () => ({ sub: accountId, ...claimsOf(user) }) }
   },
+  loadExistingGrant: (context) => consents.load(context),
   extraTokenClaims: (_, token) => {
     const user = 'accountId' in token ? accounts.get(token.accountId as string) : undefined
     if (user === undefined) return { tid: tenantId }
@@ -128,11 +132,15 @@ const provider = new Provider(issuer, {
 provider.on('backchannel.error', (_, error) => console.error('back-channel', error.message))
 provider.on('server_error', (_, error) => console.error('server_error', error.message))
 
-const interactions = interactionPages(provider, passwordChecker(users), subjectOf)
+const interactions = new InteractionPages({
+  ...{ provider, consents, subjectOf },
+  check: passwordChecker(users),
+  pins: new PinCheck(accounts),
+})
 const answer = provider.callback()
 server.on('request', (request, response) => {
   if (!request.url?.startsWith('/interaction/')) return void answer(request, response)
-  interactions(request, response).catch((error: Error) => {
+  interactions.serve(request, response).catch((error: Error) => {
     console.error('interaction', error.message)
     if (!response.headersSent) response.writeHead(400, { 'content-type': 'text/plain' })
     response.end('This sign-in cannot be continued. Open the page you wanted again.\n')

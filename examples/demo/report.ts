@@ -11,12 +11,20 @@ export interface DemoUser {
   readonly pin?: string
 }
 
+/** A program that gets tokens for the intranet by itself. */
+export interface DemoRobot {
+  readonly id: string
+  readonly secret: string
+  readonly scope: string
+  /** Holds `Authorization: Bearer …` with a token that is good. */
+  readonly authorizationFile: string
+}
+
 export interface Ready {
   readonly applications: readonly DemoApplication[]
   /** The first may use what is behind sign-in, the second may not, the third not the vault. */
   readonly users: readonly DemoUser[]
-  /** A program that gets tokens for the intranet by itself. */
-  readonly robot: { readonly id: string; readonly secret: string; readonly scope: string }
+  readonly robot: DemoRobot
   readonly issuer: string
   readonly connectorUrl: string
   /** How the connector reached each cloud instance. */
@@ -47,6 +55,7 @@ export function jsonReport({ applications, ...rest }: Ready): string {
   return JSON.stringify({ applications: shown, ...rest })
 }
 
+/** No line is longer than a terminal of 80 columns, where addresses and paths are of usual length. */
 export function tableReport(ready: Ready, isTemporary: boolean): string {
   const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
@@ -55,15 +64,6 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
     ...[username, password, pin === undefined ? '' : `PIN ${pin}`],
     BECOMES[i]!,
   ])
-  const { robot } = ready
-  const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl
-  const trust = isHttps ? ` --cacert ${caFile}` : ''
-  const programs = [
-    [
-      `curl -u ${robot.id}:${robot.secret} -d grant_type=client_credentials -d scope=${robot.scope} -d resource=${resource} ${issuer}/token`,
-    ],
-    [`curl${trust} -H "Authorization: Bearer TOKEN" ${resource}headers`],
-  ]
   const under = [
     ['issuer', issuer],
     ['connectors dial', connectorUrl],
@@ -72,16 +72,44 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
       [...new Set(Object.values(bindings))].map((one) => BINDINGS[one]).join(),
     ],
     ['state and logs', `${stateDir}${isTemporary ? ' (removed at the end)' : ''}`],
-    ['users come by', isHttps ? `TLS; trust ${caFile}` : 'plain HTTP; --https for TLS'],
+    ['users come by', isHttps ? 'TLS; trust the file below' : 'plain HTTP; --https for TLS'],
+    ...(isHttps ? [['their authority', caFile]] : []),
   ]
   return [
     ...['Browse', table(browse)],
     ...['Sign in as', table(signIn)],
-    ...['As a program', table(programs)],
+    ...['Try', hints(ready)],
+    ...['As a program: paste this, at any time', program(ready)],
     ...['Underneath', table(under)],
     'Ctrl-C ends it.',
   ].join('\n\n')
 }
+
+const hints = ({ applications }: Ready) =>
+  [
+    'the vault as alice: it asks for her PIN too, and for nothing else',
+    'the intranet as bob: it says who refused him, and lets him be somebody else',
+    `${urlOf(applications, 'intranet', 'live')} and sign out in another tab`,
+    'npm run demo -- --publish-open broken=http://127.0.0.1:1',
+    '  and open it: nobody listens there, and the page says where it stopped',
+  ]
+    .map((line) => `  ${line}`)
+    .join('\n')
+
+/** One command, over several lines. */
+const program = ({ applications, robot, caFile }: Ready) =>
+  [
+    `  curl -H ${quoted(`@${robot.authorizationFile}`)}`,
+    ...(applications[0]!.externalUrl.startsWith('https:') ? [`--cacert ${quoted(caFile)}`] : []),
+    urlOf(applications, 'intranet', 'headers'),
+  ].join(' \\\n    ')
+
+const urlOf = (applications: Ready['applications'], name: string, path: string) =>
+  applications.find(({ id }) => id === name)!.externalUrl + path
+
+/** As a shell reads it. */
+const quoted = (text: string) =>
+  /^[\w@./:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 function accessTo({ preAuthentication, policies }: DemoApplication): string {
   if (preAuthentication === 'passthrough') return 'open to everyone'

@@ -23,6 +23,7 @@ function connect() {
   socket?.close()
   const url = new URL('echo?greet', location.href)
   url.protocol = url.protocol.replace('http', 'ws')
+  at('echo-ended').textContent = ''
   const opened = new WebSocket(url, ['whisper', at('voice').value])
   socket = opened
   sent = []
@@ -36,9 +37,29 @@ function connect() {
     },
     { once: true },
   )
-  opened.addEventListener('close', ({ code, reason }) => {
-    if (opened === socket) show(at('echo-state'), `closed ${code} ${reason}`, 'closed')
+  opened.addEventListener('close', async ({ code, reason }) => {
+    if (opened !== socket) return
+    show(at('echo-state'), 'closed', 'closed')
+    const why = await whyEnded()
+    const isSites = code !== 1006 && reason !== ''
+    at('echo-ended').textContent = isSites ? `The site closed it, and says: ${reason}.` : why
   })
+}
+
+/** In a sentence; whoever was signed out is told so at the top of the page as well. */
+async function whyEnded() {
+  const isSignedIn = at('visitor').querySelector('a') !== null
+  try {
+    const { status } = await fetch(isSignedIn ? '/.app-proxy/session' : location.href)
+    if (!isSignedIn || status !== 401) return 'The connection was cut off. Load this page again.'
+  } catch {
+    return 'Nothing answers here any more. Load this page again in a moment.'
+  }
+  const again = document.createElement('a')
+  again.href = location.href
+  again.textContent = 'Sign in again'
+  at('visitor').replaceChildren('Signed out · ', again)
+  return 'You were signed out, here or in another application, so this was closed.'
 }
 
 function introduction({ protocol, rawHeaders }) {
@@ -80,6 +101,7 @@ stream.addEventListener('open', () => show(at('ticks-state'), 'open', 'open'))
 stream.addEventListener('error', () => {
   const isOver = stream.readyState === EventSource.CLOSED
   show(at('ticks-state'), isOver ? 'closed' : 'coming back', isOver ? 'closed' : '')
+  if (isOver) whyEnded().then((why) => (at('ticks-ended').textContent = why))
 })
 stream.addEventListener('tick', ({ data }) => {
   const { number } = JSON.parse(data)

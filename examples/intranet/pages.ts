@@ -43,16 +43,17 @@ export function frontPage(request: IncomingMessage, response: ServerResponse): v
 <div class="wide"><table id="headers">${rows.join('\n')}</table></div>
 <p><a href="headers">The same as JSON</a> · <a href="download?bytes=1048576" download="one-mebibyte.bin">Download 1 MiB</a></p>
 </section>`
-  send(response, 200, 'text/html; charset=utf-8', page('Intranet', request, content))
+  send(response, 200, 'text/html; charset=utf-8', page(siteOf(request), request, content))
 }
 
 /** Opens the WebSocket and the event stream beside it, and shows what comes. */
 export function livePage(request: IncomingMessage, response: ServerResponse): void {
-  const content = `<p><a href="./">← Intranet</a></p>
+  const content = `<p><a href="./">← ${siteOf(request)}</a></p>
 <div class="pair">
 <section class="card">
 <h2>Echo <small>WebSocket</small> <output id="echo-state" class="state">connecting</output></h2>
 <p id="greeting" class="quiet">&nbsp;</p>
+<p id="echo-ended" class="ended" role="status"></p>
 <form id="say">
 <p class="line"><select id="voice" aria-label="Sub-protocol"><option>echo<option>shout<option>reverse</select>
 <input id="text" aria-label="Message" placeholder="Say something" maxlength="1000" autocomplete="off" required> <button>Send</button></p>
@@ -64,12 +65,18 @@ export function livePage(request: IncomingMessage, response: ServerResponse): vo
 <h2>Ticks <small>server-sent events</small> <output id="ticks-state" class="state">connecting</output></h2>
 <p class="quiet">The site ends the stream after ten. The browser comes back, and misses none.</p>
 <p id="tick" class="big">–</p>
+<p id="ticks-ended" class="ended" role="status"></p>
 <ol id="ticks" class="log"></ol>
 </section>
 </div>
 <script type="module">
 ${LIVE}</script>`
-  send(response, 200, 'text/html; charset=utf-8', page('Live', request, content))
+  send(
+    response,
+    200,
+    'text/html; charset=utf-8',
+    page(`Live · ${siteOf(request)}`, request, content),
+  )
 }
 
 const page = (title: string, request: IncomingMessage, content: string) => `<!doctype html>
@@ -84,7 +91,7 @@ ${STYLE}</style>
 </head>
 <body>
 <header>
-<h1>${title}</h1>
+<h1>${title.replace(/ · .*/, '')}</h1>
 ${visitor(request)}
 </header>
 <main>
@@ -93,6 +100,15 @@ ${content}
 </body>
 </html>
 `
+
+/**
+ * One site, published under several names: each calls itself by the name that its user asked for.
+ */
+function siteOf({ headers }: IncomingMessage): string {
+  const host = headers['x-forwarded-host']
+  const [, first, rest] = /^([a-z])([a-z0-9-]*)\.localhost/.exec(String(host ?? '')) ?? []
+  return first === undefined ? 'Intranet' : first.toUpperCase() + rest
+}
 
 /** Names come from the proxy's header fields: octets that are UTF-8. */
 function visitor({ headers }: IncomingMessage): string {

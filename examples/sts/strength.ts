@@ -15,16 +15,22 @@ export function isTwoFactorAsked(acrValues: unknown): boolean {
   return asked.includes(TWO_FACTOR.acr) && !asked.includes(ONE_FACTOR.acr)
 }
 
+/** Whether the PIN is all that is missing: this prompt has no other reason. */
+export const isPinMissing = (reasons: readonly string[]) =>
+  reasons.length === 1 && reasons[0] === STRONGER
+
+const STRONGER = 'stronger_authentication'
+
 /**
- * The provider's own prompts, and one: who signed in with less than is asked for now signs in
- * again.
+ * The provider's own prompts, and one: who signed in with less than is asked for now shows
+ * the rest.
  */
 export function prompts({
   base,
   Check,
 }: typeof interactionPolicy): interactionPolicy.DefaultPolicy {
   const policy = base()
-  const stronger = new Check('acr_values', 'a second factor is asked for', ({ oidc }) =>
+  const stronger = new Check(STRONGER, 'a second factor is asked for', ({ oidc }) =>
     isTwoFactorAsked(oidc.params?.['acr_values']) && oidc.acr !== TWO_FACTOR.acr
       ? Check.REQUEST_PROMPT
       : Check.NO_NEED_TO_PROMPT,

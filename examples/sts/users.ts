@@ -12,7 +12,7 @@ export interface StsUser {
   readonly password?: string
   /** …or `scrypt:SALT:HASH`, both base64url; see {@link hashPassword}. */
   readonly hash?: string
-  /** Asked beside the password where an application wants more than that. */
+  /** Asked as well where an application wants more than a password. */
   readonly pin?: string
   readonly name?: string
   readonly email?: string
@@ -54,4 +54,39 @@ function hashOf({ username, password, hash }: StsUser): string {
   if (hash !== undefined && /^scrypt:[\w-]+:[\w-]{43}$/.test(hash)) return hash
   if (hash !== undefined || !password) throw new Error(`user ${username}: needs a password or hash`)
   return hashPassword(password)
+}
+
+/** So many wrong ones, and the PIN is taken beside the password only. */
+const MOST_WRONG_PINS = 5
+
+/**
+ * Who has shown the password shows the PIN alone; whoever guesses needs the password again.
+ */
+export class PinCheck {
+  readonly #users: ReadonlyMap<string, StsUser>
+  readonly #wrong = new Map<string, number>()
+
+  /** By `sub`. */
+  constructor(users: ReadonlyMap<string, StsUser>) {
+    this.#users = users
+  }
+
+  /** Their name, if the PIN alone may be asked of them. */
+  nameOf(subject: string): string | undefined {
+    const user = this.#users.get(subject)
+    const mayBe = user?.pin !== undefined && (this.#wrong.get(subject) ?? 0) < MOST_WRONG_PINS
+    return mayBe ? user.username : undefined
+  }
+
+  isRight(subject: string, pin: string): boolean {
+    if (this.nameOf(subject) === undefined) return false
+    if (this.#users.get(subject)?.pin === pin) return true
+    this.#wrong.set(subject, (this.#wrong.get(subject) ?? 0) + 1)
+    return false
+  }
+
+  /** Everything was shown. */
+  forgive(subject: string): void {
+    this.#wrong.delete(subject)
+  }
 }

@@ -1,9 +1,9 @@
 /** A person with a real browser: an application that wants more than a password, a policy that denies, and what happens to what is open. */
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { contrastFaults } from '../browser/contrast.ts'
 import {
   agree,
-  giveNameAndPassword,
   missingBrowser,
   newPage,
   newVisitor,
@@ -26,12 +26,16 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
     await page.goto(deep)
     // Who she is, the issuer knows; that this is not enough, it is told then.
     await agree(page)
-    await page.getByLabel('PIN').fill(alice().pin!)
+    await page.getByText('You are signed in as alice, and vault needs your PIN as well.').waitFor()
     expect(new URL(page.url()).origin).toBe(visit.demo.issuer)
+    expect(await page.getByLabel('Password').count()).toBe(0)
+    expect(await contrastFaults(page)).toEqual([])
     await screenshot(page, 'step-up')
-    await giveNameAndPassword(page, alice())
+    await page.getByLabel('PIN').fill(alice().pin!)
+    await page.getByRole('button', { name: 'Confirm' }).click()
     await page.waitForURL(deep)
     expect(await target(page)).toBe('/?drawer=3')
+    expect(await page.title()).toBe('Vault')
     await page.goto(visit.demo.url('intranet'))
     await page.getByText('Alice Adams').first().waitFor()
     expect(complaints).toEqual([])
@@ -72,6 +76,9 @@ describe.skipIf(missingBrowser !== undefined)('a real browser', { timeout: 90_00
     expect((await closed) - answered).toBeLessThan(1000)
     await page.locator('#echo-state', { hasText: 'closed' }).waitFor()
     await page.locator('#ticks-state', { hasText: 'closed' }).waitFor()
+    await page.locator('#echo-ended', { hasText: 'You were signed out' }).waitFor()
+    await page.locator('#ticks-ended', { hasText: 'You were signed out' }).waitFor()
+    expect(await page.locator('#visitor').innerText()).toBe('Signed out · Sign in again')
     await screenshot(page, 'live-ended')
     await page.context().close()
   })

@@ -1,6 +1,7 @@
 /** A person with a real browser, signed in through the demo: what stays open. WebSockets and event streams as Chromium takes them. */
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { contrastFaults } from '../browser/contrast.ts'
 import { missingBrowser, newPage, newVisitor, screenshot, signInAt, visitDemo } from './chromium.ts'
 import { startDemo, UserAgent } from './demo-process.ts'
 
@@ -53,8 +54,12 @@ describe.skipIf(missingBrowser !== undefined)(
       await screenshot(page, 'live')
       await page.emulateMedia({ colorScheme: 'dark' })
       await screenshot(page, 'live-dark')
+      expect(await contrastFaults(page)).toEqual([])
       await say(page, '/close 4001 enough', null)
-      await page.locator('#echo-state', { hasText: 'closed 4001 enough' }).waitFor()
+      await page
+        .locator('#echo-ended', { hasText: 'The site closed it, and says: enough.' })
+        .waitFor()
+      expect(await page.locator('#visitor').innerText()).toContain('Signed in as Alice Adams')
       expect(complaints).toEqual([])
       await page.context().close()
     })

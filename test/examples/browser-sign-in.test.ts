@@ -103,7 +103,9 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', { timeout: 90
     }
     await page.goto(at('/?private=1'))
     await atIssuer(page)
-    await page.getByLabel('Password').waitFor()
+    await giveNameAndPassword(page, alice())
+    // What she agreed to before is not asked again.
+    await page.waitForURL(at('/?private=1'))
     expect(complaints).toEqual([])
     await context.close()
   })

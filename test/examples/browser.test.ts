@@ -1,6 +1,7 @@
 /** A person with a real browser, through the demo: the pages, the redirects and the cookies as Chromium takes them. */
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { contrastFaults } from '../browser/contrast.ts'
 import {
   agree,
   giveNameAndPassword,
@@ -21,7 +22,6 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
 
   async function signIn(page: Page, index: 0 | 1): Promise<void> {
     await giveNameAndPassword(page, visit.demo.users[index]!)
-    await page.getByRole('button', { name: 'Continue' }).waitFor()
   }
 
   test('the assigned user signs in, lands on the deep link and uses the page', async () => {
@@ -29,14 +29,27 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
     const deep = visit.demo.url('intranet', '/?week=7')
     await page.goto(deep)
     await page.waitForURL(`${visit.demo.issuer}/**`)
+    expect(await contrastFaults(page)).toEqual([])
     await screenshot(page, 'sign-in')
     await signIn(page, 0)
+    await page.getByRole('button', { name: 'Continue' }).waitFor()
+    expect(await contrastFaults(page)).toEqual([])
     await screenshot(page, 'consent')
     await agree(page)
     await page.waitForURL(deep)
     expect(await page.locator('#target').innerText()).toBe('/?week=7')
     expect(await page.locator('#cookies').innerText()).toBe('none')
+    expect(await page.title()).toBe('Intranet')
+    expect(await contrastFaults(page)).toEqual([])
     await screenshot(page, 'intranet')
+    await page.setViewportSize({ width: 360, height: 700 })
+    const narrow = await page.evaluate(() => ({
+      page: document.documentElement.scrollWidth,
+      values: [...document.querySelectorAll('#headers td')].map((cell) => cell.clientWidth),
+    }))
+    expect(narrow.page).toBeLessThanOrEqual(360)
+    expect(Math.min(...narrow.values)).toBeGreaterThan(240)
+    await screenshot(page, 'intranet-narrow')
 
     await page.getByLabel('File').setInputFiles({
       name: 'hello.txt',
@@ -85,10 +98,10 @@ describe.skipIf(missingBrowser !== undefined)('in a real browser', () => {
   test('who cancels is told that nobody was signed in', async () => {
     const { page } = await newVisitor(visit.browser)
     await page.goto(visit.demo.url('intranet'))
-    await signIn(page, 0)
     const [response] = await Promise.all([
       // The callback's answer leads to it.
       page.waitForResponse((one) => one.url().includes('/.app-proxy/sign-in/result')),
+      // Nothing has to be filled in for that.
       page.getByRole('button', { name: 'Cancel' }).click(),
     ])
     expect(response.status()).toBe(403)

@@ -76,8 +76,15 @@ export async function giveNameAndPassword(page: Page, { username, password }: Us
   await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
-/** Agrees that the application learns who signs in. */
-export const agree = (page: Page) => page.getByRole('button', { name: 'Continue' }).click()
+/** Agrees that the application learns who signs in, unless that was agreed before. */
+export async function agree(page: Page): Promise<void> {
+  const button = page.getByRole('button', { name: 'Continue' })
+  // Applications have names, and the issuer has a number.
+  const left = page.waitForURL(({ hostname }) => hostname !== '127.0.0.1', { waitUntil: 'commit' })
+  await Promise.race([button.or(page.getByLabel('PIN')).first().waitFor(), left])
+  left.catch(() => undefined)
+  if (await button.isVisible()) await button.click()
+}
 
 /** Opens `url`, signs in at the issuer, and is back at `url`. */
 export async function signInAt(page: Page, url: string, user: User): Promise<void> {

@@ -34,9 +34,27 @@ export async function runDemo(...args: string[]) {
   return { code, output, errors }
 }
 
+/** Another demo than the repository's own, by another Node. */
+export interface DemoProgram {
+  readonly node: string
+  /** The path of its `demo.ts`. */
+  readonly example: string
+  /** From where `tsx` is found. */
+  readonly cwd: string
+}
+
+const OWN: DemoProgram = { node: process.execPath, example: EXAMPLE, cwd: process.cwd() }
+
 /** Starts the demo with `--json` and waits until everything is ready. */
-export async function startDemo(...args: string[]): Promise<DemoProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', EXAMPLE, '--json', ...args], {
+export const startDemo = (...args: string[]) => startDemoOf(OWN, ...args)
+
+/** The same of another program. */
+export async function startDemoOf(
+  { node, example, cwd }: DemoProgram,
+  ...args: string[]
+): Promise<DemoProcess> {
+  const child = spawn(node, ['--import', 'tsx', example, '--json', ...args], {
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let errors = ''

@@ -115,7 +115,7 @@ test('the connector registered itself with the token of a registrar, which is go
 })
 
 test('what holds secrets is for its owner alone', () => {
-  for (const file of ['demo.json', 'sts.json', 'cloud-server.json', 'audit.jsonl'])
+  for (const file of ['demo.json', 'sts.json', 'cloud-server.json', 'audit.jsonl', 'authorization'])
     expect(statSync(join(stateDir, file)).mode & 0o077, file).toBe(0)
   for (const file of ['connector-authority.pem', 'server-authority.pem', 'key-ring.json'])
     expect(statSync(join(stateDir, 'cloud', file)).mode & 0o077, file).toBe(0)
@@ -220,13 +220,18 @@ withCurl('curl with a cookie jar signs in, follows, and stays signed in', async 
   const filledIn = Object.entries(fields).flatMap(([name, value]) => [
     ...['--data-urlencode', `${name}=${value}`],
   ])
-  const consent = await curl(...filledIn, login.url)
-  expect(consent.text).toContain('Share who you are?')
-  const served = await curl('--data', 'action=continue', consent.url)
+  // She agreed to it by another program.
+  const served = await curl(...filledIn, login.url)
   expect(served.url).toBe(deep)
   expect((JSON.parse(served.text) as Told).target).toBe(DEEP)
   const again = await curl(deep)
   expect(fieldsOf(again.text, 'cookie')).toEqual([])
+  // As the demo says a program should.
+  const { stdout } = await run('curl', [
+    ...['-sS', '--noproxy', '*', '-H', `@${demo.robot.authorizationFile}`],
+    demo.url('intranet', '/headers'),
+  ])
+  expect((JSON.parse(stdout) as Told).target).toBe('/headers')
 })
 
 describe('a second start with the same directory', () => {

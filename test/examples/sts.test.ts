@@ -88,10 +88,22 @@ test('who is signed in by one factor is asked again where two are wanted, and th
   const jar = new Map<string, string>()
   await signIn({}, ALICE, jar)
   const two = { acr_values: 'two-factor' }
-  const claims = await signIn(two, ALICE, jar)
+  // Only for what is missing.
+  const claims = await signIn(two, { ...ALICE, password: 'never asked for' }, jar)
   expect(claims).toMatchObject({ acr: 'two-factor', amr: ['pwd', 'pin', 'mfa'] })
   const unasked = { username: 'alice', password: 'never asked for', pin: '0000' }
   expect(await signIn(two, unasked, jar)).toMatchObject({ acr: 'two-factor' })
+})
+
+test('a PIN is not guessed: after five wrong ones the password is asked as well', async () => {
+  const jar = new Map<string, string>()
+  await signIn({}, ALICE, jar)
+  const two = { acr_values: 'two-factor' }
+  const guess = { username: 'alice', password: 'never asked for', pin: '0000' }
+  for (let i = 0; i < 5; i++)
+    await expect(signIn(two, guess, jar)).rejects.toThrow('sign-in ended: 401')
+  await expect(signIn(two, { ...guess, pin: ALICE.pin }, jar)).rejects.toThrow()
+  expect(await signIn(two, ALICE, jar)).toMatchObject({ acr: 'two-factor' })
 })
 
 test('a wrong PIN is not accepted', async () => {

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { tableReport, type Ready } from '../../examples/demo/report.ts'
+
+const dir = '/tmp/app-proxy-demo-AbCdEf'
+const at = (id: string) => ({
+  ...{ id, externalUrl: `http://${id}.localhost:41207/`, internalUrl: 'http://127.0.0.1:41208/' },
+  preAuthentication: 'oidc' as const,
+})
+const user = (username: string) => ({ username, password: 'abcdefghijkl', pin: '1234' })
+const READY: Ready = {
+  applications: [at('intranet'), at('vault'), { ...at('open'), preAuthentication: 'passthrough' }],
+  users: [user('alice'), user('bob'), user('carol')],
+  robot: { id: 'r', secret: 's', scope: 'use', authorizationFile: `${dir}/authorization` },
+  issuer: 'http://127.0.0.1:41209',
+  connectorUrl: 'https://127.0.0.1:41210',
+  bindings: { 'cloud-1': 'link' },
+  caFile: `${dir}/cloud/server-ca.pem`,
+  stateDir: dir,
+}
+const secure: Ready = {
+  ...READY,
+  applications: READY.applications.map((one) => ({
+    ...one,
+    externalUrl: one.externalUrl.replace('http', 'https'),
+  })),
+}
+
+test.each([
+  ['plain HTTP', READY],
+  ['TLS', secure],
+])('what the demo says fits a terminal, over %s', (_, ready) => {
+  const lines = tableReport(ready, true).split('\n')
+  expect(lines.filter((line) => line.length > 80)).toEqual([])
+})
+
+test('the command of a program is one paste, and shows no secret', () => {
+  const report = tableReport(READY, true)
+  expect(report).toContain(
+    `  curl -H @${dir}/authorization \\\n    http://intranet.localhost:41207/headers\n`,
+  )
+  expect(report).not.toContain('TOKEN')
+})
+
+test('a path that a shell would take apart is quoted', () => {
+  const robot = { ...READY.robot, authorizationFile: "/tmp/it's here/authorization" }
+  expect(tableReport({ ...READY, robot }, false)).toContain(
+    `curl -H '@/tmp/it'\\''s here/authorization' \\`,
+  )
+})
