@@ -60,5 +60,5 @@ function plainContainer(value: object): unknown {
 
 /** Half a surrogate pair, which no UTF-8 can carry, becomes U+FFFD, as everywhere on the Web. */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd')
+  return text.toWellFormed()
 }
