@@ -12,8 +12,6 @@ import type { Carrier, ClaimedJob, ClaimTerms } from './worker.ts'
 export interface LineTerms extends ClaimTerms {
   /** Another instance brought it: its claim is confirmed before anything starts. */
   readonly isForeign: boolean
-  /** Told, at most once, that the exchange is long: its slot is free. */
-  readonly becameLong: () => void
 }
 
 /** A connection to one cloud instance, which holds the users whose requests are claimed there. */
@@ -63,11 +61,7 @@ export class ForeignCarrier implements Carrier {
   }
 
   claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange | undefined {
-    return this.#line?.claim(this.#offer, job, {
-      responseHeadMs,
-      isForeign: true,
-      becameLong: () => job.release(),
-    })
+    return this.#line?.claim(this.#offer, job, { responseHeadMs, isForeign: true })
   }
 
   release(): void {

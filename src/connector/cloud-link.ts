@@ -11,8 +11,11 @@ import {
   isReplayable,
   MAX_WINDOW_BYTES,
   PeerViolation,
+  type ClaimBounds,
+  type ClaimOptions,
   type DeclineReason,
   type DialledLinkHandler,
+  type ExchangeWire,
   type Hello,
   type LinkEnd,
   type Offer,
@@ -130,31 +133,9 @@ export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   }
 
   claim(offer: Offer, job: ClaimedJob, terms: LineTerms): Exchange | undefined {
-    const { id, attempt, body, upgrade } = offer
-    const { clocks, limits } = this.options
+    const { id, attempt, body } = offer
     const credit = body.kind === 'none' ? 0 : INITIAL_WINDOW_BYTES
-    // A replayable request starts at once and is not confirmed, unless another instance brought it.
-    const isAwaited = terms.isForeign || !isReplayable(offer)
-    return this.link.claim(
-      { id, attempt, credit },
-      {
-        confirmed: isAwaited ? () => job.confirmed() : undefined,
-        becameLong: terms.becameLong,
-        open: (wire, { windowBytes, budget }) =>
-          new Exchange(wire, job, {
-            role: 'responder',
-            now: clocks.now(),
-            requestBody: body.kind !== 'none',
-            sendCreditBytes: windowBytes,
-            receiveWindowBytes: credit,
-            maxWindowBytes: MAX_WINDOW_BYTES,
-            budget,
-            limits,
-            responseHeadMs: terms.responseHeadMs,
-            ...(upgrade !== undefined && { upgradeWindowBytes: windowBytes }),
-          }),
-      },
-    )
+    return this.link.claim({ id, attempt, credit }, new LinkClaim(offer, job, terms, this.options))
   }
 
   // ── slots ─────────────────────────────────────────────────────────────────────────────────
@@ -187,6 +168,51 @@ export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   }
 }
 
+/** One claim on the link: a class, since a closure for each of its parts costs a request more. */
+class LinkClaim implements ClaimOptions {
+  readonly #offer: Offer
+  readonly #job: ClaimedJob
+  readonly #terms: LineTerms
+  readonly #options: CloudLinkOptions
+
+  constructor(offer: Offer, job: ClaimedJob, terms: LineTerms, options: CloudLinkOptions) {
+    this.#offer = offer
+    this.#job = job
+    this.#terms = terms
+    this.#options = options
+  }
+
+  /**
+   * A replayable request starts at once and is not confirmed, unless another instance brought it.
+   */
+  get confirmed(): (() => void) | undefined {
+    const isAwaited = this.#terms.isForeign || !isReplayable(this.#offer)
+    return isAwaited ? () => this.#job.confirmed() : undefined
+  }
+
+  becameLong(): void {
+    this.#job.release()
+  }
+
+  open(wire: ExchangeWire, { windowBytes, budget }: ClaimBounds): Exchange {
+    const { body, upgrade } = this.#offer
+    const { clocks, limits } = this.#options
+    const hasBody = body.kind !== 'none'
+    return new Exchange(wire, this.#job, {
+      role: 'responder',
+      now: clocks.now(),
+      requestBody: hasBody,
+      sendCreditBytes: windowBytes,
+      receiveWindowBytes: hasBody ? INITIAL_WINDOW_BYTES : 0,
+      maxWindowBytes: MAX_WINDOW_BYTES,
+      budget,
+      limits,
+      responseHeadMs: this.#terms.responseHeadMs,
+      upgradeWindowBytes: upgrade === undefined ? undefined : windowBytes,
+    })
+  }
+}
+
 /** An offer of the very instance that the link leads to. */
 class LinkCarrier implements Carrier {
   readonly #link: CloudLink
@@ -202,11 +228,7 @@ class LinkCarrier implements Carrier {
   }
 
   claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange | undefined {
-    return this.#link.claim(this.#offer, job, {
-      responseHeadMs,
-      isForeign: false,
-      becameLong: () => job.release(),
-    })
+    return this.#link.claim(this.#offer, job, { responseHeadMs, isForeign: false })
   }
 
   release(): void {

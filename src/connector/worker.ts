@@ -12,13 +12,17 @@ import {
   requestNumberOf,
   ResetCode,
   SLOT_MS,
+  Slots,
   type ApplicationDetails,
+  type BodyKind,
   type Exchange,
   type ExchangeHandler,
+  type ExchangeId,
   type ExchangeOutcome,
   type HeaderList,
   type DeclineReason,
   type Offer,
+  type UserClaims,
 } from '../protocol/index.ts'
 import { Containment } from '../runtime/containment.ts'
 import type { Backend, BackendRequest } from './backend.ts'
@@ -102,7 +106,7 @@ export interface WorkerOptions {
 /** Runs every exchange of a connector. */
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #jobs = new Set<Job>()
+  readonly #jobs = new Slots<Job>()
 
   constructor(options: WorkerOptions) {
     const { failed } = options
@@ -118,9 +122,7 @@ export class Worker {
 
   /** A binding received an offer. */
   offered(offer: Offer, carrier: Carrier): void {
-    const job = new Job(offer, carrier, this.#options, this.#jobs)
-    this.#jobs.add(job)
-    job.resolve()
+    new Job(offer, carrier, this.#options, this.#jobs).resolve()
   }
 }
 
@@ -130,7 +132,8 @@ class Job implements ClaimedJob {
   readonly #observed: ObservedExchange | undefined
   readonly #carrier: Carrier
   readonly #options: WorkerOptions
-  readonly #jobs: Set<Job>
+  readonly #jobs: Slots<Job>
+  readonly #slot: number
   readonly #claim: ClaimEntry
   readonly #arrivedAt: number
   #application: ApplicationDetails | undefined
@@ -142,12 +145,13 @@ class Job implements ClaimedJob {
   /** What its slot is given back by, once. */
   #release: (() => void) | undefined
 
-  constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, jobs: Set<Job>) {
+  constructor(offer: Offer, carrier: Carrier, options: WorkerOptions, jobs: Slots<Job>) {
     this.#offer = offer
     this.#observed = options.observe?.(offer)
     this.#carrier = carrier
     this.#options = options
     this.#jobs = jobs
+    this.#slot = jobs.add(this)
     this.#claim = new ClaimEntry(offer, carrier.isForeign)
     this.#release = () => carrier.release()
     this.#arrivedAt = options.clocks.now()
@@ -284,25 +288,9 @@ class Job implements ClaimedJob {
   }
 
   #request(): BackendRequest {
-    const { id, method, target, headers, body, upgrade, user } = this.#offer
     const application = this.#application!
-    const address = internalAddress(application)
-    return {
-      application,
-      method,
-      target: internalTarget(address, target),
-      headers: withHost(headers, address),
-      body,
-      upgrade,
-      replayable: this.#claim.replayable,
-      exchangeId: id,
-      // Few backends ask for it.
-      get requestNumber() {
-        return requestNumberOf(id)
-      },
-      user,
-      answerMs: Math.min(this.#restMs, application.responseHeadMs),
-    }
+    const answerMs = Math.min(this.#restMs, application.responseHeadMs)
+    return new OfferedRequest(this.#offer, application, this.#claim.replayable, answerMs)
   }
 
   /** Milliseconds until the user has waited too long for an answer. */
@@ -318,8 +306,43 @@ class Job implements ClaimedJob {
   }
 
   #leave(): void {
-    this.#jobs.delete(this)
+    this.#jobs.remove(this.#slot, this)
     this.release()
+  }
+}
+
+/** A class, since objects that are all made in one place may be taken for long-lived by V8. */
+class OfferedRequest implements BackendRequest {
+  readonly application: ApplicationDetails
+  readonly method: string
+  readonly target: string
+  readonly headers: HeaderList
+  readonly body: BodyKind
+  readonly upgrade: string | undefined
+  readonly replayable: boolean
+  readonly exchangeId: ExchangeId
+  readonly user: UserClaims | undefined
+  readonly answerMs: number
+  readonly requestNumber: string
+
+  constructor(
+    { id, method, target, headers, body, upgrade, user }: Offer,
+    application: ApplicationDetails,
+    replayable: boolean,
+    answerMs: number,
+  ) {
+    const address = internalAddress(application)
+    this.application = application
+    this.method = method
+    this.target = internalTarget(address, target)
+    this.headers = withHost(headers, address)
+    this.body = body
+    this.upgrade = upgrade
+    this.replayable = replayable
+    this.exchangeId = id
+    this.user = user
+    this.answerMs = answerMs
+    this.requestNumber = requestNumberOf(id)
   }
 }
 

@@ -26,7 +26,7 @@ import { offeredTrailers } from './offered-headers.ts'
 import type { Origin } from '../offers/origin.ts'
 import type { Submission, Submitter, Ticket } from '../offers/submission.ts'
 import type { Published } from '../directory/published.ts'
-import { TowardsConnector, TowardsUser, type RelayEnds } from './relay-ends.ts'
+import { TowardsConnector, TowardsUser, RelayEnds } from './relay-ends.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
 import { withSessionCookie } from '../request/session-cookie.ts'
 import { isGranted } from '../request/upgrade.ts'
@@ -69,7 +69,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     this.#user = user
     this.#application = application
     this.#origin = origin
-    this.#ends = { user, exchange: undefined, clocks: origin.clocks }
+    this.#ends = new RelayEnds(user, origin.clocks)
     this.#upwards = new PacedRelay(new TowardsConnector(this.#ends), 'credit')
     this.#downwards = new PacedRelay(new TowardsUser(this.#ends), 'queue')
   }

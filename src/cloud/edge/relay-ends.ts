@@ -8,10 +8,15 @@ import type { Clocks } from '../../runtime/clocks.ts'
 import type { UserExchange } from '../request/user-exchange.ts'
 
 /** The user's connection, and the exchange from its claim on. */
-export interface RelayEnds {
+export class RelayEnds {
   readonly user: UserExchange
-  exchange: Exchange | undefined
   readonly clocks: Clocks
+  exchange: Exchange | undefined
+
+  constructor(user: UserExchange, clocks: Clocks) {
+    this.user = user
+    this.clocks = clocks
+  }
 }
 
 /** The request body: paced by the connector's credit. */

@@ -26,6 +26,7 @@ import {
   type FailureReason,
   type FailureSource,
   type HeaderList,
+  type Offer,
   type OfferEffect,
   type ResetCode,
   type ResponseHead,
@@ -102,22 +103,10 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     this.#observed?.offered(attempt, link.isRemote === true ? undefined : link.connectorId)
     try {
       const { submission } = this
-      // Field by field: a spread costs as much as the rest of an offer.
-      link.offer({
-        id: this.id,
-        attempt,
-        applicationId: submission.applicationId,
-        applicationVersion: submission.applicationVersion,
-        method: submission.method,
-        target: submission.target,
-        headers: submission.headers,
-        user: submission.user,
-        body: submission.body,
-        upgrade: submission.upgrade,
-        remainingMs: this.#offer.remainingMs(now),
-        origin: this.#origin.instance,
-        answerMs: this.#offer.answerMs(now),
-      })
+      const { instance } = this.#origin
+      const remainingMs = this.#offer.remainingMs(now)
+      const answerMs = this.#offer.answerMs(now)
+      link.offer(new AttemptOffer(this.id, attempt, submission, instance, remainingMs, answerMs))
     } catch (cause) {
       // An offer that cannot be said is this user's trouble, and nobody else's.
       if (this.#offer.cancel()) this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
@@ -167,11 +156,12 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     this.#exchange = exchange
     this.#observed?.claimed(connectorId)
     this.#submitter.claimed(exchange)
-    return {
-      exchange,
-      confirm: effect === 'confirm',
-      becameLong: () => this.#tell('long'),
-    }
+    return new Claimed(exchange, effect === 'confirm', this)
+  }
+
+  /** It holds no slot of its connector any more. */
+  becameLong(): void {
+    this.#tell('long')
   }
 
   /** A connector does not take attempt `attempt`. */
@@ -311,6 +301,66 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   #now(): number {
     return this.#origin.clocks.now()
+  }
+}
+
+// Classes, since objects that are all made in one place may be taken for long-lived by V8: what
+// they refer to would wait for a full collection.
+
+/** What a connector is told of an attempt. */
+class AttemptOffer implements Offer {
+  readonly id: ExchangeId
+  readonly attempt: number
+  readonly applicationId: string
+  readonly applicationVersion: string
+  readonly method: string
+  readonly target: string
+  readonly headers: HeaderList
+  readonly user: Offer['user']
+  readonly body: Offer['body']
+  readonly upgrade: string | undefined
+  readonly remainingMs: number
+  readonly origin: string
+  readonly answerMs: number
+
+  constructor(
+    id: ExchangeId,
+    attempt: number,
+    submission: Submission,
+    origin: string,
+    remainingMs: number,
+    answerMs: number,
+  ) {
+    this.id = id
+    this.attempt = attempt
+    this.applicationId = submission.applicationId
+    this.applicationVersion = submission.applicationVersion
+    this.method = submission.method
+    this.target = submission.target
+    this.headers = submission.headers
+    this.user = submission.user
+    this.body = submission.body
+    this.upgrade = submission.upgrade
+    this.remainingMs = remainingMs
+    this.origin = origin
+    this.answerMs = answerMs
+  }
+}
+
+/** What the binding is told of a claim. */
+class Claimed implements ClaimAnswer {
+  readonly exchange: Exchange
+  readonly confirm: boolean
+  readonly #owner: OfferedExchange
+
+  constructor(exchange: Exchange, confirm: boolean, owner: OfferedExchange) {
+    this.exchange = exchange
+    this.confirm = confirm
+    this.#owner = owner
+  }
+
+  becameLong(): void {
+    this.#owner.becameLong()
   }
 }
 

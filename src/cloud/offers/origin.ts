@@ -15,6 +15,7 @@ import {
   isReplayable,
   SHARES,
   SLOT_MS,
+  SlotMap,
   TIME_LIMITS,
   type AttemptOutcome,
   type Claim,
@@ -71,7 +72,7 @@ export class Origin {
   readonly #dispatcher: Dispatcher
   readonly #observer: ExchangeObserver | undefined
   readonly #ids: ExchangeIds
-  readonly #entries = new Map<ExchangeId, OfferedExchange>()
+  readonly #entries = new SlotMap<ExchangeId, OfferedExchange>()
   readonly #links = new Map<number, OfferLink>()
   readonly #numbers = new Map<OfferLink, number>()
   readonly #wheel: DeadlineWheel
@@ -192,7 +193,7 @@ export class Origin {
   /** `link` died: its unclaimed offers go elsewhere. */
   lost(link: OfferLink): void {
     this.detach(link)
-    for (const entry of [...this.#entries.values()]) entry.linkLost(link)
+    for (const entry of this.#entries.values()) entry.linkLost(link)
     this.#remote?.linkLost(link)
   }
 

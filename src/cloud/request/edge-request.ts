@@ -87,6 +87,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   #application: Application | undefined
   #isChanged = false
   #live: LiveExchanges | undefined
+  /** Its slot there. */
+  #slot = 0
   #isAnswered = false
 
   constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
@@ -108,7 +110,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.caller = caller
     this.#application = application
     this.#live = live
-    live.add(this)
+    this.#slot = live.add(this)
   }
 
   get head(): UserRequestHead {
@@ -130,7 +132,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   sessionEnded(): void {
-    this.#live?.remove(this)
+    this.#live?.remove(this.#slot, this)
     this.#exchange?.sessionEnded?.()
   }
 
@@ -161,7 +163,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
 
   gone(complete: boolean): void {
     this.isGone = true
-    this.#live?.remove(this)
+    this.#live?.remove(this.#slot, this)
     this.#exchange?.userGone(complete)
   }
 
@@ -263,7 +265,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
    */
   #send(status: number, headers: HeaderList, body: Uint8Array): void {
     if (this.isGone || this.#isAnswered) return
-    this.#live?.remove(this)
+    this.#live?.remove(this.#slot, this)
     const { head } = this.user
     const { sessionCookie } = this
     const cors = this.cors ?? (status < 400 ? undefined : this.#unchosenGrants())

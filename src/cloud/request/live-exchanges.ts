@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { Slots } from '../../protocol/index.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
@@ -55,7 +56,7 @@ export class LiveExchanges {
   readonly #wallClock: () => number
   readonly #judge: (exchange: LiveExchange) => Judgement
   readonly #failed: LiveExchangesOptions['failed']
-  readonly #open = new Set<LiveExchange>()
+  readonly #open = new Slots<LiveExchange>()
   readonly #timer: Timer
   /** Ends the looks at what is open. */
   #clock: (() => void) | undefined
@@ -78,18 +79,19 @@ export class LiveExchanges {
     return this.#open.size
   }
 
-  add(exchange: LiveExchange): void {
-    this.#open.add(exchange)
+  /** Returns its slot: what {@link remove} is told. */
+  add(exchange: LiveExchange): number {
     this.#clock ??= this.#timer.every(EXPIRY_MS, () => this.#endExpired())
+    return this.#open.add(exchange)
   }
 
-  remove(exchange: LiveExchange): void {
-    this.#open.delete(exchange)
+  remove(slot: number, exchange: LiveExchange): void {
+    this.#open.remove(slot, exchange)
   }
 
   /** A session goes on: so does what is open in its name. */
   renewed(session: Caller): void {
-    for (const exchange of this.#open)
+    for (const exchange of this.#open.values())
       if (exchange.caller.id === session.id) exchange.caller = session
   }
 
@@ -119,7 +121,7 @@ export class LiveExchanges {
    * same.
    */
   #judgeAll(judge: (exchange: LiveExchange) => Judgement): void {
-    for (const exchange of [...this.#open])
+    for (const exchange of this.#open.values())
       try {
         const judgement = judge(exchange)
         if (judgement === 'session-ended') exchange.sessionEnded()

@@ -79,7 +79,7 @@ export interface ClaimAnswer {
   readonly exchange: Exchange
   readonly confirm: boolean
   /** Told, at most once, that the exchange is long: it holds no slot of its connector any more. */
-  readonly becameLong?: (() => void) | undefined
+  becameLong?(): void
 }
 
 /** The cloud's end. */
@@ -197,7 +197,7 @@ export class AcceptedLink extends LinkEndpoint {
       if (reserved) budget.release(windowBytes, 0)
       return this.multiplexer.send(FrameType.RESET, number, encodeReset({ code: ResetCode.GONE }))
     }
-    this.multiplexer.adopt(wire, answer.exchange, answer.becameLong)
+    this.multiplexer.adopt(wire, answer.exchange, answer)
     if (answer.confirm) this.multiplexer.send(FrameType.CONFIRM, number)
   }
 

@@ -64,14 +64,21 @@ export interface DialledLinkHandler extends LinkHandler {
   draining(): void
 }
 
+/** What bounds the exchange of a claim. */
+export interface ClaimBounds {
+  /** First credit of the answer's body. */
+  readonly windowBytes: number
+  readonly budget: LinkBudget
+}
+
 /** What a claim needs beside its frame. */
 export interface ClaimOptions {
   /** Makes the responder's exchange; the pull's credit is reserved in `budget`. */
-  open(wire: ExchangeWire, bounds: { windowBytes: number; budget: LinkBudget }): Exchange
+  open(wire: ExchangeWire, bounds: ClaimBounds): Exchange
   /** The cloud confirms; without it, no CONFIRM is awaited: the request is replayable. */
   readonly confirmed?: (() => void) | undefined
   /** Told, at most once, that the exchange is long: its slot is free. */
-  readonly becameLong?: (() => void) | undefined
+  becameLong?(): void
 }
 
 /** The connector's end. */
@@ -139,8 +146,9 @@ export class DialledLink extends LinkEndpoint {
     this.#machine.step('claim')
     const wire = this.multiplexer.openNumber(number)
     const exchange = options.open(wire, { windowBytes: this.#windowBytes, budget })
-    this.multiplexer.adopt(wire, exchange, options.becameLong)
-    if (options.confirmed !== undefined) this.#unconfirmed.set(number, options.confirmed)
+    this.multiplexer.adopt(wire, exchange, options)
+    const { confirmed } = options
+    if (confirmed !== undefined) this.#unconfirmed.set(number, confirmed)
     this.multiplexer.sendHead(FrameType.CLAIM, number, claimElements(claim))
     return exchange
   }

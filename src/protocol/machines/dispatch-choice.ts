@@ -61,7 +61,8 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
   let remote: LinkState | undefined
   let isServed = false
   let canCarry = false
-  const serving: ConnectorState[] = []
+  let first: ConnectorState | undefined
+  let serving: ConnectorState[] | undefined
   for (const connector of group.connectors.values()) {
     if (connector.links.length === 0) continue
     isServed = true
@@ -69,15 +70,19 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
     canCarry = true
     if (isRemote(connector)) {
       if (isFor(connector, wanted)) remote = freest(connector, wanted.needs)
-    } else if (!isExcluded(wanted.excluded, connector.id)) serving.push(connector)
+    } else if (!isExcluded(wanted.excluded, connector.id)) {
+      if (first === undefined) first = connector
+      else (serving ??= [first]).push(connector)
+    }
   }
-  const choice = among(serving, wanted, now)
+  const choice =
+    serving === undefined ? first && only(first, wanted, now) : among(serving, wanted, now)
   if (choice !== undefined) return choice
   if (remote !== undefined && !wasInVain(remote, wanted))
     return { link: remote, pair: undefined, hasOther: false }
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
-  return serving.length === 0 && !hasOthers(group, wanted) ? 'excluded' : 'busy'
+  return first === undefined && !hasOthers(group, wanted) ? 'excluded' : 'busy'
 }
 
 /** Why nobody has what a request needs: what is missing may be the other protocol alone. */
@@ -86,6 +91,17 @@ export function whyUnsupported({ group, request }: RequestState): FailureReason 
   for (const { links } of group.connectors.values())
     if (links.some((link) => carries(link, others))) return 'upgrade-unsupported'
   return 'connector-too-old'
+}
+
+/** Where there is nobody else, health and ramp say nothing: they would keep it from everybody. */
+function only(connector: ConnectorState, wanted: Wanted, now: number): Choice | undefined {
+  if (now < connector.pausedUntil) return undefined
+  const link = freest(connector, wanted.needs)
+  if (link === undefined) return undefined
+  const pair = pairOf(connector, wanted.application, now)
+  // A pair that was passed over long enough is due now.
+  healthOf(pair, now)
+  return { link, pair, hasOther: false }
 }
 
 function among(
@@ -112,10 +128,7 @@ function among(
   if (probe !== undefined) return { ...probe, hasOther: healthy.length > 0 }
   // Where nobody is healthy, health says nothing.
   const candidates = hasHealthy ? healthy : passedOver
-  // The ramp keeps requests for somebody else: where there is nobody else, it would keep them from
-  // everybody.
-  const isOnly = serving.length === 1
-  const trusted = isOnly ? candidates : candidates.filter(({ pair }) => pair.unanswered < pair.ramp)
+  const trusted = candidates.filter(({ pair }) => pair.unanswered < pair.ramp)
   const best =
     least(trusted, now) ??
     (now - wanted.waitsSince >= RAMP_PATIENCE_MS ? least(beyondRamp(candidates), now) : undefined)

@@ -75,5 +75,5 @@ export interface ExchangeOptions {
    * The user wants to switch protocols: the window that a 101 opens the request body with. Default
    * 0: no upgrade.
    */
-  readonly upgradeWindowBytes?: number
+  readonly upgradeWindowBytes?: number | undefined
 }

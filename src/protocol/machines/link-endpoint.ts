@@ -165,7 +165,7 @@ export abstract class LinkEndpoint {
   tick(now: number): void {
     if (this.isOver) return
     this.now = now
-    this.multiplexer.long?.look(now)
+    this.multiplexer.look(now)
     const isIdle = this.state === 'open' && this.open === 0
     const grease = this.grease?.take(now, isIdle)
     if (grease !== undefined) this.multiplexer.send(grease.type, 0, grease.octets)

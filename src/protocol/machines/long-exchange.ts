@@ -44,6 +44,10 @@ export interface LongSubject {
   readonly octets: number
   /** Whoever answers has used all its credit. */
   readonly isUnread: boolean
+  /** Its head passed, and it is not over. Written by {@link LongExchanges} alone. */
+  isAnswered: boolean
+  /** What is known of it. Most are over before anybody looks: they have none. Written as above. */
+  long: LongExchange | undefined
   /** It is long: its slot is free. Said once, and only where there is room. */
   lengthened(): void
 }
@@ -56,24 +60,34 @@ interface LongMemory {
 }
 
 /** One exchange that is answered and not over. */
-class LongExchange {
-  readonly subject: LongSubject
-  readonly machine: Machine<LongState, keyof typeof LONG_EXCHANGE.asked, LongMemory>
+export class LongExchange {
   readonly memory: LongMemory = { octets: -1, movedAt: -1 }
+  readonly #machine = new Machine(LONG_EXCHANGE, 'asked' as LongState, this.memory)
 
-  constructor(subject: LongSubject) {
-    this.subject = subject
-    this.machine = new Machine(LONG_EXCHANGE, 'asked' as LongState, this.memory)
+  constructor() {
+    this.#machine.step('answer')
+  }
+
+  get state(): LongState {
+    return this.#machine.state
+  }
+
+  /** It is long; `hasRoom`: among the long ones. */
+  lengthen(hasRoom: boolean): void {
+    this.#machine.step(hasRoom ? 'lengthen' : 'crowd')
+  }
+
+  end(): void {
+    this.#machine.step('end')
   }
 }
 
 /** The exchanges of one link. */
 export class LongExchanges {
   readonly #streams: number
-  /** Those that may become long. */
-  readonly #answering = new Map<LongSubject, LongExchange>()
-  /** Those that are. */
-  readonly #long = new Set<LongSubject>()
+  /** Those that may become long, and those that are. */
+  #answering = 0
+  #long = 0
   #lookAt = 0
 
   /** @param streams how many may be long at once; further ones keep their slots */
@@ -83,52 +97,62 @@ export class LongExchanges {
 
   /** Exchanges that are long now. */
   get size(): number {
-    return this.#long.size
+    return this.#long
   }
 
   /** When to {@link look}. */
   get deadline(): number {
-    return this.#answering.size === 0 ? Infinity : this.#lookAt
+    return this.#answering === 0 ? Infinity : this.#lookAt
   }
 
   /** The head of an answer passed, and it was not all of it. */
   answered(subject: LongSubject): void {
-    if (this.#streams === 0) return
-    const one = new LongExchange(subject)
-    one.machine.step('answer')
-    if (subject.isStream) this.#lengthen(one)
-    else this.#answering.set(subject, one)
+    if (this.#streams === 0 || subject.isAnswered) return
+    subject.isAnswered = true
+    this.#answering += 1
+    if (subject.isStream) this.#lengthen(subject, (subject.long = new LongExchange()))
   }
 
   /** The exchange is over. */
   ended(subject: LongSubject): void {
-    this.#long.delete(subject)
-    const one = this.#answering.get(subject)
-    if (one === undefined) return
-    one.machine.step('end')
-    this.#answering.delete(subject)
+    if (!subject.isAnswered) return
+    subject.isAnswered = false
+    const state = subject.long?.state ?? 'answering'
+    if (state === 'answering') this.#answering -= 1
+    if (state === 'long') this.#long -= 1
+    subject.long?.end()
   }
 
-  /** Looks for those that stand still. Call it at {@link deadline}; it may be late. */
-  look(now: number): void {
-    if (now < this.#lookAt) return
+  /**
+   * Looks for those that stand still. Call it at {@link deadline}; it may be late.
+   *
+   * @param open all exchanges of the link
+   */
+  look(now: number, open: () => Iterable<LongSubject>): void {
+    if (now < this.deadline) return
     this.#lookAt = now + LOOK_MS
-    for (const one of [...this.#answering.values()]) {
-      const { memory, subject } = one
-      if (memory.octets !== subject.octets) {
-        memory.octets = subject.octets
-        memory.movedAt = now
-      } else if (now - memory.movedAt >= (subject.isUnread ? UNREAD_MS : STILL_MS)) {
-        this.#answering.delete(subject)
-        this.#lengthen(one)
-      }
+    for (const subject of open()) {
+      if (!subject.isAnswered) continue
+      const one = (subject.long ??= new LongExchange())
+      if (one.state === 'answering') this.#observe(subject, one, now)
     }
   }
 
-  #lengthen({ machine, subject }: LongExchange): void {
-    const hasRoom = this.#long.size < this.#streams
-    if (!machine.step(hasRoom ? 'lengthen' : 'crowd') || !hasRoom) return
-    this.#long.add(subject)
+  #observe(subject: LongSubject, one: LongExchange, now: number): void {
+    const { memory } = one
+    if (memory.octets !== subject.octets) {
+      memory.octets = subject.octets
+      memory.movedAt = now
+    } else if (now - memory.movedAt >= (subject.isUnread ? UNREAD_MS : STILL_MS))
+      this.#lengthen(subject, one)
+  }
+
+  #lengthen(subject: LongSubject, one: LongExchange): void {
+    const hasRoom = this.#long < this.#streams
+    one.lengthen(hasRoom)
+    this.#answering -= 1
+    if (!hasRoom) return
+    this.#long += 1
     subject.lengthened()
   }
 }

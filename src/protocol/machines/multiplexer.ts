@@ -12,8 +12,9 @@ import type { DeadlineHandle, DeadlineWheel } from './deadlines.ts'
 import { PeerViolation } from '../wire/errors.ts'
 import { deliverFrame } from './exchange-frames.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
-import type { LongExchanges, LongSubject } from './long-exchange.ts'
+import type { LongExchange, LongExchanges, LongSubject } from './long-exchange.ts'
 import type { Exchange } from './exchange.ts'
+import { SlotMap } from './slot-map.ts'
 import { FrameOutput } from '../wire/frame-output.ts'
 import {
   FrameFlag,
@@ -33,7 +34,7 @@ export class Multiplexer {
   /** Once the greetings were exchanged. */
   long: LongExchanges | undefined
   /** By number, those whose exchange is open. */
-  readonly #wires = new Map<number, NumberedWire>()
+  readonly #wires = new SlotMap<number, NumberedWire>()
   readonly #wheel: DeadlineWheel | undefined
   readonly #output = new FrameOutput()
   /** Those with DATA to send, in turn: a list through {@link NumberedWire.next}. */
@@ -80,12 +81,12 @@ export class Multiplexer {
   /**
    * The exchange that `wire` carries; it may be over already.
    *
-   * @param becameLong told, at most once, that it is long
+   * @param owner told, at most once, that it is long
    */
-  adopt(wire: NumberedWire, exchange: Exchange, becameLong?: () => void): void {
+  adopt(wire: NumberedWire, exchange: Exchange, owner?: { becameLong?(): void }): void {
     if (exchange.isClosed) return
     wire.exchange = exchange
-    wire.becameLong = becameLong
+    wire.owner = owner
     wire.watch = this.#wheel?.add(exchange)
     this.#wires.set(wire.number, wire)
   }
@@ -147,6 +148,11 @@ export class Multiplexer {
     return this.#first !== undefined
   }
 
+  /** Looks for exchanges that have become long. */
+  look(now: number): void {
+    this.long?.look(now, () => this.#wires.values())
+  }
+
   /** Nothing has been said for a while: lets go of memory. */
   rest(): void {
     this.#output.release()
@@ -154,7 +160,7 @@ export class Multiplexer {
 
   /** The transport is gone: every exchange is lost. */
   lost(cause: unknown): void {
-    for (const { exchange } of [...this.#wires.values()]) exchange!.lost(cause)
+    for (const { exchange } of this.#wires.values()) exchange?.lost(cause)
   }
 
   // ── what the wires of the exchanges ask ───────────────────────────────────────────────────
@@ -174,6 +180,7 @@ export class Multiplexer {
     this.long?.ended(wire)
     if (wire.watch !== undefined) this.#wheel!.remove(wire.watch)
     wire.exchange = undefined
+    wire.owner = undefined
     if (this.#wires.size === 0) this.#idle()
   }
 
@@ -210,9 +217,11 @@ const EMPTY = new Uint8Array(0)
 export class NumberedWire implements ExchangeWire, LongSubject {
   readonly number: number
   exchange: Exchange | undefined
-  becameLong: (() => void) | undefined
+  owner: { becameLong?(): void } | undefined
   /** Of its bodies, either way. */
   octets = 0
+  isAnswered = false
+  long: LongExchange | undefined
   watch: DeadlineHandle | undefined
   /** Behind this one in the turn. */
   next: NumberedWire | undefined
@@ -244,7 +253,7 @@ export class NumberedWire implements ExchangeWire, LongSubject {
   }
 
   lengthened(): void {
-    this.becameLong?.()
+    this.owner?.becameLong?.()
   }
 
   informational(head: ResponseHead): void {

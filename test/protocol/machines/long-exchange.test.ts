@@ -4,6 +4,7 @@ import {
   LOOK_MS,
   STILL_MS,
   UNREAD_MS,
+  type LongExchange,
   type LongSubject,
 } from '../../../src/protocol/index.ts'
 
@@ -12,6 +13,8 @@ class Subject implements LongSubject {
   isStream = false
   octets = 0
   isUnread = false
+  isAnswered = false
+  long: LongExchange | undefined
   lengthenings = 0
 
   lengthened(): void {
@@ -22,13 +25,14 @@ class Subject implements LongSubject {
 /** Looks as often as it must, from `from` to `to`. */
 function pass(
   long: LongExchanges,
+  subjects: readonly LongSubject[],
   from: number,
   to: number,
   each = (_now: number): void => {},
 ): void {
   for (let now = from; now <= to; now += LOOK_MS) {
     each(now)
-    if (now >= long.deadline) long.look(now)
+    if (now >= long.deadline) long.look(now, () => subjects)
   }
 }
 
@@ -37,7 +41,7 @@ test('a tunnel or an event stream is long at its head, once', () => {
   const one = Object.assign(new Subject(), { isStream: true })
   long.answered(one)
   expect([one.lengthenings, long.size, long.deadline]).toEqual([1, 1, Infinity])
-  pass(long, 0, 10 * STILL_MS)
+  pass(long, [one], 0, 10 * STILL_MS)
   expect(one.lengthenings).toBe(1)
   long.ended(one)
   expect(long.size).toBe(0)
@@ -47,9 +51,9 @@ test('an answer that stands still is long after its time, and not before', () =>
   const long = new LongExchanges(10)
   const one = new Subject()
   long.answered(one)
-  pass(long, 0, STILL_MS - LOOK_MS)
+  pass(long, [one], 0, STILL_MS - LOOK_MS)
   expect(one.lengthenings).toBe(0)
-  pass(long, STILL_MS, STILL_MS + LOOK_MS)
+  pass(long, [one], STILL_MS, STILL_MS + LOOK_MS)
   expect([one.lengthenings, long.size]).toEqual([1, 1])
 })
 
@@ -57,7 +61,7 @@ test('octets either way begin the time anew, however few', () => {
   const long = new LongExchanges(10)
   const one = new Subject()
   long.answered(one)
-  pass(long, 0, 10 * STILL_MS, (now) => {
+  pass(long, [one], 0, 10 * STILL_MS, (now) => {
     if (now % (STILL_MS - 2 * LOOK_MS) === 0) one.octets += 1
   })
   expect(one.lengthenings).toBe(0)
@@ -68,7 +72,7 @@ test('an answer that nobody reads is long much sooner', () => {
   const [unread, read] = [Object.assign(new Subject(), { isUnread: true }), new Subject()]
   long.answered(unread)
   long.answered(read)
-  pass(long, 0, UNREAD_MS + LOOK_MS)
+  pass(long, [unread, read], 0, UNREAD_MS + LOOK_MS)
   expect([unread.lengthenings, read.lengthenings]).toEqual([1, 0])
 })
 
@@ -78,7 +82,7 @@ test('beyond the bound they keep their slots, for good; what ends makes room for
   for (const one of subjects.slice(0, 3)) long.answered(one)
   expect(subjects.map((one) => one.lengthenings)).toEqual([1, 1, 0, 0])
   long.ended(subjects[0]!)
-  pass(long, 0, 2 * STILL_MS)
+  pass(long, subjects, 0, 2 * STILL_MS)
   long.answered(subjects[3]!)
   expect(subjects.map((one) => one.lengthenings)).toEqual([1, 1, 0, 1])
   for (const one of subjects) long.ended(one)
@@ -89,7 +93,7 @@ test('a link that names no streams has no long exchanges', () => {
   const long = new LongExchanges(0)
   const one = Object.assign(new Subject(), { isStream: true })
   long.answered(one)
-  pass(long, 0, 2 * STILL_MS)
+  pass(long, [one], 0, 2 * STILL_MS)
   expect([one.lengthenings, long.deadline]).toEqual([0, Infinity])
 })
 
@@ -98,6 +102,6 @@ test('who ended is not long any more', () => {
   const one = new Subject()
   long.answered(one)
   long.ended(one)
-  pass(long, 0, 2 * STILL_MS)
+  pass(long, [one], 0, 2 * STILL_MS)
   expect([one.lengthenings, long.size]).toEqual([0, 0])
 })
