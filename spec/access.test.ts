@@ -11,7 +11,7 @@ import {
 } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SignInIdentity } from '../src/protocol/index.ts'
+import type { SignInIdentity } from '../src/protocol/internal.ts'
 import { createDirectory, tenantKey } from '../src/cloud/index.ts'
 import { startTunnel, TRANSPORTS, until, type Tunnel } from '../test/integration/tunnel.ts'
 

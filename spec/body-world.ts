@@ -11,7 +11,7 @@ import {
   ResetCode,
   type SavedBodyReceiver,
   type SavedBodySender,
-} from '../src/protocol/index.ts'
+} from '../src/protocol/internal.ts'
 import type { Exploration, Move } from './explore.ts'
 
 type Forward = { type: 'data'; bytes: number } | { type: 'end' } | { type: 'abort' }

@@ -2,14 +2,9 @@
  * Conditional access: the decision by itself, at sign-in with the real example issuer, and at the edge for each request.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import {
-  AccessControl,
-  createDirectory,
-  decideAccess,
-  memoryAudit,
-  type AccessContext,
-  type RiskAssessment,
-} from '../src/cloud/index.ts'
+import { createDirectory, memoryAudit, type RiskAssessment } from '../src/cloud/index.ts'
+import { AccessControl } from '../src/cloud/policy/access-control.ts'
+import { decideAccess, type AccessContext } from '../src/cloud/rules/decide-access.ts'
 import type { AccessPolicy, AccessRules } from '../src/cloud/rules/access-policy.ts'
 import { published } from '../src/cloud/directory/published.ts'
 import { CALLBACK_PATH } from '../src/cloud/sign-in/sign-in.ts'

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { RENEW_AFTER_MS, type ConfigurationKeeper } from '../src/connector/index.ts'
+import { type ConfigurationKeeper } from '../src/connector/index.ts'
+import { RENEW_AFTER_MS } from '../src/connector/configuration-keeper.ts'
 import { DAY_MS, serialOf } from '../test/connector/cloud-in-memory.ts'
 import { enrol, keeperOf, told, worlds, type ControlWorld } from './control-worlds.ts'
 

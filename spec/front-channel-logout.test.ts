@@ -1,6 +1,6 @@
 /** Front-channel logout: what a frame on the issuer's sign-out page ends, with a cookie and without. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { headerValue, headerValues } from '../src/protocol/index.ts'
+import { headerValue, headerValues } from '../src/protocol/internal.ts'
 import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../test/cloud/edge/edge-world.ts'
 import { HostileIssuer, redirect } from '../test/hostile-issuer/issuer.ts'
 

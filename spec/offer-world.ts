@@ -12,7 +12,7 @@ import {
   type OfferEffect,
   type SavedClaim,
   type SavedOffer,
-} from '../src/protocol/index.ts'
+} from '../src/protocol/internal.ts'
 import { ignoredBy, move, optional } from './body-world.ts'
 import type { Exploration, Move } from './explore.ts'
 

@@ -4,13 +4,9 @@
  *
  * @module
  */
-import {
-  ConnectorLink,
-  Origin,
-  tenantKey,
-  type Submission,
-  type Submitter,
-} from '../src/cloud/index.ts'
+import { ConnectorLink, tenantKey } from '../src/cloud/index.ts'
+import { Origin } from '../src/cloud/offers/origin.ts'
+import type { Submission, Submitter } from '../src/cloud/offers/submission.ts'
 import {
   CloudLink,
   OfferSlots,
@@ -29,7 +25,7 @@ import {
   type Exchange,
   type FailureReason,
   type TimeLimits,
-} from '../src/protocol/index.ts'
+} from '../src/protocol/internal.ts'
 import { detailsAt } from '../test/connector/node/observed-call.ts'
 import { VirtualTime } from '../test/connector/virtual-time.ts'
 

@@ -4,7 +4,7 @@ import { Edge } from '../src/cloud/edge/edge.ts'
 import { createDirectory } from '../src/cloud/directory/directory.ts'
 import { Origin } from '../src/cloud/offers/origin.ts'
 import type { SignedIn } from '../src/cloud/sign-in/sign-in-outcome.ts'
-import { TIME_LIMITS } from '../src/protocol/index.ts'
+import { TIME_LIMITS } from '../src/protocol/internal.ts'
 import { MemoryUser, octets } from '../test/cloud/edge/edge-world.ts'
 import {
   ALICE,

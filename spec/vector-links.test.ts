@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { failureOf, FrameFlag, FrameType, ResetCode } from '../src/protocol/index.ts'
+import { failureOf, FrameFlag, FrameType, ResetCode } from '../src/protocol/internal.ts'
 import {
   fromHex,
   toJson,

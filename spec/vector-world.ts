@@ -24,7 +24,7 @@ import {
   type LinkEnd,
   type LinkEndpoint,
   type Welcome,
-} from '../src/protocol/index.ts'
+} from '../src/protocol/internal.ts'
 import type { Situation, SituationState } from './generate/vector.ts'
 
 const ID = '00112233445566778899aabbccddeeff'

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { MESSAGES, FrameType, PeerViolation } from '../src/protocol/index.ts'
+import { MESSAGES, FrameType, PeerViolation } from '../src/protocol/internal.ts'
 import { fromHex, fromJson, toHex, toJson, type VectorFile } from './generate/vector.ts'
 import { vectorCodecs, vectors } from './generate/vectors.ts'
 

@@ -1,5 +1,5 @@
 /** The machines alone: one step of a table, one chunk through a body. */
-import { BODY_SENDER, BodyReceiver, BodySender, Machine } from 'app-proxy/protocol'
+import { BODY_SENDER, BodyReceiver, BodySender, Machine } from '../../src/protocol/internal.ts'
 import { done, measure } from './measure.ts'
 
 const CHUNK = 1024

@@ -12,7 +12,6 @@ import {
   createServerAuthority,
   jsonLinesAudit,
   KeyRing,
-  Sessions,
 } from 'app-proxy/cloud'
 import { openLmdbRegistry } from 'app-proxy/cloud/lmdb'
 import { authorityFile, createConnectorListener, createUserListener } from 'app-proxy/cloud/node'
@@ -49,7 +48,7 @@ say({ port, connectorUrl, ca, cookies: await signIn() })
 
 /** Application id → what a signed-in browser would send. */
 async function signIn() {
-  const sessions = new Sessions({ keyRing })
+  const { sessions } = cloud
   const identity = {
     subject: randomUUID(),
     issuer: configuration.tenants[0].issuer,

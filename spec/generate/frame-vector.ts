@@ -10,7 +10,7 @@ import {
   FrameType,
   PeerViolation,
   encodeFrame,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { FRAME_LAYOUTS } from '../../src/protocol/wire/frame-layouts.ts'
 import {
   fromHex,

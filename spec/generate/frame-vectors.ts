@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ResetCode, encode } from '../../src/protocol/index.ts'
+import { ResetCode, encode } from '../../src/protocol/internal.ts'
 import * as control from '../../src/protocol/wire/control-frames.ts'
 import * as heads from '../../src/protocol/wire/heads.ts'
 import { entry, none, octets, type Entry } from './frame-vector.ts'

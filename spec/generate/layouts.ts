@@ -17,7 +17,7 @@ import {
   IGNORABLE_TYPES,
   PROTOCOL_VERSION,
   ResetCode,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import {
   FRAME_LAYOUTS,
   type Element,

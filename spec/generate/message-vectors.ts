@@ -12,7 +12,7 @@ import {
   decodeMessage,
   encode,
   encodeMessage,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import {
   fromHex,
   toHex,

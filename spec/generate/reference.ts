@@ -4,7 +4,7 @@
  * @module
  */
 import ts from 'typescript'
-import * as protocol from '../../src/protocol/index.ts'
+import * as protocol from '../../src/protocol/internal.ts'
 import { NAVIGATION } from '../../src/cloud/request/navigation.ts'
 import { OWN_ANSWERS } from '../../src/cloud/pages/own-answers.ts'
 import { failureStatus } from '../../src/protocol/http/failure.ts'

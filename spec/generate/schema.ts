@@ -1,5 +1,10 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
-import { AccessPolicy, ApplicationPolicy, Conditions, StepUp } from '../../src/cloud/index.ts'
+import {
+  AccessPolicy,
+  ApplicationPolicy,
+  Conditions,
+  StepUp,
+} from '../../src/cloud/rules/access-policy.ts'
 import { CloudServerConfiguration } from '../../examples/cloud-server-configuration.ts'
 
 /** What appears more than once is written down once. */

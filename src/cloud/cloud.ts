@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Shares, type TimeLimits, TIME_LIMITS } from '../protocol/index.ts'
+import { type Shares, type TimeLimits, TIME_LIMITS } from '../protocol/internal.ts'
 import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
@@ -31,6 +31,7 @@ import { PreAuthentication } from './sign-in/sign-in.ts'
  * @see {@link CloudPorts}
  */
 export interface CloudOptions extends CloudPorts {
+  /** The keys that seal cookies: `await KeyRing.open({ store })`. */
   readonly keyRing: KeyRing
   /**
    * Told what a port, or a part of this service, did wrong: which one, the error as it was, and

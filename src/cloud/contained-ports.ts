@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { ApiMisuse, ConfigurationInvalid, Refused } from '../protocol/index.ts'
+import { ApiMisuse, ConfigurationInvalid, Refused } from '../protocol/internal.ts'
 import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
@@ -42,9 +42,16 @@ import type { SessionRevocations } from './session/session-revocations.ts'
 
 /** The ports of a cloud. What is left out has an embedded default, which needs no wrapping. */
 export interface CloudPorts {
+  /** Tenants, groups and applications: `createDirectory(configuration)`, or your own. */
   readonly directory: Directory
+  /**
+   * Connectors and their certificates: `createMemoryRegistry()`, `openLmdbRegistry` of
+   * `app-proxy/cloud/lmdb`, or a `TransactionalRegistry` over an engine of your own.
+   */
   readonly registry: ConnectorRegistry
+  /** Certifies connectors: `await createCertificateAuthority({ store })`. */
   readonly authority: CertificateAuthority
+  /** Where audit events go: `jsonLinesAudit(write)`, or your own sink. */
   readonly audit: AuditSink
   /**
    * The instances connectors may dial: id → base URL of its connector listener. Asked at each pull.

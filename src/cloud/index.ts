@@ -1,97 +1,228 @@
 /**
- * The cloud: users come in by `edge/`, connectors by `offers/`, and what is not of one runtime
- * stays out of `node/` and `lmdb/`.
+ * The cloud: {@link createCloud} puts it together from ports, and listeners stand on what it gives:
+ * those of `app-proxy/cloud/node`, or one's own over {@link UserExchange} and
+ * {@link ConnectorLink}.
  *
- * - `edge/` a user's request until it is an exchange, and the exchange; `pages/` what we answer
- *   ourselves
- * - `sign-in/`, `sign-out/`, `session/`, `bearer/` who the user is; `issuer/` who vouches for it;
- *   `policy/` whether they may
- * - `offers/` the queue between users and connectors, and their links
- * - `connectors/` who registers, with which key; `authority/` who certifies it
- * - `directory/` what an administrator wrote; `audit/` what is written down
+ * - The assembly, and what is the same everywhere: clocks, timers, keys, whom faults are told
+ * - The directory: tenants, groups and applications; the policies of applications, tried out
+ * - Connectors: the registry, the authority that certifies, registration and configuration
+ * - Users: one request as any HTTP server can present it, sessions, what the service says itself
+ * - Offers: the queue between users and connectors, and a connector's link
+ * - Audit: whatever happens, as events
+ *
+ * Importing it has one global effect: the certificate library brings `reflect-metadata`, which adds
+ * to `Reflect`, and `tslib`, whose build for Node leaves its helpers (`__extends` and others).
  *
  * @module
  */
-export * from './sign-in/attempts.ts'
-export * from './policy/assignment.ts'
-export * from './directory/cookies.ts'
-export * from './pages/answer.ts'
-export * from './pages/logo.ts'
-export * from './pages/negotiation.ts'
-export * from './pages/own-answers.ts'
-export * from './pages/pages.ts'
-export * from './pages/template.ts'
-export * from './pages/usual-actions.ts'
-export * from './session/key-ring.ts'
-export * from './pages/return-target.ts'
-export * from './session/sealed-cookie.ts'
-export type { Caller } from './identity/caller.ts'
-export * from './session/session.ts'
-export * from './session/session-revocations.ts'
-export * from './session/session-grants.ts'
-export type { SessionLifetime } from './directory/session-configuration.ts'
-export type { SessionRenewals } from './session/session-renewals.ts'
-export { MAX_SESSION_CHARACTERS } from './session/sealed-session.ts'
-export * from './sign-in/sign-in.ts'
-export type * from './sign-in/sign-in-outcome.ts'
-export * from './directory/directory.ts'
-export * from './directory/directory-configuration.ts'
-export * from './directory/identity-headers.ts'
-export * from './rules/identity-claims.ts'
-export * from './directory/issuer-configuration.ts'
-export type { Bearer } from './directory/bearer-configuration.ts'
-export type { Cors } from './directory/cors-configuration.ts'
-export * from './audit/audit.ts'
-export * from './audit/audit-events.ts'
-export * from './audit/audit-ocsf.ts'
-export * from './authority/authority-root.ts'
-export * from './authority/certificate-authority.ts'
-export * from './authority/certificate-request.ts'
-export * from './connectors/configuration-service.ts'
-export * from './connectors/connector-certificate.ts'
-export * from './connectors/connector-registry.ts'
-export * from '../runtime/crypto-provider.ts'
-export * from './authority/leaf-profile.ts'
-export * from './connectors/memory-registry.ts'
-export * from './directory/directory-port.ts'
-export * from './connectors/connector-records.ts'
-export * from './audit/audit-sink.ts'
-export * from '../runtime/clocks.ts'
-export * from './connectors/registration-service.ts'
-export * from './connectors/registrar-token.ts'
-export * from './authority/server-certificate.ts'
-export * from './connectors/transactional-registry.ts'
-export * from './cloud.ts'
-export { containPorts, type CloudPorts } from './contained-ports.ts'
-export { Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
-export type {
-  ExchangeEnding,
-  ExchangeMoment,
-  ExchangeObserver,
+
+// The assembly
+export { createCloud, type Cloud, type CloudOptions } from './cloud.ts'
+export { type CloudPorts } from './contained-ports.ts'
+export { type Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
+export {
+  type ExchangeEnding,
+  type ExchangeMoment,
+  type ExchangeObserver,
 } from '../runtime/exchange-observer.ts'
-export * from './edge/edge.ts'
-export type { AccessVerdict, DecideAccess } from './policy/verdict.ts'
-export type { AdmissionOptions } from './edge/admission.ts'
-export * from './offers/origin.ts'
-export * from './offers/submission.ts'
-export * from './offers/memory-offer-queue.ts'
-export * from './offers/offer-link.ts'
-export * from './offers/offer-queue.ts'
-export * from './directory/tenant-key.ts'
-export * from './request/user-exchange.ts'
-export * from './request/forwarding-user-exchange.ts'
-export * from './offers/connector-link.ts'
-export * from './offers/connector-links.ts'
-export * from './rules/access-policy.ts'
-export * from './policy/client-address.ts'
-export type { PolicyUser } from './rules/among.ts'
-export type { Authentication } from './rules/conditions.ts'
-export * from './rules/user-names.ts'
-export * from './rules/decide-access.ts'
-export * from './sign-out/sign-out.ts'
+export { systemClocks, type Clocks } from '../runtime/clocks.ts'
+export { type Scheduler } from '../runtime/scheduler.ts'
+export { defaultCryptoProvider, type CryptoProvider } from '../runtime/crypto-provider.ts'
+
+// The directory
+export { createDirectory, type ConfiguredDirectory } from './directory/directory.ts'
+export {
+  DirectoryConfiguration,
+  readDirectory,
+  REGISTRAR_ROLES,
+  type DirectoryContent,
+} from './directory/directory-configuration.ts'
+export {
+  type Application,
+  type ConnectorGroup,
+  type Directory,
+  type Embedding,
+  type Tenant,
+} from './directory/directory-port.ts'
+export { type Bearer } from './directory/bearer-configuration.ts'
+export {
+  type ClientAuthenticationMethod,
+  type ClientCredentials,
+} from './directory/client-configuration.ts'
+export { type Cors } from './directory/cors-configuration.ts'
+export {
+  readIssuerProfile,
+  USUAL_ISSUER,
+  type ClaimPath,
+  type IssuerProfile,
+} from './directory/issuer-configuration.ts'
+export { type ContextsParameter } from './rules/step-up.ts'
+export { type SessionLifetime } from './directory/session-configuration.ts'
+export {
+  IDENTITY_CLAIMS,
+  type IdentityClaim,
+  type IdentityHeader,
+} from './rules/identity-claims.ts'
+
+// Conditional access
+export {
+  RISK_LEVELS,
+  WEEKDAYS,
+  type AccessPolicy,
+  type AccessRules,
+  type ApplicationPolicy,
+  type AuthenticationCondition,
+  type Conditions,
+  type From,
+  type NamedLocation,
+  type RiskLevel,
+  type StepUp,
+  type TimeWindow,
+  type Who,
+} from './rules/access-policy.ts'
+export { type AccessDenial, type MatchedPolicy } from './rules/decide-access.ts'
+export {
+  type Locate,
+  type Place,
+  type RiskAssessment,
+  type RiskAssessor,
+  type RiskQuery,
+} from './policy/risk.ts'
+export { SignInRisk, type RiskReason, type SignInRiskOptions } from './policy/sign-in-risk.ts'
+export { type TrustedProxies } from './policy/client-address.ts'
+export { PolicyCase, testPolicies, type PolicyTestResult } from './policy-trial.ts'
+
+// Connectors
+export {
+  type ConnectorRegistry,
+  type Registered,
+  type RegistrationOrder,
+  type RegistryChange,
+  type RenewalOrder,
+} from './connectors/connector-registry.ts'
+export {
+  type CertificateRecord,
+  type ConnectorRecord,
+  type ConnectorStanding,
+} from './connectors/connector-records.ts'
+export { type LinksFate } from '../protocol/machines/connector-record.ts'
+export { createMemoryRegistry } from './connectors/memory-registry.ts'
+export {
+  TransactionalRegistry,
+  type RegistryRows,
+  type RegistryStore,
+  type RegistryTable,
+  type RegistryTables,
+  type SpentToken,
+} from './connectors/transactional-registry.ts'
+export { type Registration, type RegistrationContext } from './connectors/registration-service.ts'
+export { type ConfigurationService, type Configured } from './connectors/configuration-service.ts'
+export {
+  type CheckedLeaf,
+  type ConnectorCertificates,
+  type IdentifiedConnector,
+} from './connectors/connector-certificate.ts'
+export {
+  createCertificateAuthority,
+  type CertificateAuthority,
+  type IssuedCertificate,
+  type IssueOptions,
+} from './authority/certificate-authority.ts'
+export {
+  createServerAuthority,
+  type ServerAuthority,
+  type ServerCertificate,
+  type ServerCertificateOptions,
+} from './authority/server-certificate.ts'
+export {
+  type AuthorityOptions,
+  type AuthorityStore,
+  type StoredAuthority,
+} from './authority/authority-root.ts'
+export { type LeafIdentity } from './authority/leaf-profile.ts'
+
+// Users
+export { type Edge, type RequestLimits } from './edge/edge.ts'
+export { type UnreadRequest } from './edge/failure-audit.ts'
+export {
+  type UserEvents,
+  type UserExchange,
+  type UserRequestHead,
+} from './request/user-exchange.ts'
+export { ForwardingUserExchange } from './request/forwarding-user-exchange.ts'
+export { type Caller } from './identity/caller.ts'
+export { type KeptClaims } from './rules/named.ts'
+export { type Session, type Sessions, type StartedSession } from './session/session.ts'
+export { type SignInIdentity } from '../protocol/machines/sign-in.ts'
+export {
+  KeyRing,
+  type KeyRingOptions,
+  type KeyRingStore,
+  type SealingKey,
+} from './session/key-ring.ts'
+export {
+  MemoryRevocations,
+  type MemoryRevocationsOptions,
+  type Revocation,
+  type SessionRevocations,
+} from './session/session-revocations.ts'
+export {
+  MemorySessionGrants,
+  type KeptGrant,
+  type MemorySessionGrantsOptions,
+  type SessionGrants,
+  type VersionedGrant,
+} from './session/session-grants.ts'
+export { CALLBACK_PATH } from './sign-in/sign-in.ts'
+export { SIGNED_OUT_PATH } from './sign-out/sign-out.ts'
 export { SIGN_OUT_PATH } from './sign-out/token-hint.ts'
 export { BACK_CHANNEL_LOGOUT_PATH } from './sign-out/sign-out-paths.ts'
-export * from './policy/access-control.ts'
-export * from './policy/risk.ts'
-export * from './policy/sign-in-risk.ts'
-export * from './policy-trial.ts'
+export { OTHER_ACCOUNT_PATH, WINDOW_PATH } from './pages/return-target.ts'
+export { type SignInSource } from '../protocol/machines/sign-in-denials.ts'
+export { type Action, type Branding, type Failure, type PageScript } from './pages/answer.ts'
+export { type PageRenderer } from './pages/pages.ts'
+export { escape, renderPage, type Page, type RenderedPage } from './pages/template.ts'
+
+// Offers
+export { type Origin } from './offers/origin.ts'
+export { ConnectorLink, type ConnectorLinkEvents } from './offers/connector-link.ts'
+export { type OfferLink } from './offers/offer-link.ts'
+export { type Claimer } from './offers/submission.ts'
+export { MemoryOfferQueue } from './offers/memory-offer-queue.ts'
+export {
+  type OfferEnvelope,
+  type OfferOutcome,
+  type OfferPresence,
+  type OfferQueue,
+  type OfferReceipt,
+  type OfferReceiver,
+} from './offers/offer-queue.ts'
+export { idsOf, tenantKey, type TenantKey } from './directory/tenant-key.ts'
+
+// Audit
+export { type AuditSink } from './audit/audit-sink.ts'
+export {
+  filterAudit,
+  identifiedAudit,
+  jsonLinesAudit,
+  memoryAudit,
+  queuedAudit,
+  teeAudit,
+  type JsonLinesOptions,
+  type QueuedAudit,
+  type QueuedAuditOptions,
+} from './audit/audit.ts'
+export {
+  AUDIT_EVENTS,
+  AUDIT_VERSION,
+  type AuditEvent,
+  type AuditEventKind,
+  type AuditEventOf,
+  type AuditEventType,
+  type AuditFields,
+  type AuditOutcome,
+  type AuditRecord,
+  type AuditSeverity,
+  type OcsfKind,
+} from './audit/audit-events.ts'
+export { OCSF_VERSION, toOcsf, type OcsfEvent } from './audit/audit-ocsf.ts'

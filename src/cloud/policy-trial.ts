@@ -10,7 +10,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../protocol/index.ts'
+import { ConfigurationInvalid } from '../protocol/internal.ts'
 import { isAssigned } from './policy/assignment.ts'
 import { readDirectory, shapeFault } from './directory/directory-configuration.ts'
 import { RISK_LEVELS } from './rules/access-policy.ts'

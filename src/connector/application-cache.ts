@@ -12,8 +12,11 @@ import { PROTOCOL_VERSION, type ApplicationDetails } from '../protocol/wire/mess
 import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from './ports.ts'
 
+/** Options of {@link ApplicationCache}. */
 export interface ApplicationCacheOptions {
+  /** Carries questions to the cloud. */
   readonly channel: ControlChannel
+  /** Clocks and timers: `systemEnvironment()`. */
   readonly environment: ConnectorEnvironment
   /** Whose certificate to ask with. */
   readonly identity: () => ConnectorIdentity

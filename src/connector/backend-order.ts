@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Table } from '../protocol/index.ts'
+import type { Table } from '../protocol/internal.ts'
 import type { BackendEvents } from './backend.ts'
 
 /** How far the answer has come; `calling`: the backend has not returned the call yet. */

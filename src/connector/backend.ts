@@ -14,7 +14,7 @@ import type {
   ResetCode,
   ResponseHead,
   UserClaims,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 
 /** One request to a private application. */
 export interface BackendRequest {
@@ -89,6 +89,11 @@ export interface BackendCall {
   abort(): void
 }
 
+/**
+ * Calls private applications.
+ *
+ * @see docs/backends.md
+ */
 export interface Backend {
   /** Starts a request. Events come later, never from inside this call. */
   call(request: BackendRequest, events: BackendEvents): BackendCall

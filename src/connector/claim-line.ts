@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Claims"
  * @module
  */
-import type { DeclineReason, Exchange, Offer } from '../protocol/index.ts'
+import type { DeclineReason, Exchange, Offer } from '../protocol/internal.ts'
 import type { Carrier, ClaimedJob, ClaimTerms } from './worker.ts'
 
 /** How an offer is claimed on a line. */

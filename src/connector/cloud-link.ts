@@ -22,7 +22,7 @@ import {
   type Random,
   type TimeLimits,
   type Welcome,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from './claim-line.ts'
 import type { OfferSlots, SlotHolder } from './offer-slots.ts'
 import type { Clocks } from '../runtime/clocks.ts'
@@ -39,12 +39,17 @@ export interface CloudLinkEvents {
   closed(end: LinkEnd): void
 }
 
+/** Options of {@link CloudLink}. */
 export interface CloudLinkOptions {
+  /** Runs the exchanges that it claims. */
   readonly worker: Worker
+  /** What deadlines are told in. */
   readonly clocks: Clocks
+  /** Milliseconds: `TIME_LIMITS`, or your own. */
   readonly limits: TimeLimits
   /** What is not the slots' to say. */
   readonly hello: Omit<Hello, 'offers' | 'granted' | 'slots' | 'streams'>
+  /** How many offers it takes at once; links to one instance share them. */
   readonly slots: OfferSlots
   /** The cloud instance that was dialled. */
   readonly instance: string
@@ -53,6 +58,7 @@ export interface CloudLinkOptions {
    * other is listed.
    */
   readonly origins?: Origins | undefined
+  /** What its transport is told. */
   readonly events: CloudLinkEvents
   /** What grease is made of. Default: the link sends none. */
   readonly random?: Random | undefined

@@ -57,10 +57,13 @@ export type KeeperEvent =
    */
   | { readonly type: 'expired' }
 
+/** Options of {@link ConfigurationKeeper.open}. */
 export interface ConfigurationKeeperOptions {
+  /** Carries pulls to the cloud. */
   readonly channel: ControlChannel
   /** Must hold an identity: {@link register} first. */
   readonly store: IdentityStore
+  /** Clocks, timers, randomness and keys: `systemEnvironment()`. */
   readonly environment: ConnectorEnvironment
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: TimeLimits
@@ -130,7 +133,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     return 'configuration' in state ? state.configuration : undefined
   }
 
-  /** Where the certificate is in its life, for status pages. */
+  /** Where the certificate is in its life, for status pages. @internal */
   get certificateState(): CertificateKeeper['state'] {
     return this.#certificate.state
   }

@@ -10,7 +10,7 @@ import {
   ResetCode,
   type NotSentCause,
   type ResponseHead,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { atOnce, unrejected, type Containment } from '../runtime/containment.ts'
 import { BACKEND_ORDER, type BackendState, type CallerEvent } from './backend-order.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'

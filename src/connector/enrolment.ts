@@ -27,9 +27,13 @@ import type {
   IdentityStore,
 } from './ports.ts'
 
+/** Options of {@link register}. */
 export interface RegisterOptions {
+  /** Carries the call to the cloud. */
   readonly channel: ControlChannel
+  /** Where key and certificate are kept. */
   readonly store: IdentityStore
+  /** Clocks, timers, randomness and keys: `systemEnvironment()`. */
   readonly environment: ConnectorEnvironment
   /** The registrar's access token; asked for once, and only if the store has no identity yet. */
   readonly token: () => string | Promise<string>

@@ -12,7 +12,7 @@
  * @see docs/backends.md
  * @module
  */
-import type { HeaderList, NotSentCause, ResetCode, ResponseHead } from '../protocol/index.ts'
+import type { HeaderList, NotSentCause, ResetCode, ResponseHead } from '../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
 
 /** A backend in front of another. */
@@ -32,8 +32,9 @@ export class ForwardingBackend implements Backend {
   }
 }
 
-/** The names of what a call is told, and of what it tells. */
+/** The name of what a call is told. */
 export type BackendCommand = keyof BackendCall
+/** The name of what it tells. */
 export type BackendEvent = keyof BackendEvents
 
 /**

@@ -1,29 +1,75 @@
 /**
- * The connector: enrolment, identity, configuration, application details. Runtime-neutral.
+ * The connector on any runtime: enrolment, identity, configuration, and the worker that serves
+ * offers. A whole one on Node is `startConnector` of `app-proxy/connector/node`; this is what it is
+ * made of, and the ports it takes.
+ *
+ * Importing it has one global effect: the certificate library brings `reflect-metadata`, which adds
+ * to `Reflect`, and `tslib`, whose build for Node leaves its helpers (`__extends` and others).
  *
  * @module
  */
-export * from './application-cache.ts'
-export * from './configuration-keeper.ts'
-export * from './enrolment.ts'
-export * from './environment.ts'
-export * from './memory-identity-store.ts'
-export * from './ports.ts'
-export type { Clocks } from '../runtime/clocks.ts'
-export type { CryptoProvider } from '../runtime/crypto-provider.ts'
-export type { Scheduler } from '../runtime/scheduler.ts'
-export * from './backend.ts'
-export { ForwardingBackend, ForwardingBackendCall } from './forwarding-backend.ts'
-export { containedBackend } from './contained-backend.ts'
-export { Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
-export type {
-  ExchangeEnding,
-  ExchangeMoment,
-  ExchangeObserver,
+
+// Ports
+export {
+  type ConnectorEnvironment,
+  type ConnectorIdentity,
+  type ControlCall,
+  type ControlChannel,
+  type IdentifiedCall,
+  type IdentityStore,
+  type StoredIdentities,
+} from './ports.ts'
+export { systemEnvironment } from './environment.ts'
+export { type Clocks } from '../runtime/clocks.ts'
+export { type Scheduler } from '../runtime/scheduler.ts'
+export { type CryptoProvider } from '../runtime/crypto-provider.ts'
+export { type OnError, type PortFailure } from '../runtime/containment.ts'
+export {
+  type ExchangeEnding,
+  type ExchangeMoment,
+  type ExchangeObserver,
 } from '../runtime/exchange-observer.ts'
-export * from './link-dialer.ts'
-export * from './worker.ts'
-export * from './cloud-link.ts'
-export * from './offer-slots.ts'
-export * from './claim-line.ts'
-export * from './origin-lines.ts'
+
+// Applications
+export {
+  type Backend,
+  type BackendCall,
+  type BackendEvents,
+  type BackendRequest,
+} from './backend.ts'
+export {
+  ForwardingBackend,
+  ForwardingBackendCall,
+  type BackendCommand,
+  type BackendEvent,
+} from './forwarding-backend.ts'
+
+// Identity and configuration
+export { register, type RegisterOptions } from './enrolment.ts'
+export { MemoryIdentityStore, type MemoryIdentityStoreOptions } from './memory-identity-store.ts'
+export {
+  ConfigurationKeeper,
+  type ConfigurationKeeperOptions,
+  type KeeperEvent,
+} from './configuration-keeper.ts'
+export { ApplicationCache, type ApplicationCacheOptions } from './application-cache.ts'
+
+// Offers
+export {
+  Worker,
+  type Applications,
+  type Carrier,
+  type ClaimedJob,
+  type ClaimTerms,
+  type WorkerOptions,
+} from './worker.ts'
+export { CloudLink, type CloudLinkEvents, type CloudLinkOptions } from './cloud-link.ts'
+export {
+  LinkDialer,
+  type CloudConnection,
+  type DialEvents,
+  type LinkDialerOptions,
+} from './link-dialer.ts'
+export { OfferSlots, SlotShares, type SlotHolder } from './offer-slots.ts'
+export { OriginLines, type ClaimConnection, type OriginLinesOptions } from './origin-lines.ts'
+export { type ClaimLine, type LineTerms, type OfferHome, type Origins } from './claim-line.ts'

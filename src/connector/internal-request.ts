@@ -13,7 +13,7 @@ import {
   readTarget,
   type ApplicationDetails,
   type HeaderList,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 
 /** Where an application is and how it is addressed: what its details say, read once. */
 export interface InternalAddress {

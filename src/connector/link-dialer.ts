@@ -13,7 +13,7 @@ import {
   type DialerEvent,
   type DialerLimits,
   type DialerState,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ConnectorEnvironment } from './ports.ts'
 
@@ -38,15 +38,19 @@ export interface DialEvents {
   draining(): void
 }
 
+/** Options of {@link LinkDialer}. */
 export interface LinkDialerOptions {
+  /** Timers and jitter: `systemEnvironment()`. */
   readonly environment: ConnectorEnvironment
   /** Default {@link TIME_LIMITS}. */
   readonly limits: DialerLimits
+  /** The binding that is tried first. */
   readonly preferred: Binding
   /**
    * Makes a link. `epoch` grows with each. What it throws is the cause for which no link was made.
    */
   readonly connect: (binding: Binding, epoch: number, events: DialEvents) => CloudConnection
+  /** Told of each state, and why. Default: nobody is. */
   readonly changed?: (state: DialerState, cause: unknown) => void
 }
 

@@ -1,5 +1,6 @@
 import type { IdentityStore, StoredIdentities } from './ports.ts'
 
+/** Options of {@link MemoryIdentityStore}. */
 export interface MemoryIdentityStoreOptions {
   /**
    * Whether keys can be exported, as TLS in Node needs. Default false: the private key never leaves

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Offers"
  * @module
  */
-import { DEFAULT_STREAMS } from '../protocol/index.ts'
+import { DEFAULT_STREAMS } from '../protocol/internal.ts'
 
 /** A link that is told when a slot comes free. */
 export interface SlotHolder {

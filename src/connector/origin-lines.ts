@@ -12,7 +12,7 @@ import {
   type OriginLineEvent,
   type OriginLineLimits,
   type OriginLineState,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { MachineDriver } from '../runtime/machine-driver.ts'
 import type { ClaimLine, Origins } from './claim-line.ts'
 import type { CloudConnection } from './link-dialer.ts'

@@ -66,11 +66,13 @@ export interface IdentityStore {
   save(identities: StoredIdentities): Promise<void>
 }
 
+/** How a control call is made. */
 export interface ControlCall {
   /** Aborted when the answer is no longer awaited. */
   readonly signal: AbortSignal
 }
 
+/** How a control call is made by a connector that has its certificate. */
 export interface IdentifiedCall extends ControlCall {
   /** Whose client certificate to show. */
   readonly identity: ConnectorIdentity

@@ -20,7 +20,7 @@ import {
   type NotSentCause,
   type Offer,
   type ResponseHead,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { TowardsApplication, TowardsCloud } from './relay-ends.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from './backend.ts'
 import type { Clocks } from '../runtime/clocks.ts'

@@ -23,7 +23,7 @@ import {
   type DeclineReason,
   type Offer,
   type UserClaims,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import { Containment } from '../runtime/containment.ts'
 import type { Backend, BackendRequest } from './backend.ts'
 import { internalAddress, internalTarget, withHost } from './internal-request.ts'
@@ -78,9 +78,13 @@ export interface Applications {
   ): ApplicationDetails | undefined | Promise<ApplicationDetails | undefined>
 }
 
+/** Options of {@link Worker}. */
 export interface WorkerOptions {
+  /** Where applications are looked up: an `ApplicationCache`. */
   readonly applications: Applications
+  /** Calls them. */
   readonly backend: Backend
+  /** What deadlines are told in. */
   readonly clocks: Clocks
   /**
    * Ends the wait for details and for the origin when the offer's time is over. Default: only who
@@ -97,7 +101,7 @@ export interface WorkerOptions {
     cause: unknown,
     application: ApplicationDetails | undefined,
   ) => void
-  /** Makes what watches an exchange; it must not throw. Default: nobody watches. */
+  /** Makes what watches an exchange; it must not throw. Default: nobody watches. @internal */
   readonly observe?: ((offer: Offer) => ObservedExchange) | undefined
   /** Told of each exchange that ended well. Must not throw. */
   readonly served?: (offer: Offer) => void

@@ -68,6 +68,7 @@ export class Containment {
    * @param withinMs an answer that is awaited and has not come by then is a failure; milliseconds,
    *   default 15 000
    * @param timer default: the runtime's
+   * @internal
    */
   constructor(onError?: OnError, withinMs = 15_000, timer = timerOf()) {
     this.#onError = onError
@@ -92,12 +93,18 @@ export class Containment {
   /**
    * A flow of this library's own met an error that it did not expect. Failures of ports were told
    * before.
+   *
+   * @internal
    */
   tellInternal(part: string, error: unknown): void {
     if (!(error instanceof PortFailed)) this.tell(part, error, false)
   }
 
-  /** The function never throws. A promise that it gives is not awaited; its rejection is told. */
+  /**
+   * The function never throws. A promise that it gives is not awaited; its rejection is told.
+   *
+   * @internal
+   */
   notify<A extends unknown[]>(port: string, call: (...args: A) => unknown): (...args: A) => void {
     const failed = (error: unknown) => this.tell(port, error, true)
     return (...args) => {
@@ -110,7 +117,7 @@ export class Containment {
     }
   }
 
-  /** The function never throws: `otherwise` is the answer of one that fails. */
+  /** The function never throws: `otherwise` is the answer of one that fails. @internal */
   lookUp<A extends unknown[], R, O>(
     port: string,
     call: (...args: A) => R,
@@ -130,6 +137,7 @@ export class Containment {
    * The function throws nothing but {@link PortFailed}, and what `passes`.
    *
    * @param passes errors that are answers, and pass as they are. Default: none
+   * @internal
    */
   demand<A extends unknown[], R>(
     port: string,
@@ -149,6 +157,8 @@ export class Containment {
   /**
    * The function gives a promise that settles in time, and rejects with {@link PortFailed} or what
    * `passes`.
+   *
+   * @internal
    */
   await<A extends unknown[], R>(
     port: string,

@@ -9,7 +9,7 @@ import {
   type ExchangeOutcome,
   type FailureReason,
   type Offer,
-} from '../protocol/index.ts'
+} from '../protocol/internal.ts'
 import type { Clocks } from './clocks.ts'
 import type { Containment } from './containment.ts'
 

@@ -6,6 +6,7 @@
  */
 import { systemClocks, type Clocks } from './clocks.ts'
 
+/** Where timers come from; in tests, from time that passes only when told to. */
 export interface Scheduler {
   /**
    * Calls `run` once, when the monotonic clock has reached `deadlineMs`; never from inside `at`.

@@ -9,15 +9,15 @@ import {
   createCloud,
   createDirectory,
   createMemoryRegistry,
-  Edge,
   KeyRing,
   memoryAudit,
-  PreAuthentication,
   type UserExchange,
 } from '../../src/cloud/index.ts'
+import { Edge } from '../../src/cloud/edge/edge.ts'
+import { PreAuthentication } from '../../src/cloud/sign-in/sign-in.ts'
 import { createUserListener } from '../../src/cloud/node/index.ts'
 import { NodeBackend } from '../../src/connector/node/index.ts'
-import { TIME_LIMITS } from '../../src/protocol/index.ts'
+import { TIME_LIMITS } from '../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../cloud/authority/memory-authority-store.ts'
 import { MemoryConnector } from '../integration/memory-connector.ts'
 import { registered } from '../integration/registered-connector.ts'

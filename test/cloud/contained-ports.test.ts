@@ -17,7 +17,7 @@ import {
   type PortFailure,
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
-import { PROTOCOL_VERSION, type Offer } from '../../src/protocol/index.ts'
+import { PROTOCOL_VERSION, type Offer } from '../../src/protocol/internal.ts'
 import { tenantKey } from '../../src/cloud/directory/tenant-key.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'

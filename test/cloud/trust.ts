@@ -1,17 +1,19 @@
 import { Crypto as PeculiarCrypto } from '@peculiar/webcrypto'
 import {
-  ConfigurationService,
-  ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
-  createRegistration,
   defaultCryptoProvider,
   type Application,
   type CryptoProvider,
-  type RegistrationOptions,
   type Tenant,
 } from '../../src/cloud/index.ts'
-import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/index.ts'
+import { ConfigurationService } from '../../src/cloud/connectors/configuration-service.ts'
+import { ConnectorCertificates } from '../../src/cloud/connectors/connector-certificate.ts'
+import {
+  createRegistration,
+  type RegistrationOptions,
+} from '../../src/cloud/connectors/registration-service.ts'
+import { PROTOCOL_VERSION, type RegistrationRequest } from '../../src/protocol/internal.ts'
 import * as x509 from '../../src/runtime/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'

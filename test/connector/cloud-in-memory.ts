@@ -5,19 +5,21 @@
  * @module
  */
 import {
-  ConfigurationService,
-  ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
-  createRegistration,
   type Application,
   type CertificateAuthority,
-  type ConfigurationServiceOptions,
   type ConnectorRegistry,
   type Registration,
   type StoredAuthority,
   type Tenant,
 } from '../../src/cloud/index.ts'
+import { ConnectorCertificates } from '../../src/cloud/connectors/connector-certificate.ts'
+import { createRegistration } from '../../src/cloud/connectors/registration-service.ts'
+import {
+  type ConfigurationServiceOptions,
+  ConfigurationService,
+} from '../../src/cloud/connectors/configuration-service.ts'
 import type {
   ConnectorEnvironment,
   ConnectorIdentity,

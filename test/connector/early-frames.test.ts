@@ -1,7 +1,7 @@
 /** What a cloud may not say yet: each is its violation of that exchange, and not our fault. */
 import { describe, expect, test } from 'vitest'
 import { Worker, type Backend, type ClaimedJob } from '../../src/connector/index.ts'
-import { Exchange, ResetCode, type Offer } from '../../src/protocol/index.ts'
+import { Exchange, ResetCode, type Offer } from '../../src/protocol/internal.ts'
 import { detailsAt } from './node/observed-call.ts'
 
 const OFFER: Offer = {

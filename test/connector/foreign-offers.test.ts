@@ -1,7 +1,9 @@
 /** Offers that one instance brings and another, their origin, holds the user of: declined where they came from, claimed where they belong. */
 import { expect, test } from 'vitest'
-import { CloudLink, OfferSlots, OriginLines, Worker } from '../../src/connector/index.ts'
-import type { BackendEvents, ClaimConnection, ClaimLine } from '../../src/connector/index.ts'
+import { CloudLink, OfferSlots, Worker } from '../../src/connector/index.ts'
+import { OriginLines, type ClaimConnection } from '../../src/connector/origin-lines.ts'
+import type { ClaimLine } from '../../src/connector/claim-line.ts'
+import type { BackendEvents } from '../../src/connector/index.ts'
 import {
   AcceptedLink,
   Exchange,
@@ -16,7 +18,7 @@ import {
   type Hello,
   type LinkEnd,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { detailsAt } from './node/observed-call.ts'
 import { VirtualTime } from './virtual-time.ts'
 

@@ -7,7 +7,7 @@ import {
   type BackendEvents,
   type BackendRequest,
 } from '../../src/connector/index.ts'
-import { ResetCode } from '../../src/protocol/index.ts'
+import { ResetCode } from '../../src/protocol/internal.ts'
 import { requestTo } from './node/observed-call.ts'
 
 /** A backend that writes down what it is told, and answers what the test says. */

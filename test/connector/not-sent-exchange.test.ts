@@ -7,7 +7,7 @@ import {
   ResetCode,
   type DeclineReason,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { until } from '../until.ts'
 import { detailsAt } from './node/observed-call.ts'
 import { RawApplication } from './node/raw-application.ts'

@@ -14,7 +14,7 @@ import {
   type ApplicationDetails,
   type LinkEnd,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 
 const OFFER: Offer = {
   id: '0'.repeat(32),

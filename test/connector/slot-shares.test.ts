@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SlotShares } from '../../src/connector/index.ts'
+import { SlotShares } from '../../src/connector/offer-slots.ts'
 
 const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'))
 

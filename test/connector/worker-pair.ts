@@ -10,7 +10,7 @@ import {
   type Offer,
   type ResetCode,
   type ResponseHead,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 
 const WINDOW = 64 * 1024
 const now = (): number => performance.now()

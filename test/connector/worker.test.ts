@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NodeBackend } from '../../src/connector/node/index.ts'
-import { MAX_INTERIM, type Offer } from '../../src/protocol/index.ts'
+import { MAX_INTERIM, type Offer } from '../../src/protocol/internal.ts'
 import { until } from '../integration/tunnel.ts'
 import { detailsAt } from './node/observed-call.ts'
 import { RawApplication, type RawConnection } from './node/raw-application.ts'

@@ -9,7 +9,7 @@ import {
   FrameFlag,
   FrameType,
   ResetCode,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { RawLinkPeer } from './raw-link.ts'
 import { startRawWorld, type RawWorld, type UserAnswer } from './raw-world.ts'
 import { until } from './tunnel.ts'

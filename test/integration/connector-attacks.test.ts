@@ -8,7 +8,7 @@ import {
   FrameFlag,
   FrameType,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { frames, RawConnector, socketOf, type RawLink, type RawPull } from './raw-connector.ts'
 import { startRawWorld, type RawWorld, type UserAnswer } from './raw-world.ts'
 import { until } from './tunnel.ts'

@@ -1,6 +1,6 @@
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { encodeMessage, PROTOCOL_VERSION } from '../../src/protocol/index.ts'
+import { encodeMessage, PROTOCOL_VERSION } from '../../src/protocol/internal.ts'
 import { frames, outcomeOf, socketOf } from './raw-connector.ts'
 import { startRawWorld, type RawWorld } from './raw-world.ts'
 import { until } from './tunnel.ts'

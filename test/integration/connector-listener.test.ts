@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { identityUri } from '../../src/cloud/index.ts'
+import { identityUri } from '../../src/cloud/authority/leaf-profile.ts'
 import {
   decodeMessage,
   encodeMessage,
   MAX_MESSAGE_BYTES,
   PROTOCOL_VERSION,
   RegistrationReply,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import * as x509 from '../../src/runtime/x509.ts'
 import { newKeys, requestFor } from '../cloud/trust.ts'
 import { frames, socketOf, type Answer, type Credentials } from './raw-connector.ts'

@@ -14,7 +14,7 @@ import {
   FrameType,
   ResetCode,
   TIME_LIMITS,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { createServerAuthority, defaultCryptoProvider } from '../../src/cloud/index.ts'
 import { startRawWorld, type Enrolled, type RawWorld } from './raw-world.ts'

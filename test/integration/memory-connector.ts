@@ -5,7 +5,7 @@ import {
   MAX_DATA_BYTES,
   PROTOCOL_VERSION,
   type TimeLimits,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 
 /** A connector in the same process, joined to the cloud by a multiplexed link whose bytes pass in memory. */
 export class MemoryConnector {

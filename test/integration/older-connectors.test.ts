@@ -3,7 +3,12 @@
  * requests, its users are told why nobody can serve it, and the operator is told which connector it is.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { encodeFrame, encodeResponseHead, FrameFlag, FrameType } from '../../src/protocol/index.ts'
+import {
+  encodeFrame,
+  encodeResponseHead,
+  FrameFlag,
+  FrameType,
+} from '../../src/protocol/internal.ts'
 import { frames } from './raw-connector.ts'
 import { RawLinkPeer } from './raw-link.ts'
 import { startRawWorld, type RawWorld } from './raw-world.ts'

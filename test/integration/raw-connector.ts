@@ -10,7 +10,7 @@ import {
   FrameReader,
   FrameType,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { EXCHANGE_TOKEN_HEADER } from '../../src/runtime/node/frame-stream.ts'
 import { until } from './tunnel.ts'
 

@@ -7,7 +7,7 @@ import {
   FrameReader,
   FrameType,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import type { Enrolled, RawWorld } from './raw-world.ts'
 import { until } from '../until.ts'
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { identityUri, LEAF_SUBJECT, type LeafIdentity } from '../../src/cloud/index.ts'
+import { type LeafIdentity } from '../../src/cloud/index.ts'
+import { identityUri, LEAF_SUBJECT } from '../../src/cloud/authority/leaf-profile.ts'
 import * as x509 from '../../src/runtime/x509.ts'
 import { crypto, memoryAuthorityStore, newKeys, P256, spkiOf } from '../cloud/trust.ts'
 import { RawConnector, type Credentials } from './raw-connector.ts'

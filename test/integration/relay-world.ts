@@ -16,7 +16,7 @@ import {
   type Deadlined,
   type ExchangeWire,
   type Offer,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 
 /** What is asked: `reset-content` is answered 205, `head` is a HEAD. */
 export type Kind = 'get' | 'post' | 'tunnel' | 'reset-content' | 'head'

@@ -15,7 +15,7 @@ import {
   type CarryingBinding,
   type SemanticName,
 } from '../../spec/semantics.ts'
-import { DEFAULT_OFFERS } from '../../src/protocol/index.ts'
+import { DEFAULT_OFFERS } from '../../src/protocol/internal.ts'
 import { RawUser } from './raw-user.ts'
 import { startTunnel, until, type Transport, type Tunnel } from './tunnel.ts'
 

@@ -16,15 +16,15 @@ import {
   createServerAuthority,
   defaultCryptoProvider,
   KeyRing,
-  Sessions,
   type AuthorityStore,
   type Cloud,
   type ConnectorRegistry,
   type ConfiguredDirectory,
   type ExchangeObserver,
-  type OfferLink,
   type Origin,
 } from '../../src/cloud/index.ts'
+import { Sessions } from '../../src/cloud/session/session.ts'
+import type { OfferLink } from '../../src/cloud/offers/offer-link.ts'
 import {
   createConnectorListener,
   createUserListener,
@@ -43,7 +43,7 @@ import {
   type Offer,
   type Shares,
   type TimeLimits,
-} from '../../src/protocol/index.ts'
+} from '../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'

@@ -21,13 +21,9 @@ import {
   type BackendEvents,
   type BackendRequest,
 } from '../../src/connector/index.ts'
-import {
-  HttpsControlChannel,
-  NodeBackend,
-  startConnector,
-  tlsOptions,
-} from '../../src/connector/node/index.ts'
-import { encodeCredit, encodeDecline, encodeFrame, FrameType } from '../../src/protocol/index.ts'
+import { HttpsControlChannel, NodeBackend, startConnector } from '../../src/connector/node/index.ts'
+import { tlsOptions } from '../../src/connector/node/tls-options.ts'
+import { encodeCredit, encodeDecline, encodeFrame, FrameType } from '../../src/protocol/internal.ts'
 import { until } from '../until.ts'
 import { RawLinkPeer } from './raw-link.ts'
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import type { TimeLimits } from '../../src/protocol/index.ts'
+import type { TimeLimits } from '../../src/protocol/internal.ts'
 import { RawUser } from './raw-user.ts'
 import { startTunnel, until, type Tunnel } from './tunnel.ts'
 

@@ -2,12 +2,12 @@ import { webcrypto, X509Certificate } from 'node:crypto'
 import { Crypto as PeculiarCrypto } from '@peculiar/webcrypto'
 import { afterEach, expect, test, vi } from 'vitest'
 import {
-  ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
   defaultCryptoProvider,
-  readCertificateRequest,
 } from '../../src/cloud/index.ts'
+import { ConnectorCertificates } from '../../src/cloud/connectors/connector-certificate.ts'
+import { readCertificateRequest } from '../../src/cloud/authority/certificate-request.ts'
 import { memoryAuthorityStore, newKeys, requestFor } from '../cloud/trust.ts'
 
 afterEach(() => vi.unstubAllGlobals())

@@ -84,6 +84,7 @@ const LINK = {
   instance: 'The cloud instance.',
 } as const
 
+/** Every event there is, by its type: what it says, with which fields. */
 export const AUDIT_EVENTS = {
   'connector.registration': {
     text: 'An administrator has asked for a connector to be registered.',
@@ -324,21 +325,21 @@ export const AUDIT_EVENTS = {
   },
 } as const satisfies Readonly<Record<string, AuditEventKind>>
 
-type Rows = typeof AUDIT_EVENTS
 /** Dotted, stable: readers may switch on it. */
-export type AuditEventType = keyof Rows
+export type AuditEventType = keyof typeof AUDIT_EVENTS
 
 /** The event of one type: exactly the outcomes, fields and details of its row. */
 export type AuditEventOf<T extends AuditEventType> = {
-  readonly [F in Rows[T]['fields'][number]]?: AuditFields[F] | undefined
+  readonly [F in (typeof AUDIT_EVENTS)[T]['fields'][number]]?: AuditFields[F] | undefined
 } & {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly type: T
-  readonly outcome: Rows[T]['outcomes'][number]
+  readonly outcome: (typeof AUDIT_EVENTS)[T]['outcomes'][number]
   /** The stable code of a refusal or failure. */
   readonly reason?: string | undefined
-  readonly detail?: { readonly [K in keyof Rows[T]['detail']]?: unknown } | undefined
+  readonly detail?:
+    { readonly [K in keyof (typeof AUDIT_EVENTS)[T]['detail']]?: unknown } | undefined
   /**
    * Its name among all events of all instances; given when it is written down.
    *

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { ECDSA_P256 } from './connector-key.ts'
@@ -32,7 +32,9 @@ export interface AuthorityStore {
   save(authority: StoredAuthority): Promise<void>
 }
 
+/** Options of `createCertificateAuthority` and `createServerAuthority`. */
 export interface AuthorityOptions {
+  /** Where its root is kept: `authorityFile` of `app-proxy/cloud/node`, or your own. */
   readonly store: AuthorityStore
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Certificates"
  * @module
  */
-import { ApiMisuse } from '../../protocol/index.ts'
+import { ApiMisuse } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import {
   authorityRoot,
@@ -33,6 +33,7 @@ export interface IssueOptions extends LeafIdentity {
   readonly backdateMs?: number
 }
 
+/** A connector's certificate, as the authority made it. */
 export interface IssuedCertificate {
   readonly der: Uint8Array
   /** Lower-case hexadecimal, 32 digits. */

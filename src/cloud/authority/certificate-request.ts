@@ -6,7 +6,7 @@
  * @see spec/PROTOCOL.md, "Certificates"; RFC 2986
  * @module
  */
-import { Refused, type RequestedKey } from '../../protocol/index.ts'
+import { Refused, type RequestedKey } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isP256, keyIdOf } from './connector-key.ts'
 import { isOneSequence } from './der.ts'

@@ -15,6 +15,7 @@ import {
 } from './authority-root.ts'
 import { ECDSA_P256 } from './connector-key.ts'
 
+/** Options of {@link ServerAuthority.issue}. */
 export interface ServerCertificateOptions {
   /** DNS names, `*.` allowed at the front. Default `localhost`, `*.localhost`. */
   readonly dnsNames?: readonly string[]

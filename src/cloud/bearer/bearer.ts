@@ -7,7 +7,7 @@
  * @see spec/PROTOCOL.md, "Bearer tokens"; RFC 6750 section 3; RFC 9728 section 5.1
  * @module
  */
-import { ExchangeFailed, headerValues } from '../../protocol/index.ts'
+import { ExchangeFailed, headerValues } from '../../protocol/internal.ts'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { BearerTokens, BearerVerdict } from './bearer-tokens.ts'
 import { challenge, isFromOtherSite, type ShownBy } from '../request/challenge.ts'

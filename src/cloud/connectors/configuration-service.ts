@@ -16,7 +16,7 @@ import {
   type ConfigurationReply,
   type ConfigurationRequest,
   type ConnectorConfiguration,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { AuditEntry } from '../audit/audit-events.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
@@ -60,12 +60,16 @@ const REMEMBERED = 50_000
 /** What of a connector's record its configuration depends on. */
 export type Configured = Pick<ConnectorRecord, 'tenantId' | 'groupId' | 'standing'>
 
+/**
+ * Answers the pulls of connectors: their configuration, their next certificate, their applications.
+ */
 export class ConfigurationService {
   readonly #options: ConfigurationServiceOptions
   readonly #applications: ApplicationVersions
   /** By connector id: the version that it runs on, or was given last. */
   readonly #given = new BoundedCache<string>(REMEMBERED)
 
+  /** @internal */
   constructor(options: ConfigurationServiceOptions) {
     this.#options = options
     this.#applications = new ApplicationVersions(options.directory)

@@ -9,7 +9,7 @@
  * @module
  */
 import { BoundedCache } from '../../runtime/bounded-cache.ts'
-import { Refused } from '../../protocol/index.ts'
+import { Refused } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isAssigned } from './assignment.ts'
 import { keyIdOf } from '../authority/connector-key.ts'
@@ -60,6 +60,7 @@ export class ConnectorCertificates {
   /** By all octets of the certificate. */
   readonly #checked: BoundedCache<CheckedLeaf>
 
+  /** @internal */
   constructor(options: ConnectorCertificatesOptions) {
     const { crypto, authority, registry, directory, remembered = 1024 } = options
     this.#crypto = crypto

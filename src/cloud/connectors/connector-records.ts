@@ -7,6 +7,7 @@
 /** What a registered connector may do. */
 export type ConnectorStanding = 'pending' | 'active' | 'draining' | 'disabled' | 'revoked'
 
+/** A connector, as it is registered. */
 export interface ConnectorRecord {
   readonly id: string
   readonly tenantId: string

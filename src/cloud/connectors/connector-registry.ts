@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { LinksFate } from '../../protocol/index.ts'
+import type { LinksFate } from '../../protocol/internal.ts'
 import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
 
 /** A connector to be registered: one token, one key. */
@@ -32,6 +32,7 @@ export interface RegistrationOrder {
   readonly make: () => Promise<Registered>
 }
 
+/** What a registration, or a renewal, left in the registry. */
 export interface Registered {
   readonly connector: ConnectorRecord
   readonly certificate: CertificateRecord

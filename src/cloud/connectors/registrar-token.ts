@@ -5,7 +5,7 @@
  * @module
  */
 import { decodeJwt, type JWTPayload } from 'jose'
-import { Refused, type RegistrarIdentity, type RefusalReason } from '../../protocol/index.ts'
+import { Refused, type RegistrarIdentity, type RefusalReason } from '../../protocol/internal.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { claimAt, profileOf } from '../directory/issuer-configuration.ts'
 import { SignInDenied } from '../identity/sign-in-errors.ts'

@@ -19,7 +19,7 @@ import {
   type RegistrationReply,
   type RegistrationRequest,
   type RequestedKey,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'

@@ -14,7 +14,7 @@ import {
   Refused,
   type ConnectorRecordEvent,
   type LinksFate,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import type {
   ConnectorRegistry,
@@ -47,14 +47,15 @@ export interface SpentToken {
   readonly expiresAt: number
 }
 
-type TableName = keyof RegistryRows
+/** The name of a table. */
+export type RegistryTable = keyof RegistryRows
 
 /** The tables, as a transaction sees them. All of it is synchronous. */
 export interface RegistryTables {
-  get<T extends TableName>(table: T, key: string): RegistryRows[T] | undefined
-  put<T extends TableName>(table: T, key: string, row: RegistryRows[T]): void
-  remove(table: TableName, key: string): void
-  entries<T extends TableName>(table: T): Iterable<readonly [string, RegistryRows[T]]>
+  get<T extends RegistryTable>(table: T, key: string): RegistryRows[T] | undefined
+  put<T extends RegistryTable>(table: T, key: string, row: RegistryRows[T]): void
+  remove(table: RegistryTable, key: string): void
+  entries<T extends RegistryTable>(table: T): Iterable<readonly [string, RegistryRows[T]]>
   /** What those who subscribe are told once the transaction is committed. */
   tell(change: RegistryChange): void
 }
@@ -97,6 +98,9 @@ const EVENTS = {
   revoked: 'revoke',
 } as const satisfies Record<Exclude<ConnectorStanding, 'pending'>, ConnectorRecordEvent['type']>
 
+/**
+ * A registry over a {@link RegistryStore}: what an engine of your own needs to bring is that alone.
+ */
 export class TransactionalRegistry implements ConnectorRegistry {
   readonly #store: RegistryStore
   readonly #containment: Containment

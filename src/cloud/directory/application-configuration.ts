@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid, foldName, isToken, TIME_LIMITS } from '../../protocol/index.ts'
+import { ConfigurationInvalid, foldName, isToken, TIME_LIMITS } from '../../protocol/internal.ts'
 import { BearerConfiguration, checkBearer } from './bearer-configuration.ts'
 import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'

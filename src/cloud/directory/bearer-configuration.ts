@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { texts } from './configuration-values.ts'
 import type { Application } from './directory-port.ts'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 
 export const BearerConfiguration = v.strictObject({
   audiences: v.pipe(

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { text } from './configuration-values.ts'
 
 const METHODS = [

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 
 /** It appears in certificates, URLs and file names. */
 export const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/))

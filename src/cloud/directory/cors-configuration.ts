@@ -6,7 +6,7 @@
  */
 import * as v from 'valibot'
 import { texts } from './configuration-values.ts'
-import { canonicalHost, ConfigurationInvalid, isToken } from '../../protocol/index.ts'
+import { canonicalHost, ConfigurationInvalid, isToken } from '../../protocol/internal.ts'
 
 export const CorsConfiguration = v.strictObject({
   origins: v.pipe(

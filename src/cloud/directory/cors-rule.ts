@@ -10,7 +10,7 @@ import {
   isToken,
   selectByPath,
   type HeaderList,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Cors } from './cors-configuration.ts'
 
 /** What of a request decides. */

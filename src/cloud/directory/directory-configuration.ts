@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { canonicalHost, ConfigurationInvalid } from '../../protocol/index.ts'
+import { canonicalHost, ConfigurationInvalid } from '../../protocol/internal.ts'
 import { ApplicationConfiguration, readApplication } from './application-configuration.ts'
 import { id, refuse, text, texts } from './configuration-values.ts'
 import {

@@ -1,4 +1,4 @@
-import { canonicalHost } from '../../protocol/index.ts'
+import { canonicalHost } from '../../protocol/internal.ts'
 import { readDirectory } from './directory-configuration.ts'
 import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
 

@@ -7,7 +7,7 @@
  */
 import type { ContextsParameter } from '../rules/step-up.ts'
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { CHOSEN_CLAIMS } from '../rules/user-names.ts'
 import { text } from './configuration-values.ts'
 

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Targets"
  * @module
  */
-import { canonicalHost, isReserved, pathsAgree } from '../../protocol/index.ts'
+import { canonicalHost, isReserved, pathsAgree } from '../../protocol/internal.ts'
 
 /**
  * What users see. `https://host[:port]/path/`; `http` only where the browser is on the same

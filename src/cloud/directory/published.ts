@@ -13,7 +13,7 @@ import {
   selectByPath,
   type HeaderList,
   type UserClaims,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { CorsRule } from './cors-rule.ts'
 import { claimOfHeader, type IdentityHeader } from '../rules/identity-claims.ts'
 import { identityField } from './identity-headers.ts'

@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import type { Application } from './directory-port.ts'
 
 /** No session lasts longer. Milliseconds. */

@@ -12,7 +12,7 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { headerValues, type Target } from '../../protocol/index.ts'
+import { headerValues, type Target } from '../../protocol/internal.ts'
 import { bearerOf } from '../bearer/bearer.ts'
 import { challenge } from '../request/challenge.ts'
 import type { BearerTokens } from '../bearer/bearer-tokens.ts'

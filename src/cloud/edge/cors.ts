@@ -8,7 +8,7 @@
  * @see spec/PROTOCOL.md, "Cross-origin requests"; Fetch, section 3.3
  * @module
  */
-import type { HeaderList } from '../../protocol/index.ts'
+import type { HeaderList } from '../../protocol/internal.ts'
 import { isPreflight } from '../directory/cors-rule.ts'
 import type { EdgeRequest } from '../request/edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'

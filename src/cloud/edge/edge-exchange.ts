@@ -20,7 +20,7 @@ import {
   type FailureReason,
   type HeaderList,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { withGrants } from './cors.ts'
 import { offeredTrailers } from './offered-headers.ts'
 import type { Origin } from '../offers/origin.ts'

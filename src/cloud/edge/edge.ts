@@ -20,7 +20,7 @@ import {
   readTarget,
   type BodyKind,
   type Target,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { Containment } from '../../runtime/containment.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { DecideAccess } from '../policy/verdict.ts'
@@ -101,6 +101,7 @@ export class Edge {
   readonly #answers: AnswerOptions
   readonly #sole: SoleApplications
 
+  /** @internal */
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#sole = new SoleApplications(options.directory)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { failureStatus, type FailureReason } from '../../protocol/index.ts'
+import { failureStatus, type FailureReason } from '../../protocol/internal.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { EdgeRequest, OwnAnswer } from '../request/edge-request.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readTarget } from '../../protocol/index.ts'
+import { readTarget } from '../../protocol/internal.ts'
 import { published, selectApplication, type Published } from '../directory/published.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { DecideAccess } from '../policy/verdict.ts'

@@ -18,7 +18,7 @@ import {
   withoutOurPairs,
   type HeaderList,
   type UserClaims,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
 import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'

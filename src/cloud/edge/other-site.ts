@@ -6,7 +6,7 @@
  * @see spec/PROTOCOL.md, "Cross-origin requests"
  * @module
  */
-import { ExchangeFailed, headerValue, headerValues } from '../../protocol/index.ts'
+import { ExchangeFailed, headerValue, headerValues } from '../../protocol/internal.ts'
 import type { Published } from '../directory/published.ts'
 import type { UserRequestHead } from '../request/user-exchange.ts'
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ResponseHead } from '../../protocol/index.ts'
+import type { ResponseHead } from '../../protocol/internal.ts'
 import type { EdgeRequest } from '../request/edge-request.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'

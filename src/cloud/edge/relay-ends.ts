@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Exchange, HeaderList, PacedRelayOutput } from '../../protocol/index.ts'
+import type { Exchange, HeaderList, PacedRelayOutput } from '../../protocol/internal.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { UserExchange } from '../request/user-exchange.ts'
 

@@ -4,7 +4,7 @@
  * @see spec/PROTOCOL.md, "Targets, headers and the user's side"
  * @module
  */
-import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
+import { ExchangeFailed, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/internal.ts'
 import type { UserRequestHead } from '../request/user-exchange.ts'
 
 /**

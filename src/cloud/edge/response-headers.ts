@@ -16,7 +16,7 @@ import {
   setsOurCookie,
   type HeaderList,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
 

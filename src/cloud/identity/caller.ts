@@ -7,6 +7,7 @@
 import type { UserClaims } from '../../protocol/wire/frame-types.ts'
 import type { KeptClaims } from '../rules/named.ts'
 
+/** Who asks, as far as is known: a session, or whoever a shown token speaks for. */
 export interface Caller {
   /** Absent: anyone may ask. */
   readonly user?: UserClaims

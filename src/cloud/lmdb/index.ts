@@ -1,3 +1,16 @@
-export * from './lmdb-registry.ts'
-export * from './lmdb-revocations.ts'
-export * from './lmdb-session-grants.ts'
+/**
+ * What a cloud must remember beyond its process, in LMDB files. Needs the optional peer `lmdb`.
+ *
+ * @module
+ */
+export { openLmdbRegistry, type LmdbRegistry, type LmdbRegistryOptions } from './lmdb-registry.ts'
+export {
+  openLmdbRevocations,
+  type LmdbRevocations,
+  type LmdbRevocationsOptions,
+} from './lmdb-revocations.ts'
+export {
+  openLmdbSessionGrants,
+  type LmdbSessionGrants,
+  type LmdbSessionGrantsOptions,
+} from './lmdb-session-grants.ts'

@@ -12,7 +12,7 @@ import { Containment, type OnError } from '../../runtime/containment.ts'
 import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 import type { ConnectorStanding } from '../connectors/connector-records.ts'
 import type { ConnectorRegistry, RegistryChange } from '../connectors/connector-registry.ts'
-import type { LinksFate } from '../../protocol/index.ts'
+import type { LinksFate } from '../../protocol/internal.ts'
 import {
   TransactionalRegistry,
   type RegistryRows,
@@ -20,6 +20,7 @@ import {
   type RegistryTables,
 } from '../connectors/transactional-registry.ts'
 
+/** Options of {@link openLmdbRegistry}. */
 export interface LmdbRegistryOptions {
   /**
    * The file; a `-lock` file appears beside it. Its directory must exist and be private to the

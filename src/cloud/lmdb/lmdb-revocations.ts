@@ -21,6 +21,7 @@ import {
   type SessionRevocations,
 } from '../session/session-revocations.ts'
 
+/** Options of {@link openLmdbRevocations}. */
 export interface LmdbRevocationsOptions extends MemoryRevocationsOptions {
   /**
    * The file; a `-lock` file appears beside it. Its directory must exist and be private to the

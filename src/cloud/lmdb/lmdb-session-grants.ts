@@ -16,6 +16,7 @@ import {
   type VersionedGrant,
 } from '../session/session-grants.ts'
 
+/** Options of {@link openLmdbSessionGrants}. */
 export interface LmdbSessionGrantsOptions {
   /**
    * The file; a `-lock` file appears beside it. Its directory must exist and be private to the

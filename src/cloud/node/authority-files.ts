@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { AuthorityStore, StoredAuthority } from '../authority/authority-root.ts'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { createPrivateFile, readPrivateFile } from '../../runtime/node/private-files.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import { mayServe, Refused, takesOffers } from '../../protocol/index.ts'
+import { mayServe, Refused, takesOffers } from '../../protocol/internal.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { Claimer } from '../offers/submission.ts'

@@ -21,7 +21,7 @@ import {
   RegistrationRequest,
   SLOT_MS,
   type Binding,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { toPem } from '../../runtime/node/pem.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorFitness } from '../offers/connector-fitness.ts'
@@ -42,8 +42,9 @@ import { answerOn } from './request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
 export interface ConnectorListenerOptions {
-  /** The server's own key and certificate, PEM. */
+  /** The server's own key, PEM. */
   readonly key: string
+  /** Its certificate, PEM, and the chain after it. */
   readonly cert: string
   /**
    * What connectors may come by. Default both; they prefer `link`, and fall back to `plain` where

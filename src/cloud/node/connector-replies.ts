@@ -9,7 +9,7 @@ import {
   PeerViolation,
   Refused,
   type RefusalReason,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Containment } from '../../runtime/containment.ts'
 import { lingerAtClose } from './lingering-close.ts'
 

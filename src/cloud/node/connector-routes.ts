@@ -14,7 +14,7 @@ import {
   encodeMessage,
   MAX_CONTROL_BYTES,
   MAX_MESSAGE_BYTES,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
 import type { PlainLinks } from '../offers/plain-links.ts'

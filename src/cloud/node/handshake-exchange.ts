@@ -12,7 +12,7 @@ import {
   HandshakeOrder,
   type HeaderList,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { closeLingering } from './lingering-close.ts'
 import {

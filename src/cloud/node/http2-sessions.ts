@@ -15,7 +15,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import { headerValue, type FailureReason, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, type FailureReason, type HeaderList } from '../../protocol/internal.ts'
 import { MAX_TARGET } from '../edge/request-limits.ts'
 import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
 import { prefersHtml } from '../pages/negotiation.ts'

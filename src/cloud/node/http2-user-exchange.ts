@@ -15,7 +15,7 @@ import {
   type FailureReason,
   type HeaderList,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { isInterim, pairs } from './user-exchange.ts'
 

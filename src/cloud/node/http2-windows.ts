@@ -10,7 +10,7 @@
  * @module
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../protocol/index.ts'
+import { INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../protocol/internal.ts'
 
 /** Bounds of request bodies on one connection. */
 export interface UploadLimits {

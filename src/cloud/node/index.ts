@@ -1,16 +1,37 @@
-export * from './key-ring-file.ts'
+/**
+ * The cloud on Node: listeners for users and for connectors, handlers for a server of one's own,
+ * and its keys and audit events in files.
+ *
+ * @module
+ */
+
+// Users
+export {
+  createUserListener,
+  userHandler,
+  userUpgradeHandler,
+  type UserEdge,
+  type UserListenerOptions,
+} from './user-listener.ts'
+export { type Http2Limits } from './http2-sessions.ts'
+export { type UploadLimits } from './http2-windows.ts'
+export { type LingerLimits } from './lingering-close.ts'
+export { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
+
+// Connectors
+export {
+  createConnectorListener,
+  type ConnectorListener,
+  type ConnectorListenerOptions,
+} from './connector-listener.ts'
+
+// Files
+export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'
+export { authorityFile } from './authority-files.ts'
+export { keyRingFile } from './key-ring-file.ts'
 export {
   preparePrivateDirectory,
   readPrivateFile,
   replacePrivateFile,
   type PrivateFileOptions,
 } from '../../runtime/node/private-files.ts'
-export * from './audit-file.ts'
-export * from './authority-files.ts'
-export * from './connector-listener.ts'
-export { HandshakeExchange } from './handshake-exchange.ts'
-export { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
-export type { Http2Limits } from './http2-sessions.ts'
-export type { LingerLimits } from './lingering-close.ts'
-export { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
-export * from './user-listener.ts'

@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { CONNECTION_TIME_LIMITS, type ConnectionTimeLimits } from '../../protocol/index.ts'
+import { CONNECTION_TIME_LIMITS, type ConnectionTimeLimits } from '../../protocol/internal.ts'
 
 /** How long a connection that serves no further request is kept for the user to read its answer. */
 export interface LingerLimits {

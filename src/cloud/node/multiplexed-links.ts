@@ -6,7 +6,7 @@
  */
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { Refused } from '../../protocol/index.ts'
+import { Refused } from '../../protocol/internal.ts'
 import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../runtime/node/link-transport.ts'
 import type { ConnectorLinks, LinkOwner } from '../offers/connector-links.ts'
 import { sendRefusal } from './connector-replies.ts'

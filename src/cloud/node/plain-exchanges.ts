@@ -15,7 +15,7 @@ import {
   type ExchangeId,
   type PeerViolation,
   type PlainRequesterPort,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import {
   CallInput,
   CallOutput,

@@ -12,7 +12,7 @@ import {
   readHelloQuery,
   wholeNumber,
   type Hello,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 
 /** HELLO as a query. */
 export function helloOf(query: URLSearchParams): Hello {

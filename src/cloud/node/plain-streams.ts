@@ -5,7 +5,7 @@
  * @module
  */
 import type { ServerResponse } from 'node:http'
-import type { OfferStreamPort } from '../../protocol/index.ts'
+import type { OfferStreamPort } from '../../protocol/internal.ts'
 import type { Flushed, TurnEnd } from '../../runtime/node/frame-stream.ts'
 
 /** Answers `GET /links/{link}/offers`. */

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Socket } from 'node:net'
-import { failureStatus, type FailureReason } from '../../protocol/index.ts'
+import { failureStatus, type FailureReason } from '../../protocol/internal.ts'
 import type { FailureResponse } from '../pages/answer.ts'
 import { setCookies } from '../request/edge-request.ts'
 import type { UnreadRequest } from '../edge/failure-audit.ts'

@@ -18,7 +18,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { isReplayable } from '../../protocol/index.ts'
+import { isReplayable } from '../../protocol/internal.ts'
 
 /**
  * Requests behind an answer with which a connection is read no further; and with which it is cut:

@@ -19,7 +19,7 @@ import {
   withoutHeaders,
   type HeaderList,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 import { hasOthersBehind } from './request-turns.ts'

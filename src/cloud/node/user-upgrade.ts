@@ -11,7 +11,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { headerValue, headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, headerValues, type HeaderList } from '../../protocol/internal.ts'
 import { keepDraining, whenAnswered } from './request-turns.ts'
 import { pairs } from './user-exchange.ts'
 

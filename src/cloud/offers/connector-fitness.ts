@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Features"
  * @module
  */
-import { lacking } from '../../protocol/index.ts'
+import { lacking } from '../../protocol/internal.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import { needsOf } from '../directory/application-needs.ts'
 import type { Directory } from '../directory/directory-port.ts'

@@ -23,7 +23,7 @@ import {
   type Offer,
   type Random,
   type Welcome,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Origin } from './origin.ts'
 import type { Claimer } from './submission.ts'
 import type { OfferLink } from './offer-link.ts'

@@ -6,7 +6,7 @@
  * @see spec/PROTOCOL.md, "The link binding"
  * @module
  */
-import { Refused, type Hello, type LinkEnd, type Random } from '../../protocol/index.ts'
+import { Refused, type Hello, type LinkEnd, type Random } from '../../protocol/internal.ts'
 import { ConnectorLink, type ConnectorLinkEvents } from './connector-link.ts'
 import type { LinkAudit } from './link-audit.ts'
 import type { Origin } from './origin.ts'

@@ -1,5 +1,5 @@
 import { HEX } from '../../protocol/wire/octets.ts'
-import { idPrefixOf, type ExchangeId } from '../../protocol/index.ts'
+import { idPrefixOf, type ExchangeId } from '../../protocol/internal.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 const OCTETS = 16

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Binding, LinkEnd } from '../../protocol/index.ts'
+import type { Binding, LinkEnd } from '../../protocol/internal.ts'
 import type { Origin } from './origin.ts'
 import type { Claimer } from './submission.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'

@@ -1,4 +1,4 @@
-import type { Offer } from '../../protocol/index.ts'
+import type { Offer } from '../../protocol/internal.ts'
 
 /** A link that takes offers, whatever carries it. */
 export interface OfferLink {

@@ -9,7 +9,7 @@
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
  */
-import type { AttemptOutcome, ExchangeId, Offer } from '../../protocol/index.ts'
+import type { AttemptOutcome, ExchangeId, Offer } from '../../protocol/internal.ts'
 
 /** One attempt of an exchange, on its way to an instance that has a link for it. */
 export interface OfferEnvelope {
@@ -74,6 +74,10 @@ export interface OfferReceiver {
   announced(presence: OfferPresence): void
 }
 
+/**
+ * Joins the instances of a cloud: an offer goes to one that has a link for it, its outcome comes
+ * back.
+ */
 export interface OfferQueue {
   /** To one instance that serves the group; rejects, at once, when it cannot be sent. */
   publish(envelope: OfferEnvelope): Promise<OfferReceipt>

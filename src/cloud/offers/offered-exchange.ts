@@ -30,7 +30,7 @@ import {
   type OfferEffect,
   type ResetCode,
   type ResponseHead,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink } from './offer-link.ts'

@@ -26,7 +26,7 @@ import {
   type ExchangeWire,
   type Shares,
   type TimeLimits,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
@@ -80,6 +80,7 @@ export class Origin {
   #lastNumber = 0
   #isTicking = false
 
+  /** @internal */
   constructor(options: OriginOptions) {
     const { clocks, crypto, limits = TIME_LIMITS } = options
     this.instance = options.instance
@@ -122,7 +123,7 @@ export class Origin {
 
   // ── the edge ──────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a request on the queue of a group. `cancel` is for a user who leaves. */
+  /** Puts a request on the queue of a group. `cancel` is for a user who leaves. @internal */
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
     const id = this.#ids.next(submission.requestNumber)
     const entry = new OfferedExchange(this, id, submission, to, submitter)
@@ -149,7 +150,7 @@ export class Origin {
 
   // ── links ─────────────────────────────────────────────────────────────────────────────────
 
-  /** `link` serves `group` from now on. */
+  /** `link` serves `group` from now on. @internal */
   attach(group: TenantKey, link: OfferLink): void {
     const number = ++this.#lastNumber
     this.#links.set(number, link)
@@ -167,7 +168,7 @@ export class Origin {
     this.#perform()
   }
 
-  /** `link` takes more offers than before. */
+  /** `link` takes more offers than before. @internal */
   granted(link: OfferLink): void {
     const number = this.#numbers.get(link)
     const known = number === undefined ? undefined : this.#dispatcher.state.links.get(number)
@@ -178,7 +179,7 @@ export class Origin {
     this.#perform()
   }
 
-  /** `link` takes no offers any more; those that it has may still be claimed. */
+  /** `link` takes no offers any more; those that it has may still be claimed. @internal */
   detach(link: OfferLink): void {
     const number = this.#numbers.get(link)
     if (number === undefined) return
@@ -190,7 +191,7 @@ export class Origin {
     this.#perform()
   }
 
-  /** `link` died: its unclaimed offers go elsewhere. */
+  /** `link` died: its unclaimed offers go elsewhere. @internal */
   lost(link: OfferLink): void {
     this.detach(link)
     for (const entry of this.#entries.values()) entry.linkLost(link)
@@ -200,6 +201,8 @@ export class Origin {
   /**
    * A connector claims attempt `claim.attempt`. Undefined: gone, to another or for good; the
    * binding says so. The offer must have been made to the claimer's group, in its tenant.
+   *
+   * @internal
    */
   claim(
     claimer: Claimer,
@@ -212,13 +215,13 @@ export class Origin {
     return entry.claim(claim, claimer.connectorId, wire, carriage)
   }
 
-  /** Whether an exchange that `claimer` may claim is replayable. */
+  /** Whether an exchange that `claimer` may claim is replayable. @internal */
   isReplayable(claimer: Claimer, id: ExchangeId): boolean {
     const entry = this.#entries.get(id)
     return entry?.isFor(claimer) === true && isReplayable(entry.submission)
   }
 
-  /** A connector declines an offer. */
+  /** A connector declines an offer. @internal */
   declined(claimer: Claimer, decline: Decline): void {
     const entry = this.#entries.get(decline.id)
     if (entry?.isFor(claimer) === true)
@@ -231,44 +234,52 @@ export class Origin {
 
   // ── entries ───────────────────────────────────────────────────────────────────────────────
 
-  /** What became of the current attempt of an exchange; undefined: nobody knows whose it was. */
+  /**
+   * What became of the current attempt of an exchange; undefined: nobody knows whose it was.
+   *
+   * @internal
+   */
   outcome(id: ExchangeId, outcome: AttemptOutcome, connectorId: string | undefined): void {
     this.#dispatcher.outcome(id, outcome, this.clocks.now(), connectorId)
     this.#remote?.tell(id, outcome, connectorId)
     this.#perform()
   }
 
-  /** An attempt failed, and another is wanted, until then. Monotonic milliseconds. */
+  /** An attempt failed, and another is wanted, until then. Monotonic milliseconds. @internal */
   resubmit(id: ExchangeId, waitUntil: number): void {
     this.#dispatcher.resubmit(id, waitUntil, this.clocks.now())
     this.#perform()
   }
 
-  /** Nobody waits for it any more. */
+  /** Nobody waits for it any more. @internal */
   withdraw(id: ExchangeId): void {
     this.#dispatcher.withdraw(id, this.clocks.now())
     this.#perform()
   }
 
-  /** Whether a claim that brought no answer yet may be given up, to offer it to another. */
+  /**
+   * Whether a claim that brought no answer yet may be given up, to offer it to another.
+   *
+   * @internal
+   */
   mayGiveUp(id: ExchangeId): boolean {
     return this.#dispatcher.mayGiveUp(id, this.clocks.now())
   }
 
-  /** Forgets an exchange that has its outcome. */
+  /** Forgets an exchange that has its outcome. @internal */
   forget(entry: OfferedExchange): void {
     this.#entries.delete(entry.id)
     this.#wheel.remove(entry.watch!)
     this.withdraw(entry.id)
   }
 
-  /** Watches a deadline until it is undefined. */
+  /** Watches a deadline until it is undefined. @internal */
   watch(entry: Deadlined): void {
     this.#wheel.add(entry)
     this.#keepTicking()
   }
 
-  /** What watches an exchange; undefined: nobody does. */
+  /** What watches an exchange; undefined: nobody does. @internal */
   observe(
     exchangeId: ExchangeId,
     tenantId: string,

@@ -18,7 +18,7 @@ import {
   type LinkEnd,
   type Offer,
   type OfferStreamPort,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 import { MAX_LINKS } from './connector-links.ts'
 import type { LinkAudit } from './link-audit.ts'

@@ -10,8 +10,8 @@ import type {
   ExchangeId,
   FailureReason,
   Offer,
-} from '../../protocol/index.ts'
-import type { AttemptOutcome, DispatchRequest, GroupState } from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
+import type { AttemptOutcome, DispatchRequest, GroupState } from '../../protocol/internal.ts'
 import { idsOf, tenantKey, type TenantKey } from '../directory/tenant-key.ts'
 import type { OfferLink } from './offer-link.ts'
 import type {

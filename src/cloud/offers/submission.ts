@@ -12,7 +12,7 @@ import type {
   ExchangeHandler,
   ExchangeId,
   Offer,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LATER, type Delivery } from '../../protocol/index.ts'
+import { LATER, type Delivery } from '../../protocol/internal.ts'
 
 /** On a page, in answer to "passed on?". */
 export const PASSED_ON: Readonly<Record<Delivery, string>> = {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isReserved } from '../../protocol/index.ts'
+import { isReserved } from '../../protocol/internal.ts'
 
 /** As long as a request's target may be. */
 export const MAX_RETURN_TARGET = 8192

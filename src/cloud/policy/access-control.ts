@@ -10,7 +10,7 @@
  * @see spec/PROTOCOL.md, "Conditional access"
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
 import type { SignInIdentity, StepUpRequest } from '../../protocol/machines/sign-in.ts'
 import type { AccessVerdict, DecideAccess } from './verdict.ts'

@@ -10,7 +10,7 @@
  * @module
  */
 import { BoundedCache } from '../../runtime/bounded-cache.ts'
-import { headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValues, type HeaderList } from '../../protocol/internal.ts'
 import { networksOf } from '../rules/conditions.ts'
 import { canonicalAddress, isInside, parseAddress, type Network } from '../rules/network.ts'
 

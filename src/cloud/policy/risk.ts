@@ -32,6 +32,7 @@ export interface RiskQuery {
   readonly now: number
 }
 
+/** How unusual it is, and why. */
 export interface RiskAssessment {
   readonly level: RiskLevel
   /** Stable words, such as `new-country`; none where the level is `none`. */

@@ -37,6 +37,7 @@ import type { Locate, Place, RiskAssessment, RiskAssessor, RiskQuery } from './r
 export type RiskReason =
   'new-network' | 'new-country' | 'impossible-travel' | 'many-failures' | 'anonymiser'
 
+/** Options of {@link SignInRisk}. */
 export interface SignInRiskOptions {
   /**
    * Where addresses are; without it countries and travel are not known. Give the same as to the
@@ -81,6 +82,12 @@ const HARMLESS: ReadonlySet<string | undefined> = new Set([
 /** Networks and countries remembered of a user. */
 const MAX_PLACES = 16
 
+/**
+ * The reference assessor: an {@link AuditSink} that learns, and a {@link RiskAssessor} that tells.
+ *
+ *     const risk = new SignInRisk({ anonymisers })
+ *     createCloud({ audit: teeAudit(jsonLinesAudit(write), risk), risk, locate, … })
+ */
 export class SignInRisk implements RiskAssessor, AuditSink {
   readonly #options: Required<Omit<SignInRiskOptions, 'locate' | 'anonymisers'>>
   readonly #locate: Locate | undefined

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Bearer tokens"; RFC 9110 section 11.6.1; RFC 6750 section 3; RFC 7617
  * @module
  */
-import { headerValue, headerValues, isNamed, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, headerValues, isNamed, type HeaderList } from '../../protocol/internal.ts'
 import type { Published } from '../directory/published.ts'
 
 /** Where programs look for the metadata of what takes tokens (RFC 9728 section 3). */

@@ -10,7 +10,7 @@ import {
   headerValues,
   type Delivery,
   type HeaderList,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { challenge } from './challenge.ts'
 import { ANYONE, type Caller } from '../identity/caller.ts'
 import type { LiveExchange, LiveExchanges } from './live-exchanges.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HeaderList, ResponseHead } from '../../protocol/index.ts'
+import type { HeaderList, ResponseHead } from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /**

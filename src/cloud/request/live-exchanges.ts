@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { Slots } from '../../protocol/index.ts'
+import { Slots } from '../../protocol/internal.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'

@@ -8,7 +8,7 @@
  * @see spec/PROTOCOL.md, "Redirect or 401"; Fetch Metadata Request Headers
  * @module
  */
-import { headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValues, type HeaderList } from '../../protocol/internal.ts'
 import { isUnmetWebSocket, upgradeWish } from './upgrade.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { UserRequestHead } from './user-exchange.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Target } from '../../protocol/index.ts'
+import type { Target } from '../../protocol/internal.ts'
 import type { EdgeRequest } from './edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import type { Application } from '../directory/directory-port.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { headerValue, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, type HeaderList } from '../../protocol/internal.ts'
 import { inTime, timerOf } from '../../runtime/scheduler.ts'
 import type { EdgeRequest, RequestReader } from './edge-request.ts'
 

@@ -4,7 +4,7 @@
  * @see docs/sessions.md
  * @module
  */
-import { headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValues, type HeaderList } from '../../protocol/internal.ts'
 import { setsCookieNamed } from '../directory/cookies.ts'
 
 /**

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Cross-origin requests"
  * @module
  */
-import { headerValue, isReserved, readTarget, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, isReserved, readTarget, type HeaderList } from '../../protocol/internal.ts'
 import { published, selectApplication, type Published } from '../directory/published.ts'
 import type { Application } from '../directory/directory-port.ts'
 import { isPreflight, type CorsRule } from '../directory/cors-rule.ts'

@@ -11,7 +11,7 @@ import {
   isToken,
   trimBlanks,
   type HeaderList,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Published } from '../directory/published.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { HeaderList, ResponseHead } from '../../protocol/index.ts'
+import type { HeaderList, ResponseHead } from '../../protocol/internal.ts'
 
 /** The head of a user's request. */
 export interface UserRequestHead {

@@ -32,6 +32,7 @@ export const WEEKDAYS = [
 
 /** From the least to the greatest. */
 export const RISK_LEVELS = ['none', 'low', 'medium', 'high'] as const
+/** One of {@link RISK_LEVELS}. */
 export type RiskLevel = (typeof RISK_LEVELS)[number]
 
 export const NamedLocation = v.strictObject({

@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { AccessRules, type AccessPolicy, type NamedLocation, type StepUp } from './access-policy.ts'
 import { authenticated, compileConditions, networksOf, type Condition } from './conditions.ts'
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import type {
   AuthenticationCondition,
   Conditions,

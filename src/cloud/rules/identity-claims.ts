@@ -1,5 +1,6 @@
 /** What of a user a header may tell. */
 export const IDENTITY_CLAIMS = ['subject', 'name', 'email', 'groups', 'roles'] as const
+/** What of a user a header may tell: one of {@link IDENTITY_CLAIMS}. */
 export type IdentityClaim = (typeof IDENTITY_CLAIMS)[number]
 
 /** A header: the claim that it tells, and how. */

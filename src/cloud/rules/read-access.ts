@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/index.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import type {
   AccessPolicy,
   AccessRules,

@@ -37,6 +37,7 @@ export interface KeyRingStore {
   watch?(changed: () => void): () => void
 }
 
+/** Options of {@link KeyRing.open}. */
 export interface KeyRingOptions {
   /** Default: keys live in this process alone, and sessions end with it. */
   readonly store?: KeyRingStore
@@ -58,6 +59,11 @@ const MOST_TRIES = 16
 
 const DERIVED_KEYS = 1024
 
+/**
+ * The keys that seal cookies: the newest seals, every one opens.
+ *
+ *     const keyRing = await KeyRing.open({ store: keyRingFile(path) })
+ */
 export class KeyRing {
   readonly #store: KeyRingStore | undefined
   readonly #crypto: CryptoProvider

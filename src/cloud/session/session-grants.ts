@@ -38,11 +38,13 @@ export interface SessionGrants {
   removeLabelled(label: string, startedUpTo: number): Promise<void>
 }
 
+/** What is kept, and the version that a write must name. */
 export interface VersionedGrant {
   readonly kept: KeptGrant
   readonly version: number
 }
 
+/** Options of {@link MemorySessionGrants}. */
 export interface MemorySessionGrantsOptions {
   /** Milliseconds since 1970. Default: the runtime's clock. */
   readonly wallClock?: () => number

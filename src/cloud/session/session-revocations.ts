@@ -53,6 +53,7 @@ export interface SessionRevocations {
   subscribe(listener: (revocation: Revocation) => void): () => void
 }
 
+/** Options of {@link MemoryRevocations}. */
 export interface MemoryRevocationsOptions {
   /**
    * How long a session may last at most, so how long a revocation is kept. Milliseconds, default 24

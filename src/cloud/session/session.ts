@@ -81,10 +81,11 @@ export interface SessionsOptions {
   readonly longestMs?: number
 }
 
+/** The sessions of users: started, read back from cookies, revoked. */
 export class Sessions {
   readonly revocations: SessionRevocations
   readonly grants: SessionGrants
-  /** Who goes to have a session renewed. */
+  /** Who goes to have a session renewed. @internal */
   readonly renewals = new Renewals()
   readonly #ring: KeyRing
   readonly #crypto: CryptoProvider
@@ -101,6 +102,7 @@ export class Sessions {
   /** The ring whose keys opened what is remembered. */
   #ringVersion: number
 
+  /** @internal */
   constructor(options: SessionsOptions) {
     this.#ring = this.keyRing = options.keyRing
     this.#ringVersion = this.#ring.version
@@ -140,6 +142,8 @@ export class Sessions {
   /**
    * The same session with what a new ID token says. It began when it began: a renewal escapes no
    * revocation.
+   *
+   * @internal
    */
   continue(
     application: Application,
@@ -159,7 +163,7 @@ export class Sessions {
     return this.#tell(this.#seal(application, host, before.id, identity, span))
   }
 
-  /** Told of sessions that go on under another cookie. */
+  /** Told of sessions that go on under another cookie. @internal */
   onContinued(listener: (session: Session) => void): void {
     this.#listeners.add(listener)
   }
@@ -173,6 +177,8 @@ export class Sessions {
   /**
    * Notes that the session was used. An answer with a cookie that says so is due once in a while:
    * then it is made.
+   *
+   * @internal
    */
   use(
     application: Application,
@@ -233,6 +239,8 @@ export class Sessions {
   /**
    * What {@link read} would answer, if that needs no decryption: the cookie was opened before, or
    * there is none. Else `unknown`.
+   *
+   * @internal
    */
   known(
     application: Application,
@@ -266,7 +274,7 @@ export class Sessions {
     })
   }
 
-  /** When a session ends if nobody uses it. Milliseconds since 1970. */
+  /** When a session ends if nobody uses it. Milliseconds since 1970. @internal */
   endOf(application: Application, session: Session): number {
     const { absoluteMs, idleMs = Infinity } = application.session?.lifetime ?? {}
     if (session.since === undefined) return session.expiresAt

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { headerValues } from '../../protocol/index.ts'
+import { headerValues } from '../../protocol/internal.ts'
 import { published, selectApplication } from '../directory/published.ts'
 import { setCookies } from '../request/edge-request.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'

@@ -8,7 +8,7 @@
  * @see docs/sessions.md
  * @module
  */
-import { headerValue, headerValues } from '../../protocol/index.ts'
+import { headerValue, headerValues } from '../../protocol/internal.ts'
 import { published } from '../directory/published.ts'
 import { setCookies } from '../request/edge-request.ts'
 import type { OwnCall, OwnPathTable } from '../request/own-paths.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { headerValues } from '../../protocol/index.ts'
+import { headerValues } from '../../protocol/internal.ts'
 import { applicationHint } from './attempts.ts'
 import { sendBack, sendToIssuer } from './fragment-page.ts'
 import type { LiveExchanges } from '../request/live-exchanges.ts'

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { headerValues } from '../../protocol/index.ts'
+import { headerValues } from '../../protocol/internal.ts'
 import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
 import { published } from '../directory/published.ts'
 import { setCookies, type EdgeRequest } from '../request/edge-request.ts'

@@ -7,7 +7,7 @@
  * @see spec/PROTOCOL.md, "Sign-in and session"
  * @module
  */
-import { next, SIGN_IN_DENIALS, TIME_LIMITS } from '../../protocol/index.ts'
+import { next, SIGN_IN_DENIALS, TIME_LIMITS } from '../../protocol/internal.ts'
 import {
   callbackEvent,
   redirected,

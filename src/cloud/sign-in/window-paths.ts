@@ -9,7 +9,7 @@
  * @see docs/sessions.md
  * @module
  */
-import { headerValues } from '../../protocol/index.ts'
+import { headerValues } from '../../protocol/internal.ts'
 import { challenge } from '../request/challenge.ts'
 import { published } from '../directory/published.ts'
 import { setCookies, type EdgeRequest } from '../request/edge-request.ts'

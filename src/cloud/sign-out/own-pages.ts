@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { headerValue, headerValues } from '../../protocol/index.ts'
+import { headerValue, headerValues } from '../../protocol/internal.ts'
 import { published } from '../directory/published.ts'
 import type { OwnCall } from '../request/own-paths.ts'
 import type { Application } from '../directory/directory-port.ts'

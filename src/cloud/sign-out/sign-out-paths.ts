@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { headerValue, headerValues } from '../../protocol/index.ts'
+import { headerValue, headerValues } from '../../protocol/internal.ts'
 import type { BackChannelLogout } from './back-channel-logout.ts'
 import { setCookies } from '../request/edge-request.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'

@@ -4,7 +4,7 @@
  * @see RFC 9112, section 6.3
  * @module
  */
-import { headerValue, headerValues, type HeaderList } from '../../protocol/index.ts'
+import { headerValue, headerValues, type HeaderList } from '../../protocol/internal.ts'
 
 /** Whether an answer is all head, whatever its fields say of a length. */
 export function isBodiless(method: string, status: number): boolean {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ResetCode, type NotSentCause } from '../../protocol/index.ts'
+import { ResetCode, type NotSentCause } from '../../protocol/internal.ts'
 import { EXHAUSTED, OUT_OF_TIME, UNTRUSTED, WRONG_NAME } from './failure-codes.ts'
 
 /** We sent, or were about to send, a body other than the head announced. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ApplicationDetails } from '../../protocol/index.ts'
+import type { ApplicationDetails } from '../../protocol/internal.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT } from './application-faults.ts'
 import {

@@ -7,7 +7,7 @@
 import type { ClientRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { Agent, type Dispatcher } from 'undici'
-import { CONNECTION_TIME_LIMITS } from '../../protocol/index.ts'
+import { CONNECTION_TIME_LIMITS } from '../../protocol/internal.ts'
 import { agentOptions, type ConnectorTlsOptions } from './tls-options.ts'
 
 /** What a whole call is told; exactly one of the two, once. */

@@ -5,7 +5,7 @@
  */
 import { request as httpsRequest } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import { PeerViolation, Refused, type RefusalReason } from '../../protocol/index.ts'
+import { PeerViolation, Refused, type RefusalReason } from '../../protocol/internal.ts'
 import {
   codeOf,
   isNotTls,

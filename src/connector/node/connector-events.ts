@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Binding, DialerState, ExchangeOutcome } from '../../protocol/index.ts'
+import type { Binding, DialerState, ExchangeOutcome } from '../../protocol/internal.ts'
 import type { KeeperEvent } from '../configuration-keeper.ts'
 import type { MistakeEvent } from './told-mistakes.ts'
 

@@ -13,7 +13,7 @@ import {
   type ConfigurationRequest,
   type RegistrationReply,
   type RegistrationRequest,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
 import { refusalReason } from '../refusal-reasons.ts'

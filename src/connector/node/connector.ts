@@ -15,7 +15,7 @@ import {
   type ConnectorConfiguration,
   type Offer,
   type TimeLimits,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import { observed, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { ApplicationCache } from '../application-cache.ts'
@@ -63,6 +63,7 @@ export interface ConnectorOptions extends CloudTrust {
    * does one that tells its events out of turn. Default: a {@link NodeBackend}.
    */
   readonly backend?: Backend
+  /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**
    * Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes

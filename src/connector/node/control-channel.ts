@@ -29,6 +29,7 @@ import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
 const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 const MAX_PROBLEM_BYTES = 16 * 1024
 
+/** Options of {@link HttpsControlChannel}. */
 export interface HttpsControlChannelOptions extends CloudTrust {
   /** Base URL of the cloud's connector listener, https. */
   readonly url: string

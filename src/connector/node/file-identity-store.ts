@@ -22,6 +22,7 @@ import { fromPem, toPem } from '../../runtime/node/pem.ts'
 
 const FILE = 'identity.json'
 
+/** Options of {@link FileIdentityStore}. */
 export interface FileIdentityStoreOptions {
   /** A directory of its own: made with mode 0700 if missing, refused if others may enter it. */
   readonly directory: string

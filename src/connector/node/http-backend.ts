@@ -8,7 +8,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { bindsConnection, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/index.ts'
+import { bindsConnection, MAX_HEAD_BYTES, type HeaderList } from '../../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import {
   ApplicationConnections,

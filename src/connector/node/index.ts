@@ -1,22 +1,33 @@
 /**
- * The connector's bindings to Node: files, TLS, control calls over HTTPS.
+ * A whole connector on Node: {@link startConnector}, and the ports that it brings: identities in
+ * files, control calls over HTTPS, applications over HTTP/1.1.
+ *
+ * Importing it has two global effects: that of `app-proxy/connector`, and that of `undici`, whose
+ * dispatcher answers the runtime's own `fetch` too, where nothing was fetched before.
  *
  * @module
  */
-export * from './control-channel.ts'
-export * from './file-identity-store.ts'
+export { startConnector, type ConnectorOptions, type RunningConnector } from './connector.ts'
+export { type ConnectorEvent, type Explained, type TriedEvent } from './connector-events.ts'
+export { type OnError, type PortFailure } from '../../runtime/containment.ts'
+export {
+  type Mistake,
+  type MistakeEvent,
+  type MistakeKind,
+  type MistakePlace,
+} from './told-mistakes.ts'
+export { type CloudTrust } from './tls-options.ts'
+
+// Ports
+export { FileIdentityStore, type FileIdentityStoreOptions } from './file-identity-store.ts'
+export { HttpsControlChannel, type HttpsControlChannelOptions } from './control-channel.ts'
+export { NodeBackend } from './node-backend.ts'
+export { HttpBackend } from './http-backend.ts'
+export { UndiciBackend } from './undici-backend.ts'
+export { type ApplicationConnectionOptions } from './application-connections.ts'
 export {
   preparePrivateDirectory,
   readPrivateFile,
   replacePrivateFile,
   type PrivateFileOptions,
 } from '../../runtime/node/private-files.ts'
-export * from './tls-options.ts'
-export * from './connector.ts'
-export type { ConnectorEvent, Explained } from './connector-events.ts'
-export type { OnError, PortFailure } from '../../runtime/containment.ts'
-export * from './node-backend.ts'
-export * from './http-backend.ts'
-export * from './undici-backend.ts'
-export type { ApplicationConnectionOptions } from './application-connections.ts'
-export type { Mistake, MistakeEvent, MistakeKind, MistakePlace } from './told-mistakes.ts'

@@ -16,7 +16,7 @@ import {
   type Offer,
   type Random,
   type TimeLimits,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import { LINK_PATH, LINK_UPGRADE, LinkTransport } from '../../runtime/node/link-transport.ts'
 import type { ClaimLine, LineTerms, Origins } from '../claim-line.ts'
 import { CloudLink } from '../cloud-link.ts'

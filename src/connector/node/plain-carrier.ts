@@ -16,7 +16,7 @@ import {
   type Offer,
   type PlainResponderPort,
   type TimeLimits,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import {
   CallInput,

@@ -26,7 +26,7 @@ import {
   type PlainResponder,
   type TimeLimits,
   type Welcome,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import { timerOf, type Scheduler, type Timer } from '../../runtime/scheduler.ts'
 import { EXCHANGE_TOKEN_HEADER, TurnEnd, type Flushed } from '../../runtime/node/frame-stream.ts'

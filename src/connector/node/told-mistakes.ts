@@ -19,6 +19,7 @@ export interface Mistake {
   readonly message: string
 }
 
+/** What is wrong. Stable: programs may switch on it. */
 export type MistakeKind =
   // the way to the cloud
   | 'cloud-name'

@@ -15,7 +15,7 @@ import {
   bindsConnection,
   type ApplicationDetails,
   type HeaderList,
-} from '../../protocol/index.ts'
+} from '../../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import { ForwardingBackendCall } from '../forwarding-backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net'
 import { Agent, buildConnector, Client, Pool, type Dispatcher } from 'undici'
-import { bindsConnection, MAX_HEAD_BYTES } from '../../protocol/index.ts'
+import { bindsConnection, MAX_HEAD_BYTES } from '../../protocol/internal.ts'
 import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import {

@@ -5,6 +5,7 @@
  * @module
  */
 import { PeerViolation } from '../wire/errors.ts'
+import type { CreditBudget } from './body-receiver.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
 import {
@@ -71,7 +72,7 @@ export interface AcceptedLinkHandler extends LinkHandler {
 export interface LinkCarriage {
   readonly windowBytes: number
   readonly maxWindowBytes: number
-  readonly budget: LinkBudget
+  readonly budget: CreditBudget
 }
 
 /** A claim that counts: the exchange, and whether the connector waits for its CONFIRM. */
@@ -131,6 +132,7 @@ export class AcceptedLink extends LinkEndpoint {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   protected override received(
     type: FrameType,
     flags: number,

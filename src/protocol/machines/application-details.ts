@@ -13,6 +13,7 @@ import type { ApplicationDetails } from '../wire/messages.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 
+/** Time limits that details live by, in milliseconds. */
 export interface ApplicationDetailsLimits extends Pick<TimeLimits, 'controlCallMs'> {
   /** How long an unknown application stays unknown. Default 60 000. */
   readonly unknownForMs: number
@@ -28,6 +29,9 @@ interface Wanted {
   readonly wanted: string
 }
 
+/**
+ * `deadline` is when to send `timeout`, in monotonic milliseconds; `op` numbers the effect awaited.
+ */
 export type ApplicationDetailsState =
   | ({ state: 'absent' } & Common)
   | ({ state: 'fetching'; deadline: number } & Common & Wanted)
@@ -35,6 +39,7 @@ export type ApplicationDetailsState =
   /** `deadline` is when it may be asked for again, in monotonic milliseconds. */
   | ({ state: 'unknown-until'; deadline: number } & Common & Wanted)
 
+/** What may happen. `now` is monotonic milliseconds. */
 export type ApplicationDetailsEvent =
   /** An offer names this version. */
   | { type: 'wanted'; version: string; now: number }
@@ -61,10 +66,16 @@ export interface ApplicationDetailsOutput {
   fetch(op: number): void
 }
 
+/** Nothing is known of an application, and nothing was asked for. */
 export function absentDetails(limits: ApplicationDetailsLimits): ApplicationDetailsState {
   return { state: 'absent', op: 0, limits }
 }
 
+/**
+ * The next state; the same object when the event changes nothing. Effects go to `out` at once.
+ *
+ * @throws ApiMisuse for an event that cannot be, PeerViolation for one that is the peer's fault
+ */
 export function nextApplicationDetails(
   from: ApplicationDetailsState,
   event: ApplicationDetailsEvent,

@@ -44,6 +44,9 @@ interface Waiting extends Held {
   readonly deadline: number
 }
 
+/**
+ * `deadline` is when to send `timeout`, in monotonic milliseconds; `op` numbers the effect awaited.
+ */
 export type CertificateState =
   | ({ state: 'fresh' } & Held)
   /** Older than allowed; the next key is being made durable. */
@@ -62,6 +65,7 @@ export type CertificateState =
   | ({ state: 'reverting' } & Waiting)
   | ({ state: 'expired' } & Held)
 
+/** What may happen. `now` is monotonic milliseconds, `serverTime` milliseconds since 1970. */
 export type CertificateEvent =
   /** The server's clock says: younger than `renewAfterMs`. @see {@link ageOf} */
   | { type: 'young' }
@@ -141,6 +145,11 @@ export function ageOf(
   return serverTime - issuedAt > dueAfterMs ? 'aged' : 'young'
 }
 
+/**
+ * The next state; the same object when the event changes nothing. Effects go to `out` at once.
+ *
+ * @throws ApiMisuse for an event that cannot be, PeerViolation for one that is the peer's fault
+ */
 export function nextCertificate(
   from: CertificateState,
   event: CertificateEvent,

@@ -46,12 +46,16 @@ interface Configured {
   readonly configuration: ConnectorConfiguration
 }
 
+/**
+ * `deadline` is when to send `timeout`, in monotonic milliseconds; `op` numbers the effect awaited.
+ */
 export type ConfigurationState =
   | ({ state: 'unconfigured' } & Common)
   | ({ state: 'pulling' } & Common & Pulling)
   | ({ state: 'current' } & Common & Configured)
   | ({ state: 'refreshing' } & Common & Configured & Pulling)
 
+/** What may happen. `now` is monotonic milliseconds, `random` a number in [0, 1). */
 export type ConfigurationEvent =
   /** Pull now: the start, a CONFIGURATION frame, a certificate that is due. */
   | { type: 'hint'; now: number }
@@ -96,6 +100,11 @@ export function unconfigured(limits: ConfigurationLimits): ConfigurationState {
   }
 }
 
+/**
+ * The next state; the same object when the event changes nothing. Effects go to `out` at once.
+ *
+ * @throws ApiMisuse for an event that cannot be, PeerViolation for one that is the peer's fault
+ */
 export function nextConfiguration(
   from: ConfigurationState,
   event: ConfigurationEvent,

@@ -14,12 +14,14 @@ import type { TimeLimits } from '../wire/limits.ts'
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 
+/** How a connector reaches an instance: one framed connection, or plain HTTP calls. */
 export type Binding = 'link' | 'plain'
 
 /** Time limits a dialer lives by. */
 export type DialerLimits = Pick<TimeLimits, 'controlCallMs' | 'backoffMinMs' | 'backoffMaxMs'>
 
-interface Common {
+/** What a dialer knows in every state. */
+export interface DialerMemory {
   /** Names the connection; an event that bears another number is stale. */
   readonly op: number
   readonly limits: DialerLimits
@@ -30,19 +32,22 @@ interface Common {
   /** Connections that failed, or ended early, in a row. */
   readonly failures: number
 }
-/** `deadline` is when to send `timeout`, in monotonic milliseconds. */
-interface Waiting extends Common {
+/** What it knows while it waits. */
+export interface DialerWait extends DialerMemory {
+  /** When to send `timeout`, in monotonic milliseconds. */
   readonly deadline: number
 }
 
+/** `deadline` is when to send `timeout`, in monotonic milliseconds; `op` numbers the attempt. */
 export type DialerState =
-  | ({ state: 'idle' } & Common)
-  | ({ state: 'connecting'; binding: Binding } & Waiting)
+  | ({ state: 'idle' } & DialerMemory)
+  | ({ state: 'connecting'; binding: Binding } & DialerWait)
   /** `link` does not get through: connecting by `plain`. */
-  | ({ state: 'plain-fallback'; binding: 'plain' } & Waiting)
-  | ({ state: 'up'; binding: Binding; since: number } & Common)
-  | ({ state: 'backoff' } & Waiting)
+  | ({ state: 'plain-fallback'; binding: 'plain' } & DialerWait)
+  | ({ state: 'up'; binding: Binding; since: number } & DialerMemory)
+  | ({ state: 'backoff' } & DialerWait)
 
+/** What may happen. `now` is monotonic milliseconds, `random` a number in [0, 1). */
 export type DialerEvent =
   /** The instance is listed; also: try now rather than after the backoff. */
   | { type: 'dial'; now: number }
@@ -80,10 +85,16 @@ export interface DialerOutput {
   disconnect(op: number): void
 }
 
+/** A dialer that was not told to dial yet. `preferred`: the binding that is tried first. */
 export function idleDialer(preferred: Binding, limits: DialerLimits): DialerState {
   return { state: 'idle', op: 0, limits, preferred, linkProven: false, failures: 0 }
 }
 
+/**
+ * The next state; the same object when the event changes nothing. Effects go to `out` at once.
+ *
+ * @throws ApiMisuse for an event that cannot be, PeerViolation for one that is the peer's fault
+ */
 export function nextDialer(from: DialerState, event: DialerEvent, out: DialerOutput): DialerState {
   return next(DIALER, MOVES, from, guarded(from, event), out)
 }
@@ -100,7 +111,7 @@ interface Moment {
   readonly random: number
 }
 
-const common = (from: Common): Common => ({
+const common = (from: DialerMemory): DialerMemory => ({
   op: from.op + 1,
   limits: from.limits,
   preferred: from.preferred,
@@ -108,7 +119,7 @@ const common = (from: Common): Common => ({
   failures: from.failures,
 })
 
-const connect = (from: Common, now: number, out: DialerOutput) => {
+const connect = (from: DialerMemory, now: number, out: DialerOutput) => {
   const binding = from.preferred
   out.connect(from.op + 1, binding)
   return {
@@ -119,20 +130,20 @@ const connect = (from: Common, now: number, out: DialerOutput) => {
   } as const
 }
 
-const backOff = (from: Common, { now, random }: Moment, before = from.failures) => {
+const backOff = (from: DialerMemory, { now, random }: Moment, before = from.failures) => {
   const failures = before + 1
   const deadline = now + fullJitter(failures, random, from.limits)
   return { state: 'backoff', ...common(from), failures, deadline } as const
 }
 
 /** The attempt took too long: it must not come up behind our back. */
-const giveUp = (from: Common, moment: Moment, out: DialerOutput) => {
+const giveUp = (from: DialerMemory, moment: Moment, out: DialerOutput) => {
   out.disconnect(from.op)
   return backOff(from, moment)
 }
 
 /** The connection keeps the number of its attempt. */
-const up = (from: Common & { binding: Binding }, { now }: { now: number }) => {
+const up = (from: DialerMemory & { binding: Binding }, { now }: { now: number }) => {
   const { binding, op } = from
   const linkProven = from.linkProven || binding === 'link'
   return { state: 'up', ...common(from), op, linkProven, binding, since: now } as const
@@ -150,7 +161,7 @@ export function drained(from: DialerState, moment: Moment): DialerEvent {
   return { type: isNew ? 'lost' : 'redial', ...moment }
 }
 
-const close = (from: Common, out: DialerOutput) => {
+const close = (from: DialerMemory, out: DialerOutput) => {
   out.disconnect(from.op)
   return { state: 'idle', ...common(from), failures: 0 } as const
 }

@@ -36,6 +36,7 @@ import { greasedFeatures, type Random } from './grease.ts'
 import { LongExchanges } from './long-exchange.ts'
 import { LinkEndpoint, type LinkHandler } from './link-endpoint.ts'
 import type { LinkLocalEvent, LinkState } from './link.ts'
+import type { CreditBudget } from './body-receiver.ts'
 import { LinkBudget } from './link-budget.ts'
 import { ignored, Machine, misuse, violation, type Table } from './table.ts'
 
@@ -68,7 +69,7 @@ export interface DialledLinkHandler extends LinkHandler {
 export interface ClaimBounds {
   /** First credit of the answer's body. */
   readonly windowBytes: number
-  readonly budget: LinkBudget
+  readonly budget: CreditBudget
 }
 
 /** What a claim needs beside its frame. */
@@ -174,6 +175,7 @@ export class DialledLink extends LinkEndpoint {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   protected override received(
     type: FrameType,
     flags: number,

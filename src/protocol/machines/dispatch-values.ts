@@ -146,4 +146,5 @@ export interface Shares {
   readonly waiting: number
 }
 
+/** The default shares: half of what is there each, and 1 000 waiting requests. */
 export const SHARES: Shares = { application: 0.5, user: 0.5, waiting: 1_000 }

@@ -41,16 +41,27 @@ export interface SavedExchange {
 /** The part of an exchange that carries bytes. */
 export abstract class ExchangeBodies {
   readonly role: 'requester' | 'responder'
+  /** @internal */
   protected readonly machine: Machine<ExchangeState, ExchangeEvent, ExchangeMemory>
+  /** @internal */
   protected readonly memory: ExchangeMemory
+  /** @internal */
   protected readonly wire: ExchangeWire
+  /** @internal */
   protected readonly handler: ExchangeHandler
+  /** @internal */
   protected readonly outgoing: BodySender
+  /** @internal */
   protected readonly incoming: BodyReceiver
+  /** @internal */
   protected readonly budget: CreditBudget | undefined
+  /** @internal */
   protected readonly keptBody: KeptBody | undefined
+  /** @internal */
   protected readonly limits: PatienceLimits
+  /** @internal */
   protected readonly responseHeadMs: number
+  /** @internal */
   protected readonly upgradeWindow: number
 
   constructor(wire: ExchangeWire, handler: ExchangeHandler, options: ExchangeOptions) {
@@ -130,7 +141,7 @@ export abstract class ExchangeBodies {
     return state === 'claimed' || state === 'awaiting-response'
   }
 
-  /** All that it knows. */
+  /** All that it knows. @internal */
   save(): SavedExchange {
     return {
       own: this.machine.save(),
@@ -139,7 +150,11 @@ export abstract class ExchangeBodies {
     }
   }
 
-  /** Becomes the exchange that was saved; it tells neither its wire nor its handler anything. */
+  /**
+   * Becomes the exchange that was saved; it tells neither its wire nor its handler anything.
+   *
+   * @internal
+   */
   restore(saved: SavedExchange): void {
     this.machine.restore(saved.own)
     this.outgoing.restore(saved.outgoing)
@@ -295,13 +310,13 @@ export abstract class ExchangeBodies {
     this.incomingClosed()
   }
 
-  /** The body we receive came to its end. */
+  /** The body we receive came to its end. @internal */
   protected incomingClosed(): void {
     if (this.role === 'responder') return this.#requestClosed('received')
     if (this.machine.step(this.outgoing.isOpen ? 'answer' : 'complete')) this.#closeIfDone()
   }
 
-  /** The body we send is ended or stopped. */
+  /** The body we send is ended or stopped. @internal */
   protected outgoingClosed(): void {
     if (this.role === 'requester') return this.#requestClosed('sent')
     if (this.machine.step(this.incoming.isOpen ? 'answer' : 'complete')) this.#closeIfDone()
@@ -312,7 +327,7 @@ export abstract class ExchangeBodies {
     if (this.machine.step(event)) this.#closeIfDone()
   }
 
-  /** There is no request body, or no upgrade came of it. */
+  /** There is no request body, or no upgrade came of it. @internal */
   protected neverOpened(): void {
     if (this.role === 'requester') {
       if (this.outgoing.isOpen) this.outgoing.end()
@@ -323,6 +338,7 @@ export abstract class ExchangeBodies {
     if (this.state === 'done') this.close({ kind: 'done' })
   }
 
+  /** @internal */
   protected close(outcome: ExchangeOutcome): void {
     this.outgoing.abort()
     this.incoming.abort()

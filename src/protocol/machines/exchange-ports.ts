@@ -53,6 +53,7 @@ export interface ExchangeHandler {
 
 /** Bounds of one exchange. */
 export interface ExchangeOptions {
+  /** `requester`: the cloud, which asks; `responder`: the connector, which answers. */
   readonly role: 'requester' | 'responder'
   /** Monotonic milliseconds. */
   readonly now: number
@@ -66,6 +67,7 @@ export interface ExchangeOptions {
   readonly receiveWindowBytes: number
   /** How far that window may grow, within `budget`. Default: not at all. */
   readonly maxWindowBytes?: number | undefined
+  /** What all exchanges of a link may grant together. Default: no bound beside the window. */
   readonly budget?: CreditBudget | undefined
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>

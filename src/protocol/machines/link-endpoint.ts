@@ -48,13 +48,15 @@ export interface LinkMachine {
 
 /** One end of a link. */
 export abstract class LinkEndpoint {
+  /** @internal */
   protected readonly multiplexer: Multiplexer
+  /** @internal */
   protected now: number
   readonly #machine: LinkMachine
   readonly #handler: LinkHandler
   readonly #reader: FrameReader
   readonly #ignored: IgnoredFrames
-  /** What this end sends that means nothing; `undefined`: it sends none. */
+  /** What this end sends that means nothing; `undefined`: it sends none. @internal */
   protected readonly grease: Grease | undefined
   /** Both ends named the feature `extensible`. */
   #isExtensible = false
@@ -65,6 +67,7 @@ export abstract class LinkEndpoint {
    * @param openingMs until the greetings must have been exchanged
    * @param wheel watches the deadlines of exchanges; without it somebody else does
    * @param random what grease is made of; without it this end sends none
+   * @internal
    */
   constructor(
     machine: LinkMachine,
@@ -179,11 +182,16 @@ export abstract class LinkEndpoint {
 
   // ── for the end itself ────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   protected get isOver(): boolean {
     return this.state === 'closed' || this.state === 'refused'
   }
 
-  /** A frame that is not the link's own; those of exchanges go to {@link exchangeFrame}. */
+  /**
+   * A frame that is not the link's own; those of exchanges go to {@link exchangeFrame}.
+   *
+   * @internal
+   */
   protected abstract received(
     type: FrameType,
     flags: number,
@@ -191,6 +199,7 @@ export abstract class LinkEndpoint {
     payload: Uint8Array,
   ): void
 
+  /** @internal */
   protected exchangeFrame(
     type: FrameType,
     flags: number,
@@ -201,7 +210,7 @@ export abstract class LinkEndpoint {
       this.multiplexer.received(type, flags, number, payload, this.now)
   }
 
-  /** The greetings were exchanged. `isExtensible`: both named the feature. */
+  /** The greetings were exchanged. `isExtensible`: both named the feature. @internal */
   protected greeted(pingMs: number, maxDataBytes: number, isExtensible: boolean): void {
     this.#heartbeat.restart(pingMs, this.now)
     this.#isExtensible = isExtensible
@@ -213,6 +222,8 @@ export abstract class LinkEndpoint {
   /**
    * No exchange is open: a draining link ends, and one that was never open has ended by being told
    * to drain.
+   *
+   * @internal
    */
   protected idle(): void {
     this.#machine.step('idle')

@@ -206,6 +206,7 @@ export class AcceptedStream {
   readonly #port: OfferStreamPort
   readonly #pingMs: number
 
+  /** @internal */
   constructor(
     port: OfferStreamPort,
     { pingMs, leaseMs }: Pick<Welcome, 'pingMs' | 'leaseMs'>,

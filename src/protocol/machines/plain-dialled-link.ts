@@ -306,6 +306,7 @@ export class DialledStream {
   readonly #listener: StreamListener
   readonly #reader: FrameReader
 
+  /** @internal */
   constructor(listener: StreamListener, openingMs: number, now: number) {
     this.#listener = listener
     this.#memory = { silentAt: now + openingMs, dueAt: 0, pingMs: 0, now }

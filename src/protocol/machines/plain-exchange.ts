@@ -52,8 +52,11 @@ export interface PlainExchangeMemory {
 export abstract class PlainExchange<
   Memory extends PlainExchangeMemory = PlainExchangeMemory,
 > implements ExchangeWire {
+  /** @internal */
   protected readonly memory: Memory
+  /** @internal */
   protected exchange: Exchange | undefined
+  /** @internal */
   protected readonly output = new FrameOutput()
   readonly #port: PlainExchangePort
   readonly #reader: FrameReader
@@ -61,7 +64,7 @@ export abstract class PlainExchange<
   /** The last DATA of this turn, kept back in case END follows. */
   #last: Uint8Array | undefined
 
-  /** @param maxDataBytes the largest DATA payload that was agreed on, either way */
+  /** @param maxDataBytes the largest DATA payload that was agreed on, either way @internal */
   constructor(port: PlainExchangePort, maxDataBytes: number, memory: Memory) {
     this.memory = memory
     this.#port = port
@@ -157,42 +160,51 @@ export abstract class PlainExchange<
 
   // ── for the end itself ────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   protected abstract get isOver(): boolean
+  /** @internal */
   protected abstract stepLost(): boolean
+  /** @internal */
   protected abstract received(
     type: FrameType,
     flags: number,
     payload: Uint8Array,
     now: number,
   ): void
+  /** @internal */
   protected abstract receivedData(bytes: Uint8Array, end: boolean, now: number): void
-  /** The incoming call ended where a frame may end. */
+  /** The incoming call ended where a frame may end. @internal */
   protected abstract ended(): void
+  /** @internal */
   protected abstract violated(error: PeerViolation): void
-  /** The body that we send is complete. */
+  /** The body that we send is complete. @internal */
   protected abstract sentAll(): void
 
+  /** @internal */
   protected say(type: FrameType, payload: Uint8Array, flags = 0): void {
     this.#writeLast(0)
     this.output.frame(type, flags, 0, payload)
     this.#port.wake()
   }
 
+  /** @internal */
   protected sayHead(type: FrameType, head: ResponseHead, flags = 0): void {
     this.#writeLast(0)
     this.output.head(type, flags, 0, responseElements(head))
     this.#port.wake()
   }
 
+  /** @internal */
   protected sayStop(code: ResetCode): void {
     this.say(FrameType.STOP, encodeStop({ code }))
   }
 
+  /** @internal */
   protected sayReset(code: ResetCode, cause?: NotSentCause): void {
     this.say(FrameType.RESET, encodeReset({ code, cause }))
   }
 
-  /** Nothing that was said and not taken is sent any more. */
+  /** Nothing that was said and not taken is sent any more. @internal */
   protected unsay(): void {
     this.#last = undefined
     this.output.release()

@@ -167,16 +167,19 @@ export class PlainRequester extends PlainExchange<PlainRequesterMemory> {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   protected override get isOver(): boolean {
     return this.state === 'over'
   }
 
+  /** @internal */
   protected override stepLost(): boolean {
     const isFirst = this.#machine.step('lost')
     if (isFirst) this.#port.over()
     return isFirst
   }
 
+  /** @internal */
   protected override received(
     type: FrameType,
     flags: number,
@@ -190,6 +193,7 @@ export class PlainRequester extends PlainExchange<PlainRequesterMemory> {
     if (type === FrameType.STOP) this.sentAll()
   }
 
+  /** @internal */
   protected override receivedData(bytes: Uint8Array, end: boolean, now: number): void {
     if (this.isOver) return
     if (this.exchange === undefined)
@@ -197,12 +201,14 @@ export class PlainRequester extends PlainExchange<PlainRequesterMemory> {
     this.exchange.receivedData(bytes, end, now)
   }
 
+  /** @internal */
   protected override ended(): void {
     if (this.exchange === undefined) throw noClaim()
     // The answer broke off without END: a lost transport is an abort, never an end.
     if (this.exchange.state !== 'answered') this.lost()
   }
 
+  /** @internal */
   protected override violated(error: PeerViolation): void {
     if (this.exchange !== undefined) return this.exchange.violated(error)
     if (this.#machine.step('refuse')) this.#refused(error)
@@ -211,6 +217,8 @@ export class PlainRequester extends PlainExchange<PlainRequesterMemory> {
   /**
    * Until the answer's call is there `…/body` stays open all the same: nothing else would tell the
    * connector that the user has left, or the cloud that the connector has.
+   *
+   * @internal
    */
   protected override sentAll(): void {
     const isAnswering = this.state === 'exchanging'

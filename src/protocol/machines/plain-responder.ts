@@ -185,11 +185,12 @@ export class PlainResponder extends PlainExchange<PlainResponderMemory> {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  /** The cloud may have all of the answer before the request body's end is read. */
+  /** The cloud may have all of the answer before the request body's end is read. @internal */
   protected override get isOver(): boolean {
     return this.exchange!.isClosed
   }
 
+  /** @internal */
   protected override stepLost(): boolean {
     const isClaim = this.state === 'pulling' || this.state === 'claimed'
     if (!this.#machine.step('lost')) return false
@@ -198,6 +199,7 @@ export class PlainResponder extends PlainExchange<PlainResponderMemory> {
     return true
   }
 
+  /** @internal */
   protected override received(
     type: FrameType,
     flags: number,
@@ -207,18 +209,22 @@ export class PlainResponder extends PlainExchange<PlainResponderMemory> {
     deliverFrame(this.exchange!, type, flags, payload, now)
   }
 
+  /** @internal */
   protected override receivedData(bytes: Uint8Array, end: boolean, now: number): void {
     this.exchange!.receivedData(bytes, end, now)
   }
 
+  /** @internal */
   protected override ended(): void {
     // The request body's END says whether it is whole.
   }
 
+  /** @internal */
   protected override violated(error: PeerViolation): void {
     this.exchange!.violated(error)
   }
 
+  /** @internal */
   protected override sentAll(): void {
     // The exchange closes, or its request body goes on.
   }

@@ -43,6 +43,7 @@ export type RegistrationState =
   | ({ state: 'registered' } & Common)
   | ({ state: 'refused'; reason: RefusalReason } & Common)
 
+/** What may happen. `now` is monotonic milliseconds, `random` a number in [0, 1). */
 export type RegistrationEvent =
   | { type: 'register'; now: number }
   | { type: 'timeout'; now: number; random: number }
@@ -91,10 +92,16 @@ export interface RegistrationOutput {
   store(op: number, reply: Registered): void
 }
 
+/** A registration that has not begun. */
 export function idleRegistration(limits: RegistrationLimits): RegistrationState {
   return { state: 'idle', op: 0, limits }
 }
 
+/**
+ * The next state; the same object when the event changes nothing. Effects go to `out` at once.
+ *
+ * @throws ApiMisuse for an event that cannot be, PeerViolation for one that is the peer's fault
+ */
 export function nextRegistration(
   from: RegistrationState,
   event: RegistrationEvent,

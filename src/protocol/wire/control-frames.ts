@@ -19,6 +19,11 @@ export function encodeCredit(amount: number): Uint8Array {
   return u32(amount)
 }
 
+/**
+ * Reads the payload of a CREDIT: bytes, or offers on number 0.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeCredit(payload: Uint8Array): number {
   const amount = readU32(payload, 'CREDIT')
   if (amount === 0) throw malformed('CREDIT', 'grants nothing')
@@ -81,6 +86,11 @@ export function encodeStop({ code }: Pick<Reset, 'code'>): Uint8Array {
   return encodeReset({ code })
 }
 
+/**
+ * Reads the payload of a STOP; a code of a later version reads as INTERNAL.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeStop(payload: Uint8Array): Pick<Reset, 'code'> {
   if (payload.length !== 4) throw malformed('STOP', 'carries 4 octets')
   return decodeReset(payload)
@@ -96,6 +106,11 @@ export function encodeConfiguration(hint: ConfigurationHint): Uint8Array {
   return encode([hint.version])
 }
 
+/**
+ * Reads the payload of a CONFIGURATION.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeConfiguration(payload: Uint8Array): ConfigurationHint {
   return { version: new PositionalReader(payload, 'CONFIGURATION').name('version') }
 }

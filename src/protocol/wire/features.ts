@@ -32,6 +32,7 @@ export const FEATURES = {
   },
 } as const satisfies Readonly<Record<string, FeatureRule>>
 
+/** The name of a feature of version 1. */
 export type Feature = keyof typeof FEATURES
 
 /**

@@ -24,6 +24,7 @@ export const FrameType = {
   DRAIN: 0x0f,
   CONFIGURATION: 0x10,
 } as const
+/** The octet of a frame type. */
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
 
 /** Frame flags. END closes a body (DATA, RESPONSE, TRAILERS); ACK answers a PING. */
@@ -134,6 +135,7 @@ export const DECLINE_REASONS = {
   overloaded: 'It has no room now. Reasons that are not known read as this one.',
   draining: 'It takes no more.',
 } as const
+/** The name of such a reason, as DECLINE carries it. */
 export type DeclineReason = keyof typeof DECLINE_REASONS
 
 /** DECLINE: a connector does not take an offer; it goes to another. */
@@ -180,4 +182,5 @@ export const ResetCode = {
   /** The connector's machine has no file descriptor, port or memory left for a connection. */
   CONNECTOR_EXHAUSTED: 13,
 } as const
+/** A code of RESET and STOP. */
 export type ResetCode = (typeof ResetCode)[keyof typeof ResetCode]

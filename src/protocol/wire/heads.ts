@@ -49,6 +49,11 @@ export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
   return encode(greased([...greeting, slots, streams], grease))
 }
 
+/**
+ * Reads the payload of a HELLO.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeHello(payload: Uint8Array): Hello {
   const from = new PositionalReader(payload, 'HELLO')
   const greeting = {
@@ -84,6 +89,11 @@ function greased(greeting: readonly unknown[], grease: Uint8Array | undefined): 
   return [...greeting, ...padding, grease]
 }
 
+/**
+ * Reads the payload of a WELCOME.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeWelcome(payload: Uint8Array): Welcome {
   const from = new PositionalReader(payload, 'WELCOME')
   return {
@@ -125,6 +135,11 @@ export function offerElements(offer: Offer): readonly unknown[] {
   ]
 }
 
+/**
+ * Reads the payload of a OFFER.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeOffer(payload: Uint8Array): Offer {
   const from = new PositionalReader(payload, 'OFFER')
   const offer: Offer = {
@@ -157,6 +172,11 @@ export function claimElements(claim: Claim): readonly unknown[] {
   return [idOctets(claim.id), claim.attempt, claim.credit]
 }
 
+/**
+ * Reads the payload of a CLAIM.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeClaim(payload: Uint8Array): Claim {
   const from = new PositionalReader(payload, 'CLAIM')
   const [id, tried] = [exchangeId(from), attempt(from)]
@@ -168,6 +188,11 @@ export function encodeDecline(decline: Decline): Uint8Array {
   return encode([idOctets(decline.id), decline.attempt, decline.reason])
 }
 
+/**
+ * Reads the payload of a DECLINE.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeDecline(payload: Uint8Array): Decline {
   const from = new PositionalReader(payload, 'DECLINE')
   const [id, tried, reason] = [exchangeId(from), attempt(from), from.name('reason')]
@@ -200,6 +225,11 @@ export function encodeTrailers(trailers: HeaderList): Uint8Array {
   return encode([trailers])
 }
 
+/**
+ * Reads the payload of a TRAILERS.
+ *
+ * @throws PeerViolation `MALFORMED_FRAME`
+ */
 export function decodeTrailers(payload: Uint8Array): HeaderList {
   return new PositionalReader(payload, 'TRAILERS').headers(MAX_ANSWER_FIELDS)
 }

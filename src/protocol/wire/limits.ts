@@ -46,6 +46,7 @@ export interface TimeLimits {
   readonly backoffMaxMs: number
 }
 
+/** The default of every time limit, in milliseconds. */
 export const TIME_LIMITS: TimeLimits = {
   requestHeadMs: 15_000,
   queueWaitMs: 5_000,
@@ -92,6 +93,7 @@ export interface ConnectionTimeLimits {
   readonly unknownForMs: number
 }
 
+/** The default of every wait on a connection, in milliseconds. */
 export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
   userKeepAliveMs: 65_000,
   lingerMs: 2_000,
@@ -115,14 +117,13 @@ export const MAX_HEAD_BYTES = 64 * 1024
 export const MAX_CONTROL_BYTES = 1024
 /** Largest control message (registration, configuration, application). */
 export const MAX_MESSAGE_BYTES = 256 * 1024
-/** Nesting of a link frame's payload, and of a control message. */
+/** Nesting of a link frame's payload. */
 export const MAX_FRAME_DEPTH = 4
+/** Nesting of a control message. */
 export const MAX_MESSAGE_DEPTH = 8
-/**
- * A body's first window, and how far it may grow: 8 MiB fill 100 MB/s over a round trip of 50 ms,
- * and half again.
- */
+/** A body's first window. */
 export const INITIAL_WINDOW_BYTES = 64 * 1024
+/** How far a window may grow: 8 MiB fill 100 MB/s over a round trip of 50 ms, and half again. */
 export const MAX_WINDOW_BYTES = 8 * 1024 * 1024
 /** What is given back of a window at a time, at most. */
 export const MAX_CREDIT_STEP_BYTES = 512 * 1024
@@ -142,8 +143,9 @@ export const TRANSPORT_ROOM_BYTES = 256 * 1024
 export const DEFAULT_OFFERS = 200
 /** The largest number of offers a connector may say it takes at once. */
 export const MAX_OFFERS = 10_000
-/** Long exchanges beside its offers: what a connector names, and the most it may name. */
+/** Long exchanges beside its offers, unless a connector names another number. */
 export const DEFAULT_STREAMS = 1_000
+/** The most long exchanges that a connector may name. */
 export const MAX_STREAMS = 100_000
 /** Header fields of an answer, of an interim answer, or of trailers. */
 export const MAX_ANSWER_FIELDS = 1_000
@@ -159,9 +161,11 @@ export const MAX_WELCOME_MS = 3_600_000
 export const MAX_NAME = 1_024
 /** Frames of unknown types, one behind the other. */
 export const MAX_IGNORED_IN_ROW = 64
-/** Their octets within a minute, as a share of all that comes, or this many if that is more. */
+/** Their octets within a minute, as a share of all that comes. */
 export const IGNORED_SHARE = 0.01
+/** So many octets of them are ignored, whatever share they are. */
 export const IGNORED_ALLOWANCE_BYTES = 4 * 1024
+/** What that share is measured over. */
 export const IGNORED_WINDOW_MS = 60_000
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream'
-import type { PlainExchange } from '../../protocol/index.ts'
+import type { PlainExchange } from '../../protocol/internal.ts'
 
 /** The HTTP field of an exchange's token: `…/body` returns it, `…/response` must show it. */
 export const EXCHANGE_TOKEN_HEADER = 'app-proxy-exchange'

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Duplex } from 'node:stream'
-import { TRANSPORT_ROOM_BYTES, type LinkEndpoint, type LinkEnd } from '../../protocol/index.ts'
+import { TRANSPORT_ROOM_BYTES, type LinkEndpoint, type LinkEnd } from '../../protocol/internal.ts'
 
 /** `Upgrade` of the call that becomes a link, and its path. */
 export const LINK_UPGRADE = 'app-proxy/1'

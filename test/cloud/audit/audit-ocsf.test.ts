@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import {
   AUDIT_EVENTS,
-  OCSF_CLASSES,
   toOcsf,
   type AuditEvent,
   type AuditEventKind,
 } from '../../../src/cloud/index.ts'
+import { OCSF_CLASSES } from '../../../src/cloud/audit/audit-ocsf.ts'
 
 /** An event of the type with every field and detail its row has. */
 function full(type: string, outcome: string): AuditEvent {

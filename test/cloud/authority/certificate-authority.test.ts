@@ -5,12 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  createCertificateAuthority,
-  createServerAuthority,
-  identityOf,
-  identityUri,
-} from '../../../src/cloud/index.ts'
+import { createCertificateAuthority, createServerAuthority } from '../../../src/cloud/index.ts'
+import { identityOf, identityUri } from '../../../src/cloud/authority/leaf-profile.ts'
 import { authorityFile } from '../../../src/cloud/node/index.ts'
 import {
   crypto,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readCertificateRequest } from '../../../src/cloud/index.ts'
+import { readCertificateRequest } from '../../../src/cloud/authority/certificate-request.ts'
 import * as x509 from '../../../src/runtime/x509.ts'
 import { crypto, newKeys, requestFor, spkiOf, PROVIDERS, useProvider } from '../trust.ts'
 

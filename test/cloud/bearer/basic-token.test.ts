@@ -1,7 +1,7 @@
 /** A token as the password of Basic: as good as a bearer token, and only where no browser's page can send it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDirectory } from '../../../src/cloud/directory/directory.ts'
-import { headerValue, headerValues } from '../../../src/protocol/index.ts'
+import { headerValue, headerValues } from '../../../src/protocol/internal.ts'
 import { HostileIssuer, status, type Json } from '../../hostile-issuer/issuer.ts'
 import { edgeWorld, HOST, type EdgeWorld, type MemoryUser } from '../edge/edge-world.ts'
 

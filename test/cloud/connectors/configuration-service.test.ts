@@ -1,10 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  ConfigurationService,
-  type Application,
-  type IdentifiedConnector,
-} from '../../../src/cloud/index.ts'
-import type { ConfigurationRequest } from '../../../src/protocol/index.ts'
+import { type Application, type IdentifiedConnector } from '../../../src/cloud/index.ts'
+import { ConfigurationService } from '../../../src/cloud/connectors/configuration-service.ts'
+import type { ConfigurationRequest } from '../../../src/protocol/internal.ts'
 import * as x509 from '../../../src/runtime/x509.ts'
 import {
   adminToken,

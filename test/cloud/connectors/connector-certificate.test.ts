@@ -1,15 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import {
-  ConnectorCertificates,
   createCertificateAuthority,
   createMemoryRegistry,
-  identityUri,
-  LEAF_SUBJECT,
   type CertificateAuthority,
   type ConnectorRegistry,
   type IssuedCertificate,
   type Tenant,
 } from '../../../src/cloud/index.ts'
+import { ConnectorCertificates } from '../../../src/cloud/connectors/connector-certificate.ts'
+import { identityUri, LEAF_SUBJECT } from '../../../src/cloud/authority/leaf-profile.ts'
 import * as x509 from '../../../src/runtime/x509.ts'
 import {
   crypto,

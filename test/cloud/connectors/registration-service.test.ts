@@ -1,14 +1,16 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as jose from 'jose'
 import {
-  createRegistration,
   type CertificateAuthority,
   type ConnectorRegistry,
-  type RegistrationOptions,
   type RegistrationOrder,
 } from '../../../src/cloud/index.ts'
+import {
+  createRegistration,
+  type RegistrationOptions,
+} from '../../../src/cloud/connectors/registration-service.ts'
 import { LOOK_UPS } from '../../../src/cloud/issuer/key-set.ts'
-import type { RegistrationReply } from '../../../src/protocol/index.ts'
+import type { RegistrationReply } from '../../../src/protocol/internal.ts'
 import { USUAL_ISSUER } from '../../../src/cloud/directory/issuer-configuration.ts'
 import {
   adminToken,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { identityField } from '../../../src/cloud/directory/identity-headers.ts'
 import type { IdentityHeader } from '../../../src/cloud/rules/identity-claims.ts'
-import { isFieldValue } from '../../../src/protocol/index.ts'
+import { isFieldValue } from '../../../src/protocol/internal.ts'
 
 const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 

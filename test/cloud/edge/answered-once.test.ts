@@ -3,7 +3,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createUserListener } from '../../../src/cloud/node/index.ts'
-import { ResetCode } from '../../../src/protocol/index.ts'
+import { ResetCode } from '../../../src/protocol/internal.ts'
 import { edgeWorld, HOST } from './edge-world.ts'
 
 const CLOSED_MS = 100

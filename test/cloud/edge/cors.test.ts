@@ -7,7 +7,7 @@ import {
   headerValues,
   ResetCode,
   type HeaderList,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { edgeWorld, HOST, octets, type EdgeWorld, type MemoryUser } from './edge-world.ts'
 
 const PORTAL = 'https://portal.example'

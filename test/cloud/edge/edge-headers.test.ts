@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createDirectory, isOwnCookie } from '../../../src/cloud/index.ts'
+import { createDirectory } from '../../../src/cloud/index.ts'
+import { isOwnCookie } from '../../../src/cloud/directory/cookies.ts'
 import { offeredHeaders } from '../../../src/cloud/edge/offered-headers.ts'
 import { published } from '../../../src/cloud/directory/published.ts'
 import { responseHeaders } from '../../../src/cloud/edge/response-headers.ts'
@@ -11,7 +12,7 @@ import {
   withoutCookies,
   withoutHeaders,
   withoutHopByHop,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const configuration = (more: object) => ({
   tenants: [{ id: 'contoso', issuer: 'https://sts.example', registrars: { audience: 'x' } }],

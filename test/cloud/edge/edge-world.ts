@@ -1,17 +1,16 @@
 import {
   createDirectory,
-  Edge,
   KeyRing,
-  Origin,
-  Sessions,
-  type EdgeOptions,
-  type PreAuthentication,
   type RequestLimits,
   type UserEvents,
   type UserExchange,
   type UserRequestHead,
   tenantKey,
 } from '../../../src/cloud/index.ts'
+import { Origin } from '../../../src/cloud/offers/origin.ts'
+import { Sessions } from '../../../src/cloud/session/session.ts'
+import { type EdgeOptions, Edge } from '../../../src/cloud/edge/edge.ts'
+import type { PreAuthentication } from '../../../src/cloud/sign-in/sign-in.ts'
 import { Issuers } from '../../../src/cloud/issuer/issuers.ts'
 import { SessionRenewals, type AskAgain } from '../../../src/cloud/session/session-renewals.ts'
 import type { SignInIdentity } from '../../../src/protocol/machines/sign-in.ts'
@@ -23,7 +22,7 @@ import {
   type Offer,
   type ResponseHead,
   type TimeLimits,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { recordedAudit } from '../../recorded-audit.ts'
 
 export const HOST = 'secure.example'

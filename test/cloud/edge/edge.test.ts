@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { headerValues, ResetCode } from '../../../src/protocol/index.ts'
+import { headerValues, ResetCode } from '../../../src/protocol/internal.ts'
 import { edgeWorld, HOST, octets, type EdgeWorld } from './edge-world.ts'
 
 let world: EdgeWorld

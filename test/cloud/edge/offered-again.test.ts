@@ -6,7 +6,7 @@ import {
   ResetCode,
   type ExchangeWire,
   type Offer,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { edgeWorld, octets, type EdgeWorld, type MemoryUser } from './edge-world.ts'
 
 const UPLOAD = { method: 'POST', headers: ['Transfer-Encoding', 'chunked'] } as const

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServerAuthority, type UserExchange } from '../../../src/cloud/index.ts'
 import { createUserListener, type UserListenerOptions } from '../../../src/cloud/node/index.ts'
-import type { HeaderList } from '../../../src/protocol/index.ts'
+import type { HeaderList } from '../../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../trust.ts'
 
 /** One request as an edge without anything behind it sees it. */

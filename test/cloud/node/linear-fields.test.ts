@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { fieldsOf } from '../../../src/cloud/node/http2-user-exchange.ts'
-import { Multiplexer, Exchange } from '../../../src/protocol/index.ts'
+import { Multiplexer, Exchange } from '../../../src/protocol/internal.ts'
 
 const nothing = (): undefined => undefined
 

@@ -4,7 +4,7 @@ import type { Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, test, vi } from 'vitest'
 import { createUserListener } from '../../../src/cloud/node/index.ts'
-import { TIME_LIMITS } from '../../../src/protocol/index.ts'
+import { TIME_LIMITS } from '../../../src/protocol/internal.ts'
 import { listen, until } from '../../integration/tunnel.ts'
 
 const SILENT = [

@@ -1,12 +1,15 @@
 /** A connector that is half-open takes offers and says nothing: what becomes of them long before a ping tells. */
 import { beforeEach, expect, test } from 'vitest'
-import { Origin, type OfferLink, type Submitter, tenantKey } from '../../../src/cloud/index.ts'
+import { tenantKey } from '../../../src/cloud/index.ts'
+import { Origin } from '../../../src/cloud/offers/origin.ts'
+import type { OfferLink } from '../../../src/cloud/offers/offer-link.ts'
+import type { Submitter } from '../../../src/cloud/offers/submission.ts'
 import {
   TIME_LIMITS,
   type ExchangeFailed,
   type ExchangeWire,
   type Offer,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const GROUP = tenantKey('contoso', 'default')
 const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }

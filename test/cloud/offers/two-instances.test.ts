@@ -2,21 +2,21 @@
 import { beforeEach, expect, test } from 'vitest'
 import {
   MemoryOfferQueue,
-  Origin,
   tenantKey,
   type OfferEnvelope,
   type OfferLink,
   type OfferQueue,
   type OfferReceiver,
-  type Submitter,
 } from '../../../src/cloud/index.ts'
+import { Origin } from '../../../src/cloud/offers/origin.ts'
+import type { Submitter } from '../../../src/cloud/offers/submission.ts'
 import {
   ResetCode,
   TIME_LIMITS,
   type ExchangeFailed,
   type ExchangeWire,
   type Offer,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const GROUP = tenantKey('contoso', 'default')
 const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }

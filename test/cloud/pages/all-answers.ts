@@ -1,5 +1,6 @@
 /** Every answer there is, as the tables say it, at the source it mostly has. */
-import { OWN_ANSWERS, type Action, type Failure } from '../../../src/cloud/index.ts'
+import { type Action, type Failure } from '../../../src/cloud/index.ts'
+import { OWN_ANSWERS } from '../../../src/cloud/pages/own-answers.ts'
 import { deliveryOf } from '../../../src/protocol/machines/delivery.ts'
 import type { FailureReason } from '../../../src/protocol/wire/errors.ts'
 import { failureStatus } from '../../../src/protocol/http/failure.ts'

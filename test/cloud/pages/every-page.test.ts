@@ -1,6 +1,7 @@
 /** Every page there is says where it stopped, for which application, what may have happened, and what to do next. */
 import { describe, expect, test, vi } from 'vitest'
-import { failureResponse, type Failure } from '../../../src/cloud/index.ts'
+import { type Failure } from '../../../src/cloud/index.ts'
+import { failureResponse } from '../../../src/cloud/pages/pages.ts'
 import { advised, PASSED_ON } from '../../../src/cloud/pages/delivery-words.ts'
 import { deliveryOf } from '../../../src/protocol/machines/delivery.ts'
 import { ALL_ANSWERS } from './all-answers.ts'

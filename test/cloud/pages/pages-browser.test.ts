@@ -7,12 +7,10 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  failureResponse,
-  OWN_ANSWERS,
-  type Failure,
-  type FailureResponse,
-} from '../../../src/cloud/index.ts'
+import { type Failure } from '../../../src/cloud/index.ts'
+import { failureResponse } from '../../../src/cloud/pages/pages.ts'
+import { OWN_ANSWERS } from '../../../src/cloud/pages/own-answers.ts'
+import type { FailureResponse } from '../../../src/cloud/pages/answer.ts'
 import { advised } from '../../../src/cloud/pages/delivery-words.ts'
 import { fileOf } from '../../debian-packages.ts'
 import { ALL_ANSWERS, LOGO } from './all-answers.ts'

@@ -1,16 +1,12 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  createDirectory,
-  failureResponse,
-  logoFault,
-  MAX_LOGO_CHARACTERS,
-  OWN_ANSWERS,
-  prefersHtml,
-  usualActions,
-  type Failure,
-} from '../../../src/cloud/index.ts'
+import { createDirectory, type Failure } from '../../../src/cloud/index.ts'
+import { failureResponse } from '../../../src/cloud/pages/pages.ts'
+import { logoFault, MAX_LOGO_CHARACTERS } from '../../../src/cloud/pages/logo.ts'
+import { OWN_ANSWERS } from '../../../src/cloud/pages/own-answers.ts'
+import { prefersHtml } from '../../../src/cloud/pages/negotiation.ts'
+import { usualActions } from '../../../src/cloud/pages/usual-actions.ts'
 import { COLOURS } from '../../../src/cloud/pages/style.ts'
 import { LOGO } from './all-answers.ts'
 

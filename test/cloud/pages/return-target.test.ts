@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MAX_RETURN_TARGET, OWN_PATH, returnTarget } from '../../../src/cloud/index.ts'
+import {
+  MAX_RETURN_TARGET,
+  OWN_PATH,
+  returnTarget,
+} from '../../../src/cloud/pages/return-target.ts'
 
 test.each([
   ['/', '/'],

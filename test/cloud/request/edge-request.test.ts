@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createDirectory, type PageRenderer } from '../../../src/cloud/index.ts'
 import { EdgeRequest } from '../../../src/cloud/request/edge-request.ts'
-import { ExchangeFailed, headerValue } from '../../../src/protocol/index.ts'
+import { ExchangeFailed, headerValue } from '../../../src/protocol/internal.ts'
 import { LOGO } from '../pages/all-answers.ts'
 import { MemoryUser } from '../edge/edge-world.ts'
 

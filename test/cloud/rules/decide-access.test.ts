@@ -13,7 +13,7 @@ import {
   type AccessContext,
   type AccessDecision,
 } from '../../../src/cloud/rules/decide-access.ts'
-import type { StepUpRequest } from '../../../src/protocol/index.ts'
+import type { StepUpRequest } from '../../../src/protocol/internal.ts'
 
 const NOW = Date.parse('2026-06-01T10:00:00Z') // a Monday, noon in Berlin
 const alice: AccessContext = {

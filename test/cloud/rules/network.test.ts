@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ConfigurationInvalid } from '../../../src/protocol/index.ts'
+import { ConfigurationInvalid } from '../../../src/protocol/internal.ts'
 import fc from 'fast-check'
 import {
   canonicalAddress,

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import { expect, test } from 'vitest'
-import { createRegistration } from '../../../src/cloud/index.ts'
+import { createRegistration } from '../../../src/cloud/connectors/registration-service.ts'
 import { directoryOf, newKeys, registration, requestFor, startTrust, tenantOf } from '../trust.ts'
 
 const AUDIENCE = 'https://connectors.example'

@@ -10,7 +10,7 @@ import {
   UndiciBackend,
   type ApplicationConnectionOptions,
 } from '../../../src/connector/node/index.ts'
-import type { ApplicationDetails } from '../../../src/protocol/index.ts'
+import type { ApplicationDetails } from '../../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../../cloud/trust.ts'
 import { until } from '../../integration/tunnel.ts'
 import { detailsAt, ObservedCall, requestTo } from './observed-call.ts'

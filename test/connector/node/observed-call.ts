@@ -10,7 +10,7 @@ import {
   type HeaderList,
   type NotSentCause,
   type ResponseHead,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { BACKEND_ORDER, type BackendState } from '../../../src/connector/backend-order.ts'
 import { until } from '../../until.ts'
 

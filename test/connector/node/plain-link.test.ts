@@ -12,7 +12,7 @@ import {
   FrameType,
   MAX_DATA_BYTES,
   TIME_LIMITS,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { memoryAuthorityStore } from '../../cloud/trust.ts'
 import { listen, until } from '../../integration/tunnel.ts'
 

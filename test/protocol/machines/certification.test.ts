@@ -4,7 +4,7 @@ import {
   type CertificationEvent,
   type CertificationOutput,
   type CertificationState,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const registrar = {
   tenantId: 'contoso',

@@ -5,7 +5,7 @@ import {
   takesOffers,
   type ConnectorRecordEvent,
   type ConnectorRecordState,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 type Standing = ConnectorRecordState['state']
 

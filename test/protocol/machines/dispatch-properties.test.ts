@@ -1,7 +1,7 @@
 /** What holds of the dispatcher whatever connectors, users and time do. */
 import fc from 'fast-check'
 import { beforeEach, expect, test } from 'vitest'
-import type { AttemptOutcome, ExchangeId } from '../../../src/protocol/index.ts'
+import type { AttemptOutcome, ExchangeId } from '../../../src/protocol/internal.ts'
 import { DispatchWorld } from './dispatch-world.ts'
 
 const FAILURES = [

@@ -6,7 +6,7 @@ import {
   type DispatchRequest,
   type ExchangeId,
   type FailureReason,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 /** What was offered to whom, or refused and why. */
 export type Decided =

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Dispatcher, SHARES, type ExchangeId } from '../../../src/protocol/index.ts'
+import { Dispatcher, SHARES, type ExchangeId } from '../../../src/protocol/internal.ts'
 import { DispatchWorld } from './dispatch-world.ts'
 
 let world: DispatchWorld

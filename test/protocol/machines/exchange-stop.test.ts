@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Exchange, ResetCode } from '../../../src/protocol/index.ts'
+import { Exchange, ResetCode } from '../../../src/protocol/internal.ts'
 
 const nothing = (): void => undefined
 

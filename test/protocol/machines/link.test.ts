@@ -19,7 +19,7 @@ import {
   type LinkEnd,
   type Offer,
   type Welcome,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const PING_MS = 1_000
 

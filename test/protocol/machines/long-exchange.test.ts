@@ -6,7 +6,7 @@ import {
   UNREAD_MS,
   type LongExchange,
   type LongSubject,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 /** What the frames of one exchange show. */
 class Subject implements LongSubject {

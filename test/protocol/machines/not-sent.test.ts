@@ -9,7 +9,7 @@ import {
   type ExchangeOutcome,
   type ExchangeWire,
   type HeaderList,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 /** A wire that is read by hand, and a handler that remembers. */
 class End implements ExchangeWire, ExchangeHandler {

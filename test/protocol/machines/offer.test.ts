@@ -1,7 +1,7 @@
 /** An exchange on offer: attempts, exclusion, deadlines, what its user is told when nobody takes it. */
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { OfferEntry, TIME_LIMITS, type OfferEffect } from '../../../src/protocol/index.ts'
+import { OfferEntry, TIME_LIMITS, type OfferEffect } from '../../../src/protocol/internal.ts'
 
 const HEAD_MS = 85_000
 const make = (isReplayable: boolean, now = 0) =>

@@ -16,7 +16,7 @@ import {
   type ExchangeHandler,
   type ExchangeOutcome,
   type PeerViolation,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const ID = '0123456789abcdef0123456789abcdef'
 

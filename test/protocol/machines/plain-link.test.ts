@@ -18,7 +18,7 @@ import {
   type Offer,
   type PlainDialledLinkPort,
   type Welcome,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const HELLO: Hello = {
   ...{ versions: [1], run: 'process', index: 0, epoch: 1, offers: 8, granted: 8 },

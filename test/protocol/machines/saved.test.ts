@@ -6,7 +6,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import * as protocol from '../../../src/protocol/index.ts'
+import * as protocol from '../../../src/protocol/internal.ts'
 import {
   BodyReceiver,
   BodySender,
@@ -25,7 +25,7 @@ import {
   type ExchangeWire,
   type HeaderList,
   type ResponseHead,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import { machines } from '../../../spec/generate/machines.ts'
 
 const tables = await machines()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SlotMap, Slots } from '../../../src/protocol/index.ts'
+import { SlotMap, Slots } from '../../../src/protocol/internal.ts'
 
 test('a slot map holds what a map does, whatever is set and deleted', () => {
   const key = fc.integer({ min: 0, max: 9 })

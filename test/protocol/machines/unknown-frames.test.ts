@@ -24,7 +24,7 @@ import {
   type LinkEndpoint,
   type Offer,
   type Welcome,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const PING_MS = 15_000
 const ID = '00112233445566778899aabbccddeeff'

@@ -26,7 +26,7 @@ import {
   type Hello,
   type LinkEnd,
   type Welcome,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const HELLO: Hello = {
   ...{ versions: [1], run: 'i', index: 0, epoch: 1, offers: 5, granted: 5 },

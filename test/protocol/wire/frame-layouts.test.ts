@@ -9,7 +9,7 @@ import {
   FrameType,
   MAX_OFFERS,
   PeerViolation,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 import * as control from '../../../src/protocol/wire/control-frames.ts'
 import {
   FRAME_LAYOUTS,

@@ -8,7 +8,7 @@ import {
   MAX_OFFERS,
   MAX_STREAMS,
   readHelloQuery,
-} from '../../../src/protocol/index.ts'
+} from '../../../src/protocol/internal.ts'
 
 const read = (query: string) => {
   const parameters = new URLSearchParams(query)

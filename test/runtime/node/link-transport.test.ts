@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LinkTransport } from '../../../src/runtime/node/link-transport.ts'
-import type { LinkEndpoint } from '../../../src/protocol/index.ts'
+import type { LinkEndpoint } from '../../../src/protocol/internal.ts'
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] }))
 afterEach(() => vi.useRealTimers())
