@@ -12,10 +12,12 @@ export default defineConfig({
   format: 'esm',
   target: 'node20',
   platform: 'neutral',
-  // Self-references in examples resolve through `paths`; the bundle never follows them.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  // Declarations are the compiler's own: tsconfig.build.json.
+  dts: false,
   external: [/^node:/],
   clean: true,
   splitting: true,
-  sourcemap: false,
+  // Maps lead to `src`, which is in the package: once is enough.
+  sourcemap: true,
+  esbuildOptions: (options) => void (options.sourcesContent = false),
 })

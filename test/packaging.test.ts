@@ -15,6 +15,8 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
+import { bundledBytes } from './bundle-size.ts'
+import { changedGlobals } from './changed-globals.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
@@ -28,7 +30,8 @@ let project: string
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'app-proxy-packaging-'))
-  if (!existsSync(join(ROOT, 'dist'))) await run(bin('tsup'), [], { cwd: ROOT })
+  if (!existsSync(join(ROOT, 'dist/protocol/index.d.ts')))
+    await run('npm', ['run', 'build'], { cwd: ROOT })
   const { stdout } = await run(
     'npm',
     // Building is not packing: `npm test` has just built.
@@ -79,14 +82,36 @@ test('has a license, and whatever its pages link to', async () => {
   }
 })
 
-test('holds the build, the protocol, and nothing of the sources', async () => {
+test('holds the build, its sources, the protocol, and no tests', async () => {
   const installed = join(project, 'node_modules', manifest.name)
   expect((await readdir(installed)).sort()).toEqual(
-    expect.arrayContaining(['dist', 'package.json', 'spec']),
+    expect.arrayContaining(['dist', 'package.json', 'spec', 'src']),
   )
   const files = await readdir(installed, { recursive: true })
-  expect(files.filter((path) => /^(src|test)\//.test(path))).toEqual([])
+  expect(files.filter((path) => /^test\/|^src\/.*\.test\.ts$/.test(path))).toEqual([])
 })
+
+test('every map leads to a source that is there', async () => {
+  const installed = join(project, 'node_modules', manifest.name)
+  const files = await readdir(join(installed, 'dist'), { recursive: true })
+  const built = files.filter((path) => /\.js$|\.d\.ts$/.test(path))
+  // By the names of their modules, so that messages of the compiler can be read.
+  expect(built.filter((path) => /-[A-Z0-9]{8}\.d\.ts$/.test(path))).toEqual([])
+  for (const path of built) {
+    const map = join(installed, 'dist', `${path}.map`)
+    const { sources } = JSON.parse(await readFile(map, 'utf8')) as { sources: string[] }
+    const missing = sources.filter((source) => !existsSync(join(map, '..', source)))
+    expect(missing, path).toEqual([])
+  }
+})
+
+/** The subpaths that change globals, and which. */
+const GLOBALS: readonly (readonly [subpaths: RegExp, paths: RegExp])[] = [
+  // The certificate library brings `reflect-metadata`, and `tslib`, which leaves its helpers.
+  [/cloud|connector/, /^Reflect\.|^__[a-z]\w+(?:\.|$)/i],
+  // undici answers the runtime's `fetch` too, where nobody fetched before.
+  [/connector\/node/, /^Symbol\(undici\.globalDispatcher\.\d\)$/],
+]
 
 describe.each(SUBPATHS)('%s', (subpath) => {
   test('imports', async () => {
@@ -96,6 +121,28 @@ describe.each(SUBPATHS)('%s', (subpath) => {
     })
     expect(Number(stdout)).toBeGreaterThan(0)
   })
+
+  test('changes no global but as its documentation says', async () => {
+    const told = GLOBALS.filter(([subpaths]) => subpaths.test(subpath)).map(([, paths]) => paths)
+    const changed = await changedGlobals(specifier(subpath), project)
+    expect(changed.filter((path) => !told.some((paths) => paths.test(path)))).toEqual([])
+  })
+
+  test('has no internal door', async () => {
+    const inner = `${specifier(subpath)}/internal`
+    const program = `await import('${inner}').catch((error) => console.log(error.code))`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+    })
+    expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+})
+
+describe('in a browser', () => {
+  const protocol = specifier('./protocol')
+
+  test('the whole protocol is less than 38 KB', async () =>
+    expect(await bundledBytes(protocol, '*', project)).toBeLessThan(38_000))
 })
 
 test('every subpath type-checks', async () => {
