@@ -182,6 +182,65 @@ test('offers keep to deadlines, grants, features, exclusions and shares; every w
   )
 })
 
+/** What is said of a request that other instances were offered; without a name, nobody there could put it on a link. */
+const returned = fc.record({
+  outcome: fc.constantFrom<AttemptOutcome>('declined', 'unknown-application'),
+  connector: fc.constantFrom('a', 'b', 'c', undefined, undefined, undefined),
+})
+const elsewhere = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ ask: fc.boolean() }) },
+  { weight: 12, arbitrary: fc.record({ which: fc.nat(1), returned }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ announced: fc.uniqueArray(fc.constantFrom('a', 'b', 'c')) }),
+  },
+  { weight: 1, arbitrary: fc.record({ ms: fc.integer({ min: 1, max: 900 }) }) },
+)
+
+test('other instances are asked in vain three times until they announce themselves anew, and never for what all of theirs have refused', () => {
+  fc.assert(
+    fc.property(fc.array(elsewhere, { maxLength: 150 }), (happenings) => {
+      const world = new DispatchWorld()
+      const announced = new Map<number, readonly string[]>()
+      const asked = new Map<ExchangeId, { refusers: Set<string>; vain: Map<number, number> }>()
+      let link: number | undefined
+      let seen = 0
+      for (const one of happenings) {
+        if ('ask' in one)
+          asked.set(world.ask({ isReplayable: one.ask }), { refusers: new Set(), vain: new Map() })
+        else if ('ms' in one) world.pass(one.ms)
+        else if ('announced' in one) {
+          if (link !== undefined) world.detach(link)
+          link = world.attach('', 50, { isRemote: true, connectors: one.announced })
+          announced.set(link, one.announced)
+        } else {
+          const id = [...asked.keys()][one.which % Math.max(1, asked.size)]
+          const last = world.decided.findLast((decided) => decided.id === id)
+          if (id === undefined || last === undefined || !('to' in last)) continue
+          const { refusers, vain } = asked.get(id)!
+          const { connector } = one.returned
+          // Whoever is not named cannot have refused it for good.
+          const outcome = connector === undefined ? 'declined' : one.returned.outcome
+          if (connector === undefined) vain.set(last.link, (vain.get(last.link) ?? 0) + 1)
+          if (outcome === 'unknown-application') refusers.add(connector!)
+          world.again(id, outcome, 700, connector)
+        }
+        for (; seen < world.decided.length; seen++) {
+          const decided = world.decided[seen]!
+          if (!('to' in decided)) continue
+          const { refusers, vain } = asked.get(decided.id)!
+          expect(vain.get(decided.link) ?? 0).toBeLessThan(3)
+          const there = announced.get(decided.link)!
+          expect(there.some((connector) => !refusers.has(connector))).toBe(true)
+        }
+      }
+      world.pass(6_000)
+      for (const id of asked.keys()) expect(world.of(id).length).toBeGreaterThan(0)
+    }),
+    { numRuns: 300 },
+  )
+})
+
 /** What a connector that does not mean well does with an offer. */
 const rogue = fc.array(
   fc.constantFrom<readonly AttemptOutcome[]>(

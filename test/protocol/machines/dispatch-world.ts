@@ -77,9 +77,10 @@ export class DispatchWorld {
     }
   }
 
-  /** An attempt failed, and the request wants another one. */
-  again(id: ExchangeId, outcome: AttemptOutcome, waitMs = 5_000): void {
-    this.say(id, outcome)
+  /** An attempt failed, and the request wants another one; `connector`: who it was at another instance. */
+  again(id: ExchangeId, outcome: AttemptOutcome, waitMs = 5_000, connector?: string): void {
+    this.dispatcher.outcome(id, outcome, this.now, connector)
+    this.#take()
     this.dispatcher.resubmit(id, this.now + waitMs, this.now)
     this.#take()
   }
