@@ -6,7 +6,7 @@ import { createDirectory, memoryAudit, type RiskAssessment } from '../src/cloud/
 import { AccessControl } from '../src/cloud/policy/access-control.ts'
 import { decideAccess, type AccessContext } from '../src/cloud/rules/decide-access.ts'
 import type { AccessPolicy, AccessRules } from '../src/cloud/rules/access-policy.ts'
-import { published } from '../src/cloud/directory/published.ts'
+import { publishedOf } from '../src/cloud/directory/published.ts'
 import { CALLBACK_PATH } from '../src/cloud/sign-in/sign-in.ts'
 import { signInWithForms } from '../examples/registrar-token.ts'
 import {
@@ -372,7 +372,7 @@ describe('at every request', () => {
 
   test('what a decision follows from is worked out once', async () => {
     const it = await world([anybody])
-    const { access } = published(it.application).application
+    const { access } = publishedOf(it.application).application
     let reads = 0
     const policies = access!.policies
     Object.defineProperty(access, 'policies', {

@@ -5,7 +5,7 @@ import {
   type UserEvents,
   type UserExchange,
 } from '../../src/cloud/index.ts'
-import { published } from '../../src/cloud/directory/published.ts'
+import { publishedOf } from '../../src/cloud/directory/published.ts'
 import type { BackendCall, BackendEvents } from '../../src/connector/index.ts'
 import { Relay } from '../../src/connector/relay.ts'
 import {
@@ -24,7 +24,7 @@ export type Kind = 'get' | 'post' | 'tunnel' | 'reset-content' | 'head'
 const WINDOW = 16
 const NOW = 0
 const clocks = { now: () => NOW, wallClock: () => NOW }
-const application = published(
+const application = publishedOf(
   createDirectory({
     tenants: [{ id: 't', issuer: 'https://sts.example', registrars: { audience: 'x' } }],
     groups: [{ id: 'g', tenantId: 't' }],

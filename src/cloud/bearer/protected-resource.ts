@@ -8,7 +8,7 @@
 import type { EdgeRequest } from '../request/edge-request.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import { PROTECTED_RESOURCE_PATH } from '../request/challenge.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 
 const MAX_AGE_SECONDS = 300
 
@@ -33,7 +33,7 @@ export function serveProtectedResource(
   const tenant = application && directory.tenant(application.tenantId)
   if (tenant === undefined || !(method === 'GET' || method === 'HEAD' || method === 'OPTIONS'))
     return false
-  const { bearer, externalUrl, name } = published(application!).application
+  const { bearer, externalUrl, name } = publishedOf(application!).application
   const metadata = {
     resource: externalUrl,
     authorization_servers: [tenant.issuer],

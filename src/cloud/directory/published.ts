@@ -128,7 +128,7 @@ export class Published {
 const known = new WeakMap<Application, Published>()
 
 /** What follows from an application; computed once for each object. */
-export function published(application: Application): Published {
+export function publishedOf(application: Application): Published {
   let record = known.get(application)
   if (record === undefined) {
     record = new Published(application)
@@ -147,10 +147,10 @@ export function selectApplication(
   path: string,
 ): Published | undefined {
   if (applications.length === 1) {
-    const only = published(applications[0]!)
+    const only = publishedOf(applications[0]!)
     return selectByPath(path, only.paths) === undefined ? undefined : only
   }
-  const paths = applications.map((application) => published(application).paths[0])
+  const paths = applications.map((application) => publishedOf(application).paths[0])
   const selected = selectByPath(path, paths)
-  return selected === undefined ? undefined : published(applications[paths.indexOf(selected)]!)
+  return selected === undefined ? undefined : publishedOf(applications[paths.indexOf(selected)]!)
 }

@@ -44,7 +44,7 @@ import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
 import { timerOf, type Scheduler } from '../../runtime/scheduler.ts'
-import { published, selectApplication, type Published } from '../directory/published.ts'
+import { publishedOf, selectApplication, type Published } from '../directory/published.ts'
 import { SoleApplications } from '../directory/sole-applications.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
@@ -119,7 +119,7 @@ export class Edge {
       judge: (exchange) => {
         const judgement = judgedAgain(exchange, options.directory, decideAccess)
         if (judgement !== 'goes-on' || this.#upkeep === undefined) return judgement
-        const mayStay = this.#upkeep.mayStayOpen(exchange, published(exchange.application))
+        const mayStay = this.#upkeep.mayStayOpen(exchange, publishedOf(exchange.application))
         return mayStay ? judgement : 'session-ended'
       },
       failed: (exchange, error) => this.#tellInternal(exchange.id, error),

@@ -5,7 +5,7 @@
  * @module
  */
 import { readTarget } from '../../protocol/internal.ts'
-import { published, selectApplication, type Published } from '../directory/published.ts'
+import { publishedOf, selectApplication, type Published } from '../directory/published.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { DecideAccess } from '../policy/verdict.ts'
 import type { LiveExchange, Judgement } from '../request/live-exchanges.ts'
@@ -31,7 +31,7 @@ export function judgedAgain(
   }
   if (caller.user === undefined) return 'goes-on'
   // Who must sign in more strongly may end what they do; their next request goes to the issuer.
-  const verdict = decideAccess(published(now), caller, exchange)
+  const verdict = decideAccess(publishedOf(now), caller, exchange)
   return verdict.kind === 'deny' ? 'session-ended' : 'goes-on'
 }
 
@@ -80,6 +80,6 @@ function isSamePlace(before: Application, now: Application): boolean {
 
 /** Whether a page of another site may read the answer, by the application's rule. */
 function isGranted({ head }: LiveExchange, application: Application, path: string): boolean {
-  const { cors }: Published = published(application)
+  const { cors }: Published = publishedOf(application)
   return cors !== undefined && cors.covers(path) && cors.grants(head) !== cors.grantsNothing
 }

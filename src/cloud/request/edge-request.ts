@@ -20,7 +20,7 @@ import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
-import { published, type Published } from '../directory/published.ts'
+import { publishedOf, type Published } from '../directory/published.ts'
 import { REMOVE_ATTEMPTS } from '../directory/attempt-slots.ts'
 import { isForFrame } from './navigation.ts'
 import { returnTarget } from '../pages/return-target.ts'
@@ -136,7 +136,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#exchange?.sessionEnded?.()
   }
 
-  tellSessionEnded(delivery: Delivery, application = published(this.#application!)): void {
+  tellSessionEnded(delivery: Delivery, application = publishedOf(this.#application!)): void {
     if (this.#isChanged || this.caller.user === undefined) {
       const { detail: said, ...changed } = OWN_ANSWERS['application-changed']
       const detail = this.#advised(said, delivery)

@@ -6,7 +6,7 @@
  * @module
  */
 import { headerValue, isReserved, readTarget, type HeaderList } from '../../protocol/internal.ts'
-import { published, selectApplication, type Published } from '../directory/published.ts'
+import { publishedOf, selectApplication, type Published } from '../directory/published.ts'
 import type { Application } from '../directory/directory-port.ts'
 import { isPreflight, type CorsRule } from '../directory/cors-rule.ts'
 import type { UserRequestHead } from './user-exchange.ts'
@@ -42,7 +42,7 @@ function candidates(
   applications: readonly Application[],
   path: string | undefined,
 ): readonly Published[] {
-  const all = applications.map(published)
+  const all = applications.map(publishedOf)
   if (path === undefined || isReserved(path)) return all
   try {
     const selected = selectApplication(applications, path)

@@ -9,7 +9,7 @@ import type { SignInIdentity } from '../../protocol/machines/sign-in.ts'
 import { namedBy } from '../rules/named.ts'
 import type { Application } from '../directory/directory-port.ts'
 import { claimOfHeader } from '../rules/identity-claims.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { Session } from './session.ts'
 import type { SessionSpan } from './session-lifetime.ts'
 import { SignInDenied } from '../identity/sign-in-errors.ts'
@@ -110,7 +110,7 @@ export function sealedSession(
     ...fitting,
     ...(isPartial && { part: true }),
     // Say that the lists are cut: later rules may name members that are missing.
-    ...(length(fitting) < length(sealed) && { cut: published(application).names }),
+    ...(length(fitting) < length(sealed) && { cut: publishedOf(application).names }),
   }
 }
 

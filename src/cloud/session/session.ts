@@ -18,7 +18,7 @@ import type { KeyRing } from './key-ring.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { Renewals } from './renewals.ts'
 import { LONGEST_SESSION_MS } from '../directory/session-configuration.ts'
 import { slideMs, spanOf, type SessionSpan } from './session-lifetime.ts'
@@ -229,7 +229,7 @@ export class Sessions {
     cookieFields: readonly string[],
     wallNow: number,
   ): Promise<Session | undefined> {
-    const value = onlyCookie(cookieFields, published(application).sessionCookie)
+    const value = onlyCookie(cookieFields, publishedOf(application).sessionCookie)
     if (value === undefined) return undefined
     const opened =
       this.#remembered(application, host, value) ?? (await this.#open(application, host, value))
@@ -248,7 +248,7 @@ export class Sessions {
     cookieFields: readonly string[],
     wallNow: number,
   ): Session | undefined | 'unknown' {
-    const value = onlyCookie(cookieFields, published(application).sessionCookie)
+    const value = onlyCookie(cookieFields, publishedOf(application).sessionCookie)
     if (value === undefined) return undefined
     const opened = this.#remembered(application, host, value)
     return opened === undefined ? 'unknown' : this.#valid(opened, application, wallNow)
@@ -295,7 +295,7 @@ export class Sessions {
       return undefined
     // The cookie was cut to fit the rules of then. Other rules may need what was cut: ask the
     // issuer.
-    if (session.cutFor !== undefined && session.cutFor !== published(application).names)
+    if (session.cutFor !== undefined && session.cutFor !== publishedOf(application).names)
       return undefined
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
     if (session.since !== undefined && wallNow >= this.endOf(application, session)) return undefined
@@ -360,7 +360,7 @@ interface Opened {
 
 /** Every application has a cookie of its own: two on one host do not overwrite each other's. */
 export function sessionCookieName(application: Application): string {
-  return published(application).sessionCookie
+  return publishedOf(application).sessionCookie
 }
 
 function sessionCookie(application: Application): OwnCookie {

@@ -5,7 +5,7 @@
  * @module
  */
 import { headerValues } from '../../protocol/internal.ts'
-import { published, selectApplication } from '../directory/published.ts'
+import { publishedOf, selectApplication } from '../directory/published.ts'
 import { setCookies } from '../request/edge-request.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'
 import { isForm, readForm } from '../request/request-body.ts'
@@ -70,7 +70,7 @@ export async function signInAgain(
   const { application, answer } = opened
   request.asked = application
   const begun = await preAuthentication.begin(
-    ...([application, published(application).host, answer.returnTo] as const),
+    ...([application, publishedOf(application).host, answer.returnTo] as const),
     ...([headerValues(request.user.head.headers, 'cookie'), request.id] as const),
     { otherAccount: true },
   )

@@ -7,7 +7,7 @@
 import { base64url } from 'jose'
 import * as v from 'valibot'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/machines/sign-in-denials.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { Application } from '../directory/directory-port.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import { seal, unseal } from '../session/sealed-cookie.ts'
@@ -59,5 +59,5 @@ const scopeOf = (application: Application) => ({
   purpose: 'answer' as const,
   tenantId: application.tenantId,
   applicationId: application.id,
-  host: published(application).host,
+  host: publishedOf(application).host,
 })

@@ -9,7 +9,7 @@
  * @module
  */
 import { headerValue, headerValues } from '../../protocol/internal.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { setCookies } from '../request/edge-request.ts'
 import type { OwnCall, OwnPathTable } from '../request/own-paths.ts'
 import { OWN_PATH } from '../pages/return-target.ts'
@@ -72,7 +72,7 @@ async function heldBy(
   const held: Held[] = []
   for (const application of applications) {
     if (application.preAuthentication !== 'oidc') continue
-    const { host } = published(application)
+    const { host } = publishedOf(application)
     const session = await sessions.read(application, host, cookies, now)
     if (session !== undefined) held.push({ application, session })
   }
@@ -100,7 +100,7 @@ async function renew(
   const cookies: string[] = []
   for (const { application, session } of held) {
     if (session.hasGrant !== true) continue
-    const { host } = published(application)
+    const { host } = publishedOf(application)
     const renewal = await renewals.renew(application, host, session, request, true)
     if (renewal.kind !== 'renewed') continue
     cookies.push(renewal.setCookie)

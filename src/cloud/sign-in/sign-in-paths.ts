@@ -9,7 +9,7 @@ import { sendBack, sendToIssuer } from './fragment-page.ts'
 import type { LiveExchanges } from '../request/live-exchanges.ts'
 import { isForFrame } from '../request/navigation.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { isForm, readForm } from '../request/request-body.ts'
 import { checkArrival, tellDenied } from './sign-in-result.ts'
 import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
@@ -53,7 +53,7 @@ async function callback(
   request.asked = application
   const result = await preAuthentication.callback(
     application,
-    published(application).host,
+    publishedOf(application).host,
     query,
     headerValues(request.user.head.headers, 'cookie'),
     request.id,

@@ -6,7 +6,7 @@
  */
 import { headerValues } from '../../protocol/internal.ts'
 import { SIGN_IN_DENIALS } from '../../protocol/machines/sign-in-denials.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { setCookies, type EdgeRequest } from '../request/edge-request.ts'
 import type { OwnCall, OwnPathTable } from '../request/own-paths.ts'
 import { OWN_PATH, returnTarget } from '../pages/return-target.ts'
@@ -85,7 +85,7 @@ async function tell(
     const denial = SIGN_IN_DENIALS[reason]
     return request.answer({ ...denial, code: reason, detail, requestId, isAudited: true })
   }
-  const { host } = published(application)
+  const { host } = publishedOf(application)
   const cookies = headerValues(request.user.head.headers, 'cookie')
   const session = await preAuthentication.session(application, host, cookies)
   if (session === undefined) return request.answer(OWN_ANSWERS['session-not-kept'])

@@ -11,7 +11,7 @@
  */
 import { headerValues } from '../../protocol/internal.ts'
 import { challenge } from '../request/challenge.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { setCookies, type EdgeRequest } from '../request/edge-request.ts'
 import { wayIn } from '../request/navigation.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'
@@ -131,10 +131,10 @@ async function begin(
   if (way !== 'page' && way !== 'redirect')
     return request.answer({
       ...OWN_ANSWERS[refusal],
-      headers: ['WWW-Authenticate', challenge(published(application), head.headers)],
+      headers: ['WWW-Authenticate', challenge(publishedOf(application), head.headers)],
     })
   const begun = await preAuthentication.begin(
-    ...([application, published(application).host, end] as const),
+    ...([application, publishedOf(application).host, end] as const),
     ...([headerValues(head.headers, 'cookie'), request.id] as const),
     renews === undefined ? {} : { renews },
   )
@@ -149,5 +149,5 @@ const sessionOf = (
   application: Application,
 ): Promise<Session | undefined> => {
   const cookies = headerValues(request.user.head.headers, 'cookie')
-  return sessions.read(application, published(application).host, cookies, clocks.wallClock())
+  return sessions.read(application, publishedOf(application).host, cookies, clocks.wallClock())
 }

@@ -10,7 +10,7 @@
  * @module
  */
 import { CountedWindow } from '../../runtime/counted-window.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import { clientNetwork } from '../rules/network.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
@@ -114,7 +114,7 @@ export class FrontChannelLogout {
     { cookieFields }: FrontChannelVisit,
   ): Promise<boolean> {
     const { sessions, clocks } = this.#options
-    const { host } = published(application)
+    const { host } = publishedOf(application)
     const session = await sessions.read(application, host, cookieFields, clocks.wallClock())
     return session?.issuerSession === sid && session.user.issuer === issuer
   }

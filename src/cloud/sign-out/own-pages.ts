@@ -4,7 +4,7 @@
  * @module
  */
 import { headerValue, headerValues } from '../../protocol/internal.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { OwnCall } from '../request/own-paths.ts'
 import type { Application } from '../directory/directory-port.ts'
 
@@ -17,7 +17,9 @@ export function isFromOwnPage({ request, applications }: OwnCall): boolean {
   const site = headerValue(headers, 'sec-fetch-site')
   if (site !== undefined) return site === 'same-origin'
   const origins = headerValues(headers, 'origin')
-  return origins.length === 1 && applications.some((one) => published(one).isOwnOrigin(origins[0]!))
+  return (
+    origins.length === 1 && applications.some((one) => publishedOf(one).isOwnOrigin(origins[0]!))
+  )
 }
 
 /** The applications of the host that users sign in to. */

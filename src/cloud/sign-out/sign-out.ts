@@ -13,7 +13,7 @@ import type { Issuers } from '../issuer/issuers.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import { published } from '../directory/published.ts'
+import { publishedOf } from '../directory/published.ts'
 import { OWN_PATH } from '../pages/return-target.ts'
 import { readTokenHint, tokenHintCookie } from './token-hint.ts'
 import { sessionCookieName, type Session, type Sessions } from '../session/session.ts'
@@ -64,7 +64,7 @@ export class SignOut {
       if (!names.has(sessionCookieName(application))) continue
       // Remove the cookie even if it opens no session.
       setCookies.push(sessions.end(application), tokenHintCookie(application).remove())
-      const { host } = published(application)
+      const { host } = publishedOf(application)
       const now = clocks.wallClock()
       const session = await sessions.read(application, host, cookieFields, now)
       if (session === undefined) continue
@@ -89,7 +89,7 @@ export class SignOut {
   ): Promise<boolean> {
     const { sessions, clocks } = this.#options
     for (const application of applications) {
-      const { host } = published(application)
+      const { host } = publishedOf(application)
       const now = clocks.wallClock()
       if ((await sessions.read(application, host, cookieFields, now)) !== undefined) return true
     }
@@ -106,7 +106,7 @@ export class SignOut {
     cookieFields: readonly string[],
   ): Promise<Hint> {
     const { keyRing } = this.#options.sessions
-    const { host } = published(application)
+    const { host } = publishedOf(application)
     const fields = [host, cookieFields, user.subject] as const
     const token = await readTokenHint(keyRing, application, ...fields)
     if (token !== undefined) return { id_token_hint: token }

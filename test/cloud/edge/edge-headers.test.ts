@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createDirectory } from '../../../src/cloud/index.ts'
 import { isOwnCookie } from '../../../src/cloud/directory/cookies.ts'
 import { offeredHeaders } from '../../../src/cloud/edge/offered-headers.ts'
-import { published } from '../../../src/cloud/directory/published.ts'
+import { publishedOf } from '../../../src/cloud/directory/published.ts'
 import { responseHeaders } from '../../../src/cloud/edge/response-headers.ts'
 import {
   dropSetCookies,
@@ -30,7 +30,7 @@ const configuration = (more: object) => ({
     },
   ],
 })
-const application = published(createDirectory(configuration({})).application('wiki')!)
+const application = publishedOf(createDirectory(configuration({})).application('wiki')!)
 const request = (headers: readonly string[], address = '192.0.2.7') =>
   offeredHeaders({ headers, httpVersion: '1.1' }, address, application, undefined)
 const OWN = 10

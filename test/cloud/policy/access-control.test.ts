@@ -7,7 +7,7 @@ import {
   type AccessControlOptions,
 } from '../../../src/cloud/policy/access-control.ts'
 import type { RiskQuery } from '../../../src/cloud/policy/risk.ts'
-import { published } from '../../../src/cloud/directory/published.ts'
+import { publishedOf } from '../../../src/cloud/directory/published.ts'
 
 const START = Date.parse('2026-06-01T10:00:00Z')
 const allow = { id: 'a', effect: 'allow' }
@@ -29,7 +29,7 @@ function world(policies: object[] | undefined, options: Partial<AccessControlOpt
       },
     ],
   })
-  const application = published(directory.application('vault')!)
+  const application = publishedOf(directory.application('vault')!)
   const caller = (rest: Partial<Caller> = {}): Caller => ({
     id: 'session-1',
     user: { subject: 'alice', issuer: 'https://sts.example', groups: ['staff'] },
@@ -132,7 +132,7 @@ describe('what is written down', () => {
   test('what is wrong with broken policies, quoting nothing of them', () => {
     const { access, application, caller, audit } = world([allow])
     const broken = (policies: unknown) =>
-      published({ ...application.application, access: { locations: [], policies } as never })
+      publishedOf({ ...application.application, access: { locations: [], policies } as never })
     const request = { id: 'r', address: '192.0.2.7' }
     const network = { ...allow, applications: 'all', when: { from: { networks: ['10.6.6.6/8'] } } }
     const shape = { ...allow, applications: 'all', effect: 'a-secret' }
