@@ -31,7 +31,7 @@ import { VirtualTime } from '../test/connector/virtual-time.ts'
 
 const TENANT = 'contoso'
 const GROUP = 'default'
-const TO = { tenantId: TENANT, groupId: GROUP, group: tenantKey(TENANT, GROUP) }
+const OF_GROUP = { tenantId: TENANT, groupId: GROUP, group: tenantKey(TENANT, GROUP) }
 
 /** How an application meets one connector: `unreachable`: not a single octet leaves for it. */
 export type Meeting = 'answers' | 'unreachable' | 'hangs'
@@ -144,7 +144,8 @@ export class ServedWorld {
         if (outcome.kind === 'failed' && told.status === undefined) tell(told, outcome.error.reason)
       },
     }
-    this.origin.submit(submission, TO, submitter)
+    const to = { ...OF_GROUP, application: tenantKey(TENANT, application) }
+    this.origin.submit(submission, to, submitter)
     return told
   }
 

@@ -54,6 +54,7 @@ export class Published {
     readonly tenantId: string
     readonly groupId: string
     readonly group: TenantKey
+    readonly application: TenantKey
     readonly responseHeadMs: number
   }
   #names: string | undefined
@@ -81,8 +82,8 @@ export class Published {
     ])
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
     this.needs = needsOf(application)
-    const group = tenantKey(tenantId, groupId)
-    this.destination = { tenantId, groupId, group, responseHeadMs }
+    const [group, own] = [tenantKey(tenantId, groupId), tenantKey(tenantId, id)]
+    this.destination = { tenantId, groupId, group, application: own, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)
   }
 

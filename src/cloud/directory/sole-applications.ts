@@ -1,4 +1,4 @@
-import type { Application, Directory } from './directory-port.ts'
+import type { Directory } from './directory-port.ts'
 import { tenantKey, type TenantKey } from './tenant-key.ts'
 
 /** How long a count is believed: directories may change without a word. Milliseconds. */
@@ -15,9 +15,9 @@ export class SoleApplications {
   }
 
   /** @param now monotonic milliseconds */
-  has({ tenantId, groupId }: Pick<Application, 'tenantId' | 'groupId'>, now: number): boolean {
+  has(group: TenantKey, now: number): boolean {
     if (now >= this.#until) this.#count(now)
-    return (this.#counts.get(tenantKey(tenantId, groupId)) ?? 1) === 1
+    return (this.#counts.get(group) ?? 1) === 1
   }
 
   #count(now: number): void {

@@ -269,7 +269,7 @@ export class Edge {
       requestNumber: request.id,
       share: shareOf(caller, request.address),
       needs: application.needs,
-      isAlone: this.#sole.has(application.application, this.#options.clocks.now()),
+      isAlone: this.#sole.has(application.destination.group, this.#options.clocks.now()),
       applicationId: id,
       applicationVersion: version,
       method: head.method,

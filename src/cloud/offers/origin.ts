@@ -44,7 +44,7 @@ import type {
   Submitter,
   Ticket,
 } from './submission.ts'
-import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
+import type { TenantKey } from '../directory/tenant-key.ts'
 
 export interface OriginOptions {
   /** The id of this cloud instance. */
@@ -135,7 +135,7 @@ export class Origin {
       {
         id,
         group: to.group,
-        application: tenantKey(to.tenantId, submission.applicationId),
+        application: to.application,
         user: submission.share ?? NOBODY,
         isReplayable: isReplayable(submission),
         needs: neededBy(submission),

@@ -53,8 +53,9 @@ export interface Submitter extends ExchangeHandler {
 export interface Destination {
   readonly tenantId: string
   readonly groupId: string
-  /** Both, as the queue knows them. */
+  /** Both, as the queue knows them; and the application. */
   readonly group: TenantKey
+  readonly application: TenantKey
   /** Milliseconds to the response head. Default: the origin's. */
   readonly responseHeadMs?: number
 }

@@ -129,8 +129,10 @@ export class LongExchanges {
    * @param open all exchanges of the link
    */
   look(now: number, open: () => Iterable<LongSubject>): void {
-    if (now < this.deadline) return
+    if (now < this.#lookAt) return
+    // Also while nothing is answered: a time that lies behind would be due with the next answer.
     this.#lookAt = now + LOOK_MS
+    if (this.#answering === 0) return
     for (const subject of open()) {
       if (!subject.isAnswered) continue
       const one = (subject.long ??= new LongExchange())

@@ -172,7 +172,7 @@ export class Multiplexer {
 
   /** The head of an answer passed, and it was not all of it. */
   answered(wire: NumberedWire): void {
-    if (this.#wires.has(wire.number)) this.long?.answered(wire)
+    if (wire.exchange !== undefined) this.long?.answered(wire)
   }
 
   forget(wire: NumberedWire): void {

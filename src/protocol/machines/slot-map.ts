@@ -30,6 +30,11 @@ export class Slots<T extends object> {
     return this.#values[slot]
   }
 
+  /** Puts another value into a slot that is taken. */
+  replace(slot: number, value: T): void {
+    this.#values[slot] = value
+  }
+
   /** Once removed, its slot may be another's: that one stays. */
   remove(slot: number, value: T): void {
     if (this.#values[slot] !== value) return
@@ -62,8 +67,9 @@ export class SlotMap<K extends string | number, V extends object> {
   }
 
   set(key: K, value: V): void {
-    this.delete(key)
-    this.#slotOf.set(key, this.#slots.add(value))
+    const slot = this.#slotOf.get(key)
+    if (slot === undefined) this.#slotOf.set(key, this.#slots.add(value))
+    else this.#slots.replace(slot, value)
   }
 
   /** Whether it was here. */

@@ -12,7 +12,12 @@ import {
 } from '../../../src/protocol/internal.ts'
 
 const GROUP = tenantKey('contoso', 'default')
-const TO = { groupId: 'default', tenantId: 'contoso', group: GROUP }
+const TO = {
+  groupId: 'default',
+  tenantId: 'contoso',
+  group: GROUP,
+  application: tenantKey('contoso', 'wiki'),
+}
 const SUBMISSION = {
   applicationId: 'wiki',
   applicationVersion: 'v1',
