@@ -3,6 +3,10 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     'protocol/index': 'src/protocol/index.ts',
+    // Nobody imports these two: they keep the frame codec in files of its own, for whoever bundles
+    // no more than that, and what writes MessagePack out of them.
+    'protocol/frames': 'src/protocol/frames.ts',
+    'protocol/msgpack-writer': 'src/protocol/wire/msgpack-writer.ts',
     'cloud/index': 'src/cloud/index.ts',
     'cloud/node/index': 'src/cloud/node/index.ts',
     'cloud/lmdb/index': 'src/cloud/lmdb/index.ts',

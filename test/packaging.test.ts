@@ -143,6 +143,19 @@ describe('in a browser', () => {
 
   test('the whole protocol is less than 38 KB', async () =>
     expect(await bundledBytes(protocol, '*', project)).toBeLessThan(38_000))
+
+  test('the frame codec alone is less than 6 KB', async () => {
+    const codec = ['FrameReader', 'encodeFrame', 'frameHeader', 'FrameType', 'FrameFlag']
+    const small = ['encodeCredit', 'encodeReset', 'encodeStop', 'ResetCode']
+    const { stdout } = await run(
+      process.execPath,
+      ['--input-type=module', '-e', `console.log(Object.keys(await import('${protocol}')).join())`],
+      { cwd: project },
+    )
+    const read = stdout.split(',').filter((name) => /^decode(?!Message)/.test(name.trim()))
+    expect(read.length).toBeGreaterThan(10)
+    expect(await bundledBytes(protocol, [...codec, ...small, ...read], project)).toBeLessThan(6_000)
+  })
 })
 
 test('every subpath type-checks', async () => {

@@ -26,7 +26,7 @@ export {
   type ExchangeObserver,
 } from '../runtime/exchange-observer.ts'
 export { systemClocks, type Clocks } from '../runtime/clocks.ts'
-export { type Scheduler } from '../runtime/scheduler.ts'
+export { type Scheduler, type Timer } from '../runtime/scheduler.ts'
 export { defaultCryptoProvider, type CryptoProvider } from '../runtime/crypto-provider.ts'
 
 // The directory
@@ -153,7 +153,7 @@ export { ForwardingUserExchange } from './request/forwarding-user-exchange.ts'
 export { type Caller } from './identity/caller.ts'
 export { type KeptClaims } from './rules/named.ts'
 export { type Session, type Sessions, type StartedSession } from './session/session.ts'
-export { type SignInIdentity } from '../protocol/machines/sign-in.ts'
+export { type ClaimValue, type SignInIdentity } from '../protocol/machines/sign-in.ts'
 export {
   KeyRing,
   type KeyRingOptions,
@@ -188,6 +188,7 @@ export { type Origin } from './offers/origin.ts'
 export { ConnectorLink, type ConnectorLinkEvents } from './offers/connector-link.ts'
 export { type OfferLink } from './offers/offer-link.ts'
 export { type Claimer } from './offers/submission.ts'
+export { type AttemptOutcome } from '../protocol/machines/dispatch-values.ts'
 export { MemoryOfferQueue } from './offers/memory-offer-queue.ts'
 export {
   type OfferEnvelope,

@@ -71,5 +71,6 @@ export {
   type LinkDialerOptions,
 } from './link-dialer.ts'
 export { OfferSlots, SlotShares, type SlotHolder } from './offer-slots.ts'
+export { type OriginLineLimits } from '../protocol/machines/origin-line.ts'
 export { OriginLines, type ClaimConnection, type OriginLinesOptions } from './origin-lines.ts'
 export { type ClaimLine, type LineTerms, type OfferHome, type Origins } from './claim-line.ts'

@@ -21,7 +21,9 @@ import type { ConnectorEnvironment } from './ports.ts'
 /** A connection that was dialled for claims alone. */
 export type ClaimConnection = CloudConnection & ClaimLine
 
+/** Options of {@link OriginLines}. */
 export interface OriginLinesOptions {
+  /** Clocks and timers: `systemEnvironment()`. */
   readonly environment: Pick<ConnectorEnvironment, 'clocks' | 'scheduler'>
   /**
    * Dials a link that takes no offers. `connected` and `ended` are told later, never from inside.

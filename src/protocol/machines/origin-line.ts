@@ -11,6 +11,7 @@
 import { next, type Moves } from './moves.ts'
 import { ignored, misuse, type Table } from './table.ts'
 
+/** Time limits of a line for claims, in milliseconds. */
 export interface OriginLineLimits {
   /** Until a link must be up. Default 2 000. */
   readonly originDialMs: number
@@ -18,6 +19,7 @@ export interface OriginLineLimits {
   readonly originIdleMs: number
 }
 
+/** The default of each, in milliseconds. */
 export const ORIGIN_LINE_LIMITS: OriginLineLimits = { originDialMs: 2_000, originIdleMs: 60_000 }
 
 interface Common {
