@@ -1,10 +1,12 @@
 /**
  * A connector: dials out to the cloud and serves published applications from where it runs.
  *
- *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE] [--name NAME]
+ *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE | --ticket-file FILE] [--name NAME]
  *
- * The token is a registrar's; it is read only if DIR holds no identity yet. What happens goes to
- * stderr, one JSON object a line. One line of JSON on stdout says that it is ready:
+ * The token is a registrar's, the ticket one that an operator of the cloud made; `--ticket-file -`
+ * reads it from stdin. Either is read only if DIR holds no identity yet. What happens goes to
+ * stderr, one JSON object a line. `--show-key` says the thumbprint of the key that it will register
+ * with, for a ticket that nobody else can use, and ends. One line of JSON on stdout says that it is ready:
  * `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish
  * what is under way, then end with code 0.
  */
@@ -12,6 +14,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import {
+  connectorKeyThumbprint,
   readPrivateFile,
   startConnector,
   type ConnectorEvent,
@@ -25,12 +28,21 @@ const { values } = parseArgs({
     ca: { type: 'string' },
     'state-dir': { type: 'string' },
     'token-file': { type: 'string' },
+    'ticket-file': { type: 'string' },
+    'show-key': { type: 'boolean', default: false },
     name: { type: 'string' },
   },
 })
-const { url, ca, 'state-dir': stateDirectory, 'token-file': tokenFile, name } = values
+const { url, ca, 'state-dir': stateDirectory, name } = values
+const { 'token-file': tokenFile, 'ticket-file': ticketFile } = values
+if (values['show-key'] && stateDirectory !== undefined) {
+  console.log(await connectorKeyThumbprint({ stateDirectory }))
+  process.exit()
+}
 if (url === undefined || stateDirectory === undefined) {
-  console.error('usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE]')
+  console.error(
+    'usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE | --ticket-file FILE]',
+  )
   process.exit(2)
 }
 
@@ -64,8 +76,11 @@ async function start(cloud: string, directory: string): Promise<RunningConnector
     stateDirectory: directory,
     signal: starting.signal,
     onEvent: log,
-    ...(ca !== undefined && { ca: await readFile(ca, 'utf8') }),
-    ...(tokenFile !== undefined && { token: () => readToken(tokenFile) }),
+    ...(ca !== undefined && { ca: await readFile(ca) }),
+    ...(tokenFile !== undefined && { token: () => readSecret(tokenFile) }),
+    ...(ticketFile !== undefined && {
+      ticket: () => (ticketFile === '-' ? readStdin() : readSecret(ticketFile)),
+    }),
     ...(name !== undefined && { name }),
   })
 }
@@ -77,10 +92,20 @@ function refused(error: unknown): never {
 }
 
 /** A secret is taken only from a file that nobody else can read. */
-async function readToken(path: string): Promise<string> {
-  const token = await readPrivateFile(path, { mayBeLink: true })
-  if (token === undefined) throw new Error(`${path} is not there`)
-  return token.trim()
+async function readSecret(path: string): Promise<string> {
+  const secret = await readPrivateFile(path, { mayBeLink: true })
+  if (secret === undefined) throw new Error(`${path} is not there`)
+  return secret.trim()
+}
+
+/** Whoever pipes a ticket in leaves it in no argument, no environment and no file. */
+async function readStdin(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += chunk
+    if (text.includes('\n') || text.length > 1_024) break
+  }
+  return text.trim()
 }
 
 /**

@@ -45,6 +45,30 @@ test('R1.2a a role held in one tenant is none in another', async () => {
   )
 })
 
+test.each([
+  ['such a registrar', async () => ({ token: await adminToken(trust.issuer) })],
+  ['the operator at the service', async () => ({ operator: 'carol' })],
+] as const)('R1.2a a one-time ticket made by %s serves in its place', async (_, maker) => {
+  await trust.issuer.close()
+  trust = await startTrust({ enrolmentTickets: true })
+  const { ticket } = await trust.registrar.tickets.create({
+    tenantId: 'contoso',
+    by: await maker(),
+  })
+  const { token: _token, ...message } = registration('', await requestFor(await newKeys()))
+  const shown = { ...message, ticket, features: ['enrolment-ticket'] }
+  const reply = await trust.registrar.register(shown)
+  expect(reply).toMatchObject({ type: 'registered', tenantId: 'contoso', standing: 'pending' })
+})
+
+test('R1.2a no ticket serves where the tenant does not allow it', async () => {
+  const order = { tenantId: 'contoso', by: { operator: 'carol' } }
+  await expect(trust.registrar.tickets.create(order)).rejects.toMatchObject({
+    code: 'ERR_CONFIGURATION_INVALID',
+    path: 'enrolmentTickets',
+  })
+})
+
 test.each<[string, string, () => Record<string, unknown>]>([
   ['is not a registrar', 'token-role', () => ({ roles: ['user'] })],
   ['is of another tenant', 'token-tenant', () => ({ tid: 'fabrikam' })],

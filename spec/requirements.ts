@@ -32,7 +32,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
 
   { id: 'R1.1a', text: 'During installation an administrator signs in at the tenant\'s issuer and a token is acquired.' },
   { id: 'R1.1b', text: 'The token is presented to the cloud.' },
-  { id: 'R1.2a', text: 'The token must prove a registrar role in the tenant it was issued for.' },
+  { id: 'R1.2a', text: 'The token must prove a registrar role in the tenant it was issued for. Where the tenant allows it, a one-time ticket made by such a registrar, or by the operator at the service, serves in its place.' },
   { id: 'R1.2b', text: 'Otherwise the registration ends there.' },
   { id: 'R1.3a', text: 'The connector makes a certificate request and passes it with the token to the cloud.' },
   { id: 'R1.3b', text: 'The cloud verifies the token and signs the certificate request.' },

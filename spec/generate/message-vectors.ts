@@ -38,6 +38,16 @@ const registrationRequest: RegistrationRequest = {
   instance: { name: 'büro-1', version: '0.1.0' },
   features: ['plain'],
 }
+/** 256 bits that nobody drew. */
+const TICKET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
+const byTicket: RegistrationRequest = {
+  v: 1,
+  type: 'registration',
+  ticket: TICKET,
+  request: DER,
+  instance: { name: 'büro-1', version: '0.1.0' },
+  features: ['plain', 'enrolment-ticket'],
+}
 const registered: RegistrationReply = {
   v: 1,
   type: 'registered',
@@ -79,9 +89,24 @@ const application: ApplicationReply = {
 export const MESSAGE_VECTORS: readonly Entry[] = [
   entry(
     'RegistrationRequest',
-    "Installation 1-3: a registrar's token and a certificate request.",
-    [['a registration', registrationRequest]],
+    "Installation 1-3: a registrar's token or a one-time ticket, and a certificate request.",
     [
+      ['a registration', registrationRequest],
+      ['a registration by a ticket', byTicket],
+    ],
+    [
+      [
+        'neither token nor ticket',
+        { ...registrationRequest, token: undefined },
+        'MALFORMED_MESSAGE',
+      ],
+      [
+        'token and ticket',
+        { ...byTicket, token: 'eyJhbGciOiJFUzI1NiJ9.e30.AA' },
+        'MALFORMED_MESSAGE',
+      ],
+      ['a ticket without its feature', { ...byTicket, features: ['plain'] }, 'MALFORMED_MESSAGE'],
+      ['a ticket cut short', { ...byTicket, ticket: TICKET.slice(1) }, 'MALFORMED_MESSAGE'],
       ['an empty token', { ...registrationRequest, token: '' }, 'MALFORMED_MESSAGE'],
       ['a request that is text', { ...registrationRequest, request: 'MIIB' }, 'MALFORMED_MESSAGE'],
       ['no instance', { ...registrationRequest, instance: undefined }, 'MALFORMED_MESSAGE'],

@@ -22,7 +22,7 @@ export async function messageReference(): Promise<string> {
     if (initializer === undefined || !ts.isCallExpression(initializer)) continue
     const doc = docOf(statement)
     const intro = `### ${name.getText()}${doc === '' ? '' : `\n\n${doc}`}`
-    const [called, argument] = callOf(initializer)
+    const [called, argument] = callOf(narrowed(initializer))
     if (called === 'object') sections.push(`${intro}\n\n${fieldTable(source, argument!)}`)
     if (called === 'variant') {
       const members = initializer.arguments[1]
@@ -34,6 +34,14 @@ export async function messageReference(): Promise<string> {
     }
   }
   return sections.join('\n\n')
+}
+
+/** The message of one that checks span: their words are in its comment. */
+function narrowed(call: ts.CallExpression): ts.CallExpression {
+  const [called, first] = callOf(call)
+  const isMessage =
+    called === 'pipe' && ts.isCallExpression(first!) && callOf(first)[0] === 'object'
+  return isMessage ? (first as ts.CallExpression) : call
 }
 
 function fieldTable(source: ts.SourceFile, object: ts.Node): string {
@@ -106,6 +114,7 @@ function piped(source: ts.SourceFile, steps: readonly ts.Expression[]): string {
   for (const step of steps.slice(1)) {
     const [called, argument] = callOf(step as ts.CallExpression)
     if (called === 'integer') type = 'integer'
+    else if (called === 'length') bounds.push(`exactly ${argument!.getText()}`)
     else if (/^min/.test(called)) bounds.push(`at least ${argument!.getText()}`)
     else if (/^max/.test(called)) bounds.push(`at most ${argument!.getText()}`)
   }
@@ -126,7 +135,7 @@ function referenceOf(source: ts.SourceFile, name: string): string {
   if (!ts.isVariableDeclaration(declaration) || declaration.initializer === undefined)
     throw new Error(`${name} is no schema`)
   const { initializer } = declaration
-  const isObject = ts.isCallExpression(initializer) && callOf(initializer)[0] === 'object'
+  const isObject = ts.isCallExpression(initializer) && callOf(narrowed(initializer))[0] === 'object'
   return isObject ? `map: [${name}](#${name.toLowerCase()})` : typeOf(source, initializer)
 }
 

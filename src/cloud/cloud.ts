@@ -4,6 +4,7 @@
  * @module
  */
 import { type Shares, type TimeLimits, TIME_LIMITS } from '../protocol/internal.ts'
+import { expiryOf, type CertificateInput } from '../runtime/certificates.ts'
 import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
@@ -20,8 +21,15 @@ import { systemClocks, type Clocks } from '../runtime/clocks.ts'
 import { timerOf, type Scheduler, type Timer } from '../runtime/scheduler.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
+import type { TicketChoice } from './connectors/enrolment-ticket-rows.ts'
+import type {
+  EnrolmentTicket,
+  EnrolmentTicketOptions,
+  OpenTicket,
+} from './connectors/enrolment-tickets.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
 import { Sessions } from './session/session.ts'
+import { cloudStats, type CloudStats, type ShownCertificate } from './stats.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
 
 /**
@@ -52,10 +60,10 @@ export interface CloudOptions extends CloudPorts {
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
   /**
-   * Roots of the cloud's own servers, DER: what connectors pin at registration. Default: none, they
-   * keep what they were given.
+   * Roots of the cloud's own servers, PEM or DER: what connectors pin at registration. Default:
+   * none, they keep what they were given.
    */
-  readonly cloudAuthorities?: readonly Uint8Array[]
+  readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[]
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**
@@ -108,6 +116,31 @@ export interface Cloud {
   readonly crypto: CryptoProvider
   /** Where its parts and listeners tell what went wrong: to `onError`. */
   readonly containment: Containment
+  /** What its listeners show to connectors: each says so as long as it is there. */
+  readonly shownCertificates: Set<ShownCertificate>
+  /**
+   * What this instance holds now: links, grants, queue, open exchanges, certificates, the age of
+   * the configuration. Counted when asked: once a second costs nothing, once a request does.
+   *
+   * @throws PortFailed when the directory fails
+   */
+  stats(): CloudStats
+  /**
+   * Makes a one-time ticket by which one connector can be registered without an issuer; the tenant
+   * must allow them (`enrolmentTickets`). At most 20 are open in a tenant.
+   *
+   * @throws ConfigurationInvalid when the tenant takes none or has too many open, or an option is
+   *   wrong; Refused `token-…` when the registrar's token is not good
+   * @see spec/PROTOCOL.md, "Tickets"
+   */
+  createEnrolmentTicket(options: EnrolmentTicketOptions): Promise<EnrolmentTicket>
+  /** The tenant's tickets that can still be used, the oldest first. */
+  listEnrolmentTickets(tenantId: string): Promise<readonly OpenTicket[]>
+  /**
+   * Ends one ticket, or all that somebody made who may no longer: whoever takes a registrar's role
+   * away calls it. Resolves to how many could still have been used.
+   */
+  revokeEnrolmentTickets(choice: TicketChoice): Promise<number>
 }
 
 /** Assembles a cloud instance. It does nothing until a listener brings it users and connectors. */
@@ -161,6 +194,23 @@ export function createCloud(options: CloudOptions): Cloud {
     crypto,
     ...(options.issuerGraceMs !== undefined && { issuerGraceMs: options.issuerGraceMs }),
   })
+  const registration = createRegistration({
+    crypto,
+    clocks,
+    directory,
+    registry,
+    authority,
+    audit,
+    scheduler,
+    containment,
+    issuers: preAuthentication.issuers,
+    ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
+    ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
+    ...validity,
+  })
+  const { tickets } = registration
+  const expiresAt = expiryOf(authority.certificate)
+  const shownCertificates = new Set([{ name: 'connector-authority', expiresAt }])
   return {
     clocks,
     timer,
@@ -186,20 +236,13 @@ export function createCloud(options: CloudOptions): Cloud {
       registry,
       directory,
     }),
-    registration: createRegistration({
-      crypto,
-      clocks,
-      directory,
-      registry,
-      authority,
-      audit,
-      scheduler,
-      containment,
-      issuers: preAuthentication.issuers,
-      ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
-      ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
-      ...validity,
-    }),
+    registration,
+    shownCertificates,
+    stats: () =>
+      cloudStats({ origin, directory, certificates: shownCertificates, now: clocks.wallClock() }),
+    createEnrolmentTicket: (order) => tickets.create(order),
+    listEnrolmentTickets: (tenantId) => tickets.list(tenantId),
+    revokeEnrolmentTickets: (choice) => tickets.revoke(choice),
     configuration: new ConfigurationService({
       crypto,
       clocks,

@@ -126,6 +126,9 @@ function containedDirectory(directory: Directory, containment: Containment): Dir
     ),
     tenants: containment.demand('directory.tenants', () => directory.tenants()),
     applications: containment.demand('directory.applications', () => directory.applications()),
+    ...(directory.inForceSince && {
+      inForceSince: containment.demand('directory.inForceSince', () => directory.inForceSince!()),
+    }),
   }
 }
 
@@ -143,6 +146,11 @@ function containedRegistry(registry: ConnectorRegistry, containment: Containment
     used: wrap('used', (serial, now) => registry.used(serial, now)),
     setStanding: wrap('setStanding', (id, to, now) => registry.setStanding(id, to, now)),
     setGroup: wrap('setGroup', (id, groupId) => registry.setGroup(id, groupId)),
+    addTicket: wrap('addTicket', (order) => registry.addTicket(order)),
+    ticket: wrap('ticket', (hash) => registry.ticket(hash)),
+    tickets: wrap('tickets', (tenantId) => registry.tickets(tenantId)),
+    removeTickets: wrap('removeTickets', (choice, now) => registry.removeTickets(choice, now)),
+    expireTickets: wrap('expireTickets', (now) => registry.expireTickets(now)),
     connector: wrap('connector', (id) => registry.connector(id)),
     certificate: wrap('certificate', (serial) => registry.certificate(serial)),
     certificates: wrap('certificates', (id) => registry.certificates(id)),

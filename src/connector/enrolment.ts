@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ApiMisuse, PeerViolation, Refused } from '../protocol/wire/errors.ts'
+import { ApiMisuse, ConfigurationInvalid, PeerViolation, Refused } from '../protocol/wire/errors.ts'
+import { ENROLMENT_TICKET } from '../protocol/wire/features.ts'
 import { TIME_LIMITS } from '../protocol/wire/limits.ts'
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../protocol/wire/messages.ts'
 import {
@@ -27,16 +28,25 @@ import type {
   IdentityStore,
 } from './ports.ts'
 
+/** What a connector shows to be registered: exactly one of the two. */
+export interface RegistrationProof {
+  /** A registrar's access token; asked for once, and only if there is no identity yet. */
+  readonly token?: (() => string | Promise<string>) | undefined
+  /**
+   * A one-time enrolment ticket, where the tenant allows them; asked for once, and only if there is
+   * no identity yet. White space around it is left out.
+   */
+  readonly ticket?: (() => string | Promise<string>) | undefined
+}
+
 /** Options of {@link register}. */
-export interface RegisterOptions {
+export interface RegisterOptions extends RegistrationProof {
   /** Carries the call to the cloud. */
   readonly channel: ControlChannel
   /** Where key and certificate are kept. */
   readonly store: IdentityStore
   /** Clocks, timers, randomness and keys: `systemEnvironment()`. */
   readonly environment: ConnectorEnvironment
-  /** The registrar's access token; asked for once, and only if the store has no identity yet. */
-  readonly token: () => string | Promise<string>
   /** What an operator recognises the connector by. */
   readonly instance: RegistrationRequest['instance']
   /** Default none. */
@@ -53,24 +63,34 @@ export interface RegisterOptions {
  * Registers the connector, or returns the identity it has already.
  *
  * The key is durable before the first request; a lost reply is asked for again with the same key
- * and token, under full-jitter backoff, until the cloud answers or `signal` aborts.
+ * and token or ticket, under full-jitter backoff, until the cloud answers or `signal` aborts.
  *
- * @throws Refused when the cloud says no for good; PeerViolation when its answer cannot be used;
- *   the store's own error
- *   when the key cannot be kept; the signal's reason
+ * @throws Refused when the cloud says no for good; ConfigurationInvalid when there is neither token
+ *   nor ticket, or both; PeerViolation when the cloud's answer cannot be used; the store's own
+ *   error when the key cannot be kept; the signal's reason
  * @see spec/PROTOCOL.md, "Registration"
  */
 export async function register(options: RegisterOptions): Promise<ConnectorIdentity> {
   const identities = await Identities.open(options.store, options.environment.crypto)
   if (identities.current !== undefined) return identities.current
   options.signal?.throwIfAborted()
-  return new Enrolment(options, identities, await options.token()).run()
+  return new Enrolment(options, identities, await shown(options)).run()
+}
+
+type Shown = Pick<RegistrationRequest, 'token' | 'ticket'>
+
+async function shown({ token, ticket }: RegistrationProof): Promise<Shown> {
+  if (token !== undefined && ticket !== undefined)
+    throw new ConfigurationInvalid('ticket', 'is one of two: there is a "token" as well')
+  if (ticket !== undefined) return { ticket: (await ticket()).trim() }
+  if (token !== undefined) return { token: await token() }
+  throw new ConfigurationInvalid('token', 'or "ticket" is needed to register')
 }
 
 class Enrolment implements RegistrationOutput {
   readonly #options: RegisterOptions
   readonly #identities: Identities
-  readonly #token: string
+  readonly #shown: Shown
   readonly #driver: MachineDriver<RegistrationState, RegistrationEvent>
   /** Aborts the request under way. */
   #call = new AbortController()
@@ -81,10 +101,10 @@ class Enrolment implements RegistrationOutput {
   readonly #onRetry: (error: unknown) => void
   #settle: { resolve(identity: ConnectorIdentity): void; reject(error: unknown): void } | undefined
 
-  constructor(options: RegisterOptions, identities: Identities, token: string) {
+  constructor(options: RegisterOptions, identities: Identities, shown: Shown) {
     this.#options = options
     this.#identities = identities
-    this.#token = token
+    this.#shown = shown
     this.#onRetry = new Containment().notify('onRetry', (error) => options.onRetry?.(error))
     this.#driver = new MachineDriver<RegistrationState, RegistrationEvent>({
       initial: idleRegistration(options.limits ?? TIME_LIMITS),
@@ -145,15 +165,16 @@ class Enrolment implements RegistrationOutput {
 
   async #request(signal: AbortSignal): Promise<Registered> {
     const { channel, environment, instance, features = [] } = this.#options
+    const { ticket } = this.#shown
     const keys = this.#keys!
     const reply = await channel.register(
       {
         v: PROTOCOL_VERSION,
         type: 'registration',
-        token: this.#token,
+        ...this.#shown,
         request: await createCertificateRequest(keys, environment.crypto),
         instance,
-        features: [...features],
+        features: [...features, ...(ticket === undefined ? [] : [ENROLMENT_TICKET])],
       },
       { signal },
     )

@@ -87,8 +87,8 @@ export interface IdentifiedCall extends ControlCall {
  */
 export interface ControlChannel {
   /**
-   * Without a client certificate, the only call that is; the cloud is verified before the token is
-   * sent.
+   * Without a client certificate, the only call that is; the cloud is verified before token or
+   * ticket are sent.
    */
   register(request: RegistrationRequest, call: ControlCall): Promise<RegistrationReply>
   configuration(request: ConfigurationRequest, call: IdentifiedCall): Promise<ConfigurationReply>

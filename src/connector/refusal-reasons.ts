@@ -12,6 +12,7 @@ const REASONS = {
   'token-role': true,
   'token-replayed': true,
   'issuer-unavailable': true,
+  'ticket-refused': true,
   'request-malformed': true,
   'request-signature': true,
   'request-key': true,

@@ -34,6 +34,12 @@ export class CountedWindow {
     return Math.max(0, window.endsAt - this.#options.now())
   }
 
+  /** How often it was done in the window that has not ended. */
+  counted(name: string): number {
+    const window = this.#windows.get(name)
+    return window !== undefined && this.#options.now() < window.endsAt ? window.count : 0
+  }
+
   /** It was done once more. */
   count(name: string): void {
     const now = this.#options.now()

@@ -44,11 +44,14 @@ const FUNCTIONS: Functions = {
   audit: { write: true },
   directory: {
     ...{ tenant: true, tenantOfIssuer: true, group: true, application: true },
-    ...{ applicationsOn: true, tenants: true, applications: true },
+    ...{ applicationsOn: true, tenants: true, applications: true, inForceSince: false },
   },
   registry: {
     ...{ register: true, renew: true, used: true, connector: true, certificate: true },
     ...{ setStanding: true, setGroup: false, certificates: false, list: false, onChange: true },
+    // Where connectors come by tickets only.
+    ...{ addTicket: false, ticket: false, tickets: false, removeTickets: false },
+    expireTickets: false,
   },
   authority: { issue: true, certificate: false },
   instances: 'itself',

@@ -71,7 +71,7 @@ export type OcsfKind =
       readonly class: 'entity-management'
       readonly activity: 'create' | 'update' | 'delete' | 'enable' | 'disable'
       /** What the entity is, in our words. */
-      readonly entity: 'connector' | 'session' | 'configuration'
+      readonly entity: 'connector' | 'ticket' | 'session' | 'configuration'
     }
   | { readonly class: 'tunnel-activity'; readonly activity: 'open' | 'close' }
   | { readonly class: 'http-activity'; readonly activity: 'method' }
@@ -82,6 +82,15 @@ const USER = ['tenantId', 'applicationId', 'subject', 'requestId', 'address'] as
 const LINK = {
   binding: '`link` or `plain`.',
   instance: 'The cloud instance.',
+} as const
+
+const TICKET = {
+  ticketId: 'Its public name; opens nothing.',
+  groupId: 'The group its connector joins.',
+  standing: '`active`, or `pending` until an operator approves.',
+  keyId: 'SHA-256 of the one public key it is good for.',
+  expiresAt: 'Its end, milliseconds since 1970.',
+  operator: "Who made it, where that is the service's operator.",
 } as const
 
 /** Every event there is, by its type: what it says, with which fields. */
@@ -97,10 +106,36 @@ export const AUDIT_EVENTS = {
       standing: '`active`, or `pending` until an operator approves.',
       repeated: 'It is the answer to a lost reply: nothing new was registered.',
       while: 'The state of the certification in which it was refused.',
-      because: 'What was found, in words; quotes nothing of the token.',
+      because: 'What was found, in words; quotes nothing of the token or ticket.',
+      ticketId: 'The ticket that was used, by its public name. Absent: it was a token.',
+      operator: "Who made the ticket, where that is the service's operator.",
     },
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'create', entity: 'connector' },
+  },
+  'ticket.created': {
+    text: 'Somebody has made a one-time ticket by which a connector can be registered, or was refused one.',
+    outcomes: ['success', 'refused', 'failed'],
+    fields: ['tenantId', 'subject'],
+    detail: { ...TICKET, because: 'What was wrong with the order.' },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'create', entity: 'ticket' },
+  },
+  'ticket.revoked': {
+    text: 'A ticket that nobody had used was ended before its time.',
+    outcomes: ['success'],
+    fields: ['tenantId', 'subject'],
+    detail: TICKET,
+    severity: 'informational',
+    ocsf: { class: 'entity-management', activity: 'delete', entity: 'ticket' },
+  },
+  'ticket.expired': {
+    text: 'The time of a ticket that nobody had used is over. Its use is a `connector.registration`.',
+    outcomes: ['success'],
+    fields: ['tenantId', 'subject'],
+    detail: TICKET,
+    severity: 'informational',
+    ocsf: { class: 'entity-management', activity: 'delete', entity: 'ticket' },
   },
   'connector.renewal': {
     text: 'A connector has asked for its next certificate.',

@@ -150,7 +150,7 @@ function classAttributes(
         mapped: [],
         actor,
         src_endpoint: endpoint,
-        entity: entityOf(kind.entity, fields),
+        entity: entityOf(kind.entity, fields, text(detail['ticketId'])),
       }
     case 'tunnel-activity':
       return {
@@ -181,8 +181,16 @@ function classAttributes(
 /**
  * Of a registration that was refused there is no connector yet, and one configuration has no id.
  */
-function entityOf(type: string, { connectorId, sessionId, applicationId }: AuditRecord): object {
-  const uid = type === 'session' ? sessionId : connectorId
+function entityOf(
+  type: string,
+  { connectorId, sessionId, applicationId }: AuditRecord,
+  ticketId: string,
+): object {
+  const uids: Readonly<Record<string, string | undefined>> = {
+    session: sessionId,
+    ticket: ticketId === '' ? undefined : ticketId,
+  }
+  const uid = type in uids ? uids[type] : connectorId
   const data = applicationId === undefined ? undefined : { applicationId }
   return defined({ type, name: uid === undefined ? type : undefined, uid, data })
 }

@@ -21,6 +21,18 @@ export interface ConnectorRecord {
   readonly standingSince?: number
   /** Milliseconds since 1970. */
   readonly registeredAt: number
+  /** In whose name it was registered. Absent in a record that an earlier release wrote. */
+  readonly enrolledBy?: EnrolledBy
+}
+
+/** In whose name a connector was registered. */
+export interface EnrolledBy {
+  /** A registrar of the tenant, or the operator of this service. */
+  readonly as: 'registrar' | 'operator'
+  /** A registrar as the issuer calls them (`sub`); an operator's own name. */
+  readonly name: string
+  /** The ticket it came by. Absent: by a token. */
+  readonly ticketId?: string
 }
 
 /** One certificate of a connector. */

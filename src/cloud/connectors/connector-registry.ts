@@ -1,7 +1,8 @@
 /**
- * The port that remembers connectors: records, certificates, and which tokens were spent on whom.
+ * The port that remembers connectors: records, certificates, enrolment tickets, and which tokens
+ * were spent on whom.
  *
- * An implementation brings an atomic, durable transaction over four tables (`RegistryStore`); the
+ * An implementation brings an atomic, durable transaction over a few tables (`RegistryStore`); the
  * rules are in `TransactionalRegistry` and are the same for all of them. An engine without such a
  * transaction implements the port itself.
  *
@@ -9,17 +10,36 @@
  */
 import type { LinksFate } from '../../protocol/internal.ts'
 import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
+import type {
+  ExpiredTickets,
+  TicketChoice,
+  TicketOrder,
+  TicketRecord,
+} from './enrolment-ticket-rows.ts'
 
-/** A connector to be registered: one token, one key. */
-export interface RegistrationOrder {
+/** A connector to be registered: one token or one ticket, and one key. */
+export type RegistrationOrder = TokenRegistration | TicketRegistration
+
+/** By a registrar's token. */
+export interface TokenRegistration extends KeyRegistration {
   /** The token's issuer. */
   readonly issuer: string
   /** What makes the token single-use within its issuer. */
   readonly onceId: string
-  /** SHA-256 of the key that is to be certified, hexadecimal. */
-  readonly keyId: string
   /** Milliseconds since 1970; the token is remembered until then. */
   readonly tokenExpiresAt: number
+}
+
+/** By an enrolment ticket. */
+export interface TicketRegistration extends KeyRegistration {
+  /** SHA-256 of the ticket, hexadecimal. */
+  readonly ticketHash: string
+}
+
+/** What each registration says. */
+export interface KeyRegistration {
+  /** SHA-256 of the key that is to be certified, hexadecimal. */
+  readonly keyId: string
   readonly tenantId: string
   /** How many connectors the tenant may have that are not revoked. */
   readonly limit: number
@@ -65,9 +85,12 @@ export type RegistryChange =
 export interface ConnectorRegistry {
   /**
    * The commit point of a registration. The same token with the same key, inside the token's
-   * window, returns the same connector and certificate again (`repeated`): the reply was lost.
+   * window, returns the same connector and certificate again (`repeated`): the reply was lost. So
+   * does the same ticket, which must be there, open or used by this key, and is used by it from
+   * then on: in the same transaction.
    *
-   * @throws Refused `token-replayed` (the token was spent on another key) or `connector-limit`
+   * @throws Refused `token-replayed` (the token was spent on another key), `ticket-refused` or
+   *   `connector-limit`
    */
   register(order: RegistrationOrder): Promise<Registered & { readonly repeated: boolean }>
   /**
@@ -103,6 +126,21 @@ export interface ConnectorRegistry {
    * @throws Refused `not-found` when there is no such connector
    */
   setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord>
+
+  /**
+   * Keeps a ticket.
+   *
+   * @throws ConfigurationInvalid `tickets` when as many as the limit are open in the tenant
+   */
+  addTicket(order: TicketOrder): Promise<void>
+  /** The ticket with this SHA-256, hexadecimal; used ones stay until their end. */
+  ticket(hash: string): Promise<TicketRecord | undefined>
+  /** What is kept of the tenant's, the oldest first. */
+  tickets(tenantId: string): Promise<readonly TicketRecord[]>
+  /** Forgets those that are chosen; returns the ones that could still have been used. */
+  removeTickets(choice: TicketChoice, now: number): Promise<readonly TicketRecord[]>
+  /** Forgets what is over by `now`; of several that ask at once one is told of each. */
+  expireTickets(now: number): Promise<ExpiredTickets>
 
   connector(id: string): Promise<ConnectorRecord | undefined>
   certificate(serial: string): Promise<CertificateRecord | undefined>

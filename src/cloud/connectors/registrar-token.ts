@@ -33,6 +33,12 @@ export interface RegistrarTokensOptions {
   readonly tokenType?: 'at+jwt' | 'any'
 }
 
+/** Whom a token speaks for, and by which roles. */
+export interface VerifiedRegistrar extends RegistrarIdentity {
+  /** Those it holds that let it register connectors. */
+  readonly roles: readonly string[]
+}
+
 const MAX_CHARACTERS = 32 * 1024
 /** So long the issuer may take, in all: somebody waits who registers a connector. Milliseconds. */
 const ISSUER_MS = 4_000
@@ -54,7 +60,7 @@ export class RegistrarTokens {
    *
    * @throws Refused `token-…` for the first thing that is wrong, or `issuer-unavailable`
    */
-  async verify(token: string): Promise<RegistrarIdentity> {
+  async verify(token: string): Promise<VerifiedRegistrar> {
     const tenant = this.#tenantOf(token)
     const claims = await this.#claimsOf(token, tenant)
     const { roleClaim = profileOf(tenant).claims.roles, roles } = tenant.registrars
@@ -62,7 +68,8 @@ export class RegistrarTokens {
       throw new Refused('token-tenant', 'it was issued for another tenant')
     }
     const held = [claimAt(claims, roleClaim)].flat()
-    if (!roles.some((role) => held.includes(role))) {
+    const registrarRoles = roles.filter((role) => held.includes(role))
+    if (registrarRoles.length === 0) {
       throw new Refused('token-role', 'its subject may not register connectors')
     }
     return {
@@ -71,6 +78,7 @@ export class RegistrarTokens {
       subject: claims.sub!,
       onceId: await this.#onceId(token, claims),
       tokenExpiresAt: claims.exp! * 1000 + this.#issuers.leewayMs,
+      roles: registrarRoles,
     }
   }
 

@@ -5,6 +5,7 @@
  * @see spec/PROTOCOL.md, "Registration"
  * @module
  */
+import { readCertificates, type CertificateInput } from '../../runtime/certificates.ts'
 import { MachineDriver } from '../../runtime/machine-driver.ts'
 import { systemScheduler } from '../../runtime/scheduler.ts'
 import {
@@ -13,7 +14,7 @@ import {
   Refused,
   type CertifiedConnector,
   type CertificationEvent,
-  type RegistrarIdentity,
+  type Registrar,
   type CertificationOutput,
   type CertificationState,
   type RegistrationReply,
@@ -24,23 +25,26 @@ import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
+import type { EnrolledBy } from './connector-records.ts'
 import type { ConnectorRegistry, Registered } from './connector-registry.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Directory, Tenant } from '../directory/directory-port.ts'
+import type { TicketRecord } from './enrolment-ticket-rows.ts'
+import { EnrolmentTickets } from './enrolment-tickets.ts'
 import { RegistrarTokens, type RegistrarTokensOptions } from './registrar-token.ts'
 
 export interface RegistrationOptions extends RegistrarTokensOptions {
-  readonly directory: Pick<Directory, 'tenant' | 'tenants' | 'tenantOfIssuer'>
+  readonly directory: Pick<Directory, 'tenant' | 'tenants' | 'tenantOfIssuer' | 'group'>
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
   /** Where faults are told. Default: nowhere. */
   readonly containment?: Containment
   /**
-   * The authorities of the cloud's own servers, DER; connectors trust these alone from then on.
-   * Default none: they keep what they have.
+   * The authorities of the cloud's own servers, PEM or DER; connectors trust these alone from then
+   * on. Default none: they keep what they have.
    */
-  readonly cloudAuthorities?: readonly Uint8Array[]
+  readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[]
   /** Milliseconds a certificate is valid. Default 60 days. */
   readonly validityMs?: number
   /** Registrations under way at once; more are asked to come back. Default 32. */
@@ -54,29 +58,48 @@ export interface RegistrationContext {
 
 /** Answers registrations. */
 export interface Registration {
+  /** Makes and ends the tickets that registrations may show in the place of a token. */
+  readonly tickets: EnrolmentTickets
   /** Never rejects: a refusal is an answer too. */
   register(request: RegistrationRequest, context?: RegistrationContext): Promise<RegistrationReply>
 }
+
+/** Its certificates are read. */
+type Checked = RegistrationOptions & { readonly cloudAuthorities: readonly Uint8Array[] }
 
 type Final = Extract<CertificationState, { state: 'certified' | 'refused' }>
 
 const BUSY_RETRY_MS = 1_000
 
-export function createRegistration(options: RegistrationOptions): Registration {
+/**
+ * Opens the registration.
+ *
+ * @throws ConfigurationInvalid when one of `cloudAuthorities` is neither PEM nor DER
+ */
+export function createRegistration(given: RegistrationOptions): Registration {
+  const cloudAuthorities = readCertificates(given.cloudAuthorities ?? [], 'cloudAuthorities')
+  const options: Checked = { ...given, cloudAuthorities }
   const tokens = new RegistrarTokens(options)
+  const tickets = new EnrolmentTickets({
+    ...options,
+    verifyToken: (token) => tokens.verify(token),
+  })
   const { concurrency = 32 } = options
   let running = 0
+  const outcome = (request: RegistrationRequest) =>
+    new RegistrationRun(tokens, tickets, request, options).outcome()
 
   return {
+    tickets,
     async register(request, context = {}) {
-      if (running >= concurrency) {
-        const busy = { state: 'refused', while: 'received', reason: 'unavailable' } as const
-        const final = { ...busy, detail: 'too many at once', retryAfterMs: BUSY_RETRY_MS }
-        return answer(final, request, context, options)
-      }
+      if (running >= concurrency)
+        return answer(later('too many at once', BUSY_RETRY_MS), request, context, options)
       running += 1
       try {
-        const final = await new RegistrationRun(tokens, request, options).outcome()
+        const final =
+          request.ticket === undefined
+            ? await outcome(request)
+            : await limited(tickets, context, () => outcome(request))
         return answer(final, request, context, options)
       } finally {
         running -= 1
@@ -85,17 +108,43 @@ export function createRegistration(options: RegistrationOptions): Registration {
   }
 }
 
+/** Whoever shows tickets that are not good has to wait before another is looked at. */
+async function limited(
+  tickets: EnrolmentTickets,
+  { remoteAddress }: RegistrationContext,
+  outcome: () => Promise<Final>,
+): Promise<Final> {
+  const waitMs = tickets.look(remoteAddress)
+  if (waitMs > 0) return later('too many tickets of this address', waitMs)
+  const final = await outcome()
+  tickets.seen(remoteAddress, final.state === 'refused' && final.reason === 'ticket-refused')
+  return final
+}
+
+function later(detail: string, retryAfterMs: number): Final {
+  const refused = { state: 'refused', while: 'received', reason: 'unavailable' } as const
+  return { ...refused, detail, retryAfterMs }
+}
+
 /** One registration: the machine, its effects and its deadline. */
 class RegistrationRun implements CertificationOutput {
   readonly #tokens: RegistrarTokens
+  readonly #tickets: EnrolmentTickets
   readonly #message: RegistrationRequest
   readonly #options: RegistrationOptions
   readonly #settled: Promise<Final>
   #settle!: (final: Final) => void
   readonly #driver: MachineDriver<CertificationState, CertificationEvent>
+  #ticket: TicketRecord | undefined
 
-  constructor(tokens: RegistrarTokens, message: RegistrationRequest, options: RegistrationOptions) {
+  constructor(
+    tokens: RegistrarTokens,
+    tickets: EnrolmentTickets,
+    message: RegistrationRequest,
+    options: RegistrationOptions,
+  ) {
     this.#tokens = tokens
+    this.#tickets = tickets
     this.#message = message
     this.#options = options
     this.#settled = new Promise((resolve) => (this.#settle = resolve))
@@ -112,8 +161,10 @@ class RegistrationRun implements CertificationOutput {
   }
 
   outcome(): Promise<Final> {
-    const { token, request } = this.#message
-    this.#driver.send({ type: 'register', now: this.#now(), token, request })
+    const { token = '', ticket, request } = this.#message
+    const now = this.#now()
+    if (ticket === undefined) this.#driver.send({ type: 'register', now, token, request })
+    else this.#driver.send({ type: 'registerByTicket', now, ticket, request })
     return this.#settled
   }
 
@@ -124,6 +175,15 @@ class RegistrationRun implements CertificationOutput {
     })
   }
 
+  verifyTicket({ op, ticket }: { op: number; ticket: string }): void {
+    this.#perform(op, 'verifyTicket', async () => {
+      this.#ticket = await this.#tickets.verify(ticket)
+      const { id: ticketId, hash: ticketHash, tenantId, groupId, maker } = this.#ticket
+      const registrar = { tenantId, groupId, ticketId, ticketHash, maker }
+      return { type: 'verifyTicketDone', now: this.#now(), op, registrar }
+    })
+  }
+
   verifyRequest({ op, request }: { op: number; request: Uint8Array }): void {
     this.#perform(op, 'verifyRequest', async () => {
       const key = await readCertificateRequest(request, this.#options.crypto)
@@ -131,10 +191,11 @@ class RegistrationRun implements CertificationOutput {
     })
   }
 
-  record(effect: { op: number; registrar: RegistrarIdentity; key: RequestedKey }): void {
+  record(effect: { op: number; registrar: Registrar; key: RequestedKey }): void {
     const { op, registrar, key } = effect
     this.#perform(op, 'record', async () => {
-      const connector = await record(registrar, key, this.#message, this.#options)
+      const made = { registrar, key, ticket: this.#ticket }
+      const connector = await record(made, this.#message, this.#options)
       return { type: 'recordDone', op, connector }
     })
   }
@@ -165,26 +226,32 @@ class RegistrationRun implements CertificationOutput {
   }
 }
 
+/** Whose connector is recorded, and by what. */
+interface Enrolled {
+  readonly registrar: Registrar
+  readonly key: RequestedKey
+  /** Absent: by a token. */
+  readonly ticket: TicketRecord | undefined
+}
+
 async function record(
-  registrar: RegistrarIdentity,
-  key: RequestedKey,
+  enrolled: Enrolled,
   { instance }: RegistrationRequest,
   options: RegistrationOptions,
 ): Promise<CertifiedConnector> {
   const { registry, directory, clocks } = options
-  const { tenantId, issuer, onceId, tokenExpiresAt } = registrar
+  const { registrar, key } = enrolled
+  const { tenantId } = registrar
   const tenant = directory.tenant(tenantId)
   if (tenant === undefined) throw new Refused('token-tenant', 'the tenant is gone')
   const now = clocks.wallClock()
   const { connector, certificate, repeated } = await registry.register({
-    issuer,
-    onceId,
+    ...onceOf(registrar),
     keyId: key.keyId,
-    tokenExpiresAt,
     tenantId,
     limit: tenant.connectorLimit,
     now,
-    make: () => newConnector(tenant, key, instance.name, now, options),
+    make: () => newConnector(tenant, enrolled, instance.name, now, options),
   })
   if (connector.standing === 'revoked') throw new Refused('certificate-revoked')
   return {
@@ -195,9 +262,16 @@ async function record(
   }
 }
 
+/** What makes token or ticket good for one key alone. */
+function onceOf(registrar: Registrar) {
+  if ('ticketHash' in registrar) return { ticketHash: registrar.ticketHash }
+  const { issuer, onceId, tokenExpiresAt } = registrar
+  return { issuer, onceId, tokenExpiresAt }
+}
+
 async function newConnector(
   tenant: Tenant,
-  { publicKey }: RequestedKey,
+  { registrar, key: { publicKey }, ticket }: Enrolled,
   name: string,
   now: number,
   { authority, crypto, validityMs }: RegistrationOptions,
@@ -214,13 +288,20 @@ async function newConnector(
     connector: {
       id,
       tenantId: tenant.id,
-      groupId: tenant.defaultGroupId,
+      groupId: ticket?.groupId ?? tenant.defaultGroupId,
       name,
-      standing: tenant.approveConnectors ? 'pending' : 'active',
+      standing: tenant.approveConnectors ? 'pending' : (ticket?.standing ?? 'active'),
       registeredAt: now,
+      enrolledBy: enrolledBy(registrar),
     },
     certificate: { ...issued, connectorId: id },
   }
+}
+
+function enrolledBy(registrar: Registrar): EnrolledBy {
+  if (!('ticketId' in registrar)) return { as: 'registrar', name: registrar.subject }
+  const { maker, ticketId } = registrar
+  return { as: maker.as, name: maker.name, ticketId }
 }
 
 /** Anything but a refusal is ours, and says nothing of itself to a stranger. */
@@ -235,17 +316,18 @@ function answer(
   final: Final,
   { instance }: RegistrationRequest,
   { remoteAddress }: RegistrationContext,
-  { audit, authority, clocks, cloudAuthorities = [] }: RegistrationOptions,
+  { audit, authority, clocks, cloudAuthorities }: Checked,
 ): RegistrationReply {
   const time = clocks.wallClock()
   const known = {
     address: remoteAddress,
     ...(final.registrar === undefined
       ? {}
-      : { tenantId: final.registrar.tenantId, subject: final.registrar.subject }),
+      : { tenantId: final.registrar.tenantId, ...subjectOf(final.registrar) }),
   }
   const detail = {
     instance: { name: instance.name, version: instance.version },
+    ...(final.registrar === undefined ? {} : ticketDetail(final.registrar)),
     ...(final.key === undefined ? {} : { keyId: final.key.keyId, ignored: final.key.ignored }),
   }
   if (final.state === 'refused') {
@@ -262,7 +344,10 @@ function answer(
       v: PROTOCOL_VERSION,
       type: 'refused',
       reason,
-      ...(final.detail === undefined ? {} : { detail: final.detail }),
+      // Whoever shows a ticket that is not good learns nothing of why.
+      ...(final.detail === undefined || reason === 'ticket-refused'
+        ? {}
+        : { detail: final.detail }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
   }
@@ -286,4 +371,16 @@ function answer(
     cloudAuthorities: cloudAuthorities.map((der) => new Uint8Array(der)),
     serverTime: time,
   }
+}
+
+/** Operators are no users of an issuer: the audit names them apart. */
+function subjectOf(registrar: Registrar): { subject?: string } {
+  if (!('maker' in registrar)) return { subject: registrar.subject }
+  return registrar.maker.as === 'registrar' ? { subject: registrar.maker.name } : {}
+}
+
+function ticketDetail(registrar: Registrar): { ticketId?: string; operator?: string } {
+  if (!('maker' in registrar)) return {}
+  const { ticketId, maker } = registrar
+  return { ticketId, ...(maker.as === 'operator' && { operator: maker.name }) }
 }

@@ -22,8 +22,21 @@ import type {
   RegistrationOrder,
   RegistryChange,
   RenewalOrder,
+  TokenRegistration,
 } from './connector-registry.ts'
 import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
+import {
+  addTicket,
+  expireTickets,
+  removeTickets,
+  spendTicket,
+  ticketsOf,
+  usableTicket,
+  type ExpiredTickets,
+  type TicketChoice,
+  type TicketOrder,
+  type TicketRecord,
+} from './enrolment-ticket-rows.ts'
 
 /** What a registry stores: table → row; keys are strings. */
 export interface RegistryRows {
@@ -37,6 +50,8 @@ export interface RegistryRows {
   readonly members: readonly string[]
   /** By issuer and once id. */
   readonly spent: SpentToken
+  /** By the ticket's SHA-256. */
+  readonly tickets: TicketRecord
 }
 
 /** A token, and what it was spent on. */
@@ -125,15 +140,11 @@ export class TransactionalRegistry implements ConnectorRegistry {
       if (raced !== undefined) return raced
       this.#sweep(tables, order.now)
       const { connector, certificate } = made
-      const { keyId, tokenExpiresAt, tenantId } = order
+      const { tenantId } = order
       tables.put('connectors', connector.id, connector)
       tables.put('members', tenantId, [...(tables.get('members', tenantId) ?? []), connector.id])
       addCertificate(tables, certificate)
-      tables.put('spent', spentKey(order), {
-        keyId,
-        serial: certificate.serial,
-        expiresAt: tokenExpiresAt,
-      })
+      spend(tables, order, certificate.serial)
       tables.tell({ type: 'registered', connector })
       return { connector, certificate, repeated: false }
     })
@@ -208,6 +219,26 @@ export class TransactionalRegistry implements ConnectorRegistry {
     })
   }
 
+  async addTicket(order: TicketOrder): Promise<void> {
+    return this.#store.transact((tables) => addTicket(tables, order))
+  }
+
+  async ticket(hash: string): Promise<TicketRecord | undefined> {
+    return this.#store.read((tables) => tables.get('tickets', hash))
+  }
+
+  async tickets(tenantId: string): Promise<readonly TicketRecord[]> {
+    return this.#store.read((tables) => ticketsOf(tables, tenantId))
+  }
+
+  async removeTickets(choice: TicketChoice, now: number): Promise<readonly TicketRecord[]> {
+    return this.#store.transact((tables) => removeTickets(tables, choice, now))
+  }
+
+  async expireTickets(now: number): Promise<ExpiredTickets> {
+    return this.#store.transact((tables) => expireTickets(tables, now))
+  }
+
   async connector(id: string): Promise<ConnectorRecord | undefined> {
     return this.#store.read((tables) => tables.get('connectors', id))
   }
@@ -239,20 +270,24 @@ export class TransactionalRegistry implements ConnectorRegistry {
   }
 }
 
-/** What this token was spent on before, if it was; refuses what must not be registered. */
+/**
+ * What this token or ticket was spent on before, if it was; refuses what must not be registered.
+ */
 function earlierRegistration(
   tables: Reading,
   order: RegistrationOrder,
 ): (Registered & { readonly repeated: true }) | undefined {
-  const spent = tables.get('spent', spentKey(order))
+  const isTicket = 'ticketHash' in order
+  const replayed = isTicket ? 'ticket-refused' : 'token-replayed'
+  const spent = isTicket ? usableTicket(tables, order).used : tables.get('spent', spentKey(order))
   if (spent !== undefined) {
-    if (spent.keyId !== order.keyId) throw new Refused('token-replayed')
+    if (spent.keyId !== order.keyId) throw new Refused(replayed)
     const certificate = tables.get('certificates', spent.serial)
     const connector = certificate && tables.get('connectors', certificate.connectorId)
     // Its first certificate may have expired and be gone before a very long-lived token does.
     // And an issuer may be another tenant's by now.
     if (certificate === undefined || connector?.tenantId !== order.tenantId)
-      throw new Refused('token-replayed')
+      throw new Refused(replayed)
     return { connector, certificate, repeated: true }
   }
   const standing = membersOf(tables, order.tenantId).filter((c) => c.standing !== 'revoked')
@@ -327,6 +362,13 @@ function existing(tables: Reading, connectorId: string): ConnectorRecord {
   return connector
 }
 
-function spentKey({ issuer, onceId }: RegistrationOrder): string {
+/** From now on token or ticket are good for this key alone. */
+function spend(tables: RegistryTables, order: RegistrationOrder, serial: string): void {
+  if ('ticketHash' in order) return spendTicket(tables, order, serial)
+  const { keyId, tokenExpiresAt: expiresAt } = order
+  tables.put('spent', spentKey(order), { keyId, serial, expiresAt })
+}
+
+function spentKey({ issuer, onceId }: TokenRegistration): string {
   return JSON.stringify([issuer, onceId])
 }

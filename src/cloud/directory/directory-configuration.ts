@@ -74,6 +74,12 @@ const TenantConfiguration = v.strictObject({
     v.optional(v.boolean(), false),
     v.description("Newly registered connectors wait for an operator's approval."),
   ),
+  enrolmentTickets: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description(
+      "Whether connectors may be registered by one-time tickets as well as by registrars' tokens.",
+    ),
+  ),
   defaultGroupId: v.pipe(
     v.optional(id),
     v.description('The group new connectors join. Default: the first group of the tenant.'),

@@ -33,6 +33,11 @@ export interface Tenant {
   readonly connectorLimit: number
   /** Newly registered connectors wait for an operator's approval. Default false. */
   readonly approveConnectors: boolean
+  /**
+   * Whether connectors may be registered by one-time tickets as well as by registrars' tokens.
+   * Default false.
+   */
+  readonly enrolmentTickets?: boolean
   /** The group new connectors join. */
   readonly defaultGroupId: string
   /** How it shows itself on the pages its users see. Default: not at all. */
@@ -154,4 +159,9 @@ export interface Directory {
   applicationsOn(host: string): readonly Application[]
   tenants(): readonly Tenant[]
   applications(): readonly Application[]
+  /**
+   * When what it says came into force, milliseconds since 1970: for whoever looks. Default: nobody
+   * knows.
+   */
+  inForceSince?(): number
 }

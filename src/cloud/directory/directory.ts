@@ -1,4 +1,5 @@
 import { canonicalHost } from '../../protocol/internal.ts'
+import { systemClocks } from '../../runtime/clocks.ts'
 import { readDirectory } from './directory-configuration.ts'
 import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
 
@@ -24,6 +25,7 @@ export function createDirectory(configuration: unknown): ConfiguredDirectory {
 
 class InMemoryDirectory implements ConfiguredDirectory {
   #index: Index
+  #since = systemClocks.wallClock()
 
   constructor(configuration: unknown) {
     this.#index = indexed(configuration)
@@ -31,6 +33,11 @@ class InMemoryDirectory implements ConfiguredDirectory {
 
   replace(configuration: unknown): void {
     this.#index = indexed(configuration)
+    this.#since = systemClocks.wallClock()
+  }
+
+  inForceSince(): number {
+    return this.#since
   }
 
   tenant(id: string): Tenant | undefined {

@@ -67,7 +67,7 @@ export function openLmdbRegistry(options: LmdbRegistryOptions): LmdbRegistry {
   })
 }
 
-const TABLES = ['connectors', 'certificates', 'serials', 'members', 'spent'] as const
+const TABLES = ['connectors', 'certificates', 'serials', 'members', 'spent', 'tickets'] as const
 const JOURNAL = 'changes'
 /** Changes kept in the journal: a process that was stopped for longer has missed some. */
 const KEPT_CHANGES = 1_000

@@ -23,6 +23,7 @@ import {
   type Binding,
 } from '../../protocol/internal.ts'
 import { toPem } from '../../runtime/node/pem.ts'
+import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import type { Cloud } from '../cloud.ts'
 import { ConnectorFitness } from '../offers/connector-fitness.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
@@ -41,11 +42,7 @@ import { PlainExchanges } from './plain-exchanges.ts'
 import { answerOn } from './request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
-export interface ConnectorListenerOptions {
-  /** The server's own key, PEM. */
-  readonly key: string
-  /** Its certificate, PEM, and the chain after it. */
-  readonly cert: string
+export interface ConnectorListenerOptions extends ServerCredentials {
   /**
    * What connectors may come by. Default both; they prefer `link`, and fall back to `plain` where
    * it is refused.
@@ -68,6 +65,12 @@ export interface ConnectorListener {
   stopAccepting(): void
   /** Offers nothing more on any link, and accepts none; what is claimed goes on. */
   drain(): void
+  /**
+   * From now on new connections are shown this key and certificate.
+   *
+   * @throws ConfigurationInvalid when they cannot be read, or do not fit each other
+   */
+  replaceCertificate(credentials: ServerCredentials): void
   /** Ends everything, at once: handshakes, half requests and silent connections as well. */
   close(): Promise<void>
 }
@@ -78,7 +81,11 @@ export interface ConnectorListener {
  */
 const LOOK_MS = 500
 
-/** A server for connectors. */
+/**
+ * A server for connectors.
+ *
+ * @throws ConfigurationInvalid when `key` or `cert` cannot be read, or do not fit each other
+ */
 export function createConnectorListener(
   cloud: Cloud,
   options: ConnectorListenerOptions,
@@ -97,15 +104,15 @@ export function createConnectorListener(
     cloud,
     bindings.includes('plain') ? { links: plainLinks, exchanges } : undefined,
   )
+  const { expiresAt, ...credentials } = serverCredentials(options)
+  const shown = { name: 'connector-listener', expiresAt }
+  cloud.shownCertificates.add(shown)
   const server = createServer({
-    key: options.key,
-    cert: options.cert,
-    ca: toPem('CERTIFICATE', cloud.authority.certificate),
+    ...credentials,
+    ...secureContext(cloud),
     requestCert: true,
     // Refusals are said in words, after the handshake: 401 or 403 with a code.
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     ALPNProtocols: ['http/1.1'],
     requestTimeout: 0,
     headersTimeout: cloud.origin.limits.requestHeadMs,
@@ -204,6 +211,8 @@ export function createConnectorListener(
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
   }
+  // Tickets that ran out while nobody looked. A registry that fails has been told of.
+  cloud.registration.tickets.expire().catch(nothing)
   const stopTicking = cloud.timer.every(SLOT_MS, () => {
     const now = cloud.clocks.now()
     plainLinks.tick(now)
@@ -225,8 +234,14 @@ export function createConnectorListener(
       links.drain()
       plainLinks.drain()
     },
+    replaceCertificate(fresh) {
+      const { expiresAt: end, ...pem } = serverCredentials(fresh)
+      server.setSecureContext({ ...pem, ...secureContext(cloud) })
+      shown.expiresAt = end
+    },
     async close() {
       isAccepting = false
+      cloud.shownCertificates.delete(shown)
       unsubscribe()
       stopLooking()
       stopTicking()
@@ -238,6 +253,15 @@ export function createConnectorListener(
       await closed
     },
   }
+}
+
+/** What every handshake goes by, whatever certificate is shown. */
+function secureContext({ authority }: Cloud) {
+  return {
+    ca: toPem('CERTIFICATE', authority.certificate),
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  } as const
 }
 
 interface Target {
@@ -265,6 +289,9 @@ async function serve(
       decodeMessage(RegistrationRequest, body),
       remoteAddress === undefined ? {} : { remoteAddress },
     )
+    // Whoever guesses is told by the status, as anybody without a certificate.
+    if (reply.type === 'refused' && reply.reason === 'ticket-refused')
+      throw new Refused('ticket-refused')
     return sendMessage(response, encodeMessage(reply))
   }
   // Before anything else, for known and unknown paths alike: who calls?

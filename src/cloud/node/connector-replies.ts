@@ -15,6 +15,7 @@ import { lingerAtClose } from './lingering-close.ts'
 
 /** The HTTP status of each refusal. @see spec/PROTOCOL.md, "Error codes" */
 const STATUS: Partial<Record<RefusalReason, number>> = {
+  'ticket-refused': 401,
   'certificate-missing': 401,
   'certificate-untrusted': 401,
   'certificate-expired': 401,

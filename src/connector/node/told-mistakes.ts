@@ -34,6 +34,7 @@ export type MistakeKind =
   // what the cloud says of this connector
   | 'enrol-again'
   | 'token-refused'
+  | 'ticket-refused'
   | 'connector-limit'
   // the way to an application
   | 'application-name'

@@ -1,11 +1,11 @@
 /**
- * The cloud's side of an installation: a token and a certificate request come in, a client
- * certificate goes out.
+ * The cloud's side of an installation: a token or a ticket comes in with a certificate request, a
+ * client certificate goes out.
  *
  * Strictly in this order, and it stops at the first failure and names it: the token proves a
- * registrar of a tenant, the request proves possession of its key, one atomic `record` binds both
- * and certifies. Verifying, signing and storing are effects; this machine only says what comes next
- * and for how long it is waited for.
+ * registrar of a tenant, or the ticket was made by one; the request proves possession of its key,
+ * one atomic `record` binds both and certifies. Verifying, signing and storing are effects; this
+ * machine only says what comes next and for how long it is waited for.
  *
  * @see spec/PROTOCOL.md, "Registration"
  * @module
@@ -24,6 +24,21 @@ export interface RegistrarIdentity {
   /** Milliseconds since 1970; after this the token is of no use to anybody. */
   readonly tokenExpiresAt: number
 }
+
+/** What a ticket that is open stands for. */
+export interface TicketHolder {
+  readonly tenantId: string
+  readonly groupId: string
+  /** Names the ticket in the record, and opens nothing. */
+  readonly ticketId: string
+  /** What the ticket is kept under: its SHA-256, hexadecimal. */
+  readonly ticketHash: string
+  /** Who made it: a registrar as the issuer calls them, or the service's operator by name. */
+  readonly maker: { readonly as: 'registrar' | 'operator'; readonly name: string }
+}
+
+/** In whose name a connector is registered. */
+export type Registrar = RegistrarIdentity | TicketHolder
 
 /** What a verified request is worth: its key and nothing else. */
 export interface RequestedKey {
@@ -55,21 +70,27 @@ export type CertificationState =
       readonly request: Uint8Array
     }
   | {
+      readonly state: 'verifying-ticket'
+      readonly op: number
+      readonly deadline: number
+      readonly request: Uint8Array
+    }
+  | {
       readonly state: 'verifying-request'
       readonly op: number
       readonly deadline: number
-      readonly registrar: RegistrarIdentity
+      readonly registrar: Registrar
     }
   | {
       readonly state: 'recording'
       readonly op: number
       readonly deadline: number
-      readonly registrar: RegistrarIdentity
+      readonly registrar: Registrar
       readonly key: RequestedKey
     }
   | {
       readonly state: 'certified'
-      readonly registrar: RegistrarIdentity
+      readonly registrar: Registrar
       readonly key: RequestedKey
       readonly connector: CertifiedConnector
     }
@@ -80,7 +101,7 @@ export type CertificationState =
       readonly reason: RefusalReason
       readonly detail?: string
       readonly retryAfterMs?: number
-      readonly registrar?: RegistrarIdentity
+      readonly registrar?: Registrar
       readonly key?: RequestedKey
     }
 
@@ -100,6 +121,12 @@ export type CertificationEvent =
       readonly token: string
       readonly request: Uint8Array
     }
+  | {
+      readonly type: 'registerByTicket'
+      readonly now: number
+      readonly ticket: string
+      readonly request: Uint8Array
+    }
   | { readonly type: 'timeout'; readonly now: number }
   | {
       readonly type: 'verifyTokenDone'
@@ -108,6 +135,13 @@ export type CertificationEvent =
       readonly registrar: RegistrarIdentity
     }
   | ({ readonly type: 'verifyTokenRefused' } & Refusal)
+  | {
+      readonly type: 'verifyTicketDone'
+      readonly now: number
+      readonly op: number
+      readonly registrar: TicketHolder
+    }
+  | ({ readonly type: 'verifyTicketRefused' } & Refusal)
   | {
       readonly type: 'verifyRequestDone'
       readonly now: number
@@ -128,12 +162,13 @@ export type CertificationEvent =
  */
 // prettier-ignore
 export const CERTIFICATION = {
-  received:            { register: 'verifying-token', timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
-  'verifying-token':   { register: misuse,            timeout: 'refused', verifyTokenDone: 'verifying-request', verifyTokenRefused: 'refused', verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
-  'verifying-request': { register: misuse,            timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: 'recording', verifyRequestRefused: 'refused', recordDone: misuse,      recordRefused: misuse    },
-  recording:           { register: misuse,            timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: 'certified', recordRefused: 'refused' },
-  certified:           { register: misuse,            timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
-  refused:             { register: misuse,            timeout: ignored,   verifyTokenDone: ignored,             verifyTokenRefused: ignored,   verifyRequestDone: ignored,     verifyRequestRefused: ignored,   recordDone: ignored,     recordRefused: ignored   },
+  received:            { register: 'verifying-token', registerByTicket: 'verifying-ticket', timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyTicketDone: misuse,              verifyTicketRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
+  'verifying-token':   { register: misuse,            registerByTicket: misuse,             timeout: 'refused', verifyTokenDone: 'verifying-request', verifyTokenRefused: 'refused', verifyTicketDone: misuse,              verifyTicketRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
+  'verifying-ticket':  { register: misuse,            registerByTicket: misuse,             timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyTicketDone: 'verifying-request', verifyTicketRefused: 'refused', verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
+  'verifying-request': { register: misuse,            registerByTicket: misuse,             timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyTicketDone: misuse,              verifyTicketRefused: misuse,    verifyRequestDone: 'recording', verifyRequestRefused: 'refused', recordDone: misuse,      recordRefused: misuse    },
+  recording:           { register: misuse,            registerByTicket: misuse,             timeout: 'refused', verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyTicketDone: misuse,              verifyTicketRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: 'certified', recordRefused: 'refused' },
+  certified:           { register: misuse,            registerByTicket: misuse,             timeout: ignored,   verifyTokenDone: misuse,              verifyTokenRefused: misuse,    verifyTicketDone: misuse,              verifyTicketRefused: misuse,    verifyRequestDone: misuse,      verifyRequestRefused: misuse,    recordDone: misuse,      recordRefused: misuse    },
+  refused:             { register: misuse,            registerByTicket: misuse,             timeout: ignored,   verifyTokenDone: ignored,             verifyTokenRefused: ignored,   verifyTicketDone: ignored,             verifyTicketRefused: ignored,   verifyRequestDone: ignored,     verifyRequestRefused: ignored,   recordDone: ignored,     recordRefused: ignored   },
 } as const satisfies Table<CertificationState['state'], CertificationEvent['type']>
 
 /**
@@ -143,14 +178,17 @@ export const CERTIFICATION = {
 export interface CertificationOutput {
   /** Is this a token of a registrar, for this service, now? */
   verifyToken(effect: { readonly op: number; readonly token: string }): void
+  /** Is this ticket open, and of a tenant that takes tickets, now? */
+  verifyTicket(effect: { readonly op: number; readonly ticket: string }): void
   /** Whoever made this request: does it hold the key it names? */
   verifyRequest(effect: { readonly op: number; readonly request: Uint8Array }): void
   /**
-   * Bind token and key to one connector and certify it: atomically, and durably before the answer.
+   * Bind token or ticket and key to one connector and certify it: atomically, and durably before
+   * the answer.
    */
   record(effect: {
     readonly op: number
-    readonly registrar: RegistrarIdentity
+    readonly registrar: Registrar
     readonly key: RequestedKey
   }): void
 }
@@ -171,7 +209,8 @@ const timeout = (from: Waiting) =>
     while: from.state,
     reason: 'unavailable',
     detail: 'it took too long',
-    // Safe to repeat: even if it was recorded, the same token and key get the same certificate.
+    // Safe to repeat: even if it was recorded, the same token or ticket with the same key gets the
+    // same certificate.
     retryAfterMs: RETRY_MS,
     ...known(from),
   }) as const
@@ -192,22 +231,32 @@ const known = (from: Waiting) => ({
   ...('key' in from ? { key: from.key } : {}),
 })
 
+type Verified = Extract<CertificationEvent, { registrar: Registrar }>
+
+/** Whoever stands for it is known: now the request. */
+const verifyRequest = (
+  from: Extract<CertificationState, { request: Uint8Array }>,
+  { now, registrar }: Verified,
+  out: CertificationOutput,
+) => {
+  const op = from.op + 1
+  out.verifyRequest({ op, request: from.request })
+  return { state: 'verifying-request', op, deadline: now + EFFECT_MS, registrar } as const
+}
+
 const MOVES = {
   received: {
     register: (_, { now, token, request }, out) => {
       out.verifyToken({ op: 1, token })
       return { state: 'verifying-token', op: 1, deadline: now + EFFECT_MS, request }
     },
-  },
-  'verifying-token': {
-    timeout,
-    verifyTokenDone: (from, { now, registrar }, out) => {
-      const op = from.op + 1
-      out.verifyRequest({ op, request: from.request })
-      return { state: 'verifying-request', op, deadline: now + EFFECT_MS, registrar }
+    registerByTicket: (_, { now, ticket, request }, out) => {
+      out.verifyTicket({ op: 1, ticket })
+      return { state: 'verifying-ticket', op: 1, deadline: now + EFFECT_MS, request }
     },
-    verifyTokenRefused: refused,
   },
+  'verifying-token': { timeout, verifyTokenDone: verifyRequest, verifyTokenRefused: refused },
+  'verifying-ticket': { timeout, verifyTicketDone: verifyRequest, verifyTicketRefused: refused },
   'verifying-request': {
     timeout,
     verifyRequestDone: ({ op: last, registrar }, { now, key }, out) => {

@@ -85,6 +85,8 @@ export type RefusalReason =
   | 'token-role'
   | 'token-replayed'
   | 'issuer-unavailable'
+  // registration: the ticket; why is never said
+  | 'ticket-refused'
   // registration: the certificate request
   | 'request-malformed'
   | 'request-signature'

@@ -1,5 +1,6 @@
 /**
- * The features that HELLO and WELCOME name, and what follows when both ends, or one, name them.
+ * The features that HELLO, WELCOME and a registration name, and what follows when both ends, or
+ * one, name them.
  *
  * An end that does not know a name ignores it. So no key and no element of a frame ever restricts:
  * whatever restricts or identifies is a feature, and an application that needs it is offered only
@@ -11,8 +12,8 @@
 
 /** What a feature means. */
 export interface FeatureRule {
-  /** Who names it: both ends of a link, or the connector alone. */
-  readonly by: 'both' | 'connector'
+  /** Who names it: both ends of a link, the connector alone, or a registration. */
+  readonly by: 'both' | 'connector' | 'registration'
   readonly meaning: string
 }
 
@@ -30,6 +31,11 @@ export const FEATURES = {
     meaning:
       'Frames of an unknown type that is ignorable may be sent, once both have named it; without it they are a violation.',
   },
+  'enrolment-ticket': {
+    by: 'registration',
+    meaning:
+      'The registration shows a ticket in the place of a token. A cloud that takes none refuses the message.',
+  },
 } as const satisfies Readonly<Record<string, FeatureRule>>
 
 /** The name of a feature of version 1. */
@@ -43,6 +49,9 @@ export const GREASE_PREFIX = 'grease-'
 
 /** The position in HELLO and WELCOME that never means anything. What lies between is nil. */
 export const GREASE_ELEMENT = 31
+
+/** What a registration names that shows a ticket. */
+export const ENROLMENT_TICKET = 'enrolment-ticket' satisfies Feature
 
 /** What the multiplexed link carries. */
 export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade', 'extensible']

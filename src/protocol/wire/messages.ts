@@ -7,6 +7,7 @@
  */
 import * as v from 'valibot'
 import { PeerViolation } from './errors.ts'
+import { ENROLMENT_TICKET } from './features.ts'
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_DEPTH } from './limits.ts'
 import { decode, encode } from './msgpack.ts'
 
@@ -28,17 +29,33 @@ const InstanceInfo = v.object({
   version: text,
 })
 
-/** A connector registers: a registrar's token and a certificate request. */
-export const RegistrationRequest = v.object({
-  v: version,
-  type: v.literal('registration'),
-  /** The registrar's access token, compact JWS. */
-  token: v.pipe(v.string(), v.minLength(1), v.maxLength(16 * 1024)),
-  /** PKCS#10, DER. */
-  request: bytes,
-  instance: InstanceInfo,
-  features,
-})
+/**
+ * A connector registers: a registrar's token, or a one-time ticket, and a certificate request.
+ * Exactly one of `token` and `ticket` is there; `ticket` only where `features` names
+ * `enrolment-ticket`.
+ */
+export const RegistrationRequest = v.pipe(
+  v.object({
+    v: version,
+    type: v.literal('registration'),
+    /** The registrar's access token, compact JWS. */
+    token: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(16 * 1024))),
+    /** An enrolment ticket: 256 random bits, base64url. */
+    ticket: v.optional(v.pipe(v.string(), v.length(43))),
+    /** PKCS#10, DER. */
+    request: bytes,
+    instance: InstanceInfo,
+    features,
+  }),
+  v.check(
+    ({ token, ticket }) => (token === undefined) !== (ticket === undefined),
+    'exactly one of "token" and "ticket" must be there',
+  ),
+  v.check(
+    ({ ticket, features: named }) => ticket === undefined || named.includes(ENROLMENT_TICKET),
+    '"features" must name what "ticket" needs',
+  ),
+)
 export type RegistrationRequest = v.InferOutput<typeof RegistrationRequest>
 
 export const RegistrationReply = v.variant('type', [
@@ -188,6 +205,8 @@ export function decodeMessage<S extends v.GenericSchema>(
   if (path === 'v')
     throw new PeerViolation('UNSUPPORTED_VERSION', `"v" must be ${PROTOCOL_VERSION}`)
   if (path === 'type') throw new PeerViolation('UNKNOWN_MESSAGE', 'unknown "type"')
+  // These words are our own.
+  if (issue.type === 'check') throw new PeerViolation('MALFORMED_MESSAGE', issue.message)
   // The issue's own text quotes the received value, which may be a secret.
   throw new PeerViolation('MALFORMED_MESSAGE', `"${path}" must be ${issue.expected ?? issue.type}`)
 }

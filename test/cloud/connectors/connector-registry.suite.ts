@@ -3,8 +3,10 @@ import type {
   CertificateRecord,
   ConnectorRegistry,
   Registered,
-  RegistrationOrder,
+  TicketRegistration,
+  TokenRegistration,
   RegistryChange,
+  TicketRecord,
 } from '../../../src/cloud/index.ts'
 import { DAY } from '../trust.ts'
 
@@ -25,7 +27,31 @@ function certificateOf(connectorId: string, keyId: string, now: number): Certifi
   return { serial, connectorId, keyId, der, issuedAt: now, expiresAt: now + 60 * DAY }
 }
 
-function order(overrides: Partial<RegistrationOrder> = {}): RegistrationOrder {
+function ticketOf(overrides: Partial<TicketRecord> = {}): TicketRecord {
+  const id = `ticket-${(counter += 1)}`
+  return {
+    id,
+    hash: `hash of ${id}`,
+    tenantId: 'contoso',
+    groupId: 'default',
+    standing: 'pending',
+    maker: { as: 'operator', name: 'carol' },
+    createdAt: T0,
+    expiresAt: T0 + 3_600_000,
+    ...overrides,
+  }
+}
+
+/** A registration by a ticket. */
+function byTicket(
+  { hash: ticketHash }: TicketRecord,
+  { keyId = 'key-1', tenantId = 'contoso', now = T0, ...more }: Partial<TicketRegistration> = {},
+): TicketRegistration {
+  const make = async () => newConnector(tenantId, keyId, now)
+  return { ticketHash, keyId, tenantId, limit: 100, now, make, ...more }
+}
+
+function order(overrides: Partial<TokenRegistration> = {}): TokenRegistration {
   const { now = T0, tenantId = 'contoso', keyId = 'key-1' } = overrides
   return {
     issuer: 'https://issuer.example',
@@ -53,6 +79,20 @@ function newConnector(tenantId: string, keyId: string, now: number): Registered 
     },
     certificate: certificateOf(id, keyId, now),
   }
+}
+
+/** Something that waits to be let on. */
+function gate() {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  return { opened, open }
+}
+
+function permutations<T>(of: readonly T[]): T[][] {
+  if (of.length < 2) return [[...of]]
+  return of.flatMap((first, i) =>
+    permutations(of.filter((_, j) => j !== i)).map((rest) => [first, ...rest]),
+  )
 }
 
 const refused = (reason: string) => expect.objectContaining({ code: 'ERR_REFUSED', reason })
@@ -194,6 +234,157 @@ export function connectorRegistrySuite(
         const late = order({ ...expiring, keyId: 'key-2', now: T0 + 400_000 })
         expect((await registry.register(late)).repeated).toBe(false)
       })
+    })
+
+    describe('tickets', () => {
+      const kept = async (overrides: Partial<TicketRecord> = {}) => {
+        const ticket = ticketOf(overrides)
+        await registry.addTicket({ ticket, limit: 20, now: T0 })
+        return ticket
+      }
+      const ticketRefused = refused('ticket-refused')
+
+      test('are kept until their end, used or not', async () => {
+        const [one, other] = [await kept(), await kept({ createdAt: T0 + 1 })]
+        await kept({ tenantId: 'fabrikam' })
+        expect(await registry.ticket(one.hash)).toEqual(one)
+        const { certificate } = await registry.register(byTicket(one))
+        const used = { keyId: 'key-1', serial: certificate.serial, at: T0 }
+        expect(await registry.tickets('contoso')).toEqual([{ ...one, used }, other])
+        expect(await registry.expireTickets(T0 + 3_599_999)).toEqual({
+          expired: [],
+          nextAt: T0 + 3_600_000,
+        })
+        const { expired } = await registry.expireTickets(T0 + 3_600_000)
+        expect(expired.map(({ id }) => id)).not.toContain(one.id)
+        expect(expired).toContainEqual(other)
+        expect(await registry.tickets('contoso')).toEqual([])
+        expect(await registry.ticket(other.hash)).toBeUndefined()
+      })
+
+      test('no more are open in a tenant than its limit', async () => {
+        const [one] = [await kept(), await kept()]
+        const add = (tenantId: string) =>
+          registry.addTicket({ ticket: ticketOf({ tenantId }), limit: 2, now: T0 })
+        const tooMany = { code: 'ERR_CONFIGURATION_INVALID', path: 'tickets' }
+        await expect(add('contoso')).rejects.toMatchObject(tooMany)
+        await add('fabrikam')
+        // A used one is not open.
+        await registry.register(byTicket(one))
+        await add('contoso')
+        await expect(add('contoso')).rejects.toMatchObject(tooMany)
+        const later = { ticket: ticketOf(), limit: 2, now: T0 + 3_600_000 }
+        await registry.addTicket(later)
+      })
+
+      test('the same ticket with the same key yields the same answer', async () => {
+        const ticket = await kept()
+        const first = await registry.register(byTicket(ticket))
+        const make = async () => expect.unreachable('it is known already')
+        const again = await registry.register(byTicket(ticket, { now: T0 + 3_599_999, make }))
+        expect(again).toEqual({ ...first, repeated: true })
+      })
+
+      test.each<[string, Partial<TicketRecord>, Partial<TicketRegistration>]>([
+        ['nobody made', { hash: 'kept' }, { ticketHash: 'guessed' }],
+        ['that has expired', {}, { now: T0 + 3_600_000 }],
+        ['of another tenant', { tenantId: 'fabrikam' }, {}],
+        ['that is bound to another key', { keyId: 'key-9' }, {}],
+      ])('one %s is good for nobody', async (_, ticket, use) => {
+        const registration = registry.register(byTicket(await kept(ticket), use))
+        await expect(registration).rejects.toEqual(ticketRefused)
+        expect(await registry.list('contoso')).toEqual([])
+      })
+
+      test('one that is bound to a key is good for that key', async () => {
+        const ticket = await kept({ keyId: 'key-9' })
+        await expect(registry.register(byTicket(ticket))).rejects.toEqual(ticketRefused)
+        expect((await registry.register(byTicket(ticket, { keyId: 'key-9' }))).repeated).toBe(false)
+      })
+
+      test('one that was used is good for no other key, even after its end', async () => {
+        const ticket = await kept()
+        await registry.register(byTicket(ticket))
+        for (const now of [T0, T0 + 3_600_000, T0 + 30 * DAY]) {
+          const replay = registry.register(byTicket(ticket, { keyId: 'key-2', now }))
+          await expect(replay).rejects.toEqual(ticketRefused)
+          await registry.expireTickets(now)
+        }
+        expect(await registry.list('contoso')).toHaveLength(1)
+      })
+
+      test('one that is revoked is gone, and all that somebody made are', async () => {
+        const mallory = { as: 'registrar', name: 'mallory', issuer: 'i', roles: ['r'] } as const
+        const [one, other] = [await kept({ maker: mallory }), await kept({ maker: mallory })]
+        const [third, used] = [await kept(), await kept({ maker: mallory })]
+        await registry.register(byTicket(used, { keyId: 'key-3' }))
+        const byId = { tenantId: 'contoso', id: one.id }
+        expect(await registry.removeTickets({ ...byId, tenantId: 'fabrikam' }, T0)).toEqual([])
+        expect(await registry.removeTickets(byId, T0)).toEqual([one])
+        const choice = { tenantId: 'contoso', maker: { as: 'registrar', name: 'mallory' } } as const
+        expect(await registry.removeTickets(choice, T0)).toEqual([other])
+        expect(await registry.tickets('contoso')).toEqual([third])
+        const again = registry.register(byTicket(used, { keyId: 'key-3' }))
+        await expect(again).rejects.toEqual(ticketRefused)
+      })
+
+      test('the limit of connectors holds for tickets too, and leaves the ticket open', async () => {
+        const ticket = await kept()
+        await registry.register(order({ limit: 1 }))
+        const second = registry.register(byTicket(ticket, { keyId: 'key-2', limit: 1 }))
+        await expect(second).rejects.toEqual(refused('connector-limit'))
+        expect((await registry.ticket(ticket.hash))?.used).toBeUndefined()
+      })
+
+      /** Two keys that show the ticket, are signed for, and its revocation, in every order. */
+      const STEPS = ['shown 1', 'shown 2', 'signed 1', 'signed 2', 'revoked'] as const
+      const ORDERS = permutations(STEPS).filter((steps) =>
+        [1, 2].every((n) => steps.indexOf(`shown ${n as 1}`) < steps.indexOf(`signed ${n as 1}`)),
+      )
+
+      test.each(ORDERS.map((steps) => [steps.join(', '), steps] as const))(
+        '%s: at most one key gets a certificate, and nobody after the end',
+        async (_, steps) => {
+          const ticket = await kept()
+          const gates = { 1: gate(), 2: gate() }
+          const outcomes: Partial<Record<1 | 2, Promise<string>>> = {}
+          const show = (n: 1 | 2) => {
+            const keyId = `key-${n}`
+            const make = async () => {
+              await gates[n].opened
+              return newConnector('contoso', keyId, T0)
+            }
+            outcomes[n] = registry.register(byTicket(ticket, { keyId, make })).then(
+              () => 'certified',
+              (error: { reason: string }) => error.reason,
+            )
+          }
+          // The same, as the words of the rule have it.
+          let state = 'open'
+          const expected = { 1: '', 2: '' }
+          for (const step of steps) {
+            const n = Number(step.at(-1)) as 1 | 2
+            if (step === 'revoked') {
+              await registry.removeTickets({ tenantId: 'contoso', id: ticket.id }, T0)
+              state = 'gone'
+            } else if (step.startsWith('shown')) {
+              show(n)
+              if (state !== 'open') expected[n] = 'ticket-refused'
+            } else {
+              gates[n].open()
+              if (expected[n] === '') {
+                expected[n] = state === 'open' ? 'certified' : 'ticket-refused'
+                if (state === 'open') state = `used ${n}`
+              }
+            }
+            await new Promise((turn) => setImmediate(turn))
+          }
+          expect({ 1: await outcomes[1], 2: await outcomes[2] }).toEqual(expected)
+          const certified = Object.values(expected).filter((outcome) => outcome === 'certified')
+          expect(certified.length).toBeLessThanOrEqual(1)
+          expect(await registry.list('contoso')).toHaveLength(certified.length)
+        },
+      )
     })
 
     describe('renewing', () => {
@@ -366,6 +557,18 @@ export function connectorRegistrySuite(
         ])
       })
     })
+
+    if (survives)
+      test('tickets are there after a restart, open and used ones', async () => {
+        const [open, used] = [ticketOf(), ticketOf()]
+        for (const ticket of [open, used]) await registry.addTicket({ ticket, limit: 20, now: T0 })
+        const first = await registry.register(byTicket(used))
+        const later = await opened.reopen!()
+        expect(await later.register(byTicket(used))).toEqual({ ...first, repeated: true })
+        const replay = later.register(byTicket(used, { keyId: 'key-2' }))
+        await expect(replay).rejects.toEqual(refused('ticket-refused'))
+        expect((await later.register(byTicket(open, { keyId: 'key-2' }))).repeated).toBe(false)
+      })
 
     if (survives)
       test('what was answered is there after a restart', async () => {

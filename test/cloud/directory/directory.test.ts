@@ -85,6 +85,7 @@ test('fills in the defaults', () => {
     },
     connectorLimit: 100,
     approveConnectors: false,
+    enrolmentTickets: false,
     defaultGroupId: 'berlin',
   })
   expect(directory.group('berlin')).toEqual({ ...group, name: 'berlin' })

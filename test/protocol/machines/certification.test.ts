@@ -33,6 +33,7 @@ function run(events: readonly CertificationEvent[]) {
   const effects: [string, object][] = []
   const out: CertificationOutput = {
     verifyToken: (effect) => effects.push(['verifyToken', effect]),
+    verifyTicket: (effect) => effects.push(['verifyTicket', effect]),
     verifyRequest: (effect) => effects.push(['verifyRequest', effect]),
     record: (effect) => effects.push(['record', effect]),
   }
@@ -49,6 +50,37 @@ test('token, then request, then record: one effect after the other', () => {
     ['record', { op: 3, registrar, key }],
   ])
   expect(state).toEqual({ state: 'certified', registrar, key, connector })
+})
+
+const holder = {
+  tenantId: 'contoso',
+  groupId: 'default',
+  ticketId: 't',
+  ticketHash: 'h',
+  maker: { as: 'operator', name: 'carol' },
+} as const
+
+test('a ticket takes the place of the token, and nothing else changes', () => {
+  const { state, effects } = run([
+    { type: 'registerByTicket', now: 0, ticket: 'ticket', request },
+    { type: 'verifyTicketDone', now: 10, op: 1, registrar: holder },
+    ...STEPS.slice(2),
+  ])
+  expect(effects).toEqual([
+    ['verifyTicket', { op: 1, ticket: 'ticket' }],
+    ['verifyRequest', { op: 2, request }],
+    ['record', { op: 3, registrar: holder, key }],
+  ])
+  expect(state).toEqual({ state: 'certified', registrar: holder, key, connector })
+})
+
+test('a ticket that is refused ends it there', () => {
+  const { state, effects } = run([
+    { type: 'registerByTicket', now: 0, ticket: 'ticket', request },
+    { type: 'verifyTicketRefused', op: 1, reason: 'ticket-refused' },
+  ])
+  expect(state).toEqual({ state: 'refused', while: 'verifying-ticket', reason: 'ticket-refused' })
+  expect(effects).toHaveLength(1)
 })
 
 test('every waiting state has a deadline of its own', () => {
