@@ -163,7 +163,7 @@ async function reload(): Promise<void> {
 /** A generated certificate names the published hosts, and lasts 90 days. */
 async function renewCertificates(): Promise<void> {
   const fresh = await issueCertificate()
-  connectorListener.server.setSecureContext(fresh)
+  connectorListener.replaceCertificate(fresh)
   if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
 }
 
@@ -180,7 +180,7 @@ async function usersTls() {
   if (users.tls === undefined) return {}
   if (users.tls === 'generated') return { tls: { key: issued.key, cert: issued.cert } }
   const { keyFile, certFile } = users.tls
-  return { tls: { key: await readSecret(keyFile), cert: readFileSync(certFile, 'utf8') } }
+  return { tls: { key: await readSecret(keyFile), cert: readFileSync(certFile) } }
 }
 
 async function readSecret(path: string): Promise<string> {

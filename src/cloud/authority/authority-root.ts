@@ -5,6 +5,12 @@
  * @module
  */
 import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import {
+  readCertificate,
+  readPrivateKey,
+  type CertificateInput,
+  type KeyInput,
+} from '../../runtime/certificates.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { ECDSA_P256 } from './connector-key.ts'
@@ -19,12 +25,20 @@ export interface StoredAuthority {
   readonly certificate: Uint8Array
 }
 
+/** A root as a store gives it: what it was given to keep, or what was put there by other means. */
+export interface LoadedAuthority {
+  /** PKCS#8 in PEM or DER. */
+  readonly key: KeyInput
+  /** X.509 in PEM or DER. */
+  readonly certificate: CertificateInput
+}
+
 /**
  * Where a root is kept. The key in it signs every certificate there will ever be: keep it from
  * everybody else.
  */
 export interface AuthorityStore {
-  load(): Promise<StoredAuthority | undefined>
+  load(): Promise<LoadedAuthority | undefined>
   /**
    * Stores it durably unless there is one already: whoever comes first wins, and {@link load} tells
    * who did.
@@ -49,8 +63,6 @@ export interface AuthorityRoot {
   /** Not extractable. */
   readonly key: CryptoKey
 }
-
-/** Where nobody gives one. */
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000
 /** A root is valid a day before it was made: the peers' clocks may be behind. */
@@ -106,12 +118,12 @@ async function newRoot(
   }
 }
 
-async function opened(stored: StoredAuthority, crypto: CryptoProvider): Promise<AuthorityRoot> {
+async function opened(stored: LoadedAuthority, crypto: CryptoProvider): Promise<AuthorityRoot> {
   try {
-    const certificate = new x509.X509Certificate(stored.certificate as BufferSource)
+    const certificate = new x509.X509Certificate(readCertificate(stored.certificate, 'certificate'))
     const key = await crypto.subtle.importKey(
       'pkcs8',
-      stored.key as BufferSource,
+      readPrivateKey(stored.key, 'key'),
       ECDSA_P256,
       false,
       ['sign'],

@@ -9,7 +9,7 @@
 import { Refused, type RequestedKey } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isP256, keyIdOf } from './connector-key.ts'
-import { isOneSequence } from './der.ts'
+import { isOneSequence } from '../../runtime/der.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** Largest request, in octets; an honest one has about 250. */

@@ -15,7 +15,7 @@
 import { Refused } from '../../protocol/wire/errors.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isP256 } from './connector-key.ts'
-import { isOneSequence, sameOctets } from './der.ts'
+import { isOneSequence, sameOctets } from '../../runtime/der.ts'
 
 /** The subject of every leaf. Identity is in the URI alone. */
 export const LEAF_SUBJECT = 'O=app-proxy, CN=connector'

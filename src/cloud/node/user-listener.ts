@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/internal.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
+import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
 import { RequestIds } from '../edge/request-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
@@ -34,10 +35,11 @@ export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread'>>
 export interface UserListenerOptions
   extends Omit<NodeUserExchangeOptions, 'expectsContinue' | 'isDraining'>, RequestLimits {
   /**
-   * PEM key and certificate chain: users come by TLS, and by HTTP/2 where they know it. Default:
-   * plain HTTP/1.1, for localhost or behind a TLS terminator; HTTP/2 in clear text is not served.
+   * Key and certificate chain, PEM or DER: users come by TLS, and by HTTP/2 where they know it.
+   * Default: plain HTTP/1.1, for localhost or behind a TLS terminator; HTTP/2 in clear text is not
+   * served.
    */
-  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly tls?: ServerCredentials
   /** Milliseconds for the whole head of a request, and for a TLS handshake. Default 15 000. */
   readonly requestHeadMs?: number
   /** Milliseconds a connection without a request is kept. Default 65 000. */
@@ -125,12 +127,14 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     // The edge refuses it in words.
     requireHostHeader: false,
   }
+  const credentials = options.tls && serverCredentials(options.tls, 'tls')
   const server =
-    options.tls === undefined
+    credentials === undefined
       ? createHttpServer(settings)
       : createHttpsServer({
           ...settings,
-          ...options.tls,
+          key: credentials.key,
+          cert: credentials.cert,
           minVersion: 'TLSv1.2',
           handshakeTimeout: requestHeadMs,
           // As on node:http's own sockets: each direction ends by itself.

@@ -10,6 +10,8 @@ import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { rootCertificates, type TLSSocket } from 'node:tls'
 import { bindsConnection, CONNECTION_TIME_LIMITS } from '../../protocol/internal.ts'
+import { readCertificates, type CertificateInput } from '../../runtime/certificates.ts'
+import { toPem } from '../../runtime/node/pem.ts'
 import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
@@ -18,9 +20,10 @@ import { heedingAlert, heedReset } from './cut-connections.ts'
 /** How private applications are connected to. */
 export interface ApplicationConnectionOptions {
   /**
-   * PEM: authorities that private https applications may be certified by, besides the public ones.
+   * Authorities that private https applications may be certified by, besides the public ones: PEM
+   * or DER.
    */
-  readonly ca?: string
+  readonly ca?: CertificateInput | readonly CertificateInput[]
   /** Milliseconds to connect, TLS included. Default 10 000. */
   readonly connectMs?: number
   /**
@@ -33,9 +36,15 @@ export interface ApplicationConnectionOptions {
 export const CONNECT_MS = CONNECTION_TIME_LIMITS.connectMs
 export const KEEP_ALIVE_MS = CONNECTION_TIME_LIMITS.applicationKeepAliveMs
 
-/** The `ca` option for TLS: given alone, it would replace the public ones. */
-export function authorities(ca: string | undefined): { ca?: string[] } {
-  return ca === undefined ? {} : { ca: [...rootCertificates, ca] }
+/**
+ * The `ca` option for TLS: given alone, it would replace the public ones.
+ *
+ * @throws ConfigurationInvalid when it is neither PEM nor DER
+ */
+export function authorities(ca: ApplicationConnectionOptions['ca']): { ca?: string[] } {
+  if (ca === undefined) return {}
+  const given = readCertificates(ca, 'ca').map((der) => toPem('CERTIFICATE', der))
+  return { ca: [...rootCertificates, ...given] }
 }
 
 /**

@@ -3,12 +3,13 @@ import type { SecureVersion } from 'node:tls'
 import { ApiMisuse } from '../../protocol/wire/errors.ts'
 import type { ConnectorIdentity } from '../ports.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import { readCertificates, type CertificateInput } from '../../runtime/certificates.ts'
 import { toPem } from '../../runtime/node/pem.ts'
 
 /** How the cloud's servers are recognised until a registration pins their authorities. */
 export interface CloudTrust {
-  /** Certificate authorities, PEM. Default: the runtime's public ones. */
-  readonly ca?: string | readonly string[]
+  /** Certificate authorities, PEM or DER. Default: the runtime's public ones. */
+  readonly ca?: CertificateInput | readonly CertificateInput[]
 }
 
 /** What both control calls and links pass to `node:tls`. */
@@ -25,16 +26,17 @@ export interface ConnectorTlsOptions {
  * `NODE_TLS_REJECT_UNAUTHORIZED` says), and with an identity its client certificate and the
  * authorities its registration pinned.
  *
- * @throws ApiMisuse if the identity's key is not extractable: Node's TLS needs it as PEM
+ * @throws ApiMisuse if the identity's key is not extractable: Node's TLS needs it as PEM;
+ *   ConfigurationInvalid if `ca` is neither PEM nor DER
  */
 export async function tlsOptions(
   identity: ConnectorIdentity | undefined,
   trust: CloudTrust = {},
   crypto: CryptoProvider = globalThis.crypto,
 ): Promise<ConnectorTlsOptions> {
-  const pinned = identity?.cloudAuthorities.map((der) => toPem('CERTIFICATE', der)) ?? []
-  const given = trust.ca === undefined ? [] : [trust.ca].flat()
-  const ca = pinned.length > 0 ? pinned : given
+  const pinned = identity?.cloudAuthorities ?? []
+  const given = trust.ca === undefined ? [] : readCertificates(trust.ca, 'ca')
+  const ca = (pinned.length > 0 ? pinned : given).map((der) => toPem('CERTIFICATE', der))
   return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
