@@ -199,7 +199,7 @@ describe('connections to applications are shared behind one door for each librar
 
   test('only they make agents, pools and clients', () => {
     const makers = doors(/\bnew (Http|Https)?(Agent|Client|Pool|Dispatcher)\b|\bextends Client\b/)
-    expect(makers).toEqual(inNode([...DOORS, 'cloud-connections.ts', 'control-channel.ts']))
+    expect(makers).toEqual(inNode([...DOORS, 'cloud-connections.ts', 'own-dial.ts']))
   })
 
   test('only one dispatches by undici, and only one file asks by node:http', () => {

@@ -90,6 +90,8 @@ export class ConfigurationKeeper implements ConfigurationOutput {
   readonly #containment: Containment
   readonly #listeners = new Set<(event: KeeperEvent) => void>()
   #call = new AbortController()
+  #changedAt = 0
+  #confirmedAt = 0
 
   /** Takes up the identity in the store; nothing is sent before {@link start}. */
   static async open(options: ConfigurationKeeperOptions): Promise<ConfigurationKeeper> {
@@ -133,7 +135,15 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     return 'configuration' in state ? state.configuration : undefined
   }
 
-  /** Where the certificate is in its life, for status pages. @internal */
+  /**
+   * When the configuration in force came, and when the cloud last said that it is the newest:
+   * milliseconds since 1970, by this machine's clock.
+   */
+  get times(): { readonly changedAt: number; readonly confirmedAt: number } {
+    return { changedAt: this.#changedAt, confirmedAt: this.#confirmedAt }
+  }
+
+  /** Where the certificate is in its life, for status pages. */
   get certificateState(): CertificateKeeper['state'] {
     return this.#certificate.state
   }
@@ -214,8 +224,11 @@ export class ConfigurationKeeper implements ConfigurationOutput {
 
   #take(op: number, { configuration }: ConfigurationReply): void {
     const moment = this.#moment()
-    if (configuration === undefined)
+    const at = this.#options.environment.clocks.wallClock()
+    if (configuration === undefined) {
+      this.#confirmedAt = at
       return this.#driver.result(op, { type: 'unchanged', ...moment })
+    }
     try {
       checkConfiguration(configuration)
       atOnce(this.#options.check?.(configuration))
@@ -225,6 +238,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
       this.#driver.result(op, { type: 'unfit', ...moment, applied })
       return this.#emit({ type: 'pull-failed', error })
     }
+    this.#changedAt = this.#confirmedAt = at
     this.#driver.result(op, { type: 'changed', ...moment, configuration })
   }
 

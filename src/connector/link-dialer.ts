@@ -83,6 +83,10 @@ export class LinkDialer {
     })
   }
 
+  get state(): DialerState {
+    return this.#driver.state
+  }
+
   /** Whether the link is up. */
   get isUp(): boolean {
     return this.#driver.state.state === 'up'

@@ -124,6 +124,14 @@ export class Worker {
     return this.#jobs.size
   }
 
+  /** The same by application. Costs a walk. */
+  get open(): ReadonlyMap<string, number> {
+    const open = new Map<string, number>()
+    for (const { applicationId } of this.#jobs)
+      open.set(applicationId, (open.get(applicationId) ?? 0) + 1)
+    return open
+  }
+
   /** A binding received an offer. */
   offered(offer: Offer, carrier: Carrier): void {
     new Job(offer, carrier, this.#options, this.#jobs).resolve()
@@ -159,6 +167,10 @@ class Job implements ClaimedJob {
     this.#claim = new ClaimEntry(offer, carrier.isForeign)
     this.#release = () => carrier.release()
     this.#arrivedAt = options.clocks.now()
+  }
+
+  get applicationId(): string {
+    return this.#offer.applicationId
   }
 
   /** Confirms that we know the application, before anything else. */

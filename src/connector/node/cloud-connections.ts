@@ -5,10 +5,11 @@
  * @module
  */
 import type { ClientRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https'
 import { Agent, type Dispatcher } from 'undici'
 import { CONNECTION_TIME_LIMITS } from '../../protocol/internal.ts'
-import { agentOptions, type ConnectorTlsOptions } from './tls-options.ts'
+import { cloudAgent, TlsOverDial, type Dial } from './own-dial.ts'
+import type { ConnectorTlsOptions } from './tls-options.ts'
 
 /** What a whole call is told; exactly one of the two, once. */
 export interface WholeCall {
@@ -22,18 +23,20 @@ export class CloudConnections {
   /** For calls that become something else: the upgrade to a link. */
   readonly agent: HttpsAgent
   readonly #calls: Agent
+  readonly #over: TlsOverDial | undefined
 
-  /** @param tls without it nobody is to be called: there is no identity yet */
-  constructor(tls: ConnectorTlsOptions = { minVersion: 'TLSv1.2', rejectUnauthorized: true }) {
-    const options = agentOptions(tls)
-    this.agent = new HttpsAgent(options)
+  /**
+   * @param tls without it nobody is to be called: there is no identity yet
+   * @param dial makes the connections, below TLS. Default: TCP
+   */
+  constructor(
+    tls: ConnectorTlsOptions = { minVersion: 'TLSv1.2', rejectUnauthorized: true },
+    dial?: Dial,
+  ) {
+    this.#over = dial && new TlsOverDial(dial)
+    this.agent = cloudAgent(tls, this.#over)
     this.#calls = new Agent({
-      connect: {
-        ...tls,
-        // No TLS session is ever resumed: a resumed one would skip the checks of both ends.
-        maxCachedSessions: 0,
-        timeout: CONNECTION_TIME_LIMITS.connectMs,
-      },
+      connect: connectorOf(tls, this.#over),
       // Exchanges and links have deadlines of their own.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -72,8 +75,27 @@ export class CloudConnections {
 
   /** Ends all of them. */
   destroy(): void {
+    this.#over?.end()
     this.agent.destroy()
     this.#calls.destroy().catch(() => undefined)
+  }
+}
+
+/** How undici connects. */
+function connectorOf(
+  tls: ConnectorTlsOptions,
+  over: TlsOverDial | undefined,
+): NonNullable<Agent.Options['connect']> {
+  if (over !== undefined)
+    return ({ hostname, port }, done) =>
+      over.connect(tls, { host: hostname, port: Number(port) || 443 }, (error, socket) =>
+        error === null ? done(null, socket!) : done(error, null),
+      )
+  return {
+    ...tls,
+    // No TLS session is ever resumed: a resumed one would skip the checks of both ends.
+    maxCachedSessions: 0,
+    timeout: CONNECTION_TIME_LIMITS.connectMs,
   }
 }
 

@@ -14,6 +14,7 @@ import {
   UNTRUSTED,
   WRONG_NAME,
 } from './failure-codes.ts'
+import { TlsOverDial, unverifiedAgent, type Dial } from './own-dial.ts'
 import { machineMistake, type Mistake, type MistakeKind } from './told-mistakes.ts'
 
 /** Which way it was. */
@@ -87,9 +88,9 @@ export function isAboutTime(error: unknown): boolean {
  * its time, without verifying it and without saying who asks: its answer is a hint for a person and
  * nothing else.
  */
-export async function timeMistake(way: WayToCloud, now: number): Promise<Mistake> {
+export async function timeMistake(way: WayToCloud, now: number, dial?: Dial): Promise<Mistake> {
   const { host } = new URL(way.url)
-  const seen = await askTime(way.url)
+  const seen = await askTime(way.url, dial)
   const here = new Date(now).toISOString()
   if (seen === undefined || seen.date === undefined)
     return {
@@ -141,6 +142,13 @@ const REFUSALS: Partial<Record<RefusalReason, (way: WayToCloud) => Mistake>> = {
   'certificate-expired': () =>
     enrolAgain('This connector’s certificate has ended; check this machine’s clock'),
   'not-found': (way) => notTheCloud(way, 'knows no such call'),
+  'ticket-refused': () => ({
+    kind: 'ticket-refused',
+    owner: 'connector',
+    setting: 'ticket',
+    message:
+      'The cloud does not take this enrolment ticket: it was used, has expired or was revoked, or the tenant takes none. Get a new one and start the connector with it.',
+  }),
   'connector-limit': () => ({
     kind: 'connector-limit',
     owner: 'cloud',
@@ -216,11 +224,13 @@ function withPort(url: string): string {
 
 function askTime(
   url: string,
+  dial: Dial | undefined,
 ): Promise<{ date: number | undefined; from: number; to: number } | undefined> {
   return new Promise((resolve) => {
+    const over = dial && new TlsOverDial(dial)
     const request = httpsRequest(url, {
       method: 'HEAD',
-      agent: false,
+      agent: over === undefined ? false : unverifiedAgent(over),
       rejectUnauthorized: false,
       timeout: 5_000,
     })
@@ -236,7 +246,10 @@ function askTime(
     })
     request.on('timeout', () => request.destroy())
     request.on('error', () => resolve(undefined))
-    request.on('close', () => resolve(undefined))
+    request.on('close', () => {
+      over?.end()
+      resolve(undefined)
+    })
     request.end()
   })
 }

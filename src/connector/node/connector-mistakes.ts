@@ -20,6 +20,7 @@ import { refusalReason } from '../refusal-reasons.ts'
 import { applicationMistake } from './application-mistakes.ts'
 import { cloudMistake, isAboutTime, timeMistake, type WayToCloud } from './cloud-mistakes.ts'
 import { codeOf } from './failure-codes.ts'
+import type { Dial } from './own-dial.ts'
 import { ToldMistakes, type MistakeEvent, type MistakePlace } from './told-mistakes.ts'
 
 const CLOUD = { to: 'cloud' } as const
@@ -33,9 +34,15 @@ export class ConnectorMistakes {
   /** Where times do not agree, and by which code: clocks are compared once. */
   readonly #untimely = new Map<string, string>()
 
-  /** @param url the connector's own setting */
-  constructor(url: string, clocks: Clocks, tell: (event: MistakeEvent) => void) {
+  readonly #dial: Dial | undefined
+
+  /**
+   * @param url the connector's own setting
+   * @param dial how the cloud is reached. Default: by TCP
+   */
+  constructor(url: string, clocks: Clocks, tell: (event: MistakeEvent) => void, dial?: Dial) {
     this.#url = url
+    this.#dial = dial
     this.#clocks = clocks
     this.#told = new ToldMistakes(tell)
   }
@@ -93,7 +100,7 @@ export class ConnectorMistakes {
     const [key, code] = [JSON.stringify(place), codeOf(error)]
     if (this.#untimely.get(key) === code) return
     this.#untimely.set(key, code)
-    void timeMistake(way, this.#clocks.wallClock()).then((mistake) => {
+    void timeMistake(way, this.#clocks.wallClock(), this.#dial).then((mistake) => {
       if (this.#untimely.get(key) === code) this.#told.met(place, mistake)
     })
   }

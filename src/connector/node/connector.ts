@@ -6,7 +6,6 @@
  */
 import { hostname } from 'node:os'
 import {
-  ConfigurationInvalid,
   CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
   requestNumberOf,
@@ -16,8 +15,8 @@ import {
   type Offer,
   type TimeLimits,
 } from '../../protocol/internal.ts'
-import { Containment, type OnError } from '../../runtime/containment.ts'
-import { observed, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
+import { Containment } from '../../runtime/containment.ts'
+import { observed } from '../../runtime/exchange-observer.ts'
 import { ApplicationCache } from '../application-cache.ts'
 import type { Backend } from '../backend.ts'
 import { containedBackend } from '../contained-backend.ts'
@@ -30,77 +29,23 @@ import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
 import { Worker } from '../worker.ts'
 import { CloudConnections } from './cloud-connections.ts'
+import type { ConnectorOptions, RunningConnector } from './connector-options.ts'
 import type { ConnectorEvent, TriedEvent } from './connector-events.ts'
 import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
+import { connectorStats, type ConnectorStats } from './connector-stats.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
+import { containedDial, type Dial } from './own-dial.ts'
 import { PlainLink } from './plain-link.ts'
-import { tlsOptions, type CloudTrust } from './tls-options.ts'
-
-/** Options of {@link startConnector}. */
-export interface ConnectorOptions extends CloudTrust {
-  /** Base URL of the cloud's connector listener, https. */
-  readonly url: string
-  /** Where key and certificate are kept: a directory of its own, mode 0700. */
-  readonly stateDirectory: string
-  /** The registrar's access token; asked for only if there is no identity in `stateDirectory`. */
-  readonly token?: () => string | Promise<string>
-  /** What an operator recognises it by. Default: the machine's name. */
-  readonly name?: string
-  /** Exchanges at once, over all links to all cloud instances. Default 200. */
-  readonly offers?: number
-  /** Tunnels, event streams and answers that stand still, at once beside them. Default 1 000. */
-  readonly streams?: number | undefined
-  /**
-   * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade
-   * to it is refused. `plain`: calls only; slower, and without WebSockets. Default `link`.
-   */
-  readonly binding?: Binding
-  /**
-   * Calls private applications. One that throws fails the exchange it was called for, with 502; so
-   * does one that tells its events out of turn. Default: a {@link NodeBackend}.
-   */
-  readonly backend?: Backend
-  /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
-  readonly limits?: Partial<TimeLimits>
-  /**
-   * Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes
-   * nothing.
-   */
-  readonly onEvent?: (event: ConnectorEvent) => void
-  /**
-   * Told what `onEvent`, a `backend` or a part of this connector did wrong: which one, the error as
-   * it was, and whether the flow went on without it. Called where it happens, so it must be quick;
-   * what it throws is ignored. Default: nobody is told.
-   */
-  readonly onError?: OnError
-  /** Whether links carry, now and then, what no cloud knows and each must ignore. Default true. */
-  readonly grease?: boolean
-  /** Told of each exchange's moments. Contained as `onEvent` is; costs nothing when left out. */
-  readonly observer?: ExchangeObserver | undefined
-  /** Gives up while starting. */
-  readonly signal?: AbortSignal
-}
-
-/** A connector at work. */
-export interface RunningConnector {
-  readonly identity: ConnectorIdentity
-  readonly configuration: ConnectorConfiguration
-  /** Whether a link to every listed instance is up. */
-  readonly isReady: boolean
-  /** Pulls the configuration now. */
-  refresh(): void
-  /** Takes no more offers, finishes what is under way within the drain limit, ends. */
-  stop(): Promise<void>
-}
+import { tlsOptions } from './tls-options.ts'
 
 /**
  * Starts a connector; resolves once it is registered, configured and its links are being dialled.
  *
  * @throws Refused when the cloud says no for good; ConfigurationInvalid when it must register and
- *   has no token
+ *   has neither token nor ticket
  */
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
   const environment = systemEnvironment()
@@ -108,20 +53,22 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
   const { onEvent, onError } = options
   const containment = new Containment(onError)
   const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
-  const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell)
+  const dial = options.dial && containedDial(options.dial, containment)
+  const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell, dial)
   const tried = (event: TriedEvent): void =>
     tell(
       'error' in event && mistakes.explains(event.error) ? { ...event, isExplained: true } : event,
     )
   const store = new FileIdentityStore({ directory: options.stateDirectory })
-  const https = new HttpsControlChannel(options)
+  const https = new HttpsControlChannel({ ...options, dial })
   const channel = new ExplainedChannel(https, mistakes)
   const known = (await store.load()).current !== undefined
   const identity = await register({
     channel,
     store,
     environment,
-    token: () => tokenOf(options),
+    token: options.token,
+    ticket: options.ticket,
     instance: { name: options.name ?? hostname(), version: '0.1.0' },
     limits,
     onRetry: (error) => tried({ type: 'registration-delayed', error }),
@@ -138,15 +85,10 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
     onEvent: tried,
   })
   const close = (): Promise<void> => https.close()
-  const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment }
+  const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment, dial }
   const connector = new NodeConnector(options, parts)
   await connector.start()
   return connector
-}
-
-function tokenOf({ token }: ConnectorOptions): string | Promise<string> {
-  if (token === undefined) throw new ConfigurationInvalid('token', 'needed to register')
-  return token()
 }
 
 /** How long the cloud may take to read a goodbye. Milliseconds. */
@@ -162,6 +104,7 @@ interface Parts {
   readonly tell: (event: ConnectorEvent) => void
   readonly mistakes: ConnectorMistakes
   readonly containment: Containment
+  readonly dial: Dial | undefined
 }
 
 class NodeConnector implements RunningConnector {
@@ -234,6 +177,15 @@ class NodeConnector implements RunningConnector {
     })
     await this.#changeAgent()
     await keeper.start()
+  }
+
+  stats(): ConnectorStats {
+    const { keeper, environment } = this.#parts
+    return connectorStats({
+      ...{ keeper, worker: this.#worker, links: this.#links },
+      slotsOf: (instance) => this.#shares.of(instance),
+      now: environment.clocks.wallClock(),
+    })
   }
 
   refresh(): void {
@@ -389,7 +341,7 @@ class NodeConnector implements RunningConnector {
   async #changeAgent(): Promise<void> {
     const tls = await tlsOptions(this.#parts.keeper.identity, this.#options)
     const old = this.#connections
-    this.#connections = new CloudConnections(tls)
+    this.#connections = new CloudConnections(tls, this.#parts.dial)
     old.retire()
     for (const { dialer } of this.#links.values()) dialer.redial()
   }

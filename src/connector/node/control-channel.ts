@@ -5,7 +5,7 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http'
-import { Agent, request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type Agent } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type * as v from 'valibot'
 import { ConfigurationInvalid, PeerViolation, Refused } from '../../protocol/wire/errors.ts'
@@ -22,9 +22,11 @@ import {
   type RegistrationRequest,
 } from '../../protocol/wire/messages.ts'
 import type { ConnectorIdentity, ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
+import { readCertificates } from '../../runtime/certificates.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { refusalReason } from '../refusal-reasons.ts'
-import { agentOptions, tlsOptions, type CloudTrust } from './tls-options.ts'
+import { cloudAgent, TlsOverDial, type Dial } from './own-dial.ts'
+import { tlsOptions, type CloudTrust } from './tls-options.ts'
 
 const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 const MAX_PROBLEM_BYTES = 16 * 1024
@@ -35,6 +37,8 @@ export interface HttpsControlChannelOptions extends CloudTrust {
   readonly url: string
   /** The provider that made the identity's keys. Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
+  /** Makes the connections, below TLS. Default: TCP. */
+  readonly dial?: Dial | undefined
 }
 
 /**
@@ -44,16 +48,20 @@ export interface HttpsControlChannelOptions extends CloudTrust {
 export class HttpsControlChannel implements ControlChannel {
   readonly #options: HttpsControlChannelOptions
   readonly #base: string
+  readonly #over: TlsOverDial | undefined
   /** Registration has no identity yet. */
   readonly #agents = new Map<ConnectorIdentity | undefined, Promise<Agent>>()
 
-  /** @throws ConfigurationInvalid if `url` is not an https URL */
+  /** @throws ConfigurationInvalid if `url` is not an https URL, or `ca` neither PEM nor DER */
   constructor(options: HttpsControlChannelOptions) {
     const { url } = options
     if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
       throw new ConfigurationInvalid('url', 'must be an https URL')
+    // What cannot be read will not be readable at the next try.
+    if (options.ca !== undefined) readCertificates(options.ca, 'ca')
     this.#options = options
     this.#base = url.replace(/\/$/, '')
+    this.#over = options.dial && new TlsOverDial(options.dial)
   }
 
   register(request: RegistrationRequest, call: ControlCall): Promise<RegistrationReply> {
@@ -70,6 +78,7 @@ export class HttpsControlChannel implements ControlChannel {
 
   /** Ends all connections; calls under way fail. */
   async close(): Promise<void> {
+    this.#over?.end()
     const agents = [...this.#agents.values()]
     this.#agents.clear()
     for (const agent of await Promise.allSettled(agents))
@@ -96,8 +105,8 @@ export class HttpsControlChannel implements ControlChannel {
   #agent(identity: ConnectorIdentity | undefined): Promise<Agent> {
     const known = this.#agents.get(identity)
     if (known !== undefined) return known
-    const made = tlsOptions(identity, this.#options, this.#options.crypto).then(
-      (tls) => new Agent(agentOptions(tls)),
+    const made = tlsOptions(identity, this.#options, this.#options.crypto).then((tls) =>
+      cloudAgent(tls, this.#over),
     )
     this.#agents.set(identity, made)
     // The one before may still carry calls; older ones cannot.
