@@ -89,6 +89,16 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     return this.#offer.delivery
   }
 
+  get tenantId(): string {
+    return this.#to.tenantId
+  }
+
+  /** Whether a connector has it. */
+  get isClaimed(): boolean {
+    const { state } = this.#offer
+    return state !== 'waiting' && state !== 'offered'
+  }
+
   isFor(claimer: Claimer): boolean {
     return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
   }
