@@ -6,14 +6,17 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import manifest from '../package.json' with { type: 'json' }
 import { bundledBytes } from './bundle-size.ts'
 import { changedGlobals } from './changed-globals.ts'
@@ -163,9 +166,16 @@ test('every subpath type-checks', async () => {
     (subpath, i) => `import * as module${i} from '${specifier(subpath)}'\nvoid module${i}\n`,
   )
   await writeFile(join(project, 'all.ts'), imports.join(''))
+  expect(await typeFaults('all.ts')).toBe('')
+}, 60_000)
+
+/** What the compiler, as strict as it can be, says of a file of the project. */
+async function typeFaults(file: string): Promise<string> {
   const options = {
     compilerOptions: {
       strict: true,
+      noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
       target: 'ES2023',
       module: 'NodeNext',
       lib: ['ES2023', 'DOM', 'DOM.Iterable'],
@@ -174,37 +184,51 @@ test('every subpath type-checks', async () => {
       skipLibCheck: true,
       noEmit: true,
     },
-    files: ['all.ts'],
+    files: [file],
   }
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(options))
   const { stdout } = await run(bin('tsc'), ['-p', project], { cwd: project }).catch(
     (error: { stdout: string }) => error,
   )
-  expect(stdout).toBe('')
-}, 60_000)
+  return stdout
+}
 
-describe('the embed example of the README', () => {
-  test('has at most 25 lines', async () =>
-    expect((await embedExample()).code.trim().split('\n').length).toBeLessThanOrEqual(25))
+describe('the example of the README', () => {
+  const embedded = join(ROOT, 'examples', 'embed', 'readme.ts')
 
-  test('runs as printed, and answers at the address it prints', async () => {
+  test('is a file of the examples, letter for letter', async () => {
     const { code, language } = await embedExample()
-    const file = join(project, `embed.${language === 'ts' ? 'ts' : 'mjs'}`)
-    await writeFile(file, code)
-    const loader = language === 'ts' ? ['--import', import.meta.resolve('tsx')] : []
-    const child = spawn(process.execPath, [...loader, file], {
-      cwd: project,
-      env: { ...process.env, PORT: '0' },
-    })
+    expect(language).toBe('ts')
+    expect(code).toBe(await readFile(embedded, 'utf8'))
+  })
+
+  test('compiles strictly, runs as printed, and a request and a WebSocket pass', async () => {
+    await writeFile(join(project, 'readme.ts'), (await embedExample()).code)
+    expect(await typeFaults('readme.ts')).toBe('')
+    const loader = ['--import', import.meta.resolve('tsx')]
+    const child = spawn(process.execPath, [...loader, 'readme.ts'], { cwd: project })
     try {
-      const url = await firstUrl(child)
-      // Nothing is published under this name: the cloud itself says so.
-      expect((await fetch(url, { redirect: 'manual' })).status).toBeLessThan(500)
+      const { port } = new URL(await firstUrl(child))
+      const headers = { host: 'wiki.localhost' }
+      const to = { host: '127.0.0.1', port, headers }
+      const [response] = (await once(httpRequest({ ...to, path: '/a' }).end(), 'response')) as [
+        IncomingMessage,
+      ]
+      expect(await text(response)).toBe('Here is /a\n')
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, { headers })
+      const [greeting] = (await once(socket, 'message')) as [Buffer]
+      expect(String(greeting)).toBe('hello')
+      socket.terminate()
+      // Under another name there is what was there before.
+      const [other] = (await once(httpRequest({ ...to, headers: {} }).end(), 'response')) as [
+        IncomingMessage,
+      ]
+      expect(await text(other)).toBe('The site that was here before.\n')
     } finally {
       child.kill()
       await once(child, 'exit')
     }
-  })
+  }, 120_000)
 })
 
 /** The fenced block after its marker. */

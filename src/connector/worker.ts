@@ -127,7 +127,7 @@ export class Worker {
   /** The same by application. Costs a walk. */
   get open(): ReadonlyMap<string, number> {
     const open = new Map<string, number>()
-    for (const { applicationId } of this.#jobs)
+    for (const { applicationId } of this.#jobs.values())
       open.set(applicationId, (open.get(applicationId) ?? 0) + 1)
     return open
   }

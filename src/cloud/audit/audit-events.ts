@@ -15,6 +15,7 @@
  * @see spec/PROTOCOL.md, "Audit events"
  * @module
  */
+import { TICKET_EVENTS } from './ticket-events.ts'
 
 /**
  * The form of an event as it is written down; it changes only when a reader of the form before
@@ -84,16 +85,6 @@ const LINK = {
   instance: 'The cloud instance.',
 } as const
 
-const TICKET = {
-  ticketId: 'Its public name; opens nothing.',
-  groupId: 'The group its connector joins.',
-  standing: '`active`, or `pending` until an operator approves.',
-  keyId: 'SHA-256 of the one public key it is good for.',
-  expiresAt: 'Its end, milliseconds since 1970.',
-  operator: "Who made it, where that is the service's operator.",
-} as const
-
-/** Every event there is, by its type: what it says, with which fields. */
 export const AUDIT_EVENTS = {
   'connector.registration': {
     text: 'An administrator has asked for a connector to be registered.',
@@ -113,30 +104,7 @@ export const AUDIT_EVENTS = {
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'create', entity: 'connector' },
   },
-  'ticket.created': {
-    text: 'Somebody has made a one-time ticket by which a connector can be registered, or was refused one.',
-    outcomes: ['success', 'refused', 'failed'],
-    fields: ['tenantId', 'subject'],
-    detail: { ...TICKET, because: 'What was wrong with the order.' },
-    severity: 'medium',
-    ocsf: { class: 'entity-management', activity: 'create', entity: 'ticket' },
-  },
-  'ticket.revoked': {
-    text: 'A ticket that nobody had used was ended before its time.',
-    outcomes: ['success'],
-    fields: ['tenantId', 'subject'],
-    detail: TICKET,
-    severity: 'informational',
-    ocsf: { class: 'entity-management', activity: 'delete', entity: 'ticket' },
-  },
-  'ticket.expired': {
-    text: 'The time of a ticket that nobody had used is over. Its use is a `connector.registration`.',
-    outcomes: ['success'],
-    fields: ['tenantId', 'subject'],
-    detail: TICKET,
-    severity: 'informational',
-    ocsf: { class: 'entity-management', activity: 'delete', entity: 'ticket' },
-  },
+  ...TICKET_EVENTS,
   'connector.renewal': {
     text: 'A connector has asked for its next certificate.',
     outcomes: ['success', 'refused'],

@@ -84,7 +84,9 @@ export function connectorStats(counted: CountedConnector): ConnectorStats {
         ...{ offers: total, grants: dialer.isUp ? free : 0 },
       }
     }),
-    applications: [...worker.open].map(([applicationId, open]) => ({ applicationId, open })),
+    applications: [...worker.open]
+      .map(([applicationId, open]) => ({ applicationId, open }))
+      .sort((one, other) => (one.applicationId < other.applicationId ? -1 : 1)),
     certificate: {
       expiresAt,
       daysLeft: Math.floor((expiresAt - now) / DAY_MS),
