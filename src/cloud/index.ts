@@ -18,6 +18,13 @@
 
 // The assembly
 export { createCloud, type Cloud, type CloudOptions } from './cloud.ts'
+export {
+  type ApplicationStats,
+  type CertificateStats,
+  type CloudStats,
+  type GroupStats,
+  type ShownCertificate,
+} from './stats.ts'
 export { type CloudPorts } from './contained-ports.ts'
 export { type Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
 export {
@@ -95,16 +102,36 @@ export { PolicyCase, testPolicies, type PolicyTestResult } from './policy-trial.
 // Connectors
 export {
   type ConnectorRegistry,
+  type KeyRegistration,
   type Registered,
   type RegistrationOrder,
   type RegistryChange,
   type RenewalOrder,
+  type TicketRegistration,
+  type TokenRegistration,
 } from './connectors/connector-registry.ts'
 export {
   type CertificateRecord,
   type ConnectorRecord,
   type ConnectorStanding,
+  type EnrolledBy,
 } from './connectors/connector-records.ts'
+export {
+  EnrolmentTickets,
+  type EnrolmentTicket,
+  type EnrolmentTicketOptions,
+  type EnrolmentTicketsOptions,
+  type OpenTicket,
+} from './connectors/enrolment-tickets.ts'
+export {
+  type ExpiredTickets,
+  type TicketChoice,
+  type TicketMaker,
+  type TicketOrder,
+  type TicketRecord,
+} from './connectors/enrolment-ticket-rows.ts'
+export { type VerifiedRegistrar } from './connectors/registrar-token.ts'
+export { type CertificateInput, type KeyInput } from '../runtime/certificates.ts'
 export { type LinksFate } from '../protocol/machines/connector-record.ts'
 export { createMemoryRegistry } from './connectors/memory-registry.ts'
 export {
@@ -137,6 +164,7 @@ export {
 export {
   type AuthorityOptions,
   type AuthorityStore,
+  type LoadedAuthority,
   type StoredAuthority,
 } from './authority/authority-root.ts'
 export { type LeafIdentity } from './authority/leaf-profile.ts'

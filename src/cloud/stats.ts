@@ -90,13 +90,14 @@ export function cloudStats({ origin, directory, certificates, now }: CountedPart
       return [tenantKey(tenantId, groupId), none] as const
     }),
   )
-  for (const [key, counted] of origin.countGroups()) groups.set(key, counted)
+  const counted = origin.counted()
+  for (const [key, count] of counted.groups) groups.set(key, count)
   const since = directory.inForceSince?.()
   return {
     at: now,
     instance: origin.instance,
     groups: named(groups, (tenantId, groupId) => ({ tenantId, groupId })),
-    applications: named(origin.countApplications(), (tenantId, applicationId) => ({
+    applications: named(counted.applications, (tenantId, applicationId) => ({
       ...{ tenantId, applicationId },
     })),
     certificates: [...certificates].map(({ name, expiresAt }) => ({

@@ -143,7 +143,7 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     return { changedAt: this.#changedAt, confirmedAt: this.#confirmedAt }
   }
 
-  /** Where the certificate is in its life, for status pages. */
+  /** Where the certificate is in its life, for status pages. @internal */
   get certificateState(): CertificateKeeper['state'] {
     return this.#certificate.state
   }

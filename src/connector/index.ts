@@ -45,7 +45,7 @@ export {
 } from './forwarding-backend.ts'
 
 // Identity and configuration
-export { register, type RegisterOptions } from './enrolment.ts'
+export { register, type RegisterOptions, type RegistrationProof } from './enrolment.ts'
 export { MemoryIdentityStore, type MemoryIdentityStoreOptions } from './memory-identity-store.ts'
 export {
   ConfigurationKeeper,

@@ -13,7 +13,7 @@ import {
   type ConnectorEvent,
   type ConnectorOptions,
 } from '../../src/connector/node/index.ts'
-import { encodeMessage, type RegistrationRequest } from '../../src/protocol/index.ts'
+import { encodeMessage, type RegistrationRequest } from '../../src/protocol/internal.ts'
 import { newKeys, requestFor } from '../cloud/trust.ts'
 import { RawConnector } from './raw-connector.ts'
 import { registrarToken, startTunnel, until, type Tunnel } from './tunnel.ts'

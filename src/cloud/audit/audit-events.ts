@@ -85,6 +85,7 @@ const LINK = {
   instance: 'The cloud instance.',
 } as const
 
+/** Every event there is, by its type: what it says, with which fields. */
 export const AUDIT_EVENTS = {
   'connector.registration': {
     text: 'An administrator has asked for a connector to be registered.',

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ConfigurationInvalid, Refused } from '../../protocol/index.ts'
+import { ConfigurationInvalid, Refused } from '../../protocol/internal.ts'
 import type { RegistryTables } from './transactional-registry.ts'
 
 /** Who made a ticket: a registrar, by a token of the tenant's issuer, or the service's operator. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { base64url } from 'jose'
-import { AppProxyError, ConfigurationInvalid, Refused } from '../../protocol/index.ts'
+import { AppProxyError, ConfigurationInvalid, Refused } from '../../protocol/internal.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { CountedWindow } from '../../runtime/counted-window.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'

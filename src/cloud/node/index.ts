@@ -24,6 +24,8 @@ export {
   type ConnectorListener,
   type ConnectorListenerOptions,
 } from './connector-listener.ts'
+export { type ServerCredentials } from '../../runtime/node/server-credentials.ts'
+export { type CertificateInput, type KeyInput } from '../../runtime/certificates.ts'
 
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'

@@ -28,6 +28,7 @@ import {
   type TimeLimits,
 } from '../../protocol/internal.ts'
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
+import { countedApplications, countedGroups } from './counted.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
@@ -121,28 +122,12 @@ export class Origin {
     this.#remote?.leave()
   }
 
-  /** What this instance's links of each group take, and who waits for it. Costs a walk. */
-  countGroups(): Map<TenantKey, GroupCount> {
-    const { groups, links } = this.#dispatcher.state
-    const counted = new Map<TenantKey, GroupCount>()
-    for (const [key, { capacity, granted, waiting }] of groups) {
-      const own = [...links.values()].filter((link) => link.group.key === key && !link.isRemote)
-      const connectors = new Set(own.map(({ connector }) => connector.id)).size
-      const count = { connectors, links: own.length, capacity, grants: granted, waiting }
-      counted.set(key as TenantKey, count)
+  /** What it holds, by group and by application. Costs a walk. */
+  counted() {
+    return {
+      groups: countedGroups(this.#dispatcher.state),
+      applications: countedApplications(this.#entries.values()),
     }
-    return counted
-  }
-
-  /** Exchanges without an outcome, by application. Costs a walk. */
-  countApplications(): Map<TenantKey, { open: number; waiting: number }> {
-    const counted = new Map<TenantKey, { open: number; waiting: number }>()
-    for (const { tenantId, submission, isClaimed } of this.#entries.values()) {
-      const key = tenantKey(tenantId, submission.applicationId)
-      const { open, waiting } = counted.get(key) ?? { open: 0, waiting: 0 }
-      counted.set(key, { open: open + 1, waiting: waiting + (isClaimed ? 0 : 1) })
-    }
-    return counted
   }
 
   // ── the edge ──────────────────────────────────────────────────────────────────────────────
@@ -382,15 +367,6 @@ export class Origin {
     this.#wheel.advance(now)
     if (this.#wheel.size > 0) this.#keepTicking()
   }
-}
-
-/** What a group has here. */
-export interface GroupCount {
-  readonly connectors: number
-  readonly links: number
-  readonly capacity: number
-  readonly grants: number
-  readonly waiting: number
 }
 
 /** Whatever is put on a link: an exchange of this instance, or of another. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Binding, ConnectorConfiguration, TimeLimits } from '../../protocol/index.ts'
+import type { Binding, ConnectorConfiguration, TimeLimits } from '../../protocol/internal.ts'
 import type { OnError } from '../../runtime/containment.ts'
 import type { ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import type { Backend } from '../backend.ts'
@@ -41,6 +41,7 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
    * does one that tells its events out of turn. Default: a {@link NodeBackend}.
    */
   readonly backend?: Backend
+  /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**
    * Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Binding, ConnectorConfiguration, DialerState } from '../../protocol/index.ts'
+import type { Binding, ConnectorConfiguration, DialerState } from '../../protocol/internal.ts'
 import type { ConfigurationKeeper } from '../configuration-keeper.ts'
 import type { LinkDialer } from '../link-dialer.ts'
 import type { OfferSlots } from '../offer-slots.ts'

@@ -7,7 +7,12 @@
  *
  * @module
  */
-export { startConnector, type ConnectorOptions, type RunningConnector } from './connector.ts'
+export { startConnector } from './connector.ts'
+export { type ConnectorOptions, type RunningConnector } from './connector-options.ts'
+export { type RegistrationProof } from '../enrolment.ts'
+export { connectorKeyThumbprint, type KeyThumbprintOptions } from './key-thumbprint.ts'
+export { type ConnectorStats, type LinkStats } from './connector-stats.ts'
+export { type Dial, type DialTarget } from './own-dial.ts'
 export { type ConnectorEvent, type Explained, type TriedEvent } from './connector-events.ts'
 export { type OnError, type PortFailure } from '../../runtime/containment.ts'
 export {
@@ -17,6 +22,7 @@ export {
   type MistakePlace,
 } from './told-mistakes.ts'
 export { type CloudTrust } from './tls-options.ts'
+export { type CertificateInput } from '../../runtime/certificates.ts'
 
 // Ports
 export { FileIdentityStore, type FileIdentityStoreOptions } from './file-identity-store.ts'

@@ -5,7 +5,7 @@ import {
   type EnrolmentTicketOptions,
   type Tenant,
 } from '../../../src/cloud/index.ts'
-import type { RegistrationRequest } from '../../../src/protocol/index.ts'
+import type { RegistrationRequest } from '../../../src/protocol/internal.ts'
 import { VirtualTime } from '../../connector/virtual-time.ts'
 import { adminToken, newKeys, requestFor, spkiOf, startTrust } from '../trust.ts'
 

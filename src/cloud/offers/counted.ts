@@ -1,0 +1,46 @@
+/**
+ * What an origin holds, counted for whoever asks.
+ *
+ * @module
+ */
+import type { DispatchState } from '../../protocol/internal.ts'
+import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
+import type { OfferedExchange } from './offered-exchange.ts'
+
+/** What this instance's links of a group take, and who waits for it. */
+export interface GroupCount {
+  readonly connectors: number
+  readonly links: number
+  readonly capacity: number
+  readonly grants: number
+  readonly waiting: number
+}
+
+/** Exchanges of an application without an outcome, and those of them that no connector has. */
+export interface ApplicationCount {
+  readonly open: number
+  readonly waiting: number
+}
+
+export function countedGroups({ groups, links }: DispatchState): Map<TenantKey, GroupCount> {
+  const own = [...links.values()].filter(({ isRemote }) => !isRemote)
+  return new Map(
+    [...groups].map(([key, { capacity, granted: grants, waiting }]) => {
+      const its = own.filter(({ group }) => group.key === key)
+      const connectors = new Set(its.map(({ connector }) => connector.id)).size
+      return [key as TenantKey, { connectors, links: its.length, capacity, grants, waiting }]
+    }),
+  )
+}
+
+export function countedApplications(
+  exchanges: Iterable<OfferedExchange>,
+): Map<TenantKey, ApplicationCount> {
+  const counted = new Map<TenantKey, ApplicationCount>()
+  for (const { tenantId, submission, isClaimed } of exchanges) {
+    const key = tenantKey(tenantId, submission.applicationId)
+    const { open, waiting } = counted.get(key) ?? { open: 0, waiting: 0 }
+    counted.set(key, { open: open + 1, waiting: waiting + (isClaimed ? 0 : 1) })
+  }
+  return counted
+}
