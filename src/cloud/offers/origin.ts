@@ -139,7 +139,6 @@ export class Origin {
     this.#entries.set(id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
-    const now = this.clocks.now()
     this.#dispatcher.submit(
       {
         id,
@@ -150,8 +149,9 @@ export class Origin {
         needs: neededBy(submission),
         isAlone: submission.isAlone,
       },
-      now + this.limits.queueWaitMs,
-      now,
+      // The very moment at which the entry would say that nobody has come.
+      entry.deadline,
+      this.clocks.now(),
     )
     this.#perform()
     return entry

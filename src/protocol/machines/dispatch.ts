@@ -9,6 +9,7 @@
  * - dispatch-choice.ts: which connector
  * - dispatch-health.ts: who is passed over, and how much a connector is trusted with
  * - dispatch-shares.ts: who waits, and what an application and a user may hold
+ * - dispatch-refusal.ts: what those are told who waited in vain
  *
  * An input costs as much as the group has connectors, and applications that wait; the number of
  * requests that wait does not matter.
@@ -29,15 +30,9 @@ import {
   offerTo,
   stepTo,
 } from './dispatch-attempts.ts'
-import {
-  choose,
-  hasRemote,
-  pairOf,
-  whyUnsupported,
-  type Choice,
-  type NoChoice,
-} from './dispatch-choice.ts'
+import { choose, hasRemote, pairOf, type Choice, type NoChoice } from './dispatch-choice.ts'
 import { answered, failed } from './dispatch-health.ts'
+import { refusalOf, retryAfterMs, SPENT } from './dispatch-refusal.ts'
 import { forgetIdle, forgetRequest, groupOf, nextRandom, recordOf } from './dispatch-records.ts'
 import {
   dequeue,
@@ -72,8 +67,6 @@ import {
 export const QUICK_CLAIM_MS = 1_000
 /** Waiting requests are looked at so often, whatever else happens. Milliseconds. */
 const TICK_MS = 50
-/** After which a user may try again who was refused for want of room. Milliseconds. */
-const RETRY_AFTER_MS = 1_000
 
 const NOTHING: readonly DispatchDecision[] = []
 
@@ -264,8 +257,9 @@ export class Dispatcher {
     const state = this.#state
     state.tickedAt = now
     for (const [turn, records] of state.waits) {
-      if (turn * TICK_MS > now) continue
-      state.waits.delete(turn)
+      // Of a turn that has begun some waits are over: nobody else may tell them first, and wrongly.
+      if ((turn - 1) * TICK_MS >= now) continue
+      if (turn * TICK_MS <= now) state.waits.delete(turn)
       for (const record of records)
         if (record.state === 'waiting' && record.waitUntil <= now) this.#turnAway(record, now)
     }
@@ -284,13 +278,11 @@ export class Dispatcher {
       if (typeof choice !== 'string') return this.#offer(record, choice, now)
       obstacle = choice
     }
-    if (waitUntil <= now) return this.#refuse(record, 'no-connector')
-    if (obstacle === 'unsupported') return this.#refuse(record, whyUnsupported(record))
-    if (obstacle === 'excluded') return this.#refuse(record, 'attempts-exhausted')
+    if (waitUntil <= now || obstacle === 'unsupported' || obstacle === 'excluded')
+      return this.#refuse(record, refusalOf(record, obstacle, spentShare(record, this.#shares)))
     const spent = noRoomToWait(record, this.#shares)
     if (spent !== undefined) {
-      const reason = spent === 'group' ? 'queue-full' : shareReason(spent)
-      return this.#refuse(record, reason, RETRY_AFTER_MS)
+      return this.#refuse(record, SPENT[spent])
     }
     enqueue(record, this.#shares)
     if (this.#state.waiting === 0) this.#state.tickedAt = now
@@ -374,11 +366,7 @@ export class Dispatcher {
     const choice = this.#choose(record, now)
     const spent = spentShare(record, this.#shares)
     this.#waitsNoMore(record)
-    if (choice === 'absent') return this.#refuse(record, 'no-connector')
-    if (choice === 'unsupported') return this.#refuse(record, whyUnsupported(record))
-    if (choice === 'excluded') return this.#refuse(record, 'attempts-exhausted')
-    const reason = spent === undefined ? 'connectors-busy' : shareReason(spent)
-    this.#refuse(record, reason, RETRY_AFTER_MS)
+    this.#refuse(record, refusalOf(record, typeof choice === 'string' ? choice : 'busy', spent))
   }
 
   #waitsNoMore(record: RequestState): void {
@@ -386,14 +374,11 @@ export class Dispatcher {
     this.#state.waiting -= 1
   }
 
-  #refuse(record: RequestState, reason: FailureReason, retryAfterMs?: number): void {
+  #refuse(record: RequestState, reason: FailureReason): void {
     stepTo(record, 'refuse')
     forgetRequest(this.#state, record)
     const { id } = record.request
-    this.#state.decisions.push({ type: 'refuse', id, reason, retryAfterMs })
+    const decision = { type: 'refuse', id, reason, retryAfterMs: retryAfterMs(reason) } as const
+    this.#state.decisions.push(decision)
   }
-}
-
-function shareReason(share: 'application' | 'user'): FailureReason {
-  return share === 'user' ? 'user-share' : 'application-share'
 }

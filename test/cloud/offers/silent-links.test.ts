@@ -157,3 +157,19 @@ test('a link that is gone serves nobody', () => {
   pass(5_100)
   expect(failures[0]).toMatchObject({ source: 'connector', reason: 'no-connector' })
 })
+
+test('whoever waited in vain is told why, however late somebody looks at the clock', () => {
+  origin.attach(GROUP, Object.assign(new QuietLink('full'), { grants: 0 }))
+  for (let i = 0; i < 200; i++) {
+    ask()
+    // A tick at any moment, and then none until some wait has been over for a moment.
+    now += 13.3
+    for (const run of due.splice(0)) run()
+    now += TIME_LIMITS.queueWaitMs - 13.3 + (i % 100) / 2
+    for (const run of due.splice(0)) run()
+    now += 50
+    for (const run of due.splice(0)) run()
+  }
+  const reasons = failures.map(({ reason }) => reason)
+  expect([reasons.length, new Set(reasons)]).toEqual([200, new Set(['connectors-busy'])])
+})

@@ -306,7 +306,8 @@ test('an instance that declined for want of room says when to try again', async 
   queue.publish = (envelope) => ((published += 1), publish.call(queue, envelope))
   await pass(1_000)
   expect(link.offered[1]!.id).toBe(id)
-  expect(published).toBeLessThanOrEqual(4)
+  // Three times after each of its words, of which one may come before it has room again.
+  expect(published).toBeLessThanOrEqual(7)
 })
 
 test('an instance that ends takes part no more: nothing goes to it, nothing comes from it', async () => {

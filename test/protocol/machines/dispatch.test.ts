@@ -332,6 +332,24 @@ describe('what cannot be offered', () => {
     expect(world.of(busy)).toEqual(['connectors-busy'])
   })
 
+  test('whoever may not wait at all is told the same', () => {
+    expect(world.of(world.ask({}, 0))).toEqual(['no-connector'])
+    world.attach('a', 2, { granted: 0 })
+    expect(world.of(world.ask({}, 0))).toEqual(['connectors-busy'])
+  })
+
+  test('a wait that ends within a turn of the clock is over at the next tick', () => {
+    world.attach('a', 2, { granted: 0 })
+    world.now = 7
+    const id = world.ask({}, 1_000)
+    world.now = 1_010
+    world.pass(0)
+    world.dispatcher.tick(1_010)
+    world.pass(1)
+    expect(world.decided.at(-1)).toMatchObject({ id, refused: 'connectors-busy' })
+    expect(world.decided.at(-1)!.at).toBeLessThanOrEqual(1_011)
+  })
+
   test('a link that lacks a feature is not offered what needs it', () => {
     world.attach('old')
     expect(world.of(world.ask({ needs: ['upgrade'] }))).toEqual(['upgrade-unsupported'])
