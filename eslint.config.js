@@ -126,7 +126,7 @@ const linear = [
 ].map((selector) => ({ selector, message: GROWING }))
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'node_modules/**', '.state/**'] },
+  { ignores: ['dist/**', 'site/**', 'coverage/**', 'node_modules/**', '.state/**'] },
   ...tseslint.configs.strict,
   {
     rules: {

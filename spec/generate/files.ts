@@ -6,6 +6,9 @@
 import { access, readFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { auditEvents } from './audit.ts'
+import { errorCatalogue } from './catalogue.ts'
+import { configurationReference } from './configuration.ts'
+import { exampleMessage } from './example-message.ts'
 import * as layouts from './layouts.ts'
 import { machines } from './machines.ts'
 import { messageReference } from './messages.ts'
@@ -20,7 +23,14 @@ const ROOT = new URL('../../', import.meta.url)
 /** Path from the root → content. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>([
-    ['spec/PROTOCOL.md', withRegions(await read('spec/PROTOCOL.md'), await regions())],
+    ['spec/PROTOCOL.md', await withRegions('spec/PROTOCOL.md', await regions())],
+    ['docs/errors.md', await withRegions('docs/errors.md', [['errors', errorCatalogue()]])],
+    [
+      'docs/configuration.md',
+      await withRegions('docs/configuration.md', [
+        ['cloud-server', configurationReference(cloudServerSchema(), 'The file')],
+      ]),
+    ],
     ['spec/REQUIREMENTS.md', requirementsDocument(await requirementTests())],
     ['spec/layouts.json', JSON.stringify(layouts.layouts())],
     ['examples/cloud-server.schema.json', JSON.stringify(cloudServerSchema())],
@@ -46,6 +56,7 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
     ['frame-types', layouts.frameTypes()],
     ['frame-layouts', layouts.frameLayouts()],
     ['example-frame', layouts.exampleFrame()],
+    ['example-message', exampleMessage()],
     ['decline-reasons', layouts.declineReasons()],
     ['features', layouts.features()],
     ['hello-query', layouts.helloQueryKeys()],
@@ -65,19 +76,24 @@ async function regions(): Promise<ReadonlyMap<string, string>> {
 }
 
 /** Replaces what stands between `<!-- generated:NAME -->` and `<!-- /generated -->`. Every region must be used, and no other. */
-function withRegions(document: string, contents: ReadonlyMap<string, string>): string {
+async function withRegions(
+  path: string,
+  regions: Iterable<readonly [name: string, content: string]>,
+): Promise<string> {
+  const contents = new Map(regions)
+  const document = await read(path)
   const used = new Set<string>()
   const result = document.replace(
     /(<!-- generated:([a-z-]+) -->)[^]*?(<!-- \/generated -->)/g,
     (_, start: string, name: string, end: string) => {
       const content = contents.get(name)
-      if (content === undefined) throw new Error(`PROTOCOL.md: nothing generates "${name}"`)
+      if (content === undefined) throw new Error(`${path}: nothing generates "${name}"`)
       used.add(name)
       return `${start}\n\n${content}\n\n${end}`
     },
   )
   for (const name of contents.keys())
-    if (!used.has(name)) throw new Error(`PROTOCOL.md: no region "${name}"`)
+    if (!used.has(name)) throw new Error(`${path}: no region "${name}"`)
   return result
 }
 

@@ -219,8 +219,12 @@ function containedGrants(grants: SessionGrants, containment: Containment): Sessi
 }
 
 /** What is given is copied within the call: its getters may throw as well. */
-function containedPages({ words, html }: PageRenderer, containment: Containment): PageRenderer {
+function containedPages(
+  { words, html, problemTypes }: PageRenderer,
+  containment: Containment,
+): PageRenderer {
   return {
+    ...(problemTypes !== undefined && { problemTypes }),
     words: containment.lookUp(
       'pages.words',
       (failure: Failure, language: string) => ({ ...atOnce(words?.(failure, language)) }),

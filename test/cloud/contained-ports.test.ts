@@ -64,7 +64,7 @@ const FUNCTIONS: Functions = {
     ...{ submitted: true, queued: true, offered: true, claimed: false },
     ...{ head: false, body: false, ended: false },
   },
-  pages: { words: true, html: true },
+  pages: { words: true, html: true, problemTypes: false },
   locate: 'itself',
   risk: { assess: true },
   clocks: { now: true, wallClock: true },

@@ -21,6 +21,14 @@ export interface PageRenderer {
     failure: Failure,
     acceptLanguage: string,
   ) => Partial<Pick<Failure, 'title' | 'detail' | 'actions' | 'language'>>
+  /**
+   * What the `type` of a problem begins with; the code follows. Give the address at which you
+   * publish the error catalogue, `https://docs.example/errors#`, and a `type` leads there. Default
+   * `urn:app-proxy:problem:`.
+   *
+   * @see docs/errors.md
+   */
+  readonly problemTypes?: string
   /** Another template; it must escape. Default {@link renderPage}. */
   readonly html?: (page: Page) => RenderedPage
 }
@@ -52,7 +60,7 @@ export function failureResponse(
   const worded = { ...failure, ...words(failure, asked, renderer) }
   return asked.accept === 'html'
     ? pageResponse(worded, asked, renderer)
-    : response(worded, typeOf(failure), problem(worded), [])
+    : response(worded, typeOf(failure), problem(worded, renderer.problemTypes), [])
 }
 
 function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {

@@ -6,13 +6,16 @@
  */
 import type { Failure } from './answer.ts'
 
-/** What `type` begins with; the code follows. It is a name, and nothing is to be fetched there. */
+/**
+ * What `type` begins with unless the embedder says otherwise; the code follows. It is a name, and
+ * nothing is to be fetched there: the code is a heading of the error catalogue.
+ */
 export const PROBLEM_TYPE = 'urn:app-proxy:problem:'
 
 /** The problem as JSON. */
-export function problem(failure: Failure): string {
+export function problem(failure: Failure, types = PROBLEM_TYPE): string {
   const { status, code, title, detail, source, requestId, delivery = 'none', members } = failure
-  const type = PROBLEM_TYPE + code
+  const type = types + code
   // Members of the caller never replace these.
   return JSON.stringify({
     type,

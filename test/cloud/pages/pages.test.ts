@@ -266,6 +266,12 @@ describe("an embedder's renderer", () => {
     expect(JSON.parse(text(body))).toMatchObject({ title: 'Nicht erreichbar', status: 504 })
   })
 
+  test('leads from a problem to where its code is explained', () => {
+    const problemTypes = 'https://docs.example/errors#'
+    const { body } = failureResponse(failure, { accept: 'problem' }, { problemTypes })
+    expect(JSON.parse(text(body))).toMatchObject({ type: `${problemTypes}no-connector` })
+  })
+
   test('may have its own template, with its own policy', () => {
     const html = (page: { code: string }) => ({
       html: `<p>${page.code}`,
