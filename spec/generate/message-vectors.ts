@@ -4,14 +4,14 @@
  * @module
  */
 import {
-  ApplicationReply,
-  ConfigurationReply,
-  MESSAGES,
-  RegistrationReply,
-  RegistrationRequest,
+  type ApplicationReply,
+  type ConfigurationReply,
+  type RegistrationReply,
+  type RegistrationRequest,
   decodeMessage,
   encode,
   encodeMessage,
+  type ControlMessages,
 } from '../../src/protocol/internal.ts'
 import {
   fromHex,
@@ -23,7 +23,6 @@ import {
   type VectorFile,
 } from './vector.ts'
 
-type Messages = typeof MESSAGES
 type Entry = readonly [fileName: string, codec: VectorCodec, file: VectorFile]
 
 /** Stands for DER: the vectors are about messages, not about what is inside these octets. */
@@ -203,15 +202,15 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
   ),
 ]
 
-function entry<N extends keyof Messages & string>(
+function entry<N extends keyof ControlMessages>(
   name: N,
   description: string,
   valid: readonly (readonly [string, object])[],
   invalid: readonly (readonly [string, object, string])[],
 ): Entry {
   const codec: VectorCodec = {
-    encode: (value) => encodeMessage(value as object),
-    decode: (octets) => decodeMessage(MESSAGES[name], octets),
+    encode: (value) => encodeMessage(value as ControlMessages[N]),
+    decode: (octets) => decodeMessage(name, octets),
   }
   const first = valid[0]![1]
   const file: VectorFile = {

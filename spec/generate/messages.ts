@@ -1,9 +1,11 @@
 /**
- * The control messages field by field, read from their schemas in `src/protocol/wire/messages.ts`.
+ * The control messages field by field: what they must be from `src/protocol/wire/message-schemas.ts`,
+ * what they mean from `src/protocol/wire/messages.ts`.
  *
  * @module
  */
 import ts from 'typescript'
+import { PROTOCOL_VERSION } from '../../src/protocol/internal.ts'
 import { declarationOf, docOf, parse } from './source.ts'
 import { markdownTable } from './tables.ts'
 
@@ -15,25 +17,42 @@ interface Field {
 
 /** A chapter: each message, and each object that messages share. */
 export async function messageReference(): Promise<string> {
-  const source = await parse('src/protocol/wire/messages.ts')
+  const source = await parse('src/protocol/wire/message-schemas.ts')
+  const types = await parse('src/protocol/wire/messages.ts')
   const sections: string[] = []
   for (const statement of source.statements.filter(ts.isVariableStatement)) {
     const { name, initializer } = statement.declarationList.declarations[0]!
     if (initializer === undefined || !ts.isCallExpression(initializer)) continue
-    const doc = docOf(statement)
-    const intro = `### ${name.getText()}${doc === '' ? '' : `\n\n${doc}`}`
     const [called, argument] = callOf(narrowed(initializer))
-    if (called === 'object') sections.push(`${intro}\n\n${fieldTable(source, argument!)}`)
+    if (called !== 'object' && called !== 'variant') continue
+    const told = declarationOf(types, name.getText())
+    const doc = docOf(told)
+    const intro = `### ${name.getText()}${doc === '' ? '' : `\n\n${doc}`}`
+    const described = describedBy(types, told)
+    if (called === 'object')
+      sections.push(`${intro}\n\n${fieldTable(source, argument!, types, described)}`)
     if (called === 'variant') {
       const members = initializer.arguments[1]
       if (members === undefined || !ts.isArrayLiteralExpression(members)) continue
-      const variants = members.elements.map((member) =>
-        fieldTable(source, callOf(member as ts.CallExpression)[1]!),
+      const variants = members.elements.map((member, i) =>
+        fieldTable(source, callOf(member as ts.CallExpression)[1]!, types, described.slice(i)),
       )
       sections.push([intro, variants.join('\n\nor\n\n')].join('\n\n'))
     }
   }
   return sections.join('\n\n')
+}
+
+type Described = ts.InterfaceDeclaration | ts.TypeLiteralNode
+
+/** Where the members of a type are written, one place for each of its variants. */
+function describedBy(types: ts.SourceFile, type: ts.Node): readonly Described[] {
+  if (ts.isInterfaceDeclaration(type) || ts.isTypeLiteralNode(type)) return [type]
+  if (ts.isTypeAliasDeclaration(type)) return describedBy(types, type.type)
+  if (ts.isUnionTypeNode(type)) return type.types.flatMap((member) => describedBy(types, member))
+  if (ts.isTypeReferenceNode(type) && type.typeArguments === undefined)
+    return describedBy(types, declarationOf(types, type.typeName.getText()))
+  return []
 }
 
 /** The message of one that checks span: their words are in its comment. */
@@ -44,22 +63,37 @@ function narrowed(call: ts.CallExpression): ts.CallExpression {
   return isMessage ? (first as ts.CallExpression) : call
 }
 
-function fieldTable(source: ts.SourceFile, object: ts.Node): string {
-  const rows = fieldsOf(source, object).map(({ name, type, doc }) => [`\`${name}\``, type, doc])
+function fieldTable(
+  source: ts.SourceFile,
+  object: ts.Node,
+  types: ts.SourceFile,
+  [described]: readonly Described[],
+): string {
+  const fields = fieldsOf(source, object, types, described)
+  const rows = fields.map(({ name, type, doc }) => [`\`${name}\``, type, doc])
   return markdownTable(['key', 'value', ''], rows)
 }
 
-function fieldsOf(source: ts.SourceFile, object: ts.Node): Field[] {
+function fieldsOf(
+  source: ts.SourceFile,
+  object: ts.Node,
+  types: ts.SourceFile,
+  described: Described | undefined,
+): Field[] {
   if (!ts.isObjectLiteralExpression(object)) throw new Error(`"${object.getText()}" is no object`)
   return object.properties.flatMap((property) => {
     const value = ts.isPropertyAssignment(property)
       ? property.initializer
       : (property as ts.ShorthandPropertyAssignment).name
     const name = property.name!.getText()
+    const member = described?.members.find((one) => one.name?.getText() === name)
+    if (member === undefined || !ts.isPropertySignature(member))
+      throw new Error(`messages.ts says nothing of "${name}"`)
     const inner = innerObject(value)
-    const nested = inner === undefined ? [] : fieldsOf(source, inner)
+    const nested =
+      inner === undefined ? [] : fieldsOf(source, inner, types, describedBy(types, member.type!)[0])
     return [
-      { name, type: typeOf(source, value), doc: docOf(property) },
+      { name, type: typeOf(source, value), doc: docOf(member) },
       ...nested.map((field) => ({ ...field, name: `${name}.${field.name}` })),
     ]
   })
@@ -103,7 +137,7 @@ function typeOf(source: ts.SourceFile, value: ts.Node): string {
     case 'pipe':
       return piped(source, value.arguments)
     default:
-      throw new Error(`messages.ts uses v.${called}(), which this generator cannot name yet`)
+      throw new Error(`message-schemas.ts uses v.${called}(), which this generator cannot name yet`)
   }
 }
 
@@ -141,6 +175,7 @@ function referenceOf(source: ts.SourceFile, name: string): string {
 
 function literalText(source: ts.SourceFile, literal: ts.Node): string {
   if (ts.isIdentifier(literal)) {
+    if (literal.text === 'PROTOCOL_VERSION') return String(PROTOCOL_VERSION)
     const declaration = declarationOf(source, literal.text)
     if (ts.isVariableDeclaration(declaration)) return declaration.initializer!.getText()
   }

@@ -27,14 +27,12 @@ import type {
 } from '../../src/connector/ports.ts'
 import type { Refused } from '../../src/protocol/wire/errors.ts'
 import {
-  ApplicationReply,
-  ApplicationRequest,
-  ConfigurationReply,
-  ConfigurationRequest,
+  type ApplicationRequest,
+  type ConfigurationRequest,
   decodeMessage,
   encodeMessage,
-  RegistrationReply,
-  RegistrationRequest,
+  type RegistrationRequest,
+  type ControlMessages,
 } from '../../src/protocol/wire/messages.ts'
 import { X509Certificate } from '../../src/runtime/x509.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
@@ -143,27 +141,27 @@ export class CloudInMemory implements ControlChannel {
 
   register(question: RegistrationRequest, { signal }: { signal: AbortSignal }) {
     return this.#call(signal, undefined, async () => {
-      const request = over(RegistrationRequest, question)
+      const request = over('RegistrationRequest', question)
       this.registrations.push(request)
-      return over(RegistrationReply, await this.#registrar.register(request))
+      return over('RegistrationReply', await this.#registrar.register(request))
     })
   }
 
   configuration(question: ConfigurationRequest, call: IdentifiedCall) {
     return this.#call(call.signal, call.identity, async () => {
-      const request = over(ConfigurationRequest, question)
+      const request = over('ConfigurationRequest', question)
       const caller = await this.#certificates.identify(call.identity.certificate, this.serverTime)
       this.pulls.push({ request, identity: call.identity, at: this.#time.now })
-      return over(ConfigurationReply, await this.#service.configuration(caller, request))
+      return over('ConfigurationReply', await this.#service.configuration(caller, request))
     })
   }
 
   application(question: ApplicationRequest, call: IdentifiedCall) {
     return this.#call(call.signal, call.identity, async () => {
-      const request = over(ApplicationRequest, question)
+      const request = over('ApplicationRequest', question)
       const caller = await this.#certificates.identify(call.identity.certificate, this.serverTime)
       this.applicationCalls.push(request)
-      return over(ApplicationReply, this.#service.application(caller, request))
+      return over('ApplicationReply', this.#service.application(caller, request))
     })
   }
 
@@ -219,8 +217,8 @@ export function serialOf(certificate: Uint8Array): string {
 }
 
 /** A message as it comes out at the other end of the wire. */
-function over<S extends Parameters<typeof decodeMessage>[0]>(schema: S, message: object) {
-  return decodeMessage(schema, encodeMessage(message))
+function over<Name extends keyof ControlMessages>(name: Name, message: ControlMessages[Name]) {
+  return decodeMessage(name, encodeMessage(message))
 }
 
 function silence(signal: AbortSignal): Promise<never> {

@@ -12,12 +12,10 @@ import { systemEnvironment } from '../../src/connector/environment.ts'
 import type { ConnectorIdentity } from '../../src/connector/ports.ts'
 import { Refused } from '../../src/protocol/wire/errors.ts'
 import {
-  ApplicationRequest,
-  ConfigurationRequest,
   decodeMessage,
   encodeMessage,
   MESSAGE_MEDIA_TYPE,
-  RegistrationRequest,
+  type ControlMessage,
 } from '../../src/protocol/wire/messages.ts'
 import { CloudInMemory, type TestTime } from './cloud-in-memory.ts'
 
@@ -116,15 +114,19 @@ export class CloudOverTls {
     }
   }
 
-  #reply(path: string, body: Uint8Array, certificate: Uint8Array | undefined): Promise<object> {
+  #reply(
+    path: string,
+    body: Uint8Array,
+    certificate: Uint8Array | undefined,
+  ): Promise<ControlMessage> {
     const { signal } = new AbortController()
     if (path === '/registration')
-      return this.cloud.register(decodeMessage(RegistrationRequest, body), { signal })
+      return this.cloud.register(decodeMessage('RegistrationRequest', body), { signal })
     if (certificate === undefined) throw new Refused('certificate-missing')
     const identity = { certificate: new Uint8Array(certificate) } as unknown as ConnectorIdentity
     return path === '/configuration'
-      ? this.cloud.configuration(decodeMessage(ConfigurationRequest, body), { signal, identity })
-      : this.cloud.application(decodeMessage(ApplicationRequest, body), { signal, identity })
+      ? this.cloud.configuration(decodeMessage('ConfigurationRequest', body), { signal, identity })
+      : this.cloud.application(decodeMessage('ApplicationRequest', body), { signal, identity })
   }
 }
 

@@ -124,8 +124,7 @@ test('"unchanged" to a connector that has nothing is a failure like others', asy
   const channel = Object.assign(Object.create(world.cloud) as typeof world.cloud, {
     configuration: async (...args: Parameters<typeof answer>) => {
       const reply = await answer(...args)
-      if (lies-- > 0) delete reply.configuration
-      return reply
+      return lies-- > 0 ? { ...reply, configuration: undefined } : reply
     },
   })
   const keeper = await world.keeper({ channel })

@@ -7,7 +7,6 @@ import {
   encodeMessage,
   MAX_MESSAGE_BYTES,
   PROTOCOL_VERSION,
-  RegistrationReply,
 } from '../../src/protocol/internal.ts'
 import * as x509 from '../../src/runtime/x509.ts'
 import { newKeys, requestFor } from '../cloud/trust.ts'
@@ -231,7 +230,7 @@ describe('who calls', () => {
     })
     const outcome = await world.connect().call('POST', '/registration', { body: message })
     expect(outcome).toMatchObject({ status: 200 })
-    expect(decodeMessage(RegistrationReply, (outcome as Answer).body)).toMatchObject({
+    expect(decodeMessage('RegistrationReply', (outcome as Answer).body)).toMatchObject({
       type: 'registered',
       tenantId: 'contoso',
     })

@@ -18,7 +18,6 @@ import {
   decodeMessage,
   encodeMessage,
   Refused,
-  RegistrationRequest,
   SLOT_MS,
   type Binding,
 } from '../../protocol/internal.ts'
@@ -286,7 +285,7 @@ async function serve(
     checkAccepting()
     const remoteAddress = socket.remoteAddress
     const reply = await cloud.registration.register(
-      decodeMessage(RegistrationRequest, body),
+      decodeMessage('RegistrationRequest', body),
       remoteAddress === undefined ? {} : { remoteAddress },
     )
     // Whoever guesses is told by the status, as anybody without a certificate.

@@ -6,8 +6,6 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
-  ApplicationRequest,
-  ConfigurationRequest,
   decodeCredit,
   decodeDecline,
   decodeMessage,
@@ -69,7 +67,7 @@ function controlRoutes(cloud: Cloud): readonly Route[] {
       path: /^\/configuration$/,
       async serve({ request, response }, caller) {
         const message = decodeMessage(
-          ConfigurationRequest,
+          'ConfigurationRequest',
           await readBody(request, messageBounds(cloud)),
         )
         sendMessage(
@@ -83,7 +81,7 @@ function controlRoutes(cloud: Cloud): readonly Route[] {
       path: /^\/application$/,
       async serve({ request, response }, caller) {
         const message = decodeMessage(
-          ApplicationRequest,
+          'ApplicationRequest',
           await readBody(request, messageBounds(cloud)),
         )
         sendMessage(response, encodeMessage(cloud.configuration.application(caller, message)))

@@ -7,18 +7,18 @@
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import type * as v from 'valibot'
 import { ConfigurationInvalid, PeerViolation, Refused } from '../../protocol/wire/errors.ts'
 import { MAX_MESSAGE_BYTES, TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import {
-  ApplicationReply,
-  ConfigurationReply,
   decodeMessage,
   encodeMessage,
   MESSAGE_MEDIA_TYPE,
-  RegistrationReply,
+  type ApplicationReply,
   type ApplicationRequest,
+  type ConfigurationReply,
   type ConfigurationRequest,
+  type ControlMessages,
+  type RegistrationReply,
   type RegistrationRequest,
 } from '../../protocol/wire/messages.ts'
 import type { ConnectorIdentity, ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
@@ -65,15 +65,15 @@ export class HttpsControlChannel implements ControlChannel {
   }
 
   register(request: RegistrationRequest, call: ControlCall): Promise<RegistrationReply> {
-    return this.#call('registration', request, RegistrationReply, call.signal, undefined)
+    return this.#call('registration', request, 'RegistrationReply', call.signal, undefined)
   }
 
   configuration(request: ConfigurationRequest, call: IdentifiedCall): Promise<ConfigurationReply> {
-    return this.#call('configuration', request, ConfigurationReply, call.signal, call.identity)
+    return this.#call('configuration', request, 'ConfigurationReply', call.signal, call.identity)
   }
 
   application(request: ApplicationRequest, call: IdentifiedCall): Promise<ApplicationReply> {
-    return this.#call('application', request, ApplicationReply, call.signal, call.identity)
+    return this.#call('application', request, 'ApplicationReply', call.signal, call.identity)
   }
 
   /** Ends all connections; calls under way fail. */
@@ -85,13 +85,13 @@ export class HttpsControlChannel implements ControlChannel {
       if (agent.status === 'fulfilled') agent.value.destroy()
   }
 
-  async #call<S extends v.GenericSchema>(
+  async #call<Reply extends keyof ControlMessages>(
     name: string,
-    message: object,
-    schema: S,
+    message: RegistrationRequest | ConfigurationRequest | ApplicationRequest,
+    reply: Reply,
     signal: AbortSignal,
     identity: ConnectorIdentity | undefined,
-  ): Promise<v.InferOutput<S>> {
+  ): Promise<ControlMessages[Reply]> {
     const agent = await this.#agent(identity)
     const response = await post(`${this.#base}/${name}`, encodeMessage(message), agent, signal)
     if (response.statusCode !== 200) throw await refusal(response)
@@ -99,7 +99,7 @@ export class HttpsControlChannel implements ControlChannel {
       response.destroy()
       throw new PeerViolation('MALFORMED_MESSAGE', `the answer is not ${MESSAGE_MEDIA_TYPE}`)
     }
-    return decodeMessage(schema, await read(response, MAX_MESSAGE_BYTES))
+    return decodeMessage(reply, await read(response, MAX_MESSAGE_BYTES))
   }
 
   #agent(identity: ConnectorIdentity | undefined): Promise<Agent> {

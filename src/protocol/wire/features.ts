@@ -10,6 +10,9 @@
  * @module
  */
 
+/** The protocol version of every message and of every link. */
+export const PROTOCOL_VERSION = 1
+
 /** What a feature means. */
 export interface FeatureRule {
   /** Who names it: both ends of a link, the connector alone, or a registration. */

@@ -7,199 +7,207 @@
  */
 import * as v from 'valibot'
 import { PeerViolation } from './errors.ts'
-import { ENROLMENT_TICKET } from './features.ts'
+import { PROTOCOL_VERSION } from './features.ts'
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_DEPTH } from './limits.ts'
+import { MESSAGES } from './message-schemas.ts'
 import { decode, encode } from './msgpack.ts'
 
-/** The protocol version of every message. */
-export const PROTOCOL_VERSION = 1
+export { PROTOCOL_VERSION } from './features.ts'
+
 /** The media type of a control message over HTTP. */
 export const MESSAGE_MEDIA_TYPE = 'application/vnd.app-proxy+msgpack'
 
-const version = v.literal(PROTOCOL_VERSION)
-const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
-const bytes = v.instance(Uint8Array)
-const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
-const features = v.pipe(v.array(text), v.maxLength(64))
+/** Every control message, by its name. */
+export interface ControlMessages {
+  readonly RegistrationRequest: RegistrationRequest
+  readonly RegistrationReply: RegistrationReply
+  readonly ConfigurationRequest: ConfigurationRequest
+  readonly ConfigurationReply: ConfigurationReply
+  readonly ApplicationRequest: ApplicationRequest
+  readonly ApplicationReply: ApplicationReply
+}
 
-const InstanceInfo = v.object({
-  /** What an operator recognises it by: the machine's name, for example. */
-  name: text,
-  /** The connector software's version. */
-  version: text,
-})
+/** A control message. */
+export type ControlMessage = ControlMessages[keyof ControlMessages]
 
 /**
  * A connector registers: a registrar's token, or a one-time ticket, and a certificate request.
  * Exactly one of `token` and `ticket` is there; `ticket` only where `features` names
  * `enrolment-ticket`.
  */
-export const RegistrationRequest = v.pipe(
-  v.object({
-    v: version,
-    type: v.literal('registration'),
-    /** The registrar's access token, compact JWS. */
-    token: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(16 * 1024))),
-    /** An enrolment ticket: 256 random bits, base64url. */
-    ticket: v.optional(v.pipe(v.string(), v.length(43))),
-    /** PKCS#10, DER. */
-    request: bytes,
-    instance: InstanceInfo,
-    features,
-  }),
-  v.check(
-    ({ token, ticket }) => (token === undefined) !== (ticket === undefined),
-    'exactly one of "token" and "ticket" must be there',
-  ),
-  v.check(
-    ({ ticket, features: named }) => ticket === undefined || named.includes(ENROLMENT_TICKET),
-    '"features" must name what "ticket" needs',
-  ),
-)
-export type RegistrationRequest = v.InferOutput<typeof RegistrationRequest>
+export interface RegistrationRequest {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'registration'
+  /** The registrar's access token, compact JWS. */
+  readonly token?: string | undefined
+  /** An enrolment ticket: 256 random bits, base64url. */
+  readonly ticket?: string | undefined
+  /** PKCS#10, DER. */
+  readonly request: Uint8Array
+  readonly instance: ConnectorSoftware
+  /** Features that the connector knows. */
+  readonly features: readonly string[]
+}
 
-export const RegistrationReply = v.variant('type', [
-  v.object({
-    v: version,
-    type: v.literal('registered'),
-    tenantId: text,
-    connectorId: text,
-    /** `pending` connectors hold a certificate and get no offers until approved. */
-    standing: v.picklist(['active', 'pending']),
-    /** The client certificate, DER. */
-    certificate: bytes,
-    /** Its issuers up to the root, DER. */
-    chain: v.array(bytes),
-    /**
-     * The authorities of the cloud's own servers, DER: from now on the connector trusts these and
-     * no others; empty keeps what it was given.
-     */
-    cloudAuthorities: v.array(bytes),
-    /** The cloud's clock, milliseconds since 1970. */
-    serverTime: milliseconds,
-  }),
-  v.object({
-    v: version,
-    type: v.literal('refused'),
-    reason: text,
-    detail: v.optional(v.string()),
-    retryAfterMs: v.optional(milliseconds),
-  }),
-])
-export type RegistrationReply = v.InferOutput<typeof RegistrationReply>
+/** The software of a connector, as it names itself. */
+export interface ConnectorSoftware {
+  /** What an operator recognises it by: the machine's name, for example. */
+  readonly name: string
+  /** The connector software's version. */
+  readonly version: string
+}
+
+/** What becomes of a registration. */
+export type RegistrationReply = RegisteredReply | RefusedReply
+
+/** The connector is registered. */
+export interface RegisteredReply {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'registered'
+  readonly tenantId: string
+  readonly connectorId: string
+  /** `pending` connectors hold a certificate and get no offers until approved. */
+  readonly standing: 'active' | 'pending'
+  /** The client certificate, DER. */
+  readonly certificate: Uint8Array
+  /** Its issuers up to the root, DER. */
+  readonly chain: readonly Uint8Array[]
+  /**
+   * The authorities of the cloud's own servers, DER: from now on the connector trusts these and no
+   * others; empty keeps what it was given.
+   */
+  readonly cloudAuthorities: readonly Uint8Array[]
+  /** The cloud's clock, milliseconds since 1970. */
+  readonly serverTime: number
+}
+
+/** The connector is not registered. */
+export interface RefusedReply {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'refused'
+  /** A {@link RefusalReason}, or one of a later version. */
+  readonly reason: string
+  /** More about it, in words. */
+  readonly detail?: string | undefined
+  /** When to ask again, in milliseconds; absent: asking again gives the same answer. */
+  readonly retryAfterMs?: number | undefined
+}
 
 /**
- * A connector pulls: which version it has, how applying the last one went, and, when
- * due, a request for the next certificate.
+ * A connector pulls: which version it has, how applying the last one went, and, when due, a request
+ * for the next certificate.
  */
-export const ConfigurationRequest = v.object({
-  v: version,
-  type: v.literal('configuration'),
+export interface ConfigurationRequest {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'configuration'
   /** The version the connector runs on. */
-  have: v.optional(text),
+  readonly have?: string | undefined
   /** What became of the last version it was sent. */
-  applied: v.optional(v.object({ version: text, error: v.optional(v.string()) })),
+  readonly applied?: { readonly version: string; readonly error?: string | undefined } | undefined
   /** PKCS#10, DER: the certificate is due. */
-  request: v.optional(bytes),
-})
-export type ConfigurationRequest = v.InferOutput<typeof ConfigurationRequest>
+  readonly request?: Uint8Array | undefined
+}
 
-export const ConnectorConfiguration = v.object({
-  version: text,
+/** What a connector runs on. */
+export interface ConnectorConfiguration {
+  readonly version: string
   /** The connector group this connector is part of. */
-  groupId: text,
-  groupName: text,
+  readonly groupId: string
+  readonly groupName: string
   /** Every cloud instance the connector may dial: id → base URL of its connector listener. */
-  instances: v.record(text, text),
+  readonly instances: Readonly<Record<string, string>>
   /** Milliseconds between pulls. */
-  pullEveryMs: milliseconds,
-  /** A certificate older than this is rolled. */
-  renewAfterMs: milliseconds,
+  readonly pullEveryMs: number
+  /** A certificate older than this is rolled. Milliseconds. */
+  readonly renewAfterMs: number
   /** What the operator lets this connector do. Only an `active` one gets offers. */
-  standing: v.optional(v.picklist(['pending', 'active', 'draining', 'disabled'])),
+  readonly standing?: 'pending' | 'active' | 'draining' | 'disabled' | undefined
   /**
    * The applications of the group: id → the version of its details. Absent where the group has more
    * than 1,000; then an OFFER names the version.
    */
-  applications: v.optional(v.record(text, text)),
-})
-export type ConnectorConfiguration = v.InferOutput<typeof ConnectorConfiguration>
+  readonly applications?: Readonly<Record<string, string>> | undefined
+}
 
-export const ConfigurationReply = v.object({
-  v: version,
-  type: v.literal('configuration'),
+/** The cloud's answer to a pull. */
+export interface ConfigurationReply {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'configuration'
   /** The cloud's clock, milliseconds since 1970: certificate ages are measured by it. */
-  serverTime: milliseconds,
+  readonly serverTime: number
   /** Absent: unchanged since `have`. */
-  configuration: v.optional(ConnectorConfiguration),
+  readonly configuration?: ConnectorConfiguration | undefined
   /** The answer to `request`, DER, with its issuers. */
-  certificate: v.optional(v.object({ certificate: bytes, chain: v.array(bytes) })),
-})
-export type ConfigurationReply = v.InferOutput<typeof ConfigurationReply>
+  readonly certificate?: CertificateReply | undefined
+}
+
+/** A connector's next certificate. */
+export interface CertificateReply {
+  /** DER. */
+  readonly certificate: Uint8Array
+  /** Its issuers up to the root, DER. */
+  readonly chain: readonly Uint8Array[]
+}
 
 /** A connector asks for the details of an application that it does not know. */
-export const ApplicationRequest = v.object({
-  v: version,
-  type: v.literal('application'),
-  applicationId: text,
-})
-export type ApplicationRequest = v.InferOutput<typeof ApplicationRequest>
+export interface ApplicationRequest {
+  readonly v: typeof PROTOCOL_VERSION
+  readonly type: 'application'
+  readonly applicationId: string
+}
 
 /** What a connector needs to know of an application. */
-export const ApplicationDetails = v.object({
-  id: text,
+export interface ApplicationDetails {
+  readonly id: string
   /** Changes whenever any of it changes; an OFFER names the version it was made under. */
-  version: text,
+  readonly version: string
   /** Scheme, host, port and base path of the private application. */
-  internalUrl: text,
+  readonly internalUrl: string
   /** The base URL users see. */
-  externalUrl: text,
+  readonly externalUrl: string
   /** Which `Host` the application is shown. */
-  hostHeader: v.picklist(['internal', 'external']),
+  readonly hostHeader: 'internal' | 'external'
   /** Whether an https application's certificate is verified. */
-  verifyCertificate: v.boolean(),
+  readonly verifyCertificate: boolean
   /** Milliseconds the application may take to its response head. */
-  responseHeadMs: milliseconds,
-})
-export type ApplicationDetails = v.InferOutput<typeof ApplicationDetails>
+  readonly responseHeadMs: number
+}
 
-export const ApplicationReply = v.variant('type', [
-  v.object({ v: version, type: v.literal('application'), application: ApplicationDetails }),
-  v.object({ v: version, type: v.literal('unknown-application'), applicationId: text }),
-])
-export type ApplicationReply = v.InferOutput<typeof ApplicationReply>
-
-/** The schema of every control message, by name: what vectors and documentation are made from. */
-export const MESSAGES = {
-  RegistrationRequest,
-  RegistrationReply,
-  ConfigurationRequest,
-  ConfigurationReply,
-  ApplicationRequest,
-  ApplicationReply,
-} as const
+/** The cloud's answer to a question for details; `unknown-application`: the cloud gives it none. */
+export type ApplicationReply =
+  | {
+      readonly v: typeof PROTOCOL_VERSION
+      readonly type: 'application'
+      readonly application: ApplicationDetails
+    }
+  | {
+      readonly v: typeof PROTOCOL_VERSION
+      readonly type: 'unknown-application'
+      readonly applicationId: string
+    }
 
 /** Encodes a control message. */
-export function encodeMessage(message: object): Uint8Array {
+export function encodeMessage(message: ControlMessage): Uint8Array {
   return encode(message)
 }
 
 /**
- * Decodes a control message through the strict gate and its schema.
+ * Decodes the control message of that name: `decodeMessage('RegistrationReply', octets)`.
  *
  * @throws PeerViolation `MALFORMED_MESSAGE`, `UNKNOWN_MESSAGE` or `UNSUPPORTED_VERSION`
  */
-export function decodeMessage<S extends v.GenericSchema>(
-  schema: S,
+export function decodeMessage<Name extends keyof ControlMessages>(
+  name: Name,
   octets: Uint8Array,
-): v.InferOutput<S> {
+): ControlMessages[Name] {
   const value = decode(octets, {
     maxBytes: MAX_MESSAGE_BYTES,
     maxDepth: MAX_MESSAGE_DEPTH,
     reason: 'MALFORMED_MESSAGE',
   })
+  const schema: v.GenericSchema<unknown, ControlMessage> = MESSAGES[name]
   const result = v.safeParse(schema, value)
-  if (result.success) return result.output
+  if (result.success) return result.output as ControlMessages[Name]
   const issue = result.issues[0]
   const path = v.getDotPath(issue) ?? ''
   if (path === 'v')

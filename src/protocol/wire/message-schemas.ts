@@ -1,0 +1,121 @@
+/**
+ * What a control message must be like to be read: the schemas of messages.ts. Unknown keys are
+ * ignored.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import { ENROLMENT_TICKET, PROTOCOL_VERSION } from './features.ts'
+import type * as messages from './messages.ts'
+
+type Schema<T> = v.GenericSchema<unknown, T>
+
+const version = v.literal(PROTOCOL_VERSION)
+const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
+const bytes = v.instance(Uint8Array)
+const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
+const features = v.pipe(v.array(text), v.maxLength(64))
+
+const ConnectorSoftware: Schema<messages.ConnectorSoftware> = v.object({
+  name: text,
+  version: text,
+})
+
+const RegistrationRequest: Schema<messages.RegistrationRequest> = v.pipe(
+  v.object({
+    v: version,
+    type: v.literal('registration'),
+    token: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(16 * 1024))),
+    ticket: v.optional(v.pipe(v.string(), v.length(43))),
+    request: bytes,
+    instance: ConnectorSoftware,
+    features,
+  }),
+  v.check(
+    ({ token, ticket }) => (token === undefined) !== (ticket === undefined),
+    'exactly one of "token" and "ticket" must be there',
+  ),
+  v.check(
+    ({ ticket, features: named }) => ticket === undefined || named.includes(ENROLMENT_TICKET),
+    '"features" must name what "ticket" needs',
+  ),
+)
+
+const RegistrationReply: Schema<messages.RegistrationReply> = v.variant('type', [
+  v.object({
+    v: version,
+    type: v.literal('registered'),
+    tenantId: text,
+    connectorId: text,
+    standing: v.picklist(['active', 'pending']),
+    certificate: bytes,
+    chain: v.array(bytes),
+    cloudAuthorities: v.array(bytes),
+    serverTime: milliseconds,
+  }),
+  v.object({
+    v: version,
+    type: v.literal('refused'),
+    reason: text,
+    detail: v.optional(v.string()),
+    retryAfterMs: v.optional(milliseconds),
+  }),
+])
+
+const ConfigurationRequest: Schema<messages.ConfigurationRequest> = v.object({
+  v: version,
+  type: v.literal('configuration'),
+  have: v.optional(text),
+  applied: v.optional(v.object({ version: text, error: v.optional(v.string()) })),
+  request: v.optional(bytes),
+})
+
+const ConnectorConfiguration: Schema<messages.ConnectorConfiguration> = v.object({
+  version: text,
+  groupId: text,
+  groupName: text,
+  instances: v.record(text, text),
+  pullEveryMs: milliseconds,
+  renewAfterMs: milliseconds,
+  standing: v.optional(v.picklist(['pending', 'active', 'draining', 'disabled'])),
+  applications: v.optional(v.record(text, text)),
+})
+
+const ConfigurationReply: Schema<messages.ConfigurationReply> = v.object({
+  v: version,
+  type: v.literal('configuration'),
+  serverTime: milliseconds,
+  configuration: v.optional(ConnectorConfiguration),
+  certificate: v.optional(v.object({ certificate: bytes, chain: v.array(bytes) })),
+})
+
+const ApplicationRequest: Schema<messages.ApplicationRequest> = v.object({
+  v: version,
+  type: v.literal('application'),
+  applicationId: text,
+})
+
+const ApplicationDetails: Schema<messages.ApplicationDetails> = v.object({
+  id: text,
+  version: text,
+  internalUrl: text,
+  externalUrl: text,
+  hostHeader: v.picklist(['internal', 'external']),
+  verifyCertificate: v.boolean(),
+  responseHeadMs: milliseconds,
+})
+
+const ApplicationReply: Schema<messages.ApplicationReply> = v.variant('type', [
+  v.object({ v: version, type: v.literal('application'), application: ApplicationDetails }),
+  v.object({ v: version, type: v.literal('unknown-application'), applicationId: text }),
+])
+
+/** By the names of messages; also what vectors and documentation are made from. */
+export const MESSAGES = {
+  RegistrationRequest,
+  RegistrationReply,
+  ConfigurationRequest,
+  ConfigurationReply,
+  ApplicationRequest,
+  ApplicationReply,
+}
