@@ -8,7 +8,15 @@
  * @module
  */
 import { base64url } from 'jose'
-import { AppProxyError, ConfigurationInvalid, Refused } from '../../protocol/internal.ts'
+import {
+  AppProxyError,
+  ConfigurationInvalid,
+  MAX_OPEN_TICKETS,
+  MAX_REFUSED_TICKETS,
+  MAX_TICKET_MS,
+  Refused,
+  TICKET_MS,
+} from '../../protocol/internal.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { CountedWindow } from '../../runtime/counted-window.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
@@ -29,6 +37,7 @@ import type { VerifiedRegistrar } from './registrar-token.ts'
 
 /** What a ticket is to be good for. */
 export interface EnrolmentTicketOptions {
+  /** The tenant that the connector will be of; it must say `enrolmentTickets`. */
   readonly tenantId: string
   /** The group that the connector joins. Default: the tenant's `defaultGroupId`. */
   readonly groupId?: string
@@ -69,10 +78,15 @@ export type OpenTicket = Omit<TicketRecord, 'hash' | 'used'>
 
 /** Options of {@link EnrolmentTickets}. */
 export interface EnrolmentTicketsOptions {
+  /** Says which tenants take tickets. */
   readonly directory: Pick<Directory, 'tenant' | 'group'>
+  /** Where tickets are kept, and connectors that come by them. */
   readonly registry: ConnectorRegistry
+  /** Told of each ticket that is made, ended or over. */
   readonly audit: AuditSink
+  /** By them tickets end. */
   readonly clocks: Clocks
+  /** What tickets are drawn and hashed by. */
   readonly crypto: CryptoProvider
   /** Who a registrar's token speaks for; throws `Refused`. Default: no token is taken. */
   readonly verifyToken?: (token: string) => Promise<VerifiedRegistrar>
@@ -80,12 +94,7 @@ export interface EnrolmentTicketsOptions {
   readonly scheduler?: Scheduler | undefined
 }
 
-const DEFAULT_MS = 60 * 60 * 1000
-const LONGEST_MS = 24 * DEFAULT_MS
-/** How many a tenant may have open. */
-const MOST_OPEN = 20
-/** Tickets that are not good, from one address in a minute. */
-const MOST_REFUSED = 10
+/** Milliseconds. */
 const WINDOW_MS = 60_000
 /** When others of the same address are being looked at. Milliseconds. */
 const SOON_MS = 1_000
@@ -104,7 +113,7 @@ export class EnrolmentTickets {
     this.#options = options
     this.#refused = new CountedWindow({
       now: () => options.clocks.now(),
-      most: MOST_REFUSED,
+      most: MAX_REFUSED_TICKETS,
       windowMs: WINDOW_MS,
     })
   }
@@ -169,7 +178,7 @@ export class EnrolmentTickets {
     const waitMs = this.#refused.waitMs(network)
     if (waitMs > 0) return waitMs
     const underWay = this.#underWay.get(network) ?? 0
-    if (this.#refused.counted(network) + underWay >= MOST_REFUSED) return SOON_MS
+    if (this.#refused.counted(network) + underWay >= MAX_REFUSED_TICKETS) return SOON_MS
     this.#underWay.set(network, underWay + 1)
     return 0
   }
@@ -199,7 +208,7 @@ export class EnrolmentTickets {
 
   async #made(options: EnrolmentTicketOptions): Promise<[ticket: string, record: TicketRecord]> {
     const { registry, directory, clocks, crypto } = this.#options
-    const { tenantId, validMs = DEFAULT_MS, standing = 'pending', keyThumbprint } = options
+    const { tenantId, validMs = TICKET_MS, standing = 'pending', keyThumbprint } = options
     const tenant = directory.tenant(tenantId)
     if (tenant === undefined) throw new ConfigurationInvalid('tenantId', 'names no tenant')
     if (tenant.enrolmentTickets !== true)
@@ -207,8 +216,8 @@ export class EnrolmentTickets {
     const { groupId = tenant.defaultGroupId } = options
     if (!isAssigned(directory, { tenantId, groupId }))
       throw new ConfigurationInvalid('groupId', 'names no group of this tenant')
-    if (!Number.isInteger(validMs) || validMs < 1 || validMs > LONGEST_MS)
-      throw new ConfigurationInvalid('validMs', `must be from 1 to ${LONGEST_MS}`)
+    if (!Number.isInteger(validMs) || validMs < 1 || validMs > MAX_TICKET_MS)
+      throw new ConfigurationInvalid('validMs', `must be from 1 to ${MAX_TICKET_MS}`)
     if (keyThumbprint !== undefined && !/^[0-9a-f]{64}$/i.test(keyThumbprint))
       throw new ConfigurationInvalid('keyThumbprint', 'must be 64 hexadecimal digits')
     const maker = await this.#maker(tenant, options.by)
@@ -223,7 +232,7 @@ export class EnrolmentTickets {
       createdAt: now,
       expiresAt: now + validMs,
     }
-    await registry.addTicket({ ticket: record, limit: MOST_OPEN, now })
+    await registry.addTicket({ ticket: record, limit: MAX_OPEN_TICKETS, now })
     return [ticket, record]
   }
 

@@ -116,9 +116,14 @@ async function limited(
 ): Promise<Final> {
   const waitMs = tickets.look(remoteAddress)
   if (waitMs > 0) return later('too many tickets of this address', waitMs)
-  const final = await outcome()
-  tickets.seen(remoteAddress, final.state === 'refused' && final.reason === 'ticket-refused')
-  return final
+  let isRefused = true
+  try {
+    const final = await outcome()
+    isRefused = final.state === 'refused' && final.reason === 'ticket-refused'
+    return final
+  } finally {
+    tickets.seen(remoteAddress, isRefused)
+  }
 }
 
 function later(detail: string, retryAfterMs: number): Final {

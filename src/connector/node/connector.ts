@@ -73,6 +73,10 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
     limits,
     onRetry: (error) => tried({ type: 'registration-delayed', error }),
     ...(options.signal !== undefined && { signal: options.signal }),
+  }).catch(async (error: unknown) => {
+    // Whatever is still being dialled is for nobody.
+    await https.close()
+    throw error
   })
   if (!known) {
     tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })

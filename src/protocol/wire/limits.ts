@@ -167,5 +167,12 @@ export const IGNORED_SHARE = 0.01
 export const IGNORED_ALLOWANCE_BYTES = 4 * 1024
 /** What that share is measured over. */
 export const IGNORED_WINDOW_MS = 60_000
+/** How long an enrolment ticket is good by default, and at most. Milliseconds. */
+export const TICKET_MS = 3_600_000
+export const MAX_TICKET_MS = 86_400_000
+/** Enrolment tickets that a tenant may have open. */
+export const MAX_OPEN_TICKETS = 20
+/** Tickets that are not good, of one address within a minute: then none is looked at. */
+export const MAX_REFUSED_TICKETS = 10
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1

@@ -217,4 +217,5 @@ test('a connector that is stopped waits for no dial', async () => {
   await until(() => signals.length > 0)
   abort.abort(new Error('stopped'))
   await expect(starting).rejects.toThrow('stopped')
+  expect(signals.every(({ aborted }) => aborted)).toBe(true)
 })
