@@ -242,8 +242,7 @@ test('streams and files are written where somebody listens to their errors', () 
     /createWriteStream|std(?:out|err)\.write\(|appendFile/.test(text),
   )
   // `console` ignores the errors of its streams by itself.
-  expect(writers.map(([path]) => path)).toEqual(['examples/connector.ts'])
-  expect(writers[0]![1]).toContain("process.stderr.on('error'")
+  expect(writers.map(([path]) => path)).toEqual([])
 })
 
 describe('a state moves in one place', () => {

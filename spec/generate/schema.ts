@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import {
   AccessPolicy,
@@ -5,13 +6,30 @@ import {
   Conditions,
   StepUp,
 } from '../../src/cloud/rules/access-policy.ts'
+import { CorsConfiguration } from '../../src/cloud/directory/cors-configuration.ts'
+import { ClaimPathConfiguration } from '../../src/cloud/directory/issuer-configuration.ts'
 import { CloudServerConfiguration } from '../../examples/cloud-server-configuration.ts'
+import { describeSchema, type SchemaNode } from './descriptions.ts'
 
 /** What appears more than once is written down once. */
-const definitions = { AccessPolicy, ApplicationPolicy, Conditions, StepUp }
+const definitions = {
+  ...{ AccessPolicy, ApplicationPolicy, Conditions, StepUp },
+  ...{ ClaimPath: ClaimPathConfiguration, Cors: CorsConfiguration },
+}
+
+/** Where the interfaces are whose comments describe it. */
+const INTERFACES = [
+  'examples/cloud-server-configuration.ts',
+  'src/cloud/directory/directory-input.ts',
+  'src/cloud/directory/application-input.ts',
+  'src/cloud/directory/issuer-input.ts',
+  'src/cloud/rules/access-policy-input.ts',
+  'src/protocol/wire/limits.ts',
+].map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)))
 
 /** The JSON Schema of cloud-server's configuration file: for editors, which complete and check while one types. */
 export function cloudServerSchema(): object {
   const schema = toJsonSchema(CloudServerConfiguration, { typeMode: 'input', definitions })
+  describeSchema(schema as SchemaNode, 'CloudServerInput', INTERFACES)
   return { ...schema, title: 'app-proxy cloud-server configuration' }
 }

@@ -42,8 +42,39 @@ export {
   DirectoryConfiguration,
   readDirectory,
   REGISTRAR_ROLES,
-  type DirectoryContent,
 } from './directory/directory-configuration.ts'
+export {
+  type BrandingInput,
+  type ConnectorGroupInput,
+  type DirectoryInput,
+  type RegistrarsInput,
+  type SessionLifetimeInput,
+  type TenantInput,
+  type TenantSessionInput,
+} from './directory/directory-input.ts'
+export {
+  type ApplicationInput,
+  type ApplicationSessionInput,
+  type AssignmentInput,
+  type BearerInput,
+  type CorsInput,
+  type EmbeddingInput,
+  type IdentityHeaderFormInput,
+  type IdentityHeaderInput,
+  type PassthroughApplicationInput,
+  type PublishedInput,
+  type SignInApplicationInput,
+} from './directory/application-input.ts'
+export {
+  type ClaimPathInput,
+  type ClientInput,
+  type IssuerClaimsInput,
+  type IssuerInput,
+  type PrivateKeyInput,
+} from './directory/issuer-input.ts'
+export { checkConfiguration } from '../runtime/check-configuration.ts'
+export { type ConfigurationSource } from '../runtime/configuration-mistakes.ts'
+export { parseJson } from '../runtime/json-text.ts'
 export {
   type Application,
   type ConnectorGroup,
@@ -87,6 +118,24 @@ export {
   type TimeWindow,
   type Who,
 } from './rules/access-policy.ts'
+export {
+  type AccessPolicyInput,
+  type AllowPolicyInput,
+  type ApplicationPolicyInput,
+  type AuthenticationInput,
+  type ConditionsInput,
+  type DenyPolicyInput,
+  type ForApplicationsInput,
+  type FromInput,
+  type MethodsInput,
+  type NamedLocationInput,
+  type PolicyInput,
+  type StepUpInput,
+  type StepUpPolicyInput,
+  type TimeWindowInput,
+  type WhoInput,
+} from './rules/access-policy-input.ts'
+export { isNetwork } from './rules/network.ts'
 export { type AccessDenial, type MatchedPolicy } from './rules/decide-access.ts'
 export {
   type Locate,
@@ -97,7 +146,8 @@ export {
 } from './policy/risk.ts'
 export { SignInRisk, type RiskReason, type SignInRiskOptions } from './policy/sign-in-risk.ts'
 export { type TrustedProxies } from './policy/client-address.ts'
-export { PolicyCase, testPolicies, type PolicyTestResult } from './policy-trial.ts'
+export { type ClaimOfCase, type PolicyCase, type PolicyCaseUser } from './policy-case.ts'
+export { readPolicyCases, testPolicies, type PolicyTestResult } from './policy-trial.ts'
 
 // Connectors
 export {

@@ -10,60 +10,19 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../protocol/internal.ts'
 import { isAssigned } from './policy/assignment.ts'
-import { readDirectory, shapeFault } from './directory/directory-configuration.ts'
-import { RISK_LEVELS } from './rules/access-policy.ts'
+import { tellShape } from '../runtime/check-configuration.ts'
+import {
+  Mistakes,
+  withoutUndefined,
+  type ConfigurationSource,
+} from '../runtime/configuration-mistakes.ts'
+import { probableName } from '../runtime/probable-name.ts'
+import { directoryContent } from './directory/directory-configuration.ts'
+import type { DirectoryInput } from './directory/directory-input.ts'
+import type { Application } from './directory/directory-port.ts'
+import { PolicyCases, type PolicyCase } from './policy-case.ts'
 import { decideAccess, type AccessDenial, type MatchedPolicy } from './rules/decide-access.ts'
-
-const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
-const texts = v.array(text)
-const claim = v.union([v.string(), v.number(), v.boolean()])
-
-export const PolicyCase = v.strictObject({
-  name: v.pipe(v.optional(text), v.description('What the case shows. Default: its number.')),
-  application: v.pipe(text, v.description('The id of an application.')),
-  user: v.strictObject({
-    subject: v.optional(text, 'somebody'),
-    email: v.pipe(v.optional(text), v.description('Verified.')),
-    upn: v.optional(text),
-    groups: v.optional(texts),
-    roles: v.optional(texts),
-  }),
-  at: v.pipe(
-    v.optional(v.pipe(v.string(), v.isoTimestamp())),
-    v.description('When, such as `2026-06-01T10:00:00Z`. Default: now.'),
-  ),
-  address: v.pipe(v.optional(text), v.description('Where from. Default: not known.')),
-  country: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^[A-Z]{2}$/))),
-    v.description('What a location lookup would say of the address. Default: not known.'),
-  ),
-  acr: v.pipe(v.optional(text), v.description('How they signed in. Default: not known.')),
-  acrs: v.pipe(v.optional(texts), v.description('The same, of an issuer that lists contexts.')),
-  amr: v.optional(texts),
-  signedInAgoMs: v.pipe(
-    v.optional(v.pipe(v.number(), v.minValue(0))),
-    v.description('How long ago they signed in, milliseconds. Default: not known.'),
-  ),
-  claims: v.pipe(
-    v.optional(v.record(v.string(), v.union([claim, v.array(claim)]))),
-    v.description("Other claims of the user's token, which `device` conditions compare."),
-  ),
-  risk: v.optional(v.picklist(RISK_LEVELS)),
-  isSteppedUp: v.pipe(
-    v.optional(v.boolean()),
-    v.description('They come back from the issuer, which was asked for a stronger sign-in.'),
-  ),
-  expect: v.pipe(
-    v.picklist(['allow', 'deny', 'step-up']),
-    v.description('What must become of it.'),
-  ),
-  policy: v.pipe(v.optional(text), v.description('The policy it must come from. Default: any.')),
-  code: v.pipe(v.optional(text), v.description('Why it must be denied. Default: any reason.')),
-})
-/** One case, as an operator writes it. */
-export type PolicyCase = v.InferInput<typeof PolicyCase>
 
 /** What became of one case. */
 export interface PolicyTestResult {
@@ -82,25 +41,33 @@ export interface PolicyTestResult {
 }
 
 /**
- * Tries the policies of a directory's configuration, assignment included. `now` is milliseconds
- * since 1970, for cases that do not say when.
+ * Cases out of a file, held against the directory that they are for.
  *
- * @throws ConfigurationInvalid for the first mistake in either, with its path
+ * @throws ConfigurationInvalid with all mistakes
+ */
+export function readPolicyCases(
+  directory: DirectoryInput,
+  value: unknown,
+  source: ConfigurationSource = {},
+): readonly PolicyCase[] {
+  checkedCases(directoryContent(directory).applications, value, source)
+  return value as readonly PolicyCase[]
+}
+
+/**
+ * Tries the policies of a directory, assignment included. `now` is milliseconds since 1970, for
+ * cases that do not say when.
+ *
+ * @throws ConfigurationInvalid with all mistakes of the directory, else with those of the cases
  */
 export function testPolicies(
-  configuration: unknown,
-  cases: unknown,
+  directory: DirectoryInput,
+  cases: readonly PolicyCase[],
   now: number,
 ): readonly PolicyTestResult[] {
-  const { applications } = readDirectory(configuration)
-  const read = v.safeParse(v.strictObject({ cases: v.array(PolicyCase) }), { cases })
-  if (!read.success) throw shapeFault(read.issues[0])
-  return read.output.cases.map((one, i) => {
-    const application = applications.find(({ id }) => id === one.application)
-    if (application === undefined)
-      throw new ConfigurationInvalid(`cases[${i}].application`, 'names no application')
-    if (application.preAuthentication === 'passthrough')
-      throw new ConfigurationInvalid(`cases[${i}].application`, 'asks nobody who they are')
+  const { applications } = directoryContent(directory)
+  return checkedCases(applications, cases, { at: 'cases' }).map((one, i) => {
+    const application = applications.find(({ id }) => id === one.application)!
     const at = one.at === undefined ? now : Date.parse(one.at)
     const { address, country, claims, risk, isSteppedUp, acr, acrs, amr, signedInAgoMs } = one
     const decision = isAssigned(application, one.user)
@@ -138,4 +105,27 @@ export function testPolicies(
       matched,
     }
   })
+}
+
+function checkedCases(
+  applications: readonly Application[],
+  cases: unknown,
+  source: ConfigurationSource,
+): v.InferOutput<typeof PolicyCases> {
+  const value = withoutUndefined(cases)
+  const mistakes = new Mistakes(value, source)
+  const result = v.safeParse(PolicyCases, value)
+  if (!result.success) tellShape(PolicyCases, value, '', mistakes.tell)
+  const ids = applications.map(({ id }) => id)
+  for (const [i, one] of (Array.isArray(value) ? (value as unknown[]) : []).entries()) {
+    const named = (one as { readonly application?: unknown } | null)?.application
+    if (typeof named !== 'string') continue
+    const application = applications.find(({ id }) => id === named)
+    if (application === undefined)
+      mistakes.tell(`[${i}].application`, 'names no application', probableName(named, ids))
+    else if (application.preAuthentication === 'passthrough')
+      mistakes.tell(`[${i}].application`, 'asks nobody who they are')
+  }
+  if (!result.success || !mistakes.isEmpty) throw mistakes.error()
+  return result.output
 }

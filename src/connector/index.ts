@@ -30,6 +30,11 @@ export {
   type ExchangeObserver,
 } from '../runtime/exchange-observer.ts'
 
+// Settings
+export { checkConfiguration } from '../runtime/check-configuration.ts'
+export { type ConfigurationSource } from '../runtime/configuration-mistakes.ts'
+export { parseJson } from '../runtime/json-text.ts'
+
 // Applications
 export {
   type Backend,

@@ -4,6 +4,7 @@
  */
 import { get } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { readDirectory } from '../../src/cloud/index.ts'
 import { startTunnel, until, type Tunnel } from './tunnel.ts'
 
 interface Configured {
@@ -33,7 +34,7 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('over %s', (transpor
     })
   const replace = (change: (configured: Configured) => object) => {
     const configuration = tunnel.configuration as Configured
-    tunnel.directory.replace({ ...configuration, ...change(configuration) })
+    tunnel.directory.replace(readDirectory({ ...configuration, ...change(configuration) }))
   }
   const configuration = () => tunnel.connector.configuration
 

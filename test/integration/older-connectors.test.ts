@@ -3,6 +3,7 @@
  * requests, its users are told why nobody can serve it, and the operator is told which connector it is.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readDirectory } from '../../src/cloud/index.ts'
 import {
   encodeFrame,
   encodeResponseHead,
@@ -39,7 +40,7 @@ function needing(...needs: string[]): void {
     ...applications[0],
     ...{ id: 'later', externalUrl: 'http://later.localhost/', needs },
   }
-  world.directory.replace({ ...rest, applications: [...applications, later] })
+  world.directory.replace(readDirectory({ ...rest, applications: [...applications, later] }))
 }
 
 const BINDINGS = {

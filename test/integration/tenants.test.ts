@@ -1,5 +1,6 @@
 /** A connector whose tenant or group is gone: it gets nothing, holds nothing and is told why. */
 import { afterEach, expect, test } from 'vitest'
+import { readDirectory } from '../../src/cloud/index.ts'
 import { startRawWorld, type RawWorld } from './raw-world.ts'
 import { until } from './tunnel.ts'
 import { frames, type Outcome } from './raw-connector.ts'
@@ -17,7 +18,8 @@ let world: RawWorld
 afterEach(() => world.close())
 
 /** What the directory says from now on; the applications stay on group `default`. */
-const replace = (change: object) => world.directory.replace({ ...world.configuration, ...change })
+const replace = (change: object) =>
+  world.directory.replace(readDirectory({ ...world.configuration, ...change }))
 
 const CHANGES: readonly (readonly [string, () => void, string])[] = [
   [

@@ -12,6 +12,7 @@ import {
   createCertificateAuthority,
   createCloud,
   createDirectory,
+  readDirectory,
   createMemoryRegistry,
   createServerAuthority,
   defaultCryptoProvider,
@@ -184,7 +185,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
       },
     ],
   }
-  const directory = createDirectory(configuration)
+  const directory = createDirectory(readDirectory(configuration))
   const cloud = createCloud({
     directory,
     registry,

@@ -36,9 +36,12 @@ describeWithPackages('behind sign-in', ['docker-registry', 'skopeo', 'git', 'cur
     mkdirSync(at('ca'))
     writeFileSync(at('ca', 'ca.crt'), tunnel.ca)
     const shared = {
-      ...{ groupId: 'default', preAuthentication: 'oidc', client: { id: 'programs' } },
-      ...{ bearer: { audiences: [AUDIENCE], basicToken: true }, hostHeader: 'external' },
-    }
+      groupId: 'default',
+      preAuthentication: 'oidc',
+      client: { id: 'programs' },
+      bearer: { audiences: [AUDIENCE], basicToken: true },
+      hostHeader: 'external',
+    } as const
     tunnel.directory.replace({
       tenants: [
         { id: 'contoso', issuer: tunnel.issuer.url, registrars: { audience: 'urn:registration' } },

@@ -6,69 +6,42 @@
  */
 import * as v from 'valibot'
 import type { IssuerProfile } from './issuer-configuration.ts'
-import { texts } from './configuration-values.ts'
-import type { Application } from './directory-port.ts'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { isHttps, texts } from './configuration-values.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 
 export const BearerConfiguration = v.strictObject({
-  audiences: v.pipe(
-    v.optional(v.pipe(texts, v.minLength(1))),
-    v.description(
-      "What `aud` may name the application as; one is enough. Default: its client's id.",
-    ),
+  audiences: v.optional(v.pipe(texts, v.minLength(1))),
+  scopes: v.optional(texts, []),
+  roles: v.optional(texts, []),
+  tokenType: v.exactOptional(v.picklist(['at+jwt', 'any'])),
+  maxTokenBytes: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(32_768)),
+    8192,
   ),
-  scopes: v.pipe(
-    v.optional(texts, []),
-    v.description('Scopes (`scope` or `scp`) of which a token must have every one.'),
-  ),
-  roles: v.pipe(
-    v.optional(texts, []),
-    v.description('Roles (`roles`) of which a token must have one; none: it needs no role.'),
-  ),
-  tokenType: v.pipe(
-    v.exactOptional(v.picklist(['at+jwt', 'any'])),
-    v.description(
-      'The `typ` of tokens: `at+jwt` (RFC 9068), which no ID token can be taken for; or `any`, for issuers that do not mark their access tokens, with `audiences`. Default: what its issuer is configured with.',
-    ),
-  ),
-  maxTokenBytes: v.pipe(
-    v.optional(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(32_768)), 8192),
-    v.description('A longer token is not looked at.'),
-  ),
-  basicToken: v.pipe(
-    v.optional(v.boolean(), false),
-    v.description(
-      "Whether the token may also come as the password of `Basic`, with any user name, for clients that know nothing else: git, package and container clients, WebDAV of operating systems. Needs https; the application's own Basic authentication cannot be used then.",
-    ),
-  ),
-  forward: v.pipe(
-    v.optional(v.boolean(), false),
-    v.description('Whether the application is shown the token.'),
-  ),
+  basicToken: v.optional(v.boolean(), false),
+  forward: v.optional(v.boolean(), false),
 })
 export type Bearer = v.InferOutput<typeof BearerConfiguration>
 
-/** @throws ConfigurationInvalid */
-export function checkBearer(
+/** Tells what a schema cannot say. */
+export function tellBearer(
   { audiences, scopes, tokenType, basicToken, forward }: Bearer,
-  { preAuthentication, externalUrl }: Pick<Application, 'preAuthentication' | 'externalUrl'>,
-  issuer: Pick<IssuerProfile, 'tokenType'>,
+  externalUrl: string | undefined,
+  issuer: Pick<IssuerProfile, 'tokenType'> | undefined,
   path: string,
+  tell: TellMistake,
 ): void {
-  if (preAuthentication !== 'oidc')
-    throw new ConfigurationInvalid(path, 'has no meaning with "passthrough": nobody signs in')
-  if (basicToken && !externalUrl.startsWith('https:'))
-    throw new ConfigurationInvalid(`${path}.basicToken`, 'needs https: a password is readable')
+  if (basicToken && !isHttps(externalUrl))
+    tell(`${path}.basicToken`, 'needs https: a password is readable')
   if (basicToken && forward)
-    throw new ConfigurationInvalid(
+    tell(
       `${path}.forward`,
       'cannot be combined with "basicToken": the application would take the token for its own Basic authentication',
     )
-  if ((tokenType ?? issuer.tokenType) === 'any' && audiences === undefined)
-    throw new ConfigurationInvalid(`${path}.audiences`, 'is needed by "any"')
+  if ((tokenType ?? issuer?.tokenType) === 'any' && audiences === undefined)
+    tell(`${path}.audiences`, 'is needed by "any"')
   scopes.forEach((scope, i) => {
     // RFC 6749, section 3.3.
-    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope))
-      throw new ConfigurationInvalid(`${path}.scopes[${i}]`, 'is no scope')
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) tell(`${path}.scopes[${i}]`, 'is no scope')
   })
 }

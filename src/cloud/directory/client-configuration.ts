@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { text } from './configuration-values.ts'
 
 const METHODS = [
@@ -25,27 +25,18 @@ export type ClientAuthenticationMethod = (typeof METHODS)[number]
 export const ClientConfiguration = v.strictObject({
   id: text,
   secret: v.optional(text),
-  key: v.pipe(
-    v.optional(
-      v.union([
-        v.pipe(v.string(), v.regex(/^-----BEGIN PRIVATE KEY-----\r?\n/), v.maxLength(8192)),
-        v.looseObject({ kty: v.picklist(['EC', 'OKP', 'RSA']), d: text }),
-      ]),
-    ),
-    v.description(
-      'The private key for `private_key_jwt`, in the place of a secret: a JWK, or PKCS #8 as PEM.',
-    ),
+  key: v.optional(
+    v.union([
+      v.pipe(
+        v.string(),
+        v.regex(/^-----BEGIN PRIVATE KEY-----\r?\n/, 'must be PKCS #8 as PEM, or a JWK'),
+        v.maxLength(8192),
+      ),
+      v.looseObject({ kty: v.picklist(['EC', 'OKP', 'RSA']), d: text }),
+    ]),
   ),
-  authentication: v.pipe(
-    v.optional(v.picklist(METHODS)),
-    v.description(
-      "How it shows the issuer who it is. Default: what the issuer's metadata offers and `secret` or `key` allow. `client_secret_basic_unescaped` is for issuers that do not decode what RFC 6749 has encoded, where the secret has one of `%`, `+`, `:`, `&`.",
-    ),
-  ),
-  assertionAudience: v.pipe(
-    v.optional(v.picklist(['issuer', 'token-endpoint'])),
-    v.description('The `aud` of what it signs for the issuer. Default: `issuer`.'),
-  ),
+  authentication: v.optional(v.picklist(METHODS)),
+  assertionAudience: v.optional(v.picklist(['issuer', 'token-endpoint'])),
 })
 
 /**
@@ -60,15 +51,12 @@ export interface ClientCredentials {
   readonly assertionAudience?: 'issuer' | 'token-endpoint'
 }
 
-/** @throws ConfigurationInvalid for what could not be used, or would not be */
-export function readClient(
-  client: v.InferOutput<typeof ClientConfiguration>,
-  path: string,
-): ClientCredentials {
+type Checked = v.InferOutput<typeof ClientConfiguration>
+
+/** Tells what could not be used, or would not be. */
+export function tellClient(client: Checked, path: string, tell: TellMistake): void {
   const { secret, key, authentication, assertionAudience } = client
-  const fault = (name: string, detail: string) => {
-    throw new ConfigurationInvalid(`${path}.${name}`, detail)
-  }
+  const fault = (name: string, detail: string) => tell(`${path}.${name}`, detail)
   const usesKey = authentication === undefined ? key !== undefined : authentication === SIGNED
   const usesSecret =
     authentication === undefined ? secret !== undefined : !NO_SECRET.has(authentication)
@@ -80,10 +68,13 @@ export function readClient(
   if (!usesSecret && secret !== undefined) fault('secret', `is not used by "${authentication}"`)
   if (assertionAudience !== undefined && !usesKey && authentication !== 'client_secret_jwt')
     fault('assertionAudience', 'has no meaning where nothing is signed')
-  return Object.fromEntries(
+}
+
+/** The client without what is not said of it. */
+export const readClient = (client: Checked) =>
+  Object.fromEntries(
     Object.entries(client).filter(([, value]) => value !== undefined),
   ) as unknown as ClientCredentials
-}
 
 const SIGNED = 'private_key_jwt'
 const NO_SECRET: ReadonlySet<string> = new Set([SIGNED, 'none'])

@@ -6,52 +6,30 @@
  */
 import * as v from 'valibot'
 import { texts } from './configuration-values.ts'
-import { canonicalHost, ConfigurationInvalid, isToken } from '../../protocol/internal.ts'
+import { canonicalHost, isToken } from '../../protocol/internal.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 
 export const CorsConfiguration = v.strictObject({
-  origins: v.pipe(
-    v.pipe(texts, v.minLength(1)),
-    v.description(
-      'Origins whose pages may read answers, such as `https://portal.example`; or `*` alone, for any, without credentials.',
-    ),
+  origins: v.pipe(texts, v.minLength(1)),
+  methods: v.optional(texts, ['GET', 'HEAD', 'POST']),
+  headers: v.optional(texts, []),
+  exposeHeaders: v.optional(texts, []),
+  credentials: v.optional(v.boolean(), false),
+  maxAgeSeconds: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400)),
+    600,
   ),
-  methods: v.pipe(
-    v.optional(texts, ['GET', 'HEAD', 'POST']),
-    v.description('What they may ask with.'),
-  ),
-  headers: v.pipe(
-    v.optional(texts, []),
-    v.description(
-      'Header names they may send besides those every page may; `x-app-*` for all that begin so, `*` for all but Authorization.',
-    ),
-  ),
-  exposeHeaders: v.pipe(
-    v.optional(texts, []),
-    v.description(
-      'Header names of answers that they may read besides those every page may, and WWW-Authenticate.',
-    ),
-  ),
-  credentials: v.pipe(
-    v.optional(v.boolean(), false),
-    v.description(
-      'Whether their requests may carry cookies. Browsers send the session cookie to other sites only with `session.sameSite` "none".',
-    ),
-  ),
-  maxAgeSeconds: v.pipe(
-    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400)), 600),
-    v.description('Seconds for which a browser need not ask again.'),
-  ),
-  paths: v.pipe(
-    v.optional(texts),
-    v.description(
-      'Paths, as users see them, that the rule is for, each with all below. Default: the whole application.',
-    ),
-  ),
+  paths: v.optional(texts),
 })
 export type Cors = v.InferOutput<typeof CorsConfiguration>
 
-/** @throws ConfigurationInvalid */
-export function checkCors(cors: Cors, externalUrl: string, path: string): void {
+/** Tells what a schema cannot say. */
+export function tellCors(
+  cors: Cors,
+  externalUrl: string | undefined,
+  path: string,
+  tell: TellMistake,
+): void {
   const { origins, methods, headers, exposeHeaders, credentials, paths = [] } = cors
   const each = (
     list: string,
@@ -60,7 +38,7 @@ export function checkCors(cors: Cors, externalUrl: string, path: string): void {
   ) =>
     values.forEach((value, i) => {
       const detail = fault(value)
-      if (detail !== false) throw new ConfigurationInvalid(`${path}.${list}[${i}]`, detail)
+      if (detail !== false) tell(`${path}.${list}[${i}]`, detail)
     })
   each('origins', origins, (origin) => {
     if (origin === '*' && origins.length === 1)
@@ -74,11 +52,12 @@ export function checkCors(cors: Cors, externalUrl: string, path: string): void {
       ? 'means nothing for requests with credentials'
       : !isToken(name) && 'is no header name',
   )
-  const { pathname } = new URL(externalUrl)
+  const base =
+    externalUrl !== undefined && URL.canParse(externalUrl) ? new URL(externalUrl).pathname : ''
   each('paths', paths, (prefix) =>
     !prefix.startsWith('/') || /[%;\\?#]|\/\/|\/\.\.?(?:\/|$)/.test(prefix)
       ? 'must be a plain path'
-      : !prefix.startsWith(pathname) && `${prefix}/` !== pathname
+      : !prefix.startsWith(base) && `${prefix}/` !== base
         ? 'is not a path of this application'
         : false,
   )

@@ -1,6 +1,8 @@
 import { canonicalHost } from '../../protocol/internal.ts'
 import { systemClocks } from '../../runtime/clocks.ts'
-import { readDirectory } from './directory-configuration.ts'
+import type { ConfigurationSource } from '../../runtime/configuration-mistakes.ts'
+import { directoryContent, type DirectoryContent } from './directory-configuration.ts'
+import type { DirectoryInput } from './directory-input.ts'
 import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
 
 /** A directory that holds a configuration, and may be given another. */
@@ -8,31 +10,55 @@ export interface ConfiguredDirectory extends Directory {
   /**
    * Puts another configuration in force, all of it at once.
    *
+   * @param source said with each mistake. Default: as at the beginning
    * @throws ConfigurationInvalid and stays with the last good one
    */
-  replace(configuration: unknown): void
+  replace(input: DirectoryInput, source?: ConfigurationSource): void
 }
 
 /**
- * The embedded directory: what a validated configuration object says.
+ * The embedded directory: what a configuration object says, once all of it is checked.
  *
- * @throws ConfigurationInvalid for the first mistake, with its path
- * @see {@link DirectoryConfiguration} for the shape and its defaults
+ *     const directory = createDirectory({
+ *       tenants: [
+ *         { id: 'contoso', issuer: 'https://login.example', registrars: { audience: 'cloud' } },
+ *       ],
+ *       groups: [{ id: 'berlin', tenantId: 'contoso' }],
+ *       applications: [
+ *         {
+ *           id: 'wiki',
+ *           groupId: 'berlin',
+ *           externalUrl: 'https://wiki.contoso.example/',
+ *           internalUrl: 'http://10.0.0.7:8080/',
+ *           preAuthentication: 'oidc',
+ *           client: { id: 'wiki', secret: process.env.WIKI_SECRET },
+ *         },
+ *       ],
+ *     })
+ *
+ * @param source said with each mistake. Default: nothing
+ * @throws ConfigurationInvalid with all mistakes, what types cannot say among them
+ * @see {@link readDirectory} for JSON out of a file
  */
-export function createDirectory(configuration: unknown): ConfiguredDirectory {
-  return new InMemoryDirectory(configuration)
+export function createDirectory(
+  input: DirectoryInput,
+  source?: ConfigurationSource,
+): ConfiguredDirectory {
+  return new InMemoryDirectory(input, source)
 }
 
 class InMemoryDirectory implements ConfiguredDirectory {
+  readonly #source: ConfigurationSource | undefined
   #index: Index
   #since = systemClocks.wallClock()
 
-  constructor(configuration: unknown) {
-    this.#index = indexed(configuration)
+  constructor(input: DirectoryInput, source: ConfigurationSource | undefined) {
+    this.#source = source
+    this.#index = indexed(directoryContent(input, source))
   }
 
-  replace(configuration: unknown): void {
-    this.#index = indexed(configuration)
+  replace(input: DirectoryInput, source = this.#source): void {
+    this.#index = indexed(directoryContent(input, source))
     this.#since = systemClocks.wallClock()
   }
 
@@ -89,8 +115,7 @@ interface Index {
 
 const SPELLINGS = 256
 
-function indexed(configuration: unknown): Index {
-  const { tenants, groups, applications } = readDirectory(configuration)
+function indexed({ tenants, groups, applications }: DirectoryContent): Index {
   const hosts = new Map<string, Application[]>()
   for (const application of applications) {
     const host = canonicalHost(new URL(application.externalUrl).host)!

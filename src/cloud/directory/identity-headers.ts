@@ -19,16 +19,13 @@ export const IdentityHeaderConfiguration = v.union([
   claim,
   v.strictObject({
     claim,
-    separator: v.pipe(
-      v.exactOptional(v.pipe(v.string(), v.regex(/^[ !#&*+,./:;<>=@^_|~-]{1,4}$/))),
-      v.description('Stands between the members of a list. Default: `,`.'),
-    ),
-    encoding: v.pipe(
-      v.exactOptional(v.picklist(['utf-8', 'percent'])),
-      v.description(
-        'What is not ASCII: as its UTF-8 octets, or percent-encoded, as `%` is then. Default: `utf-8`.',
+    separator: v.exactOptional(
+      v.pipe(
+        v.string(),
+        v.regex(/^[ !#&*+,./:;<>=@^_|~-]{1,4}$/, 'must be one to four signs, and no letters'),
       ),
     ),
+    encoding: v.exactOptional(v.picklist(['utf-8', 'percent'])),
   }),
 ])
 

@@ -7,81 +7,43 @@
  */
 import type { ContextsParameter } from '../rules/step-up.ts'
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { CHOSEN_CLAIMS } from '../rules/user-names.ts'
 import { text } from './configuration-values.ts'
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
 
 /** Where a claim is, as it is written. @see claimPath */
-export const ClaimPathConfiguration = v.pipe(
-  v.union([name, v.pipe(v.array(name), v.minLength(1), v.maxLength(8))]),
-  v.description(
-    'Where a claim is: `groups`; `realm_access.roles` for a member of a member; or a list of names, which may have dots themselves: `["https://company.example/groups"]`.',
-  ),
-)
+export const ClaimPathConfiguration = v.union([
+  name,
+  v.pipe(v.array(name), v.minLength(1), v.maxLength(8)),
+])
 
-const at = (description: string) =>
-  v.pipe(v.exactOptional(ClaimPathConfiguration), v.description(description))
+const at = v.exactOptional(ClaimPathConfiguration)
 
 const Claims = v.strictObject({
-  groups: at('Lists the groups. Default: `groups`.'),
-  roles: at('Lists the roles. Default: `roles`.'),
-  email: at('The e-mail address. Default: `email`.'),
-  name: at('What people call the user; shown, and never compared. Default: `name`.'),
-  upn: at(
-    'The name that the issuer assigns to the user and that users cannot choose: what `upn:` is compared with. Default: there is none, and `upn:` is not known.',
-  ),
-  tenant: at(
-    'Names the tenant. It may be absent, where nothing is said of `tenantValue`: an issuer has one tenant here. Default: `tid`.',
-  ),
+  groups: at,
+  roles: at,
+  email: at,
+  name: at,
+  upn: at,
+  tenant: at,
 })
-
-const issuerUrl = v.pipe(text, v.description('The issuer identifier: what `iss` of its tokens is.'))
 
 const IssuerObject = v.strictObject({
-  url: issuerUrl,
-  scopes: v.pipe(
-    v.exactOptional(v.array(v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/)))),
-    v.description('The scopes asked for. Default: `openid`, `profile`, `email`.'),
+  url: text,
+  scopes: v.exactOptional(
+    v.array(v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'is no scope'))),
   ),
-  claims: v.pipe(v.exactOptional(Claims), v.description('Where its claims are.')),
-  tenantValue: v.pipe(
-    v.exactOptional(text),
-    v.description(
-      "What the tenant claim must say; it must be there then. Needed where an issuer signs in others' users as well. Default: the tenant's id, where the claim is there.",
-    ),
-  ),
-  emailsAreAssigned: v.pipe(
-    v.exactOptional(v.boolean()),
-    v.description(
-      'Whether no user can choose their e-mail address at this issuer. Default `false`: an address counts only beside `email_verified: true`.',
-    ),
-  ),
-  tokenType: v.pipe(
-    v.exactOptional(v.picklist(['at+jwt', 'any'])),
-    v.description(
-      "The `typ` of its access tokens, registrars' and programs': `at+jwt` (RFC 9068), or `any` for an issuer that does not mark them; then their audience alone tells them from its other tokens. Default: `at+jwt`.",
-    ),
-  ),
-  userInfo: v.pipe(
-    v.exactOptional(v.picklist(['when-needed', 'never'])),
-    v.description(
-      'Whether its UserInfo endpoint is asked for a claim that the rules of the application name and the ID token does not have. Default: `when-needed`.',
-    ),
-  ),
-  authenticationContexts: v.pipe(
-    v.exactOptional(v.picklist(['acr_values', 'acr', 'acrs'])),
-    v.description(
-      'How a stronger sign-in is asked for: by `acr_values`; or by the `claims` parameter, as an essential `acr`, or as an essential `acrs`, the list of authentication contexts that some issuers have. Default: `acr_values`.',
-    ),
-  ),
+  claims: v.exactOptional(Claims),
+  tenantValue: v.exactOptional(text),
+  emailsAreAssigned: v.exactOptional(v.boolean()),
+  tokenType: v.exactOptional(v.picklist(['at+jwt', 'any'])),
+  userInfo: v.exactOptional(v.picklist(['when-needed', 'never'])),
+  authenticationContexts: v.exactOptional(v.picklist(['acr_values', 'acr', 'acrs'])),
 })
 
-export const IssuerConfiguration = v.pipe(
-  v.union([issuerUrl, IssuerObject]),
-  v.description('The OpenID Connect issuer that authenticates users and registrars.'),
-)
+export const IssuerConfiguration = v.union([text, IssuerObject])
 type Written = v.InferOutput<typeof IssuerConfiguration>
 
 /** Names of members, from the outermost in. */
@@ -136,20 +98,20 @@ export const USUAL_ISSUER: IssuerProfile = {
 export const issuerUrlOf = (written: Written) =>
   typeof written === 'string' ? written : written.url
 
-/**
- * The configuration of an issuer, completed with the usual values.
- *
- * @throws ConfigurationInvalid with `at`, the path of the issuer
- */
-export function readIssuerProfile(written: Written, at: string): IssuerProfile {
+/** An issuer's configuration, completed with the usual values. `at`: the path of the issuer. */
+export function readIssuerProfile(
+  written: Written,
+  at: string,
+  tell: TellMistake = refuseMistake,
+): IssuerProfile {
   if (typeof written === 'string') return USUAL_ISSUER
   const { url: _url, claims = {}, ...rest } = written
   if (rest.scopes?.includes('openid') === false)
-    throw new ConfigurationInvalid(`${at}.scopes`, 'must have "openid" among them')
+    tell(`${at}.scopes`, 'must have "openid" among them')
   const paths = Object.entries(claims).map(([claim, written]) => {
-    const path = claimPath(written, `${at}.claims.${claim}`)
+    const path = claimPath(written, `${at}.claims.${claim}`, tell)
     if (claim !== 'name' && CHOSEN_CLAIMS.has(path.join('.')))
-      throw new ConfigurationInvalid(
+      tell(
         `${at}.claims.${claim}`,
         'is a claim that users may choose: let the issuer send what it assigns in a claim of its own',
       )
@@ -162,17 +124,17 @@ export function readIssuerProfile(written: Written, at: string): IssuerProfile {
   }
 }
 
-/** @throws ConfigurationInvalid with `at` */
+/** A path in names; `at`: where it is written. */
 export function claimPath(
   written: v.InferOutput<typeof ClaimPathConfiguration>,
   at: string,
+  tell: TellMistake = refuseMistake,
 ): ClaimPath {
   if (typeof written !== 'string') return written
   // A URL has dots: as a path it would be cut at each of them.
-  if (/[:/]/.test(written))
-    throw new ConfigurationInvalid(at, `must be a list, because the name is a URL: ["…"]`)
+  if (/[:/]/.test(written)) tell(at, `must be a list, because the name is a URL: ["…"]`)
   const path = written.split('.')
-  if (path.includes('')) throw new ConfigurationInvalid(at, 'must have a name beside each dot')
+  if (path.includes('')) tell(at, 'must have a name beside each dot')
   return path
 }
 

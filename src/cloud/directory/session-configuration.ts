@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import type { Application } from './directory-port.ts'
 
 /** No session lasts longer. Milliseconds. */
@@ -21,31 +21,21 @@ export interface SessionLifetime {
 
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(1_000))
 
-export const SessionLifetimeConfiguration = v.pipe(
-  v.exactOptional(
-    v.strictObject({
-      absoluteMs: v.pipe(
-        milliseconds,
-        v.maxValue(LONGEST_SESSION_MS),
-        v.description(
-          'Milliseconds from the first authentication at the issuer, at most 24 hours. The user signs in again then.',
-        ),
-      ),
-      idleMs: v.pipe(
-        v.exactOptional(v.pipe(milliseconds, v.maxValue(LONGEST_SESSION_MS))),
-        v.description('Milliseconds without a request. Default: a session need not be used.'),
-      ),
-    }),
-  ),
-  v.description(
-    'Sessions that outlive the ID token: renewed by a refresh token where the issuer gives one. Default: a session ends with its ID token.',
-  ),
+export const SessionLifetimeConfiguration = v.exactOptional(
+  v.strictObject({
+    absoluteMs: v.pipe(milliseconds, v.maxValue(LONGEST_SESSION_MS)),
+    idleMs: v.exactOptional(v.pipe(milliseconds, v.maxValue(LONGEST_SESSION_MS))),
+  }),
 )
 
-/** @throws ConfigurationInvalid with `at`, the path of the lifetime */
-export function checkSessionLifetime(lifetime: SessionLifetime | undefined, at: string): void {
+/** Tells what a schema cannot say. `at`: the path of the lifetime. */
+export function tellSessionLifetime(
+  lifetime: SessionLifetime | undefined,
+  at: string,
+  tell: TellMistake,
+): void {
   if (lifetime?.idleMs !== undefined && lifetime.idleMs > lifetime.absoluteMs)
-    throw new ConfigurationInvalid(`${at}.idleMs`, 'must be at most absoluteMs')
+    tell(`${at}.idleMs`, 'must be at most absoluteMs')
 }
 
 /** The application with its tenant's policy, where users sign in and it has none of its own. */

@@ -14,10 +14,19 @@
  */
 import * as v from 'valibot'
 
-const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/))
+const id = v.pipe(
+  v.string(),
+  v.regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'must begin with a letter or digit, and have only those, ".", "_" and "-"; 128 at the most',
+  ),
+)
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
 const listOf = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.minLength(1))
-const country = v.pipe(v.string(), v.regex(/^[A-Z]{2}$/))
+const country = v.pipe(
+  v.string(),
+  v.regex(/^[A-Z]{2}$/, 'must be a country, by the two capital letters of ISO 3166-1'),
+)
 
 /** From Sunday on, as calendars number them. */
 export const WEEKDAYS = [
@@ -36,25 +45,15 @@ export const RISK_LEVELS = ['none', 'low', 'medium', 'high'] as const
 export type RiskLevel = (typeof RISK_LEVELS)[number]
 
 export const NamedLocation = v.strictObject({
-  id: v.pipe(id, v.description('What policies name it by; unique in its tenant.')),
-  networks: v.pipe(
-    v.optional(listOf(text)),
-    v.description('`address/prefix-length`, IPv4 or IPv6; an address alone is a network of one.'),
-  ),
-  countries: v.pipe(
-    v.optional(listOf(country)),
-    v.description('ISO 3166-1 alpha-2, capital letters; needs a location lookup.'),
-  ),
+  id: id,
+  networks: v.optional(listOf(text)),
+  countries: v.optional(listOf(country)),
 })
 /** A place of a tenant: somewhere in its networks, or in its countries. */
 export type NamedLocation = v.InferOutput<typeof NamedLocation>
 
-/** How users are named, for a schema. */
-export const USERS =
-  'Users by typed names: `sub:` and their subject; `email:` and their verified e-mail address, `upn:` and the name that the issuer assigns, both in any ASCII letter case.'
-
 const Who = v.strictObject({
-  users: v.pipe(v.optional(listOf(text)), v.description(USERS)),
+  users: v.optional(listOf(text)),
   groups: v.optional(listOf(text)),
   roles: v.optional(listOf(text)),
 })
@@ -63,26 +62,23 @@ export type Who = v.InferOutput<typeof Who>
 
 const From = v.strictObject({
   networks: v.optional(listOf(text)),
-  locations: v.pipe(v.optional(listOf(id)), v.description("Named locations of the tenant's.")),
+  locations: v.optional(listOf(id)),
   countries: v.optional(listOf(country)),
 })
 /** In one of the networks, named locations or countries. */
 export type From = v.InferOutput<typeof From>
 
-const acrValues = v.pipe(
-  listOf(v.pipe(v.string(), v.regex(/^[\x21\x23-\x5B\x5D-\x7E]{1,256}$/))),
-  v.description('Authentication context class references, of which one is enough.'),
+const acrValues = listOf(
+  v.pipe(
+    v.string(),
+    v.regex(/^[\x21\x23-\x5B\x5D-\x7E]{1,256}$/, 'must be one value, without spaces or quotes'),
+  ),
 )
 const Methods = v.strictObject({ any: v.optional(listOf(text)), all: v.optional(listOf(text)) })
-const maxAgeMs = v.pipe(
-  v.number(),
-  v.integer(),
-  v.minValue(10_000),
-  v.description('How long ago the user may have authenticated, in milliseconds.'),
-)
+const maxAgeMs = v.pipe(v.number(), v.integer(), v.minValue(10_000))
 
 const authentication = {
-  amr: v.pipe(v.optional(Methods), v.description('Authentication methods: any of, all of.')),
+  amr: v.optional(Methods),
   maxAgeMs: v.optional(maxAgeMs),
 }
 const Authentication = v.strictObject({ acr: v.optional(acrValues), ...authentication })
@@ -90,16 +86,17 @@ const Authentication = v.strictObject({ acr: v.optional(acrValues), ...authentic
 export type AuthenticationCondition = v.InferOutput<typeof Authentication>
 
 export const TimeWindow = v.strictObject({
-  weekdays: v.pipe(v.optional(listOf(v.picklist(WEEKDAYS))), v.description('Default: every day.')),
-  from: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/))),
-    v.description('`HH:MM`, included. Default: `00:00`.'),
+  weekdays: v.optional(listOf(v.picklist(WEEKDAYS))),
+  from: v.optional(
+    v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day, "HH:MM"')),
   ),
-  to: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/))),
-    v.description('`HH:MM`, excluded; not after `from`: on the next day. Default: `24:00`.'),
+  to: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/, 'must be a time of day, "HH:MM"'),
+    ),
   ),
-  timeZone: v.pipe(text, v.description('An IANA time zone, such as `Europe/Berlin`.')),
+  timeZone: text,
 })
 /** Weekdays and times of day in one time zone. */
 export type TimeWindow = v.InferOutput<typeof TimeWindow>
@@ -108,17 +105,9 @@ export const Conditions = v.strictObject({
   who: v.optional(Who),
   from: v.optional(From),
   authentication: v.optional(Authentication),
-  device: v.pipe(
-    v.optional(v.record(text, listOf(v.union([v.string(), v.boolean(), v.number()])))),
-    v.description(
-      "Claim of the user's token → the values it may have: all claims named, each one.",
-    ),
-  ),
-  risk: v.pipe(
-    v.optional(listOf(v.picklist(RISK_LEVELS))),
-    v.description('Risk levels; needs a risk assessor.'),
-  ),
-  time: v.pipe(v.optional(listOf(TimeWindow)), v.description('Any of these windows.')),
+  device: v.optional(v.record(text, listOf(v.union([v.string(), v.boolean(), v.number()])))),
+  risk: v.optional(listOf(v.picklist(RISK_LEVELS))),
+  time: v.optional(listOf(TimeWindow)),
 })
 /** All that are there must hold. */
 export type Conditions = v.InferOutput<typeof Conditions>
@@ -128,34 +117,22 @@ export const StepUp = v.strictObject({ acrValues: v.optional(acrValues), ...auth
 export type StepUp = v.InferOutput<typeof StepUp>
 
 const common = {
-  id: v.pipe(id, v.description('Unique among the policies of its application.')),
-  description: v.pipe(v.optional(text), v.description('For operators.')),
-  mode: v.pipe(
-    v.optional(v.picklist(['enforced', 'report-only']), 'enforced'),
-    v.description('`report-only`: what it would do is reported and not done.'),
-  ),
-  when: v.pipe(v.optional(Conditions), v.description('Default: always.')),
-  unless: v.pipe(
-    v.optional(listOf(Conditions)),
-    v.description('Exceptions: it does not apply where one of them holds.'),
-  ),
+  id: id,
+  description: v.optional(text),
+  mode: v.optional(v.picklist(['enforced', 'report-only']), 'enforced'),
+  when: v.optional(Conditions),
+  unless: v.optional(listOf(Conditions)),
 }
 const allow = { effect: v.literal('allow') }
 const deny = {
   effect: v.literal('deny'),
-  reason: v.pipe(text, v.description('Shown to the user: why, and what to do next.')),
+  reason: text,
 }
 const stepUp = {
   effect: v.literal('step-up'),
-  stepUp: v.pipe(
-    StepUp,
-    v.description('Allows who signed in like this; sends everybody else to sign in like this.'),
-  ),
+  stepUp: StepUp,
 }
-const applications = v.pipe(
-  v.union([v.literal('all'), listOf(id)]),
-  v.description('`all` of the tenant that users sign in to, or these.'),
-)
+const applications = v.union([v.literal('all'), listOf(id)])
 
 /** A policy of one application, written beside it. */
 export const ApplicationPolicy = v.variant('effect', [

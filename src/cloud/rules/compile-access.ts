@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { AccessRules, type AccessPolicy, type NamedLocation, type StepUp } from './access-policy.ts'
 import { authenticated, compileConditions, networksOf, type Condition } from './conditions.ts'
 
@@ -31,60 +31,68 @@ export interface Policy {
  */
 export function compileAccess(rules: AccessRules): readonly Policy[] {
   const { locations, policies } = v.parse(AccessRules, rules)
-  const places = compileLocations(locations, 'locations')
-  return compilePolicies(policies, places, (i) => `policies[${i}]`)
-}
-
-/** @throws ConfigurationInvalid with the path of what is wrong */
-export function compileLocations(
-  locations: readonly NamedLocation[],
-  path: string,
-): ReadonlyMap<string, NamedLocation> {
-  const places = new Map<string, NamedLocation>()
-  locations.forEach((location, i) => {
-    const at = `${path}[${i}]`
-    if (places.has(location.id)) throw new ConfigurationInvalid(`${at}.id`, 'is not unique')
-    if (location.networks === undefined && location.countries === undefined)
-      throw new ConfigurationInvalid(at, 'must have networks or countries')
-    networksOf(location.networks ?? [], `${at}.networks`)
-    places.set(location.id, location)
-  })
-  return places
+  const places = compileLocations(locations, 'locations', refuseMistake)
+  return compilePolicies(policies, places, (i) => `policies[${i}]`, refuseMistake)
 }
 
 /**
- * @throws ConfigurationInvalid with the path of what is wrong; `pathOf` says where the i-th is
- *   written
+ * The places by id; `undefined` where one is left out (a hole in the list) for a mistake told
+ * before: then nobody can say which there are.
+ */
+export function compileLocations(
+  locations: readonly (NamedLocation | undefined)[],
+  path: string,
+  tell: TellMistake,
+): ReadonlyMap<string, NamedLocation> | undefined {
+  const places = new Map<string, NamedLocation>()
+  locations.forEach((location, i) => {
+    const at = `${path}[${i}]`
+    if (location === undefined) return
+    if (places.has(location.id)) tell(`${at}.id`, 'is not unique')
+    if (location.networks === undefined && location.countries === undefined)
+      tell(at, 'must have networks or countries')
+    networksOf(location.networks ?? [], `${at}.networks`, tell)
+    places.set(location.id, location)
+  })
+  return locations.includes(undefined) ? undefined : places
+}
+
+/**
+ * @param policies a hole is one left out for a mistake told before
+ * @param pathOf says where the i-th is written
  */
 export function compilePolicies(
-  policies: readonly AccessPolicy[],
-  locations: ReadonlyMap<string, NamedLocation>,
+  policies: readonly (AccessPolicy | undefined)[],
+  locations: ReadonlyMap<string, NamedLocation> | undefined,
   pathOf: (i: number) => string,
+  tell: TellMistake,
 ): readonly Policy[] {
   const ids = new Set<string>()
-  const compiled = policies.map((policy, i) => {
+  const compiled = policies.flatMap((policy, i) => {
+    if (policy === undefined) return []
     const path = pathOf(i)
-    if (ids.has(policy.id)) throw new ConfigurationInvalid(`${path}.id`, 'is not unique')
+    if (ids.has(policy.id)) tell(`${path}.id`, 'is not unique')
     ids.add(policy.id)
-    return compilePolicy(policy, locations, path)
+    return [compilePolicy(policy, locations, path, tell)]
   })
   return compiled.sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 function compilePolicy(
   policy: AccessPolicy,
-  locations: ReadonlyMap<string, NamedLocation>,
+  locations: ReadonlyMap<string, NamedLocation> | undefined,
   path: string,
+  tell: TellMistake,
 ): Policy {
   const { id, effect, mode, applications, when, unless = [] } = policy
-  const holds = when && compileConditions(when, locations, `${path}.when`)
+  const holds = when && compileConditions(when, locations, `${path}.when`, tell)
   const exceptions = unless.map((one, i) =>
-    compileConditions(one, locations, `${path}.unless[${i}]`),
+    compileConditions(one, locations, `${path}.unless[${i}]`, tell),
   )
   return {
     ...{ id, effect, mode, applications, applies: applies(holds, exceptions) },
     ...(policy.effect === 'deny' && { reason: policy.reason }),
-    ...(policy.effect === 'step-up' && compileStepUp(policy.stepUp, `${path}.stepUp`)),
+    ...(policy.effect === 'step-up' && compileStepUp(policy.stepUp, `${path}.stepUp`, tell)),
   }
 }
 
@@ -101,10 +109,14 @@ function applies(holds: Condition | undefined, exceptions: readonly Condition[])
   }
 }
 
-function compileStepUp(stepUp: StepUp, path: string): { stepUp: StepUp; isMet: Condition } {
+function compileStepUp(
+  stepUp: StepUp,
+  path: string,
+  tell: TellMistake,
+): { stepUp: StepUp; isMet: Condition } {
   const { acrValues, amr, maxAgeMs } = stepUp
   // An issuer can be asked for contexts and for an age, never for methods alone.
   if (acrValues === undefined && maxAgeMs === undefined)
-    throw new ConfigurationInvalid(path, 'must name acrValues or maxAgeMs')
-  return { stepUp, isMet: authenticated({ acr: acrValues, amr, maxAgeMs }, path) }
+    tell(path, 'must name acrValues or maxAgeMs')
+  return { stepUp, isMet: authenticated({ acr: acrValues, amr, maxAgeMs }, path, tell) }
 }

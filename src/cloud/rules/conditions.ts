@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { probableName } from '../../runtime/probable-name.ts'
 import type {
   AuthenticationCondition,
   Conditions,
@@ -16,7 +17,7 @@ import type {
 } from './access-policy.ts'
 import { isAmong, type PolicyUser, type Truth } from './among.ts'
 import type { KeptClaims } from './named.ts'
-import { isInside, parseNetwork, type Network, type parseAddress } from './network.ts'
+import { isInside, readNetwork, type Network, type parseAddress } from './network.ts'
 import { LocalHours, windowFault } from './time-window.ts'
 import { CHOSEN_CLAIMS, userNameFault } from './user-names.ts'
 
@@ -56,24 +57,24 @@ export type Condition = (facts: Facts, notes: Notes) => Truth
  * All of the conditions, as one. What cannot change is asked first: where it says no, the clock
  * does not matter.
  *
- * @throws ConfigurationInvalid with the path of what is wrong
+ * @param locations the tenant's; `undefined`: they are not known for a mistake of their own
  */
 export function compileConditions(
   conditions: Conditions,
-  locations: ReadonlyMap<string, NamedLocation>,
+  locations: ReadonlyMap<string, NamedLocation> | undefined,
   path: string,
+  tell: TellMistake,
 ): Condition {
-  if (Object.keys(conditions).length === 0)
-    throw new ConfigurationInvalid(path, 'must name a condition')
+  if (Object.keys(conditions).length === 0) tell(path, 'must name a condition')
   const { who, from, device, risk, authentication, time } = conditions
   const all: Condition[] = []
-  if (who) all.push(whoIs(who, `${path}.who`))
-  if (from) all.push(comesFrom(from, locations, `${path}.from`))
-  if (device) all.push(hasClaims(device, `${path}.device`))
+  if (who) all.push(whoIs(who, `${path}.who`, tell))
+  if (from) all.push(comesFrom(from, locations, `${path}.from`, tell))
+  if (device) all.push(hasClaims(device, `${path}.device`, tell))
   if (risk)
     all.push(({ risk: level }, notes) => known(level, 'risk', notes, (one) => risk.includes(one)))
-  if (authentication) all.push(authenticated(authentication, `${path}.authentication`))
-  if (time) all.push(isDuring(time, `${path}.time`))
+  if (authentication) all.push(authenticated(authentication, `${path}.authentication`, tell))
+  if (time) all.push(isDuring(time, `${path}.time`, tell))
   return every(all)
 }
 
@@ -81,8 +82,9 @@ export function compileConditions(
 export function authenticated(
   { acr, amr, maxAgeMs }: AuthenticationCondition,
   path: string,
+  tell: TellMistake,
 ): Condition {
-  refuseEmpty({ acr, amr, maxAgeMs }, path)
+  tellEmpty({ acr, amr, maxAgeMs }, path, tell)
   const all: Condition[] = []
   if (acr)
     all.push((facts, notes) =>
@@ -91,7 +93,7 @@ export function authenticated(
       ),
     )
   if (amr) {
-    refuseEmpty(amr, `${path}.amr`)
+    tellEmpty(amr, `${path}.amr`, tell)
     all.push(({ authentication }, notes) =>
       known(authentication.amr, 'amr', notes, (used) => {
         const any = amr.any === undefined || amr.any.some((method) => used.includes(method))
@@ -113,9 +115,18 @@ export function authenticated(
 const contextsOf = ({ acr, acrs }: Authentication) =>
   acr === undefined ? acrs : [acr, ...(acrs ?? [])]
 
-/** The networks of a list, with the path of a wrong one. */
-export function networksOf(texts: readonly string[], path: string): readonly Network[] {
-  return texts.map((text, i) => parseNetwork(text, `${path}[${i}]`))
+/** The networks of a list; a wrong one is told with its path. */
+export function networksOf(
+  texts: readonly string[],
+  path: string,
+  tell: TellMistake = refuseMistake,
+): readonly Network[] {
+  return texts.flatMap((text, i) => {
+    const read = readNetwork(text)
+    if (typeof read !== 'string') return [read]
+    tell(`${path}[${i}]`, read)
+    return []
+  })
 }
 
 /** `false` if one is; else `undefined` if one is; else true. */
@@ -131,28 +142,34 @@ function every(all: readonly Condition[]): Condition {
   }
 }
 
-function whoIs(who: Who, path: string): Condition {
-  refuseEmpty(who, path)
+function whoIs(who: Who, path: string, tell: TellMistake): Condition {
+  tellEmpty(who, path, tell)
   who.users?.forEach((name, i) => {
     const fault = userNameFault(name, true)
-    if (fault !== undefined) throw new ConfigurationInvalid(`${path}.users[${i}]`, fault)
+    if (fault !== undefined) tell(`${path}.users[${i}]`, fault)
   })
   return ({ user }, notes) => isAmong(who, user, notes.unknown)
 }
 
 function comesFrom(
   from: From,
-  locations: ReadonlyMap<string, NamedLocation>,
+  locations: ReadonlyMap<string, NamedLocation> | undefined,
   path: string,
+  tell: TellMistake,
 ): Condition {
-  refuseEmpty(from, path)
-  const networks = [...networksOf(from.networks ?? [], `${path}.networks`)]
+  tellEmpty(from, path, tell)
+  const networks = [...networksOf(from.networks ?? [], `${path}.networks`, tell)]
   const countries = [...(from.countries ?? [])]
   from.locations?.forEach((name, i) => {
+    if (locations === undefined) return
     const location = locations.get(name)
     if (location === undefined)
-      throw new ConfigurationInvalid(`${path}.locations[${i}]`, 'names no location of the tenant')
-    networks.push(...networksOf(location.networks ?? [], 'networks'))
+      return tell(
+        `${path}.locations[${i}]`,
+        'names no location of the tenant',
+        probableName(name, [...locations.keys()]),
+      )
+    networks.push(...networksOf(location.networks ?? [], 'networks', () => undefined))
     countries.push(...(location.countries ?? []))
   })
   return ({ address, country }, notes) => {
@@ -163,12 +180,16 @@ function comesFrom(
   }
 }
 
-function hasClaims(device: NonNullable<Conditions['device']>, path: string): Condition {
-  refuseEmpty(device, path)
+function hasClaims(
+  device: NonNullable<Conditions['device']>,
+  path: string,
+  tell: TellMistake,
+): Condition {
+  tellEmpty(device, path, tell)
   const wanted = Object.entries(device)
   for (const [name] of wanted)
     if (CHOSEN_CLAIMS.has(name) || OF_WHO.has(name))
-      throw new ConfigurationInvalid(`${path}.${name}`, 'says who the user is: see `who`')
+      tell(`${path}.${name}`, 'says who the user is: see `who`')
   return every(
     wanted.map(
       ([name, values]): Condition =>
@@ -189,11 +210,16 @@ function hasClaims(device: NonNullable<Conditions['device']>, path: string): Con
 /** Compared here they would be compared without their kind. */
 const OF_WHO: ReadonlySet<string> = new Set(['sub', 'email', 'email_verified', 'upn'])
 
-function isDuring(windows: NonNullable<Conditions['time']>, path: string): Condition {
-  const hours = windows.map((window, i) => {
+function isDuring(
+  windows: NonNullable<Conditions['time']>,
+  path: string,
+  tell: TellMistake,
+): Condition {
+  const hours = windows.flatMap((window, i) => {
     const fault = windowFault(window)
-    if (fault !== undefined) throw new ConfigurationInvalid(`${path}[${i}]`, fault)
-    return new LocalHours(window)
+    if (fault === undefined) return [new LocalHours(window)]
+    tell(`${path}[${i}]`, fault)
+    return []
   })
   return ({ now }, notes) => {
     for (const one of hours) notes.until = Math.min(notes.until, one.until(now))
@@ -212,7 +238,6 @@ function known<T>(
   return undefined
 }
 
-function refuseEmpty(members: object, path: string): void {
-  if (Object.values(members).every((value) => value === undefined))
-    throw new ConfigurationInvalid(path, 'must not be empty')
+function tellEmpty(members: object, path: string, tell: TellMistake): void {
+  if (Object.values(members).every((value) => value === undefined)) tell(path, 'must not be empty')
 }

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import ipaddr from 'ipaddr.js'
+import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
@@ -58,23 +58,32 @@ export function parseAddress(text: string): Address | undefined {
  *   something else was meant
  */
 export function parseNetwork(text: string, path = 'network'): Network {
-  const refused = (detail: string) => new ConfigurationInvalid(path, detail)
+  const read = readNetwork(text)
+  if (typeof read === 'string') throw new ConfigurationInvalid(path, read)
+  return read
+}
+
+/** The network that a text names; or what is wrong with it, in words that do not quote it. */
+export function readNetwork(text: string): Network | string {
   const match = /^([^/%]{1,45})(?:\/(0|[1-9]\d{0,2}))?$/.exec(text)
   const written = match?.[1] ?? ''
   const isFour = isIPv4(written)
-  if (!isFour && !isIPv6(written)) throw refused(FORM)
+  if (!isFour && !isIPv6(written)) return FORM
   const width = isFour ? 32 : 128
   const bits = match![2] === undefined ? width : Number(match![2])
-  if (bits > width) throw refused(FORM)
+  if (bits > width) return FORM
   const base: Address = isFour ? ipaddr.IPv4.parse(written) : ipaddr.IPv6.parse(written)
   const prefix = isFour
     ? ipaddr.IPv4.networkAddressFromCIDR(`${written}/${bits}`)
     : ipaddr.IPv6.networkAddressFromCIDR(`${written}/${bits}`)
-  if (prefix.toString() !== base.toString()) throw refused('has bits set beyond its prefix')
+  if (prefix.toString() !== base.toString()) return 'has bits set beyond its prefix'
   if (base instanceof ipaddr.IPv6 && bits >= 96 && base.isIPv4MappedAddress())
     return { base: base.toIPv4Address(), bits: bits - 96 }
   return { base, bits }
 }
+
+/** Whether a text names a network: `address/prefix-length`, or an address alone. */
+export const isNetwork = (text: string): boolean => typeof readNetwork(text) !== 'string'
 
 /** Whether one of the networks holds the address. */
 export function isInside(address: Address, networks: readonly Network[]): boolean {

@@ -2,9 +2,13 @@
  * Policies as a directory's configuration has them: a tenant's for its applications, and an
  * application's own beside it.
  *
+ * What is read may have gaps where a mistake was told before. A rule that needs what is in a gap
+ * says nothing.
+ *
  * @module
  */
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { probableName } from '../../runtime/probable-name.ts'
 import type {
   AccessPolicy,
   AccessRules,
@@ -14,83 +18,99 @@ import type {
 import { userNameFault } from './user-names.ts'
 import { compileLocations, compilePolicies } from './compile-access.ts'
 
+/** A list with gaps for members of which a mistake was told. */
+type Gapped<T> = readonly (T | undefined)[]
+
 /** What matters here of a tenant, a connector group and an application, as they are written. */
 export interface WrittenTenant {
-  readonly id: string
+  readonly id?: string | undefined
   /** Whether its issuer assigns names, see `upn:`. */
-  readonly issuer?: string | { readonly claims?: { readonly upn?: unknown } }
-  readonly locations?: NamedLocation[] | undefined
-  readonly policies?: AccessPolicy[] | undefined
+  readonly issuer?:
+    string | { readonly claims?: { readonly upn?: unknown } | undefined } | undefined
+  readonly locations?: Gapped<NamedLocation> | undefined
+  readonly policies?: Gapped<AccessPolicy> | undefined
+}
+export interface WrittenGroup {
+  readonly id?: string | undefined
+  readonly tenantId?: string | undefined
 }
 export interface WrittenApplication {
-  readonly id: string
-  readonly groupId: string
-  readonly preAuthentication: 'oidc' | 'passthrough'
-  readonly policies?: ApplicationPolicy[] | undefined
+  readonly id?: string | undefined
+  readonly groupId?: string | undefined
+  readonly preAuthentication?: 'oidc' | 'passthrough' | undefined
+  readonly policies?: Gapped<ApplicationPolicy> | undefined
 }
 
 /**
  * The rules of every application that has conditional access, by its id: those whose tenant has a
- * list of policies, or that have one of their own, be it empty.
- *
- * @throws ConfigurationInvalid with the path of what is wrong
+ * list of policies, or that have one of their own, be it empty. What is wrong is told with its
+ * path.
  */
 export function readAccess(
   tenants: readonly WrittenTenant[],
-  groups: readonly { readonly id: string; readonly tenantId: string }[],
+  groups: readonly WrittenGroup[],
   applications: readonly WrittenApplication[],
+  tell: TellMistake,
 ): ReadonlyMap<string, AccessRules> {
   const access = new Map<string, AccessRules>()
+  const isWhole =
+    groups.every(({ id, tenantId }) => id !== undefined && tenantId !== undefined) &&
+    applications.every(({ id, groupId }) => id !== undefined && groupId !== undefined)
   for (const [t, tenant] of tenants.entries()) {
     const path = `tenants[${t}]`
     const { locations = [], policies: common, issuer } = tenant
-    const assignsNames = typeof issuer === 'object' && issuer.claims?.upn !== undefined
-    const places = compileLocations(locations, `${path}.locations`)
+    const assignsNames =
+      issuer === undefined || (typeof issuer === 'object' && issuer.claims?.upn !== undefined)
+    const places = compileLocations(locations, `${path}.locations`, tell)
     const ownGroups = new Set(groups.flatMap((one) => (one.tenantId === tenant.id ? [one.id] : [])))
     const isOwn = ({ groupId }: WrittenApplication) => ownGroups.has(groupId)
-    const shared = common && { locations, policies: common }
+    const rulesOf = (policies: Gapped<AccessPolicy>): AccessRules => ({
+      locations: locations.filter(isSound),
+      policies: policies.filter(isSound),
+    })
+    const shared = common && rulesOf(common)
     if (common !== undefined) {
-      checkApplications(common, applications.filter(isOwn), path)
-      checkNames(common, assignsNames, `${path}.policies`)
-      compilePolicies(common, places, (i) => `${path}.policies[${i}]`)
+      tellApplications(common, applications.filter(isOwn), isWhole, path, tell)
+      tellNames(common, assignsNames, `${path}.policies`, tell)
+      compilePolicies(common, places, (i) => `${path}.policies[${i}]`, tell)
     }
     for (const [a, application] of applications.entries()) {
       const { id, policies: own } = application
-      if (!isOwn(application)) continue
+      if (id === undefined || !isOwn(application)) continue
       if (own === undefined) {
         if (shared !== undefined) access.set(id, shared)
         continue
       }
-      if (application.preAuthentication === 'passthrough')
-        throw new ConfigurationInvalid(`applications[${a}].policies`, NOBODY_SIGNS_IN)
-      checkNames(own, assignsNames, `applications[${a}].policies`)
+      tellNames(own, assignsNames, `applications[${a}].policies`, tell)
       const before = common?.length ?? 0
-      const its = own.map((policy): AccessPolicy => ({ ...policy, applications: [id] }))
+      const its = own.map((policy) => policy && { ...policy, applications: [id] })
       const policies = [...(common ?? []), ...its]
-      compilePolicies(policies, places, (i) =>
-        i < before ? `${path}.policies[${i}]` : `applications[${a}].policies[${i - before}]`,
-      )
-      access.set(id, { locations, policies })
+      const pathOf = (i: number) =>
+        i < before ? `${path}.policies[${i}]` : `applications[${a}].policies[${i - before}]`
+      compilePolicies(policies, places, pathOf, tell)
+      access.set(id, rulesOf(policies))
     }
   }
   return access
 }
 
-const NOBODY_SIGNS_IN = 'has no meaning with "passthrough": nobody signs in'
+const isSound = <T>(value: T | undefined): value is T => value !== undefined
 
-/** @throws ConfigurationInvalid for a user whom nobody can tell from others */
-function checkNames(
-  policies: readonly Pick<AccessPolicy, 'when' | 'unless'>[],
+/** Tells a user whom nobody can tell from others. */
+function tellNames(
+  policies: Gapped<Pick<AccessPolicy, 'when' | 'unless'>>,
   assignsNames: boolean,
   path: string,
+  tell: TellMistake,
 ): void {
   const check = (users: readonly string[] = [], at: string) => {
     for (const [i, name] of users.entries()) {
       const fault = userNameFault(name, assignsNames)
-      if (fault !== undefined) throw new ConfigurationInvalid(`${at}.who.users[${i}]`, fault)
+      if (fault !== undefined) tell(`${at}.who.users[${i}]`, fault)
     }
   }
-  for (const [p, { when, unless = [] }] of policies.entries()) {
+  for (const [p, policy] of policies.entries()) {
+    const { when, unless = [] } = policy ?? {}
     check(when?.who?.users, `${path}[${p}].when`)
     for (const [u, one] of unless.entries()) check(one.who?.users, `${path}[${p}].unless[${u}]`)
   }
@@ -99,21 +119,26 @@ function checkNames(
 /**
  * A policy for an application that is not there, or that asks nobody, protects nothing, and its
  * author believes it does.
+ *
+ * @param isWhole whether it is known which applications the tenant has
  */
-function checkApplications(
-  policies: readonly AccessPolicy[],
+function tellApplications(
+  policies: Gapped<AccessPolicy>,
   own: readonly WrittenApplication[],
+  isWhole: boolean,
   path: string,
+  tell: TellMistake,
 ): void {
-  policies.forEach(({ applications }, p) => {
-    if (applications === 'all') return
-    applications.forEach((id, i) => {
+  for (const [p, policy] of policies.entries()) {
+    if (policy === undefined || policy.applications === 'all') continue
+    for (const [i, id] of policy.applications.entries()) {
       const at = `${path}.policies[${p}].applications[${i}]`
       const application = own.find((one) => one.id === id)
-      if (application === undefined)
-        throw new ConfigurationInvalid(at, 'names no application of this tenant')
-      if (application.preAuthentication === 'passthrough')
-        throw new ConfigurationInvalid(at, NOBODY_SIGNS_IN)
-    })
-  })
+      if (application?.preAuthentication === 'passthrough')
+        tell(at, 'has no meaning with "passthrough": nobody signs in')
+      if (application !== undefined || !isWhole) continue
+      const ids = own.flatMap((one) => one.id ?? [])
+      tell(at, 'names no application of this tenant', probableName(id, ids))
+    }
+  }
 }

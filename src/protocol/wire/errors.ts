@@ -182,16 +182,76 @@ export class ExchangeFailed extends AppProxyError {
   }
 }
 
-/** A configuration value is wrong; `path` is where, in the form `applications[0].externalUrl`. */
+/** One thing that is wrong with a configuration, and where. */
+export interface ConfigurationMistake {
+  /** The file it is in. Absent: the value came from a program, or `path` is the file. */
+  readonly file?: string | undefined
+  /** Where in a file that cannot be read as JSON, from 1. */
+  readonly line?: number | undefined
+  /** Which character of the line, from 1. */
+  readonly column?: number | undefined
+  /** Where, in the form `applications[0].externalUrl`; empty: the whole of it. */
+  readonly path: string
+  /** What is wrong, in words that quote nothing. */
+  readonly detail: string
+  /** The value that is there, as JSON, shortened. Absent where there is none, or it is secret. */
+  readonly value?: string | undefined
+  /** The id of the application it is in. */
+  readonly application?: string | undefined
+  /** What was probably meant by a name that is not known. */
+  readonly meant?: string | undefined
+}
+
+/**
+ * A configuration is wrong: the operator's mistakes, all of them that were found. The message has a
+ * line for each.
+ */
 export class ConfigurationInvalid extends AppProxyError {
   override readonly name = 'ConfigurationInvalid'
   readonly code = 'ERR_CONFIGURATION_INVALID'
+  /** Where the first mistake is. */
   readonly path: string
+  /** At least one, in the order in which they are written. */
+  readonly mistakes: readonly ConfigurationMistake[]
 
-  constructor(path: string, detail: string, options?: ErrorOptions) {
-    super(`${path}: ${detail}`, options)
-    this.path = path
+  /** Of one mistake, or of several, which must be at least one. */
+  constructor(path: string, detail: string, options?: ErrorOptions)
+  constructor(mistakes: readonly ConfigurationMistake[], options?: ErrorOptions)
+  constructor(
+    where: string | readonly ConfigurationMistake[],
+    detail?: string | ErrorOptions,
+    options?: ErrorOptions,
+  ) {
+    const isOne = typeof where === 'string'
+    const mistakes = isOne ? [{ path: where, detail: detail as string }] : where
+    super(toldMistakes(mistakes), isOne ? options : (detail as ErrorOptions | undefined))
+    this.path = mistakes[0]?.path ?? ''
+    this.mistakes = mistakes
   }
+}
+
+/**
+ * A mistake as one line: where, what, and in brackets what is there.
+ *
+ *     cloud.json: applications[0].hostHeader: must be "internal" or "external"; "external" was
+ *     probably meant (is "externl", in application "wiki")
+ */
+export function mistakeLine(mistake: ConfigurationMistake): string {
+  const { file, line, column, path, detail, value, application, meant } = mistake
+  const place = [file, line, column].filter((part) => part !== undefined).join(':')
+  const where = [place, path].filter((part) => part !== '').join(': ')
+  const probably = meant === undefined ? '' : `; "${meant}" was probably meant`
+  const there = [
+    ...(value === undefined ? [] : [`is ${value}`]),
+    ...(application === undefined ? [] : [`in application "${application}"`]),
+  ]
+  const evidence = there.length === 0 ? '' : ` (${there.join(', ')})`
+  return `${where === '' ? '' : `${where}: `}${detail}${probably}${evidence}`
+}
+
+function toldMistakes(mistakes: readonly ConfigurationMistake[]): string {
+  const lines = mistakes.map(mistakeLine)
+  return lines.length === 1 ? lines[0]! : [`${lines.length} mistakes`, ...lines].join('\n')
 }
 
 /**

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { contentVersion } from '../../../src/cloud/directory/content-version.ts'
-import { createDirectory } from '../../../src/cloud/directory/directory.ts'
+import { readDirectory } from '../../../src/cloud/directory/directory-configuration.ts'
+import type { DirectoryInput } from '../../../src/cloud/directory/directory-input.ts'
+import { directoryOf } from './directory-of.ts'
 import {
   claimAt,
   readIssuerProfile,
@@ -27,7 +29,7 @@ const withApplication = (change: object) => published({ ...intranet, ...change }
 const ISSUER = 'https://login.example/contoso'
 const withIssuer = (issuer: object) => ({ ...minimal, tenants: [{ ...tenant, issuer }] })
 const versionOf = (change: object) =>
-  createDirectory(withApplication(change)).application('intranet')!.version
+  directoryOf(withApplication(change)).application('intranet')!.version
 
 test.each([
   [{}, undefined],
@@ -35,7 +37,7 @@ test.each([
   [{ preAuthentication: 'passthrough', client: undefined }, 'embedding: has no meaning'],
   [{ embedding: { ancestors: ['https://a.example/x'] } }, 'ancestors[0]: must be an origin'],
   [{ embedding: { ancestors: ['*'] } }, 'ancestors[0]: must be an origin'],
-  [{ embedding: { ancestors: [] } }, 'embedding.ancestors: must be'],
+  [{ embedding: { ancestors: [] } }, 'embedding.ancestors: must not be empty'],
   [
     { embedding: { ancestors: ['https://a.example'], partitioned: true } },
     'embedding.partitioned: needs "session.sameSite" to be "none"',
@@ -54,26 +56,26 @@ test.each([
     embedding: { ancestors: ['https://portal.example'] },
     ...change,
   })
-  const read = () => createDirectory(configuration)
+  const read = () => directoryOf(configuration)
   if (fault === undefined) expect(read).not.toThrow()
   else expect(read).toThrow(fault)
 })
 
 test('a cookie for all sites needs https', () => {
   const session = { sameSite: 'none' }
-  expect(() => createDirectory(withApplication({ session }))).not.toThrow()
+  expect(() => directoryOf(withApplication({ session }))).not.toThrow()
   const externalUrl = 'http://intranet.localhost/'
-  expect(() => createDirectory(withApplication({ session, externalUrl }))).toThrow(
+  expect(() => directoryOf(withApplication({ session, externalUrl }))).toThrow(
     'applications[0].session.sameSite: needs https',
   )
   const open = { preAuthentication: 'passthrough', client: undefined }
-  expect(() => createDirectory(withApplication({ ...open, session }))).toThrow(
+  expect(() => directoryOf(withApplication({ ...open, session }))).toThrow(
     'applications[0].session: has no meaning',
   )
 })
 
 test('fills in the defaults', () => {
-  const directory = createDirectory(minimal)
+  const directory = directoryOf(minimal)
   expect(directory.tenant('contoso')).toEqual({
     ...tenant,
     issuerProfile: USUAL_ISSUER,
@@ -110,9 +112,9 @@ test('an issuer may be its URL, or what is particular about it', () => {
     tenantValue: '8d0f',
   }
   const configuration = { ...minimal, tenants: [{ ...tenant, issuer: written }] }
-  const { issuer, issuerProfile, registrars } = createDirectory(configuration).tenant('contoso')!
+  const { issuer, issuerProfile, registrars } = directoryOf(configuration).tenant('contoso')!
   expect(issuer).toBe(url)
-  expect(createDirectory(configuration).tenantOfIssuer(url)?.id).toBe('contoso')
+  expect(directoryOf(configuration).tenantOfIssuer(url)?.id).toBe('contoso')
   expect(issuerProfile).toEqual({
     scopes: ['openid', 'groups'],
     claims: {
@@ -154,19 +156,28 @@ test.each([
   ['sub:\u00a0', /without blanks at its edges$/],
 ])('a user named %j is refused, and what it could mean is named', (name, words) => {
   const mistaken = withApplication({ assigned: { users: [name] } })
-  expect(() => createDirectory(mistaken)).toThrow(words)
-  // What a configuration says stays out of error messages.
-  expect(() => createDirectory(mistaken)).not.toThrow(name)
+  expect(() => directoryOf(mistaken)).toThrow(
+    expect.objectContaining({
+      mistakes: [
+        expect.objectContaining({
+          path: 'applications[0].assigned.users[0]',
+          detail: expect.stringMatching(words),
+          value: JSON.stringify(name),
+          application: 'intranet',
+        }),
+      ],
+    }),
+  )
 })
 
 test('finds a tenant by its issuer', () => {
-  const directory = createDirectory(minimal)
+  const directory = directoryOf(minimal)
   expect(directory.tenantOfIssuer('https://login.example/contoso')?.id).toBe('contoso')
   expect(directory.tenantOfIssuer('https://login.example/contoso/')).toBeUndefined()
 })
 
 test('finds the applications of a host in any spelling, the longest path first', () => {
-  const directory = createDirectory(
+  const directory = directoryOf(
     published(
       intranet,
       { ...intranet, id: 'wiki', externalUrl: 'https://INTRANET.contoso.example/wiki/' },
@@ -210,15 +221,16 @@ describe('the version of an application', () => {
 })
 
 test('replace puts another configuration in force', () => {
-  const directory = createDirectory(minimal)
-  directory.replace(withApplication({ id: 'wiki' }))
+  const directory = directoryOf(minimal)
+  directory.replace(readDirectory(withApplication({ id: 'wiki' })))
   expect(directory.application('wiki')?.id).toBe('wiki')
   expect(directory.application('intranet')).toBeUndefined()
 })
 
 test('a bad replacement changes nothing', () => {
-  const directory = createDirectory(minimal)
-  expect(() => directory.replace(withApplication({ id: 'wiki', groupId: 'paris' }))).toThrow()
+  const directory = directoryOf(minimal)
+  const bad = withApplication({ id: 'wiki', groupId: 'paris' }) as unknown as DirectoryInput
+  expect(() => directory.replace(bad)).toThrow()
   expect(directory.applications().map(({ id }) => id)).toEqual(['intranet'])
 })
 
@@ -226,7 +238,7 @@ describe('refuses', () => {
   const { client: _, ...passthrough } = { ...intranet, preAuthentication: 'passthrough' }
   // prettier-ignore
   const mistakes: [what: string, configuration: unknown, path: string][] = [
-    ['no object at all', 'directory', 'configuration'],
+    ['no object at all', 'directory', ''],
     ['no tenant', { ...minimal, tenants: [] }, 'tenants'],
     ['a missing value', { ...minimal, tenants: [{ ...tenant, issuer: undefined }] }, 'tenants[0].issuer'],
     ['an option nobody knows', withApplication({ internalURL: 'http://x/' }), 'applications[0].internalURL'],
@@ -273,15 +285,20 @@ describe('refuses', () => {
     ['a claim nobody has', withApplication({ identityHeaders: { 'x-user': 'shoe-size' } }), 'applications[0].identityHeaders.x-user'],
   ]
   test.each(mistakes)('%s', (_, configuration, path) =>
-    expect(() => createDirectory(configuration)).toThrow(
-      expect.objectContaining({ code: 'ERR_CONFIGURATION_INVALID', path }),
+    expect(() => directoryOf(configuration)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONFIGURATION_INVALID',
+        mistakes: expect.arrayContaining([expect.objectContaining({ path })]),
+      }),
     ),
   )
 
   test('without quoting a value', () =>
     expect(() =>
-      createDirectory(withApplication({ client: { id: 1, secret: 'not to be quoted' } })),
-    ).toThrow(/^applications\[0\]\.client\.id: must be string$/))
+      directoryOf(withApplication({ client: { id: 1, secret: 'not to be quoted' } })),
+    ).toThrow(
+      /^applications\[0\]\.client\.id: must be a string, not a number \(in application "intranet"\)$/,
+    ))
 })
 
 describe('external URLs', () => {
@@ -293,7 +310,7 @@ describe('external URLs', () => {
     'http://127.0.0.1:8080/',
     'http://[::1]:8080/',
   ])('%s may be published', (externalUrl) => {
-    const [application] = createDirectory(withApplication({ externalUrl })).applications()
+    const [application] = directoryOf(withApplication({ externalUrl })).applications()
     expect(application!.externalUrl).toBe(externalUrl)
   })
 
@@ -320,17 +337,21 @@ describe('external URLs', () => {
     ['https://contoso.example/.app-proxy/', 'must not lie under "/.app-proxy/"'],
     ['https://contoso.example/.app-proxy/callback/', 'must not lie under "/.app-proxy/"'],
   ])('%s may not: it %s', (externalUrl, detail) =>
-    expect(() => createDirectory(withApplication({ externalUrl }))).toThrow(
-      expect.objectContaining({ message: `applications[0].externalUrl: ${detail}` }),
+    expect(() => directoryOf(withApplication({ externalUrl }))).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          `^applications\\[0\\]\\.externalUrl: ${detail.replace(/[.*?]/g, '\\$&')} \\(`,
+        ),
+      }),
     ),
   )
 })
 
 describe('internal URLs', () => {
   test.each(['http://10.0.0.7/', 'https://wiki.corp:8443/base/'])('%s may be used', (internalUrl) =>
-    expect(
-      createDirectory(withApplication({ internalUrl })).application('intranet')!.internalUrl,
-    ).toBe(internalUrl),
+    expect(directoryOf(withApplication({ internalUrl })).application('intranet')!.internalUrl).toBe(
+      internalUrl,
+    ),
   )
 
   test.each([
@@ -339,8 +360,12 @@ describe('internal URLs', () => {
     ['http://10.0.0.7/base', 'must end in "/"'],
     ['http://10.0.0.7/?q=/', 'must not have a query'],
   ])('%s may not: it %s', (internalUrl, detail) =>
-    expect(() => createDirectory(withApplication({ internalUrl }))).toThrow(
-      expect.objectContaining({ message: `applications[0].internalUrl: ${detail}` }),
+    expect(() => directoryOf(withApplication({ internalUrl }))).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          `^applications\\[0\\]\\.internalUrl: ${detail.replace(/[.*?]/g, '\\$&')} \\(`,
+        ),
+      }),
     ),
   )
 })

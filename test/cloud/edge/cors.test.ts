@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CorsRule } from '../../../src/cloud/directory/cors-rule.ts'
-import { createDirectory } from '../../../src/cloud/directory/directory.ts'
+import { directoryOf } from '../directory/directory-of.ts'
 import {
   ConfigurationInvalid,
   headerValues,
@@ -395,7 +395,7 @@ test.each<[string, object]>([
   ['paths[0]', { origins: [PORTAL], paths: ['/../b'] }],
 ])('a configuration is refused at %s: %j', (where, cors) => {
   const make = () =>
-    createDirectory({
+    directoryOf({
       tenants: [{ id: 't', issuer: 'https://i.example', registrars: { audience: 'x' } }],
       groups: [{ id: 'g', tenantId: 't' }],
       applications: [

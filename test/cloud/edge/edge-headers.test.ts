@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createDirectory } from '../../../src/cloud/index.ts'
 import { isOwnCookie } from '../../../src/cloud/directory/cookies.ts'
+import { directoryOf } from '../directory/directory-of.ts'
 import { offeredHeaders } from '../../../src/cloud/edge/offered-headers.ts'
 import { publishedOf } from '../../../src/cloud/directory/published.ts'
 import { responseHeaders } from '../../../src/cloud/edge/response-headers.ts'
@@ -30,7 +30,7 @@ const configuration = (more: object) => ({
     },
   ],
 })
-const application = publishedOf(createDirectory(configuration({})).application('wiki')!)
+const application = publishedOf(directoryOf(configuration({})).application('wiki')!)
 const request = (headers: readonly string[], address = '192.0.2.7') =>
   offeredHeaders({ headers, httpVersion: '1.1' }, address, application, undefined)
 const OWN = 10
@@ -147,7 +147,7 @@ describe('what the user gets of a response', () => {
 })
 
 describe('origins an operator allows', () => {
-  const read = (more: object) => () => createDirectory(configuration(more))
+  const read = (more: object) => () => directoryOf(configuration(more))
   test('are kept', () =>
     expect(
       read({ allowedOrigins: ['https://a.example'] })().application('wiki')!.allowedOrigins,

@@ -1,5 +1,5 @@
 import {
-  createDirectory,
+  readDirectory,
   KeyRing,
   type RequestLimits,
   type UserEvents,
@@ -24,6 +24,7 @@ import {
   type TimeLimits,
 } from '../../../src/protocol/internal.ts'
 import { recordedAudit } from '../../recorded-audit.ts'
+import { directoryOf } from '../directory/directory-of.ts'
 
 export const HOST = 'secure.example'
 const CLAIMER = { tenantId: 'contoso', connectorId: 'c', groupId: 'default' }
@@ -144,7 +145,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
       },
     ],
   })
-  const directory = createDirectory(configuration())
+  const directory = directoryOf(configuration())
   const audit = recordedAudit()
   const keyRing = await KeyRing.open()
   const sessions = new Sessions({ audit, keyRing, wallClock: () => clock.wall })
@@ -216,7 +217,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     redirects,
     stepUps,
     /** Puts other options of the application in force. */
-    reconfigure: (secure: object) => directory.replace(configuration(secure)),
+    reconfigure: (secure: object) => directory.replace(readDirectory(configuration(secure))),
     directory,
     configuration,
     audit,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { readDirectory } from '../../../src/cloud/index.ts'
 import { edgeWorld, HOST, type EdgeWorld } from './edge-world.ts'
 
 const SOON = { timeout: 2_000 }
@@ -41,7 +42,7 @@ describe('the directory is replaced while an exchange is open', () => {
   const OIDC = { preAuthentication: 'oidc', client: { id: 'open' } }
   const ANYONE = {
     ...{ preAuthentication: 'passthrough', client: undefined },
-    ...{ allowedOrigins: undefined, identityHeaders: {} },
+    ...{ allowedOrigins: undefined, identityHeaders: undefined },
   }
   const FRIEND = 'https://friend.example:8443'
   const SOCKET = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Origin', FRIEND]
@@ -84,7 +85,7 @@ describe('the directory is replaced while an exchange is open', () => {
 
   function change(world: EdgeWorld, id: string, changes: object, more: readonly object[] = []) {
     const before = world.configuration()
-    world.directory.replace({
+    const after: unknown = {
       tenants: [
         ...before.tenants,
         { id: 'fabrikam', issuer: 'https://other.example', registrars: { audience: 'x' } },
@@ -98,7 +99,8 @@ describe('the directory is replaced while an exchange is open', () => {
         ...before.applications.map((one) => (one.id === id ? { ...one, ...changes } : one)),
         ...more,
       ],
-    })
+    }
+    world.directory.replace(readDirectory(after))
     vi.advanceTimersByTime(1_000)
   }
 

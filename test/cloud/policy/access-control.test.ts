@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryAudit } from '../../../src/cloud/audit/audit.ts'
 import type { Caller } from '../../../src/cloud/identity/caller.ts'
-import { createDirectory } from '../../../src/cloud/directory/directory.ts'
+import { directoryOf } from '../directory/directory-of.ts'
 import {
   AccessControl,
   type AccessControlOptions,
@@ -17,7 +17,7 @@ function world(policies: object[] | undefined, options: Partial<AccessControlOpt
   const clock = { wall: START }
   const audit = memoryAudit()
   const access = new AccessControl({ audit, clocks: { wallClock: () => clock.wall }, ...options })
-  const directory = createDirectory({
+  const directory = directoryOf({
     tenants: [{ id: 'contoso', issuer: 'https://sts.example', registrars: { audience: 'x' } }],
     groups: [{ id: 'default', tenantId: 'contoso' }],
     applications: [

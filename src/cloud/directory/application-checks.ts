@@ -1,0 +1,109 @@
+/**
+ * What a schema cannot say of an application: rules that need two of its values, or its tenant.
+ *
+ * A value that is not there may be one of which a mistake was told before; nothing follows from
+ * that.
+ *
+ * @module
+ */
+import { foldName, isToken } from '../../protocol/internal.ts'
+import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { userNameFault } from '../rules/user-names.ts'
+import type { ApplicationPart } from './application-configuration.ts'
+import { tellBearer } from './bearer-configuration.ts'
+import { tellClient } from './client-configuration.ts'
+import { isHttps, tellFault } from './configuration-values.ts'
+import { isOrigin, tellCors } from './cors-configuration.ts'
+import type { IssuerProfile } from './issuer-configuration.ts'
+import { externalUrlFault, internalUrlFault } from './published-url.ts'
+import { tellSessionLifetime } from './session-configuration.ts'
+
+/** `issuer`: what is particular about its tenant's; absent: it is not known. */
+export function tellApplication(
+  application: ApplicationPart,
+  path: string,
+  issuer: IssuerProfile | undefined,
+  tell: TellMistake,
+): void {
+  const { externalUrl, internalUrl, client, assigned, allowedOrigins = [] } = application
+  const { session, cors, bearer, responseMode } = application
+  if (externalUrl !== undefined)
+    tellFault(tell, `${path}.externalUrl`, externalUrlFault(externalUrl))
+  if (internalUrl !== undefined)
+    tellFault(tell, `${path}.internalUrl`, internalUrlFault(internalUrl))
+  if (client !== undefined) tellClient(client, `${path}.client`, tell)
+  if (responseMode === 'form_post' && !isHttps(externalUrl))
+    tell(`${path}.responseMode`, 'needs https: "form_post" is posted by another site')
+  if (session?.sameSite === 'none' && !isHttps(externalUrl))
+    tell(`${path}.session.sameSite`, 'needs https')
+  const assignsNames = issuer === undefined || issuer.claims.upn !== undefined
+  assigned?.users.forEach((name, i) =>
+    tellFault(tell, `${path}.assigned.users[${i}]`, userNameFault(name, assignsNames)),
+  )
+  tellEmbedding(application, `${path}.embedding`, tell)
+  tellIdentityHeaders(application, `${path}.identityHeaders`, tell)
+  tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
+  allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
+  if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
+  if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
+}
+
+function tellEmbedding(application: ApplicationPart, at: string, tell: TellMistake): void {
+  const { embedding, externalUrl, responseMode, session } = application
+  if (embedding === undefined) return
+  if (!isHttps(externalUrl)) tell(at, 'needs https')
+  embedding.ancestors.forEach((origin, i) => tellOrigin(origin, `${at}.ancestors[${i}]`, tell))
+  if (session?.sameSite === 'none') return
+  const needsNone = 'needs "session.sameSite" to be "none"'
+  if (embedding.partitioned) tell(`${at}.partitioned`, needsNone)
+  // The issuer posts into the frame across sites: Lax cookies would not come back with it.
+  else if (responseMode === 'form_post') tell(at, `with "form_post" ${needsNone}`)
+}
+
+function tellIdentityHeaders(
+  { identityHeaders = {} }: ApplicationPart,
+  path: string,
+  tell: TellMistake,
+): void {
+  const seen = new Set<string>()
+  for (const name of Object.keys(identityHeaders)) {
+    const folded = foldName(name)
+    if (!isToken(name)) tell(`${path}.${name}`, 'is no header name')
+    else if (NOT_IDENTITY.has(folded)) tell(`${path}.${name}`, 'has a meaning in HTTP already')
+    else if (seen.has(folded)) tell(`${path}.${name}`, 'is another spelling of one before')
+    seen.add(folded)
+  }
+}
+
+/** Browsers send them in one form, so that is the one to compare with. */
+function tellOrigin(origin: string, path: string, tell: TellMistake): void {
+  if (!isOrigin(origin)) tell(path, 'must be an origin, such as "https://host.example"')
+}
+
+/** Names whose meaning the protocol, or the gateway itself, gives. */
+const NOT_IDENTITY: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'cookie',
+  'expect',
+  'forwarded',
+  'host',
+  'keep-alive',
+  'origin',
+  'proxy-authorization',
+  'proxy-connection',
+  'range',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+])

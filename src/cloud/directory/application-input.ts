@@ -1,0 +1,202 @@
+/**
+ * An application as a person writes it.
+ *
+ * @module
+ */
+import type { ApplicationPolicyInput } from '../rules/access-policy-input.ts'
+import type { IdentityClaim } from '../rules/identity-claims.ts'
+import type { SessionLifetimeInput } from './directory-input.ts'
+import type { ClientInput } from './issuer-input.ts'
+
+/** A private web application that is published: users sign in to it, or it is open to everybody. */
+export type ApplicationInput = SignInApplicationInput | PassthroughApplicationInput
+
+/** What every application has. */
+export interface PublishedInput {
+  /**
+   * What policies name it by, and connectors are told; unique. A letter or digit, then up to 127
+   * letters, digits, `.`, `_` and `-`.
+   */
+  readonly id: string
+  /** What people call it. Default: the id. */
+  readonly name?: string | undefined
+  /** The tenant it belongs to. Default: the tenant of its group. */
+  readonly tenantId?: string | undefined
+  /** The connectors that serve it. */
+  readonly groupId: string
+  /**
+   * What users see: `https://host[:port]/path/`; `http` only on localhost, *.localhost and
+   * loopback. No two applications share host and path.
+   */
+  readonly externalUrl: string
+  /** Scheme, host, port and base path of the private application; ends in `/`. */
+  readonly internalUrl: string
+  /**
+   * Pages of other sites that may read its answers. Default: with `passthrough` the application
+   * answers for itself, with `oidc` there are none.
+   */
+  readonly cors?: CorsInput | undefined
+  /**
+   * Features that a connector must have named to serve it; without one that has, its users get a
+   * 501. Default: none.
+   */
+  readonly needs?: readonly string[] | undefined
+  /** Which `Host` the application is shown. Default: `internal`. */
+  readonly hostHeader?: 'internal' | 'external' | undefined
+  /** Whether an https application's certificate is verified. Default: true. */
+  readonly verifyCertificate?: boolean | undefined
+  /** Milliseconds the application may take to its response head. Default: 85 000. */
+  readonly responseHeadMs?: number | undefined
+}
+
+/** An application that nobody signs in to: whoever can reach the cloud can reach it. */
+export interface PassthroughApplicationInput extends PublishedInput {
+  /** Nobody is asked who they are: the application is open to everybody. */
+  readonly preAuthentication: 'passthrough'
+}
+
+/** An application whose users have signed in before a request of theirs reaches it. */
+export interface SignInApplicationInput extends PublishedInput {
+  /** Users sign in at the tenant's issuer by OpenID Connect. */
+  readonly preAuthentication: 'oidc'
+  /** Its own client at the tenant's issuer. */
+  readonly client: ClientInput
+  /** Who may use it. Default: every user the issuer signs in. */
+  readonly assigned?: AssignmentInput | undefined
+  /** Its own policies, besides its tenant's. Default: none. */
+  readonly policies?: readonly ApplicationPolicyInput[] | undefined
+  /** Header name → what of the user it tells the application, and how. Default: none. */
+  readonly identityHeaders?: Readonly<Record<string, IdentityHeaderInput>> | undefined
+  /** The session and its cookie. */
+  readonly session?: ApplicationSessionInput | undefined
+  /**
+   * In whose frames users may sign in; needs https. Default: nobody signs in in a frame of another
+   * origin.
+   */
+  readonly embedding?: EmbeddingInput | undefined
+  /**
+   * How the issuer hands back its answer; `form_post` keeps it out of addresses and needs https.
+   * Default: `query`.
+   */
+  readonly responseMode?: 'query' | 'form_post' | undefined
+  /**
+   * Origins, besides its own host, whose pages may open a WebSocket for a signed-in user. Default:
+   * none.
+   */
+  readonly allowedOrigins?: readonly string[] | undefined
+  /**
+   * Programs may show an access token of the issuer in the place of a session. Default: they may
+   * not, and a token that they send is for the application.
+   */
+  readonly bearer?: BearerInput | undefined
+}
+
+/** Who may use an application: one of the users, groups or roles. */
+export interface AssignmentInput {
+  /**
+   * Users by typed names: `sub:` and their subject; `email:` and their verified e-mail address,
+   * `upn:` and the name that the issuer assigns, both in any ASCII letter case. Default: none.
+   */
+  readonly users?: readonly string[] | undefined
+  /** Groups, as the issuer names them, exactly. Default: none. */
+  readonly groups?: readonly string[] | undefined
+  /** Roles, as the issuer names them, exactly. Default: none. */
+  readonly roles?: readonly string[] | undefined
+}
+
+/** What a header tells of the user: a claim, or a claim and how it is written. */
+export type IdentityHeaderInput = IdentityClaim | IdentityHeaderFormInput
+
+/** A claim that a header tells, and how it is written. */
+export interface IdentityHeaderFormInput {
+  /** What of the user it tells. */
+  readonly claim: IdentityClaim
+  /** Stands between the members of a list: one to four characters. Default: `,`. */
+  readonly separator?: string | undefined
+  /**
+   * What is not ASCII: as its UTF-8 octets, or percent-encoded, as `%` is then. Default: `utf-8`.
+   */
+  readonly encoding?: 'utf-8' | 'percent' | undefined
+}
+
+/** Sessions of an application. */
+export interface ApplicationSessionInput {
+  /**
+   * With `none`, which needs https, the cookie comes with requests of other sites' pages as well,
+   * as `cors` with `credentials` needs. Default: `lax`.
+   */
+  readonly sameSite?: 'lax' | 'none' | undefined
+  /** How long sessions last. Default: as its tenant says. */
+  readonly lifetime?: SessionLifetimeInput | undefined
+}
+
+/** In whose frames users may sign in to an application. @see docs/framing.md */
+export interface EmbeddingInput {
+  /** Origins, such as `https://portal.example`; at least one. */
+  readonly ancestors: readonly string[]
+  /**
+   * One session for each site that embeds it; needs `session.sameSite` `none`. Default: false.
+   */
+  readonly partitioned?: boolean | undefined
+}
+
+/** Pages of other sites that may read an application's answers. */
+export interface CorsInput {
+  /**
+   * Origins whose pages may read answers, such as `https://portal.example`; or `*` alone, for any,
+   * without credentials.
+   */
+  readonly origins: readonly string[]
+  /** What they may ask with. Default: `GET`, `HEAD`, `POST`. */
+  readonly methods?: readonly string[] | undefined
+  /**
+   * Header names they may send besides those every page may; `x-app-*` for all that begin so, `*`
+   * for all but Authorization. Default: none.
+   */
+  readonly headers?: readonly string[] | undefined
+  /**
+   * Header names of answers that they may read besides those every page may, and WWW-Authenticate.
+   * Default: none.
+   */
+  readonly exposeHeaders?: readonly string[] | undefined
+  /**
+   * Whether their requests may carry cookies. Browsers send the session cookie to other sites only
+   * with `session.sameSite` "none". Default: false.
+   */
+  readonly credentials?: boolean | undefined
+  /** Seconds for which a browser need not ask again; at most 86 400. Default: 600. */
+  readonly maxAgeSeconds?: number | undefined
+  /**
+   * Paths, as users see them, that the rule is for, each with all below. Default: the whole
+   * application.
+   */
+  readonly paths?: readonly string[] | undefined
+}
+
+/** How an application takes access tokens. */
+export interface BearerInput {
+  /**
+   * What `aud` may name the application as; one is enough. Default: its client's id.
+   */
+  readonly audiences?: readonly string[] | undefined
+  /** Scopes (`scope` or `scp`) of which a token must have every one. Default: none. */
+  readonly scopes?: readonly string[] | undefined
+  /** Roles (`roles`) of which a token must have one. Default: it needs no role. */
+  readonly roles?: readonly string[] | undefined
+  /**
+   * The `typ` of tokens: `at+jwt` (RFC 9068), which no ID token can be taken for; or `any`, for
+   * issuers that do not mark their access tokens, with `audiences`. Default: what its issuer is
+   * configured with.
+   */
+  readonly tokenType?: 'at+jwt' | 'any' | undefined
+  /** A longer token is not looked at. Octets, from 256 to 32 768. Default: 8192. */
+  readonly maxTokenBytes?: number | undefined
+  /**
+   * Whether the token may also come as the password of `Basic`, with any user name, for clients
+   * that know nothing else: git, package and container clients, WebDAV of operating systems. Needs
+   * https; the application's own Basic authentication cannot be used then. Default: false.
+   */
+  readonly basicToken?: boolean | undefined
+  /** Whether the application is shown the token. Default: false. */
+  readonly forward?: boolean | undefined
+}
