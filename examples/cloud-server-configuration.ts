@@ -1,17 +1,122 @@
 /**
  * What cloud-server reads from its configuration file. `cloud-server.schema.json` is generated from
- * this.
+ * this: its shape from the schema, its descriptions from the comments of the interfaces.
  *
  * @module
  */
 import * as v from 'valibot'
-import { DirectoryConfiguration } from 'app-proxy/cloud'
+import {
+  checkConfiguration,
+  DirectoryConfiguration,
+  isNetwork,
+  readDirectory,
+  type DirectoryInput,
+} from 'app-proxy/cloud'
 import { SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
+import { readSecretJson } from './program/files.ts'
+import { allOf } from './program/mistakes.ts'
+
+/** The configuration file of cloud-server. */
+export interface CloudServerInput {
+  /** Where an editor finds the schema of this file. */
+  readonly $schema?: string | undefined
+  /** Where keys, certificates and the connector registry are kept: a directory of its own. */
+  readonly stateDir: string
+  /** The listener that users reach. */
+  readonly users: UsersInput
+  /** The listener that connectors reach: always TLS, with client certificates. */
+  readonly connectors: ConnectorsInput
+  /** Tenants, connector groups and applications. Read again at SIGHUP. */
+  readonly directory: DirectoryInput
+  /** Time limits in milliseconds; those left out keep their defaults. */
+  readonly limits?: LimitsInput | undefined
+  /** How much one application, and one user, may hold at once. See docs/shares.md. */
+  readonly shares?: SharesInput | undefined
+  /** Audit events: where they go, one line of JSON each, and in whose names. */
+  readonly audit?: AuditInput | undefined
+}
+
+/** The listener that users reach. */
+export interface UsersInput {
+  /** TCP port; 0 takes a free one. */
+  readonly port: number
+  /** The address it listens on. Default: `127.0.0.1`. */
+  readonly host?: string | undefined
+  /**
+   * Key and certificate. Default: plain HTTP. `generated` makes a certificate authority of its own.
+   */
+  readonly tls?: 'generated' | CertificateFilesInput | undefined
+  /**
+   * Reverse proxies before this listener, which are believed where users come from. Default: none.
+   */
+  readonly trustedProxies?: TrustedProxiesInput | undefined
+}
+
+/** A certificate and its key, PEM. */
+export interface CertificateFilesInput {
+  /** The certificate, and behind it those that lead to its authority. */
+  readonly certFile: string
+  /** Its private key, not encrypted; mode 0600. */
+  readonly keyFile: string
+}
+
+/** Reverse proxies that are believed. */
+export interface TrustedProxiesInput {
+  /** `address/prefix-length` of the proxies. */
+  readonly networks: readonly string[]
+  /**
+   * The header in which each adds its peer; the other is not read. Default: `x-forwarded-for`.
+   */
+  readonly header?: 'x-forwarded-for' | 'forwarded' | undefined
+}
+
+/** The listener that connectors reach. */
+export interface ConnectorsInput {
+  /** TCP port; 0 takes a free one. */
+  readonly port: number
+  /** The address it listens on. Default: `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** How connectors reach it, https. Default: its own address. */
+  readonly publicUrl?: string | undefined
+}
+
+/** Where audit events go. */
+export interface AuditInput {
+  /** A stream, or a file that lines are added to. Default: `stderr`. */
+  readonly to?: 'stdout' | 'stderr' | AuditFileInput | undefined
+  /** `ocsf`: under the names of the Open Cybersecurity Schema Framework. Default: `native`. */
+  readonly format?: 'native' | 'ocsf' | undefined
+  /** Whether each request of a user is an event, when it is over. Default: false. */
+  readonly requests?: boolean | undefined
+}
+
+/** A file for audit events. */
+export interface AuditFileInput {
+  /** Its path; made if it is missing. */
+  readonly file: string
+}
+
+/** How connectors' capacity is shared. */
+export interface SharesInput {
+  /**
+   * Of its connectors' capacity, one application; all where there is no other. Above 0 to 1.
+   * Default: 0.5.
+   */
+  readonly application?: number | undefined
+  /** Of its application's share, one user. Above 0 to 1. Default: 0.5. */
+  readonly user?: number | undefined
+  /** Requests of a connector group that wait at once. Default: 1000. */
+  readonly waiting?: number | undefined
+}
+
+/** Every time limit may be set. Milliseconds. */
+export type LimitsInput = { readonly [K in keyof TimeLimits]?: number | undefined }
+
+const NETWORK =
+  'must be a network, such as "192.0.2.0/24" or "2001:db8::/32", without bits beyond its prefix'
 
 const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))
 const path = v.pipe(v.string(), v.minLength(1))
-
-/** Every time limit may be set, in milliseconds; those left out keep their defaults. */
 const limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)))
 const limits = v.strictObject(
   Object.fromEntries(Object.keys(TIME_LIMITS).map((name) => [name, limit])) as Record<
@@ -23,92 +128,77 @@ const limits = v.strictObject(
 /** Above 0 to 1. */
 const part = (usual: number) => v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), usual)
 const shares = v.strictObject({
-  application: v.pipe(
-    part(SHARES.application),
-    v.description("Of its connectors' capacity, one application; all where there is no other."),
-  ),
-  user: v.pipe(part(SHARES.user), v.description("Of its application's share, one user.")),
-  waiting: v.pipe(
-    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), SHARES.waiting),
-    v.description('Requests of a connector group that wait at once.'),
-  ),
+  application: part(SHARES.application),
+  user: part(SHARES.user),
+  waiting: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), SHARES.waiting),
 })
 
-export const CloudServerConfiguration = v.strictObject({
+const server = {
   $schema: v.optional(v.string()),
-  stateDir: v.pipe(
-    path,
-    v.description('Where keys, certificates and the connector registry are kept.'),
-  ),
-  users: v.pipe(
-    v.strictObject({
-      port: v.pipe(port, v.description('0 takes a free one.')),
-      host: v.optional(v.string(), '127.0.0.1'),
-      tls: v.pipe(
-        v.optional(
-          v.union([v.literal('generated'), v.strictObject({ certFile: path, keyFile: path })]),
-        ),
-        v.description('Default: plain HTTP. `generated` makes an authority of its own.'),
-      ),
-      trustedProxies: v.pipe(
-        v.optional(
-          v.strictObject({
-            networks: v.pipe(
-              v.array(v.string()),
-              v.description('`address/prefix-length` of the proxies.'),
-            ),
-            header: v.pipe(
-              v.optional(v.picklist(['x-forwarded-for', 'forwarded']), 'x-forwarded-for'),
-              v.description('The header in which each adds its peer; the other is not read.'),
-            ),
-          }),
-        ),
-        v.description(
-          'Reverse proxies before this listener, which are believed where users come from. Default: none.',
-        ),
-      ),
-    }),
-    v.description('The listener that users reach.'),
-  ),
-  connectors: v.pipe(
-    v.strictObject({
-      port: v.pipe(port, v.description('0 takes a free one.')),
-      host: v.optional(v.string(), '127.0.0.1'),
-      publicUrl: v.pipe(
-        v.optional(v.pipe(v.string(), v.url())),
-        v.description('How connectors reach it, when that is not its own address.'),
-      ),
-    }),
-    v.description('The listener that connectors reach: always TLS, with client certificates.'),
-  ),
-  directory: DirectoryConfiguration,
-  limits: v.pipe(
-    v.optional(limits, {}),
-    v.description('Time limits in milliseconds; those left out keep their defaults.'),
-  ),
-  shares: v.pipe(
-    v.optional(shares, {}),
-    v.description('How much one application, and one user, may hold at once. See docs/shares.md.'),
-  ),
-  audit: v.pipe(
-    v.optional(
-      v.strictObject({
-        to: v.optional(
-          v.union([v.picklist(['stdout', 'stderr']), v.strictObject({ file: path })]),
-          'stderr',
-        ),
-        format: v.pipe(
-          v.optional(v.picklist(['native', 'ocsf']), 'native'),
-          v.description('`ocsf`: under the names of the Open Cybersecurity Schema Framework.'),
-        ),
-        requests: v.pipe(
-          v.optional(v.boolean(), false),
-          v.description('Whether each request of a user is an event, when it is over.'),
-        ),
-      }),
-      {},
+  stateDir: path,
+  users: v.strictObject({
+    port,
+    host: v.optional(path, '127.0.0.1'),
+    tls: v.optional(
+      v.union([v.literal('generated'), v.strictObject({ certFile: path, keyFile: path })]),
     ),
-    v.description('Audit events: where they go, one line of JSON each, and in whose names.'),
+    trustedProxies: v.optional(
+      v.strictObject({
+        networks: v.array(v.pipe(v.string(), v.check(isNetwork, NETWORK))),
+        header: v.optional(v.picklist(['x-forwarded-for', 'forwarded']), 'x-forwarded-for'),
+      }),
+    ),
+  }),
+  connectors: v.strictObject({
+    port,
+    host: v.optional(path, '127.0.0.1'),
+    publicUrl: v.optional(
+      v.pipe(v.string(), v.url(), v.startsWith('https:', 'must be an https URL')),
+    ),
+  }),
+  limits: v.optional(limits, {}),
+  shares: v.optional(shares, {}),
+  audit: v.optional(
+    v.strictObject({
+      to: v.optional(
+        v.union([v.picklist(['stdout', 'stderr']), v.strictObject({ file: path })]),
+        'stderr',
+      ),
+      format: v.optional(v.picklist(['native', 'ocsf']), 'native'),
+      requests: v.optional(v.boolean(), false),
+    }),
+    {},
   ),
+}
+
+/** The shape of the whole file. */
+export const CloudServerConfiguration = v.strictObject({
+  ...server,
+  directory: DirectoryConfiguration,
 })
-export type CloudServerConfiguration = v.InferOutput<typeof CloudServerConfiguration>
+const Server = v.strictObject({ ...server, directory: v.unknown() })
+
+/** The file with defaults filled in; the directory as it is written. */
+export type CloudServerSettings = Omit<v.InferOutput<typeof Server>, 'directory'> & {
+  readonly directory: DirectoryInput
+}
+
+/**
+ * Reads the file. It may hold secrets of clients: only its owner may read it.
+ *
+ * @throws ConfigurationInvalid with all mistakes
+ */
+export async function readCloudServerConfiguration(file: string): Promise<CloudServerSettings> {
+  const json = await readSecretJson(file, { path: '--config' })
+  const [settings, directory] = await allOf(
+    () => checkConfiguration(Server, json, { file }),
+    () => {
+      const { directory } = (json ?? {}) as { readonly directory?: unknown }
+      // That it is missing is told once.
+      return directory === undefined
+        ? undefined
+        : readDirectory(directory, { file, at: 'directory' })
+    },
+  )
+  return { ...settings, directory: directory! }
+}

@@ -7,17 +7,11 @@
  * FILE is JSON, see cloud-server.schema.json. One line of JSON on stdout says that it is ready:
  * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again, and
  * opens the audit file anew; one that is renamed is noticed without it. SIGINT and SIGTERM drain,
- * then end with code 0.
+ * then end with code 0. A mistake in FILE, or in what it names, is one line on stderr and code 2.
  */
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import * as v from 'valibot'
 import {
   createCertificateAuthority,
   createCloud,
@@ -38,185 +32,188 @@ import {
   createUserListener,
   keyRingFile,
   preparePrivateDirectory,
-  readPrivateFile,
   type AuditFile,
 } from 'app-proxy/cloud/node'
-import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
-import { CloudServerConfiguration } from './cloud-server-configuration.ts'
+import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
+import {
+  readCloudServerConfiguration,
+  type CloudServerSettings,
+} from './cloud-server-configuration.ts'
+import { readServerCertificate } from './program/certificates.ts'
+import { readFlags } from './program/flags.ts'
+import { listen } from './program/listen.ts'
+import { allOf, named } from './program/mistakes.ts'
+import { aborted, runAs, type Surroundings } from './program/program.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 /** Sessions last a day at most, and three keys are kept: none ends for a rotation's sake. */
 const ROTATE_MS = 30 * ONE_DAY_MS
+const FLAGS = {
+  config: {
+    value: 'FILE',
+    isRequired: true,
+    text: 'what it does: JSON, see cloud-server.schema.json',
+  },
+} as const
 
-const { values } = parseArgs({ options: { config: { type: 'string' } } })
-if (values.config === undefined) throw new Error('usage: cloud-server.ts --config FILE')
-const configurationFile = values.config
-const { stateDir, users, connectors, limits, shares, audit, ...read } = await readConfiguration()
-const inState = (name: string) => join(stateDir, name)
-await preparePrivateDirectory(stateDir)
-
-// What the cloud knows, and what it signs with.
-const crypto = await defaultCryptoProvider()
-const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
-const directory = createDirectory(read.directory)
-const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
-const revocations = openLmdbRevocations({ path: inState('revocations.lmdb') })
-const grants = openLmdbSessionGrants({ path: inState('session-grants.lmdb') })
-const authority = await createCertificateAuthority({
-  crypto,
-  clocks,
-  store: authorityFile(inState('connector-authority.pem')),
-})
-const servers = await createServerAuthority({
-  crypto,
-  clocks,
-  store: authorityFile(inState('server-authority.pem')),
-})
-const keyRing = await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks })
-await keyRing.rotateIfOlder(ROTATE_MS)
-const instances: Record<string, string> = {}
-// Without a location lookup only networks and failures are unusual, and countries are not known.
-const risk = new SignInRisk()
-const sink = auditSink()
-const cloud = createCloud({
-  directory,
-  registry,
-  revocations,
-  grants,
-  authority,
-  keyRing,
-  audit: teeAudit(sink, risk),
-  auditRequests: audit.requests,
-  risk,
-  ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
-  instances: () => instances,
-  // A message may quote what a part was given: its name, and whose fault it is, are enough here.
-  onError: ({ port, error }) =>
-    console.error(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
-  cloudAuthorities: [servers.certificate],
-  limits: limits as Partial<TimeLimits>, // JSON knows no undefined
-  shares,
-})
-
-// The two listeners: users and connectors never share a port.
-const issued = await issueCertificate()
-const caFile = inState('server-ca.pem')
-await writeFile(caFile, issued.ca)
-const connectorListener = createConnectorListener(cloud, issued)
-const { drainMs } = cloud.origin.limits
-const userListener = createUserListener(cloud.edge, { ...(await usersTls()), drainMs })
-const connectorPort = await listen(connectorListener.server, connectors)
-const usersPort = await listen(userListener, users)
-const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
-instances['cloud-1'] = connectorUrl
-
-if (users.tls === undefined)
-  console.error(
-    'warning: users come by plain http: fit for this machine or behind a TLS terminator',
-  )
-const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:${usersPort}`
-console.log(JSON.stringify({ usersUrl, connectorUrl, caFile }))
-
-process.on('SIGHUP', () => void reload())
-setInterval(() => {
-  renewCertificates().catch(complain)
-  keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
-}, ONE_DAY_MS).unref()
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => {
-    stopping ??= stop().then(() => process.exit(0))
-  })
-
-/**
- * Takes nobody new, lets what is under way finish within the drain limit, then ends what is left.
- */
-async function stop(): Promise<void> {
-  // Connectors serve the last requests; none comes back that leaves.
-  connectorListener.stopAccepting()
-  await new Promise((closed) => userListener.close(closed))
-  connectorListener.drain()
-  await connectorListener.close()
-  cloud.origin.end()
-  await registry.close()
-  await revocations.close()
-  await grants.close()
-  keyRing.close()
-  await sink.close?.()
-}
-
-/** Applications come and go while users work; a mistake in the file changes nothing. */
-async function reload(): Promise<void> {
-  sink.reopen?.()
-  const event = { time: Date.now(), type: 'configuration.replaced' } as const
+/** Resolves with the exit code, when it has ended. */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const flags = readFlags(surroundings, 'node --import tsx examples/cloud-server.ts', FLAGS)
+  if (flags === undefined) return 0
+  const closing: (() => unknown)[] = []
   try {
-    directory.replace((await readConfiguration()).directory)
-    cloud.audit.write({ ...event, outcome: 'success' })
-    renewCertificates().catch(complain)
-  } catch (error) {
-    const detail = error instanceof ConfigurationInvalid ? { path: error.path } : {}
-    cloud.audit.write({ ...event, outcome: 'failed', detail })
-    complain(error)
+    const settings = await readCloudServerConfiguration(flags.config)
+    await serve(flags.config, settings, surroundings, closing)
+    await aborted(surroundings.signal)
+    return 0
+  } finally {
+    for (const close of closing.reverse()) await close()
   }
 }
 
-/** A generated certificate names the published hosts, and lasts 90 days. */
-async function renewCertificates(): Promise<void> {
-  const fresh = await issueCertificate()
-  connectorListener.replaceCertificate(fresh)
-  if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
-}
+/** Starts everything; what has to be ended goes into `closing`, the last first. */
+async function serve(
+  file: string,
+  settings: CloudServerSettings,
+  { say, log, onReload }: Surroundings,
+  closing: (() => unknown)[],
+): Promise<void> {
+  const { stateDir, users, connectors, limits, shares, audit } = settings
+  const inState = (name: string) => join(stateDir, name)
+  const [given] = await allOf(
+    () => usersCertificate(file, settings),
+    () => named({ file, path: 'stateDir' }, () => preparePrivateDirectory(stateDir)),
+  )
 
-async function issueCertificate() {
-  const urls = directory.applications().map(({ externalUrl }) => externalUrl)
-  const hosts = [...urls, connectors.publicUrl ?? []].flat().map((url) => new URL(url).hostname)
-  const { key, certificate, ca } = await servers.issue({
-    dnsNames: [...new Set(['localhost', ...hosts.filter((host) => !/^\[|^[\d.]+$/.test(host))])],
+  // What the cloud knows, and what it signs with.
+  const crypto = await defaultCryptoProvider()
+  const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
+  const directory = createDirectory(settings.directory, { file, at: 'directory' })
+  const opened = <T extends { close(): unknown }>(part: T): T => {
+    closing.push(() => part.close())
+    return part
+  }
+  const registry = opened(openLmdbRegistry({ path: inState('registry.lmdb') }))
+  const revocations = opened(openLmdbRevocations({ path: inState('revocations.lmdb') }))
+  const grants = opened(openLmdbSessionGrants({ path: inState('session-grants.lmdb') }))
+  const authority = await createCertificateAuthority({
+    ...{ crypto, clocks, store: authorityFile(inState('connector-authority.pem')) },
   })
-  return { key, cert: certificate, ca }
+  const servers = await createServerAuthority({
+    ...{ crypto, clocks, store: authorityFile(inState('server-authority.pem')) },
+  })
+  const keyRing = opened(
+    await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
+  )
+  await keyRing.rotateIfOlder(ROTATE_MS)
+  const instances: Record<string, string> = {}
+  // Without a location lookup only networks and failures are unusual, and countries are not known.
+  const risk = new SignInRisk()
+  const sink = auditSink(audit)
+  closing.push(() => sink.close?.())
+  const cloud = createCloud({
+    ...{ directory, registry, revocations, grants, authority, keyRing, risk },
+    audit: teeAudit(sink, risk),
+    auditRequests: audit.requests,
+    ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
+    instances: () => instances,
+    // A message may quote what a part was given: its name, and whose fault it is, are enough here.
+    onError: ({ port, error }) =>
+      log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
+    cloudAuthorities: [servers.certificate],
+    limits: limits as Partial<TimeLimits>, // JSON knows no undefined
+    shares,
+  })
+  closing.push(() => cloud.origin.end())
+
+  // The two listeners: users and connectors never share a port.
+  const issued = await issueCertificate()
+  const caFile = inState('server-ca.pem')
+  await writeFile(caFile, issued.ca)
+  const connectorListener = createConnectorListener(cloud, issued)
+  const { drainMs } = cloud.origin.limits
+  const tls = users.tls === 'generated' ? { key: issued.key, cert: issued.cert } : given
+  const userListener = createUserListener(cloud.edge, { ...(tls && { tls }), drainMs })
+  const connectorPort = await listen(connectorListener.server, {
+    ...{ ...connectors, file, at: 'connectors.' },
+  })
+  closing.push(async () => {
+    // Connectors serve the last requests; none comes back that leaves.
+    connectorListener.stopAccepting()
+    if (userListener.listening) await new Promise((closed) => userListener.close(closed))
+    connectorListener.drain()
+    await connectorListener.close()
+  })
+  const usersPort = await listen(userListener, { ...users, file, at: 'users.' })
+  const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
+  instances['cloud-1'] = connectorUrl
+
+  if (users.tls === undefined)
+    log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
+  const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:${usersPort}`
+  say(JSON.stringify({ usersUrl, connectorUrl, caFile }))
+
+  onReload(() => void reload())
+  const daily = setInterval(() => {
+    renewCertificates().catch(complain)
+    keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
+  }, ONE_DAY_MS).unref()
+  closing.push(() => clearInterval(daily))
+
+  /** Applications come and go while users work; a mistake in the file changes nothing. */
+  async function reload(): Promise<void> {
+    sink.reopen?.()
+    const event = { time: Date.now(), type: 'configuration.replaced' } as const
+    try {
+      directory.replace((await readCloudServerConfiguration(file)).directory)
+      cloud.audit.write({ ...event, outcome: 'success' })
+      renewCertificates().catch(complain)
+    } catch (error) {
+      const detail = error instanceof ConfigurationInvalid ? { path: error.path } : {}
+      cloud.audit.write({ ...event, outcome: 'failed', detail })
+      complain(error)
+    }
+  }
+
+  /** A generated certificate names the published hosts, and lasts 90 days. */
+  async function renewCertificates(): Promise<void> {
+    const fresh = await issueCertificate()
+    connectorListener.replaceCertificate(fresh)
+    if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
+  }
+
+  async function issueCertificate() {
+    const urls = directory.applications().map(({ externalUrl }) => externalUrl)
+    const hosts = [...urls, connectors.publicUrl ?? []].flat().map((url) => new URL(url).hostname)
+    const { key, certificate, ca } = await servers.issue({
+      dnsNames: [...new Set(['localhost', ...hosts.filter((host) => !/^\[|^[\d.]+$/.test(host))])],
+    })
+    return { key, cert: certificate, ca }
+  }
+
+  function complain(error: unknown): void {
+    const lines =
+      error instanceof ConfigurationInvalid
+        ? error.mistakes.map(mistakeLine)
+        : [error instanceof Error ? error.message : String(error)]
+    for (const line of lines) log(`configuration not changed: ${line}`)
+  }
 }
 
-async function usersTls() {
-  if (users.tls === undefined) return {}
-  if (users.tls === 'generated') return { tls: { key: issued.key, cert: issued.cert } }
-  const { keyFile, certFile } = users.tls
-  return { tls: { key: await readSecret(keyFile), cert: readFileSync(certFile) } }
-}
-
-async function readSecret(path: string): Promise<string> {
-  const text = await readPrivateFile(path, { mayBeLink: true })
-  if (text === undefined) throw new ConfigurationInvalid(path, 'there is no such file')
-  return text
-}
-
-async function listen(
-  server: Server | TlsServer,
-  { port, host }: { readonly port: number; readonly host: string },
-): Promise<number> {
-  server.listen(port, host)
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
+/** The certificate that the operator has for users; `undefined`: there is none. */
+async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {
+  if (tls === undefined || tls === 'generated') return undefined
+  return readServerCertificate({
+    ...tls,
+    settingOf: (name) => ({ file, path: `users.tls.${name}` }),
+  })
 }
 
 /** One that cannot be written ends nothing; see `onError`. */
-function auditSink(): AuditSink & Partial<AuditFile> {
+function auditSink(audit: CloudServerSettings['audit']): AuditSink & Partial<AuditFile> {
   return typeof audit.to === 'string'
     ? auditStream(process[audit.to], audit)
     : auditFile(audit.to.file, audit)
 }
 
-/** It may hold secrets of clients; where it is mounted into a container, it is a link. */
-async function readConfiguration(): Promise<CloudServerConfiguration> {
-  const result = v.safeParse(
-    CloudServerConfiguration,
-    JSON.parse(await readSecret(configurationFile)),
-  )
-  if (result.success) return result.output
-  // The issue's message would quote the value, which may be a secret.
-  const [issue] = result.issues
-  throw new Error(`${configurationFile}: ${v.getDotPath(issue) ?? 'it'} must be ${issue.expected}`)
-}
-
-function complain(error: unknown): void {
-  console.error(`configuration not changed: ${error instanceof Error ? error.message : error}`)
-}
+await runAs('cloud-server', main, import.meta.url)

@@ -6,96 +6,161 @@
  * The token is a registrar's, the ticket one that an operator of the cloud made; `--ticket-file -`
  * reads it from stdin. Either is read only if DIR holds no identity yet. What happens goes to
  * stderr, one JSON object a line. `--show-key` says the thumbprint of the key that it will register
- * with, for a ticket that nobody else can use, and ends. One line of JSON on stdout says that it is ready:
- * `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM finish
- * what is under way, then end with code 0.
+ * with, for a ticket that nobody else can use, and ends. One line of JSON on stdout says that it is
+ * ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM
+ * finish what is under way, then end with code 0. A wrong setting, or a cloud that says no for good,
+ * is one line on stderr and code 2; a cloud that cannot be reached is waited for.
  */
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import {
   connectorKeyThumbprint,
-  readPrivateFile,
+  FileIdentityStore,
   startConnector,
   type ConnectorEvent,
+  type Mistake,
+  type MistakeKind,
   type RunningConnector,
 } from 'app-proxy/connector/node'
-import type { Binding } from 'app-proxy/protocol'
+import { ConfigurationInvalid, Refused, type Binding } from 'app-proxy/protocol'
+import { readAuthorities } from './program/certificates.ts'
+import { readSecretFile } from './program/files.ts'
+import { readFlags, type FlagValues } from './program/flags.ts'
+import { allOf, named } from './program/mistakes.ts'
+import { aborted, runAs, type Surroundings } from './program/program.ts'
 
-const { values } = parseArgs({
-  options: {
-    url: { type: 'string' },
-    ca: { type: 'string' },
-    'state-dir': { type: 'string' },
-    'token-file': { type: 'string' },
-    'ticket-file': { type: 'string' },
-    'show-key': { type: 'boolean', default: false },
-    name: { type: 'string' },
+const FLAGS = {
+  url: { value: 'URL', text: "the cloud's connector listener, https (required)" },
+  'state-dir': { value: 'DIR', isRequired: true, text: 'where key and certificate are kept' },
+  ca: { value: 'FILE', text: "the cloud's certificate authority (default: the public ones)" },
+  'token-file': { value: 'FILE', text: "a registrar's token, for a connector without identity" },
+  'ticket-file': {
+    value: 'FILE',
+    text: 'a one-time ticket in the place of a token; - reads it from stdin',
   },
-})
-const { url, ca, 'state-dir': stateDirectory, name } = values
-const { 'token-file': tokenFile, 'ticket-file': ticketFile } = values
-if (values['show-key'] && stateDirectory !== undefined) {
-  console.log(await connectorKeyThumbprint({ stateDirectory }))
-  process.exit()
+  'show-key': { text: 'say the thumbprint of the key that it will register with, and end' },
+  name: { value: 'NAME', text: "what operators know it by (default: this machine's name)" },
+} as const
+
+/** Resolves with the exit code, when it has ended. */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const { signal, say, log } = surroundings
+  const flags = readFlags(surroundings, 'node --import tsx examples/connector.ts', FLAGS)
+  if (flags === undefined) return 0
+  if (flags['show-key']) {
+    const stateDirectory = flags['state-dir']
+    say(await named(STATE_DIR, () => connectorKeyThumbprint({ stateDirectory })))
+    return 0
+  }
+  const bindings: Record<string, Binding> = {}
+  const connector = await start(flags, signal, (event) => {
+    if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
+    // A mistake is said once, when it is met, and not at each try.
+    if (!('isExplained' in event)) log(logLine(event))
+  })
+  while (connector?.isReady === false && !signal.aborted) await sleep(20)
+  if (connector === undefined) return 0
+  const { connectorId, tenantId } = connector.identity
+  if (!signal.aborted) say(JSON.stringify({ connectorId, tenantId, bindings }))
+  await aborted(signal)
+  await connector.stop()
+  return 0
 }
-if (url === undefined || stateDirectory === undefined) {
-  console.error(
-    'usage: connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE | --ticket-file FILE]',
+
+/** `undefined`: a signal came first. Registration may have to be repeated for long. */
+async function start(
+  flags: FlagValues<typeof FLAGS>,
+  signal: AbortSignal,
+  log: (event: ConnectorEvent) => void,
+): Promise<RunningConnector | undefined> {
+  const { url = '', name, ca, 'state-dir': stateDirectory } = flags
+  const [authorities, identity] = await allOf(
+    () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
+    () => named(STATE_DIR, () => new FileIdentityStore({ directory: stateDirectory }).load()),
+    () => refuseUrl(flags.url),
+    () => refuseName(name),
   )
-  process.exit(2)
+  const proof = identity.current === undefined ? await readProof(flags) : {}
+  // What ends the start is told then, as a mistake of the setting that it comes from.
+  let ending: Mistake | undefined
+  try {
+    return await startConnector({
+      ...{ url, stateDirectory, signal },
+      onEvent: (event) => {
+        if (event.type === 'mistake' && event.kind in ENDING) ending = event
+        else log(event)
+      },
+      ...(name !== undefined && { name }),
+      ...(authorities && { ca: authorities }),
+      ...proof,
+    })
+  } catch (cause) {
+    if (signal.aborted) return undefined
+    if (!(cause instanceof Refused) || ending === undefined) throw cause
+    throw new ConfigurationInvalid(ENDING[ending.kind]!, ending.message, { cause })
+  }
 }
 
-// A log that nobody reads any more is no reason to end.
-process.stderr.on('error', () => undefined)
-process.stdout.on('error', () => undefined)
+/** What a cloud says no to for good, and the option that it is about. */
+const ENDING: Partial<Record<MistakeKind, string>> = {
+  'token-refused': '--token-file',
+  'ticket-refused': '--ticket-file',
+  'connector-limit': '--url',
+  'cloud-path': '--url',
+}
+const STATE_DIR = { path: '--state-dir' }
 
-// Registration may have to be repeated for long: a signal ends that as well.
-const starting = new AbortController()
-let stop = async (): Promise<void> => starting.abort()
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => {
-    stopping ??= stop().then(() => process.exit(0))
-  })
-
-/**
- * How each cloud instance was reached: by the fast `link`, or by `plain` calls where it does not
- * get through.
- */
-const bindings: Record<string, Binding> = {}
-const connector = await start(url, stateDirectory).catch(refused)
-stop = () => connector.stop()
-while (!connector.isReady) await sleep(20)
-const { connectorId, tenantId } = connector.identity
-console.log(JSON.stringify({ connectorId, tenantId, bindings }))
-
-async function start(cloud: string, directory: string): Promise<RunningConnector> {
-  return startConnector({
-    url: cloud,
-    stateDirectory: directory,
-    signal: starting.signal,
-    onEvent: log,
-    ...(ca !== undefined && { ca: await readFile(ca) }),
-    ...(tokenFile !== undefined && { token: () => readSecret(tokenFile) }),
-    ...(ticketFile !== undefined && {
-      ticket: () => (ticketFile === '-' ? readStdin() : readSecret(ticketFile)),
-    }),
-    ...(name !== undefined && { name }),
-  })
+function refuseUrl(url: string | undefined): void {
+  const refuse = (detail: string, value?: string) => {
+    throw new ConfigurationInvalid([{ path: '--url', detail, value }])
+  }
+  if (url === undefined) return refuse('is missing')
+  const value = JSON.stringify(url)
+  if (!URL.canParse(url))
+    return refuse('must be an https URL, such as https://cloud.example:8444', value)
+  const { protocol, username, password, search, hash } = new URL(url)
+  if (username !== '' || password !== '') return refuse('must not hold credentials')
+  if (protocol !== 'https:') return refuse('must be an https URL', value)
+  if (search !== '' || hash !== '') return refuse('must not have a query or a fragment', value)
 }
 
-/** The cloud says no for good, or a setting is wrong: its words, and no stack trace. */
-function refused(error: unknown): never {
-  if (!starting.signal.aborted) logLine({ type: 'refused', error })
-  process.exit(starting.signal.aborted ? 0 : 1)
+/** The cloud takes no longer one. */
+const MOST_CHARACTERS = 1024
+
+function refuseName(name: string | undefined): void {
+  if (name !== undefined && name.length > MOST_CHARACTERS)
+    throw new ConfigurationInvalid('--name', `must have at most ${MOST_CHARACTERS} characters`)
 }
 
-/** A secret is taken only from a file that nobody else can read. */
-async function readSecret(path: string): Promise<string> {
-  const secret = await readPrivateFile(path, { mayBeLink: true })
-  if (secret === undefined) throw new Error(`${path} is not there`)
-  return secret.trim()
+/** What it registers with, read once. */
+async function readProof(
+  flags: FlagValues<typeof FLAGS>,
+): Promise<{ readonly token?: () => string; readonly ticket?: () => string }> {
+  const { 'token-file': tokenFile, 'ticket-file': ticketFile } = flags
+  if (tokenFile !== undefined && ticketFile !== undefined)
+    throw new ConfigurationInvalid('--ticket-file', 'cannot be combined with --token-file')
+  if (ticketFile !== undefined) {
+    const ticket = await readSecret(ticketFile, '--ticket-file')
+    return { ticket: () => ticket }
+  }
+  if (tokenFile === undefined)
+    throw new ConfigurationInvalid(
+      '--token-file',
+      'or --ticket-file is missing: there is no identity in --state-dir yet',
+    )
+  const token = await readSecret(tokenFile, '--token-file')
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return { token: () => token }
+  const detail = 'holds no access token: one is three base64url texts with dots between them'
+  throw new ConfigurationInvalid([
+    { path: '--token-file', detail, value: JSON.stringify(tokenFile) },
+  ])
+}
+
+/** A secret is taken only from a file that nobody else can read; or it is piped in. */
+async function readSecret(file: string, path: string): Promise<string> {
+  const text = file === '-' ? await readStdin() : await readSecretFile(file, { path })
+  if (text.trim() === '')
+    throw new ConfigurationInvalid([{ path, detail: 'is empty', value: JSON.stringify(file) }])
+  return text.trim()
 }
 
 /** Whoever pipes a ticket in leaves it in no argument, no environment and no file. */
@@ -105,28 +170,20 @@ async function readStdin(): Promise<string> {
     text += chunk
     if (text.includes('\n') || text.length > 1_024) break
   }
-  return text.trim()
+  return text
 }
 
 /**
  * Identities and configurations are told by name: a log keeps no keys, and no pages of settings.
  */
-function log(event: ConnectorEvent): void {
-  if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
-  // A mistake is said once, when it is met, and not at each try.
-  if (!('isExplained' in event)) logLine(event)
+function logLine(event: ConnectorEvent): string {
+  return JSON.stringify({ time: new Date().toISOString(), ...event }, (key, value: unknown) => {
+    if (value instanceof Error) return value.message
+    if (key === 'configuration') return (value as { version: string }).version
+    if (key === 'identity' || key === 'refused')
+      return (value as { connectorId: string }).connectorId
+    return value
+  })
 }
 
-function logLine(event: object): void {
-  const line = JSON.stringify(
-    { time: new Date().toISOString(), ...event },
-    (key, value: unknown) => {
-      if (value instanceof Error) return value.message
-      if (key === 'configuration') return (value as { version: string }).version
-      if (key === 'identity' || key === 'refused')
-        return (value as { connectorId: string }).connectorId
-      return value
-    },
-  )
-  process.stderr.write(`${line}\n`)
-}
+await runAs('connector', main, import.meta.url)

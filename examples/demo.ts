@@ -11,6 +11,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileIdentityStore } from 'app-proxy/connector/node'
+import { ConfigurationInvalid } from 'app-proxy/protocol'
 import {
   applicationsOf,
   AUDIENCE,
@@ -22,15 +23,16 @@ import {
   writeStsConfiguration,
 } from './demo/configurations.ts'
 import { endWithShell } from './demo/end-with-shell.ts'
-import { readOptions, USAGE, UsageError, type DemoOptions } from './demo/options.ts'
+import { readOptions, type DemoOptions } from './demo/options.ts'
 import { Processes } from './demo/processes.ts'
 import { keepAuthorization } from './demo/program.ts'
 import { jsonReport, tableReport, type Ready } from './demo/report.ts'
 import { isFree, openState } from './demo/state.ts'
+import { linesOf } from './program/mistakes.ts'
 import { registrarToken } from './registrar-token.ts'
 
-const options = await readOptionsOrExit()
-const state = await openState(options)
+const options = await orEnd(readDemoOptions)
+const state = await orEnd(() => openState(options))
 const inState = (name: string) => join(state.dir, name)
 const users = Object.entries(state.passwords).map(([username, password]) => ({
   username,
@@ -104,19 +106,21 @@ function end(code: number, message?: string): Promise<void> {
   return ending
 }
 
-async function readOptionsOrExit(): Promise<DemoOptions> {
+async function readDemoOptions(): Promise<DemoOptions> {
+  const read = await readOptions({ argv: process.argv.slice(2), say: (line) => console.log(line) })
+  if (read === undefined) process.exit(0)
+  if (read.port === undefined || (await isFree(read.port))) return read
+  const detail = 'is in use by another process'
+  throw new ConfigurationInvalid([{ path: '--port', detail, value: String(read.port) }])
+}
+
+/** A wrong setting is told before anything has started. */
+async function orEnd<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const read = readOptions(process.argv.slice(2))
-    if (read === 'help') {
-      console.log(USAGE)
-      process.exit(0)
-    }
-    if (read.port === undefined || (await isFree(read.port))) return read
-    console.error(`port ${read.port} is in use`)
-    process.exit(1)
+    return await work()
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    console.error(`${error.message}\n\n${USAGE}`)
-    process.exit(2)
+    const { code, lines } = linesOf(error, process.argv.includes('--verbose'))
+    for (const line of lines) console.error(`demo: ${line}`)
+    process.exit(code)
   }
 }

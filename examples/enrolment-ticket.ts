@@ -5,15 +5,13 @@
  *
  *     node --import tsx examples/enrolment-ticket.ts --config FILE --tenant ID [--group ID] [--minutes N] [--active] [--key THUMBPRINT] [--out FILE]
  *
- * FILE is the server's configuration, in which the tenant says `"enrolmentTickets": true`. The ticket goes into
- * `--out`, which nobody else can read, or to stdout. Its connector waits for an approval unless `--active` is said.
- * With `--key` no other connector can use it: `connector.ts --show-key` says which.
+ * FILE is the server's configuration, in which the tenant says `"enrolmentTickets": true`. The
+ * ticket goes into `--out`, which nobody else can read, or to stdout. Its connector waits for an
+ * approval unless `--active` is said. With `--key` no other connector can use it: `connector.ts
+ * --show-key` says which. A mistake is one line on stderr and code 2.
  */
-import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import * as v from 'valibot'
 import {
   createDirectory,
   defaultCryptoProvider,
@@ -23,58 +21,60 @@ import {
 import { openLmdbRegistry } from 'app-proxy/cloud/lmdb'
 import { auditFile, auditStream, replacePrivateFile, type AuditFile } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { CloudServerConfiguration } from './cloud-server-configuration.ts'
+import { readCloudServerConfiguration } from './cloud-server-configuration.ts'
+import { readFlags } from './program/flags.ts'
+import { runAs, type Surroundings } from './program/program.ts'
 
-const { values } = parseArgs({
-  options: {
-    config: { type: 'string' },
-    tenant: { type: 'string' },
-    group: { type: 'string' },
-    minutes: { type: 'string', default: '60' },
-    active: { type: 'boolean', default: false },
-    key: { type: 'string' },
-    out: { type: 'string' },
-  },
-})
-const { config, tenant, group, key, out } = values
-if (config === undefined || tenant === undefined) {
-  console.error('usage: enrolment-ticket.ts --config FILE --tenant ID [--group ID] [--out FILE]')
-  process.exit(2)
-}
+const FLAGS = {
+  config: { value: 'FILE', isRequired: true, text: "the server's configuration" },
+  tenant: { value: 'ID', isRequired: true, text: 'whose connector it will be' },
+  group: { value: 'ID', text: "the connector's group (default: the tenant's)" },
+  minutes: { value: 'N', text: 'how long it is good (default: 60)' },
+  active: { text: 'its connector needs no approval' },
+  key: { value: 'THUMBPRINT', text: 'the only key that it is for (default: any)' },
+  out: { value: 'FILE', text: 'where it is written, mode 0600 (default: to stdout)' },
+} as const
 
-const { stateDir, audit, directory } = v.parse(
-  CloudServerConfiguration,
-  JSON.parse(await readFile(config, 'utf8')),
-)
-const sink: AuditSink & Partial<AuditFile> =
-  typeof audit.to === 'string'
-    ? auditStream(process.stderr, audit)
-    : auditFile(audit.to.file, audit)
-const registry = openLmdbRegistry({ path: join(stateDir, 'registry.lmdb') })
-const tickets = new EnrolmentTickets({
-  directory: createDirectory(directory),
-  registry,
-  audit: sink,
-  clocks: { now: () => performance.now(), wallClock: () => Date.now() },
-  crypto: await defaultCryptoProvider(),
-})
-try {
-  const { ticket, id, expiresAt } = await tickets.create({
-    tenantId: tenant,
-    by: { operator: userInfo().username },
-    validMs: Number(values.minutes) * 60_000,
-    standing: values.active ? 'active' : 'pending',
-    ...(group !== undefined && { groupId: group }),
-    ...(key !== undefined && { keyThumbprint: key }),
+/** Resolves with the exit code. */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const { say, log } = surroundings
+  const flags = readFlags(surroundings, 'node --import tsx examples/enrolment-ticket.ts', FLAGS)
+  if (flags === undefined) return 0
+  const { config: file, tenant, group, key, out, minutes = '60' } = flags
+  if (!/^[1-9]\d{0,4}$/.test(minutes)) {
+    const value = JSON.stringify(minutes)
+    throw new ConfigurationInvalid([{ path: '--minutes', detail: 'must be a number', value }])
+  }
+  const { stateDir, audit, directory } = await readCloudServerConfiguration(file)
+  const sink: AuditSink & Partial<AuditFile> =
+    typeof audit.to === 'string'
+      ? auditStream(process.stderr, audit)
+      : auditFile(audit.to.file, audit)
+  const registry = openLmdbRegistry({ path: join(stateDir, 'registry.lmdb') })
+  const tickets = new EnrolmentTickets({
+    directory: createDirectory(directory, { file, at: 'directory' }),
+    registry,
+    audit: sink,
+    clocks: { now: () => performance.now(), wallClock: () => Date.now() },
+    crypto: await defaultCryptoProvider(),
   })
-  if (out === undefined) console.log(ticket)
-  else await replacePrivateFile(out, `${ticket}\n`)
-  console.error(`ticket ${id} is good until ${new Date(expiresAt).toISOString()}`)
-} catch (error) {
-  if (!(error instanceof ConfigurationInvalid)) throw error
-  console.error(error.message)
-  process.exitCode = 2
-} finally {
-  await registry.close()
-  await sink.close?.()
+  try {
+    const { ticket, id, expiresAt } = await tickets.create({
+      tenantId: tenant,
+      by: { operator: userInfo().username },
+      validMs: Number(minutes) * 60_000,
+      standing: flags.active ? 'active' : 'pending',
+      ...(group !== undefined && { groupId: group }),
+      ...(key !== undefined && { keyThumbprint: key }),
+    })
+    if (out === undefined) say(ticket)
+    else await replacePrivateFile(out, `${ticket}\n`)
+    log(`ticket ${id} is good until ${new Date(expiresAt).toISOString()}`)
+    return 0
+  } finally {
+    await registry.close()
+    await sink.close?.()
+  }
 }
+
+await runAs('enrolment-ticket', main, import.meta.url)

@@ -1,8 +1,19 @@
 /**
  * Signs in at the example issuer as a person would, through its forms, and obtains an access token
  * (code + PKCE): a registrar's, or one for an application that takes tokens.
+ *
+ *     node --import tsx examples/registrar-token.ts --issuer URL --audience NAME --username NAME --password-file FILE --out FILE
+ *
+ * The token is written to `--out`, which only its owner can read: give it to connector.ts as
+ * `--token-file`. A wrong setting is one line on stderr and code 2.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { replacePrivateFile } from 'app-proxy/cloud/node'
+import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { readSecretFile } from './program/files.ts'
+import { readFlags } from './program/flags.ts'
+import { allOf } from './program/mistakes.ts'
+import { runAs, type Surroundings } from './program/program.ts'
 
 export interface RegistrarTokenOptions {
   readonly issuer: string
@@ -20,12 +31,48 @@ export interface RegistrarTokenOptions {
   readonly pin?: string
 }
 
-/** An access token: a JWT for `audience`. */
+const FLAGS = {
+  issuer: { value: 'URL', isRequired: true, text: 'the issuer, as its tokens name it' },
+  audience: { value: 'NAME', isRequired: true, text: 'the service that the token is for' },
+  username: { value: 'NAME', isRequired: true, text: 'who may register connectors' },
+  'password-file': { value: 'FILE', isRequired: true, text: 'their password, mode 0600' },
+  'pin-file': { value: 'FILE', text: 'their second factor, mode 0600, where it is asked for' },
+  client: { value: 'ID', text: 'the public client at the issuer (default: registrar)' },
+  'redirect-uri': {
+    value: 'URL',
+    text: 'that the client may redirect to (default: http://127.0.0.1/registered)',
+  },
+  out: { value: 'FILE', isRequired: true, text: 'where the token is written, mode 0600' },
+} as const
+
+/** Resolves with the exit code. */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const flags = readFlags(surroundings, 'node --import tsx examples/registrar-token.ts', FLAGS)
+  if (flags === undefined) return 0
+  const { issuer, audience, username, out, client, 'redirect-uri': redirectUri } = flags
+  const { 'password-file': passwordFile, 'pin-file': pinFile } = flags
+  const [password, pin] = await allOf(
+    () => readSecretFile(passwordFile, { path: '--password-file' }),
+    () => (pinFile === undefined ? undefined : readSecretFile(pinFile, { path: '--pin-file' })),
+  )
+  const token = await registrarToken({
+    ...{ issuer, audience, username, password: password.trim() },
+    ...(pin !== undefined && { pin: pin.trim() }),
+    clientId: client ?? 'registrar',
+    redirectUri: redirectUri ?? 'http://127.0.0.1/registered',
+  })
+  await replacePrivateFile(out, token)
+  return 0
+}
+
+/**
+ * An access token: a JWT for `audience`.
+ *
+ * @throws ConfigurationInvalid where the issuer is none, or says no
+ */
 export async function registrarToken(options: RegistrarTokenOptions): Promise<string> {
   const { issuer, clientId, redirectUri, audience, scope = 'openid register' } = options
-  const metadata = (await (
-    await fetch(`${issuer}/.well-known/openid-configuration`)
-  ).json()) as Record<'authorization_endpoint' | 'token_endpoint', string>
+  const metadata = await metadataOf(issuer)
   const verifier = randomBytes(32).toString('base64url')
   const state = randomBytes(16).toString('base64url')
   const request = new URL(metadata.authorization_endpoint)
@@ -42,7 +89,10 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
   const answer = await signInWithForms(request.href, redirectUri, options)
   const code = answer.searchParams.get('code')
   if (code === null || answer.searchParams.get('state') !== state)
-    throw new Error(`the issuer refused: ${answer.searchParams.get('error') ?? 'no code'}`)
+    throw new ConfigurationInvalid(
+      'issuer',
+      `refused the sign-in (${answer.searchParams.get('error') ?? 'no code'})`,
+    )
   const response = await fetch(metadata.token_endpoint, {
     method: 'POST',
     body: new URLSearchParams({
@@ -55,8 +105,31 @@ export async function registrarToken(options: RegistrarTokenOptions): Promise<st
     }),
   })
   const tokens = (await response.json()) as { access_token?: string; error?: string }
-  if (tokens.access_token === undefined) throw new Error(`the issuer refused: ${tokens.error}`)
+  if (tokens.access_token === undefined)
+    throw new ConfigurationInvalid('issuer', `gives no token (${tokens.error})`)
   return tokens.access_token
+}
+
+async function metadataOf(
+  issuer: string,
+): Promise<Record<'authorization_endpoint' | 'token_endpoint', string>> {
+  const refuse = (detail: string, cause?: unknown) => {
+    const value = JSON.stringify(issuer)
+    return new ConfigurationInvalid([{ path: 'issuer', detail, value }], { cause })
+  }
+  if (!URL.canParse(issuer)) throw refuse('must be a URL')
+  const path = '/.well-known/openid-configuration'
+  const response = await fetch(`${issuer}${path}`).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as { readonly code?: string }
+    throw refuse(`cannot be reached (${code ?? error.message})`, error)
+  })
+  const metadata = (await response.json().catch(() => undefined)) as
+    Partial<Record<'issuer' | 'authorization_endpoint' | 'token_endpoint', string>> | undefined
+  const { authorization_endpoint, token_endpoint } = metadata ?? {}
+  if (!response.ok || authorization_endpoint === undefined || token_endpoint === undefined)
+    throw refuse(`is no issuer: it has no metadata at ${path} (status ${response.status})`)
+  if (metadata?.issuer !== issuer) throw refuse(`calls itself "${metadata?.issuer}"`)
+  return { authorization_endpoint, token_endpoint }
 }
 
 /**
@@ -88,7 +161,7 @@ export async function signInWithForms(
     }
     const page = await response.text()
     if (!response.ok || !page.includes('<form'))
-      throw new Error(`sign-in ended: ${response.status}`)
+      throw new ConfigurationInvalid('username', `sign-in ended: ${response.status}`)
     form = new URLSearchParams({ action: 'continue' })
     const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1]
     if (action?.startsWith(until) === true) return posted(action, page)
@@ -96,14 +169,14 @@ export async function signInWithForms(
     const secret = /name="xsrf" value="([^"]+)"/.exec(page)?.[1]
     if (secret !== undefined) form = new URLSearchParams({ xsrf: secret, logout: 'yes' })
     if (page.includes('name="password"')) {
-      if (isPasswordGiven) throw new Error('the password was not accepted')
+      if (isPasswordGiven) throw new ConfigurationInvalid('password', 'was not accepted')
       isPasswordGiven = true
       form.set('username', username)
       form.set('password', password)
     }
     if (pin !== undefined && page.includes('name="pin"')) form.set('pin', pin)
   }
-  throw new Error('sign-in goes round in circles')
+  throw new ConfigurationInvalid('issuer', 'sends the sign-in round in circles')
 }
 
 /** What a form would post to an address, as its query. */
@@ -123,3 +196,5 @@ function keep(jar: Map<string, string>, setCookie: string): void {
   if (isGone) jar.delete(name)
   else jar.set(name, value)
 }
+
+await runAs('registrar-token', main, import.meta.url)

@@ -8,8 +8,11 @@ import {
   BACK_CHANNEL_LOGOUT_PATH,
   CALLBACK_PATH,
   SIGNED_OUT_PATH,
-  type DirectoryConfiguration,
+  type ApplicationInput,
+  type ApplicationPolicyInput,
+  type SignInApplicationInput,
 } from 'app-proxy/cloud'
+import type { CloudServerInput } from '../cloud-server-configuration.ts'
 import { TWO_FACTOR } from '../sts/strength.ts'
 import type { DemoOptions, Published } from './options.ts'
 import type { DemoState } from './state.ts'
@@ -26,7 +29,7 @@ const TENANT = 'contoso'
 const STAFF = 'staff'
 const CONTRACTORS = 'contractors'
 
-type Policies = NonNullable<DirectoryConfiguration['applications'][number]['policies']>
+type Policies = readonly ApplicationPolicyInput[]
 
 /** Who opens the vault has shown two factors, and is no contractor. */
 const VAULT: Policies = [
@@ -143,7 +146,7 @@ export function writeCloudConfiguration(
   applications: readonly DemoApplication[],
 ): Promise<string> {
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
-  return writePrivate(join(dir, 'cloud-server.json'), {
+  const configuration: CloudServerInput = {
     stateDir: join(dir, 'cloud'),
     users: { port: ports.users, ...(isHttps && { tls: 'generated' }) },
     connectors: { port: ports.connectors },
@@ -159,22 +162,28 @@ export function writeCloudConfiguration(
         },
       ],
       groups: [{ id: 'default', tenantId: TENANT }],
-      applications: applications.map((application) => ({
-        ...application,
-        groupId: 'default',
-        ...(application.preAuthentication === 'oidc' && {
-          client: { id: application.id, secret: clientSecrets[application.id] },
+      applications: applications.map((application): ApplicationInput => {
+        const { id, externalUrl, internalUrl, policies, preAuthentication } = application
+        const published = { id, groupId: 'default', externalUrl, internalUrl }
+        if (preAuthentication === 'passthrough') return { ...published, preAuthentication }
+        return {
+          ...published,
+          ...{ preAuthentication, policies },
+          client: { id, secret: clientSecrets[id] },
           assigned: { groups: [STAFF] },
           identityHeaders: { 'X-User-Name': 'name', 'X-User-Email': 'email' },
-        }),
-        ...(application === intranetOf(applications) && forPrograms(applications)),
-      })),
+          ...(application === intranetOf(applications) && forPrograms(applications)),
+        }
+      }),
     },
-  })
+  }
+  return writePrivate(join(dir, 'cloud-server.json'), configuration)
 }
 
 /** Programs may show a token, and pages of the open applications may ask. */
-function forPrograms(applications: readonly DemoApplication[]): object {
+function forPrograms(
+  applications: readonly DemoApplication[],
+): Pick<SignInApplicationInput, 'assigned' | 'bearer' | 'cors'> {
   const open = applications.filter((one) => one.preAuthentication === 'passthrough')
   return {
     assigned: { groups: [STAFF], users: [`sub:${ROBOT}`] },

@@ -4,20 +4,26 @@
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 
+/** Somebody who may sign in. */
 export interface StsUser {
-  /** The `sub` of tokens. Default made of the name. */
-  readonly id?: string
+  /** The `sub` of tokens. Default: made of the name. */
+  readonly id?: string | undefined
+  /** What they sign in as; unique. */
   readonly username: string
   /** Either this, for trying things out… */
-  readonly password?: string
+  readonly password?: string | undefined
   /** …or `scrypt:SALT:HASH`, both base64url; see {@link hashPassword}. */
-  readonly hash?: string
-  /** Asked as well where an application wants more than a password. */
-  readonly pin?: string
-  readonly name?: string
-  readonly email?: string
-  readonly groups?: readonly string[]
-  readonly roles?: readonly string[]
+  readonly hash?: string | undefined
+  /** Asked as well where an application wants more than a password. Default: none. */
+  readonly pin?: string | undefined
+  /** What people call them. Default: the user name. */
+  readonly name?: string | undefined
+  /** Default: none. */
+  readonly email?: string | undefined
+  /** Default: none. */
+  readonly groups?: readonly string[] | undefined
+  /** Default: none. */
+  readonly roles?: readonly string[] | undefined
 }
 
 const LENGTH = 32

@@ -54,7 +54,8 @@ function placesIn(place: Place): Place[] {
 
 /** The objects that a value may be, or hold. */
 function objectsOf(path: string, schema: Schema): Place[] {
-  if (schema.properties !== undefined) return [{ path, schema }]
+  const whole = merged(schema)
+  if (whole.properties !== undefined) return [{ path, schema: whole }]
   if (schema.items !== undefined) return objectsOf(`${path}[]`, schema.items)
   if (typeof schema.additionalProperties === 'object')
     return objectsOf(`${path}.*`, schema.additionalProperties)
@@ -73,8 +74,25 @@ function merged(schema: Schema): Schema {
     for (const [name, one] of Object.entries(variant.properties!)) {
       const before = properties[name]
       const isTold = before !== undefined && 'const' in one
-      properties[name] = isTold ? { enum: [...(before.enum ?? [before.const]), one.const] } : one
+      const described = { ...before, ...one }
+      properties[name] = isTold
+        ? { ...described, const: undefined, enum: [...(before.enum ?? [before.const]), one.const] }
+        : one
     }
+  const tag = Object.keys(properties).find((name) =>
+    variants.every((variant) => variant.properties![name]?.const !== undefined),
+  )
+  for (const [name, one] of Object.entries(properties)) {
+    const having = variants.filter((variant) => name in variant.properties!)
+    if (tag === undefined || having.length === variants.length) continue
+    const told = having.map(({ properties }) => `\`${String(properties![tag]!.const)}\``)
+    const only = `Only with ${told.join(' or ')}`
+    const isNeeded = having.every(({ required }) => required?.includes(name))
+    properties[name] = {
+      ...one,
+      description: `${one.description ?? ''} ${only}${isNeeded ? ', and then always' : ''}.`,
+    }
+  }
   const required = Object.keys(properties).filter((name) =>
     variants.every((variant) => variant.required?.includes(name)),
   )
@@ -112,10 +130,10 @@ function valueOf(path: string, schema: Schema): string {
   }
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``
   if (values !== undefined) return values.map((one) => `\`${JSON.stringify(one)}\``).join(' or ')
+  if (merged(schema).properties !== undefined) return `[object](#${anchorOf(path)})`
   const variants = variantsOf(schema)
   if (variants.length > 0)
     return [...new Set(variants.map((one) => valueOf(path, one)))].join(', or ')
-  if (schema.properties !== undefined) return `[object](#${anchorOf(path)})`
   if (items !== undefined) return `list of ${valueOf(`${path}[]`, items)}`
   if (typeof additionalProperties === 'object')
     return `object: name → ${valueOf(`${path}.*`, additionalProperties)}`

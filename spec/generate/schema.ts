@@ -7,14 +7,13 @@ import {
   StepUp,
 } from '../../src/cloud/rules/access-policy.ts'
 import { CorsConfiguration } from '../../src/cloud/directory/cors-configuration.ts'
-import { ClaimPathConfiguration } from '../../src/cloud/directory/issuer-configuration.ts'
 import { CloudServerConfiguration } from '../../examples/cloud-server-configuration.ts'
 import { describeSchema, type SchemaNode } from './descriptions.ts'
 
 /** What appears more than once is written down once. */
 const definitions = {
   ...{ AccessPolicy, ApplicationPolicy, Conditions, StepUp },
-  ...{ ClaimPath: ClaimPathConfiguration, Cors: CorsConfiguration },
+  Cors: CorsConfiguration,
 }
 
 /** Where the interfaces are whose comments describe it. */
@@ -29,7 +28,12 @@ const INTERFACES = [
 
 /** The JSON Schema of cloud-server's configuration file: for editors, which complete and check while one types. */
 export function cloudServerSchema(): object {
-  const schema = toJsonSchema(CloudServerConfiguration, { typeMode: 'input', definitions })
+  const schema = toJsonSchema(CloudServerConfiguration, {
+    typeMode: 'input',
+    definitions,
+    // What JSON Schema has no words for.
+    ignoreActions: ['check'],
+  })
   describeSchema(schema as SchemaNode, 'CloudServerInput', INTERFACES)
   return { ...schema, title: 'app-proxy cloud-server configuration' }
 }

@@ -32,7 +32,7 @@ test('a wrong port is one line, however often it is tried; a signal ends it; oth
   const directory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
   closing.push(() => rm(directory, { recursive: true, force: true }))
   const token = join(directory, 'token')
-  await writeFile(token, 'token', { mode: 0o600 })
+  await writeFile(token, 'a.b.c', { mode: 0o600 })
   const to = (url: string) => ['--url', url, '--state-dir', join(directory, 'state')]
   const retrying = run([...to('https://127.0.0.1:1'), '--token-file', token])
   const others = [
@@ -50,12 +50,12 @@ test('a wrong port is one line, however often it is tried; a signal ends it; oth
     { type: 'mistake', kind: 'cloud-port', owner: 'connector', setting: 'url' },
   ])
   const exits = await Promise.all(others.map(({ exit }) => exit))
-  expect(exits.map(([code]) => code as number)).toEqual([2, 1, 1])
+  expect(exits.map(([code]) => code as number)).toEqual([2, 2, 2])
   for (const one of [retrying, ...others]) expect(one.said()).not.toMatch(/^\s+at /m)
   expect(others.map(({ said }) => said())).toEqual([
-    expect.stringMatching(/^usage: /),
-    expect.stringContaining('url: must be an https URL'),
-    expect.stringContaining('none.pem'),
+    'connector: --state-dir: is missing\n',
+    'connector: --url: must be an https URL (is "http://127.0.0.1:1")\n',
+    expect.stringMatching(/^connector: --ca: there is no such file \(is ".*none.pem"\)\n$/),
   ])
 })
 

@@ -267,7 +267,10 @@ describe('a second start with the same directory', () => {
   test('a port that is taken is named', async () => {
     const { port } = new URL(demo.url('open'))
     const taken = await runDemo('--port', port)
-    expect(taken).toMatchObject({ code: 1, errors: `port ${port} is in use\n` })
+    expect(taken).toMatchObject({
+      code: 2,
+      errors: `demo: --port: is in use by another process (is ${port})\n`,
+    })
   })
   onLinux('ends with code 0 at Ctrl-C, twice, and leaves no process', async () => {
     const processes = descendantsOf(demo.child.pid!)
@@ -339,17 +342,20 @@ onLinux('leaves no process when it is killed itself', async () => {
 })
 
 test.each([
-  [['--prot', '3'], "Unknown option '--prot'"],
-  [['--port', '99999'], '--port 99999: a number from 0 to 65535 is needed'],
-  [['--publish', 'mine'], '--publish mine: NAME=URL is needed'],
-  [['--publish', 'My=http://127.0.0.1:1'], '--publish My=http://127.0.0.1:1: NAME may hold'],
-  [['--publish-open', 'mine=ftp://x/'], 'an http or https URL without a query is needed'],
+  [['--prot', '3'], '--prot: is not known here; "--port" was probably meant'],
+  [['--port', '99999'], '--port: must be a number from 0 to 65535 (is "99999")'],
+  [['--publish', 'mine'], '--publish: must be NAME=URL (is "mine")'],
+  [['--publish', 'My=http://127.0.0.1:1'], '--publish: NAME may hold a-z, 0-9 and "-" (is "My='],
+  [
+    ['--publish-open', 'mine=ftp://x/'],
+    '--publish-open: must be an http or https URL without a query',
+  ],
   [['--publish', 'open=http://127.0.0.1:1'], 'open.localhost is published already'],
 ])('refuses %j with code 2', async (args, message) => {
   const { code, errors } = await runDemo(...args)
   expect(code).toBe(2)
   expect(errors).toContain(message)
-  expect(errors).toContain('usage: npm run demo')
+  expect(errors).not.toMatch(/^ +at /m)
 })
 
 test('--help prints the usage', async () => {

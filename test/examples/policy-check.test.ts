@@ -4,13 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { testPolicies, type PolicyCase } from '../../src/cloud/index.ts'
+import {
+  readDirectory,
+  readPolicyCases,
+  testPolicies,
+  type PolicyCase,
+} from '../../src/cloud/index.ts'
 
 const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 const json = async (name: string): Promise<unknown> =>
   JSON.parse(await readFile(example(name), 'utf8'))
 const cases = (await json('policies/cases.json')) as PolicyCase[]
-const directory = await json('policies/directory.json')
+const directory = readDirectory(await json('policies/directory.json'))
 
 const run = (...args: string[]) =>
   new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
@@ -51,7 +56,7 @@ test("a case that is not as expected is shown, with cloud-server's whole file to
 const NOW = Date.parse('2026-06-01T08:00:00Z')
 
 test('a result names what matched, and what was expected', () => {
-  const [result] = testPolicies(directory, [{ ...cases[2], policy: 'staff' }], NOW)
+  const [result] = testPolicies(directory, [{ ...cases[2]!, policy: 'staff' }], NOW)
   expect(result).toEqual({
     name: 'staff abroad',
     isPassed: false,
@@ -74,9 +79,13 @@ test('a result names what matched, and what was expected', () => {
 })
 
 test.each<[string, unknown, string]>([
-  ['no list', {}, 'cases: must be Array'],
-  ['a misspelt member', [{ ...cases[0], adress: '::1' }], 'cases[0].adress: is not an option'],
-  ['no expectation', [{ ...cases[0], expect: undefined }], 'cases[0].expect'],
+  ['no list', {}, 'cases: must be a list, not an object'],
+  [
+    'a misspelt member',
+    [{ ...cases[0], adress: '::1' }],
+    'cases[0].adress: is not known here; "address" was probably meant',
+  ],
+  ['no expectation', [{ ...cases[0], expect: undefined }], 'cases[0].expect: is missing'],
   [
     'an unknown application',
     [cases[0], { ...cases[0], application: 'x' }],
@@ -84,5 +93,5 @@ test.each<[string, unknown, string]>([
   ],
   ['a time that is none', [{ ...cases[0], at: 'noon' }], 'cases[0].at'],
 ])('%s is refused', (_, wrong, message) =>
-  expect(() => testPolicies(directory, wrong, NOW)).toThrow(message),
+  expect(() => readPolicyCases(directory, wrong, { at: 'cases' })).toThrow(message),
 )

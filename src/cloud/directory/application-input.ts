@@ -51,13 +51,19 @@ export interface PublishedInput {
 
 /** An application that nobody signs in to: whoever can reach the cloud can reach it. */
 export interface PassthroughApplicationInput extends PublishedInput {
-  /** Nobody is asked who they are: the application is open to everybody. */
+  /**
+   * `oidc`: users sign in at the tenant's issuer. `passthrough`: nobody is asked who they are, the
+   * application is open to everybody.
+   */
   readonly preAuthentication: 'passthrough'
 }
 
 /** An application whose users have signed in before a request of theirs reaches it. */
 export interface SignInApplicationInput extends PublishedInput {
-  /** Users sign in at the tenant's issuer by OpenID Connect. */
+  /**
+   * `oidc`: users sign in at the tenant's issuer. `passthrough`: nobody is asked who they are, the
+   * application is open to everybody.
+   */
   readonly preAuthentication: 'oidc'
   /** Its own client at the tenant's issuer. */
   readonly client: ClientInput

@@ -127,13 +127,19 @@ export interface PolicyInput {
 
 /** Lets in whom it applies to. */
 export interface AllowPolicyInput extends PolicyInput {
-  /** What it does with whom it applies to: lets them in. */
+  /**
+   * What it does with whom it applies to. `allow`: lets them in. `deny`: keeps them out, whatever
+   * another policy allows. `step-up`: asks for a stronger sign-in.
+   */
   readonly effect: 'allow'
 }
 
 /** Keeps out whom it applies to, whatever another policy allows. */
 export interface DenyPolicyInput extends PolicyInput {
-  /** What it does with whom it applies to: keeps them out. */
+  /**
+   * What it does with whom it applies to. `allow`: lets them in. `deny`: keeps them out, whatever
+   * another policy allows. `step-up`: asks for a stronger sign-in.
+   */
   readonly effect: 'deny'
   /** Shown to the user: why, and what to do next. */
   readonly reason: string
@@ -141,7 +147,10 @@ export interface DenyPolicyInput extends PolicyInput {
 
 /** Asks whom it applies to for a stronger sign-in, and lets in whoever has it. */
 export interface StepUpPolicyInput extends PolicyInput {
-  /** What it does with whom it applies to: asks for more. */
+  /**
+   * What it does with whom it applies to. `allow`: lets them in. `deny`: keeps them out, whatever
+   * another policy allows. `step-up`: asks for a stronger sign-in.
+   */
   readonly effect: 'step-up'
   /** Allows who signed in like this; sends everybody else to sign in like this. */
   readonly stepUp: StepUpInput

@@ -70,7 +70,7 @@ test('nonsense does not compile', () => {
   const nonsense = [
     // @ts-expect-error: no tenants
     written({ groups: [], applications: [] }),
-    // @ts-expect-error: a slip
+    // @ts-expect-error: a slip of the pen
     written({ ...directory, aplications: [] }),
     // @ts-expect-error: one in the place of a list
     written({ ...directory, tenants: tenant }),

@@ -1,0 +1,72 @@
+/**
+ * What the example programs have in common: how they end.
+ *
+ * - 0: they did what they were asked for, or a signal ended them
+ * - 1: something went wrong that nobody's setting mends
+ * - 2: a setting is wrong; stderr has one line for each mistake
+ *
+ * A stack trace is for whoever changes the program: `--verbose` shows it.
+ */
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { linesOf } from './mistakes.ts'
+
+/** What a program is given by whoever runs it: a process, or a test. */
+export interface Surroundings {
+  /** Without the names of runtime and program. */
+  readonly argv: readonly string[]
+  /** A line on standard output. */
+  readonly say: (line: string) => void
+  /** A line on standard error. */
+  readonly log: (line: string) => void
+  /** Aborted when the program is to finish what is under way, and end. */
+  readonly signal: AbortSignal
+  /** Calls back when settings are to be read again. */
+  readonly onReload: (reload: () => void) => void
+}
+
+/** Resolves with the exit code; what it throws is told, and is one as well. */
+export type Program = (surroundings: Surroundings) => Promise<number>
+
+/** Runs a program and gives its exit code; never throws. */
+export async function exitCodeOf(
+  name: string,
+  program: Program,
+  surroundings: Surroundings,
+): Promise<number> {
+  try {
+    return await program(surroundings)
+  } catch (error) {
+    const isVerbose = surroundings.argv.includes('--verbose')
+    const { code, lines } = linesOf(error, isVerbose)
+    for (const line of lines) surroundings.log(`${name}: ${line}`)
+    return code
+  }
+}
+
+/** Runs a program as this process, if it is the file that the process was started with. */
+export async function runAs(name: string, program: Program, url: string): Promise<void> {
+  const started = process.argv[1]
+  if (started === undefined || realpathSync(started) !== realpathSync(fileURLToPath(url))) return
+  // A log that nobody reads any more is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => stopping.abort(signal))
+  const code = await exitCodeOf(name, program, {
+    argv: process.argv.slice(2),
+    say: (line) => console.log(line),
+    log: (line) => console.error(line),
+    signal: stopping.signal,
+    onReload: (reload) => void process.on('SIGHUP', reload),
+  })
+  process.exit(code)
+}
+
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

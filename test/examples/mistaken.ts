@@ -1,0 +1,59 @@
+/**
+ * Example programs that are given something wrong: run in this process, they say what a process would, and give its exit code.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { exitCodeOf, type Program } from '../../examples/program/program.ts'
+import { createServerAuthority } from '../../src/cloud/index.ts'
+import { memoryAuthorityStore } from '../cloud/authority/memory-authority-store.ts'
+
+/** What became of a program. */
+export interface Ended {
+  readonly code: number
+  readonly said: readonly string[]
+  /** On stderr; paths of the folder are `DIR`. */
+  readonly lines: readonly string[]
+}
+
+/** A folder for what is wrong; removed by `remove`. */
+export class MistakenFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'app-proxy-mistakes-'))
+
+  at(...names: readonly string[]): string {
+    return join(this.path, ...names)
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+
+  async run(name: string, program: Program, argv: readonly string[]): Promise<Ended> {
+    const said: string[] = []
+    const lines: string[] = []
+    const stopping = new AbortController()
+    // One that starts after all is told to end: nothing was wrong then.
+    const say = (line: string) => {
+      said.push(line)
+      stopping.abort()
+    }
+    const code = await exitCodeOf(name, program, {
+      ...{ argv, say, signal: stopping.signal, onReload: () => undefined },
+      log: (line) => lines.push(...line.replaceAll(this.path, 'DIR').split('\n')),
+    })
+    return { code, said, lines }
+  }
+}
+
+/** Each line once, all of the program's, none of a stack trace. */
+export function expectLines(name: string, ended: Ended, lines: readonly string[]): void {
+  expect(ended.lines).toEqual(lines.map((line) => `${name}: ${line}`))
+  expect(ended).toMatchObject({ code: 2, said: [] })
+}
+
+/** A server's certificate that was made at a time. */
+export async function certificateOf(at: number) {
+  const clocks = { now: () => 0, wallClock: () => at }
+  return (await createServerAuthority({ clocks, store: memoryAuthorityStore() })).issue()
+}
