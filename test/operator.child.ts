@@ -4,7 +4,7 @@
  *
  *     operator.child.ts STATE_DIRECTORY ORDER…
  *
- * An order is words with spaces between: `register CONNECTOR`, `standing CONNECTOR STANDING`, `group CONNECTOR GROUP`,
+ * An order is words with spaces between: `register CONNECTOR`, `enrol CONNECTOR TICKET-HASH`, `standing CONNECTOR STANDING`, `group CONNECTOR GROUP`,
  * `groups CONNECTOR TIMES`, `rotate`, `seal NAME`.
  */
 import { join } from 'node:path'
@@ -28,6 +28,14 @@ const ring = () => KeyRing.open({ store: keyRingFile(join(stateDirectory, 'key-r
 
 const ORDERS: Readonly<Record<string, (name: string, value: string) => Promise<unknown>>> = {
   register: (name) => onRegistry((registry) => register(registry, name)),
+  enrol: (name, value) =>
+    onRegistry(async (registry) => {
+      try {
+        return await register(registry, name, { ticketHash: value })
+      } catch (error) {
+        return (error as { reason: string }).reason
+      }
+    }),
   standing: (name, value) =>
     onRegistry((registry) => registry.setStanding(name, value as 'revoked', Date.now())),
   group: (name, value) => onRegistry((registry) => registry.setGroup(name, value)),
@@ -45,12 +53,16 @@ const ORDERS: Readonly<Record<string, (name: string, value: string) => Promise<u
   },
 }
 
-async function register(registry: ConnectorRegistry, id: string) {
+async function register(
+  registry: ConnectorRegistry,
+  id: string,
+  by: { ticketHash: string } | { issuer: string } = { issuer: 'https://issuer.example' },
+) {
   const now = Date.now()
   const expiresAt = now + 60_000
   const { connector } = await registry.register({
-    ...{ issuer: 'https://issuer.example', onceId: id, keyId: id, tenantId: 'contoso', limit: 100 },
-    ...{ tokenExpiresAt: expiresAt, now },
+    ...('issuer' in by ? { ...by, onceId: id, tokenExpiresAt: expiresAt } : by),
+    ...{ keyId: id, tenantId: 'contoso', limit: 100, now },
     make: async () => ({
       connector: {
         ...{ id, tenantId: 'contoso', groupId: 'default', name: id },

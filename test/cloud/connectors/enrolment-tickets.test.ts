@@ -93,6 +93,23 @@ describe('a ticket', () => {
     expect(await trust.registrar.tickets.list('contoso')).toEqual([])
   })
 
+  test('is of one key, however many show it at once', async () => {
+    const { ticket } = await create()
+    const keys = await Promise.all(Array.from({ length: 5 }, () => newKeys()))
+    const replies = await Promise.all(
+      [...keys, ...keys].map((pair, n) => register(ticket, pair, `192.0.2.${n}`)),
+    )
+    const [certified, refused] = [
+      replies.filter((reply) => reply.type === 'registered'),
+      replies.filter((reply) => reply.type === 'refused'),
+    ]
+    // The same key twice, with the same certificate; the others not at all.
+    expect(certified).toHaveLength(2)
+    expect(certified[0]!.certificate).toEqual(certified[1]!.certificate)
+    expect(refused).toEqual(Array.from({ length: 8 }, () => REFUSED))
+    expect(await trust.registry.list('contoso')).toHaveLength(1)
+  })
+
   test.each([
     [false, 'active'],
     [true, 'pending'],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import type { RegistryChange } from '../../../src/cloud/index.ts'
+import type { RegistryChange, TicketRecord } from '../../../src/cloud/index.ts'
 import { openLmdbRegistry } from '../../../src/cloud/lmdb/index.ts'
 import { asOperator } from '../../as-operator.ts'
 import { until } from '../../until.ts'
@@ -64,6 +64,31 @@ test('what another process changes is told here, once and in order, with what wa
       { type: 'changed', connector: { groupId: 'other' }, links: 'drain' },
       { type: 'changed', connector: { standing: 'active', standingSince: 1 }, links: 'keep' },
     ])
+  } finally {
+    await registry.close()
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('of two processes that show one ticket at once, one gets its connector', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'registry-'))
+  const registry = openLmdbRegistry({ path: join(directory, 'registry.lmdb') })
+  try {
+    const now = Date.now()
+    const ticket: TicketRecord = {
+      ...{ id: 'ticket', hash: 'hash', tenantId: 'contoso', groupId: 'default' },
+      ...{ standing: 'active', maker: { as: 'operator', name: 'carol' } },
+      ...{ createdAt: now, expiresAt: now + 60_000 },
+    }
+    await registry.addTicket({ ticket, limit: 1, now })
+    const said = await Promise.all(
+      ['one', 'two'].map((id) => asOperator(directory, `enrol ${id} hash`)),
+    )
+    const [connector] = await registry.list('contoso')
+    expect(said).toContainEqual(connector)
+    expect(said).toContain('ticket-refused')
+    expect(await registry.list('contoso')).toHaveLength(1)
+    expect(await registry.ticket('hash')).toMatchObject({ used: { keyId: connector!.id } })
   } finally {
     await registry.close()
     await rm(directory, { recursive: true })
