@@ -25,6 +25,7 @@ export {
   type GroupStats,
   type ShownCertificate,
 } from './stats.ts'
+export { type ApplicationCount, type GroupCount } from './offers/counted.ts'
 export { type CloudPorts } from './contained-ports.ts'
 export { type Containment, type OnError, type PortFailure } from '../runtime/containment.ts'
 export {
@@ -89,7 +90,6 @@ export {
 } from './directory/client-configuration.ts'
 export { type Cors } from './directory/cors-configuration.ts'
 export {
-  readIssuerProfile,
   USUAL_ISSUER,
   type ClaimPath,
   type IssuerProfile,
@@ -106,17 +106,9 @@ export {
 export {
   RISK_LEVELS,
   WEEKDAYS,
-  type AccessPolicy,
+  type AccessRule,
   type AccessRules,
-  type ApplicationPolicy,
-  type AuthenticationCondition,
-  type Conditions,
-  type From,
-  type NamedLocation,
   type RiskLevel,
-  type StepUp,
-  type TimeWindow,
-  type Who,
 } from './rules/access-policy.ts'
 export {
   type AccessPolicyInput,
@@ -182,6 +174,7 @@ export {
 } from './connectors/enrolment-ticket-rows.ts'
 export { type VerifiedRegistrar } from './connectors/registrar-token.ts'
 export { type CertificateInput, type KeyInput } from '../runtime/certificates.ts'
+export { type RegistrarIdentity } from '../protocol/machines/certification.ts'
 export { type LinksFate } from '../protocol/machines/connector-record.ts'
 export { createMemoryRegistry } from './connectors/memory-registry.ts'
 export {

@@ -85,8 +85,8 @@ const LINK = {
   instance: 'The cloud instance.',
 } as const
 
-/** Every event there is, by its type: what it says, with which fields. */
-export const AUDIT_EVENTS = {
+/** The rows, as the types below read them. */
+const ROWS = {
   'connector.registration': {
     text: 'An administrator has asked for a connector to be registered.',
     outcomes: ['success', 'refused'],
@@ -330,20 +330,22 @@ export const AUDIT_EVENTS = {
 } as const satisfies Readonly<Record<string, AuditEventKind>>
 
 /** Dotted, stable: readers may switch on it. */
-export type AuditEventType = keyof typeof AUDIT_EVENTS
+export type AuditEventType = keyof typeof ROWS
+
+/** Every event there is, by its type: what it says, with which fields. */
+export const AUDIT_EVENTS: Readonly<Record<AuditEventType, AuditEventKind>> = ROWS
 
 /** The event of one type: exactly the outcomes, fields and details of its row. */
 export type AuditEventOf<T extends AuditEventType> = {
-  readonly [F in (typeof AUDIT_EVENTS)[T]['fields'][number]]?: AuditFields[F] | undefined
+  readonly [F in (typeof ROWS)[T]['fields'][number]]?: AuditFields[F] | undefined
 } & {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly type: T
-  readonly outcome: (typeof AUDIT_EVENTS)[T]['outcomes'][number]
+  readonly outcome: (typeof ROWS)[T]['outcomes'][number]
   /** The stable code of a refusal or failure. */
   readonly reason?: string | undefined
-  readonly detail?:
-    { readonly [K in keyof (typeof AUDIT_EVENTS)[T]['detail']]?: unknown } | undefined
+  readonly detail?: { readonly [K in keyof (typeof ROWS)[T]['detail']]?: unknown } | undefined
   /**
    * Its name among all events of all instances; given when it is written down.
    *

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
+import type { BearerInput } from './application-input.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { isHttps, texts } from './configuration-values.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
@@ -21,7 +22,14 @@ export const BearerConfiguration = v.strictObject({
   basicToken: v.optional(v.boolean(), false),
   forward: v.optional(v.boolean(), false),
 })
-export type Bearer = v.InferOutput<typeof BearerConfiguration>
+/** How an application takes access tokens, its defaults filled in. */
+export interface Bearer extends BearerInput {
+  readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  readonly maxTokenBytes: number
+  readonly basicToken: boolean
+  readonly forward: boolean
+}
 
 /** Tells what a schema cannot say. */
 export function tellBearer(

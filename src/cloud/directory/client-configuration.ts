@@ -14,13 +14,19 @@ const METHODS = [
   'client_secret_jwt',
   'private_key_jwt',
   'none',
-] as const
+] as const satisfies readonly ClientAuthenticationMethod[]
 
 /**
  * How a client shows the issuer that it is this client: OpenID Connect's names, and one for issuers
  * that do not decode.
  */
-export type ClientAuthenticationMethod = (typeof METHODS)[number]
+export type ClientAuthenticationMethod =
+  | 'client_secret_basic'
+  | 'client_secret_basic_unescaped'
+  | 'client_secret_post'
+  | 'client_secret_jwt'
+  | 'private_key_jwt'
+  | 'none'
 
 export const ClientConfiguration = v.strictObject({
   id: text,

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
+import type { CorsInput } from './application-input.ts'
 import { texts } from './configuration-values.ts'
 import { canonicalHost, isToken } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
@@ -21,7 +22,14 @@ export const CorsConfiguration = v.strictObject({
   ),
   paths: v.optional(texts),
 })
-export type Cors = v.InferOutput<typeof CorsConfiguration>
+/** Which pages of other sites may read an application's answers, its defaults filled in. */
+export interface Cors extends CorsInput {
+  readonly methods: readonly string[]
+  readonly headers: readonly string[]
+  readonly exposeHeaders: readonly string[]
+  readonly credentials: boolean
+  readonly maxAgeSeconds: number
+}
 
 /** Tells what a schema cannot say. */
 export function tellCors(

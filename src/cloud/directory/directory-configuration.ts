@@ -68,18 +68,22 @@ const GroupConfiguration = v.strictObject({
   name: v.optional(text),
 })
 
+/** A directory's configuration in all its parts. */
+export const WrittenDirectory = v.strictObject({
+  tenants: v.pipe(v.array(TenantConfiguration), v.minLength(1)),
+  groups: v.pipe(v.array(GroupConfiguration), v.minLength(1)),
+  applications: v.array(ApplicationConfiguration),
+})
+
 /**
  * Tenants, connector groups and applications, as a person writes them: a valibot schema, to be part
  * of a larger one. It says their shape; what spans values {@link readDirectory} checks.
  *
  * @see {@link DirectoryInput}
  */
-export const DirectoryConfiguration = v.strictObject({
-  tenants: v.pipe(v.array(TenantConfiguration), v.minLength(1)),
-  groups: v.pipe(v.array(GroupConfiguration), v.minLength(1)),
-  applications: v.array(ApplicationConfiguration),
-})
-type Checked = v.InferOutput<typeof DirectoryConfiguration>
+export const DirectoryConfiguration: v.GenericSchema<DirectoryInput, DirectoryInput> =
+  WrittenDirectory
+type Checked = v.InferOutput<typeof WrittenDirectory>
 type CheckedTenant = Checked['tenants'][number]
 
 /** As much of a directory as its schema takes. */
@@ -123,8 +127,8 @@ export function readDirectory(value: unknown, source: ConfigurationSource = {}):
 export function directoryContent(value: unknown, source?: ConfigurationSource): DirectoryContent {
   const written = withoutUndefined(value)
   const mistakes = new Mistakes(written, source)
-  const result = v.safeParse(DirectoryConfiguration, written)
-  if (!result.success) tellShape(DirectoryConfiguration, written, '', mistakes.tell)
+  const result = v.safeParse(WrittenDirectory, written)
+  if (!result.success) tellShape(WrittenDirectory, written, '', mistakes.tell)
   const parts: DirectoryParts = result.success ? result.output : soundParts(written)
   const access = tellDirectory(parts, mistakes.tell)
   if (!result.success || !mistakes.isEmpty) throw mistakes.error()

@@ -51,6 +51,7 @@ export interface UserListenerOptions
   readonly drainMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
+  /** Limits of HTTP/2 connections. Default: those of each. */
   readonly http2?: Http2Limits
 }
 

@@ -13,6 +13,17 @@
  * @module
  */
 import * as v from 'valibot'
+import type {
+  AccessPolicyInput,
+  ApplicationPolicyInput,
+  AuthenticationInput,
+  ConditionsInput,
+  FromInput,
+  NamedLocationInput,
+  StepUpInput,
+  TimeWindowInput,
+  WhoInput,
+} from './access-policy-input.ts'
 
 const id = v.pipe(
   v.string(),
@@ -50,7 +61,7 @@ export const NamedLocation = v.strictObject({
   countries: v.optional(listOf(country)),
 })
 /** A place of a tenant: somewhere in its networks, or in its countries. */
-export type NamedLocation = v.InferOutput<typeof NamedLocation>
+export type NamedLocation = NamedLocationInput
 
 const Who = v.strictObject({
   users: v.optional(listOf(text)),
@@ -58,7 +69,7 @@ const Who = v.strictObject({
   roles: v.optional(listOf(text)),
 })
 /** One of the users, a member of one of the groups, or a holder of one of the roles. */
-export type Who = v.InferOutput<typeof Who>
+export type Who = WhoInput
 
 const From = v.strictObject({
   networks: v.optional(listOf(text)),
@@ -66,7 +77,7 @@ const From = v.strictObject({
   countries: v.optional(listOf(country)),
 })
 /** In one of the networks, named locations or countries. */
-export type From = v.InferOutput<typeof From>
+export type From = FromInput
 
 const acrValues = listOf(
   v.pipe(
@@ -83,7 +94,7 @@ const authentication = {
 }
 const Authentication = v.strictObject({ acr: v.optional(acrValues), ...authentication })
 /** How the user authenticated, and how long ago. */
-export type AuthenticationCondition = v.InferOutput<typeof Authentication>
+export type AuthenticationCondition = AuthenticationInput
 
 export const TimeWindow = v.strictObject({
   weekdays: v.optional(listOf(v.picklist(WEEKDAYS))),
@@ -99,7 +110,7 @@ export const TimeWindow = v.strictObject({
   timeZone: text,
 })
 /** Weekdays and times of day in one time zone. */
-export type TimeWindow = v.InferOutput<typeof TimeWindow>
+export type TimeWindow = TimeWindowInput
 
 export const Conditions = v.strictObject({
   who: v.optional(Who),
@@ -110,11 +121,11 @@ export const Conditions = v.strictObject({
   time: v.optional(listOf(TimeWindow)),
 })
 /** All that are there must hold. */
-export type Conditions = v.InferOutput<typeof Conditions>
+export type Conditions = ConditionsInput
 
 export const StepUp = v.strictObject({ acrValues: v.optional(acrValues), ...authentication })
 /** What a sign-in must have been like, or the user is sent to sign in again. */
-export type StepUp = v.InferOutput<typeof StepUp>
+export type StepUp = StepUpInput
 
 const common = {
   id: id,
@@ -140,7 +151,7 @@ export const ApplicationPolicy = v.variant('effect', [
   v.strictObject({ ...common, ...deny }),
   v.strictObject({ ...common, ...stepUp }),
 ])
-export type ApplicationPolicy = v.InferOutput<typeof ApplicationPolicy>
+export type ApplicationPolicy = ApplicationPolicyInput & Pick<AccessRule, 'mode'>
 
 /** A policy of a tenant: it says which applications it is for. */
 export const AccessPolicy = v.variant('effect', [
@@ -148,14 +159,26 @@ export const AccessPolicy = v.variant('effect', [
   v.strictObject({ ...common, applications, ...deny }),
   v.strictObject({ ...common, applications, ...stepUp }),
 ])
-export type AccessPolicy = v.InferOutput<typeof AccessPolicy>
+export type AccessPolicy = AccessRule
+
+/** What {@link AccessRules} are held to: a directory of one's own may say anything. */
+export const ANY_ACCESS_RULES = v.strictObject({
+  locations: v.array(NamedLocation),
+  policies: v.array(AccessPolicy),
+})
+
+/** One of the policies of {@link AccessRules}. */
+export type AccessRule = AccessPolicyInput & {
+  /** `report-only`: what it would do is reported and not done. */
+  readonly mode: 'enforced' | 'report-only'
+}
 
 /**
  * All that conditional access knows of one application: its tenant's places, and the policies of
  * its tenant and its own.
  */
-export const AccessRules = v.strictObject({
-  locations: v.array(NamedLocation),
-  policies: v.array(AccessPolicy),
-})
-export type AccessRules = v.InferOutput<typeof AccessRules>
+export interface AccessRules {
+  /** What `from.locations` of policies may name. */
+  readonly locations: readonly NamedLocationInput[]
+  readonly policies: readonly AccessRule[]
+}

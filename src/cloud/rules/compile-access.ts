@@ -6,7 +6,13 @@
  */
 import * as v from 'valibot'
 import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
-import { AccessRules, type AccessPolicy, type NamedLocation, type StepUp } from './access-policy.ts'
+import {
+  ANY_ACCESS_RULES,
+  type AccessRules,
+  type AccessPolicy,
+  type NamedLocation,
+  type StepUp,
+} from './access-policy.ts'
 import { authenticated, compileConditions, networksOf, type Condition } from './conditions.ts'
 
 /** A policy, ready to be asked. */
@@ -30,7 +36,7 @@ export interface Policy {
  *   rules that no schema has checked
  */
 export function compileAccess(rules: AccessRules): readonly Policy[] {
-  const { locations, policies } = v.parse(AccessRules, rules)
+  const { locations, policies } = v.parse(ANY_ACCESS_RULES, rules)
   const places = compileLocations(locations, 'locations', refuseMistake)
   return compilePolicies(policies, places, (i) => `policies[${i}]`, refuseMistake)
 }

@@ -1,27 +1,24 @@
 /**
- * What a control message must be like to be read: the schemas of messages.ts. Unknown keys are
- * ignored.
+ * What a control message must be like to be read: the schemas of messages.ts, whose interfaces a
+ * test holds against them. Unknown keys are ignored.
  *
  * @module
  */
 import * as v from 'valibot'
 import { ENROLMENT_TICKET, PROTOCOL_VERSION } from './features.ts'
-import type * as messages from './messages.ts'
-
-type Schema<T> = v.GenericSchema<unknown, T>
 
 const version = v.literal(PROTOCOL_VERSION)
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
-const bytes = v.instance(Uint8Array)
+const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array)
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const features = v.pipe(v.array(text), v.maxLength(64))
 
-const ConnectorSoftware: Schema<messages.ConnectorSoftware> = v.object({
+const ConnectorSoftware = v.object({
   name: text,
   version: text,
 })
 
-const RegistrationRequest: Schema<messages.RegistrationRequest> = v.pipe(
+const RegistrationRequest = v.pipe(
   v.object({
     v: version,
     type: v.literal('registration'),
@@ -41,7 +38,7 @@ const RegistrationRequest: Schema<messages.RegistrationRequest> = v.pipe(
   ),
 )
 
-const RegistrationReply: Schema<messages.RegistrationReply> = v.variant('type', [
+const RegistrationReply = v.variant('type', [
   v.object({
     v: version,
     type: v.literal('registered'),
@@ -62,7 +59,7 @@ const RegistrationReply: Schema<messages.RegistrationReply> = v.variant('type', 
   }),
 ])
 
-const ConfigurationRequest: Schema<messages.ConfigurationRequest> = v.object({
+const ConfigurationRequest = v.object({
   v: version,
   type: v.literal('configuration'),
   have: v.optional(text),
@@ -70,7 +67,7 @@ const ConfigurationRequest: Schema<messages.ConfigurationRequest> = v.object({
   request: v.optional(bytes),
 })
 
-const ConnectorConfiguration: Schema<messages.ConnectorConfiguration> = v.object({
+const ConnectorConfiguration = v.object({
   version: text,
   groupId: text,
   groupName: text,
@@ -81,7 +78,7 @@ const ConnectorConfiguration: Schema<messages.ConnectorConfiguration> = v.object
   applications: v.optional(v.record(text, text)),
 })
 
-const ConfigurationReply: Schema<messages.ConfigurationReply> = v.object({
+const ConfigurationReply = v.object({
   v: version,
   type: v.literal('configuration'),
   serverTime: milliseconds,
@@ -89,13 +86,13 @@ const ConfigurationReply: Schema<messages.ConfigurationReply> = v.object({
   certificate: v.optional(v.object({ certificate: bytes, chain: v.array(bytes) })),
 })
 
-const ApplicationRequest: Schema<messages.ApplicationRequest> = v.object({
+const ApplicationRequest = v.object({
   v: version,
   type: v.literal('application'),
   applicationId: text,
 })
 
-const ApplicationDetails: Schema<messages.ApplicationDetails> = v.object({
+const ApplicationDetails = v.object({
   id: text,
   version: text,
   internalUrl: text,
@@ -105,7 +102,7 @@ const ApplicationDetails: Schema<messages.ApplicationDetails> = v.object({
   responseHeadMs: milliseconds,
 })
 
-const ApplicationReply: Schema<messages.ApplicationReply> = v.variant('type', [
+const ApplicationReply = v.variant('type', [
   v.object({ v: version, type: v.literal('application'), application: ApplicationDetails }),
   v.object({ v: version, type: v.literal('unknown-application'), applicationId: text }),
 ])

@@ -7,12 +7,12 @@ import { expect, test } from 'vitest'
 import {
   createDirectory,
   type ApplicationInput,
-  type DirectoryConfiguration,
   type DirectoryInput,
   type PolicyCase,
   type SignInApplicationInput,
   type TenantInput,
 } from '../../../src/cloud/index.ts'
+import type { WrittenDirectory } from '../../../src/cloud/directory/directory-configuration.ts'
 import type { PolicyCases } from '../../../src/cloud/policy-case.ts'
 import type {
   CloudServerConfiguration,
@@ -39,7 +39,7 @@ const directory = {
 } satisfies DirectoryInput
 
 test('the schema takes exactly what the interfaces say', () => {
-  const isSame: SameForm<v.InferInput<typeof DirectoryConfiguration>, DirectoryInput> = true
+  const isSame: SameForm<v.InferInput<typeof WrittenDirectory>, DirectoryInput> = true
   const isSameCase: SameForm<v.InferInput<typeof PolicyCases>, readonly PolicyCase[]> = true
   const isSameServer: SameForm<
     v.InferInput<typeof CloudServerConfiguration>,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import {
-  AccessRules,
+  type AccessRules,
   RISK_LEVELS,
   WEEKDAYS,
   type AccessPolicy,
