@@ -86,6 +86,15 @@ test('every guide can be found from the README', () => {
   expect(PAGES.filter((page) => !seen.has(page) && page.startsWith('docs/'))).toEqual([])
 })
 
+test('the site has every guide', () => {
+  const { projectDocuments } = JSON.parse(textOf('typedoc.json')) as { projectDocuments: string[] }
+  const named = projectDocuments.flatMap((path) =>
+    path.endsWith('/*.md') ? within(dirname(path)) : [path],
+  )
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+  expect(PAGES.filter((page) => page.startsWith('docs/') && !named.includes(page))).toEqual([])
+})
+
 test('npm’s commands in the guides are scripts that there are', () => {
   const named = PAGES.flatMap((page) =>
     [...textOf(page).matchAll(/npm run ([a-z][\w:-]*)/g)].map(([, name]) => name!),

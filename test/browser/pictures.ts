@@ -12,7 +12,7 @@ const PICTURE = new URL('../../docs/images/where-it-stopped.png', import.meta.ur
 const code = 'application-unreachable'
 const { body } = failureResponse(
   {
-    ...{ ...failureStatus(code), code, source: 'application', delivery: 'unknown' },
+    ...{ ...failureStatus(code), code, source: 'application', delivery: 'none' },
     requestId: '7k2m-x9pt-04rw-bn6e',
   },
   {
