@@ -11,13 +11,14 @@
  * - intranet/requests.ts  header fields, uploads and downloads, slow and broken answers
  */
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { parseArgs } from 'node:util'
 import { sendJson, sendText, type Handler } from './intranet/answers.ts'
 import { Echo } from './intranet/echo.ts'
 import { frontPage, livePage } from './intranet/pages.ts'
 import { die, download, form, headers, slow, upload } from './intranet/requests.ts'
 import { Ticker } from './intranet/ticker.ts'
+import { readFlags, readPort } from './program/flags.ts'
+import { listen } from './program/listen.ts'
+import { aborted, runAs, type Surroundings } from './program/program.ts'
 
 const echo = new Echo()
 const ticker = new Ticker()
@@ -36,34 +37,46 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /die': die,
 }
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '0' } } })
-const server = createServer({ requestTimeout: 0 }, (request, response) => {
-  const [path, query] = splitTarget(request.url!)
-  const method = request.method === 'HEAD' ? 'GET' : request.method!
-  const handler = path === '/headers' ? headers : ROUTES[`${method} ${path}`]
-  if (handler === undefined) return void sendText(response, 404, 'There is no such page.\n')
-  Promise.resolve(handler(request, response, new URLSearchParams(query))).catch((error: Error) => {
-    console.error(error.message)
-    response.destroy()
+const FLAGS = {
+  port: { value: 'N', text: 'the port it listens on (default: a free one)' },
+} as const
+
+/** Resolves with the exit code, when it has ended. */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const { say, log, signal } = surroundings
+  const flags = readFlags(surroundings, 'node --import tsx examples/intranet.ts', FLAGS)
+  if (flags === undefined) return 0
+  const wanted = flags.port === undefined ? 0 : readPort(flags.port)
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    const [path, query] = splitTarget(request.url!)
+    const method = request.method === 'HEAD' ? 'GET' : request.method!
+    const handler = path === '/headers' ? headers : ROUTES[`${method} ${path}`]
+    if (handler === undefined) return void sendText(response, 404, 'There is no such page.\n')
+    const parameters = new URLSearchParams(query)
+    Promise.resolve(handler(request, response, parameters)).catch((error: Error) => {
+      log(error.message)
+      response.destroy()
+    })
   })
-})
-server.on('upgrade', (request, socket, head) => {
-  const [path, query] = splitTarget(request.url!)
-  if (path === '/echo') return echo.accept(request, socket, head, new URLSearchParams(query))
-  socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-})
-server.listen(Number(values.port), '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo
-  console.log(JSON.stringify({ url: `http://127.0.0.1:${port}` }))
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => {
-    server.close(() => process.exit(0))
+  server.on('upgrade', (request, socket, head) => {
+    const [path, query] = splitTarget(request.url!)
+    if (path === '/echo') return echo.accept(request, socket, head, new URLSearchParams(query))
+    socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+  })
+  const port = await listen(server, { port: wanted, host: '127.0.0.1', at: '--' })
+  say(JSON.stringify({ url: `http://127.0.0.1:${port}` }))
+  await aborted(signal)
+  await new Promise((closed) => {
+    server.close(closed)
     echo.close()
     server.closeAllConnections()
   })
+  return 0
+}
 
 function splitTarget(target: string): [string, string] {
   const mark = target.indexOf('?')
   return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
 }
+
+await runAs('intranet', main, import.meta.url)

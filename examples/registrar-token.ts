@@ -60,6 +60,10 @@ export async function main(surroundings: Surroundings): Promise<number> {
     ...(pin !== undefined && { pin: pin.trim() }),
     clientId: client ?? 'registrar',
     redirectUri: redirectUri ?? 'http://127.0.0.1/registered',
+  }).catch((error: unknown) => {
+    if (!(error instanceof ConfigurationInvalid)) throw error
+    const mistakes = error.mistakes.map((one) => ({ ...one, path: `--${one.path}` }))
+    throw new ConfigurationInvalid(mistakes, { cause: error })
   })
   await replacePrivateFile(out, token)
   return 0

@@ -2,7 +2,7 @@
  * The command line of the demo.
  */
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { readFlags } from '../program/flags.ts'
+import { readFlags, readPort } from '../program/flags.ts'
 import { allOf } from '../program/mistakes.ts'
 import type { Surroundings } from '../program/program.ts'
 
@@ -56,7 +56,8 @@ export async function readOptions(
   const flags = readFlags(surroundings, 'npm run demo --', FLAGS)
   if (flags === undefined) return undefined
   const [port, closed, open] = await allOf(
-    () => (flags.port === undefined ? undefined : readPort(flags.port)),
+    // 0 is a free one, too.
+    () => (flags.port === undefined ? undefined : readPort(flags.port) || undefined),
     () => flags.publish.map((text) => readPublished('--publish', text, 'oidc')),
     () => flags['publish-open'].map((text) => readPublished('--publish-open', text, 'passthrough')),
   )
@@ -66,13 +67,6 @@ export async function readOptions(
   if (twice !== undefined)
     throw new ConfigurationInvalid('--publish', `${twice}.localhost is published already`)
   return { port, published, stateDir: flags['state-dir'], https: flags.https, json: flags.json }
-}
-
-function readPort(text: string): number | undefined {
-  const port = Number(text)
-  if (!/^\d{1,5}$/.test(text) || port > 65_535)
-    throw wrong('--port', 'must be a number from 0 to 65535', text)
-  return port === 0 ? undefined : port
 }
 
 function readPublished(

@@ -93,6 +93,17 @@ export function readFlags<F extends Readonly<Record<string, Flag>>>(
   return { ...(Object.fromEntries(known) as FlagValues<F>), given }
 }
 
+/**
+ * The value of `--port`.
+ *
+ * @throws ConfigurationInvalid
+ */
+export function readPort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  const detail = 'must be a number from 0 to 65535'
+  throw new ConfigurationInvalid([{ path: '--port', detail, value: JSON.stringify(text) }])
+}
+
 function tellUnknown(
   values: object,
   flags: Readonly<Record<string, Flag>>,
