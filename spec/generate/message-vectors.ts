@@ -88,7 +88,7 @@ const application: ApplicationReply = {
 export const MESSAGE_VECTORS: readonly Entry[] = [
   entry(
     'RegistrationRequest',
-    "Installation 1-3: a registrar's token or a one-time ticket, and a certificate request.",
+    "A connector is set up: a registrar's token or a one-time ticket, and a certificate request.",
     [
       ['a registration', registrationRequest],
       ['a registration by a ticket', byTicket],
@@ -113,7 +113,7 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
   ),
   entry(
     'RegistrationReply',
-    'Installation 4: the certificate, or why not.',
+    'Its answer: the certificate, or why not.',
     [
       ['registered', registered],
       ['waiting for approval', { ...registered, standing: 'pending', cloudAuthorities: [DER] }],
@@ -131,7 +131,7 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
   ),
   entry(
     'ConfigurationRequest',
-    'Configuration 1: what the connector has, how applying it went, and when due a certificate request.',
+    'A connector pulls: what the connector has, how applying it went, and when due a certificate request.',
     [
       ['the first pull', { v: 1, type: 'configuration' }],
       ['a later pull', { v: 1, type: 'configuration', have: '7', applied: { version: '7' } }],
@@ -150,7 +150,7 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
   ),
   entry(
     'ConfigurationReply',
-    'Configuration 2-3: the next version if there is one, and the next certificate if it was asked for.',
+    'Its answer: the next version if there is one, and the next certificate if it was asked for.',
     [
       ['unchanged', { v: 1, type: 'configuration', serverTime: SERVER_TIME }],
       ['a new version', configuration],
@@ -181,13 +181,13 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
   ),
   entry(
     'ApplicationRequest',
-    'Access 3: details of an application that the connector does not know.',
+    'A question: the details of an application that the connector does not know.',
     [['a question', { v: 1, type: 'application', applicationId: 'wiki' }]],
     [['no application', { v: 1, type: 'application' }, 'MALFORMED_MESSAGE']],
   ),
   entry(
     'ApplicationReply',
-    'Access 3: the details, or that there is no such application for this connector.',
+    'Its answer: the details, or that there is no such application for this connector.',
     [
       ['known', application],
       ['unknown', { v: 1, type: 'unknown-application', applicationId: 'wiki' }],
