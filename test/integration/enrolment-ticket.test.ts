@@ -168,4 +168,4 @@ test('an operator makes a ticket beside the server that runs, and pipes it into 
   connector.stdin.end(await text(operator.stdout))
   const [ready] = (await once(createInterface(connector.stdout), 'line')) as [string]
   expect(JSON.parse(ready)).toMatchObject({ tenantId: 'contoso', bindings: { 'cloud-1': 'link' } })
-})
+}, 120_000)

@@ -93,7 +93,7 @@ test('of two processes that show one ticket at once, one gets its connector', as
     await registry.close()
     await rm(directory, { recursive: true })
   }
-})
+}, 120_000)
 
 test('whoever missed changes is told of every connector', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'registry-'))
