@@ -89,6 +89,22 @@ describe('folders import downwards only', () => {
   })
 })
 
+describe('what users may import is chosen', () => {
+  const doors = files.filter((path) => /(?:^|\/)index\.ts$/.test(path))
+
+  test.each(doors)('%s names what it exports', (path) => {
+    expect(doors.length).toBe(6)
+    expect(codeOf(path)).not.toMatch(/\bexport\s+(?:type\s+)?\*/)
+  })
+
+  test('the rooms go in by other doors', () => {
+    const users = files.filter((path) =>
+      importsOf(path).some((specifier) => doors.includes(target(path, specifier))),
+    )
+    expect(users).toEqual([])
+  })
+})
+
 test('the map of the house names files that are there', () => {
   const map = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8')
   const named = [...map.matchAll(/`((?:src|spec|test)\/[\w./-]+)`/g)].map((match) => match[1]!)

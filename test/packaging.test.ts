@@ -181,7 +181,8 @@ async function typeFaults(file: string): Promise<string> {
       lib: ['ES2023', 'DOM', 'DOM.Iterable'],
       types: ['node'],
       typeRoots: [join(ROOT, 'node_modules', '@types')],
-      skipLibCheck: true,
+      // Our own declarations are looked into as well.
+      skipLibCheck: false,
       noEmit: true,
     },
     files: [file],

@@ -143,7 +143,19 @@ export interface Cloud {
   revokeEnrolmentTickets(choice: TicketChoice): Promise<number>
 }
 
-/** Assembles a cloud instance. It does nothing until a listener brings it users and connectors. */
+/**
+ * Assembles a cloud instance. It does nothing until a listener brings it users and connectors.
+ *
+ *     const cloud = createCloud({
+ *       directory: createDirectory({ tenants, groups, applications }),
+ *       registry: createMemoryRegistry(),
+ *       authority: await createCertificateAuthority({ store: authorityFile('connectors.pem') }),
+ *       keyRing: await KeyRing.open(),
+ *       audit: jsonLinesAudit(console.error),
+ *       instances: () => ({ 'cloud-1': 'https://connectors.example' }),
+ *     })
+ *     createUserListener(cloud.edge).listen(8080)
+ */
 export function createCloud(options: CloudOptions): Cloud {
   const limits = { ...TIME_LIMITS, ...options.limits }
   const { scheduler } = options

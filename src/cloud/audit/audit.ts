@@ -126,6 +126,9 @@ export interface QueuedAudit extends AuditSink {
  * between attempts is `send`'s own to make. So a receiver may see an event twice; put {@link
  * identifiedAudit} before it. In a cloud each batch that is given up is told to `onError`, as
  * `audit.send` with what `send` rejected with last.
+ *
+ *     const siem = queuedAudit((events) => post('https://siem.example', events))
+ *     createCloud({ audit: teeAudit(auditFile(path), identifiedAudit(siem)), … })
  */
 export function queuedAudit(
   send: (events: readonly AuditEvent[]) => Promise<void>,

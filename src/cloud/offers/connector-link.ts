@@ -38,7 +38,17 @@ export interface ConnectorLinkEvents {
   closed(end: LinkEnd, link: ConnectorLink): void
 }
 
-/** Joins an {@link AcceptedLink} to the origin. */
+/**
+ * Joins an {@link AcceptedLink} to the origin.
+ *
+ *     const now = cloud.clocks.wallClock()
+ *     const { connector } = await cloud.certificates.identify(certificate, now)
+ *     const { tenantId, groupId, id: connectorId } = connector
+ *     const { link } = new ConnectorLink(cloud.origin, { tenantId, groupId, connectorId }, {
+ *       wake: () => …, // send what link.takeOutput(room) gives, before this turn ends
+ *       closed: () => …,
+ *     })
+ */
 export class ConnectorLink implements OfferLink, AcceptedLinkHandler {
   /** The machine that the transport drives. */
   readonly link: AcceptedLink

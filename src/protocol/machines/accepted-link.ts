@@ -83,7 +83,15 @@ export interface ClaimAnswer {
   becameLong?(): void
 }
 
-/** The cloud's end. */
+/**
+ * The cloud's end.
+ *
+ *     const link = new AcceptedLink(handler, TIME_LIMITS.controlCallMs, now())
+ *     channel.onmessage = ({ data }) => link.receive(data, now())
+ *     channel.onclose = () => link.lost()
+ *     // and in handler.wake():
+ *     for (const chunk of link.takeOutput(TRANSPORT_ROOM_BYTES)) channel.send(chunk)
+ */
 export class AcceptedLink extends LinkEndpoint {
   readonly #machine: Machine<LinkState, keyof (typeof ACCEPTED_LINK)['open']>
   readonly #handler: AcceptedLinkHandler

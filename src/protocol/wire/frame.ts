@@ -64,6 +64,13 @@ export interface FrameSink {
 /**
  * Finds the frames in a stream of octets, however it is cut into chunks. After a throw the stream
  * has no meaning any more: the reader refuses every further call.
+ *
+ *     const reader = new FrameReader({
+ *       frame: (type, flags, number, payload) => …,
+ *       data: (number, bytes, end) => …,
+ *     })
+ *     socket.on('data', (chunk) => reader.push(chunk))
+ *     socket.on('end', () => reader.end())
  */
 export class FrameReader {
   readonly #sink: FrameSink
