@@ -9,8 +9,12 @@ import {
   Exchange,
   INITIAL_WINDOW_BYTES,
   isReplayable,
+  LINK_FEATURES,
+  MAX_DATA_BYTES,
   MAX_WINDOW_BYTES,
   PeerViolation,
+  PROTOCOL_VERSION,
+  TIME_LIMITS,
   type ClaimBounds,
   type ClaimOptions,
   type DeclineReason,
@@ -25,30 +29,35 @@ import {
 } from '../protocol/internal.ts'
 import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from './claim-line.ts'
 import type { OfferSlots, SlotHolder } from './offer-slots.ts'
-import type { Clocks } from '../runtime/clocks.ts'
+import { systemClocks, type Clocks } from '../runtime/clocks.ts'
 import type { Carrier, ClaimedJob, ClaimTerms, Worker } from './worker.ts'
 
 /** What a link's transport is told. */
 export interface CloudLinkEvents {
   /** There is something to send. */
   wake(): void
-  up(welcome: Welcome): void
+  up?(welcome: Welcome): void
   /** The cloud has another configuration. */
-  hint(version: string): void
-  draining(): void
+  hint?(version: string): void
+  draining?(): void
   closed(end: LinkEnd): void
 }
+
+type SlotTerms = Pick<Hello, 'offers' | 'granted' | 'slots' | 'streams'>
 
 /** Options of {@link CloudLink}. */
 export interface CloudLinkOptions {
   /** Runs the exchanges that it claims. */
   readonly worker: Worker
-  /** What deadlines are told in. */
-  readonly clocks: Clocks
-  /** Milliseconds: `TIME_LIMITS`, or your own. */
-  readonly limits: TimeLimits
-  /** What is not the slots' to say. */
-  readonly hello: Omit<Hello, 'offers' | 'granted' | 'slots' | 'streams'>
+  /** What deadlines are told in. Default {@link systemClocks}. */
+  readonly clocks?: Clocks
+  /** Milliseconds. Default {@link TIME_LIMITS}. */
+  readonly limits?: TimeLimits
+  /**
+   * What is not the slots' to say. `run` is a random name, new at each start; `epoch` must grow
+   * with each link of one run. Default: `epoch` 1, `index` 0, and all that this version can do.
+   */
+  readonly hello: Pick<Hello, 'run'> & Partial<Omit<Hello, 'run' | keyof SlotTerms>>
   /** How many offers it takes at once; links to one instance share them. */
   readonly slots: OfferSlots
   /** The cloud instance that was dialled. */
@@ -68,21 +77,24 @@ export interface CloudLinkOptions {
 export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   /** The machine that the transport drives. */
   readonly link: DialledLink
-  readonly options: CloudLinkOptions
+  /** As they were given, with the defaults. */
+  readonly options: CloudLinkOptions & Required<Pick<CloudLinkOptions, 'clocks' | 'limits'>>
   /** Grants that the cloud holds: offers it may still make. */
   #granted: number
   #granting = false
 
   constructor(options: CloudLinkOptions) {
-    const { limits, clocks, slots } = options
+    const { limits = TIME_LIMITS, clocks = systemClocks, slots } = options
     const hello = {
+      ...{ versions: [PROTOCOL_VERSION], index: 0, epoch: 1 },
+      ...{ maxDataBytes: MAX_DATA_BYTES, features: LINK_FEATURES },
       ...options.hello,
       offers: slots.total,
       granted: slots.free,
       slots: slots.slots,
       streams: slots.streams,
     }
-    this.options = options
+    this.options = { ...options, clocks, limits }
     this.#granted = hello.granted
     this.link = new DialledLink(this, hello, limits.controlCallMs, clocks.now(), options.random)
     slots.attach(this)
@@ -95,7 +107,7 @@ export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   }
 
   welcome(welcome: Welcome): void {
-    this.options.events.up(welcome)
+    this.options.events.up?.(welcome)
     this.#grant()
   }
 
@@ -112,11 +124,11 @@ export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
   }
 
   hint(version: string): void {
-    this.options.events.hint(version)
+    this.options.events.hint?.(version)
   }
 
   draining(): void {
-    this.options.events.draining()
+    this.options.events.draining?.()
   }
 
   closed(end: LinkEnd): void {
@@ -179,9 +191,9 @@ class LinkClaim implements ClaimOptions {
   readonly #offer: Offer
   readonly #job: ClaimedJob
   readonly #terms: LineTerms
-  readonly #options: CloudLinkOptions
+  readonly #options: CloudLink['options']
 
-  constructor(offer: Offer, job: ClaimedJob, terms: LineTerms, options: CloudLinkOptions) {
+  constructor(offer: Offer, job: ClaimedJob, terms: LineTerms, options: CloudLink['options']) {
     this.#offer = offer
     this.#job = job
     this.#terms = terms

@@ -69,6 +69,7 @@ export {
   type WorkerOptions,
 } from './worker.ts'
 export { CloudLink, type CloudLinkEvents, type CloudLinkOptions } from './cloud-link.ts'
+export { LinkDriver, type LinkChannel, type LinkDriverOptions } from '../runtime/link-driver.ts'
 export {
   LinkDialer,
   type CloudConnection,

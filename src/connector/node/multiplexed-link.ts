@@ -8,9 +8,6 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { Socket } from 'node:net'
 import {
-  LINK_FEATURES,
-  MAX_DATA_BYTES,
-  PROTOCOL_VERSION,
   type Exchange,
   type LinkEnd,
   type Offer,
@@ -122,14 +119,7 @@ export class MultiplexedLink implements ClaimLine {
       origins,
       slots,
       random: this.#options.random,
-      hello: {
-        versions: [PROTOCOL_VERSION],
-        run,
-        index,
-        epoch,
-        maxDataBytes: MAX_DATA_BYTES,
-        features: LINK_FEATURES,
-      },
+      hello: { run, index, epoch },
       events: {
         wake: () => transport.wake(),
         up: () => events.up(),
