@@ -65,6 +65,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/sign-in'],
   ['cloud/bearer'],
   ['cloud/edge'],
+  ['cloud/fetch'],
   ['cloud'],
   ['cloud/node'],
 ]

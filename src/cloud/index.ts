@@ -221,6 +221,13 @@ export {
   type UserRequestHead,
 } from './request/user-exchange.ts'
 export { ForwardingUserExchange } from './request/forwarding-user-exchange.ts'
+export {
+  fetchHandler,
+  type FetchHandler,
+  type FetchHandlerOptions,
+  type FetchRequestInfo,
+  type FetchTunnel,
+} from './fetch/fetch-handler.ts'
 export { type Caller } from './identity/caller.ts'
 export { type KeptClaims } from './rules/named.ts'
 export { type Session, type Sessions, type StartedSession } from './session/session.ts'
@@ -257,6 +264,7 @@ export { escape, renderPage, type Page, type RenderedPage } from './pages/templa
 // Offers
 export { type Origin } from './offers/origin.ts'
 export { ConnectorLink, type ConnectorLinkEvents } from './offers/connector-link.ts'
+export { LinkDriver, type LinkChannel, type LinkDriverOptions } from '../runtime/link-driver.ts'
 export { type OfferLink } from './offers/offer-link.ts'
 export { type Claimer } from './offers/submission.ts'
 export { type AttemptOutcome } from '../protocol/machines/dispatch-values.ts'

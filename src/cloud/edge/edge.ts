@@ -152,6 +152,14 @@ export class Edge {
     )
   }
 
+  /**
+   * Whether there is an application on this host (the `Host` field, as it came): where the edge
+   * shares a server with others, what it should be handed.
+   */
+  publishes(host: string | undefined): boolean {
+    return host !== undefined && this.#options.directory.applicationsOn(host).length > 0
+  }
+
   /** Serves one request; never throws, and always answers or breaks the connection. */
   handle(user: UserExchange, limits: RequestLimits = DEFAULT_LIMITS): void {
     try {

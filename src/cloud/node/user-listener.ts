@@ -13,7 +13,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/internal.ts'
+import { ApiMisuse, CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/internal.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
@@ -29,7 +29,7 @@ import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrad
  * What serves the requests: an {@link Edge}, or something in front of one, which passes `unread` on
  * as well.
  */
-export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread'>>
+export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread' | 'publishes'>>
 
 /** Options of {@link createUserListener}. */
 export interface UserListenerOptions
@@ -57,16 +57,41 @@ export interface UserListenerOptions
 
 /**
  * The handler to mount in a `node:http` server of your own:
- * `createServer(userHandler(cloud.edge))`. To leave `Expect: 100-continue` to the edge, add it on
- * `checkContinue` as well; for WebSockets and the like, add {@link userUpgradeHandler}.
+ * `createServer(userHandler(cloud.edge))`. For WebSockets and the like, add {@link
+ * userUpgradeHandler}. To leave `Expect: 100-continue` to the edge, which answers it once a
+ * connector asks for the body, add one for the event `checkContinue`:
+ *
+ *     server.on('checkContinue', userHandler(cloud.edge, {}, { expectsContinue: true }))
+ *
+ * It is a middleware of Express too: `app.use(userHandler(cloud.edge))`. With a third argument,
+ * requests for hosts without an application go on to `next`.
+ *
+ * It reads bodies itself, octet for octet, and must come before whatever parses them.
+ *
+ * @returns a handler that throws ApiMisuse, at once, for a request whose body was read before
  */
 export function userHandler(
   edge: UserEdge,
   limits: RequestLimits = {},
-): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) =>
+  options: NodeUserExchangeOptions = {},
+): (request: IncomingMessage, response: ServerResponse, next?: () => void) => void {
+  return (request, response, next) => {
+    if (next !== undefined && edge.publishes?.(request.headers.host) === false) return next()
+    checkUnread(request)
     serveInTurn(request, response, () =>
-      edge.handle(new NodeUserExchange(request, response), limits),
+      edge.handle(new NodeUserExchange(request, response, options), limits),
+    )
+  }
+}
+
+/** What somebody has read of a body is gone, and its end would never come. */
+function checkUnread(request: IncomingMessage): void {
+  const { headers, readableDidRead } = request
+  if (!readableDidRead) return
+  const isEmpty = headers['transfer-encoding'] === undefined && !Number(headers['content-length'])
+  if (!isEmpty)
+    throw new ApiMisuse(
+      'the body of this request was read before: mount userHandler before parsers',
     )
 }
 
