@@ -164,7 +164,7 @@ export interface Members {
   readonly chosen?: string
 }
 
-/** Of a variant: what the object has that is chosen; where none is, what all of them have. */
+/** Of a variant: what the object has that is chosen; where none is, what any of them has. */
 export function membersOf(shape: Shape, value: object): Members {
   if (shape.entries !== undefined) return { entries: shape.entries, elsewhere: new Set() }
   const key = shape.key as string
@@ -176,19 +176,18 @@ export function membersOf(shape: Shape, value: object): Members {
     for (const name of Object.keys(own)) elsewhere.delete(name)
     return { entries: own, elsewhere, chosen: String(written) }
   }
-  const tag: Shape = {
-    type: 'picklist',
-    options: options.map((entries) => entries[key]!.literal),
-  } as Shape
-  const shared = Object.entries(options[0]!).filter(([name]) =>
-    options.every((entries) => Object.hasOwn(entries, name)),
-  )
-  const anywhere = Object.fromEntries(
-    [...elsewhere].map((name) => [name, v.optional(v.unknown()) as unknown as Shape]),
-  )
-  const entries = { ...anywhere, ...Object.fromEntries(shared) }
-  return { entries: { ...entries, [key]: pickOf(tag) }, elsewhere: new Set() }
+  const entries: Record<string, Shape> = {}
+  for (const one of options)
+    for (const [name, entry] of Object.entries(one)) {
+      const isShared = options.every((other) => Object.hasOwn(other, name))
+      entries[name] ??= isShared ? entry : maybe(entry)
+    }
+  const tags = options.map((one) => one[key]!.literal as string)
+  return { entries: { ...entries, [key]: shapeOf(v.picklist(tags)) }, elsewhere: new Set() }
 }
 
-const pickOf = ({ options }: Shape): Shape =>
-  v.picklist(options as readonly string[]) as unknown as Shape
+/** What must be there in one object of a variant need not be in another. */
+const maybe = (entry: Shape) =>
+  required(entry) ? shapeOf(v.optional(entry as unknown as v.GenericSchema)) : entry
+
+const shapeOf = (schema: v.GenericSchema) => schema as unknown as Shape

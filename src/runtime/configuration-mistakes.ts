@@ -113,7 +113,8 @@ function applicationOf(value: unknown, steps: readonly string[]): string | undef
   const list = steps.indexOf('applications')
   if (list === -1) return undefined
   const id = valueAt(value, [...steps.slice(0, list + 2), 'id'])
-  return typeof id === 'string' && id.length <= MOST_CHARACTERS ? id : undefined
+  const isShown = typeof id === 'string' && id.length <= MOST_CHARACTERS && !LIKE_SECRET.test(id)
+  return isShown ? id : undefined
 }
 
 const MOST_CHARACTERS = 100
@@ -143,7 +144,8 @@ function quoted(value: unknown, steps: readonly string[]): string | undefined {
 
 /** The same without the members that are `undefined`: whoever writes those leaves them out. */
 export function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined)
+  // A hole in a list is a member that is missing.
+  if (Array.isArray(value)) return Array.from(value, withoutUndefined)
   if (typeof value !== 'object' || value === null) return value
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
