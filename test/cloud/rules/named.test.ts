@@ -18,6 +18,7 @@ const policy = (rest: object) => ({
 const application = (policies: object[], assigned?: object) =>
   ({
     id: 'vault',
+    tenantId: 'contoso',
     externalUrl: 'https://vault.example/',
     internalUrl: 'http://10.0.0.1/',
     identityHeaders: {},
