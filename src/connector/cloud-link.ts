@@ -43,8 +43,6 @@ export interface CloudLinkEvents {
   closed(end: LinkEnd): void
 }
 
-type SlotTerms = Pick<Hello, 'offers' | 'granted' | 'slots' | 'streams'>
-
 /** Options of {@link CloudLink}. */
 export interface CloudLinkOptions {
   /** Runs the exchanges that it claims. */
@@ -57,7 +55,8 @@ export interface CloudLinkOptions {
    * What is not the slots' to say. `run` is a random name, new at each start; `epoch` must grow
    * with each link of one run. Default: `epoch` 1, `index` 0, and all that this version can do.
    */
-  readonly hello: Pick<Hello, 'run'> & Partial<Omit<Hello, 'run' | keyof SlotTerms>>
+  readonly hello: Pick<Hello, 'run'> &
+    Partial<Pick<Hello, 'versions' | 'index' | 'epoch' | 'maxDataBytes' | 'features'>>
   /** How many offers it takes at once; links to one instance share them. */
   readonly slots: OfferSlots
   /** The cloud instance that was dialled. */
