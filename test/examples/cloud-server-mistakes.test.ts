@@ -1,14 +1,13 @@
 /**
  * What cloud-server says of an operator's mistakes: each is one line that says where and what, and ends it with code 2.
  */
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { main } from '../../examples/cloud-server.ts'
 import type { CloudServerInput } from '../../examples/cloud-server-configuration.ts'
-import { certificateOf, expectLines, MistakenFolder, type Ended } from './mistaken.ts'
+import { asProcess, certificateOf, expectLines, MistakenFolder, type Ended } from './mistaken.ts'
 
 const folder = new MistakenFolder()
 const taken = createServer()
@@ -182,18 +181,13 @@ test.each<[what: string, written: () => unknown, ...lines: string[]]>([
   ),
 )
 
-test('as a process it says the same, and shows where in the program only when it is asked', async () => {
+test('as a process it says the same; where in the program only when it is asked', async () => {
   writeFileSync(folder.at('bad.json'), '{"stateDir": }', PRIVATE)
-  const started = ['--import', 'tsx', 'examples/cloud-server.ts', '--config', folder.at('bad.json')]
-  const ended = (more: readonly string[]) =>
-    new Promise((resolve) =>
-      execFile(process.execPath, [...started, ...more], (error, stdout, stderr) =>
-        resolve({ code: error?.code, stdout, stderr: stderr.replaceAll(folder.path, 'DIR') }),
-      ),
-    )
-  const [plain, verbose] = await Promise.all([ended([]), ended(['--verbose'])])
-  const line = 'cloud-server: DIR/bad.json:1:14: a value is missing behind ":"\n'
-  expect(plain).toEqual({ code: 2, stdout: '', stderr: line })
-  expect(verbose).toMatchObject({ code: 2, stderr: expect.stringContaining(line) })
-  expect(verbose).toMatchObject({ stderr: expect.stringMatching(/^ +at /m) })
+  const argv = ['--config', folder.at('bad.json')]
+  const line = 'cloud-server: DIR/bad.json:1:14: a value is missing behind ":"'
+  const ended = await asProcess('cloud-server', argv)
+  expect(ended).toEqual({ code: 2, stdout: '', stderr: `${line.replace('DIR', folder.path)}\n` })
+  const verbose = await folder.run('cloud-server', main, [...argv, '--verbose'])
+  expect(verbose).toMatchObject({ code: 2, lines: expect.arrayContaining([line]) })
+  expect(verbose.lines.join('\n')).toMatch(/^ +at /m)
 })

@@ -1,14 +1,13 @@
 /**
  * What the connector says of an operator's mistakes: each is one line that says where and what, and ends it with code 2.
  */
-import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { main } from '../../examples/connector.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { registrarToken } from '../integration/registrar-token.ts'
 import { startTunnel, type Tunnel } from '../integration/tunnel.ts'
-import { certificateOf, expectLines, MistakenFolder } from './mistaken.ts'
+import { asProcess, certificateOf, expectLines, MistakenFolder } from './mistaken.ts'
 
 const folder = new MistakenFolder()
 const PRIVATE = { mode: 0o600 }
@@ -131,17 +130,12 @@ test('nothing is said where nothing is wrong', async () => {
   expect(lines.filter((line) => line.startsWith('connector: '))).toEqual([])
 })
 
-test('as a process it says the same, and shows where in the program only when it is asked', async () => {
-  const started = ['--import', 'tsx', 'examples/connector.ts', '--url', 'x', '--state-dir']
-  const ended = (more: readonly string[]) =>
-    new Promise((resolve) =>
-      execFile(process.execPath, [...started, folder.at('s'), ...more], (error, stdout, stderr) =>
-        resolve({ code: error?.code, stdout, stderr }),
-      ),
-    )
-  const [plain, verbose] = await Promise.all([ended([]), ended(['--verbose'])])
-  const line =
-    'connector: --url: must be an https URL, such as https://cloud.example:8444 (is "x")\n'
-  expect(plain).toEqual({ code: 2, stdout: '', stderr: line })
-  expect(verbose).toMatchObject({ code: 2, stderr: expect.stringMatching(/^ +at /m) })
+test('as a process it says the same; where in the program only when it is asked', async () => {
+  const argv = ['--url', 'x', '--state-dir', folder.at('s')]
+  const line = 'connector: --url: must be an https URL, such as https://cloud.example:8444 (is "x")'
+  const ended = await asProcess('connector', argv)
+  expect(ended).toEqual({ code: 2, stdout: '', stderr: `${line}\n` })
+  const verbose = await folder.run('connector', main, [...argv, '--verbose'])
+  expect(verbose).toMatchObject({ code: 2, lines: expect.arrayContaining([line]) })
+  expect(verbose.lines.join('\n')).toMatch(/^ +at /m)
 })

@@ -1,6 +1,7 @@
 /**
  * Example programs that are given something wrong: run in this process, they say what a process would, and give its exit code.
  */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,16 @@ export class MistakenFolder {
 export function expectLines(name: string, ended: Ended, lines: readonly string[]): void {
   expect(ended.lines).toEqual(lines.map((line) => `${name}: ${line}`))
   expect(ended).toMatchObject({ code: 2, said: [] })
+}
+
+/** Runs `examples/NAME.ts` as a process of its own. */
+export function asProcess(name: string, argv: readonly string[]) {
+  const args = ['--import', 'tsx', `examples/${name}.ts`, ...argv]
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) =>
+    execFile(process.execPath, args, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
+    ),
+  )
 }
 
 /** A server's certificate that was made at a time. */

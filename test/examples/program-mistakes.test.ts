@@ -100,6 +100,10 @@ const ROWS: readonly Row[] = [
   ['enrolment-ticket', '--config DIR/cloud.json --tenant contoso --minutes soon', undefined, '--minutes: must be a number (is "soon")'],
   ['demo', '--prot 3 --https=yes', undefined, '--https: takes no value', '--prot: is not known here; "--port" was probably meant'],
   ['demo', '--port 99999 --publish mine', undefined, '--port: must be a number from 0 to 65535 (is "99999")', '--publish: must be NAME=URL (is "mine")'],
+  ['demo', '--publish My=http://127.0.0.1:1', undefined, '--publish: NAME may hold a-z, 0-9 and "-" (is "My=http://127.0.0.1:1")'],
+  ['demo', '--publish-open mine=ftp://x/', undefined, '--publish-open: must be an http or https URL without a query (is "mine=ftp://x/")'],
+  ['demo', '--publish open=http://127.0.0.1:1', undefined, '--publish: open.localhost is published already'],
+  ['demo', '--publish mine=http://me:secret@127.0.0.1:1', undefined, '--publish: must not hold credentials'],
   ['intranet', '--prt 3', undefined, '--prt: is not known here; "--port" was probably meant'],
   ['intranet', '--port many', undefined, '--port: must be a number from 0 to 65535 (is "many")'],
 ]
