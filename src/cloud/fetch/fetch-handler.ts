@@ -56,7 +56,8 @@ export type FetchHandler = (request: Request, info: FetchRequestInfo) => Promise
  * Bodies stream both ways. Of the request's, nothing is read before a connector asks for it; of the
  * answer's, no more than 64 KiB wait for who reads it. When `request.signal` aborts, or the body of
  * the answer is cancelled, the user has left. What the Fetch API cannot say is left out: interim
- * answers, trailers, and the octets of a target that it writes another way.
+ * answers, trailers, how fields are spelled and ordered, bodies that it withholds (that of a GET),
+ * and the octets of a target that it writes another way.
  *
  * The promise rejects for one reason.
  *

@@ -41,8 +41,10 @@ export class FetchUserExchange implements UserExchange {
   ) {
     this.#request = request
     this.#upgrade = upgrade
-    this.#body = this.#bodyOf(request.body)
     this.head = requestHead(request, info, upgrade !== undefined)
+    const length = headerValue(this.head.headers, 'content-length')
+    // What is no number the edge refuses.
+    this.#body = this.#bodyOf(request.body, length === undefined ? NaN : Number(length))
     this.response = new Promise((resolve) => (this.#answer = resolve))
   }
 
@@ -138,9 +140,9 @@ export class FetchUserExchange implements UserExchange {
     if (this.#order.readWhole()) this.#gone(true)
   }
 
-  #bodyOf(stream: ReadableStream<Uint8Array> | null): PulledBody {
-    return new PulledBody(stream, {
-      data: (bytes) => {
+  #bodyOf(stream: ReadableStream<Uint8Array> | null, length?: number): PulledBody {
+    const events = {
+      data: (bytes: Uint8Array) => {
         if (!this.#order.isOver) this.#events!.data(bytes)
       },
       ended: () => {
@@ -149,7 +151,8 @@ export class FetchUserExchange implements UserExchange {
         if (this.#order.close()) this.#gone(true)
       },
       broke: () => this.#left(),
-    })
+    }
+    return new PulledBody(stream, events, length)
   }
 
   #left(): void {
@@ -187,12 +190,7 @@ function requestHead(
   mayUpgrade: boolean,
 ): UserRequestHead {
   const { origin, host, protocol } = new URL(request.url)
-  const headers = [...request.headers].flat()
-  const isFramed = ['content-length', 'transfer-encoding'].some(
-    (name) => headerValue(headers, name) !== undefined,
-  )
-  // Edges read framing in HTTP/1.1's words, and some runtimes do not show them.
-  if (request.body !== null && !isFramed) headers.push('transfer-encoding', 'chunked')
+  const headers = framed([...request.headers].flat(), request.body !== null)
   const upgrade = headerValue(headers, 'upgrade')
   // Nor what a connection is asked for beside it.
   if (upgrade !== undefined && headerValue(headers, 'connection') === undefined)
@@ -207,4 +205,15 @@ function requestHead(
     remoteAddress,
     upgrade: mayUpgrade && request.body === null ? upgrade : undefined,
   }
+}
+
+/**
+ * Edges read framing in HTTP/1.1's words. Some runtimes do not show them, and some withhold a body
+ * (that of a GET): nobody must wait for it.
+ */
+function framed(headers: readonly string[], hasBody: boolean): string[] {
+  const length = headerValue(headers, 'content-length')
+  if (!hasBody) return [...withoutHeaders(headers, 'content-length', 'transfer-encoding')]
+  const isFramed = (length ?? headerValue(headers, 'transfer-encoding')) !== undefined
+  return isFramed ? [...headers] : [...headers, 'transfer-encoding', 'chunked']
 }

@@ -8,7 +8,7 @@
 export interface PulledBodyEvents {
   data(bytes: Uint8Array): void
   ended(): void
-  /** It broke off before its end. */
+  /** It broke off before its end, or was shorter or longer than it was said to be. */
   broke(): void
 }
 
@@ -16,14 +16,18 @@ export interface PulledBodyEvents {
 export class PulledBody {
   readonly #stream: ReadableStream<Uint8Array> | null
   readonly #events: PulledBodyEvents
+  /** Octets that are still to come; NaN: nobody has said how many. */
+  #left: number
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   #isWanted = false
   /** A read is under way, which goes on with the next as long as it is wanted. */
   #isReading = false
 
-  constructor(stream: ReadableStream<Uint8Array> | null, events: PulledBodyEvents) {
+  /** @param length octets that it was said to have; NaN: nobody has said it */
+  constructor(stream: ReadableStream<Uint8Array> | null, events: PulledBodyEvents, length = NaN) {
     this.#stream = stream
     this.#events = events
+    this.#left = length
   }
 
   /** Begins, or goes on. */
@@ -47,19 +51,21 @@ export class PulledBody {
 
   async #read(): Promise<void> {
     this.#reader ??= this.#stream?.getReader()
-    let end
+    let end: 'ended' | 'broke' | undefined
     try {
       while (this.#isWanted && end === undefined) end = await this.#next()
     } catch {
-      end = 'broke' as const
+      end = 'broke'
     }
     this.#isReading = false
     if (end !== undefined) this.#events[end]()
   }
 
-  async #next(): Promise<'ended' | undefined> {
+  async #next(): Promise<'ended' | 'broke' | undefined> {
     const { done, value } = (await this.#reader?.read()) ?? { done: true, value: undefined }
-    if (done) return 'ended'
+    if (done) return this.#left > 0 ? 'broke' : 'ended'
+    this.#left -= value.length
+    if (this.#left < 0) return 'broke'
     this.#events.data(value)
     return undefined
   }

@@ -146,6 +146,32 @@ describe('the request’s body', () => {
   })
 })
 
+describe('a length that was said', () => {
+  const said = (length: number, ...chunks: string[]) =>
+    new Asked(post(counted(chunks).stream, { headers: { 'content-length': String(length) } }))
+
+  test('is that of the body', async () => {
+    const asked = said(6, 'one', 'two')
+    asked.user.startBody()
+    await asked.until('ended undefined')
+  })
+
+  test.each([
+    ['longer', 5, ['one', 'gone false']],
+    ['shorter', 7, ['one', 'two', 'gone false']],
+  ])('and is not: a body that is %s is not taken for whole', async (_is, length, told) => {
+    const asked = said(length, 'one', 'two')
+    asked.user.startBody()
+    await asked.until('gone false')
+    expect(asked.told).toEqual(told)
+  })
+
+  test('of a body that the runtime withholds is nothing to wait for', () => {
+    const headers = { 'content-length': '5', 'x-one': '1' }
+    expect(new Asked(new Request(URL_, { headers })).user.head.headers).toEqual(['x-one', '1'])
+  })
+})
+
 describe('the answer', () => {
   test('keeps its fields, each of a name that comes twice, besides those of a connection', async () => {
     const asked = new Asked(new Request(URL_))
