@@ -140,6 +140,11 @@ async function readProof(
     throw new ConfigurationInvalid('--ticket-file', 'cannot be combined with --token-file')
   if (ticketFile !== undefined) {
     const ticket = await readSecret(ticketFile, '--ticket-file')
+    if (!/^[\w-]{43}$/.test(ticket)) {
+      const detail = 'holds no ticket: one is 43 characters of base64url'
+      const value = JSON.stringify(ticketFile)
+      throw new ConfigurationInvalid([{ path: '--ticket-file', detail, value }])
+    }
     return { ticket: () => ticket }
   }
   if (tokenFile === undefined)

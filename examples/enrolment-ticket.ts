@@ -61,19 +61,33 @@ export async function main(surroundings: Surroundings): Promise<number> {
   try {
     const { ticket, id, expiresAt } = await tickets.create({
       tenantId: tenant,
-      by: { operator: userInfo().username },
+      by: { operator: whoAmI() },
       validMs: Number(minutes) * 60_000,
       standing: flags.active ? 'active' : 'pending',
       ...(group !== undefined && { groupId: group }),
       ...(key !== undefined && { keyThumbprint: key }),
     })
     if (out === undefined) say(ticket)
-    else await replacePrivateFile(out, `${ticket}\n`)
+    else
+      await replacePrivateFile(out, `${ticket}\n`).catch(async (error: unknown) => {
+        // Nobody has it, and it would be open.
+        await tickets.revoke({ tenantId: tenant, id })
+        throw error
+      })
     log(`ticket ${id} is good until ${new Date(expiresAt).toISOString()}`)
     return 0
   } finally {
     await registry.close()
     await sink.close?.()
+  }
+}
+
+/** In a container the process's user may have no name. */
+function whoAmI(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.()}`
   }
 }
 

@@ -112,7 +112,7 @@ function checkedCases(
   cases: unknown,
   source: ConfigurationSource,
 ): v.InferOutput<typeof PolicyCases> {
-  const value = withoutUndefined(cases)
+  const value = withoutUndefined(cases, source)
   const mistakes = new Mistakes(value, source)
   const result = v.safeParse(PolicyCases, value)
   if (!result.success) tellShape(PolicyCases, value, '', mistakes.tell)

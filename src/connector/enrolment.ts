@@ -66,8 +66,8 @@ export interface RegisterOptions extends RegistrationProof {
  * and token or ticket, under full-jitter backoff, until the cloud answers or `signal` aborts.
  *
  * @throws Refused when the cloud says no for good; ConfigurationInvalid when there is neither token
- *   nor ticket, or both; PeerViolation when the cloud's answer cannot be used; the store's own
- *   error when the key cannot be kept; the signal's reason
+ *   nor ticket, or both, or the ticket is none; PeerViolation when the cloud's answer cannot be
+ *   used; the store's own error when the key cannot be kept; the signal's reason
  * @see spec/PROTOCOL.md, "Registration"
  */
 export async function register(options: RegisterOptions): Promise<ConnectorIdentity> {
@@ -82,7 +82,13 @@ type Shown = Pick<RegistrationRequest, 'token' | 'ticket'>
 async function shown({ token, ticket }: RegistrationProof): Promise<Shown> {
   if (token !== undefined && ticket !== undefined)
     throw new ConfigurationInvalid('ticket', 'is one of two: there is a "token" as well')
-  if (ticket !== undefined) return { ticket: (await ticket()).trim() }
+  if (ticket !== undefined) {
+    const text = (await ticket()).trim()
+    // What is none may be another secret, which the cloud has no business with.
+    if (!/^[\w-]{43}$/.test(text))
+      throw new ConfigurationInvalid('ticket', 'is no ticket: one is 43 characters of base64url')
+    return { ticket: text }
+  }
   if (token !== undefined) return { token: await token() }
   throw new ConfigurationInvalid('token', 'or "ticket" is needed to register')
 }

@@ -29,7 +29,7 @@ export function checkConfiguration<S extends v.GenericSchema>(
   value: unknown,
   source: ConfigurationSource = {},
 ): v.InferOutput<S> {
-  const written = withoutUndefined(value)
+  const written = withoutUndefined(value, source)
   const mistakes = new Mistakes(written, source)
   const result = v.safeParse(schema, written)
   if (result.success) return result.output

@@ -68,9 +68,10 @@ export class Mistakes {
   /** All of them, in the order in which they are written. */
   error(): ConfigurationInvalid {
     if (this.isEmpty) this.tell('', 'is not as it must be')
+    const places = new Places()
     const told = this.#told.map(({ steps, mistake }) => ({
       mistake,
-      order: orderOf(this.#value, steps),
+      order: places.of(this.#value, steps),
     }))
     told.sort((one, other) => compare(one.order, other.order))
     return new ConfigurationInvalid(told.map(({ mistake }) => mistake))
@@ -94,14 +95,32 @@ function valueAt(value: unknown, steps: readonly string[]): unknown {
   return found
 }
 
-/** The how-manieth each step is among its neighbours; what is missing comes last. */
-function orderOf(value: unknown, steps: readonly string[]): readonly number[] {
-  return steps.map((step, i) => {
-    const names = Object.keys(valueAt(value, steps.slice(0, i)) ?? {})
-    const place = names.indexOf(step)
-    return place === -1 ? Infinity : place
-  })
+/** Where what is written stands: looked up once for each object, however much is wrong in it. */
+class Places {
+  readonly #places = new Map<object, ReadonlyMap<string, number>>()
+
+  /** The how-manieth each step is among its neighbours; what is missing comes last. */
+  of(value: unknown, steps: readonly string[]): readonly number[] {
+    let found = value
+    return steps.map((step) => {
+      const place = this.#among(found).get(step)
+      found = place === undefined ? undefined : (found as Record<string, unknown>)[step]
+      return place ?? Infinity
+    })
+  }
+
+  #among(value: unknown): ReadonlyMap<string, number> {
+    if (typeof value !== 'object' || value === null) return NOWHERE
+    let places = this.#places.get(value)
+    if (places === undefined) {
+      places = new Map(Object.keys(value).map((name, i) => [name, i]))
+      this.#places.set(value, places)
+    }
+    return places
+  }
 }
+
+const NOWHERE: ReadonlyMap<string, number> = new Map()
 
 function compare(one: readonly number[], other: readonly number[]): number {
   const i = one.findIndex((place, at) => place !== other[at])
@@ -113,8 +132,7 @@ function applicationOf(value: unknown, steps: readonly string[]): string | undef
   const list = steps.indexOf('applications')
   if (list === -1) return undefined
   const id = valueAt(value, [...steps.slice(0, list + 2), 'id'])
-  const isShown = typeof id === 'string' && id.length <= MOST_CHARACTERS && !LIKE_SECRET.test(id)
-  return isShown ? id : undefined
+  return typeof id === 'string' && id.length <= MOST_CHARACTERS ? id : undefined
 }
 
 const MOST_CHARACTERS = 100
@@ -124,16 +142,16 @@ const SECRET =
   /secret|password|passphrase|credential|private|^key$|^(?:client|d|pin|pwd|token|authorization)$/i
 /** Members of such a one that are none. */
 const NO_SECRET: ReadonlySet<string> = new Set(['authentication', 'assertionAudience'])
-/** What looks like one, wherever it stands: a key, a token, credentials in a URL. */
-const LIKE_SECRET = /-----BEGIN|\beyJ[\w-]{8}|:\/\/[^/?#]*@/
 
-/** The value as JSON, if it is short enough to be read in a line and is no secret. */
+/**
+ * The value as JSON, shortened to be read in a line; none of what is a secret by its name. What
+ * looks like one no mistake keeps.
+ */
 function quoted(value: unknown, steps: readonly string[]): string | undefined {
   if (!NO_SECRET.has(steps.at(-1) ?? '') && steps.some((step) => SECRET.test(step)))
     return undefined
   const found = valueAt(value, steps)
   if (typeof found === 'string') {
-    if (LIKE_SECRET.test(found)) return undefined
     const isLong = found.length > MOST_CHARACTERS
     return JSON.stringify(isLong ? `${found.slice(0, MOST_CHARACTERS)}…` : found)
   }
@@ -142,13 +160,40 @@ function quoted(value: unknown, steps: readonly string[]): string | undefined {
     : undefined
 }
 
-/** The same without the members that are `undefined`: whoever writes those leaves them out. */
-export function withoutUndefined(value: unknown): unknown {
-  // A hole in a list is a member that is missing.
-  if (Array.isArray(value)) return Array.from(value, withoutUndefined)
-  if (typeof value !== 'object' || value === null) return value
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return value
-  const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  return Object.fromEntries(members.map(([name, member]) => [name, withoutUndefined(member)]))
+/** Deeper nesting is no configuration. */
+export const MAX_DEPTH = 64
+
+/** The schema library passes over them in silence, and with them whatever they ask for. */
+const NO_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * The same without the members that are `undefined`: whoever writes those leaves them out.
+ *
+ * @throws ConfigurationInvalid when it is nested too deeply, or within itself, or a member has a
+ *   name that every object has
+ */
+export function withoutUndefined(value: unknown, source: ConfigurationSource = {}): unknown {
+  const refuse: TellMistake = (path, detail) => {
+    const mistakes = new Mistakes(undefined, source)
+    mistakes.tell(path, detail)
+    throw mistakes.error()
+  }
+  const copied = (one: unknown, path: string, depth: number): unknown => {
+    if (typeof one !== 'object' || one === null) return one
+    if (depth > MAX_DEPTH) refuse(path, `is nested deeper than ${MAX_DEPTH}`)
+    // A hole in a list is a member that is missing.
+    if (Array.isArray(one))
+      return Array.from(one, (item, i) => copied(item, `${path}[${i}]`, depth + 1))
+    const prototype: unknown = Object.getPrototypeOf(one)
+    if (prototype !== Object.prototype && prototype !== null) return one
+    const members = Object.entries(one).filter(([, member]) => member !== undefined)
+    return Object.fromEntries(
+      members.map(([name, member]) => {
+        const at = path === '' ? name : `${path}.${name}`
+        if (NO_NAMES.has(name)) refuse(at, `${UNKNOWN}: no member may be called so`)
+        return [name, copied(member, at, depth + 1)]
+      }),
+    )
+  }
+  return copied(value, '', 0)
 }

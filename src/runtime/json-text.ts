@@ -6,6 +6,7 @@
  * @module
  */
 import { ConfigurationInvalid } from '../protocol/wire/errors.ts'
+import { MAX_DEPTH } from './configuration-mistakes.ts'
 
 /**
  * The value of a JSON text; a byte order mark before it is passed over.
@@ -19,9 +20,6 @@ export function parseJson(text: string, file?: string): unknown {
   new JsonScan(json, file).check()
   return JSON.parse(json)
 }
-
-/** Deeper nesting is no configuration. */
-const MAX_DEPTH = 64
 
 /** Looks for the first place at which a text is no JSON. */
 class JsonScan {
@@ -97,7 +95,8 @@ class JsonScan {
 
   #string(): string {
     // What a string may not hold as it is, JSON has escapes for.
-    const string = /"(?:[^"\\\0-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*/y
+    // By the run: sign for sign, the regular expression remembers each.
+    const string = /"(?:[^"\\\0-\x1f]+|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*/y
     string.lastIndex = this.#at
     const start = this.#at
     this.#at += string.exec(this.#text)![0].length

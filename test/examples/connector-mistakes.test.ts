@@ -76,6 +76,9 @@ test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
 test.each<[what: string, change: Readonly<Record<string, string | undefined>>, ...lines: string[]]>([
   ['nowhere to dial', { url: undefined }, '--url: is missing'],
   ['a token and a ticket', { 'ticket-file': 'DIR/token' }, '--ticket-file: cannot be combined with --token-file'],
+  ['a file that holds no ticket', { 'token-file': undefined, 'ticket-file': 'DIR/token' }, '--ticket-file: holds no ticket: one is 43 characters of base64url (is "DIR/token")'],
+  ['a ticket in the place of its file', { 'token-file': undefined, 'ticket-file': 'A'.repeat(43) }, '--ticket-file: there is no such file'],
+  ['a token in the place of its file', { 'token-file': `eyJhbGciOiJFUzI1NiJ9.${'A'.repeat(500)}.c2ln` }, '--token-file: cannot be read (ENAMETOOLONG)'],
   ['an empty ticket', { 'token-file': undefined, 'ticket-file': 'DIR/empty' }, '--ticket-file: is empty (is "DIR/empty")'],
   ['no URL', { url: 'cloud.example' }, '--url: must be an https URL, such as https://cloud.example:8444 (is "cloud.example")'],
   ['a URL in the clear', { url: 'http://cloud.example' }, '--url: must be an https URL (is "http://cloud.example")'],

@@ -104,6 +104,16 @@ test('one that is refused says so once, with what to do, and ends', async () => 
   expect(events).toMatchObject([{ type: 'mistake', kind: 'ticket-refused', setting: 'ticket' }])
 })
 
+test('what is no ticket is shown to nobody', async () => {
+  const registered = tunnel.audit.events.length
+  for (const ticket of ['', 'A'.repeat(42), 'A'.repeat(44), 'a.b.c', `${'A'.repeat(42)}=`])
+    await expect(start({ ticket: () => ticket })).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION_INVALID',
+      path: 'ticket',
+    })
+  expect(tunnel.audit.events).toHaveLength(registered)
+})
+
 test('a token and a ticket are one too many, and neither is too few', async () => {
   const both = start({ token: () => registrarToken(tunnel.issuer), ticket: () => ticketOf() })
   await expect(both).rejects.toMatchObject({ code: 'ERR_CONFIGURATION_INVALID', path: 'ticket' })

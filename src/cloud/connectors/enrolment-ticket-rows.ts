@@ -78,8 +78,8 @@ export function isOpen({ used, expiresAt }: TicketRecord, now: number): boolean 
 }
 
 /** All that are kept of a tenant, the oldest first. */
-export function ticketsOf({ entries }: Reading, tenantId: string): TicketRecord[] {
-  return [...entries('tickets')]
+export function ticketsOf(tables: Reading, tenantId: string): TicketRecord[] {
+  return [...tables.entries('tickets')]
     .map(([, ticket]) => ticket)
     .filter((ticket) => ticket.tenantId === tenantId)
     .sort((one, other) => one.createdAt - other.createdAt)
@@ -121,8 +121,8 @@ export interface TicketUse {
  *
  * @throws Refused `ticket-refused`
  */
-export function usableTicket({ get }: Reading, use: TicketUse): TicketRecord {
-  const ticket = get('tickets', use.ticketHash)
+export function usableTicket(tables: Reading, use: TicketUse): TicketRecord {
+  const ticket = tables.get('tickets', use.ticketHash)
   if (ticket === undefined) throw new Refused('ticket-refused', 'it is not known')
   if (ticket.expiresAt <= use.now) throw new Refused('ticket-refused', 'it has expired')
   if (ticket.tenantId !== use.tenantId)

@@ -30,18 +30,20 @@ export function tellDirectory(
   tellRepeated(issuerUrls, (i) => `tenants[${i}].issuer`, tell)
   tellRepeated(idsOf(groups), (i) => `groups[${i}].id`, tell)
   tellRepeated(idsOf(applications), (i) => `applications[${i}].id`, tell)
+  const [tenantIds, groupIds] = [new KnownIds(tenants), new KnownIds(groups)]
   groups.forEach(({ tenantId }, i) =>
-    tellReference(tenantId, idsOf(tenants), `groups[${i}].tenantId`, 'names no tenant', tell),
+    tellReference(tenantId, tenantIds, `groups[${i}].tenantId`, 'names no tenant', tell),
   )
-  tenants.forEach((tenant, i) => tellTenant(tenant, `tenants[${i}]`, groups, tell))
+  const groupsOf = groupsByTenant(groups)
+  tenants.forEach((tenant, i) => tellTenant(tenant, `tenants[${i}]`, groupsOf, tell))
   applications.forEach((application, i) => {
     const path = `applications[${i}]`
     const { groupId, tenantId } = application
-    tellReference(groupId, idsOf(groups), `${path}.groupId`, 'names no group', tell)
-    const group = groups.find(({ id }) => id !== undefined && id === groupId)
+    tellReference(groupId, groupIds, `${path}.groupId`, 'names no group', tell)
+    const group = groupIds.first(groupId)
     if (tenantId !== undefined && group?.tenantId !== undefined && tenantId !== group.tenantId)
       tell(`${path}.tenantId`, 'is not the tenant of its group')
-    const issuer = tenants.find(({ id }) => id !== undefined && id === group?.tenantId)?.issuer
+    const issuer = tenantIds.first(group?.tenantId)?.issuer
     const profile =
       issuer === undefined ? undefined : readIssuerProfile(issuer, '', () => undefined)
     tellApplication(application, path, profile, tell)
@@ -53,7 +55,7 @@ export function tellDirectory(
 function tellTenant(
   tenant: TenantPart,
   path: string,
-  groups: DirectoryParts['groups'],
+  groupsOf: ReadonlyMap<string | undefined, DirectoryParts['groups']>,
   tell: TellMistake,
 ): void {
   const { id, issuer, registrars, defaultGroupId, session, branding } = tenant
@@ -64,13 +66,17 @@ function tellTenant(
   }
   if (registrars?.roleClaim !== undefined)
     claimPath(registrars.roleClaim, `${path}.registrars.roleClaim`, tell)
-  const own = groups.filter(({ tenantId }) => tenantId === undefined || tenantId === id)
-  if (id !== undefined && own.length === 0 && groups.length > 0)
+  // A group whose tenant is not known may be anybody's.
+  const own = [
+    ...((id !== undefined && groupsOf.get(id)) || []),
+    ...(groupsOf.get(undefined) ?? []),
+  ]
+  if (id !== undefined && own.length === 0 && groupsOf.size > 0)
     tell(path, 'has no connector group')
   else if (id !== undefined)
     tellReference(
       defaultGroupId,
-      idsOf(own),
+      new KnownIds(own),
       `${path}.defaultGroupId`,
       'names no group of this tenant',
       tell,
@@ -113,15 +119,45 @@ function tellRepeated(values: Ids, pathOf: (i: number) => string, tell: TellMist
   })
 }
 
+function groupsByTenant(groups: DirectoryParts['groups']) {
+  const groupsOf = new Map<string | undefined, DirectoryParts['groups'][number][]>()
+  for (const group of groups) {
+    const others = groupsOf.get(group.tenantId)
+    if (others === undefined) groupsOf.set(group.tenantId, [group])
+    else others.push(group)
+  }
+  return groupsOf
+}
+
+/** The ids of a list: there may be thousands, and each of another list names one. */
+class KnownIds<T extends { readonly id?: string }> {
+  readonly #first = new Map<string | undefined, T>()
+
+  constructor(list: readonly T[]) {
+    for (const one of list) if (!this.#first.has(one.id)) this.#first.set(one.id, one)
+  }
+
+  /** What has this id; of several the first. */
+  first(id: string | undefined): T | undefined {
+    return id === undefined ? undefined : this.#first.get(id)
+  }
+
+  /** All of them, if all are known, and there are any. */
+  get whole(): readonly string[] | undefined {
+    if (this.#first.size === 0 || this.#first.has(undefined)) return undefined
+    return [...this.#first.keys()] as string[]
+  }
+}
+
 /** A name that is not in a list, where all of the list is known, and something is in it. */
 function tellReference(
   name: string | undefined,
-  ids: Ids,
+  ids: KnownIds<{ readonly id?: string }>,
   path: string,
   detail: string,
   tell: TellMistake,
 ): void {
-  if (name === undefined || ids.length === 0) return
-  if (ids.includes(name) || ids.includes(undefined)) return
-  tell(path, detail, probableName(name, ids as readonly string[]))
+  if (name === undefined || ids.first(name) !== undefined) return
+  const { whole } = ids
+  if (whole !== undefined) tell(path, detail, probableName(name, whole))
 }

@@ -125,7 +125,7 @@ export function readDirectory(value: unknown, source: ConfigurationSource = {}):
  * @throws ConfigurationInvalid with all mistakes
  */
 export function directoryContent(value: unknown, source?: ConfigurationSource): DirectoryContent {
-  const written = withoutUndefined(value)
+  const written = withoutUndefined(value, source)
   const mistakes = new Mistakes(written, source)
   const result = v.safeParse(WrittenDirectory, written)
   if (!result.success) tellShape(WrittenDirectory, written, '', mistakes.tell)
@@ -133,9 +133,8 @@ export function directoryContent(value: unknown, source?: ConfigurationSource): 
   const access = tellDirectory(parts, mistakes.tell)
   if (!result.success || !mistakes.isEmpty) throw mistakes.error()
   const { tenants, groups, applications } = result.output
-  const tenantOf = new Map(
-    groups.map((group) => [group.id, tenants.find(({ id }) => id === group.tenantId)!]),
-  )
+  const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
+  const tenantOf = new Map(groups.map((group) => [group.id, byId.get(group.tenantId)!]))
   return {
     groups: groups.map((group) => ({ ...group, name: group.name ?? group.id })),
     tenants: tenants.map((tenant) => readTenant(tenant, groups)),

@@ -79,6 +79,8 @@ export interface ConnectorListener {
  * is another. Milliseconds.
  */
 const LOOK_MS = 500
+/** How often it is looked whether tickets have run out. Milliseconds. */
+const EXPIRE_MS = 60_000
 
 /**
  * A server for connectors.
@@ -210,8 +212,11 @@ export function createConnectorListener(
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
   }
-  // Tickets that ran out while nobody looked. A registry that fails has been told of.
-  cloud.registration.tickets.expire().catch(nothing)
+  // Tickets that ran out while nobody looked, those that another process made among them. A
+  // registry that fails has been told of.
+  const expire = (): void => void cloud.registration.tickets.expire().catch(nothing)
+  expire()
+  const stopExpiring = cloud.timer.every(EXPIRE_MS, expire)
   const stopTicking = cloud.timer.every(SLOT_MS, () => {
     const now = cloud.clocks.now()
     plainLinks.tick(now)
@@ -244,6 +249,7 @@ export function createConnectorListener(
       unsubscribe()
       stopLooking()
       stopTicking()
+      stopExpiring()
       links.close()
       plainLinks.close()
       const closed = new Promise((ended) => server.close(ended))

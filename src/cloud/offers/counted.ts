@@ -23,12 +23,19 @@ export interface ApplicationCount {
 }
 
 export function countedGroups({ groups, links }: DispatchState): Map<TenantKey, GroupCount> {
-  const own = [...links.values()].filter(({ isRemote }) => !isRemote)
+  const held = new Map<string, { links: number; readonly connectors: Set<string> }>()
+  for (const { isRemote, group, connector } of links.values()) {
+    if (isRemote) continue
+    const its = held.get(group.key) ?? { links: 0, connectors: new Set<string>() }
+    held.set(group.key, its)
+    its.links += 1
+    its.connectors.add(connector.id)
+  }
   return new Map(
     [...groups].map(([key, { capacity, granted: grants, waiting }]) => {
-      const its = own.filter(({ group }) => group.key === key)
-      const connectors = new Set(its.map(({ connector }) => connector.id)).size
-      return [key as TenantKey, { connectors, links: its.length, capacity, grants, waiting }]
+      const its = held.get(key)
+      const [connectors, own] = [its?.connectors.size ?? 0, its?.links ?? 0]
+      return [key as TenantKey, { connectors, links: own, capacity, grants, waiting }]
     }),
   )
 }

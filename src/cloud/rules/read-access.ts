@@ -56,27 +56,27 @@ export function readAccess(
   const isWhole =
     groups.every(({ id, tenantId }) => id !== undefined && tenantId !== undefined) &&
     applications.every(({ id, groupId }) => id !== undefined && groupId !== undefined)
+  const applicationsOf = byTenant(groups, applications)
   for (const [t, tenant] of tenants.entries()) {
     const path = `tenants[${t}]`
     const { locations = [], policies: common, issuer } = tenant
     const assignsNames =
       issuer === undefined || (typeof issuer === 'object' && issuer.claims?.upn !== undefined)
     const places = compileLocations(locations, `${path}.locations`, tell)
-    const ownGroups = new Set(groups.flatMap((one) => (one.tenantId === tenant.id ? [one.id] : [])))
-    const isOwn = ({ groupId }: WrittenApplication) => ownGroups.has(groupId)
+    const ownApplications = applicationsOf.get(tenant.id) ?? []
     const rulesOf = (policies: Gapped<AccessPolicy>): AccessRules => ({
       locations: locations.filter(isSound),
       policies: policies.filter(isSound),
     })
     const shared = common && rulesOf(common)
     if (common !== undefined) {
-      tellApplications(common, applications.filter(isOwn), isWhole, path, tell)
+      const its = ownApplications.map(([, application]) => application)
+      tellApplications(common, its, isWhole, path, tell)
       tellNames(common, assignsNames, `${path}.policies`, tell)
       compilePolicies(common, places, (i) => `${path}.policies[${i}]`, tell)
     }
-    for (const [a, application] of applications.entries()) {
-      const { id, policies: own } = application
-      if (id === undefined || !isOwn(application)) continue
+    for (const [a, { id, policies: own }] of ownApplications) {
+      if (id === undefined) continue
       if (own === undefined) {
         if (shared !== undefined) access.set(id, shared)
         continue
@@ -92,6 +92,22 @@ export function readAccess(
     }
   }
   return access
+}
+
+/** The applications of each tenant, and where they stand. */
+function byTenant(
+  groups: readonly WrittenGroup[],
+  applications: readonly WrittenApplication[],
+): ReadonlyMap<string | undefined, readonly (readonly [number, WrittenApplication])[]> {
+  const tenantOf = new Map(groups.map(({ id, tenantId }) => [id, tenantId]))
+  const applicationsOf = new Map<string | undefined, [number, WrittenApplication][]>()
+  for (const [at, application] of applications.entries()) {
+    const tenant = tenantOf.get(application.groupId)
+    const others = applicationsOf.get(tenant)
+    if (others === undefined) applicationsOf.set(tenant, [[at, application]])
+    else others.push([at, application])
+  }
+  return applicationsOf
 }
 
 const isSound = <T>(value: T | undefined): value is T => value !== undefined

@@ -223,11 +223,28 @@ export class ConfigurationInvalid extends AppProxyError {
     options?: ErrorOptions,
   ) {
     const isOne = typeof where === 'string'
-    const mistakes = isOne ? [{ path: where, detail: detail as string }] : where
+    const given = isOne ? [{ path: where, detail: detail as string }] : where
+    const mistakes = given.map(withoutSecret)
     super(toldMistakes(mistakes), isOne ? options : (detail as ErrorOptions | undefined))
     this.path = mistakes[0]?.path ?? ''
     this.mistakes = mistakes
   }
+}
+
+/**
+ * What looks like a secret, wherever it stands: a key, a token, a ticket or a digest, credentials
+ * in a URL. Whoever takes one setting for another pastes it where it is told.
+ */
+const LIKE_SECRET =
+  /-----BEGIN|\beyJ[\w-]{8}|(?<![\w-])[\w-]{43,}(?![\w-])|(?:\bhttps?:|:\/\/).*@/is
+
+function withoutSecret(mistake: ConfigurationMistake): ConfigurationMistake {
+  const told = (text: string | undefined) =>
+    text !== undefined && LIKE_SECRET.test(text) ? undefined : text
+  const { value, application } = mistake
+  const [shown, named] = [told(value), told(application)]
+  if (shown === value && named === application) return mistake
+  return { ...mistake, value: shown, application: named }
 }
 
 /**
@@ -246,8 +263,13 @@ export function mistakeLine(mistake: ConfigurationMistake): string {
     ...(application === undefined ? [] : [`in application "${application}"`]),
   ]
   const evidence = there.length === 0 ? '' : ` (${there.join(', ')})`
-  return `${where === '' ? '' : `${where}: `}${detail}${probably}${evidence}`
+  const words = `${where === '' ? '' : `${where}: `}${detail}${probably}${evidence}`
+  return words.replace(CONTROLS, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** A name may hold what ends a line, or moves the cursor of whoever reads it. */
+// eslint-disable-next-line no-control-regex -- these it is about
+const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g
 
 function toldMistakes(mistakes: readonly ConfigurationMistake[]): string {
   const lines = mistakes.map(mistakeLine)
