@@ -11,6 +11,7 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import { ApiMisuse, PortFailed } from '../../protocol/wire/errors.ts'
 import { CONNECTION_TIME_LIMITS } from '../../protocol/wire/limits.ts'
 import type { Containment } from '../../runtime/containment.ts'
+import { timerOf } from '../../runtime/scheduler.ts'
 import { agentOptions, type ConnectorTlsOptions } from './tls-options.ts'
 
 /** Where a connection must lead. */
@@ -45,6 +46,8 @@ export type Dial = (target: DialTarget) => Duplex | Promise<Duplex>
 
 const CONNECT_MS = CONNECTION_TIME_LIMITS.connectMs
 
+const CLOSED = 'the connection closed before it stood'
+
 /** What an embedder gave, so that nothing of it travels further than the connection. */
 export function containedDial(dial: Dial, containment: Containment): Dial {
   const isOfTheWay = (error: unknown): boolean =>
@@ -53,7 +56,7 @@ export function containedDial(dial: Dial, containment: Containment): Dial {
   const dialled = async (target: DialTarget): Promise<Duplex> => {
     const stream = checked(await dial(target))
     // Nobody waits for it any more, and nobody else would end it.
-    if (target.signal.aborted) stream.destroy()
+    if (target.signal.aborted) letGo(stream)
     return stream
   }
   return containment.await('dial', dialled, { passes: isOfTheWay, withinMs: CONNECT_MS })
@@ -64,7 +67,9 @@ type Done = (error: Error | null, socket: TLSSocket | null) => void
 /** Makes TLS connections over what `dial` gives. */
 export class TlsOverDial {
   readonly #dial: Dial
-  readonly #ended = new AbortController()
+  /** Those that are being made. */
+  readonly #waiting = new Set<AbortController>()
+  #isEnded = false
 
   constructor(dial: Dial) {
     this.#dial = dial
@@ -76,26 +81,37 @@ export class TlsOverDial {
     { host, port }: { host: string; port: number },
     done: Done,
   ): void {
-    const late = AbortSignal.timeout(CONNECT_MS)
-    const signal = AbortSignal.any([this.#ended.signal, late])
-    this.#connected(tls, { host: bare(host), port, signal }).then(
-      (socket) => done(null, socket),
+    // Held here until it is told: of a signal made of others the runtime lets go of the timeout.
+    const waiting = new AbortController()
+    this.#waiting.add(waiting)
+    if (this.#isEnded) waiting.abort()
+    const callOff = timerOf().after(CONNECT_MS, () =>
+      waiting.abort(new DOMException('the connection took too long', 'TimeoutError')),
+    )
+    const told = (error: Error | null, socket: TLSSocket | null): void => {
+      callOff()
+      this.#waiting.delete(waiting)
+      done(error, socket)
+    }
+    this.#connected(tls, { host: bare(host), port, signal: waiting.signal }).then(
+      (socket) => told(null, socket),
       (error: unknown) =>
-        done(error instanceof Error ? error : new PortFailed('dial', { cause: error }), null),
+        told(error instanceof Error ? error : new PortFailed('dial', { cause: error }), null),
     )
   }
 
   /** Nobody waits for what is being dialled. */
   end(): void {
-    this.#ended.abort()
+    this.#isEnded = true
+    for (const waiting of this.#waiting) waiting.abort()
   }
 
   async #connected(tls: ConnectionOptions, target: DialTarget): Promise<TLSSocket> {
     const { host, signal } = target
     const stream = checked(await this.#dial(target))
-    if (signal.aborted) {
-      stream.destroy()
-      throw signal.reason
+    if (signal.aborted || stream.destroyed) {
+      letGo(stream)
+      throw signal.aborted ? signal.reason : new Error(CLOSED)
     }
     const socket = connectTls({
       ...tls,
@@ -104,12 +120,16 @@ export class TlsOverDial {
       servername: isIP(host) === 0 ? host : '',
     })
     return new Promise((resolve, reject) => {
-      const aborted = () => socket.destroy(signal.reason as Error)
+      const aborted = () => {
+        socket.destroy()
+        letGo(stream)
+        reject(signal.reason)
+      }
       const failed = (error: Error) => reject(error)
       signal.addEventListener('abort', aborted, { once: true })
       socket.once('error', failed)
       // A stream that ends without a word ends so.
-      socket.once('close', () => reject(new Error('the connection closed before it stood')))
+      socket.once('close', () => reject(new Error(CLOSED)))
       socket.once('secureConnect', () => {
         signal.removeEventListener('abort', aborted)
         socket.off('error', failed)
@@ -143,6 +163,11 @@ function dialling(agent: HttpsAgent, tls: ConnectionOptions, over: TlsOverDial):
 function checked(stream: Duplex): Duplex {
   if (typeof (stream as Partial<Duplex> | undefined)?.pipe === 'function') return stream
   throw new ApiMisuse('"dial" must give a stream that can be read and written')
+}
+
+/** Whatever it says to that. */
+function letGo(stream: Duplex): void {
+  stream.on('error', () => undefined).destroy()
 }
 
 /** Node writes IPv6 addresses of URLs in brackets. */

@@ -268,7 +268,6 @@ export function mistakeLine(mistake: ConfigurationMistake): string {
 }
 
 /** A name may hold what ends a line, or moves the cursor of whoever reads it. */
-// eslint-disable-next-line no-control-regex -- these it is about
 const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g
 
 function toldMistakes(mistakes: readonly ConfigurationMistake[]): string {

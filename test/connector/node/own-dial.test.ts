@@ -1,6 +1,7 @@
 /**
  * A connector whose connections are made by somebody else: through a proxy that speaks CONNECT, and through memory.
  */
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request as httpRequest, type Server } from 'node:http'
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net'
@@ -18,6 +19,7 @@ import {
   type DialTarget,
   type RunningConnector,
 } from '../../../src/connector/node/index.ts'
+import { TlsOverDial } from '../../../src/connector/node/own-dial.ts'
 import { registrarToken, startTunnel, until, type Tunnel } from '../../integration/tunnel.ts'
 
 let tunnel: Tunnel
@@ -218,4 +220,40 @@ test('a connector that is stopped waits for no dial', async () => {
   abort.abort(new Error('stopped'))
   await expect(starting).rejects.toThrow('stopped')
   expect(signals.every(({ aborted }) => aborted)).toBe(true)
+})
+
+describe('over what a dial gives', () => {
+  /** Why there is no connection over it; `meanwhile`: while TLS waits. */
+  const told = (stream: Duplex, meanwhile: (over: TlsOverDial) => void = () => undefined) =>
+    new Promise<Error | null>((resolve) => {
+      const over = new TlsOverDial(() => stream)
+      const target = { host: 'localhost', port: 9 }
+      over.connect({ rejectUnauthorized: true }, target, (error) => resolve(error))
+      setTimeout(() => meanwhile(over), 20)
+    })
+
+  test('that is closed already, it is told at once', async () => {
+    const { port } = new URL(tunnel.connectorUrl)
+    const closed = connectTcp(Number(port), '127.0.0.1')
+    await once(closed, 'connect')
+    closed.destroy()
+    await once(closed, 'close')
+    expect(await told(closed)).toMatchObject({ message: expect.stringContaining('closed') })
+  })
+
+  test('that is silent, nobody waits once it is ended, and it is let go', async () => {
+    const [mine] = duplexPair()
+    mine._destroy = (_error, destroyed) => destroyed(new Error('and it says so'))
+    expect(await told(mine, (over) => over.end())).toMatchObject({ name: 'AbortError' })
+    expect(mine.destroyed).toBe(true)
+  })
+
+  test('nobody dials once it is ended', async () => {
+    const over = new TlsOverDial(({ signal }) => Promise.reject(signal.reason as Error))
+    over.end()
+    const error = await new Promise((resolve) =>
+      over.connect({}, { host: 'localhost', port: 9 }, resolve),
+    )
+    expect(error).toMatchObject({ name: 'AbortError' })
+  })
 })
