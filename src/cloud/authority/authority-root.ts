@@ -56,7 +56,7 @@ export interface AuthorityOptions {
   readonly clocks?: Pick<Clocks, 'wallClock'>
 }
 
-/** A root that can sign. */
+/** A root that can sign. @internal */
 export interface AuthorityRoot {
   readonly certificate: x509.X509Certificate
   readonly der: Uint8Array
@@ -72,6 +72,7 @@ const BACKDATE_MS = 24 * 60 * 60 * 1000
  * The root in the store; a new one (ECDSA P-256, ten years) when there is none.
  *
  * @throws ConfigurationInvalid when what is stored is not a root, or not its key
+ * @internal
  */
 export async function authorityRoot(
   name: string,

@@ -75,7 +75,7 @@ export function identityOf(uri: string): LeafIdentity | undefined {
   }
 }
 
-/** The extensions of a leaf, in the order they are written. */
+/** The extensions of a leaf, in the order they are written. @internal */
 export async function leafExtensions(
   identity: LeafIdentity,
   publicKey: x509.PublicKey,
@@ -92,7 +92,7 @@ export async function leafExtensions(
   ]
 }
 
-/** A certificate with the parts in sight that the library keeps to itself. */
+/** A certificate with the parts in sight that the library keeps to itself. @internal */
 export class Leaf extends x509.X509Certificate {
   /** @throws anything at all when it is not one certificate and nothing more */
   static parse(der: Uint8Array): Leaf {
