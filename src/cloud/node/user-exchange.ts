@@ -37,6 +37,12 @@ export interface NodeUserExchangeOptions extends LingerLimits {
   readonly expectsContinue?: boolean
   /** Whether connections end with the last answer that is due on them. Default: they do not. */
   readonly isDraining?: () => boolean
+  /**
+   * The server is ours: nothing was set on its responses.
+   *
+   * @internal
+   */
+  readonly isOwnServer?: boolean
 }
 
 /** Binds a request and its response to the {@link UserExchange} port. */
@@ -143,7 +149,7 @@ export class NodeUserExchange implements UserExchange {
     // Node throws for a `Trailer` field on an answer that will not be chunked.
     const isPlain = headerValue(headers, 'trailer') === undefined || this.#mayTrail(status, headers)
     const list = isPlain ? headers : withoutHeaders(headers, 'trailer')
-    this.#response.writeHead(status, this.#withConnection(status, list) as string[])
+    this.#writeHead(status, this.#withConnection(status, list))
     // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps
     // its user waiting for it shows its head.
     setImmediate(() => this.#flushHead())
@@ -189,6 +195,27 @@ export class NodeUserExchange implements UserExchange {
     if (status !== 426 || headerValue(headers, 'upgrade') === undefined) return headers
     const { shouldKeepAlive } = this.#response
     return [...headers, 'Connection', shouldKeepAlive ? 'Upgrade' : 'Upgrade, close']
+  }
+
+  /**
+   * The fields of the answer, and no others: what a middleware set on the response before is taken
+   * off, besides `Connection`, which is its server's to say. Once anything was set, even if it was
+   * taken off, `writeHead` of Node 20 keeps only the last of several fields of one name.
+   */
+  #writeHead(status: number, headers: HeaderList): void {
+    const response = this.#response
+    const others = response.getHeaderNames()
+    const { sendDate } = response
+    for (const name of others) if (name !== 'connection') response.removeHeader(name)
+    // To Node, who takes a date off wants none.
+    response.sendDate = sendDate
+    const isFresh = this.#options.isOwnServer === true && others.length === 0
+    if (isFresh || !hasRepeated(headers)) {
+      response.writeHead(status, headers as string[])
+      return
+    }
+    for (const [name, value] of pairs(headers)) response.appendHeader(name, value)
+    response.writeHead(status)
   }
 
   #flushHead(): void {
@@ -251,6 +278,11 @@ export function rawHead(status: number, headers: HeaderList): string {
 export function breakOff(socket: Socket, { secure, remoteAddress }: UserRequestHead): void {
   if (!secure && remoteAddress !== '') socket.resetAndDestroy()
   else socket.destroy()
+}
+
+function hasRepeated(headers: HeaderList): boolean {
+  const names = new Set(pairs(headers).map(([name]) => name.toLowerCase()))
+  return names.size < headers.length / 2
 }
 
 /**

@@ -33,7 +33,9 @@ export type UserEdge = Pick<Edge, 'handle'> & Partial<Pick<Edge, 'unread' | 'pub
 
 /** Options of {@link createUserListener}. */
 export interface UserListenerOptions
-  extends Omit<NodeUserExchangeOptions, 'expectsContinue' | 'isDraining'>, RequestLimits {
+  extends
+    Omit<NodeUserExchangeOptions, 'expectsContinue' | 'isDraining' | 'isOwnServer'>,
+    RequestLimits {
   /**
    * Key and certificate chain, PEM or DER: users come by TLS, and by HTTP/2 where they know it.
    * Default: plain HTTP/1.1, for localhost or behind a TLS terminator; HTTP/2 in clear text is not
@@ -66,7 +68,8 @@ export interface UserListenerOptions
  * It is a middleware of Express too: `app.use(userHandler(cloud.edge))`. With a third argument,
  * requests for hosts without an application go on to `next`.
  *
- * It reads bodies itself, octet for octet, and must come before whatever parses them.
+ * It reads bodies itself, octet for octet, and must come before whatever parses them. Fields that a
+ * middleware set on the response before are no part of the answer.
  *
  * @returns a handler that throws ApiMisuse, at once, for a request whose body was read before
  */
@@ -184,6 +187,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
       ...options,
       expectsContinue,
       isDraining: () => !server.listening,
+      isOwnServer: true,
     })
     edge.handle(exchange, limits)
   }
