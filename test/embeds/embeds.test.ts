@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -16,7 +16,7 @@ import { packedProject, type PackedProject } from '../packed-project.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 const SITES = ['node-http', 'express', 'fastify', 'hono', 'fetch'] as const
-type Site = (typeof SITES)[number] | 'express-wrong' | 'audit'
+type Site = (typeof SITES)[number] | 'express-wrong' | 'own-login' | 'audit'
 
 let project: PackedProject
 let world: ChildProcess
@@ -78,6 +78,12 @@ describe.each(SITES)('%s', (site) => {
     expect(JSON.parse(body)).toMatchObject({ url: '/deep/link?week=7', from: '127.0.0.1' })
   })
 
+  test('the answer has the application’s fields, several of one name too, and no others', async () => {
+    const { headers } = await ask(site, 'wiki.localhost', '/')
+    expect(headers['set-cookie']).toEqual(['a=1', 'b=2'])
+    expect(headers).not.toHaveProperty('x-powered-by')
+  })
+
   test('an upload arrives whole', async () => {
     const sent = randomBytes(3 * 1024 * 1024)
     const { body } = await ask(site, 'wiki.localhost', '/upload', { sent })
@@ -123,6 +129,48 @@ test('a parser before the handler is told at once', async () => {
   ])
   // What has no body has not been read.
   expect((await ask('express-wrong', 'wiki.localhost', '/')).status).toBe(200)
+})
+
+describe('a login of one’s own', () => {
+  const mine = { cookie: 'a=1; site_session=ann; b=2' }
+  const upgrade = {
+    ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+    'sec-websocket-key': randomBytes(16).toString('base64'),
+  }
+
+  test('tells the application who it is, and keeps the session to itself', async () => {
+    const { body } = await ask('own-login', 'wiki.localhost', '/', { headers: mine })
+    expect(JSON.parse(body)).toMatchObject({ user: 'ann', cookie: 'a=1; b=2' })
+  })
+
+  test.each([
+    ['by the field', { 'X-Site-User': 'root' }],
+    ['by other spellings', { X_Site_User: 'root', 'x.site.user': 'root', 'x-SITE_user': 'root' }],
+    ['for nobody', { connection: 'X-Site-User' }],
+    ['in a trailer', { trailer: 'X-Site-User' }],
+  ])('nobody passes for another %s', async (_how, fields: Record<string, string>) => {
+    const { body } = await ask('own-login', 'wiki.localhost', '/', {
+      ...{ headers: { ...mine, ...fields }, sent: 'x', trailers: { 'X_Site-User': 'root' } },
+    })
+    expect(JSON.parse(body)).toMatchObject({ user: 'ann', trailers: [] })
+    expect(body).not.toContain('root')
+  })
+
+  test('leads others to the login, whatever they ask for', async () => {
+    expect((await ask('own-login', 'wiki.localhost', '/secret')).status).toBe(302)
+    const broken = { cookie: 'site_session=broken' }
+    expect((await ask('own-login', 'wiki.localhost', '/', { headers: broken })).status).toBe(302)
+    for (const offer of ['websocket', 'foo', 'h2c', 'TLS/1.2']) {
+      const headers = { ...upgrade, upgrade: offer }
+      const { status, body } = await ask('own-login', 'wiki.localhost', '/secret', { headers })
+      expect([offer, body]).toEqual([offer, ''])
+      expect([302, 401]).toContain(status)
+    }
+  })
+
+  test('a WebSocket is told who it is', async () => {
+    expect(await echo('own-login', 'wiki.localhost', 'who am I', mine)).toBe('ann')
+  })
 })
 
 test('a body is asked for once a connector wants it', async () => {
@@ -176,25 +224,35 @@ test('a collector of its own is sent the audit', async () => {
 interface Asked {
   readonly sent?: string | Buffer
   readonly headers?: Readonly<Record<string, string>>
+  readonly trailers?: Readonly<Record<string, string>>
 }
 
-async function ask(site: Site, host: string, path: string, { sent, headers }: Asked = {}) {
+async function ask(site: Site, host: string, path: string, asking: Asked = {}) {
+  const { sent, headers, trailers } = asking
   const asked = request({
     ...{ port: ports[site], host: '127.0.0.1', path, method: sent === undefined ? 'GET' : 'POST' },
     headers: { host, ...headers },
   })
+  if (trailers !== undefined) {
+    asked.flushHeaders()
+    asked.addTrailers(trailers)
+  }
   asked.end(sent)
-  const [response] = (await once(asked, 'response')) as [
-    NodeJS.ReadableStream & { statusCode: number },
-  ]
-  return { status: response.statusCode, body: await text(response) }
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }
 
-async function echo(site: Site, host: string): Promise<string> {
-  const socket = new WebSocket(`ws://127.0.0.1:${ports[site]}/echo`, { headers: { host } })
+async function echo(
+  site: Site,
+  host: string,
+  words = 'hello there',
+  fields: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const headers = { host, ...fields }
+  const socket = new WebSocket(`ws://127.0.0.1:${ports[site]}/echo`, { headers })
   await once(socket, 'open')
   const said = once(socket, 'message')
-  socket.send('hello there')
+  socket.send(words)
   const [message] = (await said) as [Buffer]
   socket.close()
   return String(message)

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,7 @@ import * as onFastify from '../../examples/embed/fastify.ts'
 import * as onFetch from '../../examples/embed/fetch.ts'
 import * as onHono from '../../examples/embed/hono.ts'
 import * as onNode from '../../examples/embed/node-http.ts'
+import * as onOwnLogin from '../../examples/embed/own-login.ts'
 import { pages } from '../../examples/embed/page.ts'
 import {
   acceptLink,
@@ -45,13 +46,20 @@ const application = createServer((request, response) => {
   const digest = createHash('sha256')
   request.on('data', (bytes: Buffer) => digest.update(bytes))
   request.on('end', () => {
-    const { method, url } = request
-    const from = request.headers['x-forwarded-for']
-    response.end(JSON.stringify({ method, url, from, sha256: digest.digest('hex') }))
+    const { method, url, headers } = request
+    const from = headers['x-forwarded-for']
+    const { 'x-site-user': user, cookie } = headers
+    const sha256 = digest.digest('hex')
+    const told = { method, url, from, user, cookie, sha256, trailers: request.rawTrailers }
+    response.setHeader('Set-Cookie', ['a=1', 'b=2'])
+    response.end(JSON.stringify(told))
   })
 })
-new WebSocketServer({ server: application }).on('connection', (socket) =>
-  socket.on('message', (said, isBinary) => socket.send(said, { binary: isBinary })),
+new WebSocketServer({ server: application }).on('connection', (socket, { headers }) =>
+  socket.on('message', (said, isBinary) => {
+    const isAsked = String(said) === 'who am I'
+    socket.send(isAsked ? `${headers['x-site-user']}` : said, { binary: isBinary })
+  }),
 )
 const internalUrl = `http://127.0.0.1:${await listen(application)}/`
 
@@ -152,6 +160,7 @@ const listening = {
   fastify: await listen(fastify.server),
   hono: await listen(hono),
   fetch: await listen(plain),
+  'own-login': await listen(onOwnLogin.createSite(cloud, userOf)),
   audit: await listen(
     createServer((_request, response) => {
       void audit.flush().then(() => response.end(collected.join('')))
@@ -166,6 +175,14 @@ await once(process.stdin, 'data')
 await connector.stop()
 await rm(state, { recursive: true, force: true })
 process.exit()
+
+async function userOf({ headers }: IncomingMessage): Promise<string | undefined> {
+  const [, name] = /\bsite_session=(\w+)/.exec(headers.cookie ?? '') ?? []
+  if (name === 'broken') throw new Error('the store of sessions is not there')
+  // A store of sessions is asked.
+  await sleep(1)
+  return name
+}
 
 async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
