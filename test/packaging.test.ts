@@ -10,6 +10,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -207,8 +208,7 @@ describe('the example of the README', () => {
   test('compiles strictly, runs as printed, and a request and a WebSocket pass', async () => {
     await writeFile(join(project, 'readme.ts'), (await embedExample()).code)
     expect(await typeFaults('readme.ts')).toBe('')
-    const loader = ['--import', import.meta.resolve('tsx')]
-    const child = spawn(process.execPath, [...loader, 'readme.ts'], { cwd: project })
+    const child = await runIn(await emptyFolder(), (await embedExample()).code)
     try {
       const { port } = new URL(await firstUrl(child))
       const headers = { host: 'wiki.localhost' }
@@ -231,13 +231,45 @@ describe('the example of the README', () => {
       await once(child, 'exit')
     }
   }, 120_000)
+
+  test('says what is wrong where its connector cannot reach the cloud', async () => {
+    const { code } = await embedExample()
+    const wrong = code.replace('url: connectorUrl,', "url: 'https://127.0.0.1:1',")
+    expect(wrong).not.toBe(code)
+    const child = await runIn(await emptyFolder(), wrong)
+    try {
+      for await (const line of createInterface(child.stderr))
+        if (line.startsWith('Nothing accepts connections at 127.0.0.1:1. Check host and port'))
+          return
+      expect.fail('it ended, and said nothing of it')
+    } finally {
+      child.kill()
+      await once(child, 'exit')
+    }
+  }, 60_000)
 })
 
+/** A folder in reach of the packed package, made a project by the README's first command. */
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(project, 'folder-'))
+  const [command] = (await markedBlock('embed-commands')).code.split('\n', 1)
+  await run('sh', ['-c', command!], { cwd: folder })
+  return folder
+}
+
+async function runIn(folder: string, code: string): Promise<ChildProcessWithoutNullStreams> {
+  await writeFile(join(folder, 'readme.ts'), code)
+  const loader = ['--import', import.meta.resolve('tsx')]
+  return spawn(process.execPath, [...loader, 'readme.ts'], { cwd: folder })
+}
+
+const embedExample = () => markedBlock('embed-example')
+
 /** The fenced block after its marker. */
-async function embedExample(): Promise<{ code: string; language: string }> {
+async function markedBlock(marker: string): Promise<{ code: string; language: string }> {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-  const block = /<!-- embed-example -->\s*```(\w+)\n([^]*?)```/.exec(readme)
-  if (block === null) throw new Error('README.md has no block marked <!-- embed-example -->')
+  const block = new RegExp(`<!-- ${marker} -->\\s*\`\`\`(\\w+)\\n([^]*?)\`\`\``).exec(readme)
+  if (block === null) throw new Error(`README.md has no block marked <!-- ${marker} -->`)
   return { language: block[1]!, code: block[2]! }
 }
 

@@ -62,7 +62,11 @@ const by = { operator: 'me' }
 const order = { tenantId: 'contoso', by, standing: 'active' } as const
 const { ticket } = await cloud.createEnrolmentTicket(order)
 const stateDirectory = join(state, 'connector')
-await startConnector({ url: connectorUrl, ca, stateDirectory, ticket: () => ticket })
+await startConnector({
+  ...{ url: connectorUrl, ca, stateDirectory, ticket: () => ticket },
+  // It waits for a cloud that it cannot reach. What only a person can mend it says once.
+  onEvent: (event) => event.type === 'mistake' && console.error(event.message),
+})
 console.log(`http://wiki.localhost:${port}/`)
 
 async function listen(server: Server): Promise<number> {
