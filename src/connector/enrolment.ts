@@ -30,11 +30,15 @@ import type {
 
 /** What a connector shows to be registered: exactly one of the two. */
 export interface RegistrationProof {
-  /** A registrar's access token; asked for once, and only if there is no identity yet. */
+  /**
+   * A registrar's access token; asked for once, before the first try, and only if there is no
+   * identity yet. White space around it is left out.
+   */
   readonly token?: (() => string | Promise<string>) | undefined
   /**
-   * A one-time enrolment ticket, where the tenant allows them; asked for once, and only if there is
-   * no identity yet. White space around it is left out.
+   * A one-time enrolment ticket, where the tenant allows them; asked for once, before the first
+   * try, and only if there is no identity yet. White space around it is left out. All tries show
+   * the same: with another the cloud could not tell a lost reply from a second connector.
    */
   readonly ticket?: (() => string | Promise<string>) | undefined
 }
@@ -66,14 +70,18 @@ export interface RegisterOptions extends RegistrationProof {
  * and token or ticket, under full-jitter backoff, until the cloud answers or `signal` aborts.
  *
  * @throws Refused when the cloud says no for good; ConfigurationInvalid when there is neither token
- *   nor ticket, or both, or the ticket is none; PeerViolation when the cloud's answer cannot be
- *   used; the store's own error when the key cannot be kept; the signal's reason
+ *   nor ticket, or both, or the ticket or token is none, or the name is too long;
+ *   PeerViolation when the cloud's answer cannot be used; the store's own error when the key cannot
+ *   be kept; the signal's reason
  * @see spec/PROTOCOL.md, "Registration"
  */
 export async function register(options: RegisterOptions): Promise<ConnectorIdentity> {
   const identities = await Identities.open(options.store, options.environment.crypto)
   if (identities.current !== undefined) return identities.current
   options.signal?.throwIfAborted()
+  const { name } = options.instance
+  if (name === '' || name.length > MOST_NAME_CHARACTERS)
+    throw new ConfigurationInvalid('name', `must have 1 to ${MOST_NAME_CHARACTERS} characters`)
   return new Enrolment(options, identities, await shown(options)).run()
 }
 
@@ -89,9 +97,18 @@ async function shown({ token, ticket }: RegistrationProof): Promise<Shown> {
       throw new ConfigurationInvalid('ticket', 'is no ticket: one is 43 characters of base64url')
     return { ticket: text }
   }
-  if (token !== undefined) return { token: await token() }
-  throw new ConfigurationInvalid('token', 'or "ticket" is needed to register')
+  if (token === undefined)
+    throw new ConfigurationInvalid('token', 'or "ticket" is needed to register')
+  const text = (await token()).trim()
+  if (text === '') throw new ConfigurationInvalid('token', 'is empty')
+  if (text.length > MOST_TOKEN_CHARACTERS)
+    throw new ConfigurationInvalid('token', `is longer than ${MOST_TOKEN_CHARACTERS} characters`)
+  return { token: text }
 }
+
+/** The cloud takes none that are longer. */
+const MOST_TOKEN_CHARACTERS = 16 * 1024
+const MOST_NAME_CHARACTERS = 1024
 
 class Enrolment implements RegistrationOutput {
   readonly #options: RegisterOptions

@@ -65,8 +65,10 @@ export class CloudInMemory implements ControlChannel {
   readonly #authority: CertificateAuthority
   readonly #registrar: Registration
   readonly #certificates: ConnectorCertificates
+  /** Where its instances are: what configurations tell. */
+  instances: Readonly<Record<string, string>> = { 'cloud-1': 'https://localhost:8443' }
   readonly #settings: Settings = {
-    instances: () => ({ 'cloud-1': 'https://localhost:8443' }),
+    instances: () => this.instances,
     pullEveryMs: HOUR_MS,
   }
   #service: ConfigurationService

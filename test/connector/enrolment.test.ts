@@ -98,6 +98,26 @@ test('sends nothing before the key is durable', async () => {
   expect(cloud.registrations).toHaveLength(0)
 })
 
+test('what has not the form of a token or a ticket is not sent', async () => {
+  const ticketOf = (ticket: string) => options({ token: undefined, ticket: () => ticket })
+  for (const [order, message] of [
+    [ticketOf('abc'), 'ticket: is no ticket: one is 43 characters of base64url'],
+    [ticketOf('='.repeat(43)), 'ticket: is no ticket: one is 43 characters of base64url'],
+    [
+      options({ instance: { name: 'a'.repeat(1025), version: '1' } }),
+      'name: must have 1 to 1024 characters',
+    ],
+    [options({ token: () => ' \n' }), 'token: is empty'],
+    [options({ token: () => 'a'.repeat(16_385) }), 'token: is longer than 16384 characters'],
+  ] as const)
+    await expect(register(order)).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION_INVALID',
+      message,
+    })
+  expect(cloud.registrations).toEqual([])
+  await done(register(options({ token: () => `${token}\n` })))
+})
+
 test('a certificate that could not be stored is asked for again', async () => {
   const save = store.save.bind(store)
   let saves = 0

@@ -27,7 +27,7 @@ export interface WayToCloud {
 }
 
 const ENROL =
-  'register it again: stop it, empty its state directory, and start it with a new registrar’s token'
+  'register it again: stop it, empty its state directory, and start it with a new registrar’s token or enrolment ticket'
 
 /** What has to be put right; `undefined`: nothing that is known, or what may pass by itself. */
 export function cloudMistake(error: unknown, way: WayToCloud): Mistake | undefined {
@@ -132,10 +132,13 @@ const REFUSALS: Partial<Record<RefusalReason, (way: WayToCloud) => Mistake>> = {
     enrolAgain(
       'The cloud does not know the authority of this connector’s certificate: its state was made anew, or this is another cloud',
     ),
-  'certificate-missing': () =>
-    enrolAgain(
-      'The cloud saw no certificate of this connector; something between them may end TLS',
-    ),
+  'certificate-missing': (way) =>
+    way.isRegistered
+      ? enrolAgain(
+          'The cloud saw no certificate of this connector; something between them may end TLS',
+        )
+      : // Every path but that of the registration wants a certificate first.
+        notTheCloud(way, 'takes no registrations'),
   'certificate-profile': () => enrolAgain('The cloud does not accept this connector’s certificate'),
   'certificate-revoked': () =>
     enrolAgain('The cloud does not know this connector any more, or it was revoked there'),

@@ -20,6 +20,7 @@ import { refusalReason } from '../refusal-reasons.ts'
 import { applicationMistake } from './application-mistakes.ts'
 import { cloudMistake, isAboutTime, timeMistake, type WayToCloud } from './cloud-mistakes.ts'
 import { codeOf } from './failure-codes.ts'
+import { LinkRefused } from './link-refused.ts'
 import type { Dial } from './own-dial.ts'
 import { ToldMistakes, type MistakeEvent, type MistakePlace } from './told-mistakes.ts'
 
@@ -52,9 +53,19 @@ export class ConnectorMistakes {
     return typeof error === 'object' && error !== null && this.#explained.has(error)
   }
 
-  /** Whether a mistake on the way to an instance was told and still stands. */
-  standsAt(instance: string): boolean {
-    return this.#told.has({ to: 'instance', instance })
+  /** Whether a mistake was told that explains why a link to an instance is not up. */
+  explainsLink(instance: string, cause: unknown): boolean {
+    return this.#told.has(cause instanceof LinkRefused ? CLOUD : { to: 'instance', instance })
+  }
+
+  /** What ended the start, in the words of the mistake that it is. */
+  worded(error: unknown): unknown {
+    if (!(error instanceof Refused)) return error
+    const way = { url: this.#url, setting: 'url', isRegistered: false } as const
+    const mistake = cloudMistake(error, way)
+    if (mistake === undefined) return error
+    const { reason, retryAfterMs } = error
+    return new Refused(reason, mistake.message, { cause: error, retryAfterMs })
   }
 
   cloudFailed(error: unknown, isRegistered: boolean): void {
@@ -65,7 +76,9 @@ export class ConnectorMistakes {
     this.#mended(CLOUD)
   }
 
+  /** A cloud that refuses the link was reached: nothing is wrong with the way to it. */
   linkFailed(instance: string, url: string, error: unknown): void {
+    if (error instanceof LinkRefused) return this.#mended({ to: 'instance', instance })
     const way = { url, setting: 'instances', isRegistered: true } as const
     this.#wayFailed({ to: 'instance', instance }, error, way)
   }

@@ -16,7 +16,7 @@ import type { CloudTrust } from './tls-options.ts'
 
 /** Options of {@link startConnector}. */
 export interface ConnectorOptions extends CloudTrust, RegistrationProof {
-  /** Base URL of the cloud's connector listener, https. */
+  /** Base URL of the cloud's connector listener, https: `https://cloud.example:8443`. */
   readonly url: string
   /** Where key and certificate are kept: a directory of its own, mode 0700. */
   readonly stateDirectory: string
@@ -44,8 +44,9 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
   /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**
-   * Told what happens. Whatever it throws, or rejects with, is told to `onError` and changes
-   * nothing.
+   * Told what happens. An event of type `mistake` says once what a person has to put right; without
+   * `onEvent` a connector that cannot reach the cloud waits in silence. Whatever it throws, or
+   * rejects with, is told to `onError` and changes nothing. Default: nobody is told.
    */
   readonly onEvent?: (event: ConnectorEvent) => void
   /**

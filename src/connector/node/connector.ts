@@ -35,6 +35,7 @@ import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
 import { connectorStats, type ConnectorStats } from './connector-stats.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
+import { LinkRefused } from './link-refused.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
 import { containedDial, type Dial } from './own-dial.ts'
@@ -44,8 +45,12 @@ import { tlsOptions } from './tls-options.ts'
 /**
  * Starts a connector; resolves once it is registered, configured and its links are being dialled.
  *
- * @throws Refused when the cloud says no for good; ConfigurationInvalid when it must register and
- *   has neither token nor ticket
+ * A cloud that cannot be reached is waited for without end, and tried again, until `signal` aborts:
+ * `onEvent` is told why, and nobody else is.
+ *
+ * @throws Refused when the cloud says no for good, with what has to be put right as its message;
+ *   ConfigurationInvalid when it must register and has neither token nor ticket, or one that has
+ *   not the form of one, and when `url` is none
  */
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
   const environment = systemEnvironment()
@@ -76,7 +81,7 @@ export async function startConnector(options: ConnectorOptions): Promise<Running
   }).catch(async (error: unknown) => {
     // Whatever is still being dialled is for nobody.
     await https.close()
-    throw error
+    throw mistakes.worded(error)
   })
   if (!known) {
     tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })
@@ -257,13 +262,15 @@ class NodeConnector implements RunningConnector {
       changed: (to, cause) => {
         if (to.state === 'up') mistakes.linkUp(instance)
         else if (cause !== undefined) mistakes.linkFailed(instance, url, cause)
+        // A cloud made anew may not know it: told now, rather than when the next pull is due.
+        if (cause instanceof LinkRefused && cause.isOfConnector) this.refresh()
         tell({
           type: 'link',
           instance,
           state: to.state,
           ...('binding' in to && { binding: to.binding }),
           cause,
-          ...(mistakes.standsAt(instance) && { isExplained: true }),
+          ...(mistakes.explainsLink(instance, cause) && { isExplained: true }),
         })
       },
       connect: (way, epoch, events) => this.#link(way, { instance, url, epoch, slots }, events),

@@ -55,8 +55,7 @@ export class HttpsControlChannel implements ControlChannel {
   /** @throws ConfigurationInvalid if `url` is not an https URL, or `ca` neither PEM nor DER */
   constructor(options: HttpsControlChannelOptions) {
     const { url } = options
-    if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
-      throw new ConfigurationInvalid('url', 'must be an https URL')
+    refuseUrl(url)
     // What cannot be read will not be readable at the next try.
     if (options.ca !== undefined) readCertificates(options.ca, 'ca')
     this.#options = options
@@ -120,6 +119,19 @@ export class HttpsControlChannel implements ControlChannel {
     this.#agents.delete(identity)
     await agent?.then((old) => old.destroy()).catch(() => undefined)
   }
+}
+
+function refuseUrl(url: string): void {
+  const refuse = (detail: string, value?: string): never => {
+    throw new ConfigurationInvalid([{ path: 'url', detail, value }])
+  }
+  // What may be a password is not said again.
+  const value = url.includes('@') ? undefined : JSON.stringify(url)
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
+    return refuse('must be an https URL, such as https://cloud.example:8443', value)
+  const { username, password, search, hash } = new URL(url)
+  if (username !== '' || password !== '') return refuse('must not hold credentials')
+  if (search !== '' || hash !== '') return refuse('must not have a query or a fragment', value)
 }
 
 /** Sends head and body only once the cloud has proven who it is: the body may be a token. */

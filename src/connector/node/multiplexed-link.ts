@@ -20,6 +20,7 @@ import { CloudLink } from '../cloud-link.ts'
 import type { OfferSlots } from '../offer-slots.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { ClaimedJob, Worker } from '../worker.ts'
+import { LinkRefused } from './link-refused.ts'
 
 export interface MultiplexedLinkOptions {
   /** The cloud instance's id and base URL. */
@@ -141,7 +142,7 @@ export class MultiplexedLink implements ClaimLine {
    */
   #refused(response: IncomingMessage): void {
     const { statusCode = 0 } = response
-    const cause = new Error(`the cloud answered ${statusCode} to the upgrade`)
+    const cause = new LinkRefused(statusCode, 'the upgrade')
     this.#call.destroy()
     const { events } = this.#options
     const isRefusal =

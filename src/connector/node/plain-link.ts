@@ -34,6 +34,7 @@ import { ForeignCarrier, type ClaimLine, type LineTerms, type Origins } from '..
 import type { OfferSlots, SlotHolder } from '../offer-slots.ts'
 import type { ClaimedJob, Worker } from '../worker.ts'
 import type { CloudConnections, WholeCall } from './cloud-connections.ts'
+import { LinkRefused } from './link-refused.ts'
 import { PlainCarrier, type PlainCalls } from './plain-carrier.ts'
 
 /** Options of {@link PlainLink}. */
@@ -284,8 +285,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
     response.on('error', () => undefined)
     if (response.statusCode !== 200) {
       response.resume()
-      const answer = `the cloud answered ${response.statusCode} to the offers stream`
-      return this.#ended(stream, new Error(answer))
+      return this.#ended(stream, new LinkRefused(response.statusCode!, 'the offers stream'))
     }
     stream.answered()
     response.on('data', (chunk: Uint8Array) => stream.receive(chunk, this.clocks.now()))

@@ -104,9 +104,19 @@ test('nor does one under another name', async () => {
   await other.close()
 })
 
+const HTTPS = 'must be an https URL, such as https://cloud.example:8443'
 test('only https will do', () => {
-  expect(() => new HttpsControlChannel({ url: 'http://localhost' })).toThrow('must be an https URL')
-  expect(() => new HttpsControlChannel({ url: 'localhost' })).toThrow('must be an https URL')
+  for (const [url, says] of [
+    ['http://localhost', `${HTTPS} (is "http://localhost")`],
+    ['localhost', `${HTTPS} (is "localhost")`],
+    ['localhost:3443', `${HTTPS} (is "localhost:3443")`],
+    ['http://me:secret@localhost', HTTPS],
+    ['https://me:secret@localhost', 'must not hold credentials'],
+    ['https://c.example/?a', 'must not have a query or a fragment (is "https://c.example/?a")'],
+  ] as const)
+    expect(() => new HttpsControlChannel({ url })).toThrow(
+      expect.objectContaining({ code: 'ERR_CONFIGURATION_INVALID', message: `url: ${says}` }),
+    )
 })
 
 test('pinned authorities replace the given ones', async () => {

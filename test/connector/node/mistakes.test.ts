@@ -151,6 +151,20 @@ describe('a mistake on the way to the cloud is told once, with the setting and w
     }
   })
 
+  test('a path below the cloud’s own', async () => {
+    const cloud = await CloudOverTls.start()
+    closing.push(() => cloud.close())
+    const options = { url: `${cloud.url}/connect`, ca: cloud.ca, stateDirectory: await directory() }
+    const says = `${options.url} takes no registrations. Check host, port and path in "url": it must be the base URL of the cloud’s listener for connectors.`
+    expect(words(await tries(options))).toEqual([`connector url: ${says}`])
+    // Whoever logs no events reads it in the error.
+    await expect(startConnector({ ...options, token: () => 'token' })).rejects.toMatchObject({
+      reason: 'certificate-missing',
+      message: `certificate-missing: ${says}`,
+      cause: { reason: 'certificate-missing' },
+    })
+  })
+
   test('the clock, and the cloud’s own certificate', async () => {
     for (const [certificateAhead, cloudAhead] of [
       [YEAR, YEAR],
@@ -210,7 +224,7 @@ describe('a mistake on the way to the cloud is told once, with the setting and w
     cloud.intercept = () => false
     await until(() => events.some(({ type }) => type === 'mended'))
     const again =
-      'If so, register it again: stop it, empty its state directory, and start it with a new registrar’s token.'
+      'If so, register it again: stop it, empty its state directory, and start it with a new registrar’s token or enrolment ticket.'
     expect(words(events.filter(isTold).filter(({ to }) => to === 'cloud'))).toEqual([
       `connector stateDirectory: The cloud does not know the authority of this connector’s certificate: its state was made anew, or this is another cloud. ${again}`,
       `connector stateDirectory: The cloud does not know this connector any more, or it was revoked there. ${again}`,
