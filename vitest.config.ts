@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -17,8 +16,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'spec/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
-    // One more than there are cores: tests of real parts wait a third of their time.
-    maxWorkers: availableParallelism() + 1,
+    // Every core: the default leaves one of two idle.
+    maxWorkers: '100%',
     hookTimeout: 60_000,
     reporters: ['default', './test/closing-line-reporter.ts'],
   },
