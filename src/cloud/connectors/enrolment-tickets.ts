@@ -106,6 +106,7 @@ const SOON_MS = 1_000
 export class EnrolmentTickets {
   readonly #options: EnrolmentTicketsOptions
   readonly #refused: CountedWindow
+  /** By the network that they came from: tickets that are shown, and not judged yet. */
   readonly #underWay = new Map<string, number>()
   #armed: { readonly at: number; readonly callOff: () => void } | undefined
 

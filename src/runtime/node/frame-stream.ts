@@ -4,7 +4,8 @@
  * @see spec/PROTOCOL.md, "The plain binding"
  * @module
  */
-import type { Readable, Writable } from 'node:stream'
+import type { OutgoingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { PlainExchange } from '../../protocol/internal.ts'
 
 /** The HTTP field of an exchange's token: `…/body` returns it, `…/response` must show it. */
@@ -33,11 +34,11 @@ export class TurnEnd {
 
 /** Writes what an exchange says to a stream, and tells it what the stream took. */
 export class CallOutput {
-  readonly #stream: Writable
+  readonly #stream: OutgoingMessage
   readonly #exchange: PlainExchange
   readonly #now: () => number
 
-  constructor(stream: Writable, exchange: PlainExchange, now: () => number) {
+  constructor(stream: OutgoingMessage, exchange: PlainExchange, now: () => number) {
     this.#stream = stream
     this.#exchange = exchange
     this.#now = now
@@ -49,10 +50,13 @@ export class CallOutput {
     const stream = this.#stream
     if (stream.writableEnded || stream.destroyed) return
     const chunks = this.#exchange.takeOutput()
-    stream.cork()
+    // The connection is corked, not the message: Node 22 loses what a message holds when it ends.
+    // Before there is a connection, the message keeps what it is given anyway.
+    const { socket } = stream
+    socket?.cork()
     for (const chunk of chunks) stream.write(chunk)
     if (end) stream.end()
-    stream.uncork()
+    socket?.uncork()
     if (!stream.writableNeedDrain) this.#exchange.took(this.#now())
   }
 }
