@@ -153,11 +153,27 @@ export class Edge {
   }
 
   /**
-   * Whether there is an application on this host (the `Host` field, as it came): where the edge
-   * shares a server with others, what it should be handed.
+   * Whether a request is for this edge: where it shares a server with others, what it should be
+   * handed.
+   *
+   * @param host the `Host` field, as it came
+   * @param target the request target, as it came: whether it is for an application, for the service
+   *   itself (`/.app-proxy/`), or to be refused. Default: any target of a host with an application
    */
-  publishes(host: string | undefined): boolean {
-    return host !== undefined && this.#options.directory.applicationsOn(host).length > 0
+  publishes(host: string | undefined, target?: string): boolean {
+    if (host === undefined) return false
+    const applications = this.#options.directory.applicationsOn(host)
+    if (applications.length === 0 || target === undefined) return applications.length > 0
+    try {
+      const { path } = readTarget(target, host)
+      if (isReserved(path) || selectApplication(applications, path) !== undefined) return true
+      return (
+        isProtectedResourcePath(path) && applications.some(({ bearer }) => bearer !== undefined)
+      )
+    } catch {
+      // What can be read in two ways is refused here, and by nobody else.
+      return true
+    }
   }
 
   /** Serves one request; never throws, and always answers or breaks the connection. */

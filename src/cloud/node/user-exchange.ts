@@ -237,7 +237,7 @@ export function requestHead(
 ): UserRequestHead {
   return {
     method: request.method ?? '',
-    target: request.url ?? '',
+    target: requestTarget(request),
     headers: request.rawHeaders,
     authority: request.headers.host ?? '',
     secure: (request.socket as TLSSocket).encrypted === true,
@@ -245,6 +245,14 @@ export function requestHead(
     remoteAddress: request.socket.remoteAddress ?? '',
     upgrade,
   }
+}
+
+/** The target as it came: Express takes off the path that a handler is mounted at. */
+export function requestTarget(
+  request: IncomingMessage & { readonly baseUrl?: unknown; readonly originalUrl?: unknown },
+): string {
+  const { baseUrl = '', originalUrl, url = '' } = request
+  return baseUrl !== '' && typeof originalUrl === 'string' ? originalUrl : url
 }
 
 /**

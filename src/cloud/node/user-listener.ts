@@ -22,7 +22,7 @@ import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
 import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
-import { NodeUserExchange, type NodeUserExchangeOptions } from './user-exchange.ts'
+import { NodeUserExchange, requestTarget, type NodeUserExchangeOptions } from './user-exchange.ts'
 import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'
 
 /**
@@ -66,12 +66,15 @@ export interface UserListenerOptions
  *     server.on('checkContinue', userHandler(cloud.edge, {}, { expectsContinue: true }))
  *
  * It is a middleware of Express too: `app.use(userHandler(cloud.edge))`. With a third argument,
- * requests for hosts without an application go on to `next`.
+ * requests that are for no application go on to `next`. Mount it at the root: the service has paths
+ * of its own, under `/.app-proxy/`.
  *
  * It reads bodies itself, octet for octet, and must come before whatever parses them. Fields that a
  * middleware set on the response before are no part of the answer.
  *
- * @returns a handler that throws ApiMisuse, at once, for a request whose body was read before
+ * A request whose body was read before is an ApiMisuse: with a third argument the handler throws
+ * it, at once; without, where it would end the process, it is told to `onError` of the cloud, and
+ * the request is answered 500 in these words.
  */
 export function userHandler(
   edge: UserEdge,
@@ -79,23 +82,38 @@ export function userHandler(
   options: NodeUserExchangeOptions = {},
 ): (request: IncomingMessage, response: ServerResponse, next?: () => void) => void {
   return (request, response, next) => {
-    if (next !== undefined && edge.publishes?.(request.headers.host) === false) return next()
-    checkUnread(request)
+    const isOurs = (): boolean =>
+      edge.publishes?.(request.headers.host, requestTarget(request)) !== false
+    if (next !== undefined && !isOurs()) return next()
+    const wasRead = isBodyGone(request)
+    if (wasRead && next !== undefined) throw new ApiMisuse(READ_BEFORE)
+    const Exchange = wasRead ? ReadBefore : NodeUserExchange
     serveInTurn(request, response, () =>
-      edge.handle(new NodeUserExchange(request, response, options), limits),
+      edge.handle(new Exchange(request, response, options), limits),
     )
   }
 }
 
+const READ_BEFORE = 'the body of this request was read before: mount userHandler before parsers'
+
 /** What somebody has read of a body is gone, and its end would never come. */
-function checkUnread(request: IncomingMessage): void {
-  const { headers, readableDidRead } = request
-  if (!readableDidRead) return
-  const isEmpty = headers['transfer-encoding'] === undefined && !Number(headers['content-length'])
-  if (!isEmpty)
-    throw new ApiMisuse(
-      'the body of this request was read before: mount userHandler before parsers',
-    )
+function isBodyGone({ headers, readableDidRead }: IncomingMessage): boolean {
+  if (!readableDidRead) return false
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+}
+
+/** Tells the edge that it cannot be served. */
+class ReadBefore extends NodeUserExchange {
+  override listen(): never {
+    throw new ApiMisuse(READ_BEFORE)
+  }
+
+  override abort(): void {
+    const { length } = READ_BEFORE
+    this.respond({ status: 500, headers: ['Content-Length', `${length}`] }, true)
+    this.write(Buffer.from(READ_BEFORE))
+    this.end()
+  }
 }
 
 /**

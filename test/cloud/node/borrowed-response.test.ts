@@ -1,9 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
+import express from 'express'
 import { afterEach, describe, expect, test } from 'vitest'
 import { userHandler } from '../../../src/cloud/node/index.ts'
+import { Containment, type PortFailure } from '../../../src/runtime/containment.ts'
 import { RawUser } from '../../integration/raw-user.ts'
+import { edgeWorld } from '../edge/edge-world.ts'
 import { Visit } from './direct-edge.ts'
 
 const FIELDS = ['Set-Cookie', 'a=1', 'Link', '</a>', 'X-Cased', '1', 'Set-Cookie', 'b=2', 'Link']
@@ -54,6 +57,48 @@ test('a server that says when its connections end is let', async () => {
   const user = new RawUser(await listen(server)).ask('GET', '/')
   expect(await user.closed).toBe('whole')
   expect(user.received).toMatch(/\r\nConnection: close\r\n/)
+})
+
+test('a body that was read before is told to the user and to onError, and ends nothing', async () => {
+  const told: PortFailure[] = []
+  const containment = new Containment((failure) => void told.push(failure))
+  const { edge } = await edgeWorld({}, { edge: { containment } })
+  const published = userHandler(edge)
+  server = createServer((request, response) => {
+    request.on('data', () => undefined).on('end', () => published(request, response))
+  })
+  const user = new RawUser(await listen(server))
+  user.ask('POST', '/', { host: 'open.example', 'content-length': 2 }).socket.write('ab')
+  await user.closed
+  expect(user.received).toMatch(/^HTTP\/1.1 500 [^]*\r\n\r\nthe body .* was read before: mount/)
+  expect(told).toMatchObject([{ port: 'edge', error: { name: 'ApiMisuse' }, contained: false }])
+})
+
+describe('in Express', () => {
+  const published = userHandler({
+    handle: (user) => {
+      const visit = new Visit(user)
+      visit.answer(200, visit.user.head.target)
+    },
+    publishes: (_host, target) => target?.startsWith('/wiki/') === true,
+  })
+  test.each([
+    ['at the root', express().use(published)],
+    ['at a path', express().use('/wiki', published)],
+    ['in a router in another', express().use(express.Router().use('/wiki', published))],
+  ])('%s it has the whole target, and hands on what is for no application', async (_name, site) => {
+    server = createServer(site.use((_request, response) => void response.send('the site')))
+    const port = await listen(server)
+    const ask = async (target: string): Promise<string> => {
+      const user = new RawUser(port).ask('GET', target, { connection: 'close' })
+      await user.closed
+      return user.received.split('\r\n\r\n')[1]!
+    }
+    expect(await ask('/wiki/deep/%7Elink?a=//b')).toBe('/wiki/deep/%7Elink?a=//b')
+    expect(await ask('/wiki/?a')).toBe('/wiki/?a')
+    expect(await ask('/wikis')).toBe('the site')
+    expect(await ask('/')).toBe('the site')
+  })
 })
 
 function answer(visit: Visit): void {
