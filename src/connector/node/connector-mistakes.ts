@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  PeerViolation,
   Refused,
   type ApplicationDetails,
   type ApplicationReply,
@@ -60,10 +61,12 @@ export class ConnectorMistakes {
 
   /** What ended the start, in the words of the mistake that it is. */
   worded(error: unknown): unknown {
-    if (!(error instanceof Refused)) return error
+    if (!(error instanceof Refused || error instanceof PeerViolation)) return error
     const way = { url: this.#url, setting: 'url', isRegistered: false } as const
     const mistake = cloudMistake(error, way)
     if (mistake === undefined) return error
+    if (error instanceof PeerViolation)
+      return new PeerViolation(error.reason, mistake.message, { cause: error })
     const { reason, retryAfterMs } = error
     return new Refused(reason, mistake.message, { cause: error, retryAfterMs })
   }

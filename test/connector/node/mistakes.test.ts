@@ -148,6 +148,13 @@ describe('a mistake on the way to the cloud is told once, with the setting and w
       expect(words(await tries({ url, ca }))).toEqual([
         `connector url: ${url} ${says}. Check host, port and path in "url": it must be the base URL of the cloud’s listener for connectors.`,
       ])
+      if (status === 200)
+        await expect(
+          startConnector({ url, ca, stateDirectory: await directory(), token: () => 'token' }),
+        ).rejects.toMatchObject({
+          code: 'ERR_PEER_VIOLATION',
+          message: expect.stringMatching(`^MALFORMED_MESSAGE: ${url} ${says}\\. Check host, port`),
+        })
     }
   })
 
