@@ -48,12 +48,12 @@ test('what is JSON to the runtime is JSON here, and nothing else is', () => {
     } catch (error) {
       const [mistake] = (error as ConfigurationInvalid).mistakes
       // Written twice is JSON, but not what anybody means.
-      if (isJson(text)) return expect(mistake!.detail).toMatch(/^is written twice/)
-      expect(mistake).toMatchObject({ file: 'file', line: expect.any(Number) })
+      if (isJson(text)) expect(mistake!.detail).toMatch(/^is written twice/)
+      else expect(mistake).toMatchObject({ file: 'file', line: expect.any(Number) })
     }
     if (read !== undefined) expect(read.value).toEqual(JSON.parse(text))
   })
-  fc.assert(property, { numRuns: 1_000 })
+  fc.assert(property, { numRuns: 1_000, examples: [['{"a":false,"a":null}']] })
 })
 
 test('a byte order mark is passed over, and a deep nest is refused before it ends the process', () => {
