@@ -7,6 +7,7 @@
  */
 import { TRANSPORT_ROOM_BYTES, type LinkEnd, type LinkEndpoint } from '../protocol/internal.ts'
 import { systemClocks, type Clocks } from './clocks.ts'
+import { LinkDeadline, type After } from './link-deadline.ts'
 import { timerOf, type Scheduler } from './scheduler.ts'
 
 /** What carries octets to the other end: in order, each once, until it ends. */
@@ -51,13 +52,12 @@ const LOOK_AGAIN_MS = 5
 export class LinkDriver {
   readonly #channel: LinkChannel
   readonly #clocks: Pick<Clocks, 'now'>
-  readonly #after: (ms: number, run: () => void) => () => void
+  readonly #after: After
   #link: LinkEndpoint | undefined
   #isScheduled = false
   #isEnding = false
   #isClosed = false
-  #timerAt = Infinity
-  #callOff: () => void = nothing
+  #deadline: LinkDeadline | undefined
   #callOffLook: (() => void) | undefined
 
   constructor(channel: LinkChannel, options: LinkDriverOptions = {}) {
@@ -69,13 +69,14 @@ export class LinkDriver {
   /** From now on the link lives by this transport. Once. */
   drive(link: LinkEndpoint): void {
     this.#link = link
+    this.#deadline = new LinkDeadline(link, () => this.#clocks.now(), this.#after)
     this.wake()
   }
 
   /** Octets of the other end; pieces may begin and end anywhere. They are kept by reference. */
   received(octets: Uint8Array): void {
     this.#link?.receive(octets, this.#clocks.now())
-    this.#watch()
+    this.#deadline?.watch()
   }
 
   /** There is room again. */
@@ -119,7 +120,7 @@ export class LinkDriver {
     }
     if (link.hasMore) return this.#later()
     if (this.#isEnding) return this.#close()
-    this.#watch()
+    this.#deadline!.watch()
   }
 
   get #unsent(): number {
@@ -129,23 +130,7 @@ export class LinkDriver {
   #later(): void {
     if (this.#unsent < TRANSPORT_ROOM_BYTES) return this.wake()
     this.#callOffLook = this.#after(LOOK_AGAIN_MS, () => this.#flush())
-    this.#watch()
-  }
-
-  /** One timer, moved only when a deadline comes nearer. */
-  #watch(): void {
-    const { deadline } = this.#link!
-    if (this.#isClosed || deadline >= this.#timerAt) return
-    this.#callOff()
-    this.#timerAt = deadline
-    this.#callOff = this.#after(Math.max(0, deadline - this.#clocks.now()), () => this.#tick())
-  }
-
-  #tick(): void {
-    this.#timerAt = Infinity
-    const now = this.#clocks.now()
-    if (now >= this.#link!.deadline) this.#link!.tick(now)
-    this.#watch()
+    this.#deadline!.watch()
   }
 
   #close(): void {
@@ -156,11 +141,7 @@ export class LinkDriver {
   }
 
   #stop(): void {
-    this.#callOff()
+    this.#deadline?.stop()
     this.#callOffLook?.()
   }
-}
-
-function nothing(): void {
-  // no timer runs
 }

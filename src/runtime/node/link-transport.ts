@@ -10,6 +10,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { TRANSPORT_ROOM_BYTES, type LinkEndpoint, type LinkEnd } from '../../protocol/internal.ts'
+import { LinkDeadline, type After } from '../link-deadline.ts'
 
 /** `Upgrade` of the call that becomes a link, and its path. */
 export const LINK_UPGRADE = 'app-proxy/1'
@@ -27,6 +28,11 @@ const MAX_UNSENT_BYTES = 16 * 1024 * 1024
 const FAREWELL_MS = 10_000
 const LINGER_MS = 1_000
 
+const after: After = (ms, run) => {
+  const timer = setTimeout(run, ms).unref()
+  return () => clearTimeout(timer)
+}
+
 /**
  * Drives one end of a link over `stream`, until either is over.
  *
@@ -39,8 +45,9 @@ export class LinkTransport {
   #link: LinkEndpoint | undefined
   #scheduled = false
   #ending = false
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Infinity
+  #deadline: LinkDeadline | undefined
+  /** Ends the wait for a peer that reads nothing of the farewell. */
+  #farewell: NodeJS.Timeout | undefined
   #cause: unknown
 
   constructor(stream: Duplex, now: () => number) {
@@ -56,12 +63,14 @@ export class LinkTransport {
   drive(link: LinkEndpoint, head: Uint8Array): void {
     const stream = this.#stream
     this.#link = link
+    this.#deadline = new LinkDeadline(link, this.#now, after)
     stream.on('data', (chunk: Uint8Array) => this.#received(chunk))
     stream.on('drain', () => this.#drained())
     stream.on('end', () => link.lost())
     stream.on('error', (error) => (this.#cause = error))
     stream.on('close', () => {
-      clearTimeout(this.#timer)
+      this.#deadline!.stop()
+      clearTimeout(this.#farewell)
       link.lost(this.#cause)
     })
     if (head.length > 0) this.#received(head)
@@ -83,16 +92,16 @@ export class LinkTransport {
   /** The link is over. What it said is still sent, unless the transport broke. */
   closed({ reason }: LinkEnd): void {
     this.#ending = true
-    clearTimeout(this.#timer)
+    this.#deadline?.stop()
     if (reason === 'lost' || reason === 'silent') return void this.#stream.destroy()
     // Nobody pings any more: a peer that reads nothing would keep the connection.
-    this.#timer = setTimeout(() => this.#stream.destroy(), FAREWELL_MS).unref()
+    this.#farewell = setTimeout(() => this.#stream.destroy(), FAREWELL_MS).unref()
     this.wake()
   }
 
   #received(chunk: Uint8Array): void {
     this.#link!.receive(chunk, this.#now())
-    this.#watch()
+    this.#deadline!.watch()
   }
 
   #drained(): void {
@@ -112,28 +121,12 @@ export class LinkTransport {
     if (this.#ending) return this.#end(link)
     // A stream that took all at once says no `drain`.
     if (link.hasMore && !stream.writableNeedDrain) this.wake()
-    this.#watch()
+    this.#deadline!.watch()
   }
 
   #end(link: LinkEndpoint): void {
     if (link.hasMore) return this.#stream.writableNeedDrain ? undefined : this.wake()
     this.#stream.end()
     setTimeout(() => this.#stream.destroy(), LINGER_MS).unref()
-  }
-
-  /** One timer, moved only when a deadline comes nearer. */
-  #watch(): void {
-    const { deadline } = this.#link!
-    if (deadline >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    this.#timerAt = deadline
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, deadline - this.#now())).unref()
-  }
-
-  #tick(): void {
-    this.#timerAt = Infinity
-    const now = this.#now()
-    if (now >= this.#link!.deadline) this.#link!.tick(now)
-    this.#watch()
   }
 }
