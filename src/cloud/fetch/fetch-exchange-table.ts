@@ -10,12 +10,20 @@ import { ignored, Machine, misuse, type Table } from '../../protocol/internal.ts
  * - `answering`: the head was given, octets follow
  * - `answered`: all of it was said, not all of it was read
  * - `switched`: it is a tunnel, both directions are open
+ * - `answer-only`: the user's direction of the tunnel has ended, the other is open
  * - `closing`: nothing more is said into the tunnel, not all of it was read
  * - `half-closed`: all of it was read; the user's direction is open
  * - `over`: it was told that nothing follows
  */
 export type FetchExchangeState =
-  'asked' | 'answering' | 'answered' | 'switched' | 'closing' | 'half-closed' | 'over'
+  | 'asked'
+  | 'answering'
+  | 'answered'
+  | 'switched'
+  | 'answer-only'
+  | 'closing'
+  | 'half-closed'
+  | 'over'
 
 /**
  * `readWhole`: whoever reads the answer has all that was said. `close`: the user's octets have
@@ -23,14 +31,15 @@ export type FetchExchangeState =
  */
 // prettier-ignore
 export const FETCH_EXCHANGE = {
-  //               what is answered                                                                  its reader              the user
-  asked:         { respond: 'answering', switch: 'switched', write: misuse,      end: misuse,      readWhole: misuse,        close: 'asked',     leave: 'over'  },
-  answering:     { respond: ignored,     switch: ignored,    write: 'answering', end: 'answered',  readWhole: misuse,        close: 'answering', leave: 'over'  },
-  answered:      { respond: ignored,     switch: ignored,    write: ignored,     end: ignored,     readWhole: 'over',        close: 'answered',  leave: 'over'  },
-  switched:      { respond: ignored,     switch: ignored,    write: 'switched',  end: 'closing',   readWhole: misuse,        close: 'switched',  leave: 'over'  },
-  closing:       { respond: ignored,     switch: ignored,    write: ignored,     end: ignored,     readWhole: 'half-closed', close: 'closing',   leave: 'over'  },
-  'half-closed': { respond: ignored,     switch: ignored,    write: ignored,     end: ignored,     readWhole: ignored,       close: 'over',      leave: 'over'  },
-  over:          { respond: ignored,     switch: ignored,    write: ignored,     end: ignored,     readWhole: ignored,       close: ignored,     leave: ignored },
+  //               what is answered                                                                 its reader                the user
+  asked:         { respond: 'answering', switch: 'switched', write: misuse,        end: misuse,     readWhole: misuse,        close: 'asked',       leave: 'over'  },
+  answering:     { respond: ignored,     switch: ignored,    write: 'answering',   end: 'answered', readWhole: misuse,        close: 'answering',   leave: 'over'  },
+  answered:      { respond: ignored,     switch: ignored,    write: ignored,       end: ignored,    readWhole: 'over',        close: 'answered',    leave: 'over'  },
+  switched:      { respond: ignored,     switch: ignored,    write: 'switched',    end: 'closing',  readWhole: misuse,        close: 'answer-only', leave: 'over'  },
+  'answer-only': { respond: ignored,     switch: ignored,    write: 'answer-only', end: 'answered', readWhole: misuse,        close: ignored,       leave: 'over'  },
+  closing:       { respond: ignored,     switch: ignored,    write: ignored,       end: ignored,    readWhole: 'half-closed', close: 'answered',    leave: 'over'  },
+  'half-closed': { respond: ignored,     switch: ignored,    write: ignored,       end: ignored,    readWhole: ignored,       close: 'over',        leave: 'over'  },
+  over:          { respond: ignored,     switch: ignored,    write: ignored,       end: ignored,    readWhole: ignored,       close: ignored,       leave: ignored },
 } as const satisfies Table<
   FetchExchangeState,
   'respond' | 'switch' | 'write' | 'end' | 'readWhole' | 'close' | 'leave'
@@ -42,8 +51,6 @@ export class FetchExchangeOrder {
     FETCH_EXCHANGE,
     'asked',
   )
-  #isClosed = false
-
   get state(): FetchExchangeState {
     return this.#machine.state
   }
@@ -58,7 +65,6 @@ export class FetchExchangeOrder {
 
   /** It becomes a tunnel: what the user says is asked for anew. */
   switch(): boolean {
-    this.#isClosed = false
     return this.#machine.step('switch')
   }
 
@@ -78,13 +84,11 @@ export class FetchExchangeOrder {
 
   /** All that was said was read. `true`: it is over, whole. */
   readWhole(): boolean {
-    if (!this.#machine.step('readWhole')) return false
-    return this.isOver || (this.#isClosed && this.close())
+    return this.#machine.step('readWhole') && this.isOver
   }
 
   /** The user's octets have ended. `true`: it is over, whole. */
   close(): boolean {
-    this.#isClosed = true
     return this.#machine.step('close') && this.isOver
   }
 

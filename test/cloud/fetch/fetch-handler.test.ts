@@ -325,6 +325,22 @@ describe('a tunnel', () => {
     await asked.until('gone true')
   })
 
+  test('ends with our side when that ended first, and is read last', async () => {
+    const { asked, says, hears } = tunnelled()
+    asked.user.upgrade({ status: 101, headers: ['Upgrade', 'chat'] })
+    asked.user.startBody()
+    asked.user.write(bytes('one'))
+    asked.user.write(bytes('last'))
+    asked.user.end()
+    void says.close()
+    await asked.until('ended undefined')
+    expect(asked.told).not.toContain('gone true')
+    expect((await hears.read()).value).toEqual(bytes('one'))
+    expect((await hears.read()).value).toEqual(bytes('last'))
+    expect((await hears.read()).done).toBe(true)
+    await asked.until('gone true')
+  })
+
   test('breaks when nobody hears it', async () => {
     const { asked, hears } = tunnelled()
     asked.user.upgrade({ status: 101, headers: ['Upgrade', 'chat'] })
