@@ -7,8 +7,7 @@ import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -21,6 +20,7 @@ import { WebSocket } from 'ws'
 import manifest from '../package.json' with { type: 'json' }
 import { bundledBytes } from './bundle-size.ts'
 import { changedGlobals } from './changed-globals.ts'
+import { packedProject, type PackedProject } from './packed-project.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
@@ -28,31 +28,17 @@ const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
 const SUBPATHS = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'))
 const specifier = (subpath: string) => join(manifest.name, subpath)
 
-let directory: string
+let packed: PackedProject
 let tarball: string
 let project: string
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'app-proxy-packaging-'))
-  if (!existsSync(join(ROOT, 'dist/protocol/index.d.ts')))
-    await run('npm', ['run', 'build'], { cwd: ROOT })
-  const { stdout } = await run(
-    'npm',
-    // Building is not packing: `npm test` has just built.
-    ['pack', '--json', '--ignore-scripts', '--pack-destination', directory],
-    { cwd: ROOT },
-  )
-  const [packed] = JSON.parse(stdout) as [{ filename: string }]
-  tarball = join(directory, packed.filename)
-  project = join(directory, 'project')
-  await mkdir(project)
-  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-  const lmdb = `lmdb@${manifest.devDependencies.lmdb}`
-  const quietly = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
-  await run('npm', ['install', ...quietly, tarball, lmdb], { cwd: project })
+  packed = await packedProject('lmdb')
+  tarball = packed.tarball
+  project = packed.directory
 }, 180_000)
 
-afterAll(() => rm(directory, { recursive: true, force: true }))
+afterAll(() => packed?.remove())
 
 test('publint finds nothing', async () => {
   const pack = await readFile(tarball)

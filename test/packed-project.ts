@@ -24,8 +24,8 @@ type Tool = keyof typeof manifest.devDependencies
 /** `tools` are installed beside it, at the versions that are used here. */
 export async function packedProject(...tools: readonly Tool[]): Promise<PackedProject> {
   const parent = await mkdtemp(join(tmpdir(), 'app-proxy-packed-'))
-  if (!existsSync(join(ROOT, 'dist/protocol/index.d.ts')))
-    await run('npm', ['run', 'build'], { cwd: ROOT })
+  const built = ['js', 'd.ts'].map((kind) => join(ROOT, `dist/protocol/index.${kind}`))
+  if (!built.every((path) => existsSync(path))) await run('npm', ['run', 'build'], { cwd: ROOT })
   // Building is not packing: `npm test` has just built.
   const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', parent]
   const { stdout } = await run('npm', pack, { cwd: ROOT })
