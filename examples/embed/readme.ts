@@ -50,9 +50,7 @@ const connectorUrl = `https://127.0.0.1:${await listen(connectors.server)}`
 // Users come to a server that may be there already, and serve other things as well.
 const published = node.userHandler(cloud.edge)
 const users = createServer((request, response) => {
-  const { host = '' } = request.headers
-  if (directory.applicationsOn(host).length > 0) published(request, response)
-  else response.end('The site that was here before.\n')
+  published(request, response, () => response.end('The site that was here before.\n'))
 })
 users.on('upgrade', node.userUpgradeHandler(cloud.edge))
 const port = await listen(users)

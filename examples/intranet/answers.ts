@@ -26,12 +26,3 @@ export const sendJson = (response: ServerResponse, value: object) =>
   send(response, 200, 'application/json', JSON.stringify(value))
 export const sendText = (response: ServerResponse, status: number, text: string) =>
   send(response, status, 'text/plain; charset=utf-8', text)
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-export const escape = (text: string) => text.replace(/[&<>"']/g, (character) => ESCAPES[character]!)

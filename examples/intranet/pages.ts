@@ -3,7 +3,8 @@
  */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { escape, pairsOf, send } from './answers.ts'
+import { escape } from '../program/html.ts'
+import { pairsOf, send } from './answers.ts'
 
 const read = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 const STYLE = read('site.css')

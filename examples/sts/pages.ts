@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { escape } from '../program/html.ts'
 
 const STYLE =
   ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif;accent-color:var(--accent);' +
@@ -112,12 +113,3 @@ ${content}
 export function send(response: ServerResponse, status: number, html: string): void {
   response.writeHead(status, HEADERS).end(html)
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-const escape = (text: string) => text.replace(/[&<>"']/g, (character) => ESCAPES[character]!)

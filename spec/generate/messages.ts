@@ -6,6 +6,7 @@
  */
 import ts from 'typescript'
 import { PROTOCOL_VERSION } from '../../src/protocol/internal.ts'
+import * as LIMITS from '../../src/protocol/wire/limits.ts'
 import { declarationOf, docOf, parse } from './source.ts'
 import { markdownTable } from './tables.ts'
 
@@ -148,9 +149,9 @@ function piped(source: ts.SourceFile, steps: readonly ts.Expression[]): string {
   for (const step of steps.slice(1)) {
     const [called, argument] = callOf(step as ts.CallExpression)
     if (called === 'integer') type = 'integer'
-    else if (called === 'length') bounds.push(`exactly ${argument!.getText()}`)
-    else if (/^min/.test(called)) bounds.push(`at least ${argument!.getText()}`)
-    else if (/^max/.test(called)) bounds.push(`at most ${argument!.getText()}`)
+    else if (called === 'length') bounds.push(`exactly ${boundOf(argument!)}`)
+    else if (/^min/.test(called)) bounds.push(`at least ${boundOf(argument!)}`)
+    else if (/^max/.test(called)) bounds.push(`at most ${boundOf(argument!)}`)
   }
   const unit = type.startsWith('string')
     ? ' characters'
@@ -159,6 +160,14 @@ function piped(source: ts.SourceFile, steps: readonly ts.Expression[]): string {
       : ''
   const range = bounds.join(', ')
   return range === '' ? type : `${type} (${range}${unit})`
+}
+
+/** A number as it is written, or the value of a limit by its name. */
+function boundOf(argument: ts.Expression): string {
+  if (!ts.isIdentifier(argument)) return argument.getText()
+  const { [argument.text]: value } = LIMITS as Readonly<Record<string, unknown>>
+  if (typeof value !== 'number') throw new Error(`limits.ts has no number ${argument.text}`)
+  return String(value)
 }
 
 /** A constant of the same file: a scalar by what it is, a message or shared object by its name. */

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from 'valibot'
+import { text, texts } from './directory/configuration-values.ts'
 import { RISK_LEVELS, type RiskLevel } from './rules/access-policy.ts'
 
 /** One case, as a person writes it. What it does not say is not known. */
@@ -62,8 +63,6 @@ export interface PolicyCaseUser {
   readonly roles?: readonly string[] | undefined
 }
 
-const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
-const texts = v.array(text)
 const claim = v.union([v.string(), v.number(), v.boolean()])
 
 /** @see {@link PolicyCase} */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { daysLeft } from '../runtime/certificates.ts'
 import type { Origin } from './offers/origin.ts'
 import type { Directory } from './directory/directory-port.ts'
 import { idsOf, tenantKey, type TenantKey } from './directory/tenant-key.ts'
@@ -80,8 +81,6 @@ export interface CountedParts {
   readonly now: number
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000
-
 /** @throws PortFailed when the directory fails */
 export function cloudStats({ origin, directory, certificates, now }: CountedParts): CloudStats {
   const groups = new Map(
@@ -101,7 +100,7 @@ export function cloudStats({ origin, directory, certificates, now }: CountedPart
       ...{ tenantId, applicationId },
     })),
     certificates: [...certificates].map(({ name, expiresAt }) => ({
-      ...{ name, expiresAt, daysLeft: Math.floor((expiresAt - now) / DAY_MS) },
+      ...{ name, expiresAt, daysLeft: daysLeft(expiresAt, now) },
     })),
     configuration: since === undefined ? {} : { ageMs: Math.max(0, now - since) },
   }

@@ -5,7 +5,7 @@
  */
 import { ApiMisuse, ConfigurationInvalid, PeerViolation, Refused } from '../protocol/wire/errors.ts'
 import { ENROLMENT_TICKET } from '../protocol/wire/features.ts'
-import { TIME_LIMITS } from '../protocol/wire/limits.ts'
+import { MAX_TEXT_CHARACTERS, MAX_TOKEN_CHARACTERS, TIME_LIMITS } from '../protocol/wire/limits.ts'
 import { PROTOCOL_VERSION, type RegistrationRequest } from '../protocol/wire/messages.ts'
 import {
   idleRegistration,
@@ -80,8 +80,8 @@ export async function register(options: RegisterOptions): Promise<ConnectorIdent
   if (identities.current !== undefined) return identities.current
   options.signal?.throwIfAborted()
   const { name } = options.instance
-  if (name === '' || name.length > MOST_NAME_CHARACTERS)
-    throw new ConfigurationInvalid('name', `must have 1 to ${MOST_NAME_CHARACTERS} characters`)
+  if (name === '' || name.length > MAX_TEXT_CHARACTERS)
+    throw new ConfigurationInvalid('name', `must have 1 to ${MAX_TEXT_CHARACTERS} characters`)
   return new Enrolment(options, identities, await shown(options)).run()
 }
 
@@ -101,14 +101,10 @@ async function shown({ token, ticket }: RegistrationProof): Promise<Shown> {
     throw new ConfigurationInvalid('token', 'or "ticket" is needed to register')
   const text = (await token()).trim()
   if (text === '') throw new ConfigurationInvalid('token', 'is empty')
-  if (text.length > MOST_TOKEN_CHARACTERS)
-    throw new ConfigurationInvalid('token', `is longer than ${MOST_TOKEN_CHARACTERS} characters`)
+  if (text.length > MAX_TOKEN_CHARACTERS)
+    throw new ConfigurationInvalid('token', `is longer than ${MAX_TOKEN_CHARACTERS} characters`)
   return { token: text }
 }
-
-/** The cloud takes none that are longer. */
-const MOST_TOKEN_CHARACTERS = 16 * 1024
-const MOST_NAME_CHARACTERS = 1024
 
 class Enrolment implements RegistrationOutput {
   readonly #options: RegisterOptions

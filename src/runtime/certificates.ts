@@ -66,6 +66,11 @@ export function expiryOf(certificate: Uint8Array): number {
   return new X509Certificate(certificate as Uint8Array<ArrayBuffer>).notAfter.getTime()
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Whole days until it ends; negative: it has ended. Both in milliseconds since 1970. */
+export const daysLeft = (expiresAt: number, now: number) => Math.floor((expiresAt - now) / DAY_MS)
+
 function certificatesOf(given: CertificateInput, path: string): Uint8Array<ArrayBuffer>[] {
   if (isDer(given)) return [checked(new Uint8Array(given), path)]
   const text = textOf(given)

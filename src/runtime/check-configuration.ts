@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot'
 import {
+  memberOf,
   Mistakes,
   UNKNOWN,
   withoutUndefined,
@@ -98,8 +99,6 @@ function itemOf(shape: Shape): v.GenericSchema | undefined {
   const item = shape.item as unknown as Shape | undefined
   return item && (item.entries || item.type === 'variant') ? shape.item : undefined
 }
-
-const memberOf = (path: string, name: string) => (path === '' ? name : `${path}.${name}`)
 
 /** Of several shapes the one of the value's kind is meant; else all are named. */
 function tellUnion(shape: Shape, value: unknown, path: string, tell: TellMistake): void {

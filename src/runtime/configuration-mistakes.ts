@@ -24,6 +24,9 @@ export const refuseMistake: TellMistake = (path, detail) => {
   throw new ConfigurationInvalid(path, detail)
 }
 
+/** Where a member of what stands at `path` is. */
+export const memberOf = (path: string, name: string) => (path === '' ? name : `${path}.${name}`)
+
 /** The mistakes of one configuration. */
 export class Mistakes {
   readonly #value: unknown
@@ -189,7 +192,7 @@ export function withoutUndefined(value: unknown, source: ConfigurationSource = {
     const members = Object.entries(one).filter(([, member]) => member !== undefined)
     return Object.fromEntries(
       members.map(([name, member]) => {
-        const at = path === '' ? name : `${path}.${name}`
+        const at = memberOf(path, name)
         if (NO_NAMES.has(name)) refuse(at, `${UNKNOWN}: no member may be called so`)
         return [name, copied(member, at, depth + 1)]
       }),

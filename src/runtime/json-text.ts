@@ -6,7 +6,7 @@
  * @module
  */
 import { ConfigurationInvalid } from '../protocol/wire/errors.ts'
-import { MAX_DEPTH } from './configuration-mistakes.ts'
+import { MAX_DEPTH, memberOf } from './configuration-mistakes.ts'
 
 /**
  * The value of a JSON text; a byte order mark before it is passed over.
@@ -64,7 +64,7 @@ class JsonScan {
       const start = this.#at
       if (this.#text[start] !== '"') this.#fail(noName(this.#text[start]))
       const name = JSON.parse(this.#string()) as string
-      const member = path === '' ? name : `${path}.${name}`
+      const member = memberOf(path, name)
       if (names.has(name)) this.#fail('is written twice: only one of them counts', start, member)
       names.add(name)
       this.#blank()

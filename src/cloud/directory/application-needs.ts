@@ -43,13 +43,18 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   needs: (names) => names,
 }
 
+/** The settings that may need something: connectors are looked at with them all the time. */
+const NEEDY = (Object.entries(NEEDS) as [keyof Application, Needs<unknown>][]).filter(
+  ([, needs]) => needs !== nothing,
+)
+
 /**
  * The features that an application needs, each once. What a request wants beside them, such as
  * another protocol, is said with the request.
  */
 export function needsOf(application: Application): readonly string[] {
   const names = new Set<string>()
-  for (const [setting, needs] of Object.entries(NEEDS) as [keyof Application, Needs<unknown>][]) {
+  for (const [setting, needs] of NEEDY) {
     const value = application[setting]
     if (value !== undefined && value !== null) for (const name of needs(value)) names.add(name)
   }

@@ -4,6 +4,7 @@
  * @see docs/issuers/ for what to write for the issuers that many have
  * @module
  */
+import type { ClientAuthenticationMethod } from './client-configuration.ts'
 
 /**
  * Where a claim is: `groups`; `realm_access.roles` for a member of a member; or a list of names,
@@ -92,14 +93,7 @@ export interface ClientInput {
    * `key` allow. `client_secret_basic_unescaped` is for issuers that do not decode what RFC 6749
    * has encoded, where the secret has one of `%`, `+`, `:`, `&`.
    */
-  readonly authentication?:
-    | 'client_secret_basic'
-    | 'client_secret_basic_unescaped'
-    | 'client_secret_post'
-    | 'client_secret_jwt'
-    | 'private_key_jwt'
-    | 'none'
-    | undefined
+  readonly authentication?: ClientAuthenticationMethod | undefined
   /** The `aud` of what it signs for the issuer. Default: `issuer`. */
   readonly assertionAudience?: 'issuer' | 'token-endpoint' | undefined
 }

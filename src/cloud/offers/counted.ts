@@ -4,7 +4,7 @@
  * @module
  */
 import type { DispatchState } from '../../protocol/internal.ts'
-import { tenantKey, type TenantKey } from '../directory/tenant-key.ts'
+import type { TenantKey } from '../directory/tenant-key.ts'
 import type { OfferedExchange } from './offered-exchange.ts'
 
 /** What this instance's links of a group take, and who waits for it. */
@@ -44,10 +44,9 @@ export function countedApplications(
   exchanges: Iterable<OfferedExchange>,
 ): Map<TenantKey, ApplicationCount> {
   const counted = new Map<TenantKey, ApplicationCount>()
-  for (const { tenantId, submission, isClaimed } of exchanges) {
-    const key = tenantKey(tenantId, submission.applicationId)
-    const { open, waiting } = counted.get(key) ?? { open: 0, waiting: 0 }
-    counted.set(key, { open: open + 1, waiting: waiting + (isClaimed ? 0 : 1) })
+  for (const { application, isClaimed } of exchanges) {
+    const { open, waiting } = counted.get(application) ?? { open: 0, waiting: 0 }
+    counted.set(application, { open: open + 1, waiting: waiting + (isClaimed ? 0 : 1) })
   }
   return counted
 }

@@ -32,6 +32,7 @@ import {
   type ResponseHead,
 } from '../../protocol/internal.ts'
 import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
+import type { TenantKey } from '../directory/tenant-key.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink } from './offer-link.ts'
 import type { OfferOutcome } from './offer-queue.ts'
@@ -89,8 +90,8 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     return this.#offer.delivery
   }
 
-  get tenantId(): string {
-    return this.#to.tenantId
+  get application(): TenantKey {
+    return this.#to.application
   }
 
   /** Whether a connector has it. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Binding, ConnectorConfiguration, DialerState } from '../../protocol/internal.ts'
+import { daysLeft } from '../../runtime/certificates.ts'
 import type { ConfigurationKeeper } from '../configuration-keeper.ts'
 import type { LinkDialer } from '../link-dialer.ts'
 import type { OfferSlots } from '../offer-slots.ts'
@@ -64,8 +65,6 @@ export interface CountedConnector {
   readonly now: number
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000
-
 export function connectorStats(counted: CountedConnector): ConnectorStats {
   const { keeper, worker, links, slotsOf, now } = counted
   const { tenantId, connectorId, expiresAt } = keeper.identity
@@ -89,7 +88,7 @@ export function connectorStats(counted: CountedConnector): ConnectorStats {
       .sort((one, other) => (one.applicationId < other.applicationId ? -1 : 1)),
     certificate: {
       expiresAt,
-      daysLeft: Math.floor((expiresAt - now) / DAY_MS),
+      daysLeft: daysLeft(expiresAt, now),
       state: keeper.certificateState,
     },
     configuration: { version, ageMs: since(changedAt, now), confirmedMs: since(confirmedAt, now) },

@@ -281,9 +281,7 @@ export class Dispatcher {
     if (waitUntil <= now || obstacle === 'unsupported' || obstacle === 'excluded')
       return this.#refuse(record, refusalOf(record, obstacle, spentShare(record, this.#shares)))
     const spent = noRoomToWait(record, this.#shares)
-    if (spent !== undefined) {
-      return this.#refuse(record, SPENT[spent])
-    }
+    if (spent !== undefined) return this.#refuse(record, SPENT[spent])
     enqueue(record, this.#shares)
     if (this.#state.waiting === 0) this.#state.tickedAt = now
     this.#state.waiting += 1

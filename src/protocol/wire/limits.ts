@@ -117,6 +117,10 @@ export const MAX_HEAD_BYTES = 64 * 1024
 export const MAX_CONTROL_BYTES = 1024
 /** Largest control message (registration, configuration, application). */
 export const MAX_MESSAGE_BYTES = 256 * 1024
+/** Characters of a text in a control message, such as a name. */
+export const MAX_TEXT_CHARACTERS = 1024
+/** Characters of a registrar's token. */
+export const MAX_TOKEN_CHARACTERS = 16 * 1024
 /** Nesting of a link frame's payload. */
 export const MAX_FRAME_DEPTH = 4
 /** Nesting of a control message. */

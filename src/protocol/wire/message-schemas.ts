@@ -6,9 +6,10 @@
  */
 import * as v from 'valibot'
 import { ENROLMENT_TICKET, PROTOCOL_VERSION } from './features.ts'
+import { MAX_TEXT_CHARACTERS, MAX_TOKEN_CHARACTERS } from './limits.ts'
 
 const version = v.literal(PROTOCOL_VERSION)
-const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1024))
+const text = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_TEXT_CHARACTERS))
 const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array)
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const features = v.pipe(v.array(text), v.maxLength(64))
@@ -22,7 +23,7 @@ const RegistrationRequest = v.pipe(
   v.object({
     v: version,
     type: v.literal('registration'),
-    token: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(16 * 1024))),
+    token: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_TOKEN_CHARACTERS))),
     ticket: v.optional(v.pipe(v.string(), v.length(43))),
     request: bytes,
     instance: ConnectorSoftware,

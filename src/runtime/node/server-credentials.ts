@@ -11,6 +11,7 @@ import {
   type CertificateInput,
   type KeyInput,
 } from '../certificates.ts'
+import { memberOf } from '../configuration-mistakes.ts'
 import { toPem } from './pem.ts'
 
 /** Options of a TLS server of ours. */
@@ -36,11 +37,10 @@ export interface ReadCredentials {
  * @throws ConfigurationInvalid when one of them is neither PEM nor DER, or they do not fit
  */
 export function serverCredentials({ key, cert }: ServerCredentials, path = ''): ReadCredentials {
-  const at = (name: string) => (path === '' ? name : `${path}.${name}`)
-  const chain = readCertificates(cert, at('cert'))
-  const privateKey = keyObject(key, at('key'))
+  const chain = readCertificates(cert, memberOf(path, 'cert'))
+  const privateKey = keyObject(key, memberOf(path, 'key'))
   if (!new X509Certificate(chain[0]!).checkPrivateKey(privateKey))
-    throw new ConfigurationInvalid(at('key'), 'is not the key of the certificate')
+    throw new ConfigurationInvalid(memberOf(path, 'key'), 'is not the key of the certificate')
   return {
     expiresAt: expiryOf(chain[0]!),
     key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
