@@ -57,6 +57,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['runtime'],
   ['runtime/node'],
   ['cloud/pages', 'cloud/rules', 'connector'],
+  ['connector/sign-on'],
   ['cloud/audit', 'cloud/authority', 'cloud/directory', 'cloud/identity', 'connector/node'],
   ['cloud/issuer', 'cloud/offers'],
   ['cloud/session'],
