@@ -22,8 +22,8 @@ export interface LocalAccounts {
   /** The realm of every account, as `CORP.EXAMPLE`. Absent: accounts here have none. */
   readonly realm?: string | undefined
   /**
-   * Accounts that nobody is signed on as, beside {@link DENIED_ACCOUNTS}; ASCII letters in any case.
-   * `*` stands for any signs, at the beginning or the end. Default: none.
+   * Accounts that nobody is signed on as, beside {@link DENIED_ACCOUNTS}. ASCII letters in any
+   * case; `*` stands for any signs, at the beginning or the end. Default: none.
    */
   readonly denied?: readonly string[] | undefined
 }
