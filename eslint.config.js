@@ -61,6 +61,19 @@ const rooms = [
   },
   { files: ['src/protocol/wire/msgpack-writer.ts'], rules: forbid(PURE) },
   {
+    files: ['src/assertion/**/*.ts'],
+    rules: forbid([
+      NODE,
+      EXAMPLES,
+      CERTIFICATES,
+      MESSAGE_PACK,
+      [
+        ['**/cloud/**', '**/connector/**', '**/node/**', 'undici'],
+        'Applications import it: it knows Web Crypto, and neither end.',
+      ],
+    ]),
+  },
+  {
     files: ['src/cloud/**/*.ts'],
     ignores: ['src/cloud/node/**', 'src/cloud/lmdb/**'],
     rules: forbid([

@@ -7,6 +7,7 @@ export default defineConfig({
     // no more than that, and what writes MessagePack out of them.
     'protocol/frames': 'src/protocol/frames.ts',
     'protocol/msgpack-writer': 'src/protocol/wire/msgpack-writer.ts',
+    'assertion/index': 'src/assertion/index.ts',
     'cloud/index': 'src/cloud/index.ts',
     'cloud/node/index': 'src/cloud/node/index.ts',
     'cloud/lmdb/index': 'src/cloud/lmdb/index.ts',

@@ -11,6 +11,7 @@
  * | `ConfigurationInvalid` | the operator: a value in a configuration            |
  * | `PortFailed`           | a part that the embedder supplied                   |
  * | `SignInDenied`         | nobody here: the cloud ends a sign-in with it       |
+ * | `AssertionRefused`     | whoever made the assertion, or showed it            |
  *
  * @module
  */
@@ -24,6 +25,7 @@ export type ErrorCode =
   | 'ERR_CONFIGURATION_INVALID'
   | 'ERR_PORT_FAILED'
   | 'ERR_SIGN_IN_DENIED'
+  | 'ERR_ASSERTION_REFUSED'
 
 /** Every error this library throws on purpose. */
 export type AnyAppProxyError =
