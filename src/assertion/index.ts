@@ -13,6 +13,7 @@ export {
   type AssertionKeySet,
   type AssertionPublicKey,
 } from './assertion-claims.ts'
+export type { Scheduler } from '../runtime/scheduler.ts'
 export { AssertionRefused, type AssertionRefusal } from './assertion-refused.ts'
 export {
   assertionGuard,
