@@ -104,7 +104,7 @@ function fieldsOf(
 function innerObject(value: ts.Node): ts.Node | undefined {
   if (!ts.isCallExpression(value)) return undefined
   const [called, argument] = callOf(value)
-  if (called === 'object') return argument
+  if (called === 'object' || called === 'looseObject') return argument
   return called === 'optional' && argument !== undefined ? innerObject(argument) : undefined
 }
 
@@ -115,6 +115,8 @@ function typeOf(source: ts.SourceFile, value: ts.Node): string {
   switch (called) {
     case 'object':
       return 'map'
+    case 'looseObject':
+      return 'map with more keys'
     case 'optional':
       return `${typeOf(source, first!)}, optional`
     case 'array':

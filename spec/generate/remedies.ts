@@ -22,6 +22,7 @@ export const FAILURE_REMEDIES: Readonly<Record<FailureReason, string>> = {
   'connector-violation': 'The connector broke the protocol. Update both ends to the same version; if it stays so, report it.',
   'connector-aborted': 'The connector gave the request up, for example because it was stopped. Its log says why.',
   'connector-exhausted': 'The connector’s machine has no descriptors or ports left. Raise its limit of open files.',
+  'sign-on-failed': 'The connector could not make the user known to the application. Its log says why under the request’s number, by the reasons of [single sign-on](single-sign-on.md#when-it-fails).',
   'unknown-application': 'No application has this host and path as its `externalUrl`. Check the configuration, and the DNS name that leads here.',
   'upgrade-unsupported': 'The connector reaches the cloud by plain calls, which carry no WebSockets, or the application asked for an upgrade that is not passed on. Let the connector’s `Upgrade` requests through whatever stands between.',
   'method-unsupported': '`CONNECT` is never passed on, nor is a method that the listener’s HTTP parser does not read.',

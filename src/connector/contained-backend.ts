@@ -5,10 +5,10 @@
  * @module
  */
 import {
+  isNotSentCause,
   Machine,
   PeerViolation,
   ResetCode,
-  type NotSentCause,
   type ResponseHead,
 } from '../protocol/internal.ts'
 import { atOnce, unrejected, type Containment } from '../runtime/containment.ts'
@@ -122,12 +122,6 @@ class ContainedCall extends ForwardingBackendCall {
 }
 
 const CODES: ReadonlySet<unknown> = new Set(Object.values(ResetCode))
-const NOT_SENT_CAUSES: ReadonlySet<unknown> = new Set<NotSentCause>([
-  ResetCode.UNREACHABLE,
-  ResetCode.TIMEOUT,
-  ResetCode.APPLICATION_CERTIFICATE,
-  ResetCode.CONNECTOR_EXHAUSTED,
-])
 
 /** Whether an event was given what its type says. */
 function isWellFormed(event: BackendEvent, args: readonly unknown[]): boolean {
@@ -148,7 +142,7 @@ function isWellFormed(event: BackendEvent, args: readonly unknown[]): boolean {
     case 'failed':
       return CODES.has(first)
     case 'notSent':
-      return NOT_SENT_CAUSES.has(first)
+      return isNotSentCause(first)
   }
 }
 

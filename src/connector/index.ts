@@ -48,6 +48,8 @@ export {
   type BackendCommand,
   type BackendEvent,
 } from './forwarding-backend.ts'
+export { type Preparation, type SignOn } from './sign-on/sign-on.ts'
+export { SignOnBackend, type SignOnBackendOptions } from './sign-on/sign-on-backend.ts'
 
 // Identity and configuration
 export { register, type RegisterOptions, type RegistrationProof } from './enrolment.ts'

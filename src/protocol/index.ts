@@ -18,6 +18,8 @@ export {
   AppProxyError,
   ConfigurationInvalid,
   ExchangeFailed,
+  SignOnFailed,
+  type SignOnFailureReason,
   mistakeLine,
   PeerViolation,
   PortFailed,

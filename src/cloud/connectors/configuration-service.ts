@@ -23,6 +23,7 @@ import { readCertificateRequest } from '../authority/certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { contentVersion } from '../directory/content-version.ts'
+import { signOnDetails } from '../directory/sign-on-configuration.ts'
 import { ApplicationVersions } from './application-versions.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CertificateRecord, ConnectorRecord } from './connector-records.ts'
@@ -136,6 +137,7 @@ export class ConfigurationService {
     }
     const { id, version, internalUrl, externalUrl, hostHeader } = application
     const { verifyCertificate, responseHeadMs } = application
+    const signOn = signOnDetails(application.signOn)
     return {
       v: PROTOCOL_VERSION,
       type: 'application',
@@ -147,6 +149,7 @@ export class ConfigurationService {
         hostHeader,
         verifyCertificate,
         responseHeadMs,
+        ...(signOn && { signOn }),
       },
     }
   }

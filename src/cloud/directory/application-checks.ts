@@ -16,6 +16,7 @@ import { isHttps, tellFault } from './configuration-values.ts'
 import { isOrigin, tellCors } from './cors-configuration.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
+import { tellSignOn } from './sign-on-configuration.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 
 /** `issuer`: what is particular about its tenant's; absent: it is not known. */
@@ -26,7 +27,7 @@ export function tellApplication(
   tell: TellMistake,
 ): void {
   const { externalUrl, internalUrl, client, assigned, allowedOrigins = [] } = application
-  const { session, cors, bearer, responseMode } = application
+  const { session, cors, bearer, responseMode, signOn, preAuthentication } = application
   if (externalUrl !== undefined)
     tellFault(tell, `${path}.externalUrl`, externalUrlFault(externalUrl))
   if (internalUrl !== undefined)
@@ -45,6 +46,7 @@ export function tellApplication(
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
+  if (signOn) tellSignOn(signOn, preAuthentication, `${path}.signOn`, tell)
   if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
 }
 

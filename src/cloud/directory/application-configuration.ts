@@ -14,6 +14,7 @@ import { contentVersion } from './content-version.ts'
 import { CorsConfiguration } from './cors-configuration.ts'
 import { ApplicationPolicy, type AccessRules } from '../rules/access-policy.ts'
 import type { Application } from './directory-port.ts'
+import { SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
 
 const published = {
@@ -27,6 +28,7 @@ const published = {
   needs: v.optional(
     v.array(v.pipe(v.string(), v.regex(/^[\w./-]{1,64}$/, 'is no name of a feature'))),
   ),
+  signOn: v.optional(SignOnConfiguration),
   hostHeader: v.optional(v.picklist(['internal', 'external']), 'internal'),
   verifyCertificate: v.optional(v.boolean(), true),
   responseHeadMs: v.optional(
@@ -95,7 +97,7 @@ export function readApplication(
 ): Application {
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
-  const { id, name = id, externalUrl, internalUrl, cors, needs } = application
+  const { id, name = id, externalUrl, internalUrl, cors, needs, signOn } = application
   const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
   const complete = {
     ...{ id, name, groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs },
@@ -107,6 +109,7 @@ export function readApplication(
     ...(assigned && { assigned }),
     ...(allowedOrigins && { allowedOrigins }),
     ...(needs && { needs }),
+    ...(signOn && { signOn }),
   }
   // Connectors see the version: neither secrets nor policies may go into it.
   const version = contentVersion({ ...complete, client: signIn?.client.id })

@@ -41,6 +41,8 @@ export interface PublishedInput {
    * 501. Default: none.
    */
   readonly needs?: readonly string[] | undefined
+  /** How the connector makes its users known to it. Default: not at all. */
+  readonly signOn?: SignOnInput | undefined
   /** Which `Host` the application is shown. Default: `internal`. */
   readonly hostHeader?: 'internal' | 'external' | undefined
   /** Whether an https application's certificate is verified. Default: true. */
@@ -95,6 +97,17 @@ export interface SignInApplicationInput extends PublishedInput {
    * not, and a token that they send is for the application.
    */
   readonly bearer?: BearerInput | undefined
+}
+
+/** How the connector makes users known to an application. @see docs/single-sign-on.md */
+export type SignOnInput = InjectSignOnInput
+
+/** By a secret that only the connector has. */
+export interface InjectSignOnInput {
+  /** `inject`: by a secret of the connector's. */
+  readonly kind: 'inject'
+  /** Which of the connector's secrets for this place. Default: the one that has no name. */
+  readonly secret?: string | undefined
 }
 
 /** Who may use an application: one of the users, groups or roles. */

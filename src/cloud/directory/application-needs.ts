@@ -9,6 +9,7 @@
  * @module
  */
 import type { Application } from './directory-port.ts'
+import { signOnNeeds } from './sign-on-configuration.ts'
 
 /** What a setting needs, when the application has it. */
 type Needs<T> = (value: NonNullable<T>) => readonly string[]
@@ -41,6 +42,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   embedding: nothing,
   responseMode: nothing,
   needs: (names) => names,
+  signOn: signOnNeeds,
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

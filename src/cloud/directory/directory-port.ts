@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SignOn } from './sign-on-configuration.ts'
 import type { AccessRules } from '../rules/access-policy.ts'
 import type { Branding } from '../pages/answer.ts'
 import type { Bearer } from './bearer-configuration.ts'
@@ -128,6 +129,8 @@ export interface Application {
    * @see needsOf
    */
   readonly needs?: readonly string[] | undefined
+  /** How it gets to know who its user is, beside `identityHeaders`. Default: in no other way. */
+  readonly signOn?: SignOn | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

@@ -239,7 +239,8 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
       const now = this.#now()
       if (outcome.notSent === true) {
         const isKept = this.#kept?.isWhole !== false
-        return this.#perform(this.#offer.notSent(reason, isKept, now), 'not-sent', outcome)
+        const because = reason === 'sign-on-failed' ? 'not-signed-on' : 'not-sent'
+        return this.#perform(this.#offer.notSent(reason, isKept, now), because, outcome)
       }
       if (reason === 'connector-lost')
         return this.#perform(this.#offer.exchangeLost(now), 'lost', outcome)

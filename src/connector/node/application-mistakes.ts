@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { ApplicationDetails } from '../../protocol/internal.ts'
+import {
+  SignOnFailed,
+  type ApplicationDetails,
+  type SignOnFailureReason,
+} from '../../protocol/internal.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT } from './application-faults.ts'
 import {
@@ -25,6 +29,7 @@ export function applicationMistake(
   const { hostname, port, isSecure } = internalAddress(application)
   const where = `${hostname}:${port}`
   const who = `application "${application.id}"`
+  if (error instanceof SignOnFailed) return signOnMistake(error, application)
   const mistake = (kind: MistakeKind, message: string, setting = 'internalUrl'): Mistake => ({
     kind,
     owner: 'application',
@@ -81,6 +86,45 @@ export function applicationMistake(
       `${who[0]!.toUpperCase()}${who.slice(1)} at ${where} closes the connection without an answer. It may speak HTTP/2 only, or TLS where "internalUrl" says http:; or it fails.`,
     )
   return machineMistake(code)
+}
+
+/** What a person has to put right of a sign-on; a single user's trouble is not told here. */
+function signOnMistake(
+  { reason, message }: SignOnFailed,
+  { id, signOn }: ApplicationDetails,
+): Mistake | undefined {
+  const words = SIGN_ON[reason]
+  if (words === undefined) return undefined
+  const [owner, advice] = words
+  return {
+    kind: 'application-sign-on',
+    owner,
+    setting: 'signOn',
+    message: `Users of application "${id}" cannot be signed on by "${signOn?.kind}": ${message}. ${advice}`,
+  }
+}
+
+const SIGN_ON: Readonly<
+  Record<SignOnFailureReason, readonly [owner: Mistake['owner'], advice: string] | undefined>
+> = {
+  'not-allowed-here': [
+    'connector',
+    'Allow it in this connector’s own settings, if the application really is there.',
+  ],
+  'user-unknown': undefined,
+  'user-refused': undefined,
+  'not-delegated': ['connector', 'Let this connector’s account act for users towards the service.'],
+  'service-unknown': ['connector', 'Check the service’s name, and that it is registered.'],
+  unavailable: ['connector', 'Check what vouches for users, and the way to it.'],
+  timeout: undefined,
+  'credentials-expired': ['connector', 'Renew the credentials of this connector.'],
+  'secret-missing': undefined,
+  'assertion-refused': [
+    'connector',
+    'Check the keys that this connector was given, and the cloud’s.',
+  ],
+  rejected: ['application', 'Look at what the application says of it.'],
+  misconfigured: ['cloud', 'Check "signOn" in the cloud’s configuration.'],
 }
 
 const CERTIFICATE: Readonly<Record<string, string>> = {

@@ -8,6 +8,7 @@ import type { OnError } from '../../runtime/containment.ts'
 import type { ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import type { Backend } from '../backend.ts'
 import type { RegistrationProof } from '../enrolment.ts'
+import type { SignOn } from '../sign-on/sign-on.ts'
 import type { ConnectorIdentity } from '../ports.ts'
 import type { ConnectorStats } from './connector-stats.ts'
 import type { ConnectorEvent } from './connector-events.ts'
@@ -41,6 +42,13 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
    * does one that tells its events out of turn. Default: a {@link NodeBackend}.
    */
   readonly backend?: Backend
+  /**
+   * The ways in which it makes users known to applications, each kind once. Applications that are
+   * configured for another kind are not offered to it. Default: none.
+   *
+   * @see docs/single-sign-on.md
+   */
+  readonly signOn?: readonly SignOn[] | undefined
   /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**

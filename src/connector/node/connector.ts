@@ -9,6 +9,7 @@ import {
   CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
   requestNumberOf,
+  SIGN_ON_PREFIX,
   TIME_LIMITS,
   type Binding,
   type ConnectorConfiguration,
@@ -27,6 +28,8 @@ import { LinkDialer, type CloudConnection, type DialEvents } from '../link-diale
 import { SlotShares, type OfferSlots } from '../offer-slots.ts'
 import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
+import type { SignOn } from '../sign-on/sign-on.ts'
+import { SignOnBackend, signOnsByKind } from '../sign-on/sign-on-backend.ts'
 import { Worker } from '../worker.ts'
 import { CloudConnections } from './cloud-connections.ts'
 import type { ConnectorOptions, RunningConnector } from './connector-options.ts'
@@ -127,6 +130,7 @@ class NodeConnector implements RunningConnector {
   readonly #origins: OriginLines
   /** Names this run to the cloud: its links are told from those of an earlier one. */
   readonly #run: string
+  readonly #signOns: ReadonlyMap<string, SignOn>
   #connections = new CloudConnections()
   #stopped: Promise<void> | undefined
 
@@ -135,13 +139,19 @@ class NodeConnector implements RunningConnector {
     this.#options = options
     this.#parts = parts
     this.#run = randomName(environment)
-    const { backend, observer } = options
+    const { backend, observer, signOn = [] } = options
+    this.#signOns = signOnsByKind(signOn)
     this.#shares = new SlotShares(options.offers ?? DEFAULT_OFFERS, options.streams)
     this.#origins = new OriginLines({
       environment,
       dial: (instance, epoch, events) => this.#dialForClaims(instance, epoch, events),
     })
-    this.#backend = backend ? containedBackend(backend, containment) : new NodeBackend()
+    const { clocks, scheduler } = environment
+    this.#backend = new SignOnBackend({
+      backend: backend ? containedBackend(backend, containment) : new NodeBackend(),
+      kinds: this.#signOns,
+      ...{ clocks, scheduler },
+    })
     this.#applications = new ApplicationCache({
       channel,
       environment,
@@ -336,7 +346,8 @@ class NodeConnector implements RunningConnector {
     const { environment, limits } = this.#parts
     const { clocks, scheduler } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run }
+    const abilities = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
+    return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run, abilities }
   }
 
   #renewAgent(): void {

@@ -8,6 +8,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { Socket } from 'node:net'
 import {
+  LINK_FEATURES,
   type Exchange,
   type LinkEnd,
   type Offer,
@@ -32,6 +33,8 @@ export interface MultiplexedLinkOptions {
   readonly limits: TimeLimits
   /** This run of the connector, and this link of it. */
   readonly run: string
+  /** Features that it names beside those of its binding. Default: none. */
+  readonly abilities?: readonly string[] | undefined
   readonly epoch: number
   /** 1: a link for claims alone. Default 0. */
   readonly index?: number | undefined
@@ -108,7 +111,8 @@ export class MultiplexedLink implements ClaimLine {
       return this.#end(() => this.#options.events.ended(cause))
     }
     const { worker, clocks, limits, instance, origins, slots, events } = this.#options
-    const { run, index = 0, epoch } = this.#options
+    const { run, index = 0, epoch, abilities = [] } = this.#options
+    const features = [...LINK_FEATURES, ...abilities]
     socket.setNoDelay(true)
     socket.once('close', () => this.#isGone())
     const transport = new LinkTransport(socket, () => clocks.now())
@@ -120,7 +124,7 @@ export class MultiplexedLink implements ClaimLine {
       origins,
       slots,
       random: this.#options.random,
-      hello: { run, index, epoch },
+      hello: { run, index, epoch, features },
       events: {
         wake: () => transport.wake(),
         up: () => events.up(),

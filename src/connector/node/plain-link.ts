@@ -51,6 +51,8 @@ export interface PlainLinkOptions {
   readonly limits: TimeLimits
   /** This run of the connector, and this link of it. */
   readonly run: string
+  /** Features that it names beside those of its binding. Default: none. */
+  readonly abilities?: readonly string[] | undefined
   readonly epoch: number
   readonly slots: OfferSlots
   /** Where offers of other instances are claimed. Default: they are declined. */
@@ -97,7 +99,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
   readonly gone = new Promise<void>((resolve) => (this.#isGone = resolve))
 
   constructor(options: PlainLinkOptions) {
-    const { clocks, limits, slots, run, epoch } = options
+    const { clocks, limits, slots, run, epoch, abilities = [] } = options
     this.#options = options
     this.clocks = clocks
     this.limits = limits
@@ -115,7 +117,7 @@ export class PlainLink implements PlainCalls, PlainDialledLinkPort, SlotHolder, 
       offers: slots.total,
       granted: slots.free,
       maxDataBytes: MAX_DATA_BYTES,
-      features: PLAIN_FEATURES,
+      features: [...PLAIN_FEATURES, ...abilities],
       slots: slots.slots,
       streams: 0,
     }

@@ -45,6 +45,7 @@ export type MistakeKind =
   | 'application-tls'
   | 'application-http2'
   | 'application-closes'
+  | 'application-sign-on'
   // this machine
   | 'descriptors'
 

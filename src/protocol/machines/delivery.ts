@@ -29,6 +29,8 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   // It found no room for a connection, or trusted none: before anything was sent.
   'connector-exhausted': 'none',
   'application-certificate': 'none',
+  // It may be that the application did not take what it was told.
+  'sign-on-failed': 'unknown',
   'unknown-application': 'none',
   'upgrade-unsupported': 'none',
   'method-unsupported': 'none',

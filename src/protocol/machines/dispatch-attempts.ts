@@ -20,6 +20,11 @@ const GIVEN_UP_PART = 0.1
 /** The outcomes after which another attempt may be wanted. */
 export type AttemptFailure = Exclude<AttemptOutcome, 'claimed' | 'answered' | 'long' | 'ended'>
 
+/** After these the connector is not asked again for this request; after a pause, last. */
+const EXCLUDING: ReadonlySet<AttemptFailure> = new Set([
+  ...(['declined', 'unknown-application', 'not-sent', 'not-signed-on'] as const),
+])
+
 /** Moves a request along its table; `false`: a race, and nothing is to be done. */
 export function stepTo(record: RequestState, event: keyof (typeof DISPATCHED)['waiting']): boolean {
   return stepIn(DISPATCHED, record, event)
@@ -89,12 +94,13 @@ export function failedBy(
   if (isPause && pair !== undefined) pause(pair.connector, now, random)
   if (isPause && pair === undefined && connector === undefined) wasInVain(record, link!.link)
   if (pair !== undefined) {
-    if (failure !== 'declined') failed(pair, failure, epoch, now, random)
+    if (failure !== 'declined' && failure !== 'not-signed-on')
+      failed(pair, failure, epoch, now, random)
     else if (record.isProbe) inconclusive(pair, epoch)
   }
   const refuser = pair?.connector.id ?? connector
   if (refuser === undefined) return
-  if (isPause || failure === 'unknown-application' || failure === 'not-sent')
+  if (EXCLUDING.has(failure))
     record.excluded = [...record.excluded, { connector: refuser, isPause }]
 }
 

@@ -56,6 +56,8 @@ export type AttemptOutcome =
   /** DECLINE for any other reason: the connector pauses, and is not at fault. */
   | 'declined'
   | 'not-sent'
+  /** The connector could not sign the user on: it may for others, and is not at fault. */
+  | 'not-signed-on'
   | 'claim-missed'
   | 'given-up'
   | 'lost'

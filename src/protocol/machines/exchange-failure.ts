@@ -22,6 +22,7 @@ const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReaso
   [ResetCode.NOT_SENT]: ['application', 'application-unreachable'],
   [ResetCode.APPLICATION_CERTIFICATE]: ['application', 'application-certificate'],
   [ResetCode.CONNECTOR_EXHAUSTED]: ['connector', 'connector-exhausted'],
+  [ResetCode.SIGN_ON]: ['connector', 'sign-on-failed'],
 }
 
 /** The failure that a RESET with this code means to the user; unknown codes read INTERNAL. */

@@ -43,6 +43,7 @@ export type NotSentCause =
   | typeof ResetCode.TIMEOUT
   | typeof ResetCode.APPLICATION_CERTIFICATE
   | typeof ResetCode.CONNECTOR_EXHAUSTED
+  | typeof ResetCode.SIGN_ON
 
 /** The code, four raw octets; NOT_SENT may be followed by four more, the cause. */
 export function encodeReset({ code, cause }: Reset): Uint8Array {
@@ -59,12 +60,18 @@ const RECEIVABLE: ReadonlySet<number> = new Set(
   Object.values(ResetCode).filter((code) => code !== ResetCode.LOST),
 )
 
-const NOT_SENT_CAUSES: ReadonlySet<number> = new Set<NotSentCause>([
+const NOT_SENT_CAUSES: ReadonlySet<unknown> = new Set<NotSentCause>([
   ResetCode.UNREACHABLE,
   ResetCode.TIMEOUT,
   ResetCode.APPLICATION_CERTIFICATE,
   ResetCode.CONNECTOR_EXHAUSTED,
+  ResetCode.SIGN_ON,
 ])
+
+/** Whether it is a code that says why nothing was sent. */
+export function isNotSentCause(code: unknown): code is NotSentCause {
+  return NOT_SENT_CAUSES.has(code)
+}
 
 /**
  * A code from a later version, or one that is never sent, reads as INTERNAL: the exchange is over,
@@ -75,7 +82,7 @@ export function decodeReset(payload: Uint8Array): Reset {
     const reset = decodeReset(payload.subarray(0, 4))
     if (reset.code !== ResetCode.NOT_SENT) throw malformed('RESET', 'only NOT_SENT has a cause')
     const cause = readU32(payload.subarray(4), 'RESET')
-    return NOT_SENT_CAUSES.has(cause) ? { ...reset, cause: cause as NotSentCause } : reset
+    return isNotSentCause(cause) ? { ...reset, cause } : reset
   }
   const code = readU32(payload, 'RESET')
   return { code: RECEIVABLE.has(code) ? (code as ResetCode) : ResetCode.INTERNAL }

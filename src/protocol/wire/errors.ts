@@ -12,6 +12,7 @@
  * | `PortFailed`           | a part that the embedder supplied                   |
  * | `SignInDenied`         | nobody here: the cloud ends a sign-in with it       |
  * | `AssertionRefused`     | whoever made the assertion, or showed it            |
+ * | `SignOnFailed`         | whoever `reason` says, for one request              |
  *
  * @module
  */
@@ -26,10 +27,17 @@ export type ErrorCode =
   | 'ERR_PORT_FAILED'
   | 'ERR_SIGN_IN_DENIED'
   | 'ERR_ASSERTION_REFUSED'
+  | 'ERR_SIGN_ON_FAILED'
 
 /** Every error this library throws on purpose. */
 export type AnyAppProxyError =
-  ApiMisuse | PeerViolation | Refused | ExchangeFailed | ConfigurationInvalid | PortFailed
+  | ApiMisuse
+  | PeerViolation
+  | Refused
+  | ExchangeFailed
+  | ConfigurationInvalid
+  | PortFailed
+  | SignOnFailed
 
 /** Root of the family: `error instanceof AppProxyError` catches all of it and nothing else. */
 export abstract class AppProxyError extends Error {
@@ -145,6 +153,7 @@ export type FailureReason =
   | 'connector-violation'
   | 'connector-aborted'
   | 'connector-exhausted'
+  | 'sign-on-failed'
   | 'unknown-application'
   | 'upgrade-unsupported'
   | 'method-unsupported'
@@ -290,5 +299,48 @@ export class PortFailed extends AppProxyError {
     const { detail } = options ?? {}
     super(detail === undefined ? `${port} failed` : `${port} failed: ${detail}`, options)
     this.port = port
+  }
+}
+
+/** Why an application was not told who the user is. Operators read it; users never do. */
+export type SignOnFailureReason =
+  /** This connector's own settings do not let it sign on there. */
+  | 'not-allowed-here'
+  /** Nobody there has the user's name, or no name can be made of what is known. */
+  | 'user-unknown'
+  /** The user has a name that is never signed on. */
+  | 'user-refused'
+  /** The connector may not act for users towards this service. */
+  | 'not-delegated'
+  /** Nobody knows a service of that name. */
+  | 'service-unknown'
+  /** Who would vouch for the user does not answer, or has no room. */
+  | 'unavailable'
+  /** It took longer than there was time. */
+  | 'timeout'
+  /** The connector's own credentials are expired or refused. */
+  | 'credentials-expired'
+  /** The connector has no secret of that name for this user. */
+  | 'secret-missing'
+  /** The request carries no assertion of the cloud's that holds for it. */
+  | 'assertion-refused'
+  /** The application did not take what it was told. */
+  | 'rejected'
+  /** What the application's configuration says cannot be done, or is not understood. */
+  | 'misconfigured'
+
+/**
+ * The connector could not make the user known to the application. The application was not called,
+ * or did not take it; its user gets `sign-on-failed`.
+ */
+export class SignOnFailed extends AppProxyError {
+  override readonly name = 'SignOnFailed'
+  readonly code = 'ERR_SIGN_ON_FAILED'
+  readonly reason: SignOnFailureReason
+
+  /** @param detail for the operator: no secret, no token */
+  constructor(reason: SignOnFailureReason, detail = '', options?: ErrorOptions) {
+    super(detail === '' ? reason : `${reason}: ${detail}`, options)
+    this.reason = reason
   }
 }

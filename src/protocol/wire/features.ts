@@ -39,10 +39,18 @@ export const FEATURES = {
     meaning:
       'The registration shows a ticket in the place of a token. A cloud that takes none refuses the message.',
   },
+  'sign-on/*': {
+    by: 'connector',
+    meaning:
+      'The connector makes users known to applications in the way that stands behind the stroke, `sign-on/inject` for example. Applications that need it are offered nowhere else.',
+  },
 } as const satisfies Readonly<Record<string, FeatureRule>>
 
 /** The name of a feature of version 1. */
 export type Feature = keyof typeof FEATURES
+
+/** What stands before the kind in the feature of a sign-on that a connector can make. */
+export const SIGN_ON_PREFIX = 'sign-on/'
 
 /**
  * Names beginning so mean nothing: they are sent so that an end that fails on what it does not know

@@ -305,7 +305,7 @@ export const FRAME_LAYOUTS: Readonly<Record<keyof typeof FrameType, PayloadLayou
         name: 'cause',
         bytes: 4,
         meaning:
-          'With NOT_SENT alone, why: UNREACHABLE, TIMEOUT, APPLICATION_CERTIFICATE or CONNECTOR_EXHAUSTED; an unknown one is none.',
+          'With NOT_SENT alone, why: UNREACHABLE, TIMEOUT, APPLICATION_CERTIFICATE, CONNECTOR_EXHAUSTED or SIGN_ON; an unknown one is none.',
         isOptional: true,
       },
     ],

@@ -181,6 +181,8 @@ export const ResetCode = {
   APPLICATION_CERTIFICATE: 12,
   /** The connector's machine has no file descriptor, port or memory left for a connection. */
   CONNECTOR_EXHAUSTED: 13,
+  /** The connector could not make the user known to the application. */
+  SIGN_ON: 14,
 } as const
 /** A code of RESET and STOP. */
 export type ResetCode = (typeof ResetCode)[keyof typeof ResetCode]

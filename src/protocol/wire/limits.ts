@@ -85,6 +85,8 @@ export interface ConnectionTimeLimits {
   readonly connectorKeepAliveMs: number
   /** A connection to an application, TLS included (`connectMs` of the backend). */
   readonly connectMs: number
+  /** Whatever makes the user known to the application, before it is called. */
+  readonly signOnMs: number
   /**
    * An unused connection to an application, unless it names fewer (`keepAliveMs` of the backend).
    */
@@ -101,6 +103,7 @@ export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
   halfClosedMs: 2_000,
   connectorKeepAliveMs: 65_000,
   connectMs: 10_000,
+  signOnMs: 10_000,
   applicationKeepAliveMs: 4_000,
   unknownForMs: 60_000,
 }

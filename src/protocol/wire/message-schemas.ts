@@ -101,6 +101,7 @@ const ApplicationDetails = v.object({
   hostHeader: v.picklist(['internal', 'external']),
   verifyCertificate: v.boolean(),
   responseHeadMs: milliseconds,
+  signOn: v.optional(v.looseObject({ kind: text })),
 })
 
 const ApplicationReply = v.variant('type', [

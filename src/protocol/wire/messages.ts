@@ -171,6 +171,18 @@ export interface ApplicationDetails {
   readonly verifyCertificate: boolean
   /** Milliseconds the application may take to its response head. */
   readonly responseHeadMs: number
+  /** How the connector makes the user known to the application. Absent: not at all. */
+  readonly signOn?: SignOnDetails | undefined
+}
+
+/**
+ * A kind of sign-on, and its settings. A connector is told of it only if it has named the feature
+ * `sign-on/` and the kind; settings of it that it does not understand refuse the request.
+ */
+export interface SignOnDetails {
+  /** `kerberos`, `inject` and so on. The other keys are of this kind. */
+  readonly kind: string
+  readonly [setting: string]: unknown
 }
 
 /** The cloud's answer to a question for details; `unknown-application`: the cloud gives it none. */

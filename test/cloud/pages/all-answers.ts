@@ -32,6 +32,7 @@ const EXCHANGES: Readonly<
   'application-unreachable': 'application',
   'application-certificate': 'application',
   'connector-exhausted': 'connector',
+  'sign-on-failed': 'connector',
   'application-timeout': 'application',
   'application-aborted': 'application',
   'application-malformed': 'application',

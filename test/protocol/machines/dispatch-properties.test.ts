@@ -6,7 +6,7 @@ import { DispatchWorld } from './dispatch-world.ts'
 
 const FAILURES = [
   ...['unknown-application', 'declined', 'not-sent', 'claim-missed', 'given-up'],
-  ...['lost', 'violation'],
+  ...['lost', 'violation', 'not-signed-on'],
 ] as readonly AttemptOutcome[]
 const PROGRESS = ['claimed', 'claimed', 'answered', 'ended', 'ended'] as const
 
@@ -136,7 +136,7 @@ class Judge {
     asked.link = undefined
     asked.until = this.#world.now + 700
     // Whoever only paused may be asked again.
-    if (outcome === 'unknown-application' || outcome === 'not-sent')
+    if (['unknown-application', 'not-sent', 'not-signed-on'].includes(outcome))
       asked.refusers.add(this.#links.get(link!)!.connector)
     this.#world.again(id, outcome, 700)
   }

@@ -135,6 +135,19 @@ describe('health', () => {
     expect(world.to('bad')).toBe(bad + 1)
   })
 
+  test('a user who cannot be signed on is no fault: another is asked, and nobody passed over', () => {
+    world.attach('one')
+    world.attach('two')
+    const id = world.ask()
+    world.again(id, 'not-signed-on')
+    world.again(id, 'not-signed-on')
+    expect(world.of(id).slice(0, 2).sort()).toEqual(['one', 'two'])
+    world.pass(6_000)
+    const before = world.to('one')
+    times(10, () => serve(world.ask()))
+    expect(world.to('one') - before).toBe(5)
+  })
+
   test('DECLINE for want of room is no fault: it pauses', () => {
     world.attach('full', 5_000)
     world.attach('well', 200)
