@@ -62,7 +62,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/issuer', 'cloud/offers'],
   ['cloud/session'],
   ['cloud/connectors', 'cloud/request'],
-  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-out'],
+  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out'],
   ['cloud/sign-in'],
   ['cloud/bearer'],
   ['cloud/edge'],

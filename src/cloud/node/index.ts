@@ -30,7 +30,7 @@ export { type CertificateInput, type KeyInput } from '../../runtime/certificates
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'
 export { authorityFile } from './authority-files.ts'
-export { keyRingFile } from './key-ring-file.ts'
+export { assertionKeyFile, keyRingFile } from './key-ring-file.ts'
 export {
   preparePrivateDirectory,
   readPrivateFile,

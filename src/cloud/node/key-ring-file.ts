@@ -1,6 +1,6 @@
 /**
- * The key ring in a file that only its owner may read. A new version is written beside it, flushed,
- * then renamed over it: a crash leaves the old one or the new one.
+ * Keys in files that only their owner may read, one file for each purpose. A new version is written
+ * beside it, flushed, then renamed over it: a crash leaves the old one or the new one.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import {
   watchFile,
   withFileLocked,
 } from '../../runtime/node/private-files.ts'
-import type { KeyRingStore, SealingKey } from '../session/key-ring.ts'
+import type { KeptKey, KeyStore } from '../session/kept-keys.ts'
+import type { KeyRingStore } from '../session/key-ring.ts'
+import type { AssertionKeyStore } from '../sign-on/assertion-keys.ts'
 
-const KeyRingFile = v.object({
-  version: v.literal(1),
-  keys: v.array(
-    v.object({
-      id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/)),
-      secret: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
-      createdAt: v.number(),
-    }),
-  ),
-})
+const common = {
+  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/)),
+  createdAt: v.number(),
+}
+/** 32 octets. */
+const octets = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/))
+const SealingKeys = v.array(v.object({ ...common, secret: octets }))
+const AssertionKeys = v.array(v.object({ ...common, x: octets, y: octets, d: octets }))
 
 /** How often it is looked whether the file is another. Milliseconds. */
 const WATCH_MS = 250
@@ -37,40 +37,60 @@ const WATCH_MS = 250
  *   else
  */
 export function keyRingFile(path: string): KeyRingStore {
+  return keyFile({
+    ...{ path, schema: SealingKeys, fault: 'is not a key ring' },
+    read: ({ secret, ...key }) => ({
+      ...key,
+      secret: new Uint8Array(Buffer.from(secret, 'base64url')),
+    }),
+    write: ({ secret, ...key }) => ({ ...key, secret: Buffer.from(secret).toString('base64url') }),
+  })
+}
+
+/**
+ * An {@link AssertionKeyStore} in one file, as {@link keyRingFile} is one. The two are not the same
+ * file.
+ */
+export function assertionKeyFile(path: string): AssertionKeyStore {
+  return keyFile({
+    ...{ path, schema: AssertionKeys, fault: 'is no file of assertion keys' },
+    read: (key) => key,
+    write: (key) => key,
+  })
+}
+
+interface KeyFile<Key extends KeptKey, Written> {
+  readonly path: string
+  readonly schema: v.GenericSchema<unknown, Written[]>
+  readonly fault: string
+  read(written: Written): Key
+  write(key: Key): Written
+}
+
+function keyFile<Key extends KeptKey, Written>(file: KeyFile<Key, Written>): KeyStore<Key> {
+  const { path } = file
   return {
-    load: () => load(path),
+    load: () => load(file),
     save: (keys, before) =>
       withFileLocked(path, async () => {
-        const kept = await load(path)
+        const kept = await load(file)
         if (kept.map(({ id }) => id).join() !== before.map(({ id }) => id).join()) return false
-        await save(path, keys)
+        await replacePrivateFile(path, JSON.stringify({ version: 1, keys: keys.map(file.write) }))
         return true
       }),
     watch: (changed) => watchFile(path, WATCH_MS, changed),
   }
 }
 
-async function load(path: string): Promise<readonly SealingKey[]> {
+async function load<Key extends KeptKey, Written>(
+  file: KeyFile<Key, Written>,
+): Promise<readonly Key[]> {
+  const { path, schema, fault } = file
   const text = await readPrivateFile(path)
   if (text === undefined) return []
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), KeyRingFile), text)
+  const whole = v.object({ version: v.literal(1), keys: schema })
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), whole), text)
   // The issues would quote key material: they stay out of message and cause.
-  if (!parsed.success) throw new ConfigurationInvalid(path, 'is not a key ring')
-  return parsed.output.keys.map(({ id, secret, createdAt }) => ({
-    id,
-    secret: new Uint8Array(Buffer.from(secret, 'base64url')),
-    createdAt,
-  }))
-}
-
-async function save(path: string, keys: readonly SealingKey[]): Promise<void> {
-  const text = JSON.stringify({
-    version: 1,
-    keys: keys.map(({ id, secret, createdAt }) => ({
-      id,
-      secret: Buffer.from(secret).toString('base64url'),
-      createdAt,
-    })),
-  })
-  await replacePrivateFile(path, text)
+  if (!parsed.success) throw new ConfigurationInvalid(path, fault)
+  return parsed.output.keys.map(file.read)
 }

@@ -7,35 +7,19 @@
 import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { systemClocks } from '../../runtime/clocks.ts'
-import { ApiMisuse, PortFailed } from '../../protocol/wire/errors.ts'
-import { Containment, type OnError } from '../../runtime/containment.ts'
+import { ApiMisuse } from '../../protocol/wire/errors.ts'
+import type { OnError } from '../../runtime/containment.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import { KeptKeys, type KeptKey, type KeyStore } from './kept-keys.ts'
 
 /** 256 bits of key material. Cookies are sealed under keys derived from it, never under itself. */
-export interface SealingKey {
-  /** Names the key in a cookie's header; 1–32 characters of the base64url alphabet. */
-  readonly id: string
+export interface SealingKey extends KeptKey {
   /** 32 octets. */
   readonly secret: Uint8Array
-  /** Milliseconds since 1970. */
-  readonly createdAt: number
 }
 
 /** Where the keys are kept. Instances that share users share the keys. */
-export interface KeyRingStore {
-  /** Every key, oldest first; none on first start. */
-  load(): Promise<readonly SealingKey[]>
-  /**
-   * Replaces them all, durably and atomically, if those that are kept still are `before`, by their
-   * ids. `false`: another instance was first, and nothing is written.
-   */
-  save(keys: readonly SealingKey[], before: readonly SealingKey[]): Promise<boolean>
-  /**
-   * Calls `changed` when the keys may be others, whoever changed them; returns the end of it.
-   * Absent: what another instance saved is taken up by {@link KeyRing.reload} alone.
-   */
-  watch?(changed: () => void): () => void
-}
+export type KeyRingStore = KeyStore<SealingKey>
 
 /** Options of {@link KeyRing.open}. */
 export interface KeyRingOptions {
@@ -54,9 +38,6 @@ export interface KeyRingOptions {
   readonly onError?: OnError | undefined
 }
 
-/** Of instances that rotate at once one is first; whoever is not looks again, so many times. */
-const MOST_TRIES = 16
-
 const DERIVED_KEYS = 1024
 
 /**
@@ -65,53 +46,45 @@ const DERIVED_KEYS = 1024
  *     const keyRing = await KeyRing.open({ store: keyRingFile(path) })
  */
 export class KeyRing {
-  readonly #store: KeyRingStore | undefined
   readonly #crypto: CryptoProvider
   readonly #wallClock: () => number
   readonly #keep: number
   /** By what the key is for, in which the tenant is named. */
   readonly #derived = new BoundedCache<Promise<Uint8Array>>(DERIVED_KEYS)
-  #keys: readonly SealingKey[]
-  #version = 0
-  /**
-   * What is loaded or saved, one after the other: what was loaded is not older than what is held.
-   */
-  #turn: Promise<unknown> = Promise.resolve()
-  #unwatch: () => void = () => undefined
+  readonly #keys: KeptKeys<SealingKey>
 
   private constructor(options: KeyRingOptions, keys: readonly SealingKey[]) {
-    this.#store = options.store
     this.#crypto = options.crypto ?? crypto
     this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#keep = options.keep ?? 3
-    this.#keys = keys
+    this.#keys = new KeptKeys('keyRing', options.store, keys, () => this.#derived.clear())
   }
 
   /** Loads the ring; an empty one gets its first key. */
   static async open(options: KeyRingOptions = {}): Promise<KeyRing> {
     const ring = new KeyRing(options, (await options.store?.load()) ?? [])
-    await ring.#rotateWhile(() => ring.#keys.length === 0)
-    ring.#watch(options)
+    await ring.#rotateWhile(() => ring.#keys.all.length === 0)
+    ring.#keys.watch(options.onError)
     return ring
   }
 
   /** Ends the watch on the store; the keys stay in use. */
   close(): void {
-    this.#unwatch()
+    this.#keys.close()
   }
 
   /** The id of the key that seals. */
   get newest(): string {
-    return this.#keys.at(-1)!.id
+    return this.#keys.all.at(-1)!.id
   }
 
   /** Changes with the keys. Whoever remembers what it opened must open it again. */
   get version(): number {
-    return this.#version
+    return this.#keys.version
   }
 
   has(id: string): boolean {
-    return this.#keys.some((key) => key.id === id)
+    return this.#keys.all.some((key) => key.id === id)
   }
 
   /** Adds a key, which seals from now on, and drops the oldest above the number kept. */
@@ -128,64 +101,28 @@ export class KeyRing {
    * that share a store, one does it.
    */
   rotateIfOlder(ageMs: number): Promise<boolean> {
-    return this.#rotateWhile(() => this.#wallClock() - this.#keys.at(-1)!.createdAt > ageMs)
+    return this.#rotateWhile(() => this.#wallClock() - this.#keys.all.at(-1)!.createdAt > ageMs)
   }
 
   /** Takes up what another instance saved. Called by itself where the store can be watched. */
   reload(): Promise<void> {
-    return this.#inTurn(() => this.#load())
-  }
-
-  #watch({ store, onError }: KeyRingOptions): void {
-    const changed = new Containment(onError).notify('keyRing.reload', () => this.reload())
-    this.#unwatch = store?.watch?.(changed) ?? this.#unwatch
+    return this.#keys.reload()
   }
 
   /** Whether a key was added. Another instance's key may do as well as ours: it is asked again. */
-  #rotateWhile(isDue: () => boolean, added: () => void = () => undefined): Promise<boolean> {
-    return this.#inTurn(async () => {
-      let isAdded = false
-      for (let tries = 0; isDue() && tries < MOST_TRIES; tries++) {
-        if (await this.#add()) {
-          isAdded = true
-          added()
-        } else await this.#load()
-      }
-      if (isDue()) throw new PortFailed('keyRing.store.save')
-      return isAdded
-    })
+  #rotateWhile(isDue: () => boolean, added?: () => void): Promise<boolean> {
+    const withOneMore = (keys: readonly SealingKey[]) =>
+      [...keys, this.#freshKey()].slice(-this.#keep)
+    return this.#keys.change(isDue, withOneMore, added)
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => undefined)
-    return done
-  }
-
-  async #add(): Promise<boolean> {
+  #freshKey(): SealingKey {
     const random = this.#crypto.getRandomValues(new Uint8Array(32 + 6))
-    const key: SealingKey = {
+    return {
       id: hexadecimal(random.subarray(32)),
       secret: random.slice(0, 32),
       createdAt: this.#wallClock(),
     }
-    const keys = [...this.#keys, key].slice(-this.#keep)
-    if ((await this.#store?.save(keys, this.#keys)) === false) return false
-    this.#take(keys)
-    return true
-  }
-
-  async #load(): Promise<void> {
-    const keys = (await this.#store?.load()) ?? []
-    const isSame = keys.every(({ id }, i) => id === this.#keys[i]?.id)
-    if (keys.length === 0 || (isSame && keys.length === this.#keys.length)) return
-    this.#take(keys)
-  }
-
-  #take(keys: readonly SealingKey[]): void {
-    this.#keys = keys
-    this.#version += 1
-    this.#derived.clear()
   }
 
   /**
@@ -199,7 +136,7 @@ export class KeyRing {
     const name = `${id} ${info}`
     let derived = this.#derived.get(name)
     if (derived === undefined) {
-      const key = this.#keys.find((candidate) => candidate.id === id)
+      const key = this.#keys.all.find((candidate) => candidate.id === id)
       if (key === undefined) throw new ApiMisuse('the ring holds no such key')
       derived = this.#hkdf(key.secret, info)
       this.#derived.set(name, derived)
