@@ -140,7 +140,8 @@ export class BearerTokens {
     unknown: Set<string>,
   ): Caller {
     const profile = profileOf(this.#options.directory.tenant(application.tenantId)!)
-    const identity = identityOf(claims, { named: namedBy(application).claims, profile })
+    const { claims: named, custom } = namedBy(application)
+    const identity = identityOf(claims, { named, custom, profile })
     const { subject, issuer, name, email, groups, roles, ...rest } = identity
     const scopes = scopesOf(claims)
     if (!bearer.scopes.every((scope) => scopes.includes(scope)))

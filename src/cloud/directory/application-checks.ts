@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { foldName, isToken } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { userNameFault } from '../rules/user-names.ts'
 import type { ApplicationPart } from './application-configuration.ts'
@@ -14,6 +13,7 @@ import { tellBearer } from './bearer-configuration.ts'
 import { tellClient } from './client-configuration.ts'
 import { isHttps, tellFault } from './configuration-values.ts'
 import { isOrigin, tellCors } from './cors-configuration.ts'
+import { tellIdentityHeaders } from './identity-header-checks.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
 import { tellSignOn } from './sign-on-configuration.ts'
@@ -42,7 +42,7 @@ export function tellApplication(
     tellFault(tell, `${path}.assigned.users[${i}]`, userNameFault(name, assignsNames)),
   )
   tellEmbedding(application, `${path}.embedding`, tell)
-  tellIdentityHeaders(application, `${path}.identityHeaders`, tell)
+  tellIdentityHeaders(application.identityHeaders, issuer, `${path}.identityHeaders`, tell)
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
@@ -62,50 +62,7 @@ function tellEmbedding(application: ApplicationPart, at: string, tell: TellMista
   else if (responseMode === 'form_post') tell(at, `with "form_post" ${needsNone}`)
 }
 
-function tellIdentityHeaders(
-  { identityHeaders = {} }: ApplicationPart,
-  path: string,
-  tell: TellMistake,
-): void {
-  const seen = new Set<string>()
-  for (const name of Object.keys(identityHeaders)) {
-    const folded = foldName(name)
-    if (!isToken(name)) tell(`${path}.${name}`, 'is no header name')
-    else if (NOT_IDENTITY.has(folded)) tell(`${path}.${name}`, 'has a meaning in HTTP already')
-    else if (seen.has(folded)) tell(`${path}.${name}`, 'is another spelling of one before')
-    seen.add(folded)
-  }
-}
-
 /** Browsers send them in one form, so that is the one to compare with. */
 function tellOrigin(origin: string, path: string, tell: TellMistake): void {
   if (!isOrigin(origin)) tell(path, 'must be an origin, such as "https://host.example"')
 }
-
-/** Names whose meaning the protocol, or the gateway itself, gives. */
-const NOT_IDENTITY: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-encoding',
-  'authorization',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'cookie',
-  'expect',
-  'forwarded',
-  'host',
-  'keep-alive',
-  'origin',
-  'proxy-authorization',
-  'proxy-connection',
-  'range',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-])

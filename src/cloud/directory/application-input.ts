@@ -4,7 +4,7 @@
  * @module
  */
 import type { ApplicationPolicyInput } from '../rules/access-policy-input.ts'
-import type { IdentityClaim } from '../rules/identity-claims.ts'
+import type { HeaderEncoding } from '../rules/identity-claims.ts'
 import type { SessionLifetimeInput } from './directory-input.ts'
 import type { ClientInput } from './issuer-input.ts'
 
@@ -123,19 +123,34 @@ export interface AssignmentInput {
   readonly roles?: readonly string[] | undefined
 }
 
-/** What a header tells of the user: a claim, or a claim and how it is written. */
-export type IdentityHeaderInput = IdentityClaim | IdentityHeaderFormInput
+/**
+ * What a header tells of the user: a claim; or a claim and how it is written, or a fixed value.
+ *
+ * A claim is `subject`, `issuer`, `name`, `email`, `upn`, `groups` or `roles`; or another one, by
+ * the issuer's name for it. A claim that is not known leaves the header out.
+ */
+export type IdentityHeaderInput = string | IdentityHeaderFormInput
 
-/** A claim that a header tells, and how it is written. */
+/** A claim that a header tells, and how it is written; or a fixed value. It has one of both. */
 export interface IdentityHeaderFormInput {
-  /** What of the user it tells. */
-  readonly claim: IdentityClaim
+  /** What of the user it tells. Default: nothing, there is a `value`. */
+  readonly claim?: string | undefined
+  /**
+   * The claim is a list, its members separated, or as a JSON array of texts; what comes as a text
+   * is a list of one. Default: `separated` for `groups`, `roles` and where there is a `separator`;
+   * else it is a text, and a list of several is not told.
+   */
+  readonly list?: 'separated' | 'json' | undefined
   /** Stands between the members of a list: one to four characters. Default: `,`. */
   readonly separator?: string | undefined
   /**
-   * What is not ASCII: as its UTF-8 octets, or percent-encoded, as `%` is then. Default: `utf-8`.
+   * What is not ASCII: as its UTF-8 octets; `percent` (`%C3%A9`, and `%25` for `%`);
+   * `quoted-printable` (`=C3=A9`); or, for texts, `rfc8187` (`UTF-8''%C3%A9`), and `base64url` of
+   * the whole text. Default: `utf-8`.
    */
-  readonly encoding?: 'utf-8' | 'percent' | undefined
+  readonly encoding?: HeaderEncoding | undefined
+  /** The header is always this, whoever the user is. Default: it tells the `claim`. */
+  readonly value?: string | undefined
 }
 
 /** Sessions of an application. */

@@ -12,10 +12,14 @@ import {
   reservedNames,
   selectByPath,
   type HeaderList,
-  type UserClaims,
 } from '../../protocol/internal.ts'
 import { CorsRule } from './cors-rule.ts'
-import { claimOfHeader, type IdentityHeader } from '../rules/identity-claims.ts'
+import {
+  claimOf,
+  claimOfHeader,
+  type ClaimedUser,
+  type IdentityHeader,
+} from '../rules/identity-claims.ts'
 import { identityField } from './identity-headers.ts'
 import { needsOf } from './application-needs.ts'
 import { contentVersion } from './content-version.ts'
@@ -58,9 +62,10 @@ export class Published {
     readonly responseHeadMs: number
   }
   #names: string | undefined
+  #custom: { readonly version: string | undefined } | undefined
   readonly #identityHeaders: readonly (readonly [string, IdentityHeader])[]
   /** A session's claims are the same object for as long as it is remembered. */
-  readonly #identities = new WeakMap<UserClaims, HeaderList>()
+  readonly #identities = new WeakMap<NonNullable<ClaimedUser['user']>, HeaderList>()
 
   constructor(application: Application) {
     const { id, groupId, tenantId, responseHeadMs, identityHeaders } = application
@@ -96,15 +101,32 @@ export class Published {
     return this.#names
   }
 
+  /**
+   * Another one whenever it is told other claims by the issuer's names; undefined: it is told none.
+   */
+  get custom(): string | undefined {
+    if (this.#custom === undefined) {
+      const { custom } = namedBy(this.application)
+      this.#custom = { version: custom.length === 0 ? undefined : contentVersion(custom) }
+    }
+    return this.#custom.version
+  }
+
   /** The identity headers of a user, as the application defines them. */
-  identity(claims: UserClaims): HeaderList {
-    let list = this.#identities.get(claims)
+  identity(caller: ClaimedUser): HeaderList {
+    const { user } = caller
+    if (user === undefined) return NO_FIELDS
+    let list = this.#identities.get(user)
     if (list === undefined) {
       list = this.#identityHeaders.flatMap(([name, header]) => {
-        const value = identityField(claims[claimOfHeader(header)], header)
+        const claim = claimOfHeader(header)
+        const value = identityField(
+          claim === undefined ? undefined : claimOf(caller, claim),
+          header,
+        )
         return value === undefined ? [] : [name, value]
       })
-      this.#identities.set(claims, list)
+      this.#identities.set(user, list)
     }
     return list
   }
@@ -125,6 +147,8 @@ export class Published {
     return host !== undefined && host === canonicalHost(this.host)
   }
 }
+
+const NO_FIELDS: HeaderList = []
 
 const known = new WeakMap<Application, Published>()
 

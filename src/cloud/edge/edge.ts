@@ -304,7 +304,7 @@ export class Edge {
           : head,
         request.address,
         application,
-        caller.user,
+        caller,
       ),
       user: caller.user,
       body,

@@ -17,10 +17,10 @@ import {
   headersFault,
   withoutOurPairs,
   type HeaderList,
-  type UserClaims,
 } from '../../protocol/internal.ts'
 import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
+import type { Caller } from '../identity/caller.ts'
 import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
 import type { UserRequestHead } from '../request/user-exchange.ts'
 
@@ -35,7 +35,7 @@ export function offeredHeaders(
   { headers, httpVersion }: Head,
   address: string,
   application: Published,
-  claims: UserClaims | undefined,
+  caller: Caller,
 ): HeaderList {
   const nominated = nominatedNames(headers)
   const { withheld } = application
@@ -62,7 +62,7 @@ export function offeredHeaders(
   offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
   offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)
   offered.push('Via', `${httpVersion} app-proxy`)
-  if (claims !== undefined) for (const text of application.identity(claims)) offered.push(text)
+  for (const text of application.identity(caller)) offered.push(text)
   return offered
 }
 

@@ -26,7 +26,7 @@ export interface Caller {
   readonly methods?: readonly string[]
   /** The issuer's `acrs`, where it has a list of authentication contexts instead. */
   readonly contexts?: readonly string[]
-  /** Other claims, those that policies of the application name. */
+  /** Other claims: those that policies of the application name, or that it is told. */
   readonly claims?: KeptClaims
   /** Groups or roles that somebody named had no room. */
   readonly isPartial?: boolean

@@ -12,7 +12,10 @@ import {
   type ClaimPath,
   type IssuerProfile,
 } from '../directory/issuer-configuration.ts'
-import { keptClaims, type Named } from '../rules/named.ts'
+import { SignInDenied } from '../identity/sign-in-errors.ts'
+import { MAX_SIGN_ON_CLAIM_BYTES } from '../../protocol/internal.ts'
+import { typedClaim } from '../rules/identity-claims.ts'
+import { keptClaims, type KeptClaims, type Named } from '../rules/named.ts'
 
 /** A JSON object of claims. */
 export type Claims = Readonly<Record<string, unknown>>
@@ -24,8 +27,10 @@ const MAX_METHODS = 16
 const CLOCKS_APART = 60
 
 export interface IdentityOptions {
-  /** Other claims to keep. */
+  /** Other claims to keep, as far as there is room: rules compare them. */
   readonly named?: readonly string[]
+  /** Other claims to keep, whole: the application is told them. */
+  readonly custom?: readonly string[]
   /** Default {@link USUAL_ISSUER}. */
   readonly profile?: IssuerProfile
   /**
@@ -35,9 +40,14 @@ export interface IdentityOptions {
   readonly userInfo?: Claims | undefined
 }
 
-/** The identity that verified claims tell. */
+/**
+ * The identity that verified claims tell.
+ *
+ * @throws SignInDenied `token-too-large` when what the application is told is more than anybody may
+ *   be told
+ */
 export function identityOf(token: JWTPayload, options: IdentityOptions = {}): SignInIdentity {
-  const { named = [], profile = USUAL_ISSUER, userInfo = {} } = options
+  const { named = [], custom = [], profile = USUAL_ISSUER, userInfo = {} } = options
   const paths = profile.claims
   const filling = fillingClaims(userInfo, profile)
   const at = (path: ClaimPath) => claimAt(token, path) ?? claimAt(filling, path)
@@ -56,7 +66,7 @@ export function identityOf(token: JWTPayload, options: IdentityOptions = {}): Si
     contexts: hasContexts ? methodsOf(token['acrs']) : undefined,
     methods: methodsOf(token['amr']),
     issuerSession: short(token['sid']),
-    claims: keptClaims({ ...filling, ...present(token) }, named),
+    claims: otherClaims({ ...filling, ...present(token) }, named, custom),
     isPartial: isElsewhere || !groups.isWhole || !roles.isWhole || undefined,
     authenticatedAt: authenticatedAt(token),
   }
@@ -92,8 +102,27 @@ export function missingClaims(token: Claims, named: Named, profile: IssuerProfil
     ...(named.groups.size > 0 && lacks(paths.groups) ? ['groups'] : []),
     ...(named.roles.size > 0 && lacks(paths.roles) ? ['roles'] : []),
     ...[...named.told].filter((claim) => lacks(paths[claim])),
-    ...named.claims.filter((name) => lacks([name])),
+    ...[...named.claims, ...named.custom].filter((name) => lacks([name])),
   ].filter((claim, i, all) => all.indexOf(claim) === i)
+}
+
+/**
+ * What the application is told has to be whole: one that knows a half of its users would be worse
+ * than one that knows nobody.
+ */
+function otherClaims(
+  claims: Claims,
+  named: readonly string[],
+  custom: readonly string[],
+): KeptClaims | undefined {
+  const told = custom.flatMap((name) => {
+    const value = Object.hasOwn(claims, name) ? typedClaim(claims[name]) : undefined
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  if (new TextEncoder().encode(JSON.stringify(told)).length > MAX_SIGN_ON_CLAIM_BYTES)
+    throw new SignInDenied('token-too-large', 'claims')
+  const kept = keptClaims(claims, named)
+  return told.length === 0 ? kept : { ...kept, ...Object.fromEntries(told) }
 }
 
 /**

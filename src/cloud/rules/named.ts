@@ -6,7 +6,7 @@
  */
 import type { ClaimValue } from '../../protocol/machines/sign-in.ts'
 import type { AccessRules } from './access-policy.ts'
-import { claimOfHeader, type IdentityHeader } from './identity-claims.ts'
+import { claimOfHeader, isIdentityClaim, type IdentityHeader } from './identity-claims.ts'
 import { parseUserName } from './user-names.ts'
 
 /** Names that somebody looks at. */
@@ -17,6 +17,8 @@ export interface Named {
   readonly told: ReadonlySet<ToldClaim>
   /** Claims of the user's token that `device` conditions compare. */
   readonly claims: readonly string[]
+  /** Claims by the issuer's names that the application is told, in order, each once. */
+  readonly custom: readonly string[]
 }
 
 /** What of a user an application may be told, and rules may name users by. */
@@ -41,6 +43,7 @@ export function namedBy({ assigned, access, identityHeaders }: NamingApplication
   const roles = new Set(assigned?.roles)
   const told = new Set<ToldClaim>()
   const claims = new Set<string>()
+  const custom = new Set<string>()
   const name = (users: readonly string[] = []) => {
     for (const text of users) {
       const kind = parseUserName(text)?.kind
@@ -48,8 +51,11 @@ export function namedBy({ assigned, access, identityHeaders }: NamingApplication
     }
   }
   name(assigned?.users)
-  for (const claim of Object.values(identityHeaders).map(claimOfHeader))
-    if (claim !== 'subject') told.add(claim)
+  for (const claim of Object.values(identityHeaders).map(claimOfHeader)) {
+    if (claim === undefined) continue
+    if (!isIdentityClaim(claim)) custom.add(claim)
+    else if (claim !== 'subject' && claim !== 'issuer') told.add(claim)
+  }
   for (const { when, unless = [] } of access?.policies ?? [])
     for (const { who, device } of when ? [when, ...unless] : unless) {
       name(who?.users)
@@ -57,7 +63,7 @@ export function namedBy({ assigned, access, identityHeaders }: NamingApplication
       for (const role of who?.roles ?? []) roles.add(role)
       for (const claim of Object.keys(device ?? {})) claims.add(claim)
     }
-  return { groups, roles, told, claims: [...claims] }
+  return { groups, roles, told, claims: [...claims], custom: [...custom].sort() }
 }
 
 /** Claims as they are kept. */

@@ -39,6 +39,7 @@ export const SealedSession = v.object({
   claims: v.optional(v.record(text, v.union([claim, v.array(claim)]))),
   part: v.optional(v.literal(true)),
   cut: v.optional(text),
+  told: v.optional(text),
   exp: v.number(),
   since: v.optional(v.number()),
   fresh: v.optional(v.number()),
@@ -53,7 +54,8 @@ export type SealedSession = v.InferOutput<typeof SealedSession>
  *
  * What is too much is left out from the end of the lists: the list that no identity header of the
  * application tells, then the other, those groups and roles last that its assignment or its
- * policies name; then the name. What policies know a user by is never left out.
+ * policies name; then the name. What policies know a user by, or the application is told by the
+ * issuer's name, is never left out.
  *
  * @throws SignInDenied `token-too-large` when even that does not fit
  */
@@ -90,6 +92,7 @@ export function sealedSession(
     act: span.activeAt,
     grant: span.hasGrant,
     claims: user.claims as SealedSession['claims'],
+    told: publishedOf(application).custom,
     part: user.isPartial === true ? true : undefined,
   }
   const sealed = Object.fromEntries(
@@ -117,7 +120,7 @@ export function sealedSession(
 /** The session that a sealed form tells. */
 export function openedSession(sealed: SealedSession): Session {
   const { id, sub, iss, sid, acr, amr, upn, name, email, groups, roles, iat, auth, exp } = sealed
-  const { acrs, claims, part, cut, since, fresh, made, act, grant } = sealed
+  const { acrs, claims, part, cut, told, since, fresh, made, act, grant } = sealed
   return {
     id,
     user: {
@@ -138,6 +141,7 @@ export function openedSession(sealed: SealedSession): Session {
     ...(claims && { claims }),
     ...(part && { isPartial: part }),
     ...(cut !== undefined && { cutFor: cut }),
+    ...(told !== undefined && { toldFor: told }),
     expiresAt: exp,
     ...(since !== undefined && { since }),
     ...(fresh !== undefined && { freshUntil: fresh }),

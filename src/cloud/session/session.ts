@@ -44,6 +44,8 @@ export interface Session extends Caller {
    * It lacks groups or roles that the rules of then did not name: the version of what they named.
    */
   readonly cutFor?: string
+  /** It has the claims that the application was told then: the version of their names. */
+  readonly toldFor?: string
   /** When this cookie was made. Milliseconds since 1970. */
   readonly startedAt: number
   /**
@@ -191,9 +193,10 @@ export class Sessions {
     this.#usedAt.set(session, wallNow)
     if (wallNow < session.activeAt + slideMs(idleMs)) return undefined
     const identity = { ...session, ...session.user }
-    const { cutFor } = session
+    const { cutFor, toldFor } = session
     const span = { ...session, activeAt: wallNow }
-    return this.#tell(this.#seal(application, host, session.id, identity, span, cutFor))
+    const notes = { cut: cutFor, told: toldFor }
+    return this.#tell(this.#seal(application, host, session.id, identity, span, notes))
   }
 
   async #seal(
@@ -202,11 +205,12 @@ export class Sessions {
     id: string,
     identity: SignInIdentity,
     span: SessionSpan,
-    cutFor?: string,
+    notes?: { readonly cut: string | undefined; readonly told: string | undefined },
   ): Promise<StartedSession> {
     const cookie = sessionCookie(application)
     const made = sealedSession(id, identity, span, application, cookie.name)
-    const sealed = cutFor === undefined ? made : { ...made, cut: cutFor }
+    const sealed =
+      notes === undefined ? made : { ...made, told: notes.told, cut: notes.cut ?? made.cut }
     const value = await seal(this.#ring, scopeOf(application, host), sealed)
     return { session: openedSession(sealed), setCookie: cookie.set(value) }
   }
@@ -297,6 +301,9 @@ export class Sessions {
     // issuer.
     if (session.cutFor !== undefined && session.cutFor !== publishedOf(application).names)
       return undefined
+    // The application is told other claims now: ask the issuer.
+    const { custom } = publishedOf(application)
+    if (custom !== undefined && custom !== session.toldFor) return undefined
     if (wallNow >= session.expiresAt || opened.isRevoked) return undefined
     if (session.since !== undefined && wallNow >= this.endOf(application, session)) return undefined
     const { version } = this.revocations

@@ -57,5 +57,5 @@ export async function identify(
       const { reason, evidence } = denialOf(error)
       outcome.userInfoFault = evidence === undefined ? reason : `${reason}: ${evidence}`
     }
-  return identityOf(token, { named: named.claims, profile, userInfo })
+  return identityOf(token, { named: named.claims, custom: named.custom, profile, userInfo })
 }

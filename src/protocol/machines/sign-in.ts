@@ -60,7 +60,7 @@ export interface CallbackParameters {
 export type ClaimValue = string | number | boolean
 
 /** What a verified ID token says. */
-export interface SignInIdentity extends UserClaims {
+export interface SignInIdentity extends Omit<UserClaims, 'claims'> {
   /** The name that the issuer assigns to the user. */
   readonly upn?: string
   /** When the user authenticated, milliseconds since 1970; absent: the issuer did not say. */
@@ -74,7 +74,7 @@ export interface SignInIdentity extends UserClaims {
    * The authentication contexts met, `acrs`, of an issuer that has a list of them instead of `acr`.
    */
   readonly contexts?: readonly string[]
-  /** Other claims of the token: those that the application's policies name. */
+  /** Other claims: those that the application's policies name, or that it is told. */
   readonly claims?: Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>
   /**
    * The issuer says that there are more groups or roles than it lists, or lists what cannot be

@@ -4,6 +4,7 @@
  * @see spec/PROTOCOL.md, "Frames"
  * @module
  */
+import type { TypedClaims } from './account-mapping.ts'
 
 /** Frame types; the value is the octet on the wire. */
 export const FrameType = {
@@ -51,6 +52,11 @@ export interface UserClaims {
   readonly email?: string
   readonly groups?: readonly string[]
   readonly roles?: readonly string[]
+  /**
+   * Claims that the application's sign-on names, by their names; at most 32. Absent: it names none,
+   * or none of them is known.
+   */
+  readonly claims?: TypedClaims
 }
 
 /** HELLO: a connector opens a link. */

@@ -96,8 +96,8 @@ test('nonsense does not compile', () => {
     published({ ...place, preAuthentication: 'saml', client: { id: 'wiki' } }),
     // @ts-expect-error: another case
     published({ ...wiki, externalURL: 'https://wiki.contoso.example/' }),
-    // @ts-expect-error: a claim that no header tells
-    published({ ...wiki, identityHeaders: { 'x-user': 'shoe-size' } }),
+    // @ts-expect-error: an encoding that there is not
+    published({ ...wiki, identityHeaders: { 'x-user': { claim: 'name', encoding: 'utf-7' } } }),
     // @ts-expect-error: another way to authenticate
     published({ ...wiki, client: { id: 'wiki', authentication: 'basic' } }),
     // @ts-expect-error: a deny without words

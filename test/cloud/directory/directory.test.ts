@@ -282,7 +282,7 @@ describe('refuses', () => {
     ['an identity header that is no name', withApplication({ identityHeaders: { 'x user': 'subject' } }), 'applications[0].identityHeaders.x user'],
     ['an identity header with a meaning of its own', withApplication({ identityHeaders: { Content_Length: 'subject' } }), 'applications[0].identityHeaders.Content_Length'],
     ['one identity header in two spellings', withApplication({ identityHeaders: { 'x-user': 'subject', X_User: 'name' } }), 'applications[0].identityHeaders.X_User'],
-    ['a claim nobody has', withApplication({ identityHeaders: { 'x-user': 'shoe-size' } }), 'applications[0].identityHeaders.x-user'],
+    ['a claim nobody has', withApplication({ identityHeaders: { 'x-user': 'emial' } }), 'applications[0].identityHeaders.x-user'],
   ]
   test.each(mistakes)('%s', (_, configuration, path) =>
     expect(() => directoryOf(configuration)).toThrow(

@@ -32,7 +32,7 @@ const configuration = (more: object) => ({
 })
 const application = publishedOf(directoryOf(configuration({})).application('wiki')!)
 const request = (headers: readonly string[], address = '192.0.2.7') =>
-  offeredHeaders({ headers, httpVersion: '1.1' }, address, application, undefined)
+  offeredHeaders({ headers, httpVersion: '1.1' }, address, application, {})
 const OWN = 10
 
 describe('what is offered of a request', () => {
@@ -50,10 +50,10 @@ describe('what is offered of a request', () => {
   })
 
   test('T7 has the identity headers of the user, as octets that end no line', () => {
-    const claims = { subject: 'a\r\nX-Admin: 1', issuer: 'i', name: 'Åsa', groups: ['a', 'b'] }
+    const user = { subject: 'a\r\nX-Admin: 1', issuer: 'i', name: 'Åsa', groups: ['a', 'b'] }
     const head = { headers: ['X-User', 'mallory'], httpVersion: '1.1' }
     for (let i = 0; i < 2; i++)
-      expect(offeredHeaders(head, '::1', application, claims).slice(OWN)).toEqual([
+      expect(offeredHeaders(head, '::1', application, { user }).slice(OWN)).toEqual([
         // Of a subject that ends a line nothing is told, not even one that looks like it.
         ...['X-Groups', 'a,b', 'X-Name', '\u00c3\u0085sa'],
       ])

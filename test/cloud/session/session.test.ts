@@ -324,6 +324,33 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
       expect(await read({ ...app, access }, whole)).toBeDefined()
     })
 
+    test('what the application is told by the issuer’s name stays whole, or nobody is signed in', async () => {
+      const app = application({ identityHeaders: { 'X-Department': 'department' } })
+      const told = (department: string) => ({ ...identity, groups: many, claims: { department } })
+      const { session, setCookie } = await sessions.start(app, HOST, told('x'.repeat(1000)))
+      expect(session.claims).toEqual({ department: 'x'.repeat(1000) })
+      expect(pair(setCookie).length).toBeLessThan(MAX_SESSION_CHARACTERS)
+      await expect(sessions.start(app, HOST, told('x'.repeat(3000)))).rejects.toMatchObject({
+        ...{ reason: 'token-too-large', evidence: 'session' },
+      })
+    })
+
+    test('is over when the application is told other claims, which the issuer may have', async () => {
+      const telling = (...claims: string[]) =>
+        application({
+          identityHeaders: Object.fromEntries(claims.map((claim, i) => [`X-${i}`, claim])),
+        })
+      const read = (over: Application, cookie: string) => sessions.read(over, HOST, [cookie], NOW)
+      const none = await start(telling('name'))
+      const one = await start(telling('department'))
+      expect(await read(telling('email'), none)).toBeDefined()
+      expect(await read(telling('department'), none)).toBeUndefined()
+      expect(await read(telling('department', 'name'), one)).toBeDefined()
+      expect(await read(telling('department', 'site'), one)).toBeUndefined()
+      // What is told no more is no reason to ask anybody.
+      expect(await read(telling('name'), one)).toBeDefined()
+    })
+
     test('a user of whom that does not fit is not signed in', () =>
       expect(
         sessions.start(application(), HOST, { ...identity, upn: '🙂'.repeat(2000) }),
