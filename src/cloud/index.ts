@@ -97,9 +97,12 @@ export {
 export { type ContextsParameter } from './rules/step-up.ts'
 export { type SessionLifetime } from './directory/session-configuration.ts'
 export {
+  HEADER_ENCODINGS,
   IDENTITY_CLAIMS,
+  type HeaderEncoding,
   type IdentityClaim,
   type IdentityHeader,
+  type IdentityHeaderForm,
 } from './rules/identity-claims.ts'
 
 // Conditional access
