@@ -98,7 +98,7 @@ const rooms = [
   },
   {
     files: ['src/connector/**/*.ts'],
-    ignores: ['src/connector/node/**'],
+    ignores: ['src/connector/node/**', 'src/connector/kerberos/**'],
     rules: forbid([
       NODE,
       EXAMPLES,
@@ -111,7 +111,7 @@ const rooms = [
     ]),
   },
   {
-    files: ['src/connector/node/**/*.ts'],
+    files: ['src/connector/node/**/*.ts', 'src/connector/kerberos/**/*.ts'],
     rules: forbid([
       EXAMPLES,
       CERTIFICATES,

@@ -12,6 +12,7 @@ export default defineConfig({
     'cloud/node/index': 'src/cloud/node/index.ts',
     'cloud/lmdb/index': 'src/cloud/lmdb/index.ts',
     'connector/index': 'src/connector/index.ts',
+    'connector/kerberos/index': 'src/connector/kerberos/index.ts',
     'connector/node/index': 'src/connector/node/index.ts',
   },
   format: 'esm',

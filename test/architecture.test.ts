@@ -58,7 +58,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['assertion', 'runtime/node'],
   ['cloud/pages', 'cloud/rules', 'connector'],
   ['connector/sign-on'],
-  ['cloud/audit', 'cloud/authority', 'cloud/directory', 'cloud/identity', 'connector/node'],
+  [
+    'cloud/audit',
+    'cloud/authority',
+    'cloud/directory',
+    'cloud/identity',
+    'connector/kerberos',
+    'connector/node',
+  ],
   ['cloud/issuer', 'cloud/offers'],
   ['cloud/session'],
   ['cloud/connectors', 'cloud/request'],
@@ -95,7 +102,7 @@ describe('what users may import is chosen', () => {
   const doors = files.filter((path) => /(?:^|\/)index\.ts$/.test(path))
 
   test.each(doors)('%s names what it exports', (path) => {
-    expect(doors.length).toBe(7)
+    expect(doors.length).toBe(8)
     expect(codeOf(path)).not.toMatch(/\bexport\s+(?:type\s+)?\*/)
   })
 
@@ -186,7 +193,7 @@ describe('the rooms', () => {
   test.each(within('connector/'))('%s does not know the cloud', (path) => {
     for (const specifier of importsOf(path)) {
       expect(target(path, specifier)).not.toMatch(/^cloud\/|^lmdb|examples\//)
-      if (path.startsWith('connector/node/')) continue
+      if (/^connector\/(node|kerberos)\//.test(path)) continue
       expect(target(path, specifier)).not.toMatch(/^node:|^undici|^connector\/node\//)
     }
   })

@@ -62,10 +62,20 @@ export {
   type EmbeddingInput,
   type IdentityHeaderFormInput,
   type IdentityHeaderInput,
+  type InjectSignOnInput,
+  type KerberosSignOnInput,
   type PassthroughApplicationInput,
   type PublishedInput,
   type SignInApplicationInput,
+  type SignOnInput,
 } from './directory/application-input.ts'
+export {
+  type AccountLetterCase,
+  type AccountMappingInput,
+  type ClaimAccountInput,
+  type TemplateAccountInput,
+  type UserPartAccountInput,
+} from './directory/account-mapping-input.ts'
 export {
   type ClaimPathInput,
   type ClientInput,

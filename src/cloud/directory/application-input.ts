@@ -5,6 +5,7 @@
  */
 import type { ApplicationPolicyInput } from '../rules/access-policy-input.ts'
 import type { HeaderEncoding } from '../rules/identity-claims.ts'
+import type { AccountMappingInput } from './account-mapping-input.ts'
 import type { SessionLifetimeInput } from './directory-input.ts'
 import type { ClientInput } from './issuer-input.ts'
 
@@ -100,7 +101,7 @@ export interface SignInApplicationInput extends PublishedInput {
 }
 
 /** How the connector makes users known to an application. @see docs/single-sign-on.md */
-export type SignOnInput = InjectSignOnInput
+export type SignOnInput = InjectSignOnInput | KerberosSignOnInput
 
 /** By a secret that only the connector has. */
 export interface InjectSignOnInput {
@@ -108,6 +109,21 @@ export interface InjectSignOnInput {
   readonly kind: 'inject'
   /** Which of the connector's secrets for this place. Default: the one that has no name. */
   readonly secret?: string | undefined
+}
+
+/** By Kerberos constrained delegation. */
+export interface KerberosSignOnInput {
+  /** `kerberos`: by a ticket of the user's, which the connector's account gets. */
+  readonly kind: 'kerberos'
+  /**
+   * The name of the application's service, as `HTTP/wiki.corp.example`. The connector's own settings
+   * say the realm, and whether it signs anybody on there.
+   */
+  readonly servicePrincipal: string
+  /** How the name of a user's account follows from a claim. */
+  readonly user: AccountMappingInput
+  /** Whether the application has to show who it is, too. Default: false. */
+  readonly mutual?: boolean | undefined
 }
 
 /** Who may use an application: one of the users, groups or roles. */

@@ -6,7 +6,13 @@
  * @module
  */
 import * as v from 'valibot'
-import { SIGN_ON_PREFIX, type SignOnDetails } from '../../protocol/internal.ts'
+import {
+  AccountMapping,
+  accountMappingFault,
+  readServicePrincipal,
+  SIGN_ON_PREFIX,
+  type SignOnDetails,
+} from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { text } from './configuration-values.ts'
 
@@ -16,8 +22,24 @@ const InjectSignOn = v.strictObject({
   secret: v.exactOptional(text),
 })
 
+/** A ticket of the user's, made by the connector's account. */
+const KerberosSignOn = v.strictObject({
+  kind: v.literal('kerberos'),
+  servicePrincipal: v.pipe(
+    v.string(),
+    v.check(
+      (name) => readServicePrincipal(name) !== undefined,
+      'must be like "HTTP/wiki.corp.example", without a realm',
+    ),
+  ),
+  user: AccountMapping,
+  mutual: v.exactOptional(v.boolean()),
+})
+
+type KerberosSignOn = v.InferOutput<typeof KerberosSignOn>
+
 /** Every kind. */
-export const SignOnConfiguration = v.variant('kind', [InjectSignOn])
+export const SignOnConfiguration = v.variant('kind', [InjectSignOn, KerberosSignOn])
 
 /** How an application gets to know who its user is. */
 export type SignOn = v.InferOutput<typeof SignOnConfiguration>
@@ -33,6 +55,11 @@ export function tellSignOn(
   tell: TellMistake,
 ): void {
   const { kind } = signOn
+  if (kind === 'kerberos') {
+    const { user } = signOn as Partial<KerberosSignOn>
+    const fault = user && accountMappingFault(user)
+    if (fault !== undefined) tell(`${path}.user.${fault.member}`, fault.detail)
+  }
   if (kind === undefined || preAuthentication !== 'passthrough') return
   if (!FOR_ANYBODY.has(kind)) tell(`${path}.kind`, 'needs "preAuthentication" to be "oidc"')
 }
