@@ -116,8 +116,8 @@ export interface KerberosSignOnInput {
   /** `kerberos`: by a ticket of the user's, which the connector's account gets. */
   readonly kind: 'kerberos'
   /**
-   * The name of the application's service, as `HTTP/wiki.corp.example`. The connector's own settings
-   * say the realm, and whether it signs anybody on there.
+   * The name of the application's service, as `HTTP/wiki.corp.example`. The connector's own
+   * settings say the realm, and whether it signs anybody on there.
    */
   readonly servicePrincipal: string
   /** How the name of a user's account follows from a claim. */

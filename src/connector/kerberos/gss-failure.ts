@@ -2,8 +2,8 @@
  * What GSSAPI says when it fails, and what that means for a sign-on.
  *
  * The numbers of its second status differ from process to process (the library renumbers what
- * several mechanisms use); the words do not. They are the Kerberos library's own, in English as long
- * as nobody has chosen a language for C, which Node does not.
+ * several mechanisms use); the words do not. They are the Kerberos library's own, in English as
+ * long as nobody has chosen a language for C, which Node does not.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  *
  * A call that waits for a KDC occupies one of the few worker threads that Node has for files and
  * names as well, and nothing ends it but the library, which can take half a minute. So there are
- * few lanes; whoever waits for a lane or a call is answered at a limit of its own; a lane whose call
- * goes on after that is occupied until it returns; and while all of them are, nobody waits.
+ * few lanes; whoever waits for a lane or a call is answered at a limit of its own; a lane whose
+ * call goes on after that is occupied until it returns; and while all of them are, nobody waits.
  *
  * @module
  */

@@ -15,9 +15,9 @@ export interface KerberosService {
    */
   readonly servicePrincipal: string
   /**
-   * The internal origins where it is, as `http://wiki.corp.example:8080`. Default: https at the host
-   * that the principal names, at any port. Plain http is only where it is listed: who sees a token
-   * on its way can use it before the service does.
+   * The internal origins where it is, as `http://wiki.corp.example:8080`. Default: https at the
+   * host that the principal names, at any port. Plain http is only where it is listed: who sees a
+   * token on its way can use it before the service does.
    */
   readonly origins?: readonly string[] | undefined
 }

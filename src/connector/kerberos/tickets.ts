@@ -1,8 +1,8 @@
 /**
  * Tickets of users for services: kept for a while, each asked for once.
  *
- * Whose name a ticket is in is looked at before anybody gets it. A token in the connector's own name
- * would let every user be the connector.
+ * Whose name a ticket is in is looked at before anybody gets it. A token in the connector's own
+ * name would let every user be the connector.
  *
  * @module
  */
