@@ -66,10 +66,16 @@ export function internalTarget(address: InternalAddress, target: string): string
 
 /** The header list with the `Host` the application is to see, first as RFC 9110 §7.2 advises. */
 export function withHost(headers: HeaderList, address: InternalAddress): HeaderList {
-  const list = ['Host', address.hostField]
+  const list = new Array<string>(headers.length + 2)
+  list[0] = 'Host'
+  list[1] = address.hostField
+  let end = 2
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
-    if (name.length !== 4 || name.toLowerCase() !== 'host') list.push(name, headers[i + 1]!)
+    if (name.length === 4 && name.toLowerCase() === 'host') continue
+    list[end++] = name
+    list[end++] = headers[i + 1]!
   }
+  list.length = end
   return list
 }

@@ -141,25 +141,48 @@ export function offerElements(offer: Offer): readonly unknown[] {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeOffer(payload: Uint8Array): Offer {
-  const from = new PositionalReader(payload, 'OFFER')
-  const offer: Offer = {
-    id: exchangeId(from),
-    attempt: attempt(from),
-    applicationId: from.name('applicationId'),
-    applicationVersion: from.name('applicationVersion'),
-    method: from.octets('method', isToken),
-    target: from.octets('target', isTarget),
-    headers: from.headers(),
-    user: userClaims(from.next()),
-    body: bodyKind(from.next()),
-    upgrade: from.optional('upgrade', isProtocol),
-    remainingMs: from.count('remainingMs'),
-    origin: from.name('origin'),
-    answerMs: from.countOr('answerMs', undefined),
-  }
+  const offer = new DecodedOffer(new PositionalReader(payload, 'OFFER'))
   if (offer.upgrade !== undefined && offer.body.kind !== 'none')
     throw malformed('OFFER', 'an upgrade has no body before its 101')
   return offer
+}
+
+/**
+ * A class, and so are the other heads that live as long as an exchange: V8 may take what is always
+ * made in one place for long-lived, but no instance of a class. What it once took so would keep all
+ * its texts until the next full collection.
+ */
+class DecodedOffer implements Offer {
+  readonly id: ExchangeId
+  readonly attempt: number
+  readonly applicationId: string
+  readonly applicationVersion: string
+  readonly method: string
+  readonly target: string
+  readonly headers: HeaderList
+  readonly user: UserClaims | undefined
+  readonly body: BodyKind
+  readonly upgrade: string | undefined
+  readonly remainingMs: number
+  readonly origin: string
+  readonly answerMs: number | undefined
+
+  /** Its elements in their order. */
+  constructor(from: PositionalReader) {
+    this.id = exchangeId(from)
+    this.attempt = attempt(from)
+    this.applicationId = from.name('applicationId')
+    this.applicationVersion = from.name('applicationVersion')
+    this.method = from.octets('method', isToken)
+    this.target = from.octets('target', isTarget)
+    this.headers = from.headers()
+    this.user = userClaims(from.next())
+    this.body = bodyKind(from.next())
+    this.upgrade = from.optional('upgrade', isProtocol)
+    this.remainingMs = from.count('remainingMs')
+    this.origin = from.name('origin')
+    this.answerMs = from.countOr('answerMs', undefined)
+  }
 }
 
 /** `[id, attempt, credit]` */
@@ -178,9 +201,19 @@ export function claimElements(claim: Claim): readonly unknown[] {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeClaim(payload: Uint8Array): Claim {
-  const from = new PositionalReader(payload, 'CLAIM')
-  const [id, tried] = [exchangeId(from), attempt(from)]
-  return { id, attempt: tried, credit: from.count('credit', FIRST_CREDIT_BYTES) }
+  return new DecodedClaim(new PositionalReader(payload, 'CLAIM'))
+}
+
+class DecodedClaim implements Claim {
+  readonly id: ExchangeId
+  readonly attempt: number
+  readonly credit: number
+
+  constructor(from: PositionalReader) {
+    this.id = exchangeId(from)
+    this.attempt = attempt(from)
+    this.credit = from.count('credit', FIRST_CREDIT_BYTES)
+  }
 }
 
 /** `[id, attempt, reason]` */
@@ -242,7 +275,17 @@ function responseHead(
   const from = new PositionalReader(payload, frame)
   const status = from.count('status', 999)
   if (status < 100 || !isAllowed(status)) throw malformed(frame, '"status" is not one it may carry')
-  return { status, headers: from.headers(MAX_ANSWER_FIELDS) }
+  return new DecodedResponse(status, from.headers(MAX_ANSWER_FIELDS))
+}
+
+class DecodedResponse implements ResponseHead {
+  readonly status: number
+  readonly headers: HeaderList
+
+  constructor(status: number, headers: HeaderList) {
+    this.status = status
+    this.headers = headers
+  }
 }
 
 function dataBytes(from: PositionalReader): number {
@@ -289,9 +332,12 @@ function digit(text: string, at: number): number {
   return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
 }
 
+const NO_BODY: BodyKind = Object.freeze({ kind: 'none' })
+const STREAMED_BODY: BodyKind = Object.freeze({ kind: 'streamed' })
+
 function bodyKind(value: unknown): BodyKind {
-  if (value === false) return { kind: 'none' }
-  if (value === true) return { kind: 'streamed' }
+  if (value === false) return NO_BODY
+  if (value === true) return STREAMED_BODY
   if (!Number.isSafeInteger(value) || (value as number) < 0)
     throw malformed('OFFER', '"body" must be true, false or a length')
   return { kind: 'length', bytes: value as number }

@@ -134,8 +134,8 @@ class Decoder {
 
   #array(length: number, depth: number): unknown[] {
     this.#open(length, 1, depth)
-    const array: unknown[] = []
-    for (let i = 0; i < length; i++) array.push(this.value(depth - 1))
+    const array = new Array<unknown>(length)
+    for (let i = 0; i < length; i++) array[i] = this.value(depth - 1)
     return array
   }
 
