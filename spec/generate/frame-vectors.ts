@@ -5,6 +5,7 @@
  */
 import { ResetCode, encode } from '../../src/protocol/internal.ts'
 import * as control from '../../src/protocol/wire/control-frames.ts'
+import * as greetings from '../../src/protocol/wire/greetings.ts'
 import * as heads from '../../src/protocol/wire/heads.ts'
 import { entry, none, octets, type Entry } from './frame-vector.ts'
 import { fromHex } from './vector.ts'
@@ -40,7 +41,7 @@ const OFFER_ELEMENTS: readonly unknown[] = [
 const offerWith = (at: number, element: unknown) => encode(OFFER_ELEMENTS.with(at, element))
 
 export const FRAME_VECTORS: readonly Entry[] = [
-  entry('HELLO', 'A connector opens a link.', heads.encodeHello, heads.decodeHello, {
+  entry('HELLO', 'A connector opens a link.', greetings.encodeHello, greetings.decodeHello, {
     valid: {
       'a first link': {
         versions: [1],
@@ -90,7 +91,7 @@ export const FRAME_VECTORS: readonly Entry[] = [
       'a missing element': encode([[1], 'run-1', 0, 1, 200, 180, 16_384]),
     },
   }),
-  entry('WELCOME', "The cloud's answer.", heads.encodeWelcome, heads.decodeWelcome, {
+  entry('WELCOME', "The cloud's answer.", greetings.encodeWelcome, greetings.decodeWelcome, {
     valid: {
       'a multiplexed link': welcome(0),
       'an offers stream with a lease': welcome(30_000),

@@ -6,15 +6,14 @@
  */
 export { FrameFlag, FrameType, ResetCode } from './wire/frame-types.ts'
 export { encodeFrame, frameHeader, FrameReader } from './wire/frame.ts'
+export { decodeHello, decodeWelcome } from './wire/greetings.ts'
 export {
   decodeClaim,
   decodeDecline,
-  decodeHello,
   decodeInformational,
   decodeOffer,
   decodeResponse,
   decodeTrailers,
-  decodeWelcome,
 } from './wire/heads.ts'
 export {
   decodeConfiguration,

@@ -84,22 +84,19 @@ export {
 } from './wire/frame-types.ts'
 export { type TypedClaim, type TypedClaims } from './wire/account-mapping.ts'
 export { encodeFrame, frameHeader, FrameReader, type FrameSink } from './wire/frame.ts'
+export { decodeHello, decodeWelcome, encodeHello, encodeWelcome } from './wire/greetings.ts'
 export {
   decodeClaim,
   decodeDecline,
-  decodeHello,
   decodeInformational,
   decodeOffer,
   decodeResponse,
   decodeTrailers,
-  decodeWelcome,
   encodeClaim,
   encodeDecline,
-  encodeHello,
   encodeOffer,
   encodeResponseHead,
   encodeTrailers,
-  encodeWelcome,
 } from './wire/heads.ts'
 export {
   decodeConfiguration,

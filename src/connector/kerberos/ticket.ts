@@ -1,7 +1,7 @@
 /**
  * One user's tickets for one service: asked for once, however many requests wait for them, and
- * given back to the library when the last of them has done with them. What is given back is gone: a call
- * that still used it would use memory that is something else's by then.
+ * given back to the library when the last of them has done with them. What is given back is gone: a
+ * call that still used it would use memory that is something else's by then.
  *
  * @module
  */

@@ -17,13 +17,8 @@ import {
   type Offer,
   type Welcome,
 } from '../wire/frame-types.ts'
-import {
-  decodeClaim,
-  decodeDecline,
-  decodeHello,
-  offerElements,
-  encodeWelcome,
-} from '../wire/heads.ts'
+import { decodeHello, encodeWelcome } from '../wire/greetings.ts'
+import { decodeClaim, decodeDecline, offerElements } from '../wire/heads.ts'
 import {
   decodeCredit,
   decodeEmpty,

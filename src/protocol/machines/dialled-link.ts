@@ -22,13 +22,8 @@ import {
   decodeReset,
   encodeCredit,
 } from '../wire/control-frames.ts'
-import {
-  decodeOffer,
-  decodeWelcome,
-  claimElements,
-  encodeDecline,
-  encodeHello,
-} from '../wire/heads.ts'
+import { decodeWelcome, encodeHello } from '../wire/greetings.ts'
+import { decodeOffer, claimElements, encodeDecline } from '../wire/heads.ts'
 import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
 import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from '../wire/limits.ts'
 import { isAgreed } from '../wire/features.ts'

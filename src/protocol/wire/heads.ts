@@ -8,7 +8,6 @@
  */
 import { hexadecimal } from './octets.ts'
 import { ApiMisuse } from './errors.ts'
-import { GREASE_ELEMENT } from './features.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
   DECLINE_REASONS,
@@ -18,94 +17,14 @@ import {
   type DeclineReason,
   type ExchangeId,
   type HeaderList,
-  type Hello,
   type Offer,
   type ResponseHead,
   type UserClaims,
-  type Welcome,
 } from './frame-types.ts'
 import { PositionalReader, malformed } from './positional.ts'
-import {
-  DATA_BYTES,
-  MAX_ANSWER_FIELDS,
-  FIRST_CREDIT_BYTES,
-  MAX_CREDIT,
-  MAX_DATA_BYTES,
-  MAX_OFFERS,
-  MAX_STREAMS,
-  MAX_WELCOME_MS,
-} from './limits.ts'
+import { MAX_ANSWER_FIELDS, FIRST_CREDIT_BYTES } from './limits.ts'
 import { encode } from './msgpack.ts'
 import { pack, wellFormed } from './msgpack-writer.ts'
-
-/**
- * The elements are written in the order that frame-layouts.ts declares. `grease` stands behind them
- * and means nothing.
- */
-export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
-  const { versions, run, index, epoch, offers, granted, maxDataBytes, features } = hello
-  const { slots = offers, streams = 0 } = hello
-  const greeting = [versions, run, index, epoch, offers, granted, maxDataBytes, features]
-  return encode(greased([...greeting, slots, streams], grease))
-}
-
-/**
- * Reads the payload of a HELLO.
- *
- * @throws PeerViolation `MALFORMED_FRAME`
- */
-export function decodeHello(payload: Uint8Array): Hello {
-  const from = new PositionalReader(payload, 'HELLO')
-  const greeting = {
-    versions: from.list('versions', isVersion),
-    run: from.name('run'),
-    index: from.count('index'),
-    epoch: from.count('epoch'),
-    offers: from.count('offers', MAX_OFFERS),
-    granted: from.count('granted', MAX_OFFERS),
-    maxDataBytes: dataBytes(from),
-    features: from.list('features', isName),
-  }
-  const hello: Hello = {
-    ...greeting,
-    slots: from.countOr('slots', greeting.offers, MAX_OFFERS),
-    streams: from.countOr('streams', 0, MAX_STREAMS),
-  }
-  if (hello.granted > hello.offers) throw malformed('HELLO', '"granted" is more than "offers"')
-  return hello
-}
-
-/** `[version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]` */
-export function encodeWelcome(welcome: Welcome, grease?: Uint8Array): Uint8Array {
-  const { version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features } = welcome
-  const greeting = [version, instance, windowBytes, maxDataBytes, pingMs, leaseMs, features]
-  return encode(greased(greeting, grease))
-}
-
-/** A greeting with an element that means nothing, where no version will put one that does. */
-function greased(greeting: readonly unknown[], grease: Uint8Array | undefined): readonly unknown[] {
-  if (grease === undefined) return greeting
-  const padding = Array.from({ length: GREASE_ELEMENT - greeting.length }, () => undefined)
-  return [...greeting, ...padding, grease]
-}
-
-/**
- * Reads the payload of a WELCOME.
- *
- * @throws PeerViolation `MALFORMED_FRAME`
- */
-export function decodeWelcome(payload: Uint8Array): Welcome {
-  const from = new PositionalReader(payload, 'WELCOME')
-  return {
-    version: from.count('version'),
-    instance: from.name('instance'),
-    windowBytes: from.count('windowBytes', MAX_CREDIT),
-    maxDataBytes: dataBytes(from),
-    pingMs: positive(from, 'pingMs', MAX_WELCOME_MS),
-    leaseMs: from.count('leaseMs', MAX_WELCOME_MS),
-    features: from.list('features', isName),
-  }
-}
 
 /**
  * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
@@ -288,18 +207,6 @@ class DecodedResponse implements ResponseHead {
   }
 }
 
-function dataBytes(from: PositionalReader): number {
-  const bytes = from.count('maxDataBytes', MAX_DATA_BYTES)
-  if (bytes < DATA_BYTES) throw malformed(from.frame, `"maxDataBytes" is less than ${DATA_BYTES}`)
-  return bytes
-}
-
-function positive(from: PositionalReader, element: string, most: number): number {
-  const value = from.count(element, most)
-  if (value === 0) throw malformed(from.frame, `"${element}" is 0`)
-  return value
-}
-
 function attempt(from: PositionalReader): number {
   const attempt = from.count('attempt')
   if (attempt === 0) throw malformed(from.frame, '"attempt" counts from 1')
@@ -392,10 +299,6 @@ function mend(claims: UserClaims): UserClaims {
 
 function isDeclineReason(text: string): text is DeclineReason {
   return Object.hasOwn(DECLINE_REASONS, text)
-}
-
-function isVersion(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isText(value: unknown): value is string {

@@ -6,7 +6,7 @@
  */
 import { PeerViolation } from './errors.ts'
 import type { Hello } from './frame-types.ts'
-import { decodeHello, encodeHello } from './heads.ts'
+import { decodeHello, encodeHello } from './greetings.ts'
 
 /** How one element of HELLO stands in the query. */
 interface QueryKey {

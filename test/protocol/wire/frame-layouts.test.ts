@@ -17,6 +17,7 @@ import {
   type ElementType,
   type MapKey,
 } from '../../../src/protocol/wire/frame-layouts.ts'
+import * as greetings from '../../../src/protocol/wire/greetings.ts'
 import * as heads from '../../../src/protocol/wire/heads.ts'
 
 type Name = keyof typeof FrameType
@@ -34,13 +35,13 @@ const ARRAYS: Partial<
   >
 > = {
   HELLO: [
-    heads.encodeHello,
-    heads.decodeHello,
+    greetings.encodeHello,
+    greetings.decodeHello,
     [[1], 'run', 0, 1, MAX_OFFERS, 0, 16_384, ['link'], 5, 3],
   ],
   WELCOME: [
-    heads.encodeWelcome,
-    heads.decodeWelcome,
+    greetings.encodeWelcome,
+    greetings.decodeWelcome,
     [1, 'cloud', 65_536, 16_384, 15_000, 0, ['link']],
   ],
   OFFER: [

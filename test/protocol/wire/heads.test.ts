@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ApiMisuse, PeerViolation } from '../../../src/protocol/wire/errors.ts'
 import { ResetCode, type Offer } from '../../../src/protocol/wire/frame-types.ts'
 import * as control from '../../../src/protocol/wire/control-frames.ts'
+import * as greetings from '../../../src/protocol/wire/greetings.ts'
 import * as heads from '../../../src/protocol/wire/heads.ts'
 import { encode } from '../../../src/protocol/wire/msgpack.ts'
 
@@ -188,9 +189,10 @@ describe('the other heads come back as they were sent', () => {
     leaseMs: 30_000,
     features: [],
   }
-  test('HELLO', () => expect(heads.decodeHello(heads.encodeHello(hello))).toStrictEqual(hello))
+  test('HELLO', () =>
+    expect(greetings.decodeHello(greetings.encodeHello(hello))).toStrictEqual(hello))
   test('WELCOME', () =>
-    expect(heads.decodeWelcome(heads.encodeWelcome(welcome))).toStrictEqual(welcome))
+    expect(greetings.decodeWelcome(greetings.encodeWelcome(welcome))).toStrictEqual(welcome))
   test.each([
     'unknown-application',
     'unlisted-origin',
@@ -252,10 +254,10 @@ describe('refused', () => {
   test('a DECLINE for a reason that objects inherit', () =>
     expect(heads.decodeDecline(encode([ID_OCTETS, 1, 'toString'])).reason).toBe('overloaded'))
   test.each([0, 65_537])('a HELLO with DATA of %i octets', (size) =>
-    refused(() => heads.decodeHello(encode([[1], 'i', 0, 0, 1, size, []]))),
+    refused(() => greetings.decodeHello(encode([[1], 'i', 0, 0, 1, size, []]))),
   )
   test('a HELLO whose versions are text', () =>
-    refused(() => heads.decodeHello(encode([['1'], 'i', 0, 0, 1, 1, []]))))
+    refused(() => greetings.decodeHello(encode([['1'], 'i', 0, 0, 1, 1, []]))))
   test('CREDIT for nothing', () => refused(() => control.decodeCredit(new Uint8Array(4))))
   test.each([3, 5])('CREDIT, RESET and STOP of %i octets', (length) => {
     refused(() => control.decodeCredit(new Uint8Array(length).fill(1)))
