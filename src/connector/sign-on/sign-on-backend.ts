@@ -186,7 +186,12 @@ class SignedCall extends ForwardingBackendCall {
     if (!this.#machine.step('signed')) return
     this.#endPreparing()
     this.#endPreparing = nothing
-    this.start(this.#options.backend, signed)
+    try {
+      this.start(this.#options.backend, signed)
+    } catch (error) {
+      // Later, as above: a request that no backend can make.
+      return void queueMicrotask(() => this.#broken(error))
+    }
     if (this.#isPaused) super.pause()
     const held = this.#held
     this.#held = []
@@ -211,6 +216,11 @@ class SignedCall extends ForwardingBackendCall {
       replayable: request.replayable && !isOnce,
       answerMs: Math.max(0, this.#answerBy - this.#options.clocks.now()),
     }
+  }
+
+  #broken(error: unknown): void {
+    super.failed(ResetCode.INTERNAL, error)
+    this.#machine.step('finished')
   }
 
   #refused(how: 'refused' | 'late', error: unknown): void {

@@ -240,3 +240,21 @@ test('an answer that shows that the application did not take it is not the userâ
   ])
   expect(two!.said).toEqual(['abort'])
 })
+
+test.each([
+  ['at once', () => ({})],
+  ['later', () => Promise.resolve({})],
+] as const)('a backend that throws fails the one call that was prepared %s', async (_, prepare) => {
+  const world = new World({ kind: 'test', prepare })
+  const thrown = new Error('no such request')
+  world.application.call = () => {
+    throw thrown
+  }
+  const call = world.call()
+  call.end()
+  await settled()
+  expect(world.told).toEqual([['failed', ResetCode.INTERNAL, thrown]])
+  call.abort()
+  await settled()
+  expect(world.told).toHaveLength(1)
+})
