@@ -22,6 +22,7 @@ export const FLOWS: Readonly<Record<string, string>> = {
   3: 'Access to a published application',
   4: 'Sign-in and session',
   5: 'Conditional access',
+  6: 'Single sign-on',
 }
 
 // prettier-ignore
@@ -165,4 +166,13 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R5.3c', text: 'When access is denied that was given, what is open in the user\'s name is broken off within a second; when a stronger sign-in is asked for, it may end.' },
   { id: 'R5.4a', text: 'The user\'s address is the peer\'s, unless that is a trusted proxy: then it is what trusted proxies say, read from the right.' },
   { id: 'R5.4b', text: 'An address that a trusted proxy does not tell is not known.' },
+
+  { id: 'R6.5a', text: 'A secret that the connector has is told to the application in each request: a user and password, a token, or any header; the same for everybody, or each user\'s own.' },
+  { id: 'R6.5b', text: 'A secret goes to the internal origins that the connector\'s own file names for it and nowhere else: where the cloud moves an application, none follows it.' },
+  { id: 'R6.5c', text: 'A secret goes to an application whose certificate is verified, or in the clear where the connector\'s own file says so.' },
+  { id: 'R6.5d', text: 'What users say under the name of a secret\'s header is taken out, in every spelling.' },
+  { id: 'R6.5e', text: 'Where the application does not take a secret, its user is told so, and not asked for one.' },
+  { id: 'R6.5f', text: 'Certificates that a connector shows, authorities and names are those of an internal origin; no connection made under them carries a request to another.' },
+  { id: 'R6.5g', text: 'A connector\'s own file holds from its change on, as a whole; one that is wrong changes nothing.' },
+  { id: 'R6.5h', text: 'No secret of a connector\'s is in an event, an error, the audit or a figure.' },
 ]

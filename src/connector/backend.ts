@@ -15,6 +15,7 @@ import type {
   ResponseHead,
   UserClaims,
 } from '../protocol/internal.ts'
+import type { ApplicationTls } from './application-tls.ts'
 
 /** One request to a private application. */
 export interface BackendRequest {
@@ -43,6 +44,11 @@ export interface BackendRequest {
    * up, with {@link BackendEvents.notSent} and `TIMEOUT`.
    */
   readonly answerMs: number
+  /**
+   * How its connection is made, if not like every other. The application is verified then, whatever
+   * `verifyCertificate` says, and the connection shared with no request that has another `tls`.
+   */
+  readonly tls?: ApplicationTls | undefined
 }
 
 /** What the application said. */

@@ -36,6 +36,7 @@ export { type ConfigurationSource } from '../runtime/configuration-mistakes.ts'
 export { parseJson } from '../runtime/json-text.ts'
 
 // Applications
+export { type ApplicationTls, type ApplicationTlsOf } from './application-tls.ts'
 export {
   type Backend,
   type BackendCall,
@@ -50,6 +51,20 @@ export {
 } from './forwarding-backend.ts'
 export { type Preparation, type SignOn } from './sign-on/sign-on.ts'
 export { SignOnBackend, type SignOnBackendOptions } from './sign-on/sign-on-backend.ts'
+
+export {
+  injectSignOn,
+  type InjectSignOnOptions,
+  type SecretSource,
+  type SecretWanted,
+} from './inject/inject-sign-on.ts'
+export {
+  type BasicSecret,
+  type BearerSecret,
+  type HeaderSecret,
+  type InjectedSecret,
+  type SecretPlaces,
+} from './inject/injected-secret.ts'
 
 // Identity and configuration
 export { register, type RegisterOptions, type RegistrationProof } from './enrolment.ts'

@@ -8,7 +8,7 @@ import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { rootCertificates, type TLSSocket } from 'node:tls'
+import { rootCertificates, type ConnectionOptions as TlsOptions, type TLSSocket } from 'node:tls'
 import { bindsConnection, CONNECTION_TIME_LIMITS } from '../../protocol/internal.ts'
 import { readCertificates, type CertificateInput } from '../../runtime/certificates.ts'
 import { toPem } from '../../runtime/node/pem.ts'
@@ -16,6 +16,7 @@ import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
 import { heedingAlert, heedReset } from './cut-connections.ts'
+import { ownContext, OwnPools, type Pool } from './own-pools.ts'
 
 /** How private applications are connected to. */
 export interface ApplicationConnectionOptions {
@@ -63,9 +64,9 @@ export function serverNameOf(hostname: string): string {
  * it. So a request that never got one has sent nothing.
  */
 export class ApplicationConnections {
-  readonly #pooled: { http: HttpAgent; https: HttpsAgent }
-  readonly #alone: { http: HttpAgent; https: HttpsAgent }
-  readonly #switching: { http: HttpAgent; https: HttpsAgent }
+  readonly #http: Agents<HttpAgent>
+  readonly #https: Agents<HttpsAgent>
+  readonly #own: OwnPools<HttpsPool>
   /** Milliseconds that a connection may take. */
   readonly connectMs: number
   /** Connections that are being made: no agent knows them yet. */
@@ -74,42 +75,35 @@ export class ApplicationConnections {
   constructor(options: ApplicationConnectionOptions) {
     const { keepAliveMs = KEEP_ALIVE_MS, connectMs = CONNECT_MS } = options
     this.connectMs = connectMs
-    // A resumed TLS session would skip what the application's certificate is checked for.
-    const tls = { maxCachedSessions: 0, ...authorities(options.ca) }
-    const pooled = { keepAlive: true, timeout: keepAliveMs }
-    const prepare = <A extends HttpAgent>(agent: A, ...watches: ((socket: Socket) => void)[]): A =>
+    const prepare: Prepare = (agent, ...watches) =>
       prepared(agent, this.#connecting, connectMs, watches)
-    this.#pooled = {
-      http: prepare(new HttpAgent(pooled), heedReset, heedUnasked),
-      https: prepare(new HttpsAgent({ ...pooled, ...tls }), heedReset, heedUnasked),
+    const trusted = authorities(options.ca)
+    this.#http = {
+      pooled: prepare(new HttpAgent(pooled(keepAliveMs)), heedReset, heedUnasked),
+      alone: prepare(new HttpAgent({ keepAlive: false }), heedReset),
+      switching: prepare(new HttpAgent(SWITCHING), heedReset),
     }
-    this.#alone = {
-      http: prepare(new HttpAgent({ keepAlive: false }), heedReset),
-      https: prepare(new HttpsAgent({ keepAlive: false, ...tls }), heedReset),
-    }
-    // In a tunnel each direction ends alone.
-    const switching = { keepAlive: false, allowHalfOpen: true }
-    this.#switching = {
-      http: prepare(new HttpAgent(switching), heedReset),
-      https: prepare(heedful(new HttpsAgent({ ...switching, ...tls }))),
-    }
+    this.#https = httpsAgents(prepare, keepAliveMs, trusted)
+    this.#own = new OwnPools(
+      (tls) => new HttpsPool(httpsAgents(prepare, keepAliveMs, ownContext(tls, trusted.ca))),
+    )
   }
 
-  /** What a request needs to find its connection. */
-  to({ application, upgrade, headers }: BackendRequest): ClientRequestArgs {
-    const { isSecure, hostname, port } = internalAddress(application)
-    const agents =
-      upgrade !== undefined
-        ? this.#switching
-        : bindsConnection(headers)
-          ? this.#alone
-          : this.#pooled
-    if (!isSecure) return { agent: agents.http, host: hostname, port }
-    const tls = {
-      servername: serverNameOf(hostname),
-      rejectUnauthorized: application.verifyCertificate,
+  /**
+   * What a request needs to find its connection.
+   *
+   * @throws ConfigurationInvalid when its `tls` is not what it must be
+   */
+  to({ application, upgrade, headers, tls }: BackendRequest): ClientRequestArgs {
+    const { isSecure, origin, hostname, port } = internalAddress(application)
+    const kind = upgrade !== undefined ? 'switching' : bindsConnection(headers) ? 'alone' : 'pooled'
+    if (!isSecure) return { agent: this.#http[kind], host: hostname, port }
+    const own = this.#own.of(origin, tls)
+    const recognised = {
+      servername: tls?.serverName ?? serverNameOf(hostname),
+      rejectUnauthorized: own !== undefined || application.verifyCertificate,
     }
-    return { agent: agents.https, host: hostname, port, ...tls }
+    return { agent: (own?.agents ?? this.#https)[kind], host: hostname, port, ...recognised }
   }
 
   /** This connection serves no other request than the one it has. */
@@ -118,13 +112,69 @@ export class ApplicationConnections {
   }
 
   close(): void {
-    for (const { http, https } of [this.#pooled, this.#alone, this.#switching]) {
-      http.destroy()
-      https.destroy()
-    }
+    for (const agents of [this.#http, this.#https])
+      for (const agent of Object.values(agents)) agent.destroy()
+    void this.#own.destroy()
     for (const socket of this.#connecting) socket.destroy()
   }
 }
+
+/** By what a request does to its connection. */
+interface Agents<A extends HttpAgent> {
+  /** Nothing: another may follow. */
+  readonly pooled: A
+  /** It shows credentials that are bound to it. */
+  readonly alone: A
+  /** It wants to switch protocols. */
+  readonly switching: A
+}
+
+type Prepare = <A extends HttpAgent>(agent: A, ...watches: ((socket: Socket) => void)[]) => A
+
+const pooled = (keepAliveMs: number) => ({ keepAlive: true, timeout: keepAliveMs })
+/** In a tunnel each direction ends alone. */
+const SWITCHING = { keepAlive: false, allowHalfOpen: true }
+
+function httpsAgents(
+  prepare: Prepare,
+  keepAliveMs: number,
+  options: Pick<TlsOptions, 'ca' | 'secureContext'>,
+): Agents<HttpsAgent> {
+  // A resumed TLS session would skip what the application's certificate is checked for.
+  const tls = { maxCachedSessions: 0, ...options }
+  return {
+    pooled: prepare(new HttpsAgent({ ...pooled(keepAliveMs), ...tls }), heedReset, heedUnasked),
+    alone: prepare(new HttpsAgent({ keepAlive: false, ...tls }), heedReset),
+    switching: prepare(heedful(new HttpsAgent({ ...SWITCHING, ...tls }))),
+  }
+}
+
+/** The agents of an application that has TLS settings of its own. */
+class HttpsPool implements Pool {
+  readonly agents: Agents<HttpsAgent>
+
+  constructor(agents: Agents<HttpsAgent>) {
+    this.agents = agents
+  }
+
+  get isIdle(): boolean {
+    const all = Object.values(this.agents) as HttpsAgent[]
+    return all.every((agent) => isEmpty(agent.sockets) && isEmpty(agent.requests))
+  }
+
+  retire(): void {
+    const { pooled } = this.agents
+    pooled.keepSocketAlive = () => false
+    for (const sockets of Object.values(pooled.freeSockets))
+      for (const socket of sockets ?? []) socket.destroy()
+  }
+
+  destroy(): void {
+    for (const agent of Object.values(this.agents) as HttpsAgent[]) agent.destroy()
+  }
+}
+
+const isEmpty = (lists: NodeJS.ReadOnlyDict<unknown[]>): boolean => Object.keys(lists).length === 0
 
 const retired = new WeakSet<Duplex>()
 

@@ -12,6 +12,7 @@ import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT } from './application-faults.ts'
 import {
   codeOf,
+  isCertificateWanted,
   isNotTls,
   isUnresolved,
   OUT_OF_TIME,
@@ -30,12 +31,12 @@ export function applicationMistake(
   const where = `${hostname}:${port}`
   const who = `application "${application.id}"`
   if (error instanceof SignOnFailed) return signOnMistake(error, application)
-  const mistake = (kind: MistakeKind, message: string, setting = 'internalUrl'): Mistake => ({
-    kind,
-    owner: 'application',
-    setting,
-    message,
-  })
+  const mistake = (
+    kind: MistakeKind,
+    message: string,
+    setting = 'internalUrl',
+    owner: Mistake['owner'] = 'application',
+  ): Mistake => ({ kind, owner, setting, message })
   if (isUnresolved(code))
     return mistake(
       'application-name',
@@ -64,6 +65,13 @@ export function applicationMistake(
       'application-certificate',
       `The certificate of ${who} at ${where} is refused: ${CERTIFICATE[code] ?? 'its authority is not trusted by this connector'} (${code}). Give the application a certificate that holds, or name its authority to the connector ("ca" of its backend), or set "verifyCertificate" to false.`,
       'verifyCertificate',
+    )
+  if (isCertificateWanted(code))
+    return mistake(
+      'application-client-certificate',
+      `${where} of ${who} does not take the certificate that this connector shows, or shows none (${code}). Name one that it takes in this connector’s own settings ("applicationTls").`,
+      'applicationTls',
+      'connector',
     )
   if (isNotTls(code))
     return mistake(

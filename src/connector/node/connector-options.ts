@@ -6,6 +6,7 @@
 import type { Binding, ConnectorConfiguration, TimeLimits } from '../../protocol/internal.ts'
 import type { OnError } from '../../runtime/containment.ts'
 import type { ExchangeObserver } from '../../runtime/exchange-observer.ts'
+import type { ApplicationTlsOf } from '../application-tls.ts'
 import type { Backend } from '../backend.ts'
 import type { RegistrationProof } from '../enrolment.ts'
 import type { SignOn } from '../sign-on/sign-on.ts'
@@ -49,6 +50,14 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
    * @see docs/single-sign-on.md
    */
   readonly signOn?: readonly SignOn[] | undefined
+  /**
+   * TLS towards applications that is not as towards all others: certificates that it shows,
+   * authorities, names. Asked for each request; one that throws fails that request, with 502. The
+   * connector names the feature `backend-tls`. Default: none has any.
+   *
+   * @see {@link SignOnFile}; docs/single-sign-on/client-certificate.md
+   */
+  readonly applicationTls?: ApplicationTlsOf | undefined
   /** Time limits, in milliseconds. Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**

@@ -6,6 +6,7 @@
  */
 import { hostname } from 'node:os'
 import {
+  BACKEND_TLS,
   CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
   requestNumberOf,
@@ -24,6 +25,7 @@ import { containedBackend } from '../contained-backend.ts'
 import { ConfigurationKeeper } from '../configuration-keeper.ts'
 import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
+import { LocalTlsBackend } from '../local-tls.ts'
 import { LinkDialer, type CloudConnection, type DialEvents } from '../link-dialer.ts'
 import { SlotShares, type OfferSlots } from '../offer-slots.ts'
 import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
@@ -139,7 +141,7 @@ class NodeConnector implements RunningConnector {
     this.#options = options
     this.#parts = parts
     this.#run = randomName(environment)
-    const { backend, observer, signOn = [] } = options
+    const { observer, signOn = [] } = options
     this.#signOns = signOnsByKind(signOn)
     this.#shares = new SlotShares(options.offers ?? DEFAULT_OFFERS, options.streams)
     this.#origins = new OriginLines({
@@ -148,7 +150,7 @@ class NodeConnector implements RunningConnector {
     })
     const { clocks, scheduler } = environment
     this.#backend = new SignOnBackend({
-      backend: backend ? containedBackend(backend, containment) : new NodeBackend(),
+      backend: applicationBackend(options, containment),
       kinds: this.#signOns,
       ...{ clocks, scheduler },
     })
@@ -346,7 +348,8 @@ class NodeConnector implements RunningConnector {
     const { environment, limits } = this.#parts
     const { clocks, scheduler } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    const abilities = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
+    const signOns = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
+    const abilities = this.#options.applicationTls ? [...signOns, BACKEND_TLS] : signOns
     return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run, abilities }
   }
 
@@ -367,6 +370,16 @@ class NodeConnector implements RunningConnector {
     old.retire()
     for (const { dialer } of this.#links.values()) dialer.redial()
   }
+}
+
+/** What calls applications, once their users are signed on. */
+function applicationBackend(
+  { backend, applicationTls }: ConnectorOptions,
+  containment: Containment,
+): Backend {
+  const called = backend ? containedBackend(backend, containment) : new NodeBackend()
+  if (applicationTls === undefined) return called
+  return new LocalTlsBackend(called, containment.demand('applicationTls', applicationTls))
 }
 
 function randomName({ crypto }: ConnectorEnvironment): string {

@@ -38,6 +38,13 @@ export function isUnresolved(code: string): boolean {
   return code === 'ENOTFOUND' || code.startsWith('EAI_')
 }
 
+/** A server that ends a TLS handshake over the certificate that it was shown, or was not. */
+export function isCertificateWanted(code: string): boolean {
+  return /_ALERT_(?:HANDSHAKE_FAILURE|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REQUIRED|REVOKED|EXPIRED|UNKNOWN)|UNKNOWN_CA|ACCESS_DENIED)$/.test(
+    code,
+  )
+}
+
 /** A server that answers a TLS handshake with something else. */
 export function isNotTls(code: string): boolean {
   return (

@@ -24,6 +24,9 @@ export {
 export { type CloudTrust } from './tls-options.ts'
 export { type CertificateInput } from '../../runtime/certificates.ts'
 
+// Sign-on
+export { SignOnFile, type SignOnFileEvent, type SignOnFileOptions } from './sign-on-file.ts'
+
 // Ports
 export { FileIdentityStore, type FileIdentityStoreOptions } from './file-identity-store.ts'
 export { HttpsControlChannel, type HttpsControlChannelOptions } from './control-channel.ts'

@@ -41,6 +41,7 @@ export type MistakeKind =
   | 'application-port'
   | 'application-route'
   | 'application-certificate'
+  | 'application-client-certificate'
   | 'application-not-tls'
   | 'application-tls'
   | 'application-http2'

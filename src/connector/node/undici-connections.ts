@@ -9,6 +9,7 @@
  * @module
  */
 import type { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
 import { Agent, buildConnector, Client, Pool, type Dispatcher } from 'undici'
 import { bindsConnection, MAX_HEAD_BYTES } from '../../protocol/internal.ts'
 import type { BackendRequest } from '../backend.ts'
@@ -21,6 +22,7 @@ import {
 } from './application-connections.ts'
 import { CONNECTION_RESET } from './application-faults.ts'
 import { heedReset, wasCut } from './cut-connections.ts'
+import { ownContext, OwnPools, type Pool as OwnPool } from './own-pools.ts'
 
 /** Who is told of an answer, and of the connection that it comes on. */
 export interface ConnectionHandler extends Dispatcher.DispatchHandler {
@@ -34,25 +36,34 @@ export interface ConnectionHandler extends Dispatcher.DispatchHandler {
 export class UndiciConnections {
   /** Milliseconds that a connection may take. */
   readonly connectMs: number
-  readonly #options: ApplicationConnectionOptions
-  readonly #verifying: Agent
-  readonly #trusting: Agent
+  readonly #verifying: AgentPool
+  readonly #trusting: AgentPool
+  readonly #own: OwnPools<AgentPool>
   readonly #alone = new Set<Client>()
 
   constructor(options: ApplicationConnectionOptions) {
-    this.#options = options
     this.connectMs = options.connectMs ?? CONNECT_MS
-    this.#verifying = agent(clientOptions(options, true))
-    this.#trusting = agent(clientOptions(options, false))
+    const trusted = authorities(options.ca)
+    const shared = (rejectUnauthorized: boolean) =>
+      new AgentPool(clientOptions(options, { rejectUnauthorized, ...trusted }))
+    this.#verifying = shared(true)
+    this.#trusting = shared(false)
+    this.#own = new OwnPools((tls) => {
+      const context = ownContext(tls, trusted.ca)
+      return new AgentPool(clientOptions(options, { rejectUnauthorized: true, ...context }))
+    })
   }
 
-  /** @throws what undici throws for a request that it cannot make */
+  /**
+   * @throws what undici throws for a request that it cannot make; ConfigurationInvalid when its
+   *   `tls` is not what it must be
+   */
   dispatch(
-    { application, method, target, headers }: BackendRequest,
+    { application, method, target, headers, tls }: BackendRequest,
     body: Dispatcher.DispatchOptions['body'],
     handler: ConnectionHandler,
   ): void {
-    const { origin, hostname } = internalAddress(application)
+    const { isSecure, origin, hostname } = internalAddress(application)
     const isAlone = bindsConnection(headers)
     const options = {
       origin,
@@ -65,23 +76,24 @@ export class UndiciConnections {
       // `Connection: close`
       reset: isAlone || undefined,
     } as Dispatcher.DispatchOptions
-    if (isAlone) this.#dispatchAlone(origin, application.verifyCertificate, options, handler)
-    else
-      (application.verifyCertificate ? this.#verifying : this.#trusting).dispatch(options, handler)
+    const shared = application.verifyCertificate ? this.#verifying : this.#trusting
+    const pool = (isSecure ? this.#own.of(origin, tls) : undefined) ?? shared
+    if (isAlone) this.#dispatchAlone(origin, pool, options, handler)
+    else pool.agent.dispatch(options, handler)
   }
 
   async close(): Promise<void> {
-    const all = [this.#verifying, this.#trusting, ...this.#alone]
+    const all = [this.#verifying, this.#trusting, this.#own, ...this.#alone]
     await Promise.all(all.map((one) => one.destroy()))
   }
 
   #dispatchAlone(
     origin: string,
-    isVerified: boolean,
+    pool: AgentPool,
     options: Dispatcher.DispatchOptions,
     handler: ConnectionHandler,
   ): void {
-    const connection = new ApplicationConnection(origin, clientOptions(this.#options, isVerified))
+    const connection = new ApplicationConnection(origin, pool.options)
     this.#alone.add(connection)
     connection.dispatch(options, handler)
     // It ends with its only request.
@@ -132,16 +144,40 @@ export class ApplicationConnection extends Client {
   }
 }
 
+/** Connections that are made in one way. */
+class AgentPool implements OwnPool {
+  readonly options: Client.Options
+  readonly agent: Agent
+  isIdle = false
+
+  constructor(options: Client.Options) {
+    this.options = options
+    const connection = (origin: URL, given: object) => new ApplicationConnection(origin, given)
+    this.agent = new Agent({
+      ...options,
+      factory: (origin, given) => new Pool(origin, { ...given, factory: connection }),
+    })
+  }
+
+  retire(): void {
+    const closed = (): void => void (this.isIdle = true)
+    this.agent.close().then(closed, closed)
+  }
+
+  destroy(): Promise<void> {
+    return this.agent.destroy()
+  }
+}
+
 function clientOptions(
   options: ApplicationConnectionOptions,
-  rejectUnauthorized: boolean,
+  tls: Pick<ConnectionOptions, 'ca' | 'secureContext' | 'servername' | 'rejectUnauthorized'>,
 ): Client.Options {
   const connect = buildConnector({
     timeout: options.connectMs ?? CONNECT_MS,
-    rejectUnauthorized,
     // A resumed session would skip what the application's certificate is checked for.
     maxCachedSessions: 0,
-    ...authorities(options.ca),
+    ...tls,
   })
   return {
     headersTimeout: 0,
@@ -160,14 +196,6 @@ function clientOptions(
       })
     },
   }
-}
-
-function agent(options: Client.Options): Agent {
-  const connection = (origin: URL, given: object) => new ApplicationConnection(origin, given)
-  return new Agent({
-    ...options,
-    factory: (origin, given) => new Pool(origin, { ...given, factory: connection }),
-  })
 }
 
 /** Heard before undici, which takes a reset after a body without length for the end of it. */

@@ -34,6 +34,11 @@ export const FEATURES = {
     meaning:
       'Frames of an unknown type that is ignorable may be sent, once both have named it; without it they are a violation.',
   },
+  'backend-tls': {
+    by: 'connector',
+    meaning:
+      'The connector has settings of its own for TLS towards applications: certificates that it shows, authorities, names. An application that must not be called without them lists it in `needs`.',
+  },
   'enrolment-ticket': {
     by: 'registration',
     meaning:
@@ -51,6 +56,9 @@ export type Feature = keyof typeof FEATURES
 
 /** What stands before the kind in the feature of a sign-on that a connector can make. */
 export const SIGN_ON_PREFIX = 'sign-on/'
+
+/** What a connector names that has TLS settings of its own for applications. */
+export const BACKEND_TLS = 'backend-tls' satisfies Feature
 
 /**
  * Names beginning so mean nothing: they are sent so that an end that fails on what it does not know

@@ -164,16 +164,23 @@ async function isLocked(lock: string): Promise<boolean> {
 }
 
 /**
- * Calls `changed` after the file was replaced, made or removed, whoever did it; returns the end of
- * it. Looks every so often, for what systems tell of files differs; keeps no process alive.
+ * Calls `changed` after the file was replaced, made or removed, whoever did it, and once at first;
+ * returns the end of it. Looks every so often, for what systems tell of files differs; keeps no
+ * process alive. Of a link that may be one, what it leads to is looked at.
  */
-export function watchFile(path: string, everyMs: number, changed: () => void): () => void {
+export function watchFile(
+  path: string,
+  everyMs: number,
+  changed: () => void,
+  { mayBeLink = false }: PrivateFileOptions = {},
+): () => void {
   let before: string | undefined
   let isLooking = false
   const look = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
-    const stats = await lstat(path, { bigint: true }).catch(() => undefined)
+    const looked = (mayBeLink ? stat : lstat)(path, { bigint: true })
+    const stats = await looked.catch(() => undefined)
     isLooking = false
     const now = stats === undefined ? 'none' : `${stats.ino} ${stats.ctimeNs} ${stats.size}`
     // It may have been replaced between being read and the first look.

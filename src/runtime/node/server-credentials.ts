@@ -1,5 +1,5 @@
 /**
- * The key and the certificate that a TLS server is made with, PEM or DER, as `node:tls` takes them.
+ * The key and the certificate that an end of TLS is made with, PEM or DER, as `node:tls` has them.
  *
  * @module
  */
@@ -36,11 +36,19 @@ export interface ReadCredentials {
  * @param path what the two are part of, for the message
  * @throws ConfigurationInvalid when one of them is neither PEM nor DER, or they do not fit
  */
-export function serverCredentials({ key, cert }: ServerCredentials, path = ''): ReadCredentials {
-  const chain = readCertificates(cert, memberOf(path, 'cert'))
-  const privateKey = keyObject(key, memberOf(path, 'key'))
+export function serverCredentials(given: ServerCredentials, path = ''): ReadCredentials {
+  return tlsCredentials(given, { key: memberOf(path, 'key'), cert: memberOf(path, 'cert') })
+}
+
+/** The same for either end; `paths`: where the two were given. */
+export function tlsCredentials(
+  { key, cert }: ServerCredentials,
+  paths: { readonly key: string; readonly cert: string },
+): ReadCredentials {
+  const chain = readCertificates(cert, paths.cert)
+  const privateKey = keyObject(key, paths.key)
   if (!new X509Certificate(chain[0]!).checkPrivateKey(privateKey))
-    throw new ConfigurationInvalid(memberOf(path, 'key'), 'is not the key of the certificate')
+    throw new ConfigurationInvalid(paths.key, 'is not the key of the certificate')
   return {
     expiresAt: expiryOf(chain[0]!),
     key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),

@@ -1,0 +1,154 @@
+/**
+ * Sign-on by a secret that only this connector has: it is put into a header field of each request.
+ *
+ * Neither the application's id nor its name lets a secret go anywhere: each says itself to which
+ * internal origins it may go. So a cloud that moves an application moves no secret.
+ *
+ * @see docs/single-sign-on/inject.md
+ * @module
+ */
+import {
+  SignOnFailed,
+  type ApplicationDetails,
+  type ResponseHead,
+  type UserClaims,
+} from '../../protocol/internal.ts'
+import { Containment, type OnError } from '../../runtime/containment.ts'
+import type { BackendRequest } from '../backend.ts'
+import { internalAddress } from '../internal-request.ts'
+import type { Preparation, SignOn } from '../sign-on/sign-on.ts'
+import { fieldOf, secretFault, type InjectedSecret } from './injected-secret.ts'
+import { closeness, parsePlace, type Place } from './places.ts'
+
+/** What a secret is asked for. */
+export interface SecretWanted {
+  /** Scheme, host and port of the application, as URLs have them: `https://wiki.corp.example`. */
+  readonly internalOrigin: string
+  /** The application's id in the cloud's configuration. */
+  readonly application: string
+  /** The name of a secret in the application's `signOn`; undefined: it names none. */
+  readonly name: string | undefined
+  /** Undefined: nobody signed in, or the application passes everybody through. */
+  readonly user: UserClaims | undefined
+  /** Aborted when nobody waits for it any more. */
+  readonly signal: AbortSignal
+}
+
+/** Where secrets come from: {@link SignOnFile} of `app-proxy/connector/node`, or your own. */
+export interface SecretSource {
+  /**
+   * The secret for one request; `undefined`: there is none, and the user gets `sign-on-failed`. It
+   * is held against its own `origins` again.
+   *
+   * @throws SignOnFailed with another reason than `secret-missing`
+   */
+  secretFor(wanted: SecretWanted): InjectedSecret | undefined | Promise<InjectedSecret | undefined>
+}
+
+/** Options of {@link injectSignOn}. */
+export interface InjectSignOnOptions {
+  readonly secrets: SecretSource
+  /** Told what `secrets` threw, as it was. Default: nobody is told. */
+  readonly onError?: OnError | undefined
+}
+
+/** The sign-on `inject`, for `signOn` of `startConnector`. */
+export function injectSignOn({ secrets, onError }: InjectSignOnOptions): SignOn {
+  const containment = new Containment(onError)
+  const failed = (error: unknown): never => {
+    if (error instanceof SignOnFailed) throw error
+    containment.tell('secrets.secretFor', error, false)
+    // What it threw may quote the secret, and events are written down.
+    throw new SignOnFailed('unavailable', 'the source of secrets failed')
+  }
+  return {
+    kind: 'inject',
+    prepare(request, signal) {
+      const { application, method, user } = request
+      const name = secretName(application)
+      refuseMethod(method)
+      const { origin: internalOrigin, isSecure } = internalAddress(application)
+      if (isSecure && !application.verifyCertificate)
+        throw notAllowed(application, 'its certificate is not verified')
+      const wanted = { internalOrigin, application: application.id, name, user, signal }
+      let found: ReturnType<SecretSource['secretFor']>
+      try {
+        found = secrets.secretFor(wanted)
+      } catch (error) {
+        return failed(error)
+      }
+      return found instanceof Promise
+        ? found.catch(failed).then((secret) => prepared(request, secret))
+        : prepared(request, found)
+    },
+  }
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['kind', 'secret'])
+
+/** @throws SignOnFailed `misconfigured` settings that are not understood */
+function secretName({ signOn = { kind: 'inject' } }: ApplicationDetails): string | undefined {
+  const unknown = Object.keys(signOn).find((setting) => !KNOWN.has(setting))
+  if (unknown !== undefined)
+    throw new SignOnFailed('misconfigured', 'this connector does not know all settings of "signOn"')
+  const { secret } = signOn
+  if (secret !== undefined && (typeof secret !== 'string' || secret === ''))
+    throw new SignOnFailed('misconfigured', '"signOn.secret" is no name')
+  return secret
+}
+
+/**
+ * These have the request sent back, its secrets with it. RFC 9110 §9.3.8 forbids a TRACE that has
+ * any.
+ */
+function refuseMethod(method: string): void {
+  if (/^TRAC[EK]$/i.test(method))
+    throw new SignOnFailed('not-allowed-here', `${method.toUpperCase()} would tell the secret`)
+}
+
+function prepared(request: BackendRequest, secret: InjectedSecret | undefined): Preparation {
+  const { application } = request
+  if (secret === undefined)
+    throw new SignOnFailed('secret-missing', `for application "${application.id}"`)
+  const { origin, isSecure } = internalAddress(application)
+  if (closeness(placesOf(secret.origins), origin) === 0)
+    throw notAllowed(application, 'no such secret may go there')
+  if (!isSecure && secret.allowHttp !== true)
+    throw notAllowed(application, 'it would go there unencrypted')
+  const fault = secretFault(secret)
+  if (fault !== undefined)
+    throw new SignOnFailed('secret-missing', `the one there is cannot be sent: ${fault.join(' ')}`)
+  const { name, value, isRefusedBy401 } = fieldOf(secret)
+  return {
+    reserved: [name],
+    headers: [name, value],
+    ...(isRefusedBy401 && { answered: refuse401 }),
+  }
+}
+
+/** Nobody but this connector could answer its challenge. */
+function refuse401(head: ResponseHead): ResponseHead {
+  if (head.status === 401)
+    throw new SignOnFailed('rejected', 'the application answers 401 to the secret')
+  return head
+}
+
+function notAllowed(application: ApplicationDetails, why: string): SignOnFailed {
+  const { origin } = internalAddress(application)
+  return new SignOnFailed(
+    'not-allowed-here',
+    `application "${application.id}" is at ${origin}: ${why}`,
+  )
+}
+
+/** What is no place lets nothing go anywhere. */
+function placesOf(origins: readonly string[]): readonly Place[] {
+  let places = PLACES.get(origins)
+  if (places === undefined) {
+    places = origins.map(parsePlace).filter((place) => place !== undefined)
+    PLACES.set(origins, places)
+  }
+  return places
+}
+
+const PLACES = new WeakMap<readonly string[], readonly Place[]>()
