@@ -166,7 +166,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R5.3c', text: 'When access is denied that was given, what is open in the user\'s name is broken off within a second; when a stronger sign-in is asked for, it may end.' },
   { id: 'R5.4a', text: 'The user\'s address is the peer\'s, unless that is a trusted proxy: then it is what trusted proxies say, read from the right.' },
   { id: 'R5.4b', text: 'An address that a trusted proxy does not tell is not known.' },
-
+  { id: 'R6.1a', text: 'A header tells the application any claim that the user\'s session carries, typed; a claim that is not known leaves the header out.' },
+  { id: 'R6.1b', text: 'Of a list each member stays what it is: of a member with the separator in it and of two members different fields are made.' },
+  { id: 'R6.1c', text: 'What is not ASCII is written as the application reads it, by choice.' },
+  { id: 'R6.1d', text: 'What users send under the name of such a header is dropped in every spelling, in headers and trailers, signed in or not.' },
+  { id: 'R6.1e', text: 'What an application is told is whole: a user of whom it has no room in a session is not signed in, and told why.' },
   { id: 'R6.5a', text: 'A secret that the connector has is told to the application in each request: a user and password, a token, or any header; the same for everybody, or each user\'s own.' },
   { id: 'R6.5b', text: 'A secret goes to the internal origins that the connector\'s own file names for it and nowhere else: where the cloud moves an application, none follows it.' },
   { id: 'R6.5c', text: 'A secret goes to an application whose certificate is verified, or in the clear where the connector\'s own file says so.' },
@@ -175,4 +179,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R6.5f', text: 'Certificates that a connector shows, authorities and names are those of an internal origin; no connection made under them carries a request to another.' },
   { id: 'R6.5g', text: 'A connector\'s own file holds from its change on, as a whole; one that is wrong changes nothing.' },
   { id: 'R6.5h', text: 'No secret of a connector\'s is in an event, an error, the audit or a figure.' },
+  { id: 'R6.6a', text: 'An offer carries exactly the claims that its application\'s sign-on names, typed, and none where it names none.' },
+  { id: 'R6.6b', text: 'Claims beyond the bounds of an offer fail the request; the user and the operator are told.' },
+  { id: 'R6.6c', text: 'The name of an account is made of one claim that the issuer assigns, within a fixed alphabet and permitted domains; else the user is refused.' },
+  { id: 'R6.6d', text: 'A mapping that reads what users may choose is refused where the configuration is read.' },
+  { id: 'R6.6e', text: 'No user is signed on as an administrator, a computer, or whom the connector\'s own file denies, in any spelling; the realm is that file\'s.' },
+  { id: 'R6.6f', text: 'A connector of before is not offered what it cannot sign anybody on to; the user\'s page and the operator\'s event say why.' },
 ]

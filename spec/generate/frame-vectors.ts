@@ -110,6 +110,13 @@ export const FRAME_VECTORS: readonly Entry[] = [
         user: USER,
         body: { kind: 'streamed' },
       },
+      'a request of a user of whom sign-on names claims': {
+        ...OFFER,
+        user: {
+          ...USER,
+          claims: { upn: 'zoe@example.org', employee: 4711, manager: false, sites: ['a,b', 'c'] },
+        },
+      },
       'a PUT of known length, offered again': {
         ...OFFER,
         attempt: 2,
@@ -123,6 +130,17 @@ export const FRAME_VECTORS: readonly Entry[] = [
       'attempt 0': offerWith(1, 0),
       'a name without its value': offerWith(6, ['a']),
       'a user without an issuer': offerWith(7, { subject: 'u-1' }),
+      'a claim that is a map': offerWith(7, { subject: 'u', issuer: 'i', claims: { a: {} } }),
+      'a claim that is a list of numbers': offerWith(7, {
+        ...{ subject: 'u', issuer: 'i', claims: { a: [1] } },
+      }),
+      '33 claims': offerWith(7, {
+        ...{ subject: 'u', issuer: 'i' },
+        claims: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`c${i}`, true])),
+      }),
+      'claims of more than 8 KiB': offerWith(7, {
+        ...{ subject: 'u', issuer: 'i', claims: { a: 'x'.repeat(8_192) } },
+      }),
       'a body that is nil': offerWith(8, null),
       'five levels': offerWith(7, { subject: 'u', issuer: 'i', groups: [[[]]] }),
     },

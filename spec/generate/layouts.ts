@@ -169,6 +169,8 @@ function words(type: ElementType): string {
       return 'integer, 100–199 but not 101'
     case 'decline-reason':
       return 'text of 1 to 1024 characters'
+    case 'claims':
+      return `map of at most ${type.most} claims, ${type.bytes} octets together: name to text, number, boolean or array of text`
     case 'body':
       return 'false, true, or an integer, at least 0'
     case 'map': {

@@ -82,7 +82,7 @@ export {
   type UserClaims,
   type Welcome,
 } from './wire/frame-types.ts'
-export { type TypedClaim, type TypedClaims } from './wire/account-mapping.ts'
+export { type TypedClaim, type TypedClaims } from './wire/typed-claims.ts'
 export { encodeFrame, frameHeader, FrameReader, type FrameSink } from './wire/frame.ts'
 export { decodeHello, decodeWelcome, encodeHello, encodeWelcome } from './wire/greetings.ts'
 export {

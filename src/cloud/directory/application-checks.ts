@@ -27,7 +27,7 @@ export function tellApplication(
   tell: TellMistake,
 ): void {
   const { externalUrl, internalUrl, client, assigned, allowedOrigins = [] } = application
-  const { session, cors, bearer, responseMode, signOn, preAuthentication } = application
+  const { session, cors, bearer, responseMode } = application
   if (externalUrl !== undefined)
     tellFault(tell, `${path}.externalUrl`, externalUrlFault(externalUrl))
   if (internalUrl !== undefined)
@@ -46,7 +46,7 @@ export function tellApplication(
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
-  if (signOn) tellSignOn(signOn, preAuthentication, `${path}.signOn`, tell)
+  tellSignOn(application, issuer, `${path}.signOn`, tell)
   if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
 }
 

@@ -14,7 +14,7 @@ import { contentVersion } from './content-version.ts'
 import { CorsConfiguration } from './cors-configuration.ts'
 import { ApplicationPolicy, type AccessRules } from '../rules/access-policy.ts'
 import type { Application } from './directory-port.ts'
-import { SignOnConfiguration } from './sign-on-configuration.ts'
+import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
 
 const published = {
@@ -97,11 +97,12 @@ export function readApplication(
 ): Application {
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
-  const { id, name = id, externalUrl, internalUrl, cors, needs, signOn } = application
+  const { id, name = id, externalUrl, internalUrl, cors, needs } = application
+  const { signOn, identityHeaders } = readSignOn(application.signOn, signIn?.identityHeaders)
   const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
   const complete = {
     ...{ id, name, groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs },
-    identityHeaders: signIn?.identityHeaders ?? {},
+    identityHeaders,
     tenantId: tenant.id,
     // From here on all comparisons are of canonical forms.
     externalUrl: new URL(externalUrl).href,

@@ -101,7 +101,15 @@ export interface SignInApplicationInput extends PublishedInput {
 }
 
 /** How the connector makes users known to an application. @see docs/single-sign-on.md */
-export type SignOnInput = InjectSignOnInput | KerberosSignOnInput
+export type SignOnInput = HeadersSignOnInput | InjectSignOnInput | KerberosSignOnInput
+
+/** By header fields that the cloud adds; needs nothing of a connector. */
+export interface HeadersSignOnInput {
+  /** `headers`: by fields that only the cloud writes. The same as `identityHeaders`. */
+  readonly kind: 'headers'
+  /** Header name → what of the user it tells the application, and how. */
+  readonly headers: Readonly<Record<string, IdentityHeaderInput>>
+}
 
 /** By a secret that only the connector has. */
 export interface InjectSignOnInput {

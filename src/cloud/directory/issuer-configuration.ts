@@ -8,6 +8,7 @@
 import type { ContextsParameter } from '../rules/step-up.ts'
 import * as v from 'valibot'
 import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { isIdentityClaim } from '../rules/identity-claims.ts'
 import { CHOSEN_CLAIMS } from '../rules/user-names.ts'
 import { text } from './configuration-values.ts'
 
@@ -38,6 +39,7 @@ const IssuerObject = v.strictObject({
   claims: v.exactOptional(Claims),
   tenantValue: v.exactOptional(text),
   emailsAreAssigned: v.exactOptional(v.boolean()),
+  assignedClaims: v.exactOptional(v.pipe(v.array(name), v.maxLength(64))),
   tokenType: v.exactOptional(v.picklist(['at+jwt', 'any'])),
   userInfo: v.exactOptional(v.picklist(['when-needed', 'never'])),
   authenticationContexts: v.exactOptional(v.picklist(['acr_values', 'acr', 'acrs'])),
@@ -70,6 +72,8 @@ export interface IssuerProfile {
   readonly tenantValue?: string
   /** An e-mail address counts without `email_verified`. */
   readonly emailsAreAssigned: boolean
+  /** Other claims that it assigns, and users cannot choose: names of accounts are made of them. */
+  readonly assignedClaims?: readonly string[]
   /** The `typ` of its access tokens. */
   readonly tokenType: 'at+jwt' | 'any'
   /** Whether UserInfo is asked for claims that rules name and the ID token has not. */
@@ -117,11 +121,23 @@ export function readIssuerProfile(
       )
     return [claim, path]
   })
+  rest.assignedClaims?.forEach((claim, i) => {
+    if (isIdentityClaim(claim) || CHOSEN_CLAIMS.has(claim))
+      tell(`${at}.assignedClaims[${i}]`, assignedFault(claim))
+  })
   return {
     ...USUAL_ISSUER,
     ...rest,
     claims: { ...USUAL_ISSUER.claims, ...(Object.fromEntries(paths) as object) },
   }
+}
+
+function assignedFault(claim: string): string {
+  if (claim === 'email') return 'is said by `emailsAreAssigned`'
+  if (claim === 'upn') return 'is said by `claims.upn`'
+  if (CHOSEN_CLAIMS.has(claim))
+    return 'is a claim that users may choose: let the issuer send what it assigns in a claim of its own'
+  return 'is a word of the service: nothing has to be said of it'
 }
 
 /** A path in names; `at`: where it is written. */

@@ -34,6 +34,12 @@ export interface IssuerInput {
    */
   readonly emailsAreAssigned?: boolean | undefined
   /**
+   * Other claims that the issuer assigns, and no user can choose, by its names for them: names of
+   * accounts at applications are made of these alone, beside the subject, `claims.upn`, and the
+   * e-mail address where `emailsAreAssigned`. Default: none.
+   */
+  readonly assignedClaims?: readonly string[] | undefined
+  /**
    * The `typ` of its access tokens, registrars' and programs': `at+jwt` (RFC 9068), or `any` for an
    * issuer that does not mark them; then their audience alone tells them from its other tokens.
    * Default: `at+jwt`.

@@ -6,17 +6,23 @@
  */
 import {
   canonicalHost,
+  ExchangeFailed,
   FoldedNames,
   FORWARDING,
   HOP_BY_HOP,
   reservedNames,
   selectByPath,
+  SignOnFailed,
+  typedClaimsFault,
   type HeaderList,
+  type TypedClaims,
+  type UserClaims,
 } from '../../protocol/internal.ts'
 import { CorsRule } from './cors-rule.ts'
 import {
   claimOf,
   claimOfHeader,
+  claimsOfSignOn,
   type ClaimedUser,
   type IdentityHeader,
 } from '../rules/identity-claims.ts'
@@ -65,6 +71,8 @@ export class Published {
   #custom: { readonly version: string | undefined } | undefined
   readonly #identityHeaders: readonly (readonly [string, IdentityHeader])[]
   /** A session's claims are the same object for as long as it is remembered. */
+  readonly #signOnClaims: readonly string[]
+  readonly #offered = new WeakMap<UserClaims, UserClaims>()
   readonly #identities = new WeakMap<NonNullable<ClaimedUser['user']>, HeaderList>()
 
   constructor(application: Application) {
@@ -90,6 +98,7 @@ export class Published {
     const [group, own] = [tenantKey(tenantId, groupId), tenantKey(tenantId, id)]
     this.destination = { tenantId, groupId, group, application: own, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)
+    this.#signOnClaims = claimsOfSignOn(application.signOn)
   }
 
   /** Another one whenever its assignment and policies name other groups or roles. */
@@ -132,6 +141,23 @@ export class Published {
   }
 
   /**
+   * The user as connectors are told: with the claims that the application's sign-on names, if it
+   * names any.
+   *
+   * @throws ExchangeFailed `sign-on-failed` when they are more than an offer carries
+   */
+  offered(caller: ClaimedUser): UserClaims | undefined {
+    const { user } = caller
+    if (user === undefined || this.#signOnClaims.length === 0) return user
+    let offered = this.#offered.get(user)
+    if (offered === undefined) {
+      offered = { ...user, ...claimsFor(caller, this.#signOnClaims) }
+      this.#offered.set(user, offered)
+    }
+    return offered
+  }
+
+  /**
    * Whether a page of this origin may open connections in the name of a user who is signed in here.
    */
   allows(origin: string): boolean {
@@ -146,6 +172,24 @@ export class Published {
     const host = canonicalHost(match[2]!)
     return host !== undefined && host === canonicalHost(this.host)
   }
+}
+
+/** What is not known is left out; no claims at all where none is. */
+function claimsFor(
+  caller: ClaimedUser,
+  names: readonly string[],
+): { readonly claims?: TypedClaims } {
+  const known = names.flatMap((name) => {
+    const value = claimOf(caller, name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  if (known.length === 0) return {}
+  const claims: TypedClaims = Object.fromEntries(known)
+  const fault = typedClaimsFault(claims)
+  if (fault === undefined) return { claims }
+  throw new ExchangeFailed('cloud', 'sign-on-failed', {
+    cause: new SignOnFailed('misconfigured', fault),
+  })
 }
 
 const NO_FIELDS: HeaderList = []

@@ -8,13 +8,17 @@
 import * as v from 'valibot'
 import {
   AccountMapping,
-  accountMappingFault,
   readServicePrincipal,
   SIGN_ON_PREFIX,
   type SignOnDetails,
 } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
+import type { IdentityHeader } from '../rules/identity-claims.ts'
 import { text } from './configuration-values.ts'
+import { IdentityHeaderConfiguration } from './identity-headers.ts'
+import { tellIdentityHeaders } from './identity-header-checks.ts'
+import type { IssuerProfile } from './issuer-configuration.ts'
+import { tellSignOnClaims } from './sign-on-claims.ts'
 
 /** A secret that the connector has, by a name. */
 const InjectSignOn = v.strictObject({
@@ -36,32 +40,53 @@ const KerberosSignOn = v.strictObject({
   mutual: v.exactOptional(v.boolean()),
 })
 
-type KerberosSignOn = v.InferOutput<typeof KerberosSignOn>
+/** Fields of the edge: `identityHeaders`, said as a kind. */
+const HeadersSignOn = v.strictObject({
+  kind: v.literal('headers'),
+  headers: v.record(v.string(), IdentityHeaderConfiguration),
+})
 
 /** Every kind. */
-export const SignOnConfiguration = v.variant('kind', [InjectSignOn, KerberosSignOn])
+export const SignOnConfiguration = v.variant('kind', [HeadersSignOn, InjectSignOn, KerberosSignOn])
+type Written = v.InferOutput<typeof SignOnConfiguration>
 
-/** How an application gets to know who its user is. */
-export type SignOn = v.InferOutput<typeof SignOnConfiguration>
+/** How an application gets to know who its user is, beside identity headers. */
+export type SignOn = Exclude<Written, { readonly kind: 'headers' }>
+
+/** The identity headers of an application, and the rest of its sign-on. */
+export function readSignOn(
+  written: Written | undefined,
+  identityHeaders: Readonly<Record<string, IdentityHeader>> = {},
+) {
+  return written?.kind === 'headers'
+    ? { identityHeaders: written.headers, signOn: undefined }
+    : { identityHeaders, signOn: written }
+}
 
 /** The kinds that work for users whom nobody has signed in. */
-const FOR_ANYBODY: ReadonlySet<SignOn['kind']> = new Set(['inject'])
+const FOR_ANYBODY: ReadonlySet<Written['kind']> = new Set<Written['kind']>(['inject'])
 
 /** Tells what is wrong with it. */
 export function tellSignOn(
-  signOn: Partial<SignOn>,
-  preAuthentication: 'oidc' | 'passthrough' | undefined,
+  { signOn, preAuthentication, identityHeaders = {} }: SignedOn,
+  issuer: IssuerProfile | undefined,
   path: string,
   tell: TellMistake,
 ): void {
-  const { kind } = signOn
-  if (kind === 'kerberos') {
-    const { user } = signOn as Partial<KerberosSignOn>
-    const fault = user && accountMappingFault(user)
-    if (fault !== undefined) tell(`${path}.user.${fault.member}`, fault.detail)
-  }
-  if (kind === undefined || preAuthentication !== 'passthrough') return
-  if (!FOR_ANYBODY.has(kind)) tell(`${path}.kind`, 'needs "preAuthentication" to be "oidc"')
+  if (signOn?.kind === undefined) return
+  if (preAuthentication === 'passthrough' && !FOR_ANYBODY.has(signOn.kind))
+    tell(`${path}.kind`, 'needs "preAuthentication" to be "oidc"')
+  if (signOn.kind !== 'headers') return tellSignOnClaims(signOn, issuer, path, tell)
+  if (Object.keys(identityHeaders).length > 0)
+    tell(path, 'says the same as "identityHeaders": only one of them may be there')
+  tellIdentityHeaders(signOn.headers, issuer, `${path}.headers`, tell)
+}
+
+/** What of an application matters here, as far as it is known. */
+interface SignedOn {
+  readonly signOn?: Partial<Written> | undefined
+  readonly preAuthentication?: 'oidc' | 'passthrough' | undefined
+  readonly identityHeaders?: Readonly<Record<string, IdentityHeader>> | undefined
 }
 
 /** The features that a connector must have named to make it. */

@@ -306,7 +306,7 @@ export class Edge {
         application,
         caller,
       ),
-      user: caller.user,
+      user: application.offered(caller),
       body,
       upgrade,
     })

@@ -13,8 +13,7 @@ import {
   type IssuerProfile,
 } from '../directory/issuer-configuration.ts'
 import { SignInDenied } from '../identity/sign-in-errors.ts'
-import { MAX_SIGN_ON_CLAIM_BYTES } from '../../protocol/internal.ts'
-import { typedClaim } from '../rules/identity-claims.ts'
+import { isTypedClaim, MAX_SIGN_ON_CLAIM_BYTES } from '../../protocol/internal.ts'
 import { keptClaims, type KeptClaims, type Named } from '../rules/named.ts'
 
 /** A JSON object of claims. */
@@ -116,8 +115,8 @@ function otherClaims(
   custom: readonly string[],
 ): KeptClaims | undefined {
   const told = custom.flatMap((name) => {
-    const value = Object.hasOwn(claims, name) ? typedClaim(claims[name]) : undefined
-    return value === undefined ? [] : [[name, value] as const]
+    const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+    return isTypedClaim(value) ? [[name, value] as const] : []
   })
   if (new TextEncoder().encode(JSON.stringify(told)).length > MAX_SIGN_ON_CLAIM_BYTES)
     throw new SignInDenied('token-too-large', 'claims')

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { TypedClaim } from '../../protocol/internal.ts'
+import { isTypedClaim, type TypedClaim } from '../../protocol/internal.ts'
 
 /** What the service knows of users by words of its own. */
 export const IDENTITY_CLAIMS = [
@@ -71,13 +71,18 @@ export function claimOf(
   claim: string,
 ): TypedClaim | undefined {
   if (isIdentityClaim(claim)) return claim === 'upn' ? upn : user?.[claim]
-  return Object.hasOwn(claims, claim) ? typedClaim(claims[claim]) : undefined
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+  return isTypedClaim(value) ? value : undefined
 }
 
-/** What a claim says, if it is of a kind that can be told; a list is of texts alone. */
-export function typedClaim(value: unknown): TypedClaim | undefined {
-  if (typeof value === 'string' || typeof value === 'boolean') return value
-  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
-  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string')
-  return isList ? (value as readonly string[]) : undefined
+/** What of an application's sign-on names claims: its mapping, or a list of a kind of one's own. */
+export interface ClaimingSignOn {
+  readonly user?: { readonly claim: string }
+  readonly claims?: readonly string[]
+}
+
+/** The claims that an application's sign-on names, each once. */
+export function claimsOfSignOn(signOn: object | undefined): readonly string[] {
+  const { user, claims = [] } = (signOn ?? {}) as ClaimingSignOn
+  return [...new Set([...(user ? [user.claim] : []), ...claims])]
 }

@@ -6,7 +6,12 @@
  */
 import type { ClaimValue } from '../../protocol/machines/sign-in.ts'
 import type { AccessRules } from './access-policy.ts'
-import { claimOfHeader, isIdentityClaim, type IdentityHeader } from './identity-claims.ts'
+import {
+  claimOfHeader,
+  claimsOfSignOn,
+  isIdentityClaim,
+  type IdentityHeader,
+} from './identity-claims.ts'
 import { parseUserName } from './user-names.ts'
 
 /** Names that somebody looks at. */
@@ -35,10 +40,12 @@ export interface NamingApplication {
     | undefined
   readonly access?: AccessRules | undefined
   readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
+  readonly signOn?: object | undefined
 }
 
 /** What is named of a user for this application. */
-export function namedBy({ assigned, access, identityHeaders }: NamingApplication): Named {
+export function namedBy(application: NamingApplication): Named {
+  const { assigned, access, identityHeaders, signOn } = application
   const groups = new Set(assigned?.groups)
   const roles = new Set(assigned?.roles)
   const told = new Set<ToldClaim>()
@@ -51,7 +58,8 @@ export function namedBy({ assigned, access, identityHeaders }: NamingApplication
     }
   }
   name(assigned?.users)
-  for (const claim of Object.values(identityHeaders).map(claimOfHeader)) {
+  const headers = Object.values(identityHeaders).map(claimOfHeader)
+  for (const claim of [...headers, ...claimsOfSignOn(signOn)]) {
     if (claim === undefined) continue
     if (!isIdentityClaim(claim)) custom.add(claim)
     else if (claim !== 'subject' && claim !== 'issuer') told.add(claim)

@@ -11,8 +11,8 @@ import {
   mappedAccount,
   type AccountMapping,
   type AccountName,
-  type TypedClaims,
 } from '../../protocol/wire/account-mapping.ts'
+import type { TypedClaims } from '../../protocol/wire/typed-claims.ts'
 
 /** Accounts that nobody is signed on as, whatever a connector's file says. */
 export const DENIED_ACCOUNTS: readonly string[] = ['administrator', 'krbtgt', 'krbtgt_*', '*$']

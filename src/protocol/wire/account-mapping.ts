@@ -10,18 +10,10 @@
  * @module
  */
 import * as v from 'valibot'
+import { MAX_CLAIM_NAME, type TypedClaims } from './typed-claims.ts'
 
-/** What a claim says of a user: a text, a number, a truth value, or a list of texts. */
-export type TypedClaim = string | number | boolean | readonly string[]
-/** Claims by their names. What is absent is not known. */
-export type TypedClaims = Readonly<Record<string, TypedClaim>>
-
-/** Claims that one application's sign-on names, at most. */
-export const MAX_SIGN_ON_CLAIMS = 32
-/** All of them together in an OFFER, as JSON. */
-export const MAX_SIGN_ON_CLAIM_BYTES = 8 * 1024
 /** The name of a claim. */
-export const ClaimName = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
+export const ClaimName = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_CLAIM_NAME))
 
 const claim = ClaimName
 const domains = v.pipe(

@@ -18,6 +18,7 @@ import {
   MAX_STREAMS,
   MAX_WELCOME_MS,
 } from './limits.ts'
+import { MAX_SIGN_ON_CLAIM_BYTES, MAX_SIGN_ON_CLAIMS } from './typed-claims.ts'
 
 /** The type of an element, and its bounds. */
 export type ElementType =
@@ -37,6 +38,8 @@ export type ElementType =
   | { readonly is: 'final-status' | 'interim-status' }
   /** Text that is one of the reasons; another one reads as `overloaded`. */
   | { readonly is: 'decline-reason' }
+  /** A map of claims: each a text, a number, a boolean or a list of texts; within both bounds. */
+  | { readonly is: 'claims'; readonly most: number; readonly bytes: number }
   /** False, true, or a length. */
   | { readonly is: 'body' }
   /** A map with these keys; `isOptional` ones may be left out. */
@@ -171,6 +174,11 @@ const USER: readonly MapKey[] = [
   { name: 'email', type: ANY_TEXT, isOptional: true },
   { name: 'groups', type: listOf(ANY_TEXT), isOptional: true },
   { name: 'roles', type: listOf(ANY_TEXT), isOptional: true },
+  {
+    name: 'claims',
+    type: { is: 'claims', most: MAX_SIGN_ON_CLAIMS, bytes: MAX_SIGN_ON_CLAIM_BYTES },
+    isOptional: true,
+  },
 ]
 
 const OFFER: readonly Element[] = [

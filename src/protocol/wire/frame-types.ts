@@ -4,7 +4,7 @@
  * @see spec/PROTOCOL.md, "Frames"
  * @module
  */
-import type { TypedClaims } from './account-mapping.ts'
+import type { TypedClaims } from './typed-claims.ts'
 
 /** Frame types; the value is the octet on the wire. */
 export const FrameType = {

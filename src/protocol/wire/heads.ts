@@ -25,6 +25,7 @@ import { PositionalReader, malformed } from './positional.ts'
 import { MAX_ANSWER_FIELDS, FIRST_CREDIT_BYTES } from './limits.ts'
 import { encode } from './msgpack.ts'
 import { pack, wellFormed } from './msgpack-writer.ts'
+import { typedClaimsFault, type TypedClaim, type TypedClaims } from './typed-claims.ts'
 
 /**
  * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
@@ -254,14 +255,16 @@ function userClaims(value: unknown): UserClaims | undefined {
   if (value === undefined) return undefined
   if (typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array)
     throw malformed('OFFER', '"user" must be a map')
-  const claims = value as Record<string, unknown>
-  const { subject, issuer, name, email, groups, roles } = claims
+  const user = value as Record<string, unknown>
+  const { subject, issuer, name, email, groups, roles, claims } = user
   if (!isName(subject) || !isName(issuer))
     throw malformed('OFFER', '"user" needs a subject and an issuer')
   if (!isOptional(name, isText) || !isOptional(email, isText))
     throw malformed('OFFER', 'a claim must be text')
   if (!isOptional(groups, isTexts) || !isOptional(roles, isTexts))
     throw malformed('OFFER', 'a claim must be a list of texts')
+  const fault = claims === undefined ? undefined : typedClaimsFault(claims)
+  if (fault !== undefined) throw malformed('OFFER', fault)
   return {
     subject,
     issuer,
@@ -269,6 +272,7 @@ function userClaims(value: unknown): UserClaims | undefined {
     ...(email !== undefined && { email }),
     ...(groups !== undefined && { groups }),
     ...(roles !== undefined && { roles }),
+    ...(claims !== undefined && { claims: claims as TypedClaims }),
   }
 }
 
@@ -285,8 +289,8 @@ function mended(claims: UserClaims): UserClaims {
 
 const MENDED = new WeakMap<UserClaims, UserClaims>()
 
-function mend(claims: UserClaims): UserClaims {
-  const { subject, issuer, name, email, groups, roles } = claims
+function mend(user: UserClaims): UserClaims {
+  const { subject, issuer, name, email, groups, roles, claims } = user
   return {
     subject: wellFormed(subject),
     issuer: wellFormed(issuer),
@@ -294,7 +298,18 @@ function mend(claims: UserClaims): UserClaims {
     ...(email !== undefined && { email: wellFormed(email) }),
     ...(groups !== undefined && { groups: groups.map(wellFormed) }),
     ...(roles !== undefined && { roles: roles.map(wellFormed) }),
+    ...(claims !== undefined && { claims: mendedClaims(claims) }),
   }
+}
+
+const mendedClaims = (claims: TypedClaims): TypedClaims =>
+  Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => [wellFormed(name), mendedClaim(value)]),
+  )
+
+function mendedClaim(value: TypedClaim): TypedClaim {
+  if (typeof value === 'string') return wellFormed(value)
+  return typeof value === 'object' ? value.map(wellFormed) : value
 }
 
 function isDeclineReason(text: string): text is DeclineReason {

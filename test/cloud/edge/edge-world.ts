@@ -103,6 +103,8 @@ export interface WorldOptions {
   /** Default `https://sts.example`. */
   readonly issuer?: string
   readonly user?: object
+  /** What its connector has named. Default: `upgrade`. */
+  readonly features?: readonly string[]
   readonly edge?: Partial<EdgeOptions>
   /** What the issuer says to a refresh token; the user's session has one then. */
   readonly askAgain?: AskAgain
@@ -182,7 +184,7 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
   })
   const offers: Offer[] = []
   origin.attach(tenantKey('contoso', 'default'), {
-    ...{ connectorId: 'c', features: ['upgrade'], offers: 1000, grants: 1000 },
+    ...{ connectorId: 'c', features: options.features ?? ['upgrade'], offers: 1000, grants: 1000 },
     offer: (offer: Offer) => void offers.push(offer),
   })
   const application = directory.application('secure')!

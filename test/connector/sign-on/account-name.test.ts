@@ -10,8 +10,8 @@ import {
   AccountMapping,
   accountMappingFault,
   mappedAccount,
-  type TypedClaim,
 } from '../../../src/protocol/wire/account-mapping.ts'
+import type { TypedClaim } from '../../../src/protocol/wire/typed-claims.ts'
 
 const account = accountNames({ realm: 'CORP.EXAMPLE', denied: ['svc-*', 'Root'] })
 const whole: AccountMapping = { from: 'claim', claim: 'sam' }

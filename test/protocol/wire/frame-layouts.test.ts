@@ -89,6 +89,11 @@ function goods(type: ElementType): readonly unknown[] {
       return [100, 102, 199]
     case 'decline-reason':
       return Object.keys(DECLINE_REASONS)
+    case 'claims': {
+      const full = { ['n'.repeat(256)]: 'x'.repeat(type.bytes - 256) }
+      const many = Array.from({ length: type.most }, (_, i) => [`claim-${i}`, ['a', '']])
+      return [{}, full, Object.fromEntries(many), { a: 'é', b: -1.5, c: false, d: [] }]
+    }
     case 'body':
       return [true, 0, Number.MAX_SAFE_INTEGER]
     case 'map':
@@ -132,6 +137,15 @@ function bads(type: ElementType): readonly Bad[] {
       return malformed(99, 101, 200, 'x')
     case 'decline-reason':
       return malformed(7, '', 'x'.repeat(1_025))
+    case 'claims': {
+      const many = Array.from({ length: type.most + 1 }, (_, i) => [`claim-${i}`, true])
+      return malformed(
+        ...[7, 'x', [], { '': 'a' }, { ['n'.repeat(257)]: 'a' }, { a: 'x'.repeat(type.bytes) }],
+        ...[{ a: { b: 'c' } }, { a: [1] }, { a: [['b']] }],
+        ...[{ a: new Uint8Array(1) }, Object.fromEntries(many)],
+        { a: Array.from({ length: type.bytes }, () => '') },
+      )
+    }
     case 'body':
       return malformed(-1, 1.5, 'x', [])
     case 'map':
