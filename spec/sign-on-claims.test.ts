@@ -172,7 +172,7 @@ test('R6.6f a connector of before is not offered it; its users and its operator 
   const user = before.ask({ authority: HOST, headers })
   expect(before.offers).toEqual([])
   expect(user.status).toBe(501)
-  expect(user.one('write')![0]).toContain('Not supported here yet')
+  expect(user.one('write')![0]).toContain('The private side cannot do what this application needs.')
   const claimer = { tenantId: 'contoso', groupId: 'default', connectorId: 'c' }
   const links = [{ featured: () => [[claimer, OF_BEFORE] as const] }]
   const clocks = { wallClock: () => before.clock.wall }

@@ -62,6 +62,7 @@ export {
   type EmbeddingInput,
   type IdentityHeaderFormInput,
   type IdentityHeaderInput,
+  type HeadersSignOnInput,
   type InjectSignOnInput,
   type KerberosSignOnInput,
   type PassthroughApplicationInput,
