@@ -1,7 +1,7 @@
 /**
  * A connector: dials out to the cloud and serves published applications from where it runs.
  *
- *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE | --ticket-file FILE] [--name NAME]
+ *     node --import tsx examples/connector.ts --url URL --state-dir DIR [--ca FILE] [--token-file FILE | --ticket-file FILE] [--name NAME] [--sign-on FILE]
  *
  * The token is a registrar's, the ticket one that an operator of the cloud made; `--ticket-file -`
  * reads it from stdin. Either is read only if DIR holds no identity yet. What happens goes to
@@ -9,17 +9,21 @@
  * with, for a ticket that nobody else can use, and ends. One line of JSON on stdout says that it is
  * ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM
  * finish what is under way, then end with code 0. A wrong setting, or a cloud that says no for good,
- * is one line on stderr and code 2; a cloud that cannot be reached is waited for.
+ * is one line on stderr and code 2; a cloud that cannot be reached is waited for. `--sign-on` names
+ * the secrets and certificates that applications are shown: see docs/single-sign-on/inject.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { injectSignOn } from 'app-proxy/connector'
 import {
   connectorKeyThumbprint,
   FileIdentityStore,
+  SignOnFile,
   startConnector,
   type ConnectorEvent,
   type Mistake,
   type MistakeKind,
   type RunningConnector,
+  type SignOnFileEvent,
 } from 'app-proxy/connector/node'
 import { ConfigurationInvalid, Refused, type Binding } from 'app-proxy/protocol'
 import { readAuthorities } from './program/certificates.ts'
@@ -39,6 +43,7 @@ const FLAGS = {
   },
   'show-key': { text: 'say the thumbprint of the key that it will register with, and end' },
   name: { value: 'NAME', text: "what operators know it by (default: this machine's name)" },
+  'sign-on': { value: 'FILE', text: 'secrets and certificates that applications are shown: JSON' },
 } as const
 
 /** Resolves with the exit code, when it has ended. */
@@ -70,12 +75,13 @@ export async function main(surroundings: Surroundings): Promise<number> {
 async function start(
   flags: FlagValues<typeof FLAGS>,
   signal: AbortSignal,
-  log: (event: ConnectorEvent) => void,
+  log: (event: ConnectorEvent | SignOnFileEvent) => void,
 ): Promise<RunningConnector | undefined> {
-  const { url = '', name, ca, 'state-dir': stateDirectory } = flags
-  const [authorities, identity] = await allOf(
+  const { url = '', name, ca, 'state-dir': stateDirectory, 'sign-on': signOnFile } = flags
+  const [authorities, identity, file] = await allOf(
     () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
     () => named(STATE_DIR, () => new FileIdentityStore({ directory: stateDirectory }).load()),
+    () => (signOnFile === undefined ? undefined : openSignOn(signOnFile, signal, log)),
     () => refuseUrl(flags.url),
     () => refuseName(name),
   )
@@ -91,12 +97,34 @@ async function start(
       },
       ...(name !== undefined && { name }),
       ...(authorities && { ca: authorities }),
+      ...(file && {
+        signOn: [injectSignOn({ secrets: file })],
+        applicationTls: file.applicationTls,
+      }),
       ...proof,
     })
   } catch (cause) {
     if (signal.aborted) return undefined
     if (!(cause instanceof Refused) || ending === undefined) throw cause
     throw new ConfigurationInvalid(ENDING[ending.kind]!, ending.message, { cause })
+  }
+}
+
+/** Its mistakes are told by where in the file they are; a file that cannot be read, by the option. */
+async function openSignOn(
+  path: string,
+  signal: AbortSignal,
+  onEvent: (event: SignOnFileEvent) => void,
+): Promise<SignOnFile> {
+  try {
+    const file = await SignOnFile.open(path, { onEvent })
+    signal.addEventListener('abort', () => file.close())
+    return file
+  } catch (error) {
+    const isOfFile = error instanceof ConfigurationInvalid && error.path === path
+    return isOfFile
+      ? named({ path: '--sign-on' }, () => Promise.reject(error))
+      : Promise.reject(error)
   }
 }
 
@@ -181,7 +209,7 @@ async function readStdin(): Promise<string> {
 /**
  * Identities and configurations are told by name: a log keeps no keys, and no pages of settings.
  */
-function logLine(event: ConnectorEvent): string {
+function logLine(event: ConnectorEvent | SignOnFileEvent): string {
   return JSON.stringify({ time: new Date().toISOString(), ...event }, (key, value: unknown) => {
     if (value instanceof Error) return value.message
     if (key === 'configuration') return (value as { version: string }).version

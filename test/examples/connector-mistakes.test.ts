@@ -28,6 +28,11 @@ beforeAll(async () => {
   writeFileSync(folder.at('empty'), ' \n', PRIVATE)
   writeFileSync(folder.at('token'), await registrarToken(tunnel.issuer), PRIVATE)
   writeFileSync(folder.at('open-token'), 'a.b.c', { mode: 0o644 })
+  const secrets = [
+    { form: 'bearer', token: 'x', origins: [] },
+    { form: 'bearer', token: 'x', origins: ['http://a.example'] },
+  ]
+  writeFileSync(folder.at('secrets.json'), JSON.stringify({ secrets }), PRIVATE)
   mkdirSync(folder.at('open-state'), { mode: 0o755 })
   for (const [name, identity] of Object.entries({
     'no-json': '{ "version": 1, ',
@@ -63,7 +68,7 @@ function argumentsOf(more: Readonly<Record<string, string | undefined>> = {}): s
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['no options', [], '--state-dir: is missing'],
   ['an option with a slip', ['--url', 'https://c.example', '--state-dri', 's'], '--state-dri: is not known here; "--state-dir" was probably meant'],
-  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --state-dir, --ca, --token-file, --ticket-file, --show-key, --name, --verbose, --help'],
+  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --state-dir, --ca, --token-file, --ticket-file, --show-key, --name, --sign-on, --verbose, --help'],
   ['an option without its value', ['--url', '--state-dir', 's'], '--url: needs a value behind it: URL'],
   ['an option with an empty value', ['--url=', '--state-dir', 's'], '--url: must not be empty (is "")'],
   ['a token on the command line', ['--url', 'https://c.example', '--state-dir', 's', 'eyJ.eyJ.x'], 'argument 1: is more than this program takes'],
@@ -100,6 +105,12 @@ test.each<[what: string, change: Readonly<Record<string, string | undefined>>, .
   ['an identity that was cut off', { 'state-dir': 'DIR/no-json' }, '--state-dir: is not JSON (is "DIR/no-json/identity.json")'],
   ['an identity of something else', { 'state-dir': 'DIR/no-identity' }, '--state-dir: "current.tenantId" is missing or of the wrong type (is "DIR/no-identity/identity.json")'],
   ['a damaged key', { 'state-dir': 'DIR/no-key' }, '--state-dir: holds a key or certificate that cannot be read (is "DIR/no-key/identity.json")'],
+  ['secrets that are not there', { 'sign-on': 'DIR/none' }, '--sign-on: there is no such file (is "DIR/none")'],
+  ['secrets that others can read', { 'sign-on': 'DIR/open-token' }, '--sign-on: holds a secret: only its owner may have rights to it (its mode is 0644: chmod 600) (is "DIR/open-token")'],
+  ['secrets in no JSON', { 'sign-on': 'DIR/text' }, 'DIR/text:1:1: is no value that JSON has'],
+  ['secrets for nowhere', { 'sign-on': 'DIR/secrets.json' },
+    'DIR/secrets.json: secrets[0].origins: must not be empty',
+    'DIR/secrets.json: secrets[1].origins[0]: is http: a secret goes there only with "allowHttp": true'],
   ['several at once', { url: 'http://cloud.example', ca: 'DIR/none.pem', 'state-dir': 'DIR/open-state' },
     '--ca: there is no such file (is "DIR/none.pem")',
     '--state-dir: holds secrets: only its owner may have rights to it (its mode is 0755: chmod 700) (is "DIR/open-state")',

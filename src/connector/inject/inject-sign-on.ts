@@ -142,13 +142,5 @@ function notAllowed(application: ApplicationDetails, why: string): SignOnFailed 
 }
 
 /** What is no place lets nothing go anywhere. */
-function placesOf(origins: readonly string[]): readonly Place[] {
-  let places = PLACES.get(origins)
-  if (places === undefined) {
-    places = origins.map(parsePlace).filter((place) => place !== undefined)
-    PLACES.set(origins, places)
-  }
-  return places
-}
-
-const PLACES = new WeakMap<readonly string[], readonly Place[]>()
+const placesOf = (origins: readonly string[]): readonly Place[] =>
+  origins.map(parsePlace).filter((place) => place !== undefined)

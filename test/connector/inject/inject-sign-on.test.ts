@@ -151,3 +151,11 @@ test('a source may be slow', async () => {
   const prepared = await injectSignOn({ secrets }).prepare(request(), signal)
   expect(prepared.headers).toContain(`Bearer ${CANARY}`)
 })
+
+test('a place that is taken from a secret is taken at once', async () => {
+  const places = [...origins]
+  const secret = { ...SECRET, origins: places }
+  expect((await prepare(secret)).headers).toContain('Authorization')
+  places.length = 0
+  await expect(prepare(secret)).rejects.toMatchObject({ reason: 'not-allowed-here' })
+})
