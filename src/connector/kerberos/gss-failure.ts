@@ -64,8 +64,8 @@ const MEANINGS: Readonly<Record<GssStep, Meanings>> = {
   user: [
     [/ticket expired|credential has expired/i, 'credentials-expired'],
     [/client not found/i, 'user-unknown'],
-    [/client.* (?:has expired|been revoked)|password has expired|client not yet valid/i, 'user-refused'],
-    [/can't fulfill requested option|policy rejects|not allowed to|badoption/i, 'not-delegated'],
+    [/client.* (?:has expired|been revoked)|password has expired|client not yet valid|policy rejects/i, 'user-refused'],
+    [/can't fulfill requested option|not allowed to|badoption/i, 'not-delegated'],
   ],
   // S4U2Proxy: towards what.
   service: [

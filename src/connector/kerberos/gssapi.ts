@@ -179,14 +179,15 @@ export class Gssapi {
     }
   }
 
-  credentialFacts(credential: Handle): CredentialFacts {
-    const [minor, name, lifetime] = [[0], [NONE], [0]]
+  /** May ask the KDC, for an account whose ticket has expired. */
+  async credentialFacts(credential: Handle): Promise<CredentialFacts> {
+    const name: Handle[] = [NONE]
+    const lifetime = [0]
     const mechanisms: Handle[] = [NONE]
     const isMember = [0]
-    const major = this.#call.gss_inquire_cred(
+    await this.#ask('gss_inquire_cred', (minor) => [
       ...[minor, somebodys(credential), name, lifetime, [0], mechanisms],
-    )
-    this.#check('gss_inquire_cred', major, minor)
+    ])
     this.#call.gss_test_oid_set_member([0], SPNEGO, mechanisms[0], isMember)
     this.#call.gss_release_oid_set([0], mechanisms)
     return {

@@ -140,12 +140,21 @@ class KerberosSignOn implements SignOn {
       ...{ isMutual, signal },
     })
     // An answer that comes later is none.
-    if (isMutual) scheduler.at(systemClocks.now() + request.answerMs, () => token.end())
+    const callOff = isMutual
+      ? scheduler.at(systemClocks.now() + request.answerMs, token.end)
+      : nothing
     return {
       reserved: ['authorization'],
       headers: ['Authorization', negotiateField(token.octets)],
       isOnce: true,
-      answered: (head) => answered(head, isMutual ? token : undefined),
+      answered(head) {
+        try {
+          return answered(head, isMutual ? token : undefined)
+        } finally {
+          callOff()
+          token.end()
+        }
+      },
     }
   }
 
@@ -178,6 +187,8 @@ class KerberosSignOn implements SignOn {
     )
   }
 }
+
+const nothing = () => undefined
 
 /** The head as the user gets it. @throws SignOnFailed */
 function answered(head: ResponseHead, mutual: ServiceToken | undefined): ResponseHead {

@@ -8,7 +8,7 @@ import type { Clocks } from '../../runtime/clocks.ts'
 import type { Handle } from './foreign-library.ts'
 import type { Gssapi } from './gssapi.ts'
 import type { LaneCall } from './lanes.ts'
-import { at, atOnce, isExpired } from './steps.ts'
+import { at, isExpired } from './steps.ts'
 
 /** Options of {@link LaneAccounts}. */
 export interface LaneAccountsOptions {
@@ -74,7 +74,7 @@ export class LaneAccounts {
     this.#caches.set(lane, cache)
     const credential = await at('account', gssapi.acquire({ principal, keytab, cache }))
     try {
-      const { lifetimeSeconds } = atOnce('account', () => gssapi.credentialFacts(credential))
+      const { lifetimeSeconds } = await at('account', gssapi.credentialFacts(credential))
       const now = clocks.now()
       const goodUntil = now + lifetimeSeconds * 1_000
       return { credential, renewAt: now + usedMs(lifetimeSeconds), goodUntil }

@@ -63,6 +63,7 @@ export class Lanes {
   readonly #free: number[]
   readonly #busy = new Map<number, Call<unknown>>()
   #waiting: Call<unknown>[] = []
+  #isClosed = false
 
   constructor(options: LanesOptions) {
     this.#options = options
@@ -71,6 +72,7 @@ export class Lanes {
 
   /** @throws SignOnFailed `timeout` at its limit; `unavailable` when no lane will be free soon */
   async do<T>(work: LaneWork<T>): Promise<T> {
+    if (this.#isClosed) throw closed()
     if (this.#isStuck) throw stuck()
     const call = new Call(work, this.#options, () => this.#advance())
     this.#waiting.push(call as Call<unknown>)
@@ -78,9 +80,12 @@ export class Lanes {
     return await call.result
   }
 
-  /** When nothing is on a lane any more. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#busy.values()].map((call) => call.returned))
+  /** Nobody waits any more, and nothing begins. Resolves when nothing is on a lane. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const calls = [...this.#busy.values()]
+    for (const call of [...this.#waiting.splice(0), ...calls]) call.giveUp(closed())
+    await Promise.all(calls.map((call) => call.returned))
   }
 
   get #isStuck(): boolean {
@@ -105,6 +110,8 @@ export class Lanes {
     if (this.#isStuck) for (const call of this.#waiting.splice(0)) call.giveUp(stuck())
   }
 }
+
+const closed = () => new SignOnFailed('unavailable', 'this connector is being stopped')
 
 const stuck = () =>
   new SignOnFailed('unavailable', 'earlier questions to the KDC are not answered yet')

@@ -29,7 +29,7 @@ export interface ServiceToken {
    */
   verify(answer: Uint8Array): void
   /** Gives back what it holds; more than once does no harm. */
-  end(): void
+  readonly end: () => void
 }
 
 export class Tokens {
@@ -59,8 +59,8 @@ export class Tokens {
   }
 
   async close(): Promise<void> {
-    await this.#lanes.idle()
-    await this.#tickets.close()
+    this.#tickets.close()
+    await this.#lanes.close()
   }
 
   /** The lease ends with what is begun, or when there will be nothing. */
