@@ -1,4 +1,5 @@
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -175,6 +176,19 @@ test.each([0o640, 0o604, 0o620, 0o644])('a file of mode %o is not read', async (
 
 test('a file that is not there is told', async () => {
   await expect(SignOnFile.open(path)).rejects.toThrow(/there is no such file/)
+})
+
+test.each(['inject', 'client-certificate'])('the file in the guide %s is taken', async (name) => {
+  const guide = new URL(`../../../docs/single-sign-on/${name}.md`, import.meta.url)
+  const examples = [...readFileSync(guide, 'utf8').matchAll(/```json\n([^]*?)```/g)]
+  const [, json] = examples.find(([, text]) => text!.includes('"origin'))!
+  for (const ca of ['wiki-ca.pem', 'reports-ca.pem'])
+    await copyFile(join(directory, 'ca.pem'), join(directory, ca))
+  await copyFile(join(directory, 'a.pem'), join(directory, 'gateway.pem'))
+  await copyFile(join(directory, 'a.key'), join(directory, 'gateway.key'))
+  const file = await open(json)
+  if (name === 'inject') expect(tokenAt(file)).toBeUndefined()
+  else expect(file.applicationTls(WIKI)?.clientKey).toBeTypeOf('string')
 })
 
 describe('a file that is changed', () => {
