@@ -87,11 +87,21 @@ describe('an exchange on offer, and the connectors of two links that claim it', 
     offerExploration({ isReplayable: false, isDoubled: true, attempts: 1 }),
   )
 
+  const prepared = explore(offerExploration({ isReplayable: true, isPrepared: true, attempts: 2 }))
+  const preparedOnce = explore(
+    offerExploration({ isReplayable: false, isPrepared: true, attempts: 3 }),
+  )
+
   test('a replayable request is given up once at most', () => isPolite(replayable))
 
   test('a request that is not replayable runs at most once', () => {
     isPolite(once)
     expect(once.states).toBeGreaterThan(10_000)
+  })
+
+  test('nor is anything else so where what an attempt carries is made first', () => {
+    isPolite(prepared)
+    isPolite(preparedOnce)
   })
 
   test('nor does it run twice where a broker brings each offer to both', () => {
@@ -101,7 +111,9 @@ describe('an exchange on offer, and the connectors of two links that claim it', 
 
   test.each(ignoredCells('OFFER'))('a witness: %s', (cell) =>
     expect(
-      [replayable, once, doubled, doubledOnce].flatMap(({ witnesses }) => [...witnesses.keys()]),
+      [replayable, once, prepared, preparedOnce, doubled, doubledOnce].flatMap(({ witnesses }) => [
+        ...witnesses.keys(),
+      ]),
     ).toContain(cell),
   )
 })

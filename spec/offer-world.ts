@@ -21,6 +21,8 @@ export interface OfferBounds {
   readonly isReplayable: boolean
   /** The offer travels over a broker, which brings it to both connectors. */
   readonly isDoubled?: boolean
+  /** Each attempt carries what is made for it alone, once its link is chosen. */
+  readonly isPrepared?: boolean
   /** How often it is offered at most; then nobody comes. */
   readonly attempts: number
 }
@@ -145,6 +147,19 @@ function originMoves(world: OfferWorld): Move[] {
         moves.push(move('nobody is left', () => perform(world, offer.refuse('no-connector'))))
       break
     }
+    case 'preparing':
+      moves.push(
+        move('what it carries is made', () => said(world)),
+        optional('what it carries cannot be made', () => {
+          if (offer.spoil(offer.attempt)) tell(world, 'failed')
+        }),
+        optional('its link takes no offers any more', () => {
+          change(world, { carrier: -1, counted: beside.counted - 1 })
+          perform(world, offer.withhold(offer.attempt, NOW))
+        }),
+        optional('the time to claim it passes', () => perform(world, offer.expire(NOW))),
+      )
+      break
     case 'offered':
       moves.push(move('the claim is missed', () => perform(world, offer.expire(NOW))))
       break
@@ -168,9 +183,23 @@ function originMoves(world: OfferWorld): Move[] {
 }
 
 function put(world: OfferWorld, who: number): void {
-  const isDoubled = world.bounds.isDoubled === true
-  const attempt = world.offer.offer(nameOf(who), isDoubled, TIME_LIMITS.claimMs, NOW)
+  const { isDoubled = false, isPrepared = false } = world.bounds
+  const event = isPrepared ? 'prepare' : 'offer'
+  world.offer.offer(nameOf(who), isDoubled, TIME_LIMITS.claimMs, NOW, event)
   change(world, { carrier: who, counted: world.beside.counted + 1 })
+  if (!isPrepared) toLinks(world)
+}
+
+/** A second time it is said in vain. */
+function said(world: OfferWorld): void {
+  const { attempt } = world.offer
+  if (world.offer.say(attempt)) toLinks(world)
+}
+
+function toLinks(world: OfferWorld): void {
+  const isDoubled = world.bounds.isDoubled === true
+  const { attempt } = world.offer
+  const who = world.beside.carrier
   for (const one of isDoubled ? CONNECTORS : [who])
     if (world.beside.isLinked[one] === true) toConnector(world, one, { type: 'offer', attempt })
 }
@@ -296,7 +325,10 @@ function lose(world: OfferWorld, who: number): void {
   if (claimer === who) {
     change(world, { claimer: -1 })
     perform(world, offer.exchangeLost(NOW))
-  } else if (carrier === who) perform(world, offer.linkLost(NOW))
+  } else if (carrier === who) {
+    if (offer.state === 'preparing') change(world, { counted: world.beside.counted - 1 })
+    perform(world, offer.linkLost(NOW))
+  }
 }
 
 // ── the connectors ─────────────────────────────────────────────────────────────────────────

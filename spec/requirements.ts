@@ -190,4 +190,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R6.6d', text: 'A mapping that reads what users may choose is refused where the configuration is read.' },
   { id: 'R6.6e', text: 'No user is signed on as an administrator, a computer, or whom the connector\'s own file denies, in any spelling; the realm is that file\'s.' },
   { id: 'R6.6f', text: 'A connector of before is not offered what it cannot sign anybody on to; the user\'s page and the operator\'s event say why.' },
+  { id: 'R6.2a', text: 'An application that is told by assertions gets, with each request, a signed one of who its user is: for this application and this request, and for a minute.' },
+  { id: 'R6.2b', text: 'It is made for each attempt to deliver a request, and never again.' },
+  { id: 'R6.2c', text: 'What a user says under the name of its field never reaches an application, in any spelling, in headers and trailers, signed in or not.' },
+  { id: 'R6.2d', text: 'The keys are published where the application is, and on the service\'s own host.' },
+  { id: 'R6.2e', text: 'Where none can be made the application is not called.' },
+  { id: 'R6.2f', text: 'A new key is published a day before it signs, and an old one as long as anybody may need it: a rotation is noticed by nobody.' },
+  { id: 'R6.2g', text: 'By option the connector checks it too, with keys in its own file, before the application is called.' },
 ]

@@ -24,6 +24,7 @@ import {
   TIME_LIMITS,
   type Exchange,
   type FailureReason,
+  type HeaderList,
   type TimeLimits,
 } from '../src/protocol/internal.ts'
 import { detailsAt } from '../test/connector/node/observed-call.ts'
@@ -45,20 +46,28 @@ export interface Request {
   readonly needs?: readonly string[]
   /** The group serves no other application. Default: false. */
   readonly isAlone?: boolean
+  /** Makes what one attempt alone carries. */
+  readonly prepare?: Submission['prepare']
 }
 
 /** What became of a request: a status, and the reason where the service gave it itself. */
 export interface Told {
   status?: number
   reason?: FailureReason
+  /** The user goes away. */
+  leave(): void
 }
 
 export interface ServedConnector {
   /** What its application got from it, in order: `METHOD body`. */
   readonly got: string[]
+  /** The header fields of each, in order. */
+  readonly headers: HeaderList[]
   meeting: Meeting
   /** Breaks the link. */
   cut(): void
+  /** It takes no offers any more, as when one end says that it drains. */
+  detach(): void
 }
 
 export class ServedWorld {
@@ -88,7 +97,10 @@ export class ServedWorld {
     const { offers = 200, features = LINK_FEATURES } = options
     const { clocks, scheduler } = this.time.environment
     const connectorId = `connector-${++this.#names}`
-    const served: ServedConnector = { got: [], meeting, cut: () => pipe.cut() }
+    const served: ServedConnector = {
+      ...{ got: [], headers: [], meeting, cut: () => pipe.cut() },
+      detach: () => this.origin.detach(cloud),
+    }
     const worker = new Worker({
       ...{ clocks, scheduler, backend: meetingBackend(served) },
       applications: { details: (id) => detailsAt(1, { id }) },
@@ -115,11 +127,11 @@ export class ServedWorld {
   ask(request: Request = {}): Told {
     const { method = 'GET', body = '', application = 'wiki', user = 'ann' } = request
     const octets = Buffer.from(body)
-    const told: Told = {}
+    const told: Told = { leave: () => ticket.cancel() }
     const submission: Submission = {
       ...{ applicationId: application, applicationVersion: 'v1', method, target: '/' },
       ...{ headers: [], user: undefined, upgrade: undefined, share: user },
-      ...{ needs: request.needs, isAlone: request.isAlone },
+      ...{ needs: request.needs, isAlone: request.isAlone, prepare: request.prepare },
       body: body === '' ? { kind: 'none' } : { kind: 'length', bytes: octets.length },
     }
     let sends = body !== ''
@@ -145,7 +157,7 @@ export class ServedWorld {
       },
     }
     const to = { ...OF_GROUP, application: tenantKey(TENANT, application) }
-    this.origin.submit(submission, to, submitter)
+    const ticket = this.origin.submit(submission, to, submitter)
     return told
   }
 
@@ -222,6 +234,7 @@ function meetingBackend(served: ServedConnector): Backend {
       let body = ''
       const { meeting } = served
       const isWhole = (): void => {
+        served.headers.push(request.headers)
         served.got.push(`${request.method} ${body}`.trim())
         if (meeting === 'answers') answer(events)
       }

@@ -179,16 +179,19 @@ function checkClaims(claims: AssertionClaims, options: VerifyAssertionOptions): 
   if (request === undefined) return
   if (claims.htm !== request.method) throw new AssertionRefused('method')
   const { url } = request
-  if (url !== undefined && !isSameUrl(claims.htu, url)) throw new AssertionRefused('url')
+  if (url !== undefined && !isSameUrl(claims, url)) throw new AssertionRefused('url')
 }
 
 const toleranceOf = ({ clockTolerance = DEFAULT_TOLERANCE_MS }: VerifyAssertionOptions) =>
   clockTolerance
 
-/** By what they mean (RFC 3986, section 6.2), and without what stands behind the path. */
-function isSameUrl(asserted: string, asked: string): boolean {
-  const [one, other] = [withoutQuery(asserted), withoutQuery(asked)]
-  return one !== undefined && one === other
+/**
+ * By what they mean (RFC 3986, section 6.2), and without what stands behind the path. The
+ * application itself may be asked for without its last slash, which it is not told.
+ */
+function isSameUrl({ htu, aud }: AssertionClaims, asked: string): boolean {
+  const [one, other] = [withoutQuery(htu), withoutQuery(asked)]
+  return one !== undefined && (one === other || (`${one}/` === other && other === aud))
 }
 
 function withoutQuery(text: string): string | undefined {

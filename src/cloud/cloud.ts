@@ -28,6 +28,8 @@ import type {
   OpenTicket,
 } from './connectors/enrolment-tickets.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
+import type { AssertionKeySet } from '../assertion/assertion-claims.ts'
+import { Assertions } from './sign-on/assertions.ts'
 import { Sessions } from './session/session.ts'
 import { cloudStats, type CloudStats, type ShownCertificate } from './stats.ts'
 import { PreAuthentication } from './sign-in/sign-in.ts'
@@ -91,6 +93,12 @@ export interface CloudOptions extends CloudPorts {
    */
   readonly issuerGraceMs?: number
   /**
+   * The URL of the service itself, https: what assertions name as their issuer, and a host on which
+   * their keys are published as well. Default: scheme, host and port of each application's external
+   * URL.
+   */
+  readonly serviceUrl?: string | undefined
+  /**
    * Reverse proxies before the user listener. Default: none, and the peer of a connection is the
    * user.
    */
@@ -125,6 +133,12 @@ export interface Cloud {
    * @throws PortFailed when the directory fails
    */
   stats(): CloudStats
+  /**
+   * The keys that applications verify assertions with, as they are published: for a file, where an
+   * application cannot fetch them. Write it anew after each rotation, which is a day before it
+   * matters.
+   */
+  assertionKeys(): Promise<AssertionKeySet>
   /**
    * Makes a one-time ticket by which one connector can be registered without an issuer; the tenant
    * must allow them (`enrolmentTickets`). At most 20 are open in a tenant.
@@ -221,6 +235,9 @@ export function createCloud(options: CloudOptions): Cloud {
     ...validity,
   })
   const { tickets } = registration
+  const assertions = new Assertions({
+    ...{ signer: ports.assertionSigner, serviceUrl: options.serviceUrl, clocks },
+  })
   const expiresAt = expiryOf(authority.certificate)
   const shownCertificates = new Set([{ name: 'connector-authority', expiresAt }])
   return {
@@ -237,7 +254,7 @@ export function createCloud(options: CloudOptions): Cloud {
     edge: new Edge({
       ...{ directory, origin, sessions, preAuthentication, clocks, scheduler, crypto, audit },
       ...(ports.pages && { pages: ports.pages }),
-      containment,
+      ...{ containment, assertions },
       auditRequests: options.auditRequests ?? false,
       decideAccess: access.onRequest,
       ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
@@ -252,6 +269,7 @@ export function createCloud(options: CloudOptions): Cloud {
     shownCertificates,
     stats: () =>
       cloudStats({ origin, directory, certificates: shownCertificates, now: clocks.wallClock() }),
+    assertionKeys: () => assertions.publicKeys(),
     createEnrolmentTicket: (order) => tickets.create(order),
     listEnrolmentTickets: (tenantId) => tickets.list(tenantId),
     revokeEnrolmentTickets: (choice) => tickets.revoke(choice),

@@ -12,6 +12,7 @@
  * - `revocations`: the request gets 500; what is open ends, where it cannot be asked; a sign-out
  *   fails
  * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
+ * - `assertionSigner`: the request fails (`sign-on-failed`); the keys get 500
  * - `queue`: offers wait for links of this instance; a `join` that fails ends `createCloud`
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
  * - `observer`: nothing: the flow goes on
@@ -37,6 +38,7 @@ import { systemClocks, type Clocks } from '../runtime/clocks.ts'
 import { containedObserver, type ExchangeObserver } from '../runtime/exchange-observer.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
+import type { AssertionSigner } from './sign-on/assertion-signer.ts'
 import type { SessionGrants } from './session/session-grants.ts'
 import type { SessionRevocations } from './session/session-revocations.ts'
 
@@ -51,6 +53,11 @@ export interface CloudPorts {
   readonly registry: ConnectorRegistry
   /** Certifies connectors: `await createCertificateAuthority({ store })`. */
   readonly authority: CertificateAuthority
+  /**
+   * Signs assertions: `await AssertionKeys.open({ store })`, or your own. Default: keys that live
+   * in this process alone, made when the first is needed.
+   */
+  readonly assertionSigner?: AssertionSigner
   /** Where audit events go: `jsonLinesAudit(write)`, or your own sink. */
   readonly audit: AuditSink
   /**
@@ -90,6 +97,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   directory: containedDirectory,
   registry: containedRegistry,
   authority: containedAuthority,
+  assertionSigner: containedSigner,
   audit: containedAudit,
   instances: (instances, containment) =>
     containment.demand('instances', () => ({ ...atOnce(instances()) })),
@@ -170,6 +178,13 @@ function containedAuthority(
     issue: containment.await('authority.issue', (options) => authority.issue(options), {
       passes: isAnswer,
     }),
+  }
+}
+
+function containedSigner(signer: AssertionSigner, containment: Containment): AssertionSigner {
+  return {
+    sign: containment.await('assertionSigner.sign', (claims) => signer.sign(claims)),
+    publicKeys: containment.await('assertionSigner.publicKeys', async () => signer.publicKeys()),
   }
 }
 

@@ -252,6 +252,14 @@ export {
   type KeyRingStore,
   type SealingKey,
 } from './session/key-ring.ts'
+export { type KeptKey, type KeyStore } from './session/kept-keys.ts'
+export {
+  AssertionKeys,
+  type AssertionKey,
+  type AssertionKeysOptions,
+  type AssertionKeyStore,
+} from './sign-on/assertion-keys.ts'
+export { type AssertionSigner } from './sign-on/assertion-signer.ts'
 export {
   MemoryRevocations,
   type MemoryRevocationsOptions,

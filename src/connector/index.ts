@@ -49,6 +49,7 @@ export {
   type BackendCommand,
   type BackendEvent,
 } from './forwarding-backend.ts'
+export { assertionSignOn, type AssertionSignOnOptions } from './sign-on/assertion-sign-on.ts'
 export { type Preparation, type SignOn } from './sign-on/sign-on.ts'
 export { SignOnBackend, type SignOnBackendOptions } from './sign-on/sign-on-backend.ts'
 

@@ -41,6 +41,8 @@ type Functions = {
 
 /** Total, or it does not compile. `false`: nothing of what is driven here calls it. */
 const FUNCTIONS: Functions = {
+  // Where applications are told by assertions only.
+  assertionSigner: { sign: false, publicKeys: false },
   audit: { write: true },
   directory: {
     ...{ tenant: true, tenantOfIssuer: true, group: true, application: true },
@@ -163,6 +165,7 @@ beforeAll(async () => {
     store: memoryAuthorityStore(),
   })
   const ports: Required<CloudPorts> = {
+    assertionSigner: { sign: () => Promise.resolve('a.b.c'), publicKeys: () => ({ keys: [] }) },
     audit: recordedAudit(),
     registry: createMemoryRegistry(),
     instances: () => ({ 'cloud-1': 'https://127.0.0.1:1' }),

@@ -20,7 +20,12 @@ export class MemoryConnector {
   constructor(
     cloud: Cloud,
     claimer: Claimer,
-    options: { backend: Backend; limits: TimeLimits; offers?: number },
+    options: {
+      backend: Backend
+      limits: TimeLimits
+      offers?: number
+      features?: readonly string[]
+    },
   ) {
     const { clocks } = cloud
     this.#now = () => clocks.now()
@@ -53,7 +58,7 @@ export class MemoryConnector {
         index: 0,
         epoch: 1,
         maxDataBytes: MAX_DATA_BYTES,
-        features: LINK_FEATURES,
+        features: [...LINK_FEATURES, ...(options.features ?? [])],
       },
       events: {
         ...events,

@@ -101,7 +101,8 @@ export interface SignInApplicationInput extends PublishedInput {
 }
 
 /** How the connector makes users known to an application. @see docs/single-sign-on.md */
-export type SignOnInput = HeadersSignOnInput | InjectSignOnInput | KerberosSignOnInput
+export type SignOnInput =
+  AssertionSignOnInput | HeadersSignOnInput | InjectSignOnInput | KerberosSignOnInput
 
 /** By header fields that the cloud adds; needs nothing of a connector. */
 export interface HeadersSignOnInput {
@@ -109,6 +110,28 @@ export interface HeadersSignOnInput {
   readonly kind: 'headers'
   /** Header name → what of the user it tells the application, and how. */
   readonly headers: Readonly<Record<string, IdentityHeaderInput>>
+}
+
+/** By a signed assertion with each request, which the application checks. */
+export interface AssertionSignOnInput {
+  /** `assertion`: by a JWT that the service signs for each request. */
+  readonly kind: 'assertion'
+  /**
+   * The header field that carries it. `Authorization` where nothing else uses that. Default:
+   * `X-App-Proxy-Assertion`.
+   */
+  readonly header?: string | undefined
+  /**
+   * Claims of the user that it has beside those that say who it is: `name`, `email`, `upn`,
+   * `groups`, `roles`, or others by the issuer's names. One that is not known is left out. Default:
+   * none.
+   */
+  readonly claims?: readonly string[] | undefined
+  /**
+   * Whether the connector checks it as well, by keys in its own file; one that cannot is offered
+   * nothing of this application. Default: false.
+   */
+  readonly verify?: boolean | undefined
 }
 
 /** By a secret that only the connector has. */

@@ -43,6 +43,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   responseMode: nothing,
   needs: (names) => names,
   signOn: signOnNeeds,
+  reservedHeaders: nothing,
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

@@ -131,6 +131,11 @@ export interface Application {
   readonly needs?: readonly string[] | undefined
   /** How it gets to know who its user is, beside `identityHeaders`. Default: in no other way. */
   readonly signOn?: SignOn | undefined
+  /**
+   * Header names that nobody may say to it, because others use them who have its host or its
+   * internal origin. Default: none.
+   */
+  readonly reservedHeaders?: readonly string[]
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

@@ -4,6 +4,7 @@ import type { ConfigurationSource } from '../../runtime/configuration-mistakes.t
 import { directoryContent, type DirectoryContent } from './directory-configuration.ts'
 import type { DirectoryInput } from './directory-input.ts'
 import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
+import { withReservedHeaders } from './reserved-headers.ts'
 
 /** A directory that holds a configuration, and may be given another. */
 export interface ConfiguredDirectory extends Directory {
@@ -115,7 +116,8 @@ interface Index {
 
 const SPELLINGS = 256
 
-function indexed({ tenants, groups, applications }: DirectoryContent): Index {
+function indexed({ tenants, groups, applications: listed }: DirectoryContent): Index {
+  const applications = withReservedHeaders(listed)
   const hosts = new Map<string, Application[]>()
   for (const application of applications) {
     const host = canonicalHost(new URL(application.externalUrl).host)!

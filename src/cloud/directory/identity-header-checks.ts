@@ -85,7 +85,7 @@ function tellClaim(
 }
 
 /** Names whose meaning the protocol, or the gateway itself, gives. */
-const NOT_IDENTITY: ReadonlySet<string> = new Set([
+export const NOT_IDENTITY: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   'authorization',

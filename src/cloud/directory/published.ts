@@ -27,6 +27,7 @@ import {
   type IdentityHeader,
 } from '../rules/identity-claims.ts'
 import { identityField } from './identity-headers.ts'
+import { assertionHeader } from './assertion-sign-on.ts'
 import { needsOf } from './application-needs.ts'
 import { contentVersion } from './content-version.ts'
 import { ownCookieName } from './cookies.ts'
@@ -48,6 +49,8 @@ export class Published {
   readonly sessionCookie: string
   /** Undefined: the application answers for itself, or nobody does. */
   readonly cors: CorsRule | undefined
+  /** It is told who the user is by assertions, in this field. */
+  readonly assertion: { readonly header: string; readonly claims: readonly string[] } | undefined
   /** Names that only we may say. */
   readonly reserved: FoldedNames
   /**
@@ -79,7 +82,15 @@ export class Published {
     const { id, groupId, tenantId, responseHeadMs, identityHeaders } = application
     const external = new URL(application.externalUrl)
     const { host, protocol, pathname } = external
-    const identityNames = Object.keys(identityHeaders)
+    const { signOn, reservedHeaders = [] } = application
+    this.assertion =
+      signOn?.kind === 'assertion'
+        ? { header: assertionHeader(signOn), claims: signOn.claims ?? [] }
+        : undefined
+    const identityNames = [
+      ...[...Object.keys(identityHeaders), ...reservedHeaders],
+      ...(this.assertion === undefined ? [] : [this.assertion.header]),
+    ]
     this.application = application
     this.host = host
     this.paths = [pathname]

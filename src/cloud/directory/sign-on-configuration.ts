@@ -14,6 +14,8 @@ import {
 } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import type { IdentityHeader } from '../rules/identity-claims.ts'
+import { assertionHeader, AssertionSignOn, tellAssertion } from './assertion-sign-on.ts'
+import type { AssertedApplication } from './assertion-sign-on.ts'
 import { text } from './configuration-values.ts'
 import { IdentityHeaderConfiguration } from './identity-headers.ts'
 import { tellIdentityHeaders } from './identity-header-checks.ts'
@@ -47,7 +49,12 @@ const HeadersSignOn = v.strictObject({
 })
 
 /** Every kind. */
-export const SignOnConfiguration = v.variant('kind', [HeadersSignOn, InjectSignOn, KerberosSignOn])
+export const SignOnConfiguration = v.variant('kind', [
+  AssertionSignOn,
+  HeadersSignOn,
+  InjectSignOn,
+  KerberosSignOn,
+])
 type Written = v.InferOutput<typeof SignOnConfiguration>
 
 /** How an application gets to know who its user is, beside identity headers. */
@@ -68,14 +75,16 @@ const FOR_ANYBODY: ReadonlySet<Written['kind']> = new Set<Written['kind']>(['inj
 
 /** Tells what is wrong with it. */
 export function tellSignOn(
-  { signOn, preAuthentication, identityHeaders = {} }: SignedOn,
+  application: SignedOn,
   issuer: IssuerProfile | undefined,
   path: string,
   tell: TellMistake,
 ): void {
+  const { signOn, preAuthentication, identityHeaders = {} } = application
   if (signOn?.kind === undefined) return
   if (preAuthentication === 'passthrough' && !FOR_ANYBODY.has(signOn.kind))
     tell(`${path}.kind`, 'needs "preAuthentication" to be "oidc"')
+  if (signOn.kind === 'assertion') return tellAssertion(signOn, application, issuer, path, tell)
   if (signOn.kind !== 'headers') return tellSignOnClaims(signOn, issuer, path, tell)
   if (Object.keys(identityHeaders).length > 0)
     tell(path, 'says the same as "identityHeaders": only one of them may be there')
@@ -83,18 +92,22 @@ export function tellSignOn(
 }
 
 /** What of an application matters here, as far as it is known. */
-interface SignedOn {
+interface SignedOn extends AssertedApplication {
   readonly signOn?: Partial<Written> | undefined
   readonly preAuthentication?: 'oidc' | 'passthrough' | undefined
   readonly identityHeaders?: Readonly<Record<string, IdentityHeader>> | undefined
 }
 
 /** The features that a connector must have named to make it. */
-export function signOnNeeds({ kind }: SignOn): readonly string[] {
+export function signOnNeeds(signOn: SignOn): readonly string[] {
+  const { kind } = signOn
+  // The cloud makes it; whether a connector looks at it as well is the application's wish.
+  if (signOn.kind === 'assertion' && signOn.verify !== true) return []
   return [`${SIGN_ON_PREFIX}${kind}`]
 }
 
 /** What a connector is told of it; undefined: it has nothing to do. */
 export function signOnDetails(signOn: SignOn | undefined): SignOnDetails | undefined {
-  return signOn
+  if (signOn?.kind !== 'assertion') return signOn
+  return signOn.verify === true ? { kind: 'assertion', header: assertionHeader(signOn) } : undefined
 }

@@ -57,6 +57,9 @@ import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
 import { windowPaths } from '../sign-in/window-paths.ts'
 import { FrontChannelLogout } from '../sign-out/front-channel-logout.ts'
+import { ASSERTION_KEYS_PATH } from '../../assertion/assertion-claims.ts'
+import { assertionKeyPaths, isServiceHost, serveKeys } from '../sign-on/assertion-key-paths.ts'
+import { Assertions } from '../sign-on/assertions.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
 import { isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
@@ -77,6 +80,8 @@ export interface EdgeOptions
   readonly decideAccess?: DecideAccess
   /** Where faults are told. Default: nowhere but in the audit event. */
   readonly containment?: Containment
+  /** Makes assertions for the applications that are told by them. Default: with keys of its own. */
+  readonly assertions?: Assertions
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
   /**
@@ -100,11 +105,13 @@ export class Edge {
   readonly #containment: Containment
   readonly #answers: AnswerOptions
   readonly #sole: SoleApplications
+  readonly #assertions: Assertions
 
   /** @internal */
   constructor(options: EdgeOptions) {
     this.#options = options
     this.#sole = new SoleApplications(options.directory)
+    this.#assertions = options.assertions ?? new Assertions(options)
     this.#containment = options.containment ?? new Containment()
     this.#ids = new RequestIds(options.crypto)
     // Where requests are audited, their failures are as well.
@@ -141,6 +148,7 @@ export class Edge {
       signInPaths(preAuthentication, this.#live),
       resultPaths(preAuthentication),
       windowPaths(options),
+      assertionKeyPaths(this.#assertions),
       renewals ? sessionPaths({ ...options, renewals }) : {},
       otherAccountPaths(preAuthentication, signOut),
       signOutPaths(
@@ -163,7 +171,9 @@ export class Edge {
   publishes(host: string | undefined, target?: string): boolean {
     if (host === undefined) return false
     const applications = this.#options.directory.applicationsOn(host)
-    if (applications.length === 0 || target === undefined) return applications.length > 0
+    if (target === undefined) return applications.length > 0
+    if (applications.length === 0)
+      return target === ASSERTION_KEYS_PATH && isServiceHost(this.#assertions, host)
     try {
       const { path } = readTarget(target, host)
       if (isReserved(path) || selectApplication(applications, path) !== undefined) return true
@@ -242,7 +252,11 @@ export class Edge {
     // It asks for a tunnel to anywhere; what it names is no path of an application.
     if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
     const body = bodyKindOf(head.method, head.headers)
-    if (applications.length === 0) throw unknownHost(head)
+    if (applications.length === 0) {
+      if (!isForService(this.#assertions, head)) throw unknownHost(head)
+      checkHost(head)
+      return serveKeys(this.#assertions, request)
+    }
     checkHost(head)
     // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that
     // somebody is there.
@@ -309,8 +323,18 @@ export class Edge {
       user: application.offered(caller),
       body,
       upgrade,
+      prepare: this.#assertions.prepare(application, caller, {
+        method: head.method,
+        path: target.path,
+      }),
     })
   }
+}
+
+/** Of a host that publishes nothing: what the service itself says there. */
+function isForService(assertions: Assertions, { method, target, authority }: UserRequestHead) {
+  const isRead = method === 'GET' || method === 'HEAD'
+  return isRead && target === ASSERTION_KEYS_PATH && isServiceHost(assertions, authority)
 }
 
 /** Whose share a request takes: its user's wherever they are, else that of where it comes from. */

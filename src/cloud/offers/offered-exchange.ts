@@ -26,13 +26,13 @@ import {
   type FailureReason,
   type FailureSource,
   type HeaderList,
-  type Offer,
   type OfferEffect,
   type ResetCode,
   type ResponseHead,
 } from '../../protocol/internal.ts'
 import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
+import { AttemptOffer } from './attempt-offer.ts'
 import type { Origin } from './origin.ts'
 import type { OfferLink } from './offer-link.ts'
 import type { OfferOutcome } from './offer-queue.ts'
@@ -97,7 +97,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   /** Whether a connector has it. */
   get isClaimed(): boolean {
     const { state } = this.#offer
-    return state !== 'waiting' && state !== 'offered'
+    return state !== 'waiting' && state !== 'preparing' && state !== 'offered'
   }
 
   isFor(claimer: Claimer): boolean {
@@ -108,20 +108,18 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   /** `link` takes it, and it must be claimed within `claimMs`. */
   offer(link: OfferLink, claimMs: number): void {
-    const now = this.#now()
-    const attempt = this.#offer.offer(link.connectorId, link.isRemote === true, claimMs, now)
+    const { prepare, headers } = this.submission
+    const isRemote = link.isRemote === true
+    const event = prepare === undefined ? 'offer' : 'prepare'
+    const attempt = this.#offer.offer(link.connectorId, isRemote, claimMs, this.#now(), event)
     this.#link = link
-    this.#observed?.offered(attempt, link.isRemote === true ? undefined : link.connectorId)
-    try {
-      const { submission } = this
-      const { instance } = this.#origin
-      const remainingMs = this.#offer.remainingMs(now)
-      const answerMs = this.#offer.answerMs(now)
-      link.offer(new AttemptOffer(this.id, attempt, submission, instance, remainingMs, answerMs))
-    } catch (cause) {
-      // An offer that cannot be said is this user's trouble, and nobody else's.
-      if (this.#offer.cancel()) this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
-    }
+    this.#observed?.offered(attempt, isRemote ? undefined : link.connectorId)
+    if (prepare === undefined) return this.#say(link, attempt, headers)
+    this.#origin.reserve(link)
+    prepare(this.id, attempt).then(
+      (added) => this.#prepared(link, attempt, [...headers, ...added]),
+      (cause: unknown) => this.#spoiled(link, attempt, cause),
+    )
   }
 
   /** Nobody can take it. */
@@ -134,8 +132,11 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   expire(): void {
     const now = this.#now()
     if (this.#offer.deadline > now) return this.#exchange?.expire()
+    const wasSaid = this.#offer.state !== 'preparing'
     const effect = this.#offer.expire(now)
-    this.#perform(effect, 'claim-missed')
+    if (wasSaid) return this.#perform(effect, 'claim-missed')
+    // A connector that was told nothing has missed nothing.
+    this.#fail(new ExchangeFailed('cloud', this.#offer.failure))
   }
 
   // ── what the connectors say ───────────────────────────────────────────────────────────────
@@ -189,6 +190,8 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
    */
   returned({ attempt, outcome, connectorId }: OfferOutcome): void {
     if (this.#link?.isRemote !== true || attempt !== this.#offer.attempt) return
+    // Nobody was told of it yet, whatever comes from another instance.
+    if (this.#offer.state === 'preparing') return
     const now = this.#now()
     if (outcome === 'lost') return this.#perform(this.#offer.linkLost(now), 'lost')
     if (outcome !== 'declined' && outcome !== 'unknown-application') return
@@ -260,6 +263,43 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
+  #say(link: OfferLink, attempt: number, headers: HeaderList): void {
+    try {
+      const now = this.#now()
+      const { instance } = this.#origin
+      const remainingMs = this.#offer.remainingMs(now)
+      const answerMs = this.#offer.answerMs(now)
+      link.offer(
+        new AttemptOffer(
+          this.id,
+          attempt,
+          this.submission,
+          headers,
+          instance,
+          remainingMs,
+          answerMs,
+        ),
+      )
+    } catch (cause) {
+      // An offer that cannot be said is this user's trouble, and nobody else's.
+      if (this.#offer.cancel()) this.#fail(new ExchangeFailed('cloud', 'internal', { cause }))
+    }
+  }
+
+  /** What the attempt carries is made. Meanwhile it may be over, or its link take no more. */
+  #prepared(link: OfferLink, attempt: number, headers: HeaderList): void {
+    const isSaid = this.#origin.takes(link) && this.#offer.say(attempt)
+    if (isSaid) this.#say(link, attempt, headers)
+    this.#origin.unreserve(link, isSaid)
+    if (!isSaid) this.#perform(this.#offer.withhold(attempt, this.#now()), 'declined')
+  }
+
+  #spoiled(link: OfferLink, attempt: number, cause: unknown): void {
+    if (this.#offer.spoil(attempt))
+      this.#fail(new ExchangeFailed('cloud', 'sign-on-failed', { cause }))
+    this.#origin.unreserve(link, false)
+  }
+
   /** @param because what the dispatcher is told of the attempt that is over */
   #perform(effect: OfferEffect, because: AttemptOutcome, outcome?: ExchangeOutcome): void {
     switch (effect) {
@@ -316,50 +356,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   }
 }
 
-// Classes, since objects that are all made in one place may be taken for long-lived by V8: what
-// they refer to would wait for a full collection.
-
-/** What a connector is told of an attempt. */
-class AttemptOffer implements Offer {
-  readonly id: ExchangeId
-  readonly attempt: number
-  readonly applicationId: string
-  readonly applicationVersion: string
-  readonly method: string
-  readonly target: string
-  readonly headers: HeaderList
-  readonly user: Offer['user']
-  readonly body: Offer['body']
-  readonly upgrade: string | undefined
-  readonly remainingMs: number
-  readonly origin: string
-  readonly answerMs: number
-
-  constructor(
-    id: ExchangeId,
-    attempt: number,
-    submission: Submission,
-    origin: string,
-    remainingMs: number,
-    answerMs: number,
-  ) {
-    this.id = id
-    this.attempt = attempt
-    this.applicationId = submission.applicationId
-    this.applicationVersion = submission.applicationVersion
-    this.method = submission.method
-    this.target = submission.target
-    this.headers = submission.headers
-    this.user = submission.user
-    this.body = submission.body
-    this.upgrade = submission.upgrade
-    this.remainingMs = remainingMs
-    this.origin = origin
-    this.answerMs = answerMs
-  }
-}
-
-/** What the binding is told of a claim. */
+/** What the binding is told of a claim. A class, as {@link AttemptOffer} is one. */
 class Claimed implements ClaimAnswer {
   readonly exchange: Exchange
   readonly confirm: boolean

@@ -28,6 +28,7 @@ import {
   type TimeLimits,
 } from '../../protocol/internal.ts'
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
+import { AttachedLinks } from './attached-links.ts'
 import { countedApplications, countedGroups } from './counted.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
@@ -74,11 +75,9 @@ export class Origin {
   readonly #observer: ExchangeObserver | undefined
   readonly #ids: ExchangeIds
   readonly #entries = new SlotMap<ExchangeId, OfferedExchange>()
-  readonly #links = new Map<number, OfferLink>()
-  readonly #numbers = new Map<OfferLink, number>()
+  readonly #links = new AttachedLinks()
   readonly #wheel: DeadlineWheel
   readonly #remote: RemoteOffers | undefined
-  #lastNumber = 0
   #isTicking = false
 
   /** @internal */
@@ -161,15 +160,12 @@ export class Origin {
 
   /** `link` serves `group` from now on. @internal */
   attach(group: TenantKey, link: OfferLink): void {
-    const number = ++this.#lastNumber
-    this.#links.set(number, link)
-    this.#numbers.set(link, number)
+    const number = this.#links.add(link)
     this.#dispatcher.attach(
       {
         ...{ link: number, group, connector: link.connectorId, features: link.features },
         ...{ offers: link.offers, granted: link.grants, streams: link.streams },
-        isRemote: link.isRemote,
-        connectors: link.connectors,
+        ...{ isRemote: link.isRemote, connectors: link.connectors },
       },
       this.clocks.now(),
     )
@@ -179,9 +175,9 @@ export class Origin {
 
   /** `link` takes more offers than before. @internal */
   granted(link: OfferLink): void {
-    const number = this.#numbers.get(link)
+    const number = this.#links.number(link)
     const known = number === undefined ? undefined : this.#dispatcher.state.links.get(number)
-    const offers = known === undefined ? 0 : link.grants - known.granted
+    const offers = known === undefined ? 0 : this.#links.free(link) - known.granted
     if (number === undefined || offers <= 0) return
     this.#dispatcher.granted(number, offers, this.clocks.now())
     this.#changed(number)
@@ -190,10 +186,8 @@ export class Origin {
 
   /** `link` takes no offers any more; those that it has may still be claimed. @internal */
   detach(link: OfferLink): void {
-    const number = this.#numbers.get(link)
+    const number = this.#links.remove(link)
     if (number === undefined) return
-    this.#numbers.delete(link)
-    this.#links.delete(number)
     const group = this.#dispatcher.state.links.get(number)?.group.key
     this.#dispatcher.detach(number, this.clocks.now())
     if (group !== undefined && link.isRemote !== true) this.#remote?.changed(group as TenantKey)
@@ -243,15 +237,32 @@ export class Origin {
 
   // ── entries ───────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * What became of the current attempt of an exchange; undefined: nobody knows whose it was.
-   *
-   * @internal
-   */
+  /** What became of an exchange's attempt; undefined: nobody knows whose it was. @internal */
   outcome(id: ExchangeId, outcome: AttemptOutcome, connectorId: string | undefined): void {
     this.#dispatcher.outcome(id, outcome, this.clocks.now(), connectorId)
     this.#remote?.tell(id, outcome, connectorId)
     this.#perform()
+  }
+
+  /** An offer that `link` was chosen for is said later. @internal */
+  reserve(link: OfferLink): void {
+    this.#links.reserve(link)
+  }
+
+  /** It is said now; unless it `isSaid`, the link may be told another instead. @internal */
+  unreserve(link: OfferLink, isSaid: boolean): void {
+    this.#links.release(link)
+    if (isSaid) return
+    const number = this.#links.number(link)
+    if (link.isRemote !== true || number === undefined) return this.granted(link)
+    // What was announced says nothing of what was chosen here since.
+    this.#dispatcher.granted(number, 1, this.clocks.now())
+    this.#perform()
+  }
+
+  /** Whether `link` may still be told an offer that it was chosen for. @internal */
+  takes(link: OfferLink): boolean {
+    return link.isRemote === true || this.#links.number(link) !== undefined
   }
 
   /** An attempt failed, and another is wanted, until then. Monotonic milliseconds. @internal */
@@ -312,7 +323,7 @@ export class Origin {
 
   /** It was decided, and its link or its user may have gone before it could be done. */
   #offer(entry: Offered | undefined, number: number, claimMs: number): void {
-    const link = this.#links.get(number)
+    const link = this.#links.link(number)
     if (link === undefined) return
     entry?.offer(link, claimMs)
     this.#changed(number)

@@ -11,6 +11,7 @@ import type {
   ExchangeFailed,
   ExchangeHandler,
   ExchangeId,
+  HeaderList,
   Offer,
 } from '../../protocol/internal.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
@@ -30,6 +31,12 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerM
   readonly needs?: readonly string[] | undefined
   /** Its group serves no other application. Default: false. */
   readonly isAlone?: boolean | undefined
+  /**
+   * Makes the header fields that one attempt alone carries, beside {@link Offer.headers}: asked
+   * when a link is chosen, while the time to claim it runs. What rejects fails the request. Default:
+   * there are none.
+   */
+  readonly prepare?: ((id: ExchangeId, attempt: number) => Promise<HeaderList>) | undefined
 }
 
 /** Whom the origin tells. */

@@ -195,7 +195,7 @@ export const FORWARDING: readonly string[] = [
   'x-webauth-user',
 ]
 const FORWARDING_FAMILY =
-  /^x[-_.](?:amzn[-_.]oidc|auth[-_.]request|forwarded|goog[-_.]authenticated[-_.]user|ms[-_.]client[-_.]principal|original|ssl[-_.]client)(?:[-_.]|$)/i
+  /^x[-_.](?:amzn[-_.]oidc|app[-_.]proxy|auth[-_.]request|forwarded|goog[-_.]authenticated[-_.]user|ms[-_.]client[-_.]principal|original|ssl[-_.]client)(?:[-_.]|$)/i
 
 /**
  * `X-Forwarded-…`, `X-Original-…` and the like, whatever comes behind: reserved as {@link

@@ -159,10 +159,18 @@ export class OfferEntry {
    *
    * @param isRemote whether it travels over another instance: then its claim waits for CONFIRM,
    *   even of a replayable request
+   * @param event `prepare`: what the attempt carries is made first, and that is told by {@link
+   *   say}, {@link withhold} or {@link spoil}
    */
-  offer(connector: string, isRemote: boolean, claimMs: number, now: number): number {
+  offer(
+    connector: string,
+    isRemote: boolean,
+    claimMs: number,
+    now: number,
+    event: 'offer' | 'prepare' = 'offer',
+  ): number {
     const memory = this.#memory
-    this.#machine.step(memory.excluded.includes(connector) ? 'repeat' : 'offer')
+    this.#machine.step(memory.excluded.includes(connector) ? 'repeat' : event)
     this.#reckon(now)
     memory.deadline = now + Math.min(claimMs, memory.unclaimedMs)
     memory.connector = connector
@@ -170,6 +178,24 @@ export class OfferEntry {
     memory.attemptsLeft -= 1
     memory.attempt += 1
     return memory.attempt
+  }
+
+  /** What it carries is made. `false`: it is over, and the link is told nothing of it. */
+  say(attempt: number): boolean {
+    return this.#isLatest(attempt) && this.#machine.step('say')
+  }
+
+  /** Its link takes no offers any more, and was told nothing: it wants another one. */
+  withhold(attempt: number, now: number): OfferEffect {
+    if (!this.#isLatest(attempt) || !this.#machine.step('withhold')) return 'none'
+    this.#reckon(now)
+    this.#memory.attemptsLeft += 1
+    return this.#goesOn(now)
+  }
+
+  /** What it carries cannot be made. `false`: it is over anyhow. */
+  spoil(attempt: number): boolean {
+    return this.#isLatest(attempt) && this.#machine.step('spoil')
   }
 
   /** The dispatcher has nobody for it. */
@@ -203,6 +229,7 @@ export class OfferEntry {
         return this.#goesOn(now)
       }
     }
+    if (state === 'preparing') memory.trouble = 'sign-on-failed'
     return this.#machine.step('expire') ? 'fail' : 'none'
   }
 
@@ -259,6 +286,7 @@ export class OfferEntry {
   /** The link that carried it died. */
   linkLost(now: number): OfferEffect {
     const memory = this.#memory
+    if (this.#machine.state === 'preparing') return this.withhold(memory.attempt, now)
     if (!this.#machine.step(memory.attemptsLeft > 0 ? 'unlinked' : 'spent')) return 'none'
     this.#reckon(now)
     return this.#isLost(now, !memory.waitsForConfirm)
@@ -300,6 +328,10 @@ export class OfferEntry {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  #isLatest(attempt: number): boolean {
+    return attempt === this.#memory.attempt
+  }
 
   get #mayBeGivenUp(): boolean {
     const { hasGivenUp, attemptsLeft } = this.#memory

@@ -133,7 +133,7 @@ describe('names that only a gateway may say', () => {
     )
     expect(FORWARDING.filter((name) => !listed.includes(name))).toEqual([])
     const families = listed.filter((name) => name.endsWith('-'))
-    expect(families).toHaveLength(7)
+    expect(families).toHaveLength(8)
     for (const family of families) expect(isForwardingFamily(`${family}any`)).toBe(true)
   })
 
