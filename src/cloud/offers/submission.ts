@@ -33,8 +33,8 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerM
   readonly isAlone?: boolean | undefined
   /**
    * Makes the header fields that one attempt alone carries, beside {@link Offer.headers}: asked
-   * when a link is chosen, while the time to claim it runs. What rejects fails the request. Default:
-   * there are none.
+   * when a link is chosen, while the time to claim it runs. What rejects fails the request.
+   * Default: there are none.
    */
   readonly prepare?: ((id: ExchangeId, attempt: number) => Promise<HeaderList>) | undefined
 }
