@@ -20,6 +20,7 @@ import {
   SCOPE,
   writeCloudConfiguration,
   writePrivate,
+  writeSignOnFile,
   writeStsConfiguration,
 } from './demo/configurations.ts'
 import { endWithShell } from './demo/end-with-shell.ts'
@@ -76,7 +77,7 @@ async function start(): Promise<Ready> {
   const tokenFile = await fetchToken(issuer)
   const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector', [
     ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
-    ...['--name', 'demo', '--token-file', tokenFile],
+    ...['--name', 'demo', '--token-file', tokenFile, '--sign-on', await writeSignOnFile(state)],
   ])
   rmSync(tokenFile, { force: true })
   const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl

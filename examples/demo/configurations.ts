@@ -11,6 +11,7 @@ import {
   type ApplicationInput,
   type ApplicationPolicyInput,
   type SignInApplicationInput,
+  type SignOnInput,
 } from 'app-proxy/cloud'
 import type { CloudServerInput } from '../cloud-server-configuration.ts'
 import { TWO_FACTOR } from '../sts/strength.ts'
@@ -48,20 +49,35 @@ export interface DemoApplication {
   readonly internalUrl: string
   readonly preAuthentication: 'oidc' | 'passthrough'
   readonly policies?: Policies
+  readonly signOn?: SignOnInput
+}
+
+/** What only the cloud says of the user; of the groups as JSON, of the name in ASCII. */
+const HEADERS: SignOnInput = {
+  kind: 'headers',
+  headers: {
+    'X-User-Subject': 'subject',
+    'X-User-Name': { claim: 'name', encoding: 'percent' },
+    'X-User-Email': 'email',
+    'X-User-Groups': { claim: 'groups', list: 'json' },
+    'X-User-Tenant': { value: TENANT },
+  },
 }
 
 /**
- * The private site behind sign-in, behind more than that, and open; and whatever else is to be
- * published.
+ * The private site behind sign-in, behind more than that, told of its users in two ways, and open;
+ * and whatever else is to be published.
  */
 export function applicationsOf(
   { published, https }: DemoOptions,
   { ports }: DemoState,
 ): DemoApplication[] {
   const internalUrl = `http://127.0.0.1:${ports.intranet}/`
-  const own: (Published & Pick<DemoApplication, 'policies'>)[] = [
+  const own: (Published & Pick<DemoApplication, 'policies' | 'signOn'>)[] = [
     { name: 'intranet', internalUrl, preAuthentication: 'oidc' },
     { name: 'vault', internalUrl, preAuthentication: 'oidc', policies: VAULT },
+    { name: 'headers', internalUrl, preAuthentication: 'oidc', signOn: HEADERS },
+    { name: 'inject', internalUrl, preAuthentication: 'oidc', signOn: { kind: 'inject' } },
     { name: 'open', internalUrl, preAuthentication: 'passthrough' },
   ]
   return [...own, ...published].map(({ name, ...rest }) => ({
@@ -163,7 +179,7 @@ export function writeCloudConfiguration(
       ],
       groups: [{ id: 'default', tenantId: TENANT }],
       applications: applications.map((application): ApplicationInput => {
-        const { id, externalUrl, internalUrl, policies, preAuthentication } = application
+        const { id, externalUrl, internalUrl, policies, preAuthentication, signOn } = application
         const published = { id, groupId: 'default', externalUrl, internalUrl }
         if (preAuthentication === 'passthrough') return { ...published, preAuthentication }
         return {
@@ -171,13 +187,23 @@ export function writeCloudConfiguration(
           ...{ preAuthentication, policies },
           client: { id, secret: clientSecrets[id] },
           assigned: { groups: [STAFF] },
-          identityHeaders: { 'X-User-Name': 'name', 'X-User-Email': 'email' },
+          ...(signOn ? { signOn } : { identityHeaders: USER_HEADERS }),
           ...(application === intranetOf(applications) && forPrograms(applications)),
         }
       }),
     },
   }
   return writePrivate(join(dir, 'cloud-server.json'), configuration)
+}
+
+const USER_HEADERS = { 'X-User-Name': 'name', 'X-User-Email': 'email' }
+
+/** What the connector shows the private site for whoever comes to `inject`. */
+export function writeSignOnFile({ dir, ports, gatewayPassword }: DemoState): Promise<string> {
+  const origins = [`http://127.0.0.1:${ports.intranet}`]
+  const password = gatewayPassword
+  const secret = { form: 'basic', username: 'gateway', password, origins, allowHttp: true }
+  return writePrivate(join(dir, 'sign-on.json'), { secrets: [secret] })
 }
 
 /** Programs may show a token, and pages of the open applications may ask. */

@@ -111,8 +111,15 @@ const urlOf = (applications: Ready['applications'], name: string, path: string) 
 const quoted = (text: string) =>
   /^[\w@./:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
-function accessTo({ preAuthentication, policies }: DemoApplication): string {
+/** What the application learns of who signed in. */
+const TOLD: Readonly<Record<string, string>> = {
+  headers: 'behind sign-in; told who it is in header fields',
+  inject: 'behind sign-in; shown a password that only the connector has',
+}
+
+function accessTo({ preAuthentication, policies, signOn }: DemoApplication): string {
   if (preAuthentication === 'passthrough') return 'open to everyone'
+  if (signOn !== undefined) return TOLD[signOn.kind] ?? 'behind sign-in'
   return policies === undefined ? 'behind sign-in' : 'behind sign-in with the PIN as well'
 }
 

@@ -18,13 +18,21 @@ export interface DemoState {
   readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet', number>>
   /** By user name. */
   readonly passwords: Readonly<Record<'alice' | 'bob' | 'carol', string>>
+  /** What the connector shows the application `inject`. */
+  readonly gatewayPassword: string
   /** The second factor, of those who have one. */
   readonly pins: Readonly<Record<'alice' | 'carol', string>>
   /** Application id → the secret of its client at the issuer. */
   readonly clientSecrets: Readonly<Record<string, string>>
 }
 
-type Remembered = Pick<DemoState, 'ports' | 'passwords' | 'pins' | 'clientSecrets'>
+/** The demo's own applications behind sign-in. */
+const WITH_CLIENT = ['intranet', 'vault', 'headers', 'inject']
+
+type Remembered = Pick<
+  DemoState,
+  'ports' | 'passwords' | 'gatewayPassword' | 'pins' | 'clientSecrets'
+>
 
 /** Opens the directory given, or a temporary one; what is missing is made. */
 export async function openState({ stateDir, port, published }: DemoOptions): Promise<DemoState> {
@@ -42,13 +50,11 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       intranet: await freePort(before.ports?.intranet),
     },
     passwords: { alice: secret(9), bob: secret(9), carol: secret(9), ...before.passwords },
+    gatewayPassword: before.gatewayPassword ?? secret(9),
     pins: before.pins ?? { alice: pin(), carol: pin() },
     clientSecrets: {
       ...Object.fromEntries(
-        ['intranet', 'vault', ROBOT, ...published.map(({ name }) => name)].map((id) => [
-          id,
-          secret(32),
-        ]),
+        [...WITH_CLIENT, ROBOT, ...published.map(({ name }) => name)].map((id) => [id, secret(32)]),
       ),
       ...before.clientSecrets,
     },

@@ -13,15 +13,17 @@ const LIVE = read('live.js')
 /** What arrived, as a page: who the proxy says is there, and which cookies came along. */
 export function frontPage(request: IncomingMessage, response: ServerResponse): void {
   const cookies = pairsOf(request).filter(([name]) => name.toLowerCase() === 'cookie')
-  const rows = pairsOf(request).map(
-    ([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`,
-  )
+  const rows = pairsOf(request).map(rowOf)
   const content = `<section class="card">
 <h2>This page lives on a private address</h2>
 <p>You asked for <code id="target">${escape(request.url!)}</code>.</p>
 <h3>Cookies that reached it</h3>
 <p id="cookies">${cookies.length === 0 ? 'none' : cookies.map(([, value]) => escape(value)).join('<br>')}</p>
 <p><a class="button" href="live">WebSocket and event stream, live</a></p>
+</section>
+<section class="card">
+<h2>Who this application thinks you are</h2>
+<div class="wide"><table id="who">${whoRows(request).join('\n')}</table></div>
 </section>
 <div class="pair">
 <section class="card">
@@ -45,6 +47,21 @@ export function frontPage(request: IncomingMessage, response: ServerResponse): v
 <p><a href="headers">The same as JSON</a> · <a href="download?bytes=1048576" download="one-mebibyte.bin">Download 1 MiB</a></p>
 </section>`
   send(response, 200, 'text/html; charset=utf-8', page(siteOf(request), request, content))
+}
+
+/** A secret is for the application, and not for who looks at its pages. */
+const rowOf = ([name, value]: readonly [string, string]) => {
+  const shown = name.toLowerCase() === 'authorization' ? value.replace(/ .*/, ' …') : value
+  return `<tr><th scope="row">${escape(name)}</th><td>${escape(shown)}</td></tr>`
+}
+
+/** What it was told of its user: in fields that only the proxy writes, or by a name of Basic's. */
+function whoRows(request: IncomingMessage): string[] {
+  const told = pairsOf(request).filter(([name]) => /^x-user-/i.test(name))
+  const [, basic] = /^Basic (.*)$/.exec(request.headers.authorization ?? '') ?? []
+  const name = basic && Buffer.from(basic, 'base64').toString().replace(/:.*/s, '')
+  const rows = name === undefined ? told : [...told, ['Basic', name] as const]
+  return rows.length === 0 ? ['<tr><td>Nobody: it was told nothing</td></tr>'] : rows.map(rowOf)
 }
 
 /** Opens the WebSocket and the event stream beside it, and shows what comes. */
@@ -115,5 +132,15 @@ function siteOf({ headers }: IncomingMessage): string {
 function visitor({ headers }: IncomingMessage): string {
   const name = headers['x-user-name']
   if (typeof name !== 'string') return '<p id="visitor">Open to everyone</p>'
-  return `<p id="visitor">Signed in as <strong>${escape(Buffer.from(name, 'latin1').toString())}</strong> · <a href="/.app-proxy/sign-out">Sign out</a></p>`
+  return `<p id="visitor">Signed in as <strong>${escape(readable(name))}</strong> · <a href="/.app-proxy/sign-out">Sign out</a></p>`
+}
+
+/** Octets that are UTF-8, and percent-encoded where the proxy was told to. */
+function readable(field: string): string {
+  const text = Buffer.from(field, 'latin1').toString()
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

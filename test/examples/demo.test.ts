@@ -69,6 +69,10 @@ test('one line of JSON says where to browse and who may sign in', () => {
       externalUrl: expect.stringMatching(/^http:\/\/vault\.localhost:\d+\/$/),
       preAuthentication: 'oidc',
     },
+    ...['headers', 'inject'].map((id) => ({
+      ...{ id, preAuthentication: 'oidc' },
+      externalUrl: expect.stringMatching(new RegExp(`^http://${id}\\.localhost:\\d+/$`)),
+    })),
     {
       id: 'open',
       externalUrl: expect.stringMatching(/^http:\/\/open\.localhost:\d+\/$/),
@@ -164,6 +168,33 @@ describe('the user who is assigned', () => {
   test('sees on the page that no cookie reached it', async () => {
     const answer = await agent.get(demo.url('intranet'))
     expect(answer.text).toContain('<p id="cookies">none</p>')
+  })
+})
+
+describe('single sign-on', () => {
+  test('the application is told who it is in fields of the cloud', async () => {
+    const agent = new UserAgent()
+    await agent.signIn(demo.url('headers', DEEP), demo.users[0]!)
+    const answer = await agent.get(demo.url('headers', DEEP), { x_user_groups: '["boss"]' })
+    expect(fieldsOf(answer.text, 'x-user-subject')).toEqual(['user-alice'])
+    expect(fieldsOf(answer.text, 'x-user-groups')).toEqual(['["staff"]'])
+    expect(fieldsOf(answer.text, 'x_user_groups')).toEqual([])
+    expect(fieldsOf(answer.text, 'x-user-tenant')).toEqual(['contoso'])
+    const page = await agent.get(demo.url('headers'))
+    expect(page.text).toMatch(/<table id="who">.*X-User-Subject.*user-alice/s)
+  })
+
+  test('the application is shown a password of the connector’s, and its page shows none', async () => {
+    const agent = new UserAgent()
+    await agent.signIn(demo.url('inject', DEEP), demo.users[0]!)
+    const { text } = await agent.get(demo.url('inject'), { authorization: 'Basic bWU6bWU=' })
+    expect(text).toMatch(/<table id="who">.*Basic.*gateway/s)
+    const { secrets } = JSON.parse(readFileSync(join(stateDir, 'sign-on.json'), 'utf8')) as {
+      secrets: { password: string }[]
+    }
+    expect(text).not.toContain(secrets[0]!.password)
+    expect(text).not.toMatch(/Basic [\w+/=]/)
+    expect(statSync(join(stateDir, 'sign-on.json')).mode & 0o077).toBe(0)
   })
 })
 
