@@ -34,11 +34,15 @@ afterEach(async () => {
 })
 
 /** `later` needs these; `open` needs nothing. */
-function needing(...needs: string[]): void {
+const needing = (...needs: string[]) => having({ needs })
+
+/** `later` has these settings. */
+function having(settings: object): void {
   const { applications, ...rest } = world.configuration as { applications: object[] }
   const later = {
     ...applications[0],
-    ...{ id: 'later', externalUrl: 'http://later.localhost/', needs },
+    ...{ id: 'later', externalUrl: 'http://later.localhost/' },
+    ...settings,
   }
   world.directory.replace(readDirectory({ ...rest, applications: [...applications, later] }))
 }
@@ -84,7 +88,34 @@ const tooOld = () =>
     .filter(({ type }) => type === 'connector.too-old')
     .map(({ connectorId, outcome, detail }) => ({ connectorId, outcome, detail }))
 
+/** What connectors named before there was single sign-on, and these here can do. */
+const OF_BEFORE = ['link', 'upgrade']
+
 describe.each(['link', 'plain'] as const)('over the %s binding', (binding) => {
+  test('a connector from before single sign-on is offered no application that needs it', async () => {
+    having({ signOn: { kind: 'inject' } })
+    const old = await BINDINGS[binding]('old', OF_BEFORE)
+    const page = await world.user('/', {
+      headers: { host: 'later.localhost', accept: 'text/html' },
+    })
+    expect(page.status).toBe(501)
+    expect(page.body.toString()).toContain(
+      'The private side cannot do what this application needs.',
+    )
+    expect(await ask('open.localhost')).toBe('200')
+    await until(() => tooOld().length > 0)
+    expect(tooOld()).toEqual([
+      {
+        ...{ connectorId: old.connectorId, outcome: 'refused' },
+        detail: { features: ['sign-on/inject'], applications: ['later'] },
+      },
+    ])
+    const later = await BINDINGS[binding]('later', [...OF_BEFORE, 'sign-on/inject'])
+    expect(await ask('later.localhost')).toBe('200')
+    expect(later.served).toContain('later')
+    expect(old.served).not.toContain('later')
+  })
+
   test('an older connector is offered what it can serve, and nothing else', async () => {
     const old = await BINDINGS[binding]('old', ['affinity'])
     expect(await ask('later.localhost')).toBe('501 connector-too-old')
