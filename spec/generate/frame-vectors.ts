@@ -124,6 +124,17 @@ export const FRAME_VECTORS: readonly Entry[] = [
         body: { kind: 'length', bytes: 1_073_741_824 },
       },
       'an upgrade': { ...OFFER, upgrade: 'websocket' },
+      'the first request of a connection that is one user’s alone': {
+        ...OFFER,
+        affinity: '0f1e2d3c4b5a69788796a5b4c3d2e1f0',
+        pinned: 0,
+      },
+      'the last step of a handshake, on that connection': {
+        ...OFFER,
+        headers: ['Authorization', 'NTLM TlRMTVNTUAADAAAA'],
+        affinity: '0f1e2d3c4b5a69788796a5b4c3d2e1f0',
+        pinned: 1,
+      },
     },
     invalid: {
       'an id of 15 octets': offerWith(0, ID_OCTETS.subarray(1)),
@@ -142,6 +153,9 @@ export const FRAME_VECTORS: readonly Entry[] = [
         ...{ subject: 'u', issuer: 'i', claims: { a: 'x'.repeat(8_192) } },
       }),
       'a body that is nil': offerWith(8, null),
+      'an affinity of 15 octets': encode([...OFFER_ELEMENTS, 85_000, ID_OCTETS.subarray(1)]),
+      'an affinity that is text': encode([...OFFER_ELEMENTS, 85_000, ID]),
+      'pinned twice': encode([...OFFER_ELEMENTS, 85_000, ID_OCTETS, 2]),
       'five levels': offerWith(7, { subject: 'u', issuer: 'i', groups: [[[]]] }),
     },
     forbidden: {

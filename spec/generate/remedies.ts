@@ -21,6 +21,8 @@ export const FAILURE_REMEDIES: Readonly<Record<FailureReason, string>> = {
   'connector-lost': 'The connector, or the network between, went away while it worked on the request. Nobody can know whether the application got it.',
   'connector-violation': 'The connector broke the protocol. Update both ends to the same version; if it stays so, report it.',
   'connector-aborted': 'The connector gave the request up, for example because it was stopped. Its log says why.',
+  'pin-lost': 'Nothing, if it passes: the browser is told to begin the handshake again. If it comes often, the application closes idle connections soon, or a connector is restarted often.',
+  'connection-shared': 'The application asks for NTLM or Negotiate, and proxies that `trustedProxies` names stand before this service: one of their connections carries many users. Give the application `preAuthentication: "oidc"`, so that its users have sessions, or let their connections reach this service.',
   'connector-exhausted': 'The connector’s machine has no descriptors or ports left. Raise its limit of open files.',
   'sign-on-failed': 'The connector could not make the user known to the application. Its log says why under the request’s number, by the reasons of [single sign-on](single-sign-on.md#when-it-fails).',
   'unknown-application': 'No application has this host and path as its `externalUrl`. Check the configuration, and the DNS name that leads here.',

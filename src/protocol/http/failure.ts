@@ -46,6 +46,8 @@ const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'connector-aborted':       failure(502, 'proxy_internal_error', UNANSWERED, `The private side gave the request up. ${LATER}`),
   'connector-exhausted':     failure(502, 'connection_limit_reached', UNREACHED, `The private side has no room for another connection. ${LATER}`),
   'sign-on-failed':          failure(502, 'proxy_configuration_error', 'Not signed on', 'You are signed in here, but the application could not be told who you are. Tell the administrator the request number.'),
+  'pin-lost':                failure(401, 'http_request_denied', 'Sign in to the application again', 'The connection on which the application knew you was lost. Open the page again.'),
+  'connection-shared':       failure(501, 'http_protocol_error', 'Not supported', 'The application signs each connection in by itself, and yours is shared on the way here. Tell the administrator the request number.'),
   'unknown-application':     failure(404, 'destination_not_found', 'No such application', 'No application is published at this address. Check it for typing errors, or ask whoever gave it to you.'),
   'upgrade-unsupported':     failure(501, 'http_upgrade_failed', 'Not supported', 'This connection cannot be switched to another protocol. Tell the administrator the request number.'),
   'method-unsupported':      failure(501, 'proxy_internal_response', 'Not supported', 'Requests with this method are not passed on. Use another method.'),

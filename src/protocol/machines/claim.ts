@@ -39,15 +39,20 @@ export type SavedClaim = Saved<ClaimState>
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
+/** What decides whether a request is replayable. */
+type Repeatable = Pick<Offer, 'method' | 'body' | 'upgrade' | 'affinity'>
+
 /**
  * Whether a request may start before it is confirmed, and be offered again: a safe method (RFC 9110
- * §9.2.1), no body, no upgrade.
+ * §9.2.1), no body, no upgrade, and no connection that its user is bound to: a handshake has an
+ * order.
  */
-export function isReplayable(request: Pick<Offer, 'method' | 'body' | 'upgrade'>): boolean {
+export function isReplayable(request: Repeatable): boolean {
   return (
     SAFE_METHODS.has(request.method) &&
     request.body.kind === 'none' &&
-    request.upgrade === undefined
+    request.upgrade === undefined &&
+    request.affinity === undefined
   )
 }
 
@@ -58,7 +63,7 @@ export class ClaimEntry {
   readonly #isForeign: boolean
 
   /** @param isForeign its origin is another instance than the one that brought it */
-  constructor(offer: Pick<Offer, 'method' | 'body' | 'upgrade'>, isForeign = false) {
+  constructor(offer: Repeatable, isForeign = false) {
     this.replayable = isReplayable(offer)
     this.#isForeign = isForeign
   }

@@ -31,6 +31,9 @@ const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   'application-certificate': 'none',
   // It may be that the application did not take what it was told.
   'sign-on-failed': 'unknown',
+  // It goes on no other connection than the one that was lost.
+  'pin-lost': 'none',
+  'connection-shared': 'reached',
   'unknown-application': 'none',
   'upgrade-unsupported': 'none',
   'method-unsupported': 'none',

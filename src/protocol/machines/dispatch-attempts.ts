@@ -8,6 +8,7 @@ import type { Choice } from './dispatch-choice.ts'
 import { pairOf } from './dispatch-choice.ts'
 import { answered, began, failed, healthOf, inconclusive, left, pause } from './dispatch-health.ts'
 import { beginSecond, countIn } from './dispatch-records.ts'
+import { pinLeft, pinLost, pinOffered } from './dispatch-pins.ts'
 import { hold, release } from './dispatch-shares.ts'
 import { DISPATCHED, type DispatchedState, type RequestState } from './dispatch-state.ts'
 import type { AttemptOutcome, Shares } from './dispatch-values.ts'
@@ -43,6 +44,7 @@ export function offerTo(
   link.group.granted -= 1
   if (pair !== undefined) begin(record, pair, now)
   hold(record, shares)
+  if (record.pin !== undefined) pinOffered(record.pin, pair?.connector.id)
   beginSecond(record.application, now)
   record.application.begun[0]! += 1
 }
@@ -53,13 +55,16 @@ export function claimedBy(record: RequestState, connector: string | undefined, n
   record.claimedAt = now
   record.link!.connector.pauses = 0
   if (record.pair !== undefined || connector === undefined) return
+  if (record.pin !== undefined) record.pin.connector = connector
   const claimer = record.group.connectors.get(connector)
   if (claimer !== undefined) begin(record, pairOf(claimer, record.request.application, now), now)
 }
 
 export function answeredAt(record: RequestState, now: number): void {
-  const { pair, epoch } = record
-  if (!stepTo(record, 'answer') || pair === undefined) return
+  const { pair, epoch, pin } = record
+  if (!stepTo(record, 'answer')) return
+  if (pin !== undefined) pin.unanswered -= 1
+  if (pair === undefined) return
   pair.unanswered -= 1
   answered(pair, epoch, now)
 }
@@ -93,8 +98,11 @@ export function failedBy(
   // One connector of another instance pauses there, and needs no pause here.
   if (isPause && pair !== undefined) pause(pair.connector, now, random)
   if (isPause && pair === undefined && connector === undefined) wasInVain(record, link!.link)
+  // That its own connection is gone says nothing of the connector.
+  const isPinLost = failure === 'pin-lost'
+  if (isPinLost) pinLost(record)
   if (pair !== undefined) {
-    if (failure !== 'declined' && failure !== 'not-signed-on')
+    if (failure !== 'declined' && failure !== 'not-signed-on' && !isPinLost)
       failed(pair, failure, epoch, now, random)
     else if (record.isProbe) inconclusive(pair, epoch)
   }
@@ -149,8 +157,10 @@ function begin(record: RequestState, pair: NonNullable<RequestState['pair']>, no
 
 /** The attempt is over: what it held is free. */
 function leave(record: RequestState, from: DispatchedState, shares: Shares, now: number): void {
-  const { link, pair } = record
-  if (pair !== undefined && (from === 'offered' || from === 'claimed')) pair.unanswered -= 1
+  const { link, pair, pin } = record
+  const isUnanswered = from === 'offered' || from === 'claimed'
+  if (pin !== undefined) pinLeft(pin, !isUnanswered, now)
+  if (pair !== undefined && isUnanswered) pair.unanswered -= 1
   if (from === 'long') link!.long -= 1
   else releaseSlot(record, shares, now)
   record.link = undefined

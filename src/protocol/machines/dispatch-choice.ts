@@ -28,6 +28,8 @@ export interface Wanted {
   readonly isReplayable: boolean
   /** Since when it waits. Monotonic milliseconds. */
   readonly waitsSince: number
+  /** The one connector that may be offered it; undefined: any. */
+  readonly only: string | undefined
 }
 
 /**
@@ -40,9 +42,10 @@ export const RAMP_PATIENCE_MS = 1_000
 
 /**
  * `busy`: it waits; `absent`: nobody is connected; `unsupported`: nobody has what it needs;
- * `excluded`: everybody has refused it.
+ * `excluded`: everybody has refused it; `lost`: the connection that it belongs to is gone;
+ * `held`: others of its user go first on that.
  */
-export type NoChoice = 'busy' | 'absent' | 'unsupported' | 'excluded'
+export type NoChoice = 'busy' | 'held' | 'absent' | 'unsupported' | 'excluded' | 'lost'
 
 export interface Choice {
   readonly link: LinkState
@@ -57,7 +60,41 @@ interface Candidate {
   readonly pair: PairState
 }
 
+/** Whoever only paused is asked again when nobody else is left. */
+export function choiceFor(
+  group: GroupState,
+  record: RequestState,
+  only: string | undefined,
+  now: number,
+): Choice | NoChoice {
+  const { request } = record
+  const wanted = {
+    application: request.application,
+    needs: request.needs,
+    excluded: record.excluded,
+    vainLink: record.vainLink,
+    vainTries: record.vainTries,
+    isReplayable: request.isReplayable,
+    waitsSince: record.waitsSince,
+    only,
+  }
+  let choice = choose(group, wanted, now)
+  if (choice === 'excluded' && record.excluded.some(({ isPause }) => isPause)) {
+    const excluded = record.excluded.filter(({ isPause }) => !isPause)
+    choice = choose(group, { ...wanted, excluded }, now)
+  }
+  if (only !== undefined) return choice
+  // Other instances may have a connector that they have not announced yet.
+  return choice === 'excluded' && hasRemote(group, record) ? 'busy' : choice
+}
+
+/** Whether waiting changes nothing. */
+export function isHopeless(obstacle: NoChoice | 'share'): boolean {
+  return obstacle === 'unsupported' || obstacle === 'excluded' || obstacle === 'lost'
+}
+
 export function choose(group: GroupState, wanted: Wanted, now: number): Choice | NoChoice {
+  if (wanted.only !== undefined) return chooseOnly(group, wanted.only, wanted, now)
   let remote: LinkState | undefined
   let isServed = false
   let canCarry = false
@@ -83,6 +120,36 @@ export function choose(group: GroupState, wanted: Wanted, now: number): Choice |
   if (!isServed) return 'absent'
   if (!canCarry) return 'unsupported'
   return first === undefined && !hasOthers(group, wanted) ? 'excluded' : 'busy'
+}
+
+/** Nobody else will do. */
+function chooseOnly(group: GroupState, id: string, wanted: Wanted, now: number): Choice | NoChoice {
+  const connector = group.connectors.get(id)
+  if (isExcluded(wanted.excluded, id)) return 'excluded'
+  if (connector !== undefined && connector.links.length > 0) {
+    if (!connector.links.some((link) => carries(link, wanted.needs))) return 'unsupported'
+    return only(connector, wanted, now) ?? 'busy'
+  }
+  const remote = remoteTo(group, id)
+  if (remote === undefined || isExcluded(wanted.excluded, remote.id)) return 'absent'
+  const link = freest(remote, wanted.needs)
+  if (link === undefined) return 'busy'
+  return wasInVain(link, wanted) ? 'excluded' : { link, pair: undefined, hasOther: false }
+}
+
+/** Whether a connector can be reached, be it by another instance. */
+export function hasLinkTo(group: GroupState, id: string): boolean {
+  const connector = group.connectors.get(id)
+  return (connector?.links.length ?? 0) > 0 || remoteTo(group, id) !== undefined
+}
+
+/** Other instances, if one of them has that connector, as far as is known. */
+function remoteTo({ connectors }: GroupState, id: string): ConnectorState | undefined {
+  for (const connector of connectors.values()) {
+    if (connector.links.length === 0 || !isRemote(connector)) continue
+    if (connector.links.some(({ connectors: all }) => all?.includes(id) !== false)) return connector
+  }
+  return undefined
 }
 
 /** Why nobody has what a request needs: what is missing may be the other protocol alone. */
@@ -192,10 +259,7 @@ function isRemote({ links }: ConnectorState): boolean {
 }
 
 /** Whether other instances may be asked, as far as is known. */
-export function hasRemote(
-  group: GroupState,
-  { excluded }: Pick<RequestState, 'excluded'>,
-): boolean {
+function hasRemote(group: GroupState, { excluded }: Pick<RequestState, 'excluded'>): boolean {
   for (const connector of group.connectors.values()) {
     const { id, links } = connector
     if (links.length > 0 && isRemote(connector) && !isExcluded(excluded, id)) return true

@@ -7,10 +7,11 @@ import type {
   ApplicationState,
   DispatchState,
   GroupState,
+  LinkState,
   RequestState,
   UserState,
 } from './dispatch-state.ts'
-import type { DispatchRequest } from './dispatch-values.ts'
+import type { DispatchLink, DispatchRequest } from './dispatch-values.ts'
 
 /** What is known of a connector is kept so long after its last link. Milliseconds. */
 export const REMEMBERED_MS = 60_000
@@ -28,6 +29,34 @@ export function groupOf({ groups }: DispatchState, key: string): GroupState {
   return group
 }
 
+/** A new link, and its connector; returns its group. */
+export function linkAttached(state: DispatchState, link: DispatchLink, now: number): GroupState {
+  const group = groupOf(state, link.group)
+  const { connector: id, granted } = link
+  let connector = group.connectors.get(id)
+  if (connector === undefined) {
+    connector = {
+      ...{ id, links: [], pairs: new Map(), pausedUntil: 0, pauses: 0, inFlight: 0 },
+      chosen: 0,
+      goneAt: now,
+    }
+    group.connectors.set(id, connector)
+  }
+  const record: LinkState = {
+    ...{ link: link.link, group, connector, granted, long: 0, isAttached: true },
+    features: link.features,
+    offers: link.offers,
+    streams: link.streams ?? 0,
+    isRemote: link.isRemote ?? false,
+    connectors: link.connectors,
+  }
+  connector.links.push(record)
+  state.links.set(link.link, record)
+  group.capacity += link.offers
+  group.granted += granted
+  return group
+}
+
 /** A new request's record, in the order of arrival. */
 export function recordOf(
   state: DispatchState,
@@ -36,12 +65,13 @@ export function recordOf(
 ): RequestState {
   const group = groupOf(state, request.group)
   const application = applicationOf(group, request, now)
+  const user = userOf(application, request.user)
   const record: RequestState = {
     state: 'returned',
     request,
     group,
     application,
-    user: userOf(application, request.user),
+    user,
     excluded: (request.excluded ?? []).map((connector) => ({ connector, isPause: false })),
     ...{ vainLink: 0, vainTries: 0 },
     sequence: ++state.sequence,
@@ -54,6 +84,7 @@ export function recordOf(
     claimedAt: 0,
     isProbe: false,
     wasGivenUp: false,
+    pin: undefined,
   }
   state.requests.set(request.id, record)
   return record
@@ -61,9 +92,16 @@ export function recordOf(
 
 /** The request is over. */
 export function forgetRequest(state: DispatchState, record: RequestState): void {
-  const { application, group, user, request } = record
-  state.requests.delete(request.id)
-  if (user.held + user.waiting > 0) return
+  state.requests.delete(record.request.id)
+  forgetUser(state, record)
+}
+
+/** A user of whom nothing is left. */
+export function forgetUser(
+  state: DispatchState,
+  { application, group, user }: Pick<RequestState, 'application' | 'group' | 'user'>,
+): void {
+  if (user.held + user.waiting + user.pins > 0) return
   application.users.delete(user.key)
   if (group.connectors.size > 0 || application.users.size > 0) return
   group.applications.delete(application.key)
@@ -129,7 +167,7 @@ function applicationOf(group: GroupState, request: DispatchRequest, now: number)
 function userOf({ users }: ApplicationState, key: string): UserState {
   let user = users.get(key)
   if (user === undefined) {
-    user = { key, held: 0, waiting: 0 }
+    user = { key, held: 0, waiting: 0, pins: 0, pinned: 0 }
     users.set(key, user)
   }
   return user

@@ -23,6 +23,10 @@ export function refusalOf(
       return whyUnsupported(record)
     case 'excluded':
       return 'attempts-exhausted'
+    case 'lost':
+      return 'pin-lost'
+    case 'held':
+      return 'user-share'
     case 'busy':
     case 'share':
       return spent === undefined ? 'connectors-busy' : SPENT[spent]

@@ -11,6 +11,7 @@
 import type {
   ApplicationState,
   GroupState,
+  PinRecord,
   QueueState,
   RequestState,
   UserState,
@@ -40,6 +41,11 @@ export function spentShare(
 ): Share | undefined {
   if (!hasRoom(group, application, shares)) return 'application'
   return user.held < userBound(group, application, shares) ? undefined : 'user'
+}
+
+/** Whether its user's requests and idle connections hold all of their share. */
+export function isCrowded({ group, application, user }: RequestState, shares: Shares): boolean {
+  return user.held + user.pinned >= userBound(group, application, shares)
 }
 
 /** The share that keeps a request from waiting; `group`: nobody has room. */
@@ -166,10 +172,15 @@ function queueOf(request: RequestState): QueueState {
 }
 
 /** Two requests with the same key may be taken by the same connectors. */
-function keyOf({ request, excluded, vainLink, vainTries }: RequestState): string {
+function keyOf({ request, excluded, vainLink, vainTries, pin }: RequestState): string {
   const { isReplayable, needs } = request
-  const kind = isReplayable ? 'r' : 'n'
+  const kind = pin === undefined ? (isReplayable ? 'r' : 'n') : pinned(request, pin)
   if (needs.length === 0 && excluded.length === 0 && vainTries === 0) return kind
   const refusers = excluded.map(({ connector, isPause }) => `${isPause ? 'p' : 'x'}${connector}`)
   return kind + JSON.stringify([[...needs].sort(), refusers.sort(), vainLink, vainTries])
+}
+
+/** Those of one affinity wait by themselves, and what continues a handshake waits for no other. */
+function pinned({ affinity }: RequestState['request'], { key }: PinRecord): string {
+  return `${affinity!.step === 'continues' ? 'c' : 'p'}${key} `
 }

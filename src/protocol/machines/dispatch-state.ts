@@ -7,6 +7,7 @@
 import type { ExchangeId } from '../wire/frame-types.ts'
 import type { PairHealth } from './dispatch-health.ts'
 import type { DispatchDecision, DispatchRequest } from './dispatch-values.ts'
+import type { PinState } from './pin.ts'
 import { ignored, misuse, type Table } from './table.ts'
 
 /**
@@ -57,6 +58,30 @@ export interface RequestState {
   claimedAt: number
   isProbe: boolean
   wasGivenUp: boolean
+  /** The connections that are its user's alone; undefined: it needs none. */
+  pin: PinRecord | undefined
+}
+
+/** The connections of one affinity: see dispatch-pins.ts. */
+export interface PinRecord {
+  state: PinState
+  readonly key: string
+  readonly group: GroupState
+  readonly application: ApplicationState
+  readonly user: UserState
+  /** Several connections of one user share it. */
+  readonly isShared: boolean
+  /** Who has them. */
+  connector: string | undefined
+  /** Requests that wait, that are under way, and that have no answer yet. */
+  waiting: number
+  inFlight: number
+  unanswered: number
+  /** Connections that it has, as far as is known. */
+  sockets: number
+  /** When an answer last came or ended, and when it was last asked for. Monotonic milliseconds. */
+  saidAt: number
+  usedAt: number
 }
 
 export interface ExcludedConnector {
@@ -97,6 +122,9 @@ export interface UserState {
   readonly key: string
   held: number
   waiting: number
+  /** Affinities of theirs, and connections of these that are idle. */
+  pins: number
+  pinned: number
 }
 
 /** Requests that the same connectors may take: all of them can be offered now, or none. */
@@ -167,6 +195,8 @@ export interface DispatchState {
   readonly groups: Map<string, GroupState>
   readonly requests: Map<ExchangeId, RequestState>
   readonly links: Map<number, LinkState>
+  /** The longest unused first. */
+  readonly pins: Map<string, PinRecord>
   /** Which requests stop waiting at which turn of the clock. */
   readonly waits: Map<number, RequestState[]>
   waiting: number
@@ -181,6 +211,7 @@ export function newDispatchState(seed: number): DispatchState {
     groups: new Map(),
     requests: new Map(),
     links: new Map(),
+    pins: new Map(),
     waits: new Map(),
     ...{ waiting: 0, sequence: 0, seed, tickedAt: -Infinity },
     decisions: [],

@@ -4,6 +4,7 @@
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
  */
+import type { HandshakeAnswer, HandshakeStep } from '../http/connection-handshake.ts'
 import type { ExchangeId } from '../wire/frame-types.ts'
 import type { FailureReason } from '../wire/errors.ts'
 
@@ -23,6 +24,19 @@ export interface DispatchRequest {
   readonly excluded?: readonly string[] | undefined
   /** The group serves no other application: this one may take all of it. Default: false. */
   readonly isAlone?: boolean | undefined
+  /** It goes on connections that are its user's alone. Default: on any. */
+  readonly affinity?: DispatchAffinity | undefined
+  /** The one connector that has such a connection, as another instance knows. Default: any. */
+  readonly only?: string | undefined
+}
+
+/** Whose connections a request goes on. */
+export interface DispatchAffinity {
+  readonly id: string
+  /** Several connections of its user share it, so its requests are in no order. */
+  readonly isShared: boolean
+  /** What the request shows of a handshake. */
+  readonly step: HandshakeStep
 }
 
 /** A link that takes offers. */
@@ -62,6 +76,8 @@ export type AttemptOutcome =
   | 'given-up'
   | 'lost'
   | 'violation'
+  /** The connector has no connection any more that the user was known on. */
+  | 'pin-lost'
   /** The first response head came: the pair answers. */
   | 'answered'
   /** It is long: it holds no slot any more. */
@@ -95,6 +111,14 @@ export type DispatchInput =
       /** Who it was, where another instance delivered it. Absent: it is not known. */
       readonly connector?: string | undefined
     }
+  /** What the answer to a request with an affinity shows; said before `answered`. */
+  | {
+      readonly type: 'authentication'
+      readonly id: ExchangeId
+      readonly answer: HandshakeAnswer | 'switched'
+    }
+  /** Nobody will ask for an affinity of an application again. */
+  | { readonly type: 'part'; readonly application: string; readonly affinity: string }
   /** What another instance has seen of a connector. */
   | {
       readonly type: 'observed'
@@ -116,6 +140,8 @@ export type DispatchDecision =
       readonly id: ExchangeId
       readonly link: number
       readonly claimMs: number
+      /** No other connection will do than those of its affinity that are there. */
+      readonly isPinned: boolean
     }
   /** It cannot be offered, and is forgotten: why, and after how long to try again. */
   | {

@@ -7,6 +7,7 @@
  * counts.
  *
  * - dispatch-choice.ts: which connector
+ * - dispatch-pins.ts: whose connections are one user's alone
  * - dispatch-health.ts: who is passed over, and how much a connector is trusted with
  * - dispatch-shares.ts: who waits, and what an application and a user may hold
  * - dispatch-refusal.ts: what those are told who waited in vain
@@ -17,6 +18,7 @@
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
  */
+import type { HandshakeAnswer } from '../http/connection-handshake.ts'
 import type { ExchangeId } from '../wire/frame-types.ts'
 import type { FailureReason } from '../wire/errors.ts'
 import { TIME_LIMITS } from '../wire/limits.ts'
@@ -30,10 +32,27 @@ import {
   offerTo,
   stepTo,
 } from './dispatch-attempts.ts'
-import { choose, hasRemote, pairOf, type Choice, type NoChoice } from './dispatch-choice.ts'
+import { choiceFor, isHopeless, pairOf, type Choice, type NoChoice } from './dispatch-choice.ts'
 import { answered, failed } from './dispatch-health.ts'
 import { refusalOf, retryAfterMs, SPENT } from './dispatch-refusal.ts'
-import { forgetIdle, forgetRequest, groupOf, nextRandom, recordOf } from './dispatch-records.ts'
+import {
+  forgetPin,
+  losePins,
+  makeRoom,
+  onlyConnector,
+  pinAnswered,
+  pinKey,
+  pinObstacle,
+  pinOf,
+  pinRefused,
+} from './dispatch-pins.ts'
+import {
+  forgetIdle,
+  forgetRequest,
+  linkAttached,
+  nextRandom,
+  recordOf,
+} from './dispatch-records.ts'
 import {
   dequeue,
   endTurn,
@@ -48,7 +67,6 @@ import {
   newDispatchState,
   type DispatchState,
   type GroupState,
-  type LinkState,
   type RequestState,
 } from './dispatch-state.ts'
 import {
@@ -111,6 +129,10 @@ export class Dispatcher {
         return this.withdraw(input.id, now)
       case 'outcome':
         return this.outcome(input.id, input.outcome, now, input.connector)
+      case 'authentication':
+        return this.authentication(input.id, input.answer, now)
+      case 'part':
+        return this.part(input.application, input.affinity)
       case 'observed':
         return this.observed(input, now)
       case 'attach':
@@ -127,7 +149,9 @@ export class Dispatcher {
   // ── requests ──────────────────────────────────────────────────────────────────────────────
 
   submit(request: DispatchRequest, waitUntil: number, now: number): void {
-    this.#seek(recordOf(this.#state, request, now), waitUntil, now)
+    const record = recordOf(this.#state, request, now)
+    if (request.affinity !== undefined) record.pin = pinOf(this.#state, request, record, now)
+    this.#seek(record, waitUntil, now)
   }
 
   resubmit(id: ExchangeId, waitUntil: number, now: number): void {
@@ -179,32 +203,21 @@ export class Dispatcher {
     return record !== undefined && mayBeGivenUp(record, now)
   }
 
+  /** What the answer to a request with an affinity shows; to be said before `answered`. */
+  authentication(id: ExchangeId, answer: HandshakeAnswer | 'switched', now: number): void {
+    const record = this.#state.requests.get(id)
+    if (record !== undefined) pinAnswered(record, answer, now)
+  }
+
+  /** Nobody will ask for an affinity of an application again. */
+  part(application: string, affinity: string): void {
+    forgetPin(this.#state, pinKey(application, affinity))
+  }
+
   // ── links ─────────────────────────────────────────────────────────────────────────────────
 
   attach(link: DispatchLink, now: number): void {
-    const group = groupOf(this.#state, link.group)
-    const { connector: id, granted } = link
-    let connector = group.connectors.get(id)
-    if (connector === undefined) {
-      connector = {
-        ...{ id, links: [], pairs: new Map(), pausedUntil: 0, pauses: 0, inFlight: 0 },
-        chosen: 0,
-        goneAt: now,
-      }
-      group.connectors.set(id, connector)
-    }
-    const record: LinkState = {
-      ...{ link: link.link, group, connector, granted, long: 0, isAttached: true },
-      features: link.features,
-      offers: link.offers,
-      streams: link.streams ?? 0,
-      isRemote: link.isRemote ?? false,
-      connectors: link.connectors,
-    }
-    connector.links.push(record)
-    this.#state.links.set(link.link, record)
-    group.capacity += link.offers
-    group.granted += granted
+    const group = linkAttached(this.#state, link, now)
     rebound(group, this.#shares)
     this.#fill(group, now)
   }
@@ -229,6 +242,7 @@ export class Dispatcher {
     group.capacity -= link.offers
     group.granted -= link.granted
     rebound(group, this.#shares)
+    if (this.#state.pins.size > 0 && losePins(this.#state, now)) this.#tellLost(now)
     forgetIdle(this.#state, group, now)
   }
 
@@ -278,11 +292,12 @@ export class Dispatcher {
       if (typeof choice !== 'string') return this.#offer(record, choice, now)
       obstacle = choice
     }
-    if (waitUntil <= now || obstacle === 'unsupported' || obstacle === 'excluded')
+    if (waitUntil <= now || isHopeless(obstacle))
       return this.#refuse(record, refusalOf(record, obstacle, spentShare(record, this.#shares)))
     const spent = noRoomToWait(record, this.#shares)
     if (spent !== undefined) return this.#refuse(record, SPENT[spent])
     enqueue(record, this.#shares)
+    if (record.pin !== undefined) record.pin.waiting += 1
     if (this.#state.waiting === 0) this.#state.tickedAt = now
     this.#state.waiting += 1
     this.#waitsOn(record)
@@ -317,7 +332,7 @@ export class Dispatcher {
         return true
       }
       const choice = this.#choose(record, now)
-      if (choice === 'unsupported' || choice === 'excluded') {
+      if (typeof choice === 'string' && isHopeless(choice)) {
         this.#turnAway(record, now)
         return true
       }
@@ -330,33 +345,29 @@ export class Dispatcher {
     return false
   }
 
-  /** Whoever only paused is asked again when nobody else is left. */
+  /** One with a pin goes where that is, when its turn has come. */
   #choose(record: RequestState, now: number): Choice | NoChoice {
-    const { group, request } = record
-    const wanted = {
-      application: request.application,
-      needs: request.needs,
-      excluded: record.excluded,
-      vainLink: record.vainLink,
-      vainTries: record.vainTries,
-      isReplayable: request.isReplayable,
-      waitsSince: record.waitsSince,
-    }
-    let choice = choose(group, wanted, now)
-    if (choice === 'excluded' && record.excluded.some(({ isPause }) => isPause)) {
-      const excluded = record.excluded.filter(({ isPause }) => !isPause)
-      choice = choose(group, { ...wanted, excluded }, now)
-    }
-    // Other instances may have a connector that they have not announced yet.
-    return choice === 'excluded' && hasRemote(group, record) ? 'busy' : choice
+    const { pin, group } = record
+    if (pin === undefined) return choiceFor(group, record, record.request.only, now)
+    const obstacle = pinObstacle(pin, record, now)
+    if (obstacle !== undefined) return obstacle
+    return choiceFor(group, record, onlyConnector(record), now)
   }
 
   #offer(record: RequestState, choice: Choice, now: number): void {
+    if (record.pin !== undefined) makeRoom(this.#state, record, this.#shares)
     offerTo(record, choice, this.#shares, now)
     choice.link.connector.chosen = ++this.#state.sequence
     const claimMs = choice.hasOther ? Math.min(QUICK_CLAIM_MS, this.#claimMs) : this.#claimMs
     const { link } = choice.link
-    this.#state.decisions.push({ type: 'offer', id: record.request.id, link, claimMs })
+    const isPinned = record.pin !== undefined && record.pin.state !== 'free'
+    this.#state.decisions.push({ type: 'offer', id: record.request.id, link, claimMs, isPinned })
+  }
+
+  /** Those who wait for a connection that is gone. */
+  #tellLost(now: number): void {
+    for (const record of [...this.#state.requests.values()])
+      if (record.state === 'waiting' && record.pin?.state === 'lost') this.#turnAway(record, now)
   }
 
   /** It waits no more, and is told why. */
@@ -369,11 +380,13 @@ export class Dispatcher {
 
   #waitsNoMore(record: RequestState): void {
     dequeue(record)
+    if (record.pin !== undefined) record.pin.waiting -= 1
     this.#state.waiting -= 1
   }
 
   #refuse(record: RequestState, reason: FailureReason): void {
     stepTo(record, 'refuse')
+    pinRefused(record)
     forgetRequest(this.#state, record)
     const { id } = record.request
     const decision = { type: 'refuse', id, reason, retryAfterMs: retryAfterMs(reason) } as const

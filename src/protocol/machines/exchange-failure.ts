@@ -23,6 +23,7 @@ const FAILURES: Readonly<Record<ResetCode, readonly [FailureSource, FailureReaso
   [ResetCode.APPLICATION_CERTIFICATE]: ['application', 'application-certificate'],
   [ResetCode.CONNECTOR_EXHAUSTED]: ['connector', 'connector-exhausted'],
   [ResetCode.SIGN_ON]: ['connector', 'sign-on-failed'],
+  [ResetCode.PIN_LOST]: ['application', 'pin-lost'],
 }
 
 /** The failure that a RESET with this code means to the user; unknown codes read INTERNAL. */

@@ -44,6 +44,7 @@ export type NotSentCause =
   | typeof ResetCode.APPLICATION_CERTIFICATE
   | typeof ResetCode.CONNECTOR_EXHAUSTED
   | typeof ResetCode.SIGN_ON
+  | typeof ResetCode.PIN_LOST
 
 /** The code, four raw octets; NOT_SENT may be followed by four more, the cause. */
 export function encodeReset({ code, cause }: Reset): Uint8Array {
@@ -66,6 +67,7 @@ const NOT_SENT_CAUSES: ReadonlySet<unknown> = new Set<NotSentCause>([
   ResetCode.APPLICATION_CERTIFICATE,
   ResetCode.CONNECTOR_EXHAUSTED,
   ResetCode.SIGN_ON,
+  ResetCode.PIN_LOST,
 ])
 
 /** Whether it is a code that says why nothing was sent. */

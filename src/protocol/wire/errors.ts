@@ -154,6 +154,8 @@ export type FailureReason =
   | 'connector-aborted'
   | 'connector-exhausted'
   | 'sign-on-failed'
+  | 'pin-lost'
+  | 'connection-shared'
   | 'unknown-application'
   | 'upgrade-unsupported'
   | 'method-unsupported'

@@ -39,6 +39,11 @@ export const FEATURES = {
     meaning:
       'The connector has settings of its own for TLS towards applications: certificates that it shows, authorities, names. An application that must not be called without them lists it in `needs`.',
   },
+  affinity: {
+    by: 'connector',
+    meaning:
+      'It keeps connections to applications for one user each, as `affinity` of an OFFER names them. Applications that bind their user to a connection are offered to nobody else.',
+  },
   'enrolment-ticket': {
     by: 'registration',
     meaning:
@@ -71,6 +76,9 @@ export const GREASE_ELEMENT = 31
 
 /** What a registration names that shows a ticket. */
 export const ENROLMENT_TICKET = 'enrolment-ticket' satisfies Feature
+
+/** What a connector names that keeps connections for one user each. */
+export const AFFINITY = 'affinity' satisfies Feature
 
 /** What the multiplexed link carries. */
 export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade', 'extensible']

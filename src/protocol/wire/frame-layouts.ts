@@ -227,6 +227,19 @@ const OFFER: readonly Element[] = [
     meaning: 'Left to the response head.',
     otherwise: 'the application’s own limit alone',
   },
+  {
+    name: 'affinity',
+    type: { is: 'octets', bytes: 16 },
+    meaning:
+      'Names the connections to the application that are this user’s alone. See [Connection-bound authentication](#connection-bound-authentication).',
+    otherwise: 'none: a connection that nobody is bound to',
+  },
+  {
+    name: 'pinned',
+    type: count(0, 1),
+    meaning: '1: one of these connections is bound, or about to be, and a new one will not do.',
+    otherwise: '0',
+  },
 ]
 
 const RESET_CODE: OctetField = {
@@ -313,7 +326,7 @@ export const FRAME_LAYOUTS: Readonly<Record<keyof typeof FrameType, PayloadLayou
         name: 'cause',
         bytes: 4,
         meaning:
-          'With NOT_SENT alone, why: UNREACHABLE, TIMEOUT, APPLICATION_CERTIFICATE, CONNECTOR_EXHAUSTED or SIGN_ON; an unknown one is none.',
+          'With NOT_SENT alone, why: UNREACHABLE, TIMEOUT, APPLICATION_CERTIFICATE, CONNECTOR_EXHAUSTED, SIGN_ON or PIN_LOST; an unknown one is none.',
         isOptional: true,
       },
     ],

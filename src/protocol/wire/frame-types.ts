@@ -123,6 +123,17 @@ export interface Offer {
   readonly origin: string
   /** Milliseconds left to the response head; undefined: the application's own limit alone. */
   readonly answerMs?: number | undefined
+  /**
+   * Of an application that binds its user to a connection: names the connections to it that carry
+   * this user's requests and nobody else's, by 128 random bits as 32 lower-case hexadecimal digits.
+   * Undefined: any connection that nobody is bound to.
+   */
+  readonly affinity?: string | undefined
+  /**
+   * 1: such a connection was authenticated on, or is about to be, so another will not do. Default
+   * 0.
+   */
+  readonly pinned?: number | undefined
 }
 
 /** CLAIM: a connector takes an offer; `credit` is the pull. */
@@ -189,6 +200,8 @@ export const ResetCode = {
   CONNECTOR_EXHAUSTED: 13,
   /** The connector could not make the user known to the application. */
   SIGN_ON: 14,
+  /** The connection that the user had authenticated on, or was about to, is there no more. */
+  PIN_LOST: 15,
 } as const
 /** A code of RESET and STOP. */
 export type ResetCode = (typeof ResetCode)[keyof typeof ResetCode]

@@ -6,8 +6,7 @@
  * @see spec/PROTOCOL.md, "Frames"
  * @module
  */
-import { hexadecimal } from './octets.ts'
-import { ApiMisuse } from './errors.ts'
+import { fromHexadecimal, hexadecimal } from './octets.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
   DECLINE_REASONS,
@@ -37,8 +36,8 @@ export function encodeOffer(offer: Offer): Uint8Array {
 
 /** What {@link encodeOffer} encodes, for who writes it where it leaves from. */
 export function offerElements(offer: Offer): readonly unknown[] {
-  const { body } = offer
-  return [
+  const { body, affinity, pinned = 0 } = offer
+  const elements = [
     idOctets(offer.id),
     offer.attempt,
     wellFormed(offer.applicationId),
@@ -53,6 +52,9 @@ export function offerElements(offer: Offer): readonly unknown[] {
     wellFormed(offer.origin),
     offer.answerMs,
   ]
+  if (affinity === undefined && pinned === 0) return elements
+  const own = affinity === undefined ? undefined : fromHexadecimal(affinity, 16, 'an affinity')
+  return [...elements, own, pinned]
 }
 
 /**
@@ -86,6 +88,8 @@ class DecodedOffer implements Offer {
   readonly remainingMs: number
   readonly origin: string
   readonly answerMs: number | undefined
+  readonly affinity: string | undefined
+  readonly pinned: number | undefined
 
   /** Its elements in their order. */
   constructor(from: PositionalReader) {
@@ -102,6 +106,8 @@ class DecodedOffer implements Offer {
     this.remainingMs = from.count('remainingMs')
     this.origin = from.name('origin')
     this.answerMs = from.countOr('answerMs', undefined)
+    this.affinity = affinityOf(from)
+    this.pinned = from.countOr('pinned', undefined, 1)
   }
 }
 
@@ -222,22 +228,17 @@ function exchangeId(from: PositionalReader): ExchangeId {
   return hexadecimal(octets)
 }
 
-function idOctets(id: ExchangeId): Uint8Array {
-  const octets = new Uint8Array(16)
-  for (let i = 0; i < 16; i++) {
-    const octet = (digit(id, 2 * i) << 4) | digit(id, 2 * i + 1)
-    if (octet < 0) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
-    octets[i] = octet
-  }
-  if (id.length !== 32) throw new ApiMisuse('an exchange id is 32 hexadecimal digits')
-  return octets
+/** The same of an affinity, which may be left out. */
+function affinityOf(from: PositionalReader): string | undefined {
+  const octets = from.next()
+  if (octets === undefined) return undefined
+  if (!(octets instanceof Uint8Array) || octets.length !== 16)
+    throw malformed(from.frame, '"affinity" must be 16 octets')
+  return hexadecimal(octets)
 }
 
-/** The value of a lower-case hexadecimal digit; negative for anything else. */
-function digit(text: string, at: number): number {
-  const code = text.charCodeAt(at)
-  if (code >= 0x30 && code <= 0x39) return code - 0x30
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
+function idOctets(id: ExchangeId): Uint8Array {
+  return fromHexadecimal(id, 16, 'an exchange id')
 }
 
 const NO_BODY: BodyKind = Object.freeze({ kind: 'none' })

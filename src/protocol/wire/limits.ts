@@ -181,5 +181,17 @@ export const MAX_TICKET_MS = 86_400_000
 export const MAX_OPEN_TICKETS = 20
 /** Tickets that are not good, of one address within a minute: then none is looked at. */
 export const MAX_REFUSED_TICKETS = 10
+/** Connections to an application that one affinity has, at the most. */
+export const MAX_PINS = 6
+/** Such connections of a connector, for all users: beyond, the one idle for the longest ends. */
+export const MAX_CONNECTOR_PINS = 2_000
+/** One that nobody used for so long ends, and so does one that is so old. Milliseconds. */
+export const PIN_IDLE_MS = 60_000
+export const PIN_AGE_MS = 3_600_000
+/**
+ * Where several connections of a user share an affinity, a handshake that nobody goes on with keeps
+ * the others waiting for so long. Milliseconds.
+ */
+export const HANDSHAKE_PATIENCE_MS = 2_000
 /** The largest balance that credit may reach. */
 export const MAX_CREDIT = 2 ** 32 - 1

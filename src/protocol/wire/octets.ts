@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ApiMisuse } from './errors.ts'
+
 /** Both, copied into one. */
 export function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const octets = new Uint8Array(first.length + second.length)
@@ -22,4 +24,30 @@ export function hexadecimal(octets: Uint8Array): string {
   let digits = ''
   for (const octet of octets) digits += HEX[octet]!
   return digits
+}
+
+/**
+ * The octets of lower-case hexadecimal digits.
+ *
+ * @param bytes how many they must be
+ * @param what they are, for whoever gave others
+ * @throws ApiMisuse
+ */
+export function fromHexadecimal(digits: string, bytes: number, what: string): Uint8Array {
+  const octets = new Uint8Array(bytes)
+  let isWhole = digits.length === 2 * bytes
+  for (let i = 0; i < bytes && isWhole; i++) {
+    const octet = (digit(digits, 2 * i) << 4) | digit(digits, 2 * i + 1)
+    isWhole = octet >= 0
+    octets[i] = octet
+  }
+  if (!isWhole) throw new ApiMisuse(`${what} is ${2 * bytes} hexadecimal digits`)
+  return octets
+}
+
+/** The value of a lower-case hexadecimal digit; negative for anything else. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
 }

@@ -33,6 +33,8 @@ const EXCHANGES: Readonly<
   'application-certificate': 'application',
   'connector-exhausted': 'connector',
   'sign-on-failed': 'connector',
+  'pin-lost': 'application',
+  'connection-shared': 'cloud',
   'application-timeout': 'application',
   'application-aborted': 'application',
   'application-malformed': 'application',

@@ -60,6 +60,8 @@ const OFFER: Offer = {
   upgrade: undefined,
   remainingMs: 1_000,
   origin: 'later cloud',
+  affinity: '0f1e2d3c4b5a69788796a5b4c3d2e1f0',
+  pinned: 1,
 }
 
 /** Appends what a later version might. */

@@ -49,7 +49,7 @@ const ARRAYS: Partial<
     heads.decodeOffer,
     [
       ...[ID, 1, 'app', '3', 'GET', '/', ['a', 'b'], { subject: 's', issuer: 'i' }, false],
-      ...[undefined, 5_000, 'cloud', 85_000],
+      ...[undefined, 5_000, 'cloud', 85_000, ID, 1],
     ],
   ],
   CLAIM: [heads.encodeClaim, heads.decodeClaim, [ID, 1, 0]],

@@ -25,6 +25,8 @@ const OFFER: Offer = {
   remainingMs: 4_999,
   origin: 'cloud-1',
   answerMs: 85_000,
+  affinity: '0f1e2d3c4b5a69788796a5b4c3d2e1f0',
+  pinned: 1,
 }
 
 /** The elements of an OFFER, to break one at a time. */
