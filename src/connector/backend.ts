@@ -49,6 +49,18 @@ export interface BackendRequest {
    * `verifyCertificate` says, and the connection shared with no request that has another `tls`.
    */
   readonly tls?: ApplicationTls | undefined
+  /**
+   * Names the connections that are this user's alone, by 32 hexadecimal digits: the application
+   * knows its user by the connection, so the request goes on one of these or on a new one, and on
+   * these goes nothing else. Undefined, as nearly always: any connection that nobody is known by.
+   */
+  readonly affinity?: string | undefined
+  /**
+   * One of these connections must still be there: the user is known by it, or about to be. If none
+   * is, nothing is sent, and the backend says {@link BackendEvents.notSent} with `PIN_LOST`.
+   * Default false.
+   */
+  readonly isPinned?: boolean
 }
 
 /** What the application said. */
@@ -101,6 +113,13 @@ export interface BackendCall {
  * @see docs/backends.md
  */
 export interface Backend {
+  /**
+   * What it can do that a connector must name to be offered applications that need it: `affinity`,
+   * if it heeds {@link BackendRequest.affinity}. Default: nothing of the kind.
+   *
+   * @see spec/PROTOCOL.md, "Features"
+   */
+  readonly features?: readonly string[] | undefined
   /** Starts a request. Events come later, never from inside this call. */
   call(request: BackendRequest, events: BackendEvents): BackendCall
   /** Ends idle connections. */

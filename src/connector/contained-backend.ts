@@ -32,6 +32,7 @@ export function containedBackend(backend: Backend, containment: Containment): Ba
   // It is told; there is nothing else to be done about it.
   const safe: Backend = { call, close: () => close().catch(() => undefined) }
   return {
+    features: backend.features,
     call: (request, events) => new ContainedCall(events, containment).start(safe, request),
     close: () => safe.close(),
   }

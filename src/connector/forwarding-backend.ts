@@ -23,6 +23,11 @@ export class ForwardingBackend implements Backend {
     this.inner = inner
   }
 
+  /** Those of the other: a decorator that passes requests on whole takes nothing from them. */
+  get features(): readonly string[] | undefined {
+    return this.inner.features
+  }
+
   call(request: BackendRequest, events: BackendEvents): BackendCall {
     return this.inner.call(request, events)
   }

@@ -340,9 +340,11 @@ class OfferedRequest implements BackendRequest {
   readonly user: UserClaims | undefined
   readonly answerMs: number
   readonly requestNumber: string
+  readonly affinity: string | undefined
+  readonly isPinned: boolean
 
   constructor(
-    { id, method, target, headers, body, upgrade, user }: Offer,
+    { id, method, target, headers, body, upgrade, user, affinity, pinned }: Offer,
     application: ApplicationDetails,
     replayable: boolean,
     answerMs: number,
@@ -359,6 +361,8 @@ class OfferedRequest implements BackendRequest {
     this.user = user
     this.answerMs = answerMs
     this.requestNumber = requestNumberOf(id)
+    this.affinity = affinity
+    this.isPinned = pinned === 1
   }
 }
 

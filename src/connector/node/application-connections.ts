@@ -14,7 +14,7 @@ import { readCertificates, type CertificateInput } from '../../runtime/certifica
 import { toPem } from '../../runtime/node/pem.ts'
 import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
-import { CONNECT_TIMEOUT, fault } from './application-faults.ts'
+import { CONNECT_TIMEOUT, fault, PIN_LOST } from './application-faults.ts'
 import { heedingAlert, heedReset } from './cut-connections.ts'
 import { ownContext, OwnPools, type Pool } from './own-pools.ts'
 
@@ -175,6 +175,81 @@ class HttpsPool implements Pool {
 }
 
 const isEmpty = (lists: NodeJS.ReadOnlyDict<unknown[]>): boolean => Object.keys(lists).length === 0
+
+/**
+ * One connection, for the requests of one user one after the other: it may bind its user. When it
+ * has closed there is no other.
+ */
+export class OwnConnection {
+  readonly connectMs: number
+  readonly #agent: HttpAgent
+  readonly #args: ClientRequestArgs
+  readonly #closed: () => void
+  readonly #connecting = new Set<Socket>()
+  #socket: Socket | undefined
+  #mayBeTunnel = false
+
+  /**
+   * @param to where it leads, for good
+   * @param closed told when it has closed, and when it could not be made
+   * @throws ConfigurationInvalid when `tls` is not what it must be
+   */
+  constructor(
+    options: ApplicationConnectionOptions,
+    { application, tls }: Pick<BackendRequest, 'application' | 'tls'>,
+    closed: () => void,
+  ) {
+    const { connectMs = CONNECT_MS } = options
+    const { isSecure, hostname, port } = internalAddress(application)
+    const kept = { keepAlive: true, maxSockets: 1 }
+    const trusted = authorities(options.ca)
+    const secured = tls === undefined ? trusted : ownContext(tls, trusted.ca)
+    const watches = [heedUnasked, (socket: Socket) => this.#made(socket)]
+    this.connectMs = connectMs
+    this.#closed = closed
+    this.#agent = isSecure
+      ? prepared(
+          heedful(new HttpsAgent({ ...kept, maxCachedSessions: 0, ...secured })),
+          this.#connecting,
+          connectMs,
+          watches,
+        )
+      : prepared(new HttpAgent(kept), this.#connecting, connectMs, [heedReset, ...watches])
+    const connect = this.#agent.createConnection.bind(this.#agent)
+    this.#agent.createConnection = (to, connected) => {
+      if (this.#socket === undefined) return connect(to, connected)
+      // A request that comes when it has closed must not have another in its place.
+      queueMicrotask(() => connected!(fault(PIN_LOST, 'its own connection is closed'), null!))
+      return undefined as never
+    }
+    const recognised = isSecure && {
+      servername: tls?.serverName ?? serverNameOf(hostname),
+      rejectUnauthorized: tls !== undefined || application.verifyCertificate,
+    }
+    this.#args = { agent: this.#agent, host: hostname, port, ...recognised }
+  }
+
+  to({ upgrade }: BackendRequest): ClientRequestArgs {
+    // In a tunnel each direction ends alone.
+    this.#mayBeTunnel = upgrade !== undefined
+    if (this.#socket !== undefined) this.#socket.allowHalfOpen = this.#mayBeTunnel
+    return this.#args
+  }
+
+  /** It is its user's alone already. */
+  retire(): void {}
+
+  close(): void {
+    this.#agent.destroy()
+    for (const socket of this.#connecting) socket.destroy()
+  }
+
+  #made(socket: Socket): void {
+    this.#socket = socket
+    socket.allowHalfOpen = this.#mayBeTunnel
+    socket.once('close', this.#closed)
+  }
+}
 
 const retired = new WeakSet<Duplex>()
 

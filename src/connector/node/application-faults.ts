@@ -15,6 +15,8 @@ export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
 export const UNUSABLE_STATUS = 'ERR_UNUSABLE_STATUS'
 /** No connection within the connect limit. */
 export const CONNECT_TIMEOUT = 'ERR_CONNECT_TIMEOUT'
+/** The connection that the user was known by is there no more. */
+export const PIN_LOST = 'ERR_PIN_LOST'
 /** A connection was reset: `undici` would take a reset after a body without length for its end. */
 export const CONNECTION_RESET = 'ERR_CONNECTION_RESET'
 
@@ -38,6 +40,7 @@ export function faultOf(error: unknown, responded: boolean): ResetCode {
   // length.
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && !responded)
     return ResetCode.APPLICATION_MALFORMED
+  if (code === PIN_LOST) return ResetCode.PIN_LOST
   if (OURS.test(code)) return ResetCode.INTERNAL
   if (EXHAUSTED.has(code)) return ResetCode.CONNECTOR_EXHAUSTED
   if (UNTRUSTED.has(code) || OUT_OF_TIME.has(code) || code === WRONG_NAME)
@@ -54,6 +57,7 @@ export function notSentCauseOf(error: unknown): NotSentCause | undefined {
   switch (code) {
     case ResetCode.APPLICATION_CERTIFICATE:
     case ResetCode.CONNECTOR_EXHAUSTED:
+    case ResetCode.PIN_LOST:
       return code
     case ResetCode.INTERNAL:
       return undefined

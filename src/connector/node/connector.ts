@@ -348,8 +348,9 @@ class NodeConnector implements RunningConnector {
     const { environment, limits } = this.#parts
     const { clocks, scheduler } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    const signOns = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
-    const abilities = this.#options.applicationTls ? [...signOns, BACKEND_TLS] : signOns
+    const kinds = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
+    const own = this.#options.applicationTls ? [BACKEND_TLS] : []
+    const abilities = [...kinds, ...own, ...(this.#backend.features ?? [])]
     return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run, abilities }
   }
 

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type ClientRequestArgs,
+  type IncomingMessage,
+} from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -47,8 +52,19 @@ export class HttpBackend implements Backend {
   }
 }
 
-class HttpCall implements BackendCall {
-  readonly #connections: ApplicationConnections
+/** Where a request finds its connection. */
+export interface RequestConnections {
+  /** Milliseconds that a connection may take. */
+  readonly connectMs: number
+  /** What a request needs to find one. */
+  to(request: BackendRequest): ClientRequestArgs
+  /** It showed authentication that is bound to it. */
+  retire(socket: Socket): void
+}
+
+/** Calls a private application over the connections that are given, or the one. */
+export class HttpCall implements BackendCall {
+  readonly #connections: RequestConnections
   readonly #wanted: BackendRequest
   readonly #events: BackendEvents
   #request: ClientRequest
@@ -66,7 +82,7 @@ class HttpCall implements BackendCall {
   #retried = false
   #over = false
 
-  constructor(connections: ApplicationConnections, wanted: BackendRequest, events: BackendEvents) {
+  constructor(connections: RequestConnections, wanted: BackendRequest, events: BackendEvents) {
     this.#connections = connections
     this.#wanted = wanted
     this.#events = events
