@@ -58,11 +58,12 @@ export {
   type ApplicationSessionInput,
   type AssignmentInput,
   type BearerInput,
+  type ConnectionBoundSignOnInput,
   type CorsInput,
   type EmbeddingInput,
+  type HeadersSignOnInput,
   type IdentityHeaderFormInput,
   type IdentityHeaderInput,
-  type HeadersSignOnInput,
   type InjectSignOnInput,
   type KerberosSignOnInput,
   type PassthroughApplicationInput,
@@ -231,6 +232,7 @@ export { type Edge, type RequestLimits } from './edge/edge.ts'
 export { type UnreadRequest } from './edge/failure-audit.ts'
 export {
   type UserEvents,
+  type UserConnection,
   type UserExchange,
   type UserRequestHead,
 } from './request/user-exchange.ts'

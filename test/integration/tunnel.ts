@@ -25,6 +25,7 @@ import {
   type Origin,
 } from '../../src/cloud/index.ts'
 import { Sessions } from '../../src/cloud/session/session.ts'
+import type { TrustedProxies } from '../../src/cloud/policy/client-address.ts'
 import type { OfferLink } from '../../src/cloud/offers/offer-link.ts'
 import {
   createConnectorListener,
@@ -108,6 +109,9 @@ export interface TunnelOptions {
   /** Published for everybody beside `open`, of the same group and by the same server. */
   readonly others?: readonly string[]
   readonly responseHeadMs?: number
+  /** How `open` and `secure` get to know their users. Default: in no way of their own. */
+  readonly signOn?: object
+  readonly trustedProxies?: TrustedProxies
   readonly renewAfterMs?: number
   readonly connector?: Partial<ConnectorOptions>
   /** External and internal path of the application. Default `/`. */
@@ -166,6 +170,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         internalUrl: `http://127.0.0.1:${backendPort}${options.internalPath ?? '/'}`,
         preAuthentication: 'passthrough',
         ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
+        ...(options.signOn !== undefined && { signOn: options.signOn }),
       },
       ...(options.others ?? []).map((id) => ({
         id,
@@ -182,6 +187,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         preAuthentication: 'oidc',
         client: { id: 'secure' },
         identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
+        ...(options.signOn !== undefined && { signOn: options.signOn }),
       },
     ],
   }
@@ -197,6 +203,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     ...(options.observer !== undefined && { observer: options.observer }),
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.shares !== undefined && { shares: options.shares }),
+    ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
     ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
     crypto,
     clocks,

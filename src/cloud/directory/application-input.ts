@@ -102,7 +102,11 @@ export interface SignInApplicationInput extends PublishedInput {
 
 /** How the connector makes users known to an application. @see docs/single-sign-on.md */
 export type SignOnInput =
-  AssertionSignOnInput | HeadersSignOnInput | InjectSignOnInput | KerberosSignOnInput
+  | AssertionSignOnInput
+  | ConnectionBoundSignOnInput
+  | HeadersSignOnInput
+  | InjectSignOnInput
+  | KerberosSignOnInput
 
 /** By header fields that the cloud adds; needs nothing of a connector. */
 export interface HeadersSignOnInput {
@@ -132,6 +136,15 @@ export interface AssertionSignOnInput {
    * nothing of this application. Default: false.
    */
   readonly verify?: boolean | undefined
+}
+
+/**
+ * By what it asks them itself: it authenticates connections (NTLM, Negotiate), and each user has
+ * connections of their own.
+ */
+export interface ConnectionBoundSignOnInput {
+  /** `connection-bound`. */
+  readonly kind: 'connection-bound'
 }
 
 /** By a secret that only the connector has. */

@@ -62,6 +62,8 @@ export class Published {
   readonly forwarded: { readonly host: string; readonly tail: string }
   /** Features that whoever is offered its requests must have named. */
   readonly needs: readonly string[]
+  /** It knows its users by their connections: each has connections of their own. */
+  readonly isConnectionBound: boolean
   /** Where its requests are queued. */
   readonly destination: {
     readonly tenantId: string
@@ -106,6 +108,7 @@ export class Published {
     ])
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
     this.needs = needsOf(application)
+    this.isConnectionBound = application.signOn?.kind === 'connection-bound'
     const [group, own] = [tenantKey(tenantId, groupId), tenantKey(tenantId, id)]
     this.destination = { tenantId, groupId, group, application: own, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)

@@ -7,6 +7,7 @@
  */
 import * as v from 'valibot'
 import {
+  AFFINITY,
   AccountMapping,
   readServicePrincipal,
   SIGN_ON_PREFIX,
@@ -27,6 +28,9 @@ const InjectSignOn = v.strictObject({
   kind: v.literal('inject'),
   secret: v.exactOptional(text),
 })
+
+/** The application asks by itself, and knows its user by the connection from then on. */
+const ConnectionBoundSignOn = v.strictObject({ kind: v.literal('connection-bound') })
 
 /** A ticket of the user's, made by the connector's account. */
 const KerberosSignOn = v.strictObject({
@@ -51,6 +55,7 @@ const HeadersSignOn = v.strictObject({
 /** Every kind. */
 export const SignOnConfiguration = v.variant('kind', [
   AssertionSignOn,
+  ConnectionBoundSignOn,
   HeadersSignOn,
   InjectSignOn,
   KerberosSignOn,
@@ -71,7 +76,10 @@ export function readSignOn(
 }
 
 /** The kinds that work for users whom nobody has signed in. */
-const FOR_ANYBODY: ReadonlySet<Written['kind']> = new Set<Written['kind']>(['inject'])
+const FOR_ANYBODY: ReadonlySet<Written['kind']> = new Set<Written['kind']>([
+  'connection-bound',
+  'inject',
+])
 
 /** Tells what is wrong with it. */
 export function tellSignOn(
@@ -101,13 +109,17 @@ interface SignedOn extends AssertedApplication {
 /** The features that a connector must have named to make it. */
 export function signOnNeeds(signOn: SignOn): readonly string[] {
   const { kind } = signOn
+  if (kind === 'connection-bound') return CONNECTIONS_OF_THEIR_OWN
   // The cloud makes it; whether a connector looks at it as well is the application's wish.
   if (signOn.kind === 'assertion' && signOn.verify !== true) return []
   return [`${SIGN_ON_PREFIX}${kind}`]
 }
 
-/** What a connector is told of it; undefined: it has nothing to do. */
+const CONNECTIONS_OF_THEIR_OWN: readonly string[] = [AFFINITY]
+
+/** What a connector is told of it; undefined: it has nothing to do, or each offer says it. */
 export function signOnDetails(signOn: SignOn | undefined): SignOnDetails | undefined {
+  if (signOn?.kind === 'connection-bound') return undefined
   if (signOn?.kind !== 'assertion') return signOn
   return signOn.verify === true ? { kind: 'assertion', header: assertionHeader(signOn) } : undefined
 }

@@ -21,6 +21,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/internal.ts'
+import { asksForConnection, heedChallenge, type Affinity } from './affinities.ts'
 import { withGrants } from './cors.ts'
 import { offeredTrailers } from './offered-headers.ts'
 import type { Origin } from '../offers/origin.ts'
@@ -40,6 +41,8 @@ export interface Asker {
    * itself.
    */
   readonly cors?: HeaderList | undefined
+  /** Tells an HTTP/2 user to come by HTTP/1.1, instead of an answer; `false`: that cannot be. */
+  requireHttp1?(): boolean
   /** A `Set-Cookie` value of ours, by the time the response comes. */
   readonly sessionCookie?: string | undefined
   /** Answers with an error of ours, while no response was begun. */
@@ -54,6 +57,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   readonly #user: UserExchange
   readonly #application: Published
   readonly #origin: Origin
+  readonly #affinity: Affinity | undefined
   readonly #ends: RelayEnds
   readonly #upwards: PacedRelay
   readonly #downwards: PacedRelay
@@ -63,8 +67,10 @@ export class EdgeExchange implements Submitter, Deadlined {
   #upgrade: string | undefined
   #body: BodyKind = { kind: 'none' }
 
-  constructor(asker: Asker, application: Published, origin: Origin) {
+  /** @param affinity the user's own connections to an application that knows its users by them */
+  constructor(asker: Asker, application: Published, origin: Origin, affinity?: Affinity) {
     const { user } = asker
+    this.#affinity = affinity
     this.#asker = asker
     this.#user = user
     this.#application = application
@@ -160,6 +166,10 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   responded(head: ResponseHead, end: boolean): void {
     if (head.status === 101) return this.#switched(head)
+    if (this.#application.isConnectionBound && asksForConnection(head)) {
+      if (this.#affinity === undefined) return this.#hasNoConnection()
+      heedChallenge(this.#affinity, head)
+    }
     // There is no such status (RFC 9110 §15), and HTTP/2 would not carry it.
     if (head.status > 599) return this.#refuseAnswer()
     const headers = this.#answerHeaders(head)
@@ -243,10 +253,21 @@ export class EdgeExchange implements Submitter, Deadlined {
     return this.#body.kind !== 'none'
   }
 
+  /** The application knows its users by connections, and this one has none that is theirs. */
+  #hasNoConnection(): void {
+    this.#ends.exchange!.cancel()
+    this.#leave()
+    if (this.#asker.requireHttp1?.() === true) return
+    this.#asker.fail(new ExchangeFailed('cloud', 'connection-shared'), 'reached')
+  }
+
   #fail(error: ExchangeFailed): void {
     const delivery = this.#delivery(error.reason)
     this.#leave()
-    this.#asker.fail(error, delivery)
+    // Nobody was known by a connection whose request had none of its own.
+    const isUntrue = error.reason === 'pin-lost' && this.#affinity === undefined
+    const told = isUntrue ? new ExchangeFailed('connector', 'connector-violation') : error
+    this.#asker.fail(told, delivery)
   }
 
   /** Whether the application got the request, as far as anybody can know. */

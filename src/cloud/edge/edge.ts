@@ -27,6 +27,7 @@ import type { DecideAccess } from '../policy/verdict.ts'
 import type { Caller } from '../identity/caller.ts'
 import { withoutAuthorization } from '../request/challenge.ts'
 import { BearerTokens } from '../bearer/bearer-tokens.ts'
+import { Affinities, challengeAgain } from './affinities.ts'
 import { answerCors } from './cors.ts'
 import { BackChannelLogout } from '../sign-out/back-channel-logout.ts'
 import { EdgeExchange } from './edge-exchange.ts'
@@ -102,6 +103,7 @@ export class Edge {
   readonly #upkeep: SessionUpkeep | undefined
   readonly #live: LiveExchanges
   readonly #addresses: ClientAddresses
+  readonly #affinities: Affinities
   readonly #containment: Containment
   readonly #answers: AnswerOptions
   readonly #sole: SoleApplications
@@ -132,6 +134,7 @@ export class Edge {
       failed: (exchange, error) => this.#tellInternal(exchange.id, error),
     })
     this.#addresses = new ClientAddresses(options.trustedProxies)
+    this.#affinities = new Affinities({ ...options, addresses: this.#addresses })
     const { preAuthentication, sessions } = options
     const { issuers } = preAuthentication
     const { revocations } = sessions
@@ -299,8 +302,12 @@ export class Edge {
       throw new ExchangeFailed('cloud', 'upgrade-unsupported')
     // The connection may have gone while the session was being read.
     if (request.isGone) return
-    const exchange = new EdgeExchange(request, application, this.#options.origin)
+    const affinity = application.isConnectionBound
+      ? this.#affinities.of(request.user, application, caller)
+      : undefined
+    const exchange = new EdgeExchange(request, application, this.#options.origin, affinity)
     request.hand(exchange)
+    if (affinity !== undefined) request.challenge = () => challengeAgain(affinity, head.headers)
     request.isOpenTo(caller, application, this.#live)
     const { id, version } = application.application
     exchange.submit({
@@ -327,6 +334,8 @@ export class Edge {
         method: head.method,
         path: target.path,
       }),
+      affinity: affinity?.id,
+      isAffinityShared: affinity?.isShared,
     })
   }
 }

@@ -57,6 +57,10 @@ export class HandshakeExchange implements UserExchange {
     this.#order = new HandshakeOrder(rest)
   }
 
+  get connection(): Socket {
+    return this.#socket
+  }
+
   listen(events: UserEvents): void {
     if (this.#events !== undefined) throw new ApiMisuse('listen() was called before')
     this.#events = events

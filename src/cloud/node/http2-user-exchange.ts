@@ -182,13 +182,24 @@ export class Http2UserExchange implements UserExchange {
     else this.#stream.end()
   }
 
+  /** They may ask again: nothing of an answer was sent. */
+  requireHttp1(): boolean {
+    if (!this.#canRespond) return false
+    this.#breakOff(constants.NGHTTP2_HTTP_1_1_REQUIRED)
+    return true
+  }
+
   abort(): void {
+    this.#breakOff(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  #breakOff(code: number): void {
     this.#isAborted = true
     const stream = this.#stream
     // Node ends what it resets, and an END_STREAM before the reset would be a clean end to who does
     // not count.
     stream.end = () => stream
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    stream.close(code)
   }
 
   #ended(): void {

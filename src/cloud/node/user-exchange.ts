@@ -67,6 +67,10 @@ export class NodeUserExchange implements UserExchange {
     this.head = requestHead(request, undefined)
   }
 
+  get connection(): Socket {
+    return this.#request.socket
+  }
+
   listen(events: UserEvents): void {
     if (this.#events !== undefined) throw new ApiMisuse('listen() was called before')
     this.#events = events

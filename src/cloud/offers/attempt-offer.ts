@@ -24,6 +24,8 @@ export class AttemptOffer implements Offer {
   readonly remainingMs: number
   readonly origin: string
   readonly answerMs: number
+  readonly affinity: string | undefined
+  readonly pinned: number
 
   constructor(
     id: ExchangeId,
@@ -33,6 +35,7 @@ export class AttemptOffer implements Offer {
     origin: string,
     remainingMs: number,
     answerMs: number,
+    isPinned: boolean,
   ) {
     this.id = id
     this.attempt = attempt
@@ -47,5 +50,7 @@ export class AttemptOffer implements Offer {
     this.remainingMs = remainingMs
     this.origin = origin
     this.answerMs = answerMs
+    this.affinity = submission.affinity
+    this.pinned = isPinned ? 1 : 0
   }
 }

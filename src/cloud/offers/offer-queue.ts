@@ -24,6 +24,8 @@ export interface OfferEnvelope {
   readonly needs: readonly string[]
   /** Connectors that may not be offered it. */
   readonly excluded: readonly string[]
+  /** The one connector that may be: it has the connection that the request goes on. */
+  readonly only?: string | undefined
   /** Whose share of the application's it takes. */
   readonly share: string
   /** The group serves no other application. */

@@ -10,6 +10,8 @@
 import {
   Exchange,
   ExchangeFailed,
+  handshakeAnswer,
+  handshakeStep,
   isReplayable,
   KeptBody,
   OfferEntry,
@@ -24,7 +26,6 @@ import {
   type ExchangeOutcome,
   type ExchangeWire,
   type FailureReason,
-  type FailureSource,
   type HeaderList,
   type OfferEffect,
   type ResetCode,
@@ -34,6 +35,7 @@ import type { ObservedExchange } from '../../runtime/exchange-observer.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 import { AttemptOffer } from './attempt-offer.ts'
 import type { Origin } from './origin.ts'
+import { failed, NOT_SENT_OUTCOMES } from './offer-failure.ts'
 import type { OfferLink } from './offer-link.ts'
 import type { OfferOutcome } from './offer-queue.ts'
 import { REMOTE } from './remote-offers.ts'
@@ -106,18 +108,21 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   // ── what the dispatcher decides ───────────────────────────────────────────────────────────
 
-  /** `link` takes it, and it must be claimed within `claimMs`. */
-  offer(link: OfferLink, claimMs: number): void {
+  /**
+   * `link` takes it, and it must be claimed within `claimMs`. `isPinned`: no other connection will
+   * do than those of its affinity that are there.
+   */
+  offer(link: OfferLink, claimMs: number, isPinned: boolean): void {
     const { prepare, headers } = this.submission
     const isRemote = link.isRemote === true
     const event = prepare === undefined ? 'offer' : 'prepare'
     const attempt = this.#offer.offer(link.connectorId, isRemote, claimMs, this.#now(), event)
     this.#link = link
     this.#observed?.offered(attempt, isRemote ? undefined : link.connectorId)
-    if (prepare === undefined) return this.#say(link, attempt, headers)
+    if (prepare === undefined) return this.#say(link, attempt, headers, isPinned)
     this.#origin.reserve(link)
     prepare(this.id, attempt).then(
-      (added) => this.#prepared(link, attempt, [...headers, ...added]),
+      (added) => this.#prepared(link, attempt, [...headers, ...added], isPinned),
       (cause: unknown) => this.#spoiled(link, attempt, cause),
     )
   }
@@ -214,6 +219,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   responded(head: ResponseHead, end: boolean): void {
     this.#offer.began()
+    if (this.submission.affinity !== undefined) this.#tellHandshake(head)
     this.#tell('answered')
     this.#observed?.head()
     this.#submitter.responded?.(head, end)
@@ -242,7 +248,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
       const now = this.#now()
       if (outcome.notSent === true) {
         const isKept = this.#kept?.isWhole !== false
-        const because = reason === 'sign-on-failed' ? 'not-signed-on' : 'not-sent'
+        const because = NOT_SENT_OUTCOMES[reason] ?? 'not-sent'
         return this.#perform(this.#offer.notSent(reason, isKept, now), because, outcome)
       }
       if (reason === 'connector-lost')
@@ -263,7 +269,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
 
-  #say(link: OfferLink, attempt: number, headers: HeaderList): void {
+  #say(link: OfferLink, attempt: number, headers: HeaderList, isPinned: boolean): void {
     try {
       const now = this.#now()
       const { instance } = this.#origin
@@ -278,6 +284,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
           instance,
           remainingMs,
           answerMs,
+          isPinned,
         ),
       )
     } catch (cause) {
@@ -287,9 +294,9 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   }
 
   /** What the attempt carries is made. Meanwhile it may be over, or its link take no more. */
-  #prepared(link: OfferLink, attempt: number, headers: HeaderList): void {
+  #prepared(link: OfferLink, attempt: number, headers: HeaderList, isPinned: boolean): void {
     const isSaid = this.#origin.takes(link) && this.#offer.say(attempt)
-    if (isSaid) this.#say(link, attempt, headers)
+    if (isSaid) this.#say(link, attempt, headers, isPinned)
     this.#origin.unreserve(link, isSaid)
     if (!isSaid) this.#perform(this.#offer.withhold(attempt, this.#now()), 'declined')
   }
@@ -345,6 +352,15 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     this.#submitter.failed(error)
   }
 
+  /** How far its user is known on the connection that it went on. */
+  #tellHandshake({ status, headers }: ResponseHead): void {
+    const answer =
+      status === 101
+        ? 'switched'
+        : handshakeAnswer(status, headers, handshakeStep(this.submission.headers))
+    this.#origin.authentication(this.id, answer)
+  }
+
   /** Whoever another instance chose is not known before it claims, or declines. */
   #tell(outcome: AttemptOutcome): void {
     const { connector } = this.#offer
@@ -371,18 +387,4 @@ class Claimed implements ClaimAnswer {
   becameLong(): void {
     this.#owner.becameLong()
   }
-}
-
-const SOURCES: Partial<Record<FailureReason, FailureSource>> = {
-  'queue-full': 'cloud',
-  'application-share': 'cloud',
-  'user-share': 'user',
-  internal: 'cloud',
-  'application-unreachable': 'application',
-  'application-certificate': 'application',
-  'application-timeout': 'application',
-}
-
-function failed(reason: FailureReason, retryAfterMs?: number): ExchangeFailed {
-  return new ExchangeFailed(SOURCES[reason] ?? 'connector', reason, { retryAfterMs })
 }

@@ -13,6 +13,7 @@ import {
   DeadlineWheel,
   Dispatcher,
   isReplayable,
+  onlyConnector,
   SHARES,
   SLOT_MS,
   SlotMap,
@@ -21,14 +22,17 @@ import {
   type Claim,
   type ClaimAnswer,
   type Deadlined,
+  type DispatchDecision,
   type Decline,
   type ExchangeId,
   type ExchangeWire,
+  type HandshakeAnswer,
   type Shares,
   type TimeLimits,
 } from '../../protocol/internal.ts'
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { AttachedLinks } from './attached-links.ts'
+import { dispatchRequest } from './dispatch-request.ts'
 import { countedApplications, countedGroups } from './counted.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { OfferedExchange } from './offered-exchange.ts'
@@ -139,15 +143,7 @@ export class Origin {
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
     this.#dispatcher.submit(
-      {
-        id,
-        group: to.group,
-        application: to.application,
-        user: submission.share ?? NOBODY,
-        isReplayable: isReplayable(submission),
-        needs: neededBy(submission),
-        isAlone: submission.isAlone,
-      },
+      dispatchRequest(id, submission, to),
       // The very moment at which the entry would say that nobody has come.
       entry.deadline,
       this.clocks.now(),
@@ -244,6 +240,16 @@ export class Origin {
     this.#perform()
   }
 
+  /** What the answer to a request with an affinity shows; before its outcome says so. @internal */
+  authentication(id: ExchangeId, answer: HandshakeAnswer | 'switched'): void {
+    this.#dispatcher.authentication(id, answer, this.clocks.now())
+  }
+
+  /** Nobody will ask for an affinity of an application again. @internal */
+  part(application: string, affinity: string): void {
+    this.#dispatcher.part(application, affinity)
+  }
+
   /** An offer that `link` was chosen for is said later. @internal */
   reserve(link: OfferLink): void {
     this.#links.reserve(link)
@@ -317,15 +323,15 @@ export class Origin {
     for (const decision of this.#dispatcher.decisions()) {
       const entry = this.#entries.get(decision.id) ?? this.#remote?.foreign(decision.id)
       if (decision.type === 'refuse') entry?.refuse(decision.reason, decision.retryAfterMs)
-      else this.#offer(entry, decision.link, decision.claimMs)
+      else this.#offer(entry, decision)
     }
   }
 
   /** It was decided, and its link or its user may have gone before it could be done. */
-  #offer(entry: Offered | undefined, number: number, claimMs: number): void {
+  #offer(entry: Offered | undefined, { link: number, claimMs, isPinned }: OfferDecision): void {
     const link = this.#links.link(number)
     if (link === undefined) return
-    entry?.offer(link, claimMs)
+    entry?.offer(link, claimMs, isPinned)
     this.#changed(number)
   }
 
@@ -348,7 +354,8 @@ export class Origin {
         if (record === undefined) return undefined
         // Who only paused is passed over where it pauses, and asked again when nobody else is left.
         const refusers = record.excluded.filter(({ isPause }) => !isPause)
-        return { request: record.request, excluded: refusers.map(({ connector }) => connector) }
+        const excluded = refusers.map(({ connector }) => connector)
+        return { request: record.request, excluded, only: onlyConnector(record) }
       },
       submit: (request, waitUntil) => {
         this.#dispatcher.submit(request, waitUntil, this.clocks.now())
@@ -382,17 +389,7 @@ export class Origin {
 
 /** Whatever is put on a link: an exchange of this instance, or of another. */
 interface Offered {
-  offer(link: OfferLink, claimMs: number): void
+  offer(link: OfferLink, claimMs: number, isPinned: boolean): void
 }
 
-const NOTHING: readonly string[] = []
-const UPGRADE: readonly string[] = ['upgrade']
-
-/** What its application needs, and what it wants itself. */
-function neededBy({ needs = NOTHING, upgrade }: Submission): readonly string[] {
-  if (upgrade === undefined) return needs
-  return needs.length === 0 ? UPGRADE : [...needs, ...UPGRADE]
-}
-
-/** Whoever tells of no user shares with all others who tell of none. */
-const NOBODY = ''
+type OfferDecision = Extract<DispatchDecision, { type: 'offer' }>

@@ -37,7 +37,14 @@ export interface RemoteHost {
   attach(group: TenantKey, link: OfferLink): void
   detach(link: OfferLink): void
   group(group: TenantKey): GroupState | undefined
-  request(id: ExchangeId): { request: DispatchRequest; excluded: readonly string[] } | undefined
+  /** `only`: the one connector that may be offered it; undefined: any that is not excluded. */
+  request(id: ExchangeId):
+    | {
+        readonly request: DispatchRequest
+        readonly excluded: readonly string[]
+        readonly only: string | undefined
+      }
+    | undefined
   submit(request: DispatchRequest, waitUntil: number): void
   outcome(id: ExchangeId, outcome: AttemptOutcome): void
   /** What another instance says of an attempt of this one's exchange. */
@@ -122,14 +129,14 @@ export class RemoteOffers implements OfferReceiver {
 
   #publish(tenantId: string, groupId: string, head: Offer): void {
     const { id, attempt, applicationId, applicationVersion, remainingMs: validMs } = head
-    const { request, excluded } = this.#host.request(id)!
+    const { request, excluded, only } = this.#host.request(id)!
     const sent: Sent = { attempt, instance: undefined, untold: [] }
     this.#sent.set(id, sent)
     const { needs, user: share, isAlone = false, isReplayable } = request
     this.#queue
       .publish({
         ...{ v: 1, id, attempt, tenantId, groupId, applicationId, applicationVersion, needs },
-        ...{ excluded, share, isAlone, isReplayable, validMs, origin: this.instance, head },
+        ...{ excluded, only, share, isAlone, isReplayable, validMs, origin: this.instance, head },
       })
       .catch((): OfferReceipt => 'declined')
       .then((receipt) => this.#received(id, sent, receipt))
@@ -160,7 +167,8 @@ export class RemoteOffers implements OfferReceiver {
   /** A link of this instance takes it at once, or nobody here does. */
   offered(envelope: OfferEnvelope): OfferReceipt {
     if (this.#hasLeft) return 'declined'
-    const { id, tenantId, groupId, applicationId, share, isAlone, isReplayable, needs } = envelope
+    const { id, tenantId, groupId, applicationId, share, isAlone, isReplayable } = envelope
+    const { needs, only } = envelope
     if (this.#foreign.has(id) || this.#host.request(id) !== undefined) return 'declined'
     const until = this.#host.now() + envelope.validMs
     const foreign = new ForeignOffer(envelope, until, (outcome, connectorId) =>
@@ -171,7 +179,7 @@ export class RemoteOffers implements OfferReceiver {
     const application = tenantKey(tenantId, applicationId)
     const excluded = [...envelope.excluded, REMOTE]
     this.#host.submit(
-      { id, group, application, user: share, isAlone, isReplayable, needs, excluded },
+      { id, group, application, user: share, isAlone, isReplayable, needs, excluded, only },
       until,
     )
     if (foreign.link === undefined) {

@@ -17,7 +17,10 @@ import type {
 import type { TenantKey } from '../directory/tenant-key.ts'
 
 /** What the edge wants done: an offer without what the origin adds. */
-export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerMs' | 'origin'> & {
+export type Submission = Omit<
+  Offer,
+  'id' | 'attempt' | 'remainingMs' | 'answerMs' | 'origin' | 'pinned'
+> & {
   /** What the user is shown: the exchange's id begins with it. */
   readonly requestNumber?: string
   /**
@@ -37,6 +40,8 @@ export type Submission = Omit<Offer, 'id' | 'attempt' | 'remainingMs' | 'answerM
    * Default: there are none.
    */
   readonly prepare?: ((id: ExchangeId, attempt: number) => Promise<HeaderList>) | undefined
+  /** Several connections of its user share its affinity. Default: false. */
+  readonly isAffinityShared?: boolean | undefined
 }
 
 /** Whom the origin tells. */

@@ -55,6 +55,11 @@ export class ClientAddresses {
     return peer.isTrusted ? this.#behind(headers) : peer.address
   }
 
+  /** Whether the peer of a connection is a proxy that was named. */
+  isProxy(remoteAddress: string): boolean {
+    return (this.#peers.get(remoteAddress) ?? this.#meet(remoteAddress)).isTrusted
+  }
+
   #meet(remoteAddress: string): Peer {
     const peer = {
       address: canonicalAddress(remoteAddress) ?? UNKNOWN_ADDRESS,

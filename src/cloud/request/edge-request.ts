@@ -9,6 +9,7 @@ import {
   headerValue,
   headerValues,
   type Delivery,
+  type FailureReason,
   type HeaderList,
 } from '../../protocol/internal.ts'
 import { challenge } from './challenge.ts'
@@ -71,6 +72,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   isCorsDecided = false
   /** A `Set-Cookie` value of ours for whatever the answer is: the session goes on. */
   sessionCookie: string | undefined
+  /** What a user who was known by a lost connection is asked for; undefined: nobody was. */
+  challenge: (() => HeaderList) | undefined
   /**
    * The application asked for, or the first on this host: its tenant's name and logo are on the
    * answer.
@@ -173,8 +176,22 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const words = { ...rest, detail: this.#advised(said, delivery), delivery }
     const waitMs = error.retryAfterMs ?? (status === 503 ? 1_000 : undefined)
     const retryAfterMs = waitMs === undefined ? {} : { retryAfterMs: waitMs }
-    const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : []
+    const headers = reason === 'head-too-large' ? setCookies(REMOVE_ATTEMPTS) : this.#asks(reason)
     this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
+  }
+
+  /** A 401 says what is asked for (RFC 9110 §11.6.1). */
+  #asks(reason: FailureReason): HeaderList {
+    return reason === 'pin-lost' ? (this.challenge?.() ?? []) : []
+  }
+
+  /** Instead of an answer; `false`: it wants one. */
+  requireHttp1(): boolean {
+    if (this.user.requireHttp1?.() !== true) return false
+    this.code = 'http-1-1-required'
+    this.#isAnswered = true
+    this.#live?.remove(this.#slot, this)
+    return true
   }
 
   #advised(detail: string, delivery: Delivery): string {

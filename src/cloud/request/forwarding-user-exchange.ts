@@ -4,7 +4,7 @@
  * @module
  */
 import type { HeaderList, ResponseHead } from '../../protocol/internal.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+import type { UserConnection, UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
 /**
  * Stands before a {@link UserExchange} and forwards every member, both ways.
@@ -35,6 +35,10 @@ export class ForwardingUserExchange implements UserExchange, UserEvents {
 
   get head(): UserRequestHead {
     return this.user.head
+  }
+
+  get connection(): UserConnection | undefined {
+    return this.user.connection
   }
 
   listen(events: UserEvents): void {
@@ -92,6 +96,10 @@ export class ForwardingUserExchange implements UserExchange, UserEvents {
 
   end(trailers?: HeaderList): void {
     this.user.end(trailers)
+  }
+
+  requireHttp1(): boolean {
+    return this.user.requireHttp1?.() ?? false
   }
 
   abort(): void {

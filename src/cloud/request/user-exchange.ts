@@ -44,9 +44,21 @@ export interface UserEvents {
   gone(complete: boolean): void
 }
 
+/** A connection that one user has to this service, such as a `net.Socket`. */
+export interface UserConnection {
+  /** Tells when it is over. */
+  once(event: 'close', listener: () => void): unknown
+}
+
 /** One user request and the means to answer it. */
 export interface UserExchange {
   readonly head: UserRequestHead
+  /**
+   * The connection that it came on: the same object for all requests on it. Applications that know
+   * their users by their connections need it. Undefined: it is not known, or it carries several
+   * requests at once, as in HTTP/2.
+   */
+  readonly connection?: UserConnection | undefined
   /** Names who is told. Once, before anything else. */
   listen(events: UserEvents): void
   /**
@@ -69,6 +81,11 @@ export interface UserExchange {
   /** Sends body bytes; `false`: wait for `drained`. */
   write(bytes: Uint8Array): boolean
   end(trailers?: HeaderList): void
+  /**
+   * Instead of an answer: whoever asks must come by HTTP/1.1 (`HTTP_1_1_REQUIRED`). `false`: they
+   * did, or cannot be told so, and want an answer.
+   */
+  requireHttp1?(): boolean
   /** Breaks the connection (or the HTTP/2 stream), so that nobody takes the answer for complete. */
   abort(): void
 }

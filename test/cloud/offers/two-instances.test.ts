@@ -357,6 +357,7 @@ test('what travels is a value: it can be written down and read again', async () 
     [
       ...['v', 'id', 'attempt', 'tenantId', 'groupId', 'applicationId', 'applicationVersion'],
       ...['needs', 'excluded', 'share', 'isAlone', 'isReplayable', 'validMs', 'origin', 'head'],
+      'only',
     ].sort(),
   )
   expect(link.offered).toHaveLength(1)

@@ -32,8 +32,12 @@ const TOLD = {
   upgrade: [HEAD],
   write: [BYTES],
   end: [['t', 'v']],
+  requireHttp1: [],
   abort: [],
-} as const satisfies Record<Exclude<keyof UserExchange, 'head' | 'listen'>, readonly unknown[]>
+} as const satisfies Record<
+  Exclude<keyof UserExchange, 'head' | 'connection' | 'listen'>,
+  readonly unknown[]
+>
 const SAID = {
   data: [BYTES],
   ended: [['t', 'v']],
@@ -46,8 +50,9 @@ test.each(Object.entries(TOLD))('%s is forwarded to the user', (name, given) => 
   const user = new ForwardingUserExchange(recorder(said))
   const answer = (user[name as keyof typeof TOLD] as (...given: unknown[]) => unknown)(...given)
   expect(said).toEqual([[name, ...given]])
-  expect(answer).toBe(name === 'write' ? 'write' : undefined)
+  expect(answer).toBe(name === 'write' || name === 'requireHttp1' ? name : undefined)
   expect(user.head).toEqual({ method: 'GET' })
+  expect(typeof user.connection).toBe('function')
 })
 
 test.each(Object.entries(SAID))('%s of the user is forwarded to who listens', (name, given) => {
