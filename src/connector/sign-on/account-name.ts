@@ -68,7 +68,7 @@ const REALM = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/
 function deniedBy(rule: string): (name: string) => boolean {
   const [, before, middle, behind] = /^(\*?)([^*]+)(\*?)$/.exec(folded(rule)) ?? []
   if (middle === undefined)
-    throw new ApiMisuse('a denied account is a name, with "*" at its beginning or end alone')
+    throw new ApiMisuse('a denied account is a name, with a star at its beginning or end alone')
   if (before && behind) return (name) => name.includes(middle)
   if (before) return (name) => name.endsWith(middle)
   return behind ? (name) => name.startsWith(middle) : (name) => name === middle
