@@ -55,13 +55,7 @@ export {
   type ConnectionTimeLimits,
   type TimeLimits,
 } from './wire/limits.ts'
-export {
-  FEATURES,
-  LINK_FEATURES,
-  PLAIN_FEATURES,
-  type Feature,
-  type FeatureRule,
-} from './wire/features.ts'
+export { LINK_FEATURES, PLAIN_FEATURES, type Feature } from './wire/features.ts'
 export { SHARES, type Shares } from './machines/dispatch-values.ts'
 
 // Frames

@@ -24,7 +24,7 @@ import { PositionalReader, malformed } from './positional.ts'
 import { MAX_ANSWER_FIELDS, FIRST_CREDIT_BYTES } from './limits.ts'
 import { encode } from './msgpack.ts'
 import { pack, wellFormed } from './msgpack-writer.ts'
-import { typedClaimsFault, type TypedClaim, type TypedClaims } from './typed-claims.ts'
+import { isMap, typedClaimsFault, type TypedClaim, type TypedClaims } from './typed-claims.ts'
 
 /**
  * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
@@ -75,21 +75,21 @@ export function decodeOffer(payload: Uint8Array): Offer {
  * its texts until the next full collection.
  */
 class DecodedOffer implements Offer {
-  readonly id: ExchangeId
-  readonly attempt: number
-  readonly applicationId: string
-  readonly applicationVersion: string
-  readonly method: string
-  readonly target: string
-  readonly headers: HeaderList
-  readonly user: UserClaims | undefined
-  readonly body: BodyKind
-  readonly upgrade: string | undefined
-  readonly remainingMs: number
-  readonly origin: string
-  readonly answerMs: number | undefined
-  readonly affinity: string | undefined
-  readonly pinned: number | undefined
+  declare readonly id: ExchangeId
+  declare readonly attempt: number
+  declare readonly applicationId: string
+  declare readonly applicationVersion: string
+  declare readonly method: string
+  declare readonly target: string
+  declare readonly headers: HeaderList
+  declare readonly user: UserClaims | undefined
+  declare readonly body: BodyKind
+  declare readonly upgrade: string | undefined
+  declare readonly remainingMs: number
+  declare readonly origin: string
+  declare readonly answerMs: number | undefined
+  declare readonly affinity: string | undefined
+  declare readonly pinned: number | undefined
 
   /** Its elements in their order. */
   constructor(from: PositionalReader) {
@@ -127,19 +127,9 @@ export function claimElements(claim: Claim): readonly unknown[] {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeClaim(payload: Uint8Array): Claim {
-  return new DecodedClaim(new PositionalReader(payload, 'CLAIM'))
-}
-
-class DecodedClaim implements Claim {
-  readonly id: ExchangeId
-  readonly attempt: number
-  readonly credit: number
-
-  constructor(from: PositionalReader) {
-    this.id = exchangeId(from)
-    this.attempt = attempt(from)
-    this.credit = from.count('credit', FIRST_CREDIT_BYTES)
-  }
+  const from = new PositionalReader(payload, 'CLAIM')
+  const [id, tried] = [exchangeId(from), attempt(from)]
+  return { id, attempt: tried, credit: from.count('credit', FIRST_CREDIT_BYTES) }
 }
 
 /** `[id, attempt, reason]` */
@@ -205,8 +195,8 @@ function responseHead(
 }
 
 class DecodedResponse implements ResponseHead {
-  readonly status: number
-  readonly headers: HeaderList
+  declare readonly status: number
+  declare readonly headers: HeaderList
 
   constructor(status: number, headers: HeaderList) {
     this.status = status
@@ -254,10 +244,8 @@ function bodyKind(value: unknown): BodyKind {
 
 function userClaims(value: unknown): UserClaims | undefined {
   if (value === undefined) return undefined
-  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array)
-    throw malformed('OFFER', '"user" must be a map')
-  const user = value as Record<string, unknown>
-  const { subject, issuer, name, email, groups, roles, claims } = user
+  if (!isMap(value)) throw malformed('OFFER', '"user" must be a map')
+  const { subject, issuer, name, email, groups, roles, claims } = value
   if (!isName(subject) || !isName(issuer))
     throw malformed('OFFER', '"user" needs a subject and an issuer')
   if (!isOptional(name, isText) || !isOptional(email, isText))

@@ -19,20 +19,24 @@ export const MAX_CLAIM_NAME = 256
 
 /** What is wrong with claims, in words that quote nothing. */
 export function typedClaimsFault(claims: unknown): string | undefined {
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims))
-    return 'claims must be a map'
-  if (claims instanceof Uint8Array) return 'claims must be a map'
+  if (!isMap(claims)) return 'claims must be a map'
   const entries = Object.entries(claims)
   if (entries.length > MAX_SIGN_ON_CLAIMS) return `more than ${MAX_SIGN_ON_CLAIMS} claims`
   let left = MAX_SIGN_ON_CLAIM_BYTES
   for (const [name, value] of entries) {
     if (name === '' || name.length > MAX_CLAIM_NAME)
-      return `the name of a claim must have 1 to ${MAX_CLAIM_NAME} characters`
+      return `a claim's name must have 1 to ${MAX_CLAIM_NAME} characters`
     if (!isTypedClaim(value)) return 'a claim must be text, a number, a boolean or a list of texts'
     left -= utf8Bytes(name) + bytesOf(value)
     if (left < 0) return `claims of more than ${MAX_SIGN_ON_CLAIM_BYTES} octets`
   }
   return undefined
+}
+
+/** Whether a value that was decoded is a map. */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && !Array.isArray(value) && !(value instanceof Uint8Array)
 }
 
 /** Whether a claim can be told; a list is of texts alone. */
@@ -52,9 +56,6 @@ function bytesOf(value: TypedClaim): number {
 /** Half a character counts as what stands in its place, U+FFFD. */
 function utf8Bytes(text: string): number {
   let bytes = 0
-  for (const character of text) {
-    const code = character.codePointAt(0)!
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
-  }
+  for (const sign of text) bytes += sign < '\x80' ? 1 : sign < '\u0800' ? 2 : sign.length + 2
   return bytes
 }
