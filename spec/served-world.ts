@@ -54,8 +54,6 @@ export interface Request {
 export interface Told {
   status?: number
   reason?: FailureReason
-  /** The user goes away. */
-  leave(): void
 }
 
 export interface ServedConnector {
@@ -73,6 +71,7 @@ export interface ServedConnector {
 export class ServedWorld {
   readonly time = new VirtualTime()
   readonly origin: Origin
+  readonly #leaving = new WeakMap<Told, () => void>()
   readonly #limits: TimeLimits
   #names = 0
 
@@ -123,11 +122,16 @@ export class ServedWorld {
     return served
   }
 
+  /** Whoever was told this, or waits to be, goes away. */
+  leave(told: Told): void {
+    this.#leaving.get(told)!()
+  }
+
   /** A user's request; a GET of the wiki unless it says something else. */
   ask(request: Request = {}): Told {
     const { method = 'GET', body = '', application = 'wiki', user = 'ann' } = request
     const octets = Buffer.from(body)
-    const told: Told = { leave: () => ticket.cancel() }
+    const told: Told = {}
     const submission: Submission = {
       ...{ applicationId: application, applicationVersion: 'v1', method, target: '/' },
       ...{ headers: [], user: undefined, upgrade: undefined, share: user },
@@ -158,6 +162,7 @@ export class ServedWorld {
     }
     const to = { ...OF_GROUP, application: tenantKey(TENANT, application) }
     const ticket = this.origin.submit(submission, to, submitter)
+    this.#leaving.set(told, () => ticket.cancel())
     return told
   }
 

@@ -63,7 +63,7 @@ describe('while it is made', () => {
     const [world, maker] = [new ServedWorld(), new Maker()]
     const connector = await world.connector('answers', { offers: 1 })
     const told = world.ask(maker.request)
-    told.leave()
+    world.leave(told)
     maker.make()
     await world.pass(1)
     expect([connector.got, told.status]).toEqual([[], undefined])
@@ -148,7 +148,7 @@ describe('grants', () => {
       const maker = new Maker()
       const failing = world.ask({ ...maker.request, ...ALONE, user: 'ann' })
       const leaving = world.ask({ ...maker.request, ...ALONE, user: 'bob' })
-      leaving.leave()
+      world.leave(leaving)
       maker.fail()
       maker.make()
       await world.pass(1)
