@@ -58,6 +58,7 @@ export {
   type ApplicationSessionInput,
   type AssignmentInput,
   type BearerInput,
+  type AssertionSignOnInput,
   type ConnectionBoundSignOnInput,
   type CorsInput,
   type EmbeddingInput,

@@ -129,6 +129,7 @@ export {
   type RegisteredReply,
   type RegistrationReply,
   type RegistrationRequest,
+  type SignOnDetails,
 } from './wire/messages.ts'
 
 // Links

@@ -13,9 +13,9 @@ import type { Application } from '../directory/directory-port.ts'
 
 /** What is revoked. `at`, milliseconds since 1970: whatever began up to then. */
 export type Revocation =
-  /** One session: a sign-out. */
+  // One session: a sign-out.
   | { readonly kind: 'session'; readonly id: string; readonly at: number }
-  /** All of a user's. */
+  // All of a user's.
   | {
       readonly kind: 'user'
       readonly issuer: string
@@ -24,7 +24,7 @@ export type Revocation =
       readonly applicationId?: string
       readonly at: number
     }
-  /** All that one session at the issuer, its `sid`, led to. */
+  // All that one session at the issuer, its `sid`, led to.
   | {
       readonly kind: 'issuer-session'
       readonly issuer: string
@@ -32,7 +32,7 @@ export type Revocation =
       readonly applicationId?: string
       readonly at: number
     }
-  /** All of an application, whoever the user is. */
+  // All of an application, whoever the user is.
   | { readonly kind: 'application'; readonly applicationId: string; readonly at: number }
 
 /** Where revocations are kept, and where instances that share users learn of them. */

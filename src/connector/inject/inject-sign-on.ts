@@ -47,6 +47,7 @@ export interface SecretSource {
 
 /** Options of {@link injectSignOn}. */
 export interface InjectSignOnOptions {
+  /** Where each secret is, and where it may go: a `SignOnFile`, or a source of one's own. */
   readonly secrets: SecretSource
   /** Told what `secrets` threw, as it was. Default: nobody is told. */
   readonly onError?: OnError | undefined

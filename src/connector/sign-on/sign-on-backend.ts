@@ -29,10 +29,13 @@ import { SIGNING, type SigningEvent, type SigningState } from './signing.ts'
 
 /** Options of {@link SignOnBackend}. */
 export interface SignOnBackendOptions {
+  /** Calls the applications. */
   readonly backend: Backend
   /** Each kind once. */
   readonly kinds: ReadonlyMap<string, SignOn>
+  /** What deadlines are told in. */
   readonly clocks: Pick<Clocks, 'now'>
+  /** Ends a preparation that takes too long. */
   readonly scheduler: Scheduler
   /** How long a preparation may take, in milliseconds. Default 10 000. */
   readonly signOnMs?: number | undefined

@@ -63,26 +63,26 @@ export interface DispatchLink {
 
 /** What became of the current attempt of an exchange. */
 export type AttemptOutcome =
-  /** A connector took it. */
+  // A connector took it.
   | 'claimed'
-  /** DECLINE `unknown-application`. */
+  // DECLINE `unknown-application`.
   | 'unknown-application'
-  /** DECLINE for any other reason: the connector pauses, and is not at fault. */
+  // DECLINE for any other reason: the connector pauses, and is not at fault.
   | 'declined'
   | 'not-sent'
-  /** The connector could not sign the user on: it may for others, and is not at fault. */
+  // The connector could not sign the user on: it may for others, and is not at fault.
   | 'not-signed-on'
   | 'claim-missed'
   | 'given-up'
   | 'lost'
   | 'violation'
-  /** The connector has no connection any more that the user was known on. */
+  // The connector has no connection any more that the user was known on.
   | 'pin-lost'
-  /** The first response head came: the pair answers. */
+  // The first response head came: the pair answers.
   | 'answered'
-  /** It is long: it holds no slot any more. */
+  // It is long: it holds no slot any more.
   | 'long'
-  /** It is over, in whatever way. */
+  // It is over, in whatever way.
   | 'ended'
 
 /** What an outcome says of the connector's health for the application. */

@@ -20,8 +20,19 @@ export interface FeatureRule {
   readonly meaning: string
 }
 
+/** The name of a feature of version 1; `sign-on/*` stands for all that begin so. */
+export type Feature =
+  | 'link'
+  | 'plain'
+  | 'upgrade'
+  | 'extensible'
+  | 'backend-tls'
+  | 'affinity'
+  | 'enrolment-ticket'
+  | 'sign-on/*'
+
 /** Every feature of version 1. */
-export const FEATURES = {
+export const FEATURES: Readonly<Record<Feature, FeatureRule>> = {
   link: { by: 'both', meaning: 'This is the link binding.' },
   plain: { by: 'both', meaning: 'This is the plain binding.' },
   upgrade: {
@@ -54,10 +65,7 @@ export const FEATURES = {
     meaning:
       'The connector makes users known to applications in the way that stands behind the stroke, `sign-on/inject` for example. Applications that need it are offered nowhere else.',
   },
-} as const satisfies Readonly<Record<string, FeatureRule>>
-
-/** The name of a feature of version 1. */
-export type Feature = keyof typeof FEATURES
+}
 
 /** What stands before the kind in the feature of a sign-on that a connector can make. */
 export const SIGN_ON_PREFIX = 'sign-on/'
