@@ -255,15 +255,15 @@ describeWithPackages(
         const keytab = await world.addConnector(
           'connector/brief',
           'brief.keytab',
-          '+ok_to_auth_as_delegate -maxlife "2 seconds"',
+          '+ok_to_auth_as_delegate -maxlife "4 seconds"',
         )
         const brief = await withKeytab(keytab)
         for (let i = 0; i < 2; i++) {
           expect((await seenBy(await prepare('alice', {}, brief))).user).toBe(`alice@${REALM}`)
-          await new Promise((later) => setTimeout(later, 1_300))
+          await new Promise((later) => setTimeout(later, 2_600))
         }
         await world.administer('modprinc -expire "1 day ago" connector/brief')
-        await new Promise((later) => setTimeout(later, 2_000))
+        await new Promise((later) => setTimeout(later, 4_000))
         expect(await refusal('alice', {}, brief)).toBe('credentials-expired')
       })
 

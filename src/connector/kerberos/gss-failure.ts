@@ -42,7 +42,10 @@ export class GssFailure extends AppProxyError {
 /** Whether the first status is an error (RFC 2744, section 3.9.1). */
 export const isError = (major: number): boolean => major >>> 16 !== 0
 
-const CREDENTIALS_EXPIRED = 11 << 16
+const ROUTINE_ERROR = 0x00ff0000
+
+/** `GSS_S_CREDENTIALS_EXPIRED` and `GSS_S_CONTEXT_EXPIRED` (RFC 2744, section 3.9.1). */
+const EXPIRED: ReadonlySet<number> = new Set([11 << 16, 12 << 16])
 
 type Meanings = readonly (readonly [words: RegExp, reason: GssReason])[]
 
@@ -92,6 +95,6 @@ export function reasonOf(step: GssStep, { major, said }: GssFailure): GssReason 
   const meanings = step === 'answer' ? [] : [...MEANINGS[step], ...ANYWHERE]
   const found = meanings.find(([pattern]) => pattern.test(words))
   if (found !== undefined) return found[1]
-  if (isError(major) && (major & 0x00ff0000) === CREDENTIALS_EXPIRED) return 'credentials-expired'
+  if (EXPIRED.has(major & ROUTINE_ERROR)) return 'credentials-expired'
   return OTHERWISE[step]
 }

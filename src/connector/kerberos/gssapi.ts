@@ -69,6 +69,9 @@ interface Octets {
 
 type CallName = keyof typeof SIGNATURES
 
+/** What the rest of this room asks of the library. */
+export type GssapiCalls = Pick<Gssapi, keyof Gssapi>
+
 /** The library's functions, by what they are for. */
 export class Gssapi {
   readonly #library: ForeignLibrary

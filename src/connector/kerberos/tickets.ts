@@ -10,7 +10,7 @@ import { SignOnFailed } from '../../protocol/wire/errors.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { Scheduler } from '../../runtime/scheduler.ts'
 import type { Handle } from './foreign-library.ts'
-import type { Gssapi } from './gssapi.ts'
+import type { GssapiCalls } from './gssapi.ts'
 import { LaneAccounts, usedMs } from './lane-accounts.ts'
 import { Lanes, type LaneCall } from './lanes.ts'
 import { at, atOnce, isExpired, mustBe } from './steps.ts'
@@ -18,7 +18,7 @@ import { Ticket, type FetchedTicket, type TicketLease } from './ticket.ts'
 
 /** Options of {@link Tickets}. */
 export interface TicketsOptions {
-  readonly gssapi: Gssapi
+  readonly gssapi: GssapiCalls
   /** Where the connector's account has its key. */
   readonly keytab: string
   /** `account@REALM`; undefined: the keytab's first entry. */
