@@ -23,6 +23,7 @@ export const FLOWS: Readonly<Record<string, string>> = {
   4: 'Sign-in and session',
   5: 'Conditional access',
   6: 'Single sign-on',
+  7: 'Every web application works',
 }
 
 // prettier-ignore
@@ -201,4 +202,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R6.2e', text: 'Where none can be made the application is not called.' },
   { id: 'R6.2f', text: 'A new key is published a day before it signs, and an old one as long as anybody may need it: a rotation is noticed by nobody.' },
   { id: 'R6.2g', text: 'By option the connector checks it too, with keys in its own file, before the application is called.' },
+  { id: 'R7.3a', text: 'Whoever asks for an application in maintenance gets 503 with the operator\'s words and a time to come back, as a page or a problem; nothing reaches the application, and the paths of the service itself go on.' },
+  { id: 'R7.3b', text: 'What is open when maintenance begins goes on to its end, or is broken off where the operator says so.' },
+  { id: 'R7.3c', text: 'The operator sees which applications are in maintenance, and which requests were refused.' },
 ]

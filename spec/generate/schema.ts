@@ -21,6 +21,7 @@ const INTERFACES = [
   'examples/cloud-server-configuration.ts',
   'src/cloud/directory/directory-input.ts',
   'src/cloud/directory/application-input.ts',
+  'src/cloud/directory/publishing-input.ts',
   'src/cloud/directory/account-mapping-input.ts',
   'src/cloud/directory/issuer-input.ts',
   'src/cloud/rules/access-policy-input.ts',

@@ -23,6 +23,7 @@ export {
   type CertificateStats,
   type CloudStats,
   type GroupStats,
+  type MaintenanceStats,
   type ShownCertificate,
 } from './stats.ts'
 export { type ApplicationCount, type GroupCount } from './offers/counted.ts'
@@ -72,6 +73,8 @@ export {
   type SignInApplicationInput,
   type SignOnInput,
 } from './directory/application-input.ts'
+export { type MaintenanceInput, type PublishingInput } from './directory/publishing-input.ts'
+export { type Maintenance } from './directory/maintenance.ts'
 export {
   type AccountLetterCase,
   type AccountMappingInput,

@@ -19,6 +19,8 @@ export interface CloudStats {
   readonly groups: readonly GroupStats[]
   /** Every application that has open exchanges here. */
   readonly applications: readonly ApplicationStats[]
+  /** Every application whose users are told that it is being worked on. */
+  readonly maintenance: readonly MaintenanceStats[]
   /** The authority of connectors, then what connector listeners show. */
   readonly certificates: readonly CertificateStats[]
   readonly configuration: {
@@ -53,6 +55,14 @@ export interface ApplicationStats {
   readonly open: number
   /** Those of them that no connector has taken. */
   readonly waiting: number
+}
+
+/** An application in maintenance. */
+export interface MaintenanceStats {
+  readonly tenantId: string
+  readonly applicationId: string
+  /** When it is expected back, as its configuration says; absent where it does not. */
+  readonly until?: string
 }
 
 /** How long a certificate is still good. */
@@ -99,6 +109,11 @@ export function cloudStats({ origin, directory, certificates, now }: CountedPart
     applications: named(counted.applications, (tenantId, applicationId) => ({
       ...{ tenantId, applicationId },
     })),
+    maintenance: directory.applications().flatMap(({ tenantId, id, maintenance }) => {
+      if (maintenance === undefined) return []
+      const { until } = maintenance
+      return [{ tenantId, applicationId: id, ...(until !== undefined && { until }) }]
+    }),
     certificates: [...certificates].map(({ name, expiresAt }) => ({
       ...{ name, expiresAt, daysLeft: daysLeft(expiresAt, now) },
     })),

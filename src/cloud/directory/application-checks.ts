@@ -18,6 +18,7 @@ import type { IssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
 import { tellSignOn } from './sign-on-configuration.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
+import { tellMaintenance } from './maintenance.ts'
 
 /** `issuer`: what is particular about its tenant's; absent: it is not known. */
 export function tellApplication(
@@ -47,6 +48,7 @@ export function tellApplication(
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
   tellSignOn(application, issuer, `${path}.signOn`, tell)
+  tellMaintenance(application.maintenance, `${path}.maintenance`, tell)
   if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
 }
 

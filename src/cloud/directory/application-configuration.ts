@@ -16,6 +16,7 @@ import { ApplicationPolicy, type AccessRules } from '../rules/access-policy.ts'
 import type { Application } from './directory-port.ts'
 import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
+import { MaintenanceConfiguration } from './maintenance.ts'
 
 const published = {
   id,
@@ -35,6 +36,7 @@ const published = {
     v.pipe(v.number(), v.integer(), v.minValue(1)),
     TIME_LIMITS.responseHeadMs,
   ),
+  maintenance: v.optional(MaintenanceConfiguration),
 }
 
 const SignInApplication = v.strictObject({
@@ -114,7 +116,8 @@ export function readApplication(
   }
   // Connectors see the version: neither secrets nor policies may go into it.
   const version = contentVersion({ ...complete, client: signIn?.client.id })
-  const edge = { ...(cors && { cors }), version }
+  const { maintenance } = application
+  const edge = { ...(cors && { cors }), ...(maintenance && { maintenance }), version }
   if (signIn === undefined) return { ...complete, ...edge }
   const { client, bearer, responseMode, session, embedding } = signIn
   return {

@@ -8,12 +8,13 @@ import type { HeaderEncoding } from '../rules/identity-claims.ts'
 import type { AccountMappingInput } from './account-mapping-input.ts'
 import type { SessionLifetimeInput } from './directory-input.ts'
 import type { ClientInput } from './issuer-input.ts'
+import type { PublishingInput } from './publishing-input.ts'
 
 /** A private web application that is published: users sign in to it, or it is open to everybody. */
 export type ApplicationInput = SignInApplicationInput | PassthroughApplicationInput
 
 /** What every application has. */
-export interface PublishedInput {
+export interface PublishedInput extends PublishingInput {
   /**
    * What policies name it by, and connectors are told; unique. A letter or digit, then up to 127
    * letters, digits, `.`, `_` and `-`.

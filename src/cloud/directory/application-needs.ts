@@ -44,6 +44,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   needs: (names) => names,
   signOn: signOnNeeds,
   reservedHeaders: nothing,
+  maintenance: nothing,
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

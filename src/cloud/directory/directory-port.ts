@@ -12,6 +12,7 @@ import type { Cors } from './cors-configuration.ts'
 import type { IdentityHeader } from '../rules/identity-claims.ts'
 import type { ClaimPath, IssuerProfile } from './issuer-configuration.ts'
 import type { SessionLifetime } from './session-configuration.ts'
+import type { Maintenance } from './maintenance.ts'
 
 /** An organisation; everything else belongs to exactly one. */
 export interface Tenant {
@@ -136,6 +137,8 @@ export interface Application {
    * internal origin. Default: none.
    */
   readonly reservedHeaders?: readonly string[]
+  /** It is being worked on: new requests are answered with 503. Default: it is not. */
+  readonly maintenance?: Maintenance | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

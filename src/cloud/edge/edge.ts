@@ -275,6 +275,8 @@ export class Edge {
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
     request.site = request.asked = application.application
     if (answerCors(request, application, target.path)) return
+    const { maintenance } = application.application
+    if (maintenance !== undefined) return request.tellMaintenance(maintenance)
     const admitted = this.#admission.admit(request, application, target)
     if (!(admitted instanceof Promise))
       return admitted && this.#offer(request, application, target, body, admitted)

@@ -28,6 +28,7 @@ export function judgedAgain(
     const judgement = byTheNew(exchange, before, now, directory)
     if (judgement !== 'goes-on') return judgement
     exchange.application = now
+    if (now.maintenance?.endsOpen === true) return 'application-changed'
   }
   if (caller.user === undefined) return 'goes-on'
   // Who must sign in more strongly may end what they do; their next request goes to the issuer.

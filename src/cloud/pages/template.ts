@@ -118,8 +118,8 @@ const PLACES: Readonly<Record<Failure['source'], readonly [readonly string[], nu
 }
 
 /** Where on its way a request met a fault. A refusal is a decision, and has no such place. */
-function way({ status, source, delivery = 'none' }: Page): string {
-  if (status < 500) return ''
+function way({ status, source, code, delivery = 'none' }: Page): string {
+  if (status < 500 || code === 'maintenance') return ''
   const [hops, at] = PLACES[source]
   // A lost connector may have passed the request on.
   const beyond = delivery === 'none' || hops === SIGN_IN_HOPS ? 'Not reached' : 'Not known'

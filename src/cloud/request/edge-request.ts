@@ -20,12 +20,15 @@ import { advised } from '../pages/delivery-words.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
+import type { Maintenance } from '../directory/maintenance.ts'
 import { publishedOf, type Published } from '../directory/published.ts'
 import { REMOVE_ATTEMPTS } from '../directory/attempt-slots.ts'
 import { isForFrame } from './navigation.ts'
 import { returnTarget } from '../pages/return-target.ts'
 import { unchosenGrants } from './unchosen-cors.ts'
+import { maintenanceAnswer } from './maintenance.ts'
 import { withSessionCookie } from './session-cookie.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
 
@@ -40,6 +43,7 @@ export type OwnAnswer = Omit<Failure, 'requestId'> & {
 
 /** What answers of our own need to know. */
 export interface AnswerOptions {
+  readonly clocks: Clocks
   /** Told of each refusal and failure that is sent. Default: nobody is. */
   readonly failed?: (request: EdgeRequest, answer: OwnAnswer) => void
   readonly directory: Pick<Directory, 'tenant' | 'applicationsOn'>
@@ -140,6 +144,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   }
 
   tellSessionEnded(delivery: Delivery, application = publishedOf(this.#application!)): void {
+    const { maintenance } = application.application
+    if (this.#isChanged && maintenance?.endsOpen === true)
+      return this.tellMaintenance(maintenance, delivery)
     if (this.#isChanged || this.caller.user === undefined) {
       const { detail: said, ...changed } = OWN_ANSWERS['application-changed']
       const detail = this.#advised(said, delivery)
@@ -150,6 +157,12 @@ export class EdgeRequest implements UserEvents, LiveExchange {
       ...{ ...ended, detail: this.#advised(detail, delivery), delivery },
       headers: ['WWW-Authenticate', challenge(application, this.user.head.headers)],
     })
+  }
+
+  /** Answers that the application is being worked on. */
+  tellMaintenance(maintenance: Maintenance, delivery: Delivery = 'none'): void {
+    const answer = maintenanceAnswer(maintenance, this.#answers.clocks.wallClock())
+    this.answer({ ...answer, detail: this.#advised(answer.detail, delivery), delivery })
   }
 
   data(bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createDirectory, type PageRenderer } from '../../../src/cloud/index.ts'
+import { createDirectory, systemClocks, type PageRenderer } from '../../../src/cloud/index.ts'
 import { EdgeRequest } from '../../../src/cloud/request/edge-request.ts'
 import { ExchangeFailed, headerValue } from '../../../src/protocol/internal.ts'
 import { LOGO } from '../pages/all-answers.ts'
@@ -34,7 +34,7 @@ function failed(head: { method?: string; target?: string; accept?: string }, pag
     headers: ['Accept', accept, 'Accept-Language', 'de'],
   })
   const request = new EdgeRequest(user, 'request-1', '192.0.2.1', {
-    directory,
+    ...{ directory, clocks: systemClocks },
     ...(pages && { pages }),
   })
   request.site = directory.application('wiki')
