@@ -34,6 +34,27 @@ export interface CloudServerInput {
   readonly shares?: SharesInput | undefined
   /** Audit events: where they go, one line of JSON each, and in whose names. */
   readonly audit?: AuditInput | undefined
+  /**
+   * The URL of the service itself, https: the `iss` of assertions, and a host that publishes their
+   * keys. Default: each application's own.
+   */
+  readonly serviceUrl?: string | undefined
+  /** The keys that sign assertions. See docs/single-sign-on/assertion.md. */
+  readonly assertions?: AssertionsInput | undefined
+}
+
+/** The keys that sign assertions. */
+export interface AssertionsInput {
+  /**
+   * Where they are kept, mode 0600; made if it is missing. Instances that serve the same users share
+   * it. Default: `assertion-keys.json` in `stateDir`.
+   */
+  readonly keysFile?: string | undefined
+  /**
+   * Where the public keys are written, for applications and connectors that cannot fetch them.
+   * Default: `assertion-keys.public.json` in `stateDir`.
+   */
+  readonly publicKeysFile?: string | undefined
 }
 
 /** The listener that users reach. */
@@ -112,6 +133,7 @@ export interface SharesInput {
 /** Every time limit may be set. Milliseconds. */
 export type LimitsInput = { readonly [K in keyof TimeLimits]?: number | undefined }
 
+const SERVICE_URL = /^(?:https:|http:\/\/(?:[\w-]+\.)*localhost(?::\d+)?\/?$)/
 const NETWORK =
   'must be a network, such as "192.0.2.0/24" or "2001:db8::/32", without bits beyond its prefix'
 
@@ -167,6 +189,13 @@ const server = {
       format: v.optional(v.picklist(['native', 'ocsf']), 'native'),
       requests: v.optional(v.boolean(), false),
     }),
+    {},
+  ),
+  serviceUrl: v.optional(
+    v.pipe(v.string(), v.url(), v.regex(SERVICE_URL, 'must be an https URL, except on localhost')),
+  ),
+  assertions: v.optional(
+    v.strictObject({ keysFile: v.optional(path), publicKeysFile: v.optional(path) }),
     {},
   ),
 }

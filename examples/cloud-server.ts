@@ -11,8 +11,9 @@
  */
 import { writeFile } from 'node:fs/promises'
 import type { Server as TlsServer } from 'node:https'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import {
+  AssertionKeys,
   createCertificateAuthority,
   createCloud,
   createDirectory,
@@ -25,6 +26,7 @@ import {
 } from 'app-proxy/cloud'
 import { openLmdbRegistry, openLmdbRevocations, openLmdbSessionGrants } from 'app-proxy/cloud/lmdb'
 import {
+  assertionKeyFile,
   auditFile,
   auditStream,
   authorityFile,
@@ -44,10 +46,13 @@ import { readFlags } from './program/flags.ts'
 import { listen } from './program/listen.ts'
 import { allOf, named } from './program/mistakes.ts'
 import { aborted, runAs, type Surroundings } from './program/program.ts'
+import { writePublicKeys } from './program/public-keys.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 /** Sessions last a day at most, and three keys are kept: none ends for a rotation's sake. */
 const ROTATE_MS = 30 * ONE_DAY_MS
+/** Another instance may have rotated the keys that they share. */
+const PUBLISH_MS = 60 * 60 * 1000
 const FLAGS = {
   config: {
     value: 'FILE',
@@ -78,7 +83,7 @@ async function serve(
   { say, log, onReload }: Surroundings,
   closing: (() => unknown)[],
 ): Promise<void> {
-  const { stateDir, users, connectors, limits, shares, audit } = settings
+  const { stateDir, users, connectors, limits, shares, audit, serviceUrl, assertions } = settings
   const inState = (name: string) => join(stateDir, name)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
@@ -106,6 +111,20 @@ async function serve(
     await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
   )
   await keyRing.rotateIfOlder(ROTATE_MS)
+  const { keysFile = inState('assertion-keys.json') } = assertions
+  const { publicKeysFile = inState('assertion-keys.public.json') } = assertions
+  if (resolve(keysFile) === resolve(publicKeysFile))
+    throw new ConfigurationInvalid([
+      { file, path: 'assertions.publicKeysFile', detail: 'is where the keys themselves are kept' },
+    ])
+  const assertionSigner = opened(
+    await AssertionKeys.open({
+      ...{ store: assertionKeyFile(keysFile), wallClock: clocks.wallClock },
+    }),
+  )
+  await assertionSigner.rotateIfOlder(ROTATE_MS)
+  const publishKeys = () => writePublicKeys(publicKeysFile, assertionSigner.publicKeys())
+  await publishKeys()
   const instances: Record<string, string> = {}
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
@@ -113,6 +132,7 @@ async function serve(
   closing.push(() => sink.close?.())
   const cloud = createCloud({
     ...{ directory, registry, revocations, grants, authority, keyRing, risk },
+    ...{ assertionSigner, serviceUrl },
     audit: teeAudit(sink, risk),
     auditRequests: audit.requests,
     ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
@@ -157,8 +177,10 @@ async function serve(
   const daily = setInterval(() => {
     renewCertificates().catch(complain)
     keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
+    assertionSigner.rotateIfOlder(ROTATE_MS).then(publishKeys).catch(complain)
   }, ONE_DAY_MS).unref()
-  closing.push(() => clearInterval(daily))
+  const hourly = setInterval(() => void publishKeys().catch(complain), PUBLISH_MS).unref()
+  closing.push(() => [daily, hourly].forEach((timer) => clearInterval(timer)))
 
   /** Applications come and go while users work; a mistake in the file changes nothing. */
   async function reload(): Promise<void> {

@@ -10,10 +10,11 @@
  * ready: `{"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}`. SIGINT and SIGTERM
  * finish what is under way, then end with code 0. A wrong setting, or a cloud that says no for good,
  * is one line on stderr and code 2; a cloud that cannot be reached is waited for. `--sign-on` names
- * the secrets and certificates that applications are shown: see docs/single-sign-on/inject.md.
+ * the secrets and certificates that applications are shown, and the keys of assertions: see
+ * docs/single-sign-on/inject.md and docs/single-sign-on/assertion.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { injectSignOn } from 'app-proxy/connector'
+import { assertionSignOn, injectSignOn } from 'app-proxy/connector'
 import {
   connectorKeyThumbprint,
   FileIdentityStore,
@@ -43,7 +44,10 @@ const FLAGS = {
   },
   'show-key': { text: 'say the thumbprint of the key that it will register with, and end' },
   name: { value: 'NAME', text: "what operators know it by (default: this machine's name)" },
-  'sign-on': { value: 'FILE', text: 'secrets and certificates that applications are shown: JSON' },
+  'sign-on': {
+    value: 'FILE',
+    text: 'secrets and certificates that applications are shown, keys of assertions: JSON',
+  },
 } as const
 
 /** Resolves with the exit code, when it has ended. */
@@ -98,7 +102,10 @@ async function start(
       ...(name !== undefined && { name }),
       ...(authorities && { ca: authorities }),
       ...(file && {
-        signOn: [injectSignOn({ secrets: file })],
+        signOn: [
+          injectSignOn({ secrets: file }),
+          ...(file.assertions ? [assertionSignOn(file.assertions)] : []),
+        ],
         applicationTls: file.applicationTls,
       }),
       ...proof,

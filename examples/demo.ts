@@ -15,9 +15,11 @@ import { ConfigurationInvalid } from 'app-proxy/protocol'
 import {
   applicationsOf,
   AUDIENCE,
+  publicKeysOf,
   REGISTRAR,
   ROBOT,
   SCOPE,
+  serviceUrlOf,
   writeCloudConfiguration,
   writePrivate,
   writeSignOnFile,
@@ -71,13 +73,18 @@ async function start(): Promise<Ready> {
     processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud-server', [
       ...['--config', cloudConfiguration],
     ]),
-    processes.start('intranet', ['--port', String(state.ports.intranet)]),
+    processes.start('intranet', [
+      ...['--port', String(state.ports.intranet)],
+      ...['--assertions', applications.find(({ id }) => id === 'assertion')!.externalUrl],
+      ...['--issuer', serviceUrlOf(applications), '--assertion-keys', publicKeysOf(state)],
+    ]),
   ])
+  const signOnFile = await writeSignOnFile(state, applications)
   progress('Alice signs in for a token, with which the connector registers …')
   const tokenFile = await fetchToken(issuer)
   const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector', [
     ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
-    ...['--name', 'demo', '--token-file', tokenFile, '--sign-on', await writeSignOnFile(state)],
+    ...['--name', 'demo', '--token-file', tokenFile, '--sign-on', signOnFile],
   ])
   rmSync(tokenFile, { force: true })
   const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl

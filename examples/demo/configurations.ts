@@ -64,9 +64,16 @@ const HEADERS: SignOnInput = {
   },
 }
 
+/** Both the connector and the application check who signed it, and for what. */
+const ASSERTION: SignOnInput = {
+  kind: 'assertion',
+  claims: ['name', 'email', 'groups'],
+  verify: true,
+}
+
 /**
- * The private site behind sign-in, behind more than that, told of its users in two ways, and open;
- * and whatever else is to be published.
+ * The private site behind sign-in, behind more than that, told of its users in three ways, and
+ * open; and whatever else is to be published.
  */
 export function applicationsOf(
   { published, https }: DemoOptions,
@@ -77,6 +84,7 @@ export function applicationsOf(
     { name: 'intranet', internalUrl, preAuthentication: 'oidc' },
     { name: 'vault', internalUrl, preAuthentication: 'oidc', policies: VAULT },
     { name: 'headers', internalUrl, preAuthentication: 'oidc', signOn: HEADERS },
+    { name: 'assertion', internalUrl, preAuthentication: 'oidc', signOn: ASSERTION },
     { name: 'inject', internalUrl, preAuthentication: 'oidc', signOn: { kind: 'inject' } },
     { name: 'open', internalUrl, preAuthentication: 'passthrough' },
   ]
@@ -166,6 +174,7 @@ export function writeCloudConfiguration(
     stateDir: join(dir, 'cloud'),
     users: { port: ports.users, ...(isHttps && { tls: 'generated' }) },
     connectors: { port: ports.connectors },
+    serviceUrl: serviceUrlOf(applications),
     audit: { to: { file: join(dir, 'audit.jsonl') } },
     // Ctrl-C should not take half a minute.
     limits: { drainMs: 2_000 },
@@ -198,12 +207,29 @@ export function writeCloudConfiguration(
 
 const USER_HEADERS = { 'X-User-Name': 'name', 'X-User-Email': 'email' }
 
-/** What the connector shows the private site for whoever comes to `inject`. */
-export function writeSignOnFile({ dir, ports, gatewayPassword }: DemoState): Promise<string> {
+/** The service itself: the one host here that every program finds. */
+export function serviceUrlOf(applications: readonly DemoApplication[]): string {
+  const { protocol, port } = new URL(intranetOf(applications).externalUrl)
+  return `${protocol}//localhost:${port}/`
+}
+
+/** Where the cloud writes the keys that assertions are checked with. */
+export const publicKeysOf = ({ dir }: DemoState) => join(dir, 'cloud', 'assertion-keys.public.json')
+
+/**
+ * What the connector shows the private site for whoever comes to `inject`, and whose assertions it
+ * takes.
+ */
+export function writeSignOnFile(
+  state: DemoState,
+  applications: readonly DemoApplication[],
+): Promise<string> {
+  const { dir, ports, gatewayPassword } = state
   const origins = [`http://127.0.0.1:${ports.intranet}`]
   const password = gatewayPassword
   const secret = { form: 'basic', username: 'gateway', password, origins, allowHttp: true }
-  return writePrivate(join(dir, 'sign-on.json'), { secrets: [secret] })
+  const assertions = { keysFile: publicKeysOf(state), issuer: serviceUrlOf(applications) }
+  return writePrivate(join(dir, 'sign-on.json'), { secrets: [secret], assertions })
 }
 
 /** Programs may show a token, and pages of the open applications may ask. */

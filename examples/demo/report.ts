@@ -114,6 +114,7 @@ const quoted = (text: string) =>
 /** What the application learns of who signed in. */
 const TOLD: Readonly<Record<string, string>> = {
   headers: 'behind sign-in; told who it is in header fields',
+  assertion: 'behind sign-in; told by assertions, which it checks',
   inject: 'behind sign-in; shown a password that only the connector has',
 }
 

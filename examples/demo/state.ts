@@ -27,7 +27,7 @@ export interface DemoState {
 }
 
 /** The demo's own applications behind sign-in. */
-const WITH_CLIENT = ['intranet', 'vault', 'headers', 'inject']
+const WITH_CLIENT = ['intranet', 'vault', 'headers', 'assertion', 'inject']
 
 type Remembered = Pick<
   DemoState,

@@ -5,13 +5,20 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { escape } from '../program/html.ts'
 import { pairsOf, send } from './answers.ts'
+import type { Asserted, WhoIsAsserted } from './asserted.ts'
 
 const read = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 const STYLE = read('site.css')
 const LIVE = read('live.js')
+const SECRET = /^(?:authorization|x-app-proxy-assertion)$/i
 
 /** What arrived, as a page: who the proxy says is there, and which cookies came along. */
-export function frontPage(request: IncomingMessage, response: ServerResponse): void {
+export async function frontPage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  who: WhoIsAsserted,
+): Promise<void> {
+  const asserted = await who(request)
   const cookies = pairsOf(request).filter(([name]) => name.toLowerCase() === 'cookie')
   const rows = pairsOf(request).map(rowOf)
   const content = `<section class="card">
@@ -23,7 +30,7 @@ export function frontPage(request: IncomingMessage, response: ServerResponse): v
 </section>
 <section class="card">
 <h2>Who this application thinks you are</h2>
-<div class="wide"><table id="who">${whoRows(request).join('\n')}</table></div>
+<div class="wide"><table id="who">${whoRows(request, asserted).join('\n')}</table></div>
 </section>
 <div class="pair">
 <section class="card">
@@ -46,22 +53,39 @@ export function frontPage(request: IncomingMessage, response: ServerResponse): v
 <div class="wide"><table id="headers">${rows.join('\n')}</table></div>
 <p><a href="headers">The same as JSON</a> · <a href="download?bytes=1048576" download="one-mebibyte.bin">Download 1 MiB</a></p>
 </section>`
-  send(response, 200, 'text/html; charset=utf-8', page(siteOf(request), request, content))
+  send(response, 200, 'text/html; charset=utf-8', page(siteOf(request), request, content, asserted))
 }
 
-/** A secret is for the application, and not for who looks at its pages. */
+/** A secret is for the application, and not for who looks at its pages; so is an assertion. */
 const rowOf = ([name, value]: readonly [string, string]) => {
-  const shown = name.toLowerCase() === 'authorization' ? value.replace(/ .*/, ' …') : value
+  const shown = SECRET.test(name) ? value.replace(/[ .].*/, ' …') : value
   return `<tr><th scope="row">${escape(name)}</th><td>${escape(shown)}</td></tr>`
 }
 
-/** What it was told of its user: in fields that only the proxy writes, or by a name of Basic's. */
-function whoRows(request: IncomingMessage): string[] {
+/**
+ * What it was told of its user: in fields that only the proxy writes, by an assertion that it
+ * checked, or by a name of Basic's.
+ */
+function whoRows(request: IncomingMessage, asserted: Asserted | undefined): string[] {
+  if (asserted !== undefined) return assertedRows(asserted)
   const told = pairsOf(request).filter(([name]) => /^x-user-/i.test(name))
   const [, basic] = /^Basic (.*)$/.exec(request.headers.authorization ?? '') ?? []
   const name = basic && Buffer.from(basic, 'base64').toString().replace(/:.*/s, '')
   const rows = name === undefined ? told : [...told, ['Basic', name] as const]
   return rows.length === 0 ? ['<tr><td>Nobody: it was told nothing</td></tr>'] : rows.map(rowOf)
+}
+
+const SHOWN = ['sub', 'sub_iss', 'name', 'email', 'groups', 'iss', 'aud']
+
+function assertedRows(asserted: Asserted): string[] {
+  if ('refused' in asserted) return [rowOf(['Assertion', `refused: ${asserted.refused}`])]
+  const { claims } = asserted
+  const shown = SHOWN.filter((claim) => claim in claims).map(
+    (claim) => [claim, [claims[claim]].flat().join(', ')] as const,
+  )
+  return [['Assertion', 'signed by the service, checked by this page'] as const, ...shown].map(
+    rowOf,
+  )
 }
 
 /** Opens the WebSocket and the event stream beside it, and shows what comes. */
@@ -97,7 +121,12 @@ ${LIVE}</script>`
   )
 }
 
-const page = (title: string, request: IncomingMessage, content: string) => `<!doctype html>
+const page = (
+  title: string,
+  request: IncomingMessage,
+  content: string,
+  asserted?: Asserted,
+) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -110,7 +139,7 @@ ${STYLE}</style>
 <body>
 <header>
 <h1>${title.replace(/ · .*/, '')}</h1>
-${visitor(request)}
+${visitor(request, asserted)}
 </header>
 <main>
 ${content}
@@ -128,11 +157,13 @@ function siteOf({ headers }: IncomingMessage): string {
   return first === undefined ? 'Intranet' : first.toUpperCase() + rest
 }
 
-/** Names come from the proxy's header fields: octets that are UTF-8. */
-function visitor({ headers }: IncomingMessage): string {
-  const name = headers['x-user-name']
-  if (typeof name !== 'string') return '<p id="visitor">Open to everyone</p>'
-  return `<p id="visitor">Signed in as <strong>${escape(readable(name))}</strong> · <a href="/.app-proxy/sign-out">Sign out</a></p>`
+/** Names come from an assertion, or from the proxy's header fields: octets that are UTF-8. */
+function visitor({ headers }: IncomingMessage, asserted: Asserted | undefined): string {
+  const field = headers['x-user-name']
+  const told = typeof field === 'string' ? readable(field) : undefined
+  const name = asserted !== undefined && 'claims' in asserted ? asserted.claims.name : told
+  if (name === undefined) return '<p id="visitor">Open to everyone</p>'
+  return `<p id="visitor">Signed in as <strong>${escape(name)}</strong> · <a href="/.app-proxy/sign-out">Sign out</a></p>`
 }
 
 /** Octets that are UTF-8, and percent-encoded where the proxy was told to. */

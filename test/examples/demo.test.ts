@@ -51,6 +51,13 @@ const audited = (wanted: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as { type: string; outcome: string })
     .filter(({ type }) => type === wanted)
+/** Where the site that is published is by itself. */
+const privateSite = () => {
+  const { ports } = JSON.parse(readFileSync(join(stateDir, 'demo.json'), 'utf8')) as {
+    ports: { intranet: number }
+  }
+  return { internalPort: ports.intranet }
+}
 const registrations = () => audited('connector.registration')
 const connectorId = async () =>
   (await new FileIdentityStore({ directory: join(stateDir, 'connector') }).load()).current!
@@ -69,7 +76,7 @@ test('one line of JSON says where to browse and who may sign in', () => {
       externalUrl: expect.stringMatching(/^http:\/\/vault\.localhost:\d+\/$/),
       preAuthentication: 'oidc',
     },
-    ...['headers', 'inject'].map((id) => ({
+    ...['headers', 'assertion', 'inject'].map((id) => ({
       ...{ id, preAuthentication: 'oidc' },
       externalUrl: expect.stringMatching(new RegExp(`^http://${id}\\.localhost:\\d+/$`)),
     })),
@@ -182,6 +189,53 @@ describe('single sign-on', () => {
     expect(fieldsOf(answer.text, 'x-user-tenant')).toEqual(['contoso'])
     const page = await agent.get(demo.url('headers'))
     expect(page.text).toMatch(/<table id="who">.*X-User-Subject.*user-alice/s)
+  })
+
+  test('the application is told by an assertion, which it checks itself', async () => {
+    const agent = new UserAgent()
+    await agent.signIn(demo.url('assertion', DEEP), demo.users[0]!)
+    const forged = { 'x-app-proxy-assertion': 'a.b.c', X_App_Proxy_Assertion: 'a.b.c' }
+    const { text } = await agent.get(demo.url('assertion', DEEP), forged)
+    expect(fieldsOf(text, 'x_app_proxy_assertion')).toEqual([])
+    const [token, ...more] = fieldsOf(text, 'x-app-proxy-assertion')
+    expect(more).toEqual([])
+    const page = await agent.get(demo.url('assertion'), forged)
+    expect(page.text).toMatch(/<table id="who">.*checked by this page.*>sub<.*user-alice/s)
+    expect(page.text).toContain('Signed in as <strong>Alice Adams</strong>')
+    expect(page.text, 'an assertion that others could use').not.toMatch(/eyJ\w+\.eyJ/)
+    // Past the proxy: the one of another request, and none.
+    const { internalPort } = privateSite()
+    const past = async (headers: Record<string, string>) =>
+      (await fetch(`http://127.0.0.1:${internalPort}/`, { headers })).text()
+    expect(await past({ 'x-app-proxy-assertion': token! })).toContain('refused: url')
+    expect(await past({ 'x-app-proxy-assertion': 'a.b.c' })).toContain('refused: malformed')
+    expect(await past({})).toContain('Nobody: it was told nothing')
+  })
+
+  test('the keys are published by the service, and are in a file without their secrets', async () => {
+    const { port } = new URL(demo.url('open'))
+    const published = await fetch(`http://localhost:${port}/.app-proxy/assertion-keys`)
+    const text = readFileSync(join(stateDir, 'cloud', 'assertion-keys.public.json'), 'utf8')
+    expect(await published.json()).toEqual(JSON.parse(text))
+    expect(text).toContain('"kid"')
+    expect(text).not.toContain('"d"')
+    expect(statSync(join(stateDir, 'cloud', 'assertion-keys.json')).mode & 0o077).toBe(0)
+  })
+
+  onLinux('the connector lets no request to it whose assertion is of other keys', async () => {
+    const agent = new UserAgent()
+    await agent.signIn(demo.url('assertion', DEEP), demo.users[0]!)
+    const file = join(stateDir, 'sign-on.json')
+    const [before, keys] = [readFileSync(file, 'utf8'), join(stateDir, 'other-keys.json')]
+    const other = { kty: 'EC', crv: 'P-256', kid: 'other', x: 'A'.repeat(43), y: 'A'.repeat(43) }
+    writeFileSync(keys, JSON.stringify({ keys: [other] }))
+    const pinned = (text: string) => text.replace(/"keysFile": "[^"]+"/, `"keysFile": "${keys}"`)
+    const status = async () => (await agent.get(demo.url('assertion', DEEP))).status
+    expect(await status()).toBe(200)
+    writeFileSync(file, pinned(before))
+    await expect.poll(status, { timeout: 20_000 }).toBe(502)
+    writeFileSync(file, before)
+    await expect.poll(status, { timeout: 20_000 }).toBe(200)
   })
 
   test('the application is shown a password of the connector’s, and its page shows none', async () => {

@@ -25,6 +25,7 @@ export { type CloudTrust } from './tls-options.ts'
 export { type CertificateInput } from '../../runtime/certificates.ts'
 
 // Sign-on
+export { type PinnedKeys } from './pinned-keys.ts'
 export { SignOnFile, type SignOnFileEvent, type SignOnFileOptions } from './sign-on-file.ts'
 
 // Ports

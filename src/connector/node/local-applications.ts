@@ -6,11 +6,11 @@
  * @module
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 import { readCertificates } from '../../runtime/certificates.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { readPlainFile } from '../../runtime/node/plain-file.ts'
 import { readPrivateFile } from '../../runtime/node/private-files.ts'
 import { tlsCredentials } from '../../runtime/node/server-credentials.ts'
 import type { ApplicationTls } from '../application-tls.ts'
@@ -176,22 +176,12 @@ async function readTls(
  * valid now, or any.
  */
 async function readValid(file: string, must: 'first' | 'some'): Promise<readonly string[]> {
-  const octets = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    const { code = '' } = cause
-    throw new ConfigurationInvalid(file, UNREADABLE[code] ?? `cannot be read (${code})`, { cause })
-  })
+  const octets = await readPlainFile(file)
   const read = readCertificates(octets, file).map((der) => new X509Certificate(der))
   const faults = read.map(validityFault)
   const fault = must === 'first' || !faults.includes(undefined) ? faults[0] : undefined
   if (fault !== undefined) throw new ConfigurationInvalid(file, fault)
   return read.map((certificate) => certificate.toString())
-}
-
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EISDIR: 'is not a file',
-  EACCES: 'may not be read by this process',
 }
 
 function validityFault({ validFrom, validTo }: X509Certificate): string | undefined {

@@ -1,6 +1,7 @@
 /**
  * What a connector on Node has for applications, in one file of its own: secrets, certificates, and
- * where each of them may go. The file is taken up again when it, or one that it names, is another.
+ * where each of them may go; and whose assertions it takes. The file is taken up again when it, or
+ * one that it names, is another.
  *
  * @see docs/single-sign-on/inject.md, docs/single-sign-on/client-certificate.md
  * @module
@@ -30,11 +31,18 @@ import {
   type LocalApplicationPart,
   type LocalApplications,
 } from './local-applications.ts'
+import {
+  PinnedAssertions,
+  readPinnedKeys,
+  type PinnedAssertionsPart,
+  type PinnedKeys,
+} from './pinned-keys.ts'
 
 /** What the file holds. */
 const Written = v.strictObject({
   secrets: v.exactOptional(v.array(SecretConfiguration), []),
   applications: v.exactOptional(v.array(LocalApplication), []),
+  assertions: v.exactOptional(PinnedAssertions),
 })
 
 /** What becomes of a file that was changed. */
@@ -57,6 +65,7 @@ export interface SignOnFileOptions {
 interface Content {
   readonly secrets: SecretSource
   readonly applications: LocalApplications
+  readonly assertions: PinnedKeys | undefined
   /** Tells it from another. */
   readonly digest: string
 }
@@ -70,6 +79,8 @@ interface Content {
  *       signOn: [injectSignOn({ secrets: file })],
  *       applicationTls: file.applicationTls,
  *     })
+ *
+ * One that names keys of assertions: `assertionSignOn(file.assertions)` beside `injectSignOn`.
  *
  * The file and private keys must be readable by nobody but their owner.
  */
@@ -99,6 +110,7 @@ export class SignOnFile implements SecretSource {
     const nobody = (): void => undefined
     this.#path = path
     this.#content = content
+    this.assertions = content.assertions && this.#live(content.assertions)
     this.#watchMs = watchMs
     this.#tell = new Containment(onError).notify('onEvent', onEvent ?? nobody)
     this.#watch(named)
@@ -115,11 +127,29 @@ export class SignOnFile implements SecretSource {
   readonly applicationTls: ApplicationTlsOf = (internalOrigin) =>
     this.#content.applications.tlsOf(internalOrigin)
 
+  /**
+   * For `assertionSignOn`: always what the file says at that moment. Undefined: it names no keys; a
+   * connector says at its start what it can do, so that a file changes nothing about that.
+   */
+  readonly assertions: PinnedKeys | undefined
+
   /** Changes are no longer looked for. What was read still holds. */
   close(): void {
     this.#isClosed = true
     for (const stop of this.#watched.values()) stop()
     this.#watched.clear()
+  }
+
+  #live(first: PinnedKeys): PinnedKeys {
+    const now = () => this.#content.assertions ?? first
+    return {
+      get keys() {
+        return now().keys
+      },
+      get issuer() {
+        return now().issuer
+      },
+    }
   }
 
   /** One look after the other, so that the last change is what holds. */
@@ -131,7 +161,7 @@ export class SignOnFile implements SecretSource {
     if (this.#isClosed) return
     const named = new Set<string>()
     try {
-      const content = await read(this.#path, named, this.#content.applications)
+      const content = await read(this.#path, named, this.#content)
       const isAnother = content.digest !== this.#content.digest
       const wasRefused = this.#refusal !== ''
       this.#content = content
@@ -171,11 +201,7 @@ const MAY_BE_LINK = { mayBeLink: true }
  * @param before what it said last
  * @throws ConfigurationInvalid
  */
-async function read(
-  path: string,
-  named: Set<string>,
-  before?: LocalApplications,
-): Promise<Content> {
+async function read(path: string, named: Set<string>, before?: Content): Promise<Content> {
   named.add(path)
   const text = await readPrivateFile(path, MAY_BE_LINK)
   if (text === undefined) throw new ConfigurationInvalid(path, 'there is no such file')
@@ -186,16 +212,25 @@ async function read(
   const parts = soundMembers(Written, written) as {
     readonly secrets?: readonly SecretPart[]
     readonly applications?: readonly LocalApplicationPart[]
+    readonly assertions?: PinnedAssertionsPart
   }
-  const { secrets = [], applications = [] } = parts
+  const { secrets = [], applications = [], assertions } = parts
   const toPath = (name: string) => resolve(dirname(path), name)
   for (const name of namedFiles(applications)) named.add(toPath(name))
+  if (assertions?.keysFile !== undefined) named.add(toPath(assertions.keysFile))
   tellSecrets(secrets, 'secrets', mistakes.tell)
   const local = await readLocalApplications(applications, {
-    ...{ toPath, before, at: 'applications', tell: mistakes.tell },
+    ...{ toPath, before: before?.applications, at: 'applications', tell: mistakes.tell },
   })
+  const pinned = await readPinnedKeys(assertions, toPath, before?.assertions, mistakes.tell)
+  if (before !== undefined && (pinned === undefined) !== (before.assertions === undefined))
+    mistakes.tell('assertions', 'can come and go at the start of a connector alone')
   if (!mistakes.isEmpty) throw mistakes.error()
-  const digest = createHash('sha256').update(text).update(local.digest).digest('hex')
+  const digest = createHash('sha256')
+    .update(text)
+    .update(local.digest)
+    .update(JSON.stringify(pinned) ?? '')
+    .digest('hex')
   const checked = secrets as v.InferOutput<typeof Written>['secrets']
-  return { secrets: configuredSecrets(checked), applications: local, digest }
+  return { secrets: configuredSecrets(checked), applications: local, assertions: pinned, digest }
 }

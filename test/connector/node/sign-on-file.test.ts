@@ -13,6 +13,15 @@ const WIKI = 'https://wiki.corp.example'
 const { signal } = new AbortController()
 const PRIVATE = { mode: 0o600 }
 
+const EC = { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) }
+/** Sets of one key each, by the name of their file. */
+const KEYS = {
+  first: { ...EC, kid: 'first' },
+  second: { ...EC, kid: 'second' },
+  private: { ...EC, kid: 'first', d: CANARY },
+  rsa: { kty: 'RSA', kid: 'first', n: 'AQAB', e: 'AQAB' },
+}
+
 let directory: string
 let path: string
 let opened: SignOnFile | undefined
@@ -37,6 +46,8 @@ beforeEach(async () => {
   await writeFile(join(directory, 'ca.pem'), ca)
   await writeFile(join(directory, 'open.key'), alice!.key, { mode: 0o644 })
   await writeFile(join(directory, 'text'), CANARY, PRIVATE)
+  for (const [name, key] of Object.entries(KEYS))
+    await writeFile(join(directory, `${name}.json`), JSON.stringify({ keys: [key] }))
 })
 afterEach(async () => {
   opened?.close()
@@ -102,7 +113,7 @@ test('secrets and certificates, each by its place', async () => {
 // prettier-ignore
 test.each<[what: string, content: unknown, ...lines: string[]]>([
   ['no JSON', `{ "secrets": [{ "token": "${CANARY}", }] }`, 'DIR/sign-on.json:1:43: a "," stands before the end: JSON has none there'],
-  ['another section', { secret: [], kerberos: {} }, 'DIR/sign-on.json: secret: is not known here; "secrets" was probably meant', 'DIR/sign-on.json: kerberos: is not known here: there are secrets, applications'],
+  ['another section', { secret: [], kerberos: {} }, 'DIR/sign-on.json: secret: is not known here; "secrets" was probably meant', 'DIR/sign-on.json: kerberos: is not known here: there are secrets, applications, assertions'],
   ['no form', { secrets: [{ token: CANARY, origins: [WIKI] }] }, 'DIR/sign-on.json: secrets[0].form: is missing: must be "basic", "bearer" or "header"'],
   ['what belongs to another form', { secrets: [{ form: 'bearer', username: CANARY, token: 'x', origins: [WIKI] }] }, 'DIR/sign-on.json: secrets[0].username: has no meaning with "bearer"'],
   ['an application in the place of places', { secrets: [{ form: 'bearer', token: CANARY, application: 'wiki' }] },
@@ -158,6 +169,12 @@ test.each<[what: string, content: unknown, ...lines: string[]]>([
     'DIR/sign-on.json: applications[4].serverName: is one application’s, and "origin" is that of several (is "b")',
     'DIR/sign-on.json: applications[5].origin: is that of one before (is "https://wiki.corp.example:443")',
     'DIR/sign-on.json: applications[6].serverName: must be the name of a server (is "10.0.0.1")'],
+  ['assertions of nobody', { assertions: {} }, 'DIR/sign-on.json: assertions.keysFile: is missing'],
+  ['the keys that sign, in the place of the public ones', { assertions: { keysFile: 'private.json' } },
+    'DIR/sign-on.json: assertions.keysFile: holds private keys, which belong to the cloud alone: give it the public ones (is "private.json")'],
+  ['no keys of assertions', { assertions: { keysFile: 'text' } }, 'DIR/sign-on.json: assertions.keysFile: holds no set of keys: it is the one that the cloud wrote (is "text")'],
+  ['keys of another kind', { assertions: { keysFile: 'rsa.json' } },
+    'DIR/sign-on.json: assertions.keysFile: holds no key of P-256 that has a name (is "rsa.json")'],
   ['a key in the place of its file', { applications: [{ origin: WIKI, clientCertificate: 'a.pem', clientKey: `-----BEGIN PRIVATE KEY-----${CANARY}` }] },
     'DIR/sign-on.json: applications[0].clientKey: there is no such file'],
 ])('with %s nothing starts', async (_, content, ...lines) => {
@@ -279,6 +296,34 @@ describe('a file that is changed', () => {
     await writeFile(join(directory, 'later.pem'), ca)
     await until(() => file.applicationTls(WIKI) !== undefined)
     expect(states()).toEqual(['refused', 'taken'])
+  })
+
+  test('in the keys of assertions that it names, and in who signs with them', async () => {
+    const file = await open({ assertions: { keysFile: 'first.json', issuer: 'https://one/' } })
+    const { keys } = file.assertions!
+    const kids = () => file.assertions!.keys.keys.map(({ kid }) => kid)
+    expect([kids(), file.assertions!.issuer]).toEqual([['first'], 'https://one/'])
+    await replace({ assertions: { keysFile: 'first.json' }, secrets: [bearer('one', WIKI)] })
+    await until(() => file.assertions!.issuer === undefined)
+    expect(file.assertions!.keys, 'keys that are the same stay imported').toBe(keys)
+    await writeFile(join(directory, 'first.json'), JSON.stringify({ keys: [KEYS.second] }))
+    await until(() => kids()[0] === 'second')
+    await writeFile(join(directory, 'first.json'), '{')
+    await until(() => events.at(-1)!.state === 'refused')
+    expect(kids()).toEqual(['second'])
+  })
+
+  test('names keys of assertions, or none, as at the start of its connector', async () => {
+    const file = await open({ assertions: { keysFile: 'first.json' } })
+    await replace({})
+    await until(() => events.length === 1)
+    expect([states(), file.assertions!.keys.keys.length]).toEqual([['refused'], 1])
+    file.close()
+    events.length = 0
+    const without = await open({})
+    await replace({ assertions: { keysFile: 'first.json' } })
+    await until(() => events.length === 1)
+    expect([states(), without.assertions]).toEqual([['refused'], undefined])
   })
 
   test('is left alone after close', async () => {
