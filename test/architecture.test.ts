@@ -68,7 +68,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ],
   ['cloud/issuer', 'cloud/offers', 'connector/node'],
   ['cloud/session'],
-  ['cloud/connectors', 'cloud/request'],
+  ['cloud/connectors', 'cloud/request', 'cloud/translate'],
   ['cloud/lmdb', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out'],
   ['cloud/sign-in'],
   ['cloud/bearer'],

@@ -23,6 +23,7 @@ const INTERFACES = [
   'src/cloud/directory/application-input.ts',
   'src/cloud/directory/publishing-input.ts',
   'src/cloud/directory/account-mapping-input.ts',
+  'src/cloud/directory/translate-input.ts',
   'src/cloud/directory/issuer-input.ts',
   'src/cloud/rules/access-policy-input.ts',
   'src/protocol/wire/limits.ts',

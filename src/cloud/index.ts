@@ -100,6 +100,8 @@ export {
   type Tenant,
 } from './directory/directory-port.ts'
 export { type Bearer } from './directory/bearer-configuration.ts'
+export { type Translate } from './directory/translate-configuration.ts'
+export { type TranslateCookiesInput, type TranslateInput } from './directory/translate-input.ts'
 export {
   type ClientAuthenticationMethod,
   type ClientCredentials,

@@ -19,6 +19,7 @@ import { externalUrlFault, internalUrlFault } from './published-url.ts'
 import { tellSignOn } from './sign-on-configuration.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellMaintenance } from './maintenance.ts'
+import { tellTranslate } from './translate-configuration.ts'
 
 /** `issuer`: what is particular about its tenant's; absent: it is not known. */
 export function tellApplication(
@@ -28,7 +29,7 @@ export function tellApplication(
   tell: TellMistake,
 ): void {
   const { externalUrl, internalUrl, client, assigned, allowedOrigins = [] } = application
-  const { session, cors, bearer, responseMode } = application
+  const { session, cors, bearer, responseMode, translate } = application
   if (externalUrl !== undefined)
     tellFault(tell, `${path}.externalUrl`, externalUrlFault(externalUrl))
   if (internalUrl !== undefined)
@@ -46,6 +47,7 @@ export function tellApplication(
   tellIdentityHeaders(application.identityHeaders, issuer, `${path}.identityHeaders`, tell)
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
+  if (translate) tellTranslate(translate, externalUrl, `${path}.translate`, tell)
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
   tellSignOn(application, issuer, `${path}.signOn`, tell)
   tellMaintenance(application.maintenance, `${path}.maintenance`, tell)

@@ -17,6 +17,7 @@ import type { Application } from './directory-port.ts'
 import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
 import { MaintenanceConfiguration } from './maintenance.ts'
+import { TranslateConfiguration } from './translate-configuration.ts'
 
 const published = {
   id,
@@ -32,6 +33,7 @@ const published = {
   signOn: v.optional(SignOnConfiguration),
   hostHeader: v.optional(v.picklist(['internal', 'external']), 'internal'),
   verifyCertificate: v.optional(v.boolean(), true),
+  translate: v.optional(TranslateConfiguration),
   responseHeadMs: v.optional(
     v.pipe(v.number(), v.integer(), v.minValue(1)),
     TIME_LIMITS.responseHeadMs,
@@ -99,7 +101,7 @@ export function readApplication(
 ): Application {
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
-  const { id, name = id, externalUrl, internalUrl, cors, needs } = application
+  const { id, name = id, externalUrl, internalUrl, cors, needs, translate } = application
   const { signOn, identityHeaders } = readSignOn(application.signOn, signIn?.identityHeaders)
   const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
   const complete = {
@@ -117,7 +119,12 @@ export function readApplication(
   // Connectors see the version: neither secrets nor policies may go into it.
   const version = contentVersion({ ...complete, client: signIn?.client.id })
   const { maintenance } = application
-  const edge = { ...(cors && { cors }), ...(maintenance && { maintenance }), version }
+  const edge = {
+    ...(cors && { cors }),
+    ...(maintenance && { maintenance }),
+    ...(translate && { translate }),
+    version,
+  }
   if (signIn === undefined) return { ...complete, ...edge }
   const { client, bearer, responseMode, session, embedding } = signIn
   return {

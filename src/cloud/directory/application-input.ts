@@ -9,6 +9,7 @@ import type { AccountMappingInput } from './account-mapping-input.ts'
 import type { SessionLifetimeInput } from './directory-input.ts'
 import type { ClientInput } from './issuer-input.ts'
 import type { PublishingInput } from './publishing-input.ts'
+import type { TranslateInput } from './translate-input.ts'
 
 /** A private web application that is published: users sign in to it, or it is open to everybody. */
 export type ApplicationInput = SignInApplicationInput | PassthroughApplicationInput
@@ -49,6 +50,8 @@ export interface PublishedInput extends PublishingInput {
   readonly hostHeader?: 'internal' | 'external' | undefined
   /** Whether an https application's certificate is verified. Default: true. */
   readonly verifyCertificate?: boolean | undefined
+  /** What of its requests and answers is translated between its two URLs. */
+  readonly translate?: TranslateInput | undefined
   /** Milliseconds the application may take to its response head. Default: 85 000. */
   readonly responseHeadMs?: number | undefined
 }

@@ -45,6 +45,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   signOn: signOnNeeds,
   reservedHeaders: nothing,
   maintenance: nothing,
+  translate: nothing,
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

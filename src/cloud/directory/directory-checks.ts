@@ -18,6 +18,7 @@ import type { DirectoryParts, TenantPart } from './directory-configuration.ts'
 import { claimPath, issuerUrlOf, readIssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, issuerFault } from './published-url.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
+import { tellTranslations } from './translate-checks.ts'
 
 /** Tells whatever is wrong; gives the conditional access of each application that has it. */
 export function tellDirectory(
@@ -49,6 +50,7 @@ export function tellDirectory(
     tellApplication(application, path, profile, tell)
   })
   tellPlaces(parts, tell)
+  tellTranslations(applications, (groupId) => groupIds.first(groupId)?.tenantId, tell)
   return readAccess(tenants, groups, applications, tell)
 }
 

@@ -13,6 +13,7 @@ import type { IdentityHeader } from '../rules/identity-claims.ts'
 import type { ClaimPath, IssuerProfile } from './issuer-configuration.ts'
 import type { SessionLifetime } from './session-configuration.ts'
 import type { Maintenance } from './maintenance.ts'
+import type { Translate } from './translate-configuration.ts'
 
 /** An organisation; everything else belongs to exactly one. */
 export interface Tenant {
@@ -139,6 +140,8 @@ export interface Application {
   readonly reservedHeaders?: readonly string[]
   /** It is being worked on: new requests are answered with 503. Default: it is not. */
   readonly maintenance?: Maintenance | undefined
+  /** What is translated between its two URLs. Default {@link USUAL_TRANSLATION}. */
+  readonly translate?: Translate | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

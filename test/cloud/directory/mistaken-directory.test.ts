@@ -43,6 +43,10 @@ const good = () => ({
       assigned: { users: ['sub:alice', 'upn:bob'], groups: ['staff'] },
       identityHeaders: { 'X-User': 'subject', 'X-Groups': { claim: 'groups', separator: ';' } },
       cors: { origins: ['https://portal.example'], paths: ['/a'] },
+      translate: {
+        ...{ bodies: 'links', mediaTypes: ['application/json'] },
+        ...{ trustedOrigins: ['https://wiki.example'], cookies: { domain: 'wiki.example' } },
+      },
       bearer: { audiences: ['a'], scopes: ['use'] },
       policies: [{ id: 'own', effect: 'step-up', stepUp: { acrValues: ['two'] } }],
     },
