@@ -120,7 +120,9 @@ function tellResources({ applications }: DirectoryParts, tell: TellMistake): voi
     if (externalUrl === undefined || externalUrlFault(externalUrl) !== undefined) return undefined
     const { host, pathname } = new URL(externalUrl)
     const name = canonicalHost(host)!
-    paths.set(name, [...(paths.get(name) ?? []), pathname])
+    const others = paths.get(name)
+    if (others === undefined) paths.set(name, [pathname])
+    else others.push(pathname)
     return { name, pathname }
   })
   applications.forEach(({ bearer, externalUrl }, i) => {
