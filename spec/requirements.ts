@@ -205,4 +205,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.3a', text: 'Whoever asks for an application in maintenance gets 503 with the operator\'s words and a time to come back, as a page or a problem; nothing reaches the application, and the paths of the service itself go on.' },
   { id: 'R7.3b', text: 'What is open when maintenance begins goes on to its end, or is broken off where the operator says so.' },
   { id: 'R7.3c', text: 'The operator sees which applications are in maintenance, and which requests were refused.' },
+  { id: 'R7.5a', text: 'A stock client of the Model Context Protocol that knows the address of a published server alone finds its issuer, registers there, signs its user in, and calls; over HTTP/1.1 and HTTP/2.' },
+  { id: 'R7.5b', text: 'A token counts for the resource that the application\'s metadata names, and for no other; a challenge says where the metadata is.' },
+  { id: 'R7.5c', text: 'A session goes through as it is: its id, its event streams, which are resumed where they broke off, and its end.' },
+  { id: 'R7.5d', text: 'A client whose token lacks a scope is told which scopes there must be, and goes on with them.' },
+  { id: 'R7.5e', text: 'A client in a page of another site does the same, where the application\'s rule lets it.' },
 ]
