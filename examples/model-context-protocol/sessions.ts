@@ -23,28 +23,27 @@ export class Sessions {
     const id = request.headers['mcp-session-id']
     // Without the cloud before it nobody would have said who calls.
     if (typeof user !== 'string') return void response.writeHead(403).end()
-    if (typeof id !== 'string') {
-      const transport = await this.#begin(user)
-      return transport.handleRequest(request, response)
-    }
+    if (typeof id !== 'string') return this.#begin(user, request, response)
     const session = this.#open.get(id)
     if (session?.user !== user) return void response.writeHead(404).end()
     return session.transport.handleRequest(request, response)
   }
 
-  /** A session that is open once its client has said what it can. */
-  async #begin(user: string): Promise<StreamableHTTPServerTransport> {
+  /** A session that stays open if its client says what it can. */
+  async #begin(user: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = randomUUID()
     const transport = new StreamableHTTPServerTransport({
-      sessionIdGenerator: randomUUID,
-      onsessioninitialized: (id) => void this.#open.set(id, { user, transport }),
-      onsessionclosed: (id) => void this.#open.delete(id),
+      sessionIdGenerator: () => id,
+      onsessionclosed: () => void this.#open.delete(id),
       eventStore: new Events(),
       // How soon a client comes again whose stream broke off. Milliseconds.
       retryInterval: 100,
     })
     // Its optional members are written without `undefined`.
     await serverFor(user).connect(transport as Transport)
-    return transport
+    this.#open.set(id, { user, transport })
+    await transport.handleRequest(request, response)
+    if (transport.sessionId === undefined) this.#open.delete(id)
   }
 }
 
