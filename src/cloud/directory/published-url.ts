@@ -32,8 +32,8 @@ export function internalUrlFault(text: string): string | undefined {
 }
 
 /**
- * What tokens for an application are for. It has no slash at its end where programs call it by none:
- * a resource is compared octet for octet.
+ * What tokens for an application are for. It may end without a slash: a resource is compared octet
+ * for octet, as programs call it.
  */
 export function resourceFault(text: string, externalUrl: string | undefined): string | undefined {
   const url = parse(text)
