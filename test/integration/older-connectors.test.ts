@@ -116,6 +116,19 @@ describe.each(['link', 'plain'] as const)('over the %s binding', (binding) => {
     expect(old.served).not.toContain('later')
   })
 
+  test('a connector that speaks no HTTP/2 is offered an application that prefers it, and none that demands it', async () => {
+    await BINDINGS[binding]('old', OF_BEFORE)
+    having({ backendProtocol: 'auto', internalUrl: 'https://127.0.0.1:1/' })
+    expect(await ask('later.localhost')).toBe('200')
+    having({ backendProtocol: 'h2c' })
+    expect(await ask('later.localhost')).toBe('501 connector-too-old')
+    having({ backendProtocol: 'h2', internalUrl: 'https://127.0.0.1:1/' })
+    expect(await ask('later.localhost')).toBe('501 connector-too-old')
+    const later = await BINDINGS[binding]('later', [...OF_BEFORE, 'h2'])
+    expect(await ask('later.localhost')).toBe('200')
+    expect(later.served).toEqual(['later'])
+  })
+
   test('an older connector is offered what it can serve, and nothing else', async () => {
     const old = await BINDINGS[binding]('old', ['affinity'])
     expect(await ask('later.localhost')).toBe('501 connector-too-old')

@@ -136,7 +136,7 @@ export class ConfigurationService {
       return { v: PROTOCOL_VERSION, type: 'unknown-application', applicationId }
     }
     const { id, version, internalUrl, externalUrl, hostHeader } = application
-    const { verifyCertificate, responseHeadMs } = application
+    const { verifyCertificate, responseHeadMs, backendProtocol } = application
     const signOn = signOnDetails(application.signOn)
     return {
       v: PROTOCOL_VERSION,
@@ -149,6 +149,7 @@ export class ConfigurationService {
         hostHeader,
         verifyCertificate,
         responseHeadMs,
+        ...(backendProtocol && { backendProtocol }),
         ...(signOn && { signOn }),
       },
     }

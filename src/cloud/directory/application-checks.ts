@@ -49,9 +49,28 @@ export function tellApplication(
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (translate) tellTranslate(translate, externalUrl, `${path}.translate`, tell)
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
+  tellBackendProtocol(application, `${path}.backendProtocol`, tell)
   tellSignOn(application, issuer, `${path}.signOn`, tell)
   tellMaintenance(application.maintenance, `${path}.maintenance`, tell)
   if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
+}
+
+/** HTTP/2 is agreed on by TLS or known beforehand, and knows no user by a connection. */
+function tellBackendProtocol(
+  { backendProtocol, internalUrl, signOn }: ApplicationPart,
+  at: string,
+  tell: TellMistake,
+): void {
+  if (backendProtocol === undefined || backendProtocol === 'http1') return
+  if (internalUrl !== undefined && internalUrlFault(internalUrl) === undefined) {
+    const isClear = !isHttps(internalUrl)
+    if (backendProtocol === 'h2c' && !isClear)
+      tell(at, '"h2c" is HTTP/2 in the clear, and "internalUrl" is https: "h2" is meant, or "auto"')
+    if (backendProtocol !== 'h2c' && isClear)
+      tell(at, `"${backendProtocol}" needs "internalUrl" to be https; over http there is "h2c"`)
+  }
+  if (backendProtocol !== 'auto' && signOn?.kind === 'connection-bound')
+    tell(at, 'a user is known by a connection in HTTP/1.1 only: "auto" is meant, or "http1"')
 }
 
 function tellEmbedding(application: ApplicationPart, at: string, tell: TellMistake): void {

@@ -34,6 +34,7 @@ const published = {
   hostHeader: v.optional(v.picklist(['internal', 'external']), 'internal'),
   verifyCertificate: v.optional(v.boolean(), true),
   translate: v.optional(TranslateConfiguration),
+  backendProtocol: v.optional(v.picklist(['http1', 'h2', 'h2c', 'auto'])),
   responseHeadMs: v.optional(
     v.pipe(v.number(), v.integer(), v.minValue(1)),
     TIME_LIMITS.responseHeadMs,
@@ -103,6 +104,7 @@ export function readApplication(
   const { assigned, allowedOrigins } = signIn ?? {}
   const { id, name = id, externalUrl, internalUrl, cors, needs, translate } = application
   const { signOn, identityHeaders } = readSignOn(application.signOn, signIn?.identityHeaders)
+  const backendProtocol = backendProtocolOf(application.backendProtocol)
   const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
   const complete = {
     ...{ id, name, groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs },
@@ -114,6 +116,7 @@ export function readApplication(
     ...(assigned && { assigned }),
     ...(allowedOrigins && { allowedOrigins }),
     ...(needs && { needs }),
+    ...(backendProtocol && { backendProtocol }),
     ...(signOn && { signOn }),
   }
   // Connectors see the version: neither secrets nor policies may go into it.
@@ -138,4 +141,8 @@ export function readApplication(
     ...(embedding && { embedding }),
     ...(access && { access }),
   }
+}
+
+function backendProtocolOf(written: CheckedApplication['backendProtocol']) {
+  return written === 'http1' ? undefined : written
 }

@@ -52,6 +52,11 @@ export interface PublishedInput extends PublishingInput {
   readonly verifyCertificate?: boolean | undefined
   /** What of its requests and answers is translated between its two URLs. */
   readonly translate?: TranslateInput | undefined
+  /**
+   * What connectors speak to it: HTTP/1.1 (`http1`), HTTP/2 by TLS (`h2`), HTTP/2 in the clear
+   * (`h2c`), or HTTP/2 where TLS agrees on it and else HTTP/1.1 (`auto`). Default: `http1`.
+   */
+  readonly backendProtocol?: 'http1' | 'h2' | 'h2c' | 'auto' | undefined
   /** Milliseconds the application may take to its response head. Default: 85 000. */
   readonly responseHeadMs?: number | undefined
 }

@@ -8,6 +8,7 @@
  * @see spec/PROTOCOL.md, "Features"
  * @module
  */
+import { HTTP2 } from '../../protocol/internal.ts'
 import type { Application } from './directory-port.ts'
 import { signOnNeeds } from './sign-on-configuration.ts'
 
@@ -46,6 +47,8 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   reservedHeaders: nothing,
   maintenance: nothing,
   translate: nothing,
+  // What is preferred restricts nobody: another connector speaks HTTP/1.1.
+  backendProtocol: (protocol) => (protocol === 'auto' ? NOTHING : [HTTP2]),
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

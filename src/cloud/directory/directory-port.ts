@@ -142,6 +142,11 @@ export interface Application {
   readonly maintenance?: Maintenance | undefined
   /** What is translated between its two URLs. Default {@link USUAL_TRANSLATION}. */
   readonly translate?: Translate | undefined
+  /**
+   * HTTP/2 towards it: by TLS (`h2`), in the clear (`h2c`), or by TLS where the application agrees
+   * and else HTTP/1.1 (`auto`). Default: HTTP/1.1.
+   */
+  readonly backendProtocol?: 'h2' | 'h2c' | 'auto'
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

@@ -19,7 +19,8 @@ import { headerValue, type FailureReason, type HeaderList } from '../../protocol
 import { MAX_TARGET } from '../edge/request-limits.ts'
 import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
-import { fieldsOf, Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
+import { fieldsOf } from '../../runtime/node/http2-fields.ts'
+import { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
 import { Http2Windows, type UploadLimits } from './http2-windows.ts'
 import { refusal, type Numbered } from './refused-requests.ts'
 

@@ -4,31 +4,19 @@
  * @see RFC 9113 §8
  * @module
  */
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import {
   ApiMisuse,
   headerValue,
   headerValues,
   isToken,
-  withoutHeaders,
   type FailureReason,
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/internal.ts'
+import { fieldsOf, joinedWhereNeeded } from '../../runtime/node/http2-fields.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { isInterim, pairs } from './user-exchange.ts'
-
-/** What belongs to an HTTP/1.1 connection and has no place in HTTP/2 (RFC 9113 §8.2.2). */
-const CONNECTION_SPECIFIC = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
-]
 
 /** The head of a request on a stream, or why there is none. */
 export function http2RequestHead(
@@ -260,44 +248,4 @@ export class Http2UserExchange implements UserExchange {
     const isWhole = this.#isEnded && writableFinished && !aborted
     this.#events!.gone(isWhole && rstCode === constants.NGHTTP2_NO_ERROR)
   }
-}
-
-/** Several fields of one name stay several. */
-export function fieldsOf(headers: HeaderList): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = Object.create(null)
-  for (const [name, value] of pairs(withoutHeaders(headers, ...CONNECTION_SPECIFIC))) {
-    // A NUL would begin another field in Node's own list.
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-    const field = name.toLowerCase()
-    const before = fields[field]
-    if (before === undefined) fields[field] = value
-    else if (typeof before === 'string') fields[field] = [before, value]
-    else before.push(value)
-  }
-  return fields
-}
-
-/**
- * Twice what may be there once Node refuses. HTTP/1.1 would have passed it on, and its reader
- * joined it.
- */
-function joinedWhereNeeded(
-  fields: OutgoingHttpHeaders,
-  send: (fields: OutgoingHttpHeaders) => void,
-): void {
-  try {
-    send(fields)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
-    send(joinedFields(fields))
-  }
-}
-
-function joinedFields(fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  const joined = Object.entries(fields).map(([name, value]) => {
-    const stays = !Array.isArray(value) || name === 'set-cookie'
-    return [name, stays ? value : value.join(', ')]
-  })
-  return Object.fromEntries(joined) as OutgoingHttpHeaders
 }

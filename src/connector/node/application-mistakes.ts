@@ -19,6 +19,7 @@ import {
   UNTRUSTED,
   WRONG_NAME,
 } from './failure-codes.ts'
+import { NO_HTTP2 } from './http2-faults.ts'
 import { machineMistake, type Mistake, type MistakeKind } from './told-mistakes.ts'
 
 /** What has to be put right; `undefined`: nothing that is known, or what may pass by itself. */
@@ -29,6 +30,7 @@ export function applicationMistake(
   const code = codeOf(error)
   const { hostname, port, isSecure } = internalAddress(application)
   const where = `${hostname}:${port}`
+  const { backendProtocol } = application
   const who = `application "${application.id}"`
   if (error instanceof SignOnFailed) return signOnMistake(error, application)
   const mistake = (
@@ -78,10 +80,22 @@ export function applicationMistake(
       'application-not-tls',
       `${where} of ${who} speaks no TLS. "internalUrl" in the cloud’s configuration must begin with http:, or name another port.`,
     )
-  if (/ALERT_NO_APPLICATION_PROTOCOL$/.test(code) || isHttp2(error))
+  const isOfAlpn = /ALERT_NO_APPLICATION_PROTOCOL$/.test(code)
+  if (code === NO_HTTP2 || (isOfAlpn && backendProtocol === 'h2'))
+    return mistake(
+      'application-not-http2',
+      `${where} of ${who} does not speak HTTP/2${isSecure ? ' by TLS' : ' in the clear'}, and "backendProtocol" in the cloud’s configuration says so. Set it to "${isSecure ? 'auto' : 'http1'}", or let the application speak it.`,
+      'backendProtocol',
+      'cloud',
+    )
+  if (isOfAlpn || isHttp2(error))
     return mistake(
       'application-http2',
-      `${where} of ${who} speaks HTTP/2 only. Connectors speak HTTP/1.1 to applications: let the application accept that as well.`,
+      backendProtocol === undefined
+        ? `${where} of ${who} speaks HTTP/2 only, as servers of gRPC do. Set "backendProtocol" to "${isSecure ? 'h2' : 'h2c'}" in the cloud’s configuration.`
+        : `${where} of ${who} speaks neither HTTP/2 nor HTTP/1.1 by TLS. Let the application accept one of them.`,
+      'backendProtocol',
+      'cloud',
     )
   if (!isSecure && isTls(error))
     return mistake(
@@ -91,7 +105,7 @@ export function applicationMistake(
   if (isUnanswered(error))
     return mistake(
       'application-closes',
-      `${who[0]!.toUpperCase()}${who.slice(1)} at ${where} closes the connection without an answer. It may speak HTTP/2 only, or TLS where "internalUrl" says http:; or it fails.`,
+      `${who[0]!.toUpperCase()}${who.slice(1)} at ${where} closes the connection without an answer. It may speak HTTP/2 only ("backendProtocol" says which is spoken to it), or TLS where "internalUrl" says http:; or it fails.`,
     )
   return machineMistake(code)
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { AFFINITY } from '../../protocol/internal.ts'
+import { AFFINITY, HTTP2 } from '../../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
+import { Http2Backend } from './http2-backend.ts'
 import { HttpBackend } from './http-backend.ts'
 import { OwnConnections } from './own-connections.ts'
 import { UndiciBackend } from './undici-backend.ts'
@@ -15,28 +16,46 @@ import { UndiciBackend } from './undici-backend.ts'
  * without a body go over {@link UndiciBackend}, everything else over {@link HttpBackend}: bodies,
  * because an application may answer before it has read one or say `100 Continue` unasked; upgrades;
  * and what may not be repeated. Methods with small letters `node:http` would write in capitals, so
- * they take the first way.
+ * they take the first way. Applications whose details say so are called over {@link Http2Backend};
+ * what switches protocols goes over HTTP/1.1 there too, as browsers do it.
  */
 export class NodeBackend implements Backend {
-  /** Each user's connections to an application that knows users by them are kept apart. */
-  readonly features: readonly string[] = [AFFINITY]
+  /**
+   * Each user's connections to an application that knows users by them are kept apart; HTTP/2 is
+   * spoken to applications that want it.
+   */
+  readonly features: readonly string[] = [AFFINITY, HTTP2]
   readonly #short: UndiciBackend
   readonly #whole: HttpBackend
   readonly #own: OwnConnections
+  readonly #http2: Http2Backend
 
   constructor(options: ApplicationConnectionOptions = {}) {
     this.#whole = new HttpBackend(options)
     this.#own = new OwnConnections(options)
     this.#short = new UndiciBackend(options, this.#whole)
+    this.#http2 = new Http2Backend(options, (request, events) => this.#callHttp1(request, events))
   }
 
   call(request: BackendRequest, events: BackendEvents): BackendCall {
     if (request.affinity !== undefined) return this.#own.call(request, events)
+    const { application, upgrade } = request
+    return application.backendProtocol === undefined || upgrade !== undefined
+      ? this.#callHttp1(request, events)
+      : this.#http2.call(request, events)
+  }
+
+  #callHttp1(request: BackendRequest, events: BackendEvents): BackendCall {
     const isShort = request.replayable || /[a-z]/.test(request.method)
     return (isShort ? this.#short : this.#whole).call(request, events)
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#short.close(), this.#whole.close(), this.#own.close()])
+    await Promise.all([
+      this.#short.close(),
+      this.#whole.close(),
+      this.#own.close(),
+      this.#http2.close(),
+    ])
   }
 }

@@ -45,6 +45,7 @@ export type MistakeKind =
   | 'application-not-tls'
   | 'application-tls'
   | 'application-http2'
+  | 'application-not-http2'
   | 'application-closes'
   | 'application-sign-on'
   // this machine

@@ -28,6 +28,7 @@ export type Feature =
   | 'extensible'
   | 'backend-tls'
   | 'affinity'
+  | 'h2'
   | 'enrolment-ticket'
   | 'sign-on/*'
 
@@ -54,6 +55,11 @@ export const FEATURES: Readonly<Record<Feature, FeatureRule>> = {
     by: 'connector',
     meaning:
       'It keeps connections to applications for one user each, as `affinity` of an OFFER names them. Applications that bind their user to a connection are offered to nobody else.',
+  },
+  h2: {
+    by: 'connector',
+    meaning:
+      'It speaks HTTP/2 to applications, by TLS and in the clear, with trailers and answers that begin before their request has ended. Applications that want it are offered to nobody else.',
   },
   'enrolment-ticket': {
     by: 'registration',
@@ -93,6 +99,9 @@ export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade', 'extensible
 
 /** What the plain binding carries; an HTTP call cannot switch protocols in its middle. */
 export const PLAIN_FEATURES: readonly Feature[] = ['plain']
+
+/** What a connector names that speaks HTTP/2 to applications. */
+export const HTTP2 = 'h2' satisfies Feature
 
 /** Whether both ends named a feature. */
 export function isAgreed(feature: Feature, own: readonly string[], other: readonly string[]) {

@@ -101,6 +101,7 @@ const ApplicationDetails = v.object({
   hostHeader: v.picklist(['internal', 'external']),
   verifyCertificate: v.boolean(),
   responseHeadMs: milliseconds,
+  backendProtocol: v.optional(v.picklist(['h2', 'h2c', 'auto'])),
   signOn: v.optional(v.looseObject({ kind: text })),
 })
 

@@ -171,6 +171,12 @@ export interface ApplicationDetails {
   readonly verifyCertificate: boolean
   /** Milliseconds the application may take to its response head. */
   readonly responseHeadMs: number
+  /**
+   * What is spoken to it: HTTP/2 by TLS (`h2`), HTTP/2 in the clear (`h2c`), or HTTP/2 where TLS
+   * agrees on it and else HTTP/1.1 (`auto`). Absent: HTTP/1.1. A connector is told `h2` and `h2c`
+   * only if it has named the feature `h2`.
+   */
+  readonly backendProtocol?: 'h2' | 'h2c' | 'auto' | undefined
   /** How the connector makes the user known to the application. Absent: not at all. */
   readonly signOn?: SignOnDetails | undefined
 }

@@ -227,6 +227,23 @@ test('replace puts another configuration in force', () => {
   expect(directory.application('intranet')).toBeUndefined()
 })
 
+test('HTTP/2 is told to connectors, HTTP/1.1 is said by nothing, and another protocol is another version', () => {
+  const of = (parts: object) =>
+    directoryOf(withApplication({ internalUrl: 'https://10.0.0.7/', ...parts })).applications()[0]!
+  const [none, http1, h2] = [
+    of({}),
+    of({ backendProtocol: 'http1' }),
+    of({ backendProtocol: 'h2' }),
+  ]
+  expect([none.backendProtocol, http1.backendProtocol, h2.backendProtocol]).toEqual([
+    ...[undefined, undefined, 'h2'],
+  ])
+  expect(http1.version).toBe(none.version)
+  expect(h2.version).not.toBe(none.version)
+  const bound = { backendProtocol: 'auto', signOn: { kind: 'connection-bound' } }
+  expect(of(bound).backendProtocol).toBe('auto')
+})
+
 test('a bad replacement changes nothing', () => {
   const directory = directoryOf(minimal)
   const bad = withApplication({ id: 'wiki', groupId: 'paris' }) as unknown as DirectoryInput
@@ -265,6 +282,11 @@ describe('refuses', () => {
     ['scopes without openid', withIssuer({ url: ISSUER, scopes: ['profile'] }), 'tenants[0].issuer.scopes'],
     ['unmarked tokens for no audience', { ...withIssuer({ url: ISSUER, tokenType: 'any' }), applications: [{ ...intranet, bearer: {} }] }, 'applications[0].bearer.audiences'],
     ['a registrar claim that is a URL', { ...minimal, tenants: [{ ...tenant, registrars: { ...tenant.registrars, roleClaim: 'https://a.example/roles' } }] }, 'tenants[0].registrars.roleClaim'],
+    ['a protocol nobody knows', withApplication({ backendProtocol: 'h3' }), 'applications[0].backendProtocol'],
+    ['HTTP/2 by TLS without TLS', withApplication({ internalUrl: 'http://10.0.0.7/', backendProtocol: 'h2' }), 'applications[0].backendProtocol'],
+    ['HTTP/2 that TLS may agree on without TLS', withApplication({ internalUrl: 'http://10.0.0.7/', backendProtocol: 'auto' }), 'applications[0].backendProtocol'],
+    ['HTTP/2 in the clear by TLS', withApplication({ internalUrl: 'https://10.0.0.7/', backendProtocol: 'h2c' }), 'applications[0].backendProtocol'],
+    ['connections of users in HTTP/2', withApplication({ internalUrl: 'https://10.0.0.7/', backendProtocol: 'h2', signOn: { kind: 'connection-bound' } }), 'applications[0].backendProtocol'],
     ['oidc without a client', withApplication({ client: undefined }), 'applications[0].client'],
     ['a client nobody signs in at', published({ ...passthrough, client: { id: 'x' } }), 'applications[0].client'],
     ['a user who could be two', withApplication({ assigned: { users: ['sub:u1', 'mick@contoso.example'] } }), 'applications[0].assigned.users[1]'],

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { fieldsOf } from '../../../src/cloud/node/http2-user-exchange.ts'
+import { fieldsOf } from '../../../src/runtime/node/http2-fields.ts'
 import { Multiplexer, Exchange } from '../../../src/protocol/internal.ts'
 
 const nothing = (): undefined => undefined

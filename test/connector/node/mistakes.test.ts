@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createServerAuthority, defaultCryptoProvider } from '../../../src/cloud/index.ts'
 import {
   HttpBackend,
+  NodeBackend,
   startConnector,
   UndiciBackend,
   type ConnectorEvent,
@@ -312,7 +313,7 @@ describe.each(KINDS)('a mistake on the way to an application, over %s', (_, Kind
     )
     const http2 = await listening(createHttp2Server() as unknown as Server)
     expect(await told('http', http2, '127.0.0.1', 'APPLICATION_MALFORMED')).toBe(
-      `application internalUrl: 127.0.0.1:${http2} of application "wiki" speaks HTTP/2 only. Connectors speak HTTP/1.1 to applications: let the application accept that as well.`,
+      `cloud backendProtocol: 127.0.0.1:${http2} of application "wiki" speaks HTTP/2 only, as servers of gRPC do. Set "backendProtocol" to "h2c" in the cloud’s configuration.`,
     )
     const alert = Buffer.from('15030100020246', 'hex')
     const tls = await listening(
@@ -328,9 +329,32 @@ describe.each(KINDS)('a mistake on the way to an application, over %s', (_, Kind
     )
     for (const port of [silent, closes])
       expect(await told('http', port, '127.0.0.1', 'APPLICATION_ABORTED')).toBe(
-        `application internalUrl: Application "wiki" at 127.0.0.1:${port} closes the connection without an answer. It may speak HTTP/2 only, or TLS where "internalUrl" says http:; or it fails.`,
+        `application internalUrl: Application "wiki" at 127.0.0.1:${port} closes the connection without an answer. It may speak HTTP/2 only ("backendProtocol" says which is spoken to it), or TLS where "internalUrl" says http:; or it fails.`,
       )
   })
+})
+
+test('the protocol of an application that is configured for HTTP/2', async () => {
+  const plain = await listening(createHttpServer((_q, response) => response.end()))
+  const { key, cert } = await certificateOf()
+  const secure = await listening(createHttpsServer({ key, cert }, (_q, response) => response.end()))
+  const told = async (port: number, backendProtocol: 'h2' | 'h2c') => {
+    const backend = new NodeBackend()
+    closing.push(() => backend.close())
+    const internalUrl = `${backendProtocol === 'h2' ? 'https' : 'http'}://127.0.0.1:${port}/`
+    const details = detailsAt(port, { internalUrl, backendProtocol, verifyCertificate: false })
+    const one = await new ObservedCall(backend, requestTo(details)).settled()
+    expect(one.outcome).toBe('not sent: UNREACHABLE')
+    const { owner, setting, kind, message } = applicationMistake(one.cause, details)!
+    expect([owner, setting, kind]).toEqual(['cloud', 'backendProtocol', 'application-not-http2'])
+    return message
+  }
+  expect(await told(plain, 'h2c')).toBe(
+    `127.0.0.1:${plain} of application "wiki" does not speak HTTP/2 in the clear, and "backendProtocol" in the cloud’s configuration says so. Set it to "http1", or let the application speak it.`,
+  )
+  expect(await told(secure, 'h2')).toBe(
+    `127.0.0.1:${secure} of application "wiki" does not speak HTTP/2 by TLS, and "backendProtocol" in the cloud’s configuration says so. Set it to "auto", or let the application speak it.`,
+  )
 })
 
 test('no file descriptors left: the machine of the connector, and its limit', () => {
