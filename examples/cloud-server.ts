@@ -33,6 +33,7 @@ import {
   createConnectorListener,
   createUserListener,
   keyRingFile,
+  nodeContentCodings,
   preparePrivateDirectory,
   type AuditFile,
 } from 'app-proxy/cloud/node'
@@ -131,6 +132,7 @@ async function serve(
   const sink = auditSink(audit)
   closing.push(() => sink.close?.())
   const cloud = createCloud({
+    contentCodings: nodeContentCodings(),
     ...{ directory, registry, revocations, grants, authority, keyRing, risk },
     ...{ assertionSigner, serviceUrl },
     audit: teeAudit(sink, risk),

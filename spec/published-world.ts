@@ -12,7 +12,7 @@ import {
 } from 'node:http'
 import { connect } from 'node:http2'
 import { Readable, type Duplex, type Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import {
   createCertificateAuthority,
   createCloud,
@@ -66,6 +66,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: string
+  /** The same, as it came. */
+  readonly octets: Buffer
 }
 
 export type PublishedWorld = Awaited<ReturnType<typeof publishedWorld>>
@@ -133,7 +135,7 @@ export async function publishedWorld(options: PublishedWorldOptions) {
     const [response] = (await once(call, 'response')) as [IncomingMessage]
     return {
       ...{ status: response.statusCode!, headers: response.headers as Answer['headers'] },
-      body: await text(response),
+      ...bodyOf(await buffer(response)),
     }
   }
   const byHttp2 = async (host: string, path: string, ask: Ask): Promise<Answer> => {
@@ -147,9 +149,9 @@ export async function publishedWorld(options: PublishedWorldOptions) {
     stream.on('error', () => undefined)
     if (body !== undefined) void sendAll(stream, body)
     const [head] = (await once(stream, 'response')) as [Record<string, string>]
-    const said = await text(stream)
+    const said = await buffer(stream)
     session.destroy()
-    return { status: Number(head[':status']), headers: head, body: said }
+    return { status: Number(head[':status']), headers: head, ...bodyOf(said) }
   }
   const byFetch = async (host: string, path: string, ask: Ask): Promise<Answer> => {
     const { body, ...init } = ask
@@ -167,7 +169,7 @@ export async function publishedWorld(options: PublishedWorldOptions) {
     )
     return {
       ...{ status: response.status, headers: Object.fromEntries(response.headers) },
-      body: await response.text(),
+      ...bodyOf(Buffer.from(await response.arrayBuffer())),
     }
   }
   return {
@@ -202,6 +204,8 @@ export async function publishedWorld(options: PublishedWorldOptions) {
 
 /** The code of an answer of ours. */
 export const codeOf = ({ body }: Answer) => (JSON.parse(body) as { code: string }).code
+
+const bodyOf = (octets: Buffer) => ({ octets, body: octets.toString() })
 
 async function sendAll(to: Writable, body: Ask['body']): Promise<void> {
   if (body === undefined) return void to.end()

@@ -69,7 +69,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/issuer', 'cloud/offers', 'connector/node'],
   ['cloud/session'],
   ['cloud/connectors', 'cloud/request', 'cloud/translate'],
-  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out'],
+  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out', 'cloud/translate/bodies'],
   ['cloud/sign-in'],
   ['cloud/bearer'],
   ['cloud/edge'],

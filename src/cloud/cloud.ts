@@ -255,6 +255,7 @@ export function createCloud(options: CloudOptions): Cloud {
       ...{ directory, origin, sessions, preAuthentication, clocks, scheduler, crypto, audit },
       ...(ports.pages && { pages: ports.pages }),
       ...{ containment, assertions },
+      contentCodings: ports.contentCodings,
       auditRequests: options.auditRequests ?? false,
       decideAccess: access.onRequest,
       ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),

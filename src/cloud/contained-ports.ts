@@ -16,6 +16,7 @@
  * - `queue`: offers wait for links of this instance; a `join` that fails ends `createCloud`
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
  * - `observer`: nothing: the flow goes on
+ * - `contentCodings`: the answer breaks off
  * - `pages`: our own words and template are used
  * - `clocks`: `now`: the last good answer; `wallClock`: the runtime's
  * - `crypto`: what it was needed for fails: a request, a registration, a sign-in
@@ -40,6 +41,8 @@ import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import type { AssertionSigner } from './sign-on/assertion-signer.ts'
 import type { SessionGrants } from './session/session-grants.ts'
+import { containedCodings } from './translate/bodies/contained-codings.ts'
+import type { ContentCodings } from './translate/bodies/content-codings.ts'
 import type { SessionRevocations } from './session/session-revocations.ts'
 
 /** The ports of a cloud. What is left out has an embedded default, which needs no wrapping. */
@@ -82,6 +85,11 @@ export interface CloudPorts {
   readonly locate?: Locate
   /** How risky sign-ins are, for policies that ask. Default: nobody knows. */
   readonly risk?: RiskAssessor
+  /**
+   * For applications whose bodies are translated: `nodeContentCodings()` of `app-proxy/cloud/node`.
+   * Default: none; such applications are asked for bodies without a coding.
+   */
+  readonly contentCodings?: ContentCodings
   /** Told of each exchange's moments. Default: nobody is told, and it costs nothing. */
   readonly observer?: ExchangeObserver
   /** Default: the runtime's. */
@@ -104,6 +112,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   queue: containedQueue,
   revocations: containedRevocations,
   grants: containedGrants,
+  contentCodings: containedCodings,
   observer: containedObserver,
   pages: containedPages,
   locate: containedLocate,

@@ -269,6 +269,11 @@ export {
 } from './sign-on/assertion-keys.ts'
 export { type AssertionSigner } from './sign-on/assertion-signer.ts'
 export {
+  type ContentCoder,
+  type ContentCoderOutput,
+  type ContentCodings,
+} from './translate/bodies/content-codings.ts'
+export {
   MemoryRevocations,
   type MemoryRevocationsOptions,
   type Revocation,

@@ -17,6 +17,7 @@ import {
   type PortFailure,
   type UserRequestHead,
 } from '../../src/cloud/index.ts'
+import { nodeContentCodings } from '../../src/cloud/node/index.ts'
 import { PROTOCOL_VERSION, type Offer } from '../../src/protocol/internal.ts'
 import { tenantKey } from '../../src/cloud/directory/tenant-key.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
@@ -62,6 +63,8 @@ const FUNCTIONS: Functions = {
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
+  // Where bodies are translated only.
+  contentCodings: { names: false, open: false, close: false },
   observer: {
     ...{ submitted: true, queued: true, offered: true, claimed: false },
     ...{ head: false, body: false, ended: false },
@@ -179,6 +182,7 @@ beforeAll(async () => {
       ended: () => undefined,
     },
     queue: new MemoryOfferQueue(),
+    contentCodings: nodeContentCodings(),
     ...{ directory, authority, clocks, crypto, revocations },
   }
   const contained = Object.fromEntries(

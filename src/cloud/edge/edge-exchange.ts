@@ -67,9 +67,17 @@ export class EdgeExchange implements Submitter, Deadlined {
   #upgrade: string | undefined
   #body: BodyKind = { kind: 'none' }
 
-  /** @param affinity the user's own connections to an application that knows its users by them */
-  constructor(asker: Asker, application: Published, origin: Origin, affinity?: Affinity) {
-    const { user } = asker
+  /**
+   * @param affinity the user's own connections to an application that knows its users by them
+   * @param user what the answer goes through. Default: to the user as it is
+   */
+  constructor(
+    asker: Asker,
+    application: Published,
+    origin: Origin,
+    affinity?: Affinity,
+    user: UserExchange = asker.user,
+  ) {
     this.#affinity = affinity
     this.#asker = asker
     this.#user = user

@@ -53,6 +53,7 @@ import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { SessionUpkeep } from './session-upkeep.ts'
+import { TranslatedBodies } from './translated-bodies.ts'
 import { sessionPaths } from '../sign-in/session-paths.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
@@ -62,6 +63,8 @@ import { ASSERTION_KEYS_PATH } from '../../assertion/assertion-claims.ts'
 import { assertionKeyPaths, isServiceHost, serveKeys } from '../sign-on/assertion-key-paths.ts'
 import { Assertions } from '../sign-on/assertions.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
+import type { ContentCodings } from '../translate/bodies/content-codings.ts'
+import { PublishedUrls } from '../translate/published-urls.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
 import { isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
 import type { UserExchange, UserRequestHead } from '../request/user-exchange.ts'
@@ -83,6 +86,8 @@ export interface EdgeOptions
   readonly containment?: Containment
   /** Makes assertions for the applications that are told by them. Default: with keys of its own. */
   readonly assertions?: Assertions
+  /** For bodies that are translated. Default: those that are coded are not. */
+  readonly contentCodings?: ContentCodings | undefined
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
   /**
@@ -108,6 +113,7 @@ export class Edge {
   readonly #answers: AnswerOptions
   readonly #sole: SoleApplications
   readonly #assertions: Assertions
+  readonly #bodies: TranslatedBodies
 
   /** @internal */
   constructor(options: EdgeOptions) {
@@ -115,6 +121,8 @@ export class Edge {
     this.#sole = new SoleApplications(options.directory)
     this.#assertions = options.assertions ?? new Assertions(options)
     this.#containment = options.containment ?? new Containment()
+    const urls = new PublishedUrls(options.directory)
+    this.#bodies = new TranslatedBodies({ ...options, urls, containment: this.#containment })
     this.#ids = new RequestIds(options.crypto)
     // Where requests are audited, their failures are as well.
     this.#answers = options.auditRequests
@@ -307,11 +315,21 @@ export class Edge {
     const affinity = application.isConnectionBound
       ? this.#affinities.of(request.user, application, caller)
       : undefined
-    const exchange = new EdgeExchange(request, application, this.#options.origin, affinity)
-    request.hand(exchange)
+    const { origin } = this.#options
+    const answer = this.#bodies.before(request.user, application)
+    const exchange = new EdgeExchange(request, application, origin, affinity, answer)
+    request.hand(answer?.handTo(exchange) ?? exchange)
     if (affinity !== undefined) request.challenge = () => challengeAgain(affinity, head.headers)
     request.isOpenTo(caller, application, this.#live)
     const { id, version } = application.application
+    const headers = offeredHeaders(
+      caller.showsToken === true && !application.application.bearer!.forward
+        ? { ...head, headers: withoutAuthorization(head.headers) }
+        : head,
+      request.address,
+      application,
+      caller,
+    )
     exchange.submit({
       requestNumber: request.id,
       share: shareOf(caller, request.address),
@@ -321,14 +339,7 @@ export class Edge {
       applicationVersion: version,
       method: head.method,
       target: target.query === '' ? target.path : target.path + target.query,
-      headers: offeredHeaders(
-        caller.showsToken === true && !application.application.bearer!.forward
-          ? { ...head, headers: withoutAuthorization(head.headers) }
-          : head,
-        request.address,
-        application,
-        caller,
-      ),
+      headers: answer?.asked(headers) ?? headers,
       user: application.offered(caller),
       body,
       upgrade,

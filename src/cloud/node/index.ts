@@ -27,6 +27,9 @@ export {
 export { type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 export { type CertificateInput, type KeyInput } from '../../runtime/certificates.ts'
 
+// Bodies
+export { nodeContentCodings } from './content-codings.ts'
+
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'
 export { authorityFile } from './authority-files.ts'
