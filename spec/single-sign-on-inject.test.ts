@@ -125,6 +125,9 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('%s', (transport: Tr
     })
 
     test('R6.5e where the application does not take it, its prompt is not the user’s', async () => {
+      // Not the one that is right elsewhere: one that was refused is not tried again.
+      const other = 'password' in secret ? { ...secret, password: 'Canary-other-0c4d' } : secret
+      await world.allow([{ ...other, ...wikis() }])
       world.answering.answer = (_, response) => {
         response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="wiki"' }).end('who are you?')
       }
@@ -190,6 +193,107 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('%s', (transport: Tr
     expect(world.told).toHaveLength(20)
     expect(await refused({ application: 'secure', cookie: cookies.mallory })).toBe('secret-missing')
     expect(await refused()).toBe('user-unknown')
+  })
+
+  const user = { from: 'claim', claim: 'subject', letterCase: 'lower' }
+  const byAccount = (users: object) => [
+    ...[{ form: 'basic', issuer: world.tunnel.issuer.url, users, ...wikis() }],
+    { ...bearer, name: 'everybody’s', ...wikis() },
+  ]
+
+  test('R6.5i each account has its own secret; whoever has none gets none', async () => {
+    await world.allow(
+      byAccount({
+        'account:alice': { username: 'alice', password: PASSWORD },
+        'account:bob': { username: 'bob', password: BOBS },
+        // Not by another name of theirs.
+        'sub:mallory': { username: 'mallory', password: PASSWORD },
+        'email:mallory@corp.example': { username: 'mallory', password: PASSWORD },
+      }),
+    )
+    const names = ['Alice', 'bob', 'mallory', 'administrator', 'alice@corp']
+    const signedIn = names.map(async (name) => {
+      const email = `${name}@corp.example`
+      return [name, await world.signIn(name, { email })] as const
+    })
+    const cookies = Object.fromEntries(await Promise.all(signedIn))
+    world.publish({ secure: { signOn: { ...inject(), user } }, open: { signOn: inject() } })
+    const turns = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 'Alice' : 'bob'))
+    const statuses = turns.map(async (name) => {
+      const cookie = cookies[name]!
+      return (await world.ask({ application: 'secure', path: `/${name}`, cookie })).status
+    })
+    expect(await Promise.all(statuses)).toEqual(turns.map(() => 200))
+    const expected = { '/Alice': `Basic ${ENCODED[1]}`, '/bob': `Basic ${ENCODED[2]}` }
+    for (const { request, fields } of world.told) {
+      const [, value] = fields.find(([name]) => name === 'authorization')!
+      expect(value).toBe(expected[request.slice('GET '.length) as keyof typeof expected])
+    }
+    expect(world.told).toHaveLength(100)
+    for (const [name, reason] of [
+      ['mallory', 'secret-missing'],
+      ['administrator', 'user-refused'],
+      ['alice@corp', 'user-refused'],
+    ] as const)
+      expect(await refused({ application: 'secure', cookie: cookies[name]! })).toBe(reason)
+    // What is everybody's is no account's own.
+    world.publish({ secure: { signOn: { ...inject('everybody’s'), user } } })
+    const cookie = cookies['bob']!
+    expect(await refused({ application: 'secure', cookie })).toBe('secret-missing')
+    expect(world.told).toHaveLength(100)
+  })
+
+  test('R6.5j a refused password is not tried again, nor are those of others kept from it', async () => {
+    const users = (bobs: string) => ({
+      'account:alice': { username: 'alice', password: PASSWORD },
+      'account:bob': { username: 'bob', password: bobs },
+    })
+    await world.allow(byAccount(users('Canary-wrong-5e11')))
+    const [alice, bob] = await Promise.all(['alice', 'bob'].map((name) => world.signIn(name)))
+    world.publish({ secure: { signOn: { ...inject(), user } } })
+    world.answering.answer = ({ headers }, response) => {
+      const isRight = ENCODED.includes(headers.authorization!.replace('Basic ', ''))
+      if (isRight) return void response.end('ok')
+      response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="wiki"' }).end()
+    }
+    const asBob = { application: 'secure', cookie: bob! }
+    expect(await refused({ ...asBob, path: '/first' })).toBe('rejected')
+    for (const path of ['/first', '/', '/below/it?x', '/other'])
+      for (const asked of [{ path }, { path, method: 'POST', body: 'a=b' }])
+        expect(await refused({ ...asBob, ...asked })).toBe('rejected')
+    expect(world.told).toHaveLength(1)
+    const { cause } = world.tunnel.events.findLast(({ type }) => type === 'exchange-failed') as {
+      cause: Error
+    }
+    expect(cause.message).toMatch(/is not tried again until it is another/)
+    expect((await world.ask({ application: 'secure', cookie: alice! })).status).toBe(200)
+    // A file that says the same again changes nothing.
+    await world.allow(byAccount(users('Canary-wrong-5e11')))
+    expect(await refused(asBob)).toBe('rejected')
+    expect(world.told).toHaveLength(2)
+    await world.allow(byAccount(users(BOBS)))
+    expect((await world.ask(asBob)).status).toBe(200)
+  })
+
+  test('R6.5j who finds a path that refuses it turns off no other', async () => {
+    const password = 'Canary-shared-77ab'
+    await world.allow([{ ...basic, password, ...wikis() }])
+    world.publish({ open: { signOn: inject() } })
+    world.answering.answer = ({ url }, response) => {
+      if (!url!.startsWith('/admin/')) return void response.end('ok')
+      response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="admin"' }).end()
+    }
+    for (const path of ['/admin/', '/admin/', '/admin/more/'])
+      expect(await refused({ path })).toBe('rejected')
+    expect(world.told).toHaveLength(1)
+    expect((await world.ask({ path: '/page' })).status).toBe(200)
+    // An answer that asks for no password says nothing about one.
+    world.answering.answer = (_, response) => void response.writeHead(401).end()
+    for (const path of ['/a/', '/a/', '/b/', '/c/'])
+      expect(await refused({ path })).toBe('rejected')
+    expect(world.told).toHaveLength(6)
+    expect(await refused({ path: '/admin/' })).toBe('rejected')
+    expect(world.told).toHaveLength(6)
   })
 
   const withCertificate = () => [

@@ -21,6 +21,7 @@ import { probableName } from '../runtime/probable-name.ts'
 import { directoryContent } from './directory/directory-configuration.ts'
 import type { DirectoryInput } from './directory/directory-input.ts'
 import type { Application } from './directory/directory-port.ts'
+import { publishedOf } from './directory/published.ts'
 import { PolicyCases, type PolicyCase } from './policy-case.ts'
 import { decideAccess, type AccessDenial, type MatchedPolicy } from './rules/decide-access.ts'
 
@@ -70,9 +71,16 @@ export function testPolicies(
     const application = applications.find(({ id }) => id === one.application)!
     const at = one.at === undefined ? now : Date.parse(one.at)
     const { address, country, claims, risk, isSteppedUp, acr, acrs, amr, signedInAgoMs } = one
+    const { subject, email, upn } = one.user
+    const user = {
+      subject,
+      issuer: application.issuer ?? '',
+      ...(email !== undefined && { email }),
+    }
+    const account = publishedOf(application).account({ user, upn, claims })
     const decision = isAssigned(application, one.user)
       ? decideAccess(application.access, {
-          ...{ applicationId: application.id, user: one.user, now: at },
+          ...{ applicationId: application.id, user: { ...one.user, account }, now: at },
           ...{ address, country, claims, risk, isSteppedUp },
           authentication: {
             acr,

@@ -33,6 +33,8 @@ export interface AuditFields {
   readonly applicationId: string
   /** The user, as the issuer calls them (`sub`). */
   readonly subject: string
+  /** The user's account at the application, where its sign-on has a mapping. */
+  readonly account: string
   /** What revocation names; it opens nothing, for the cookie is sealed. */
   readonly sessionId: string
   /** The request that the user can quote; it joins the events of one request. */
@@ -80,6 +82,8 @@ export type OcsfKind =
 
 const CONNECTOR = ['tenantId', 'connectorId'] as const
 const USER = ['tenantId', 'applicationId', 'subject', 'requestId', 'address'] as const
+/** With the account at the application: what a request was about. */
+const SESSION_OF_USER = [...USER, 'account', 'sessionId'] as const
 const LINK = {
   binding: '`link` or `plain`.',
   instance: 'The cloud instance.',
@@ -249,7 +253,7 @@ const ROWS = {
   'access.decided': {
     text: 'Conditional access denied somebody or asked for a stronger sign-in; or a policy that only reports would have. Once for each session until it is decided otherwise.',
     outcomes: ['success', 'refused', 'failed'],
-    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    fields: [...SESSION_OF_USER],
     detail: {
       effect: '`allow`, `deny` or `step-up`.',
       policy: 'The policy it comes from.',
@@ -264,7 +268,7 @@ const ROWS = {
   'risk.detected': {
     text: 'Somebody signs in, or goes on, in an unusual way.',
     outcomes: ['success'],
-    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    fields: [...SESSION_OF_USER],
     detail: {
       level: '`low`, `medium` or `high`.',
       reasons:
@@ -295,7 +299,7 @@ const ROWS = {
   'access.request': {
     text: 'A request of a user is over; by option only. `reason` is the code of an answer of ours; whatever an application answers is a success.',
     outcomes: ['success', 'refused', 'failed'],
-    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    fields: [...SESSION_OF_USER],
     detail: {
       method: 'Its method.',
       status: 'HTTP status of the answer.',
@@ -309,7 +313,7 @@ const ROWS = {
   'access.failure': {
     text: 'A request was answered by the service itself, with a refusal or a failure; `reason` is the code. Always, but where `access.request` says the same.',
     outcomes: ['refused', 'failed'],
-    fields: ['tenantId', 'applicationId', 'subject', 'sessionId', 'requestId', 'address'],
+    fields: [...SESSION_OF_USER],
     detail: {
       method: 'Its method, where it could be read.',
       status: 'HTTP status of the answer.',

@@ -128,7 +128,10 @@ function classAttributes(
   detail: Readonly<Record<string, unknown>>,
 ): ClassAttributes {
   const { applicationId, connectorId } = fields
-  const user = fields.subject === undefined ? undefined : { uid: fields.subject }
+  const user =
+    fields.subject === undefined
+      ? undefined
+      : defined({ uid: fields.subject, account: account(fields) })
   const session = fields.sessionId === undefined ? undefined : { uid: fields.sessionId }
   const actor = user || session ? defined({ user, session }) : undefined
   const endpoint = fields.address === undefined ? undefined : { ip: fields.address }
@@ -177,6 +180,8 @@ function classAttributes(
       return { mapped: [], actor, src_endpoint: endpoint }
   }
 }
+
+const account = ({ account: name }: AuditRecord) => (name === undefined ? undefined : { name })
 
 /**
  * Of a registration that was refused there is no connector yet, and one configuration has no id.

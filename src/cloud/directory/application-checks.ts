@@ -16,7 +16,7 @@ import { isOrigin, tellCors } from './cors-configuration.ts'
 import { tellIdentityHeaders } from './identity-header-checks.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, internalUrlFault } from './published-url.ts'
-import { tellSignOn } from './sign-on-configuration.ts'
+import { mappingOf, tellSignOn } from './sign-on-configuration.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellMaintenance } from './maintenance.ts'
 import { tellTranslate } from './translate-configuration.ts'
@@ -44,7 +44,8 @@ export function tellApplication(
     tellFault(tell, `${path}.assigned.users[${i}]`, userNameFault(name, assignsNames)),
   )
   tellEmbedding(application, `${path}.embedding`, tell)
-  tellIdentityHeaders(application.identityHeaders, issuer, `${path}.identityHeaders`, tell)
+  const tellable = { issuer, namesAccounts: mappingOf(application.signOn) !== undefined }
+  tellIdentityHeaders(application.identityHeaders, tellable, `${path}.identityHeaders`, tell)
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   allowedOrigins.forEach((origin, i) => tellOrigin(origin, `${path}.allowedOrigins[${i}]`, tell))
   if (translate) tellTranslate(translate, externalUrl, `${path}.translate`, tell)

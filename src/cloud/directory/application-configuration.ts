@@ -103,7 +103,10 @@ export function readApplication(
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
   const { id, name = id, externalUrl, internalUrl, cors, needs, translate } = application
-  const { signOn, identityHeaders } = readSignOn(application.signOn, signIn?.identityHeaders)
+  const { signOn, identityHeaders, account } = readSignOn(
+    application.signOn,
+    signIn?.identityHeaders,
+  )
   const backendProtocol = backendProtocolOf(application.backendProtocol)
   const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
   const complete = {
@@ -126,6 +129,7 @@ export function readApplication(
     ...(cors && { cors }),
     ...(maintenance && { maintenance }),
     ...(translate && { translate }),
+    ...(account && { account }),
     version,
   }
   if (signIn === undefined) return { ...complete, ...edge }

@@ -123,6 +123,8 @@ export interface HeadersSignOnInput {
   readonly kind: 'headers'
   /** Header name → what of the user it tells the application, and how. */
   readonly headers: Readonly<Record<string, IdentityHeaderInput>>
+  /** How the name of a user's account follows from a claim. Default: accounts have no names. */
+  readonly user?: AccountMappingInput | undefined
 }
 
 /** By a signed assertion with each request, which the application checks. */
@@ -145,6 +147,8 @@ export interface AssertionSignOnInput {
    * nothing of this application. Default: false.
    */
   readonly verify?: boolean | undefined
+  /** How the name of a user's account follows from a claim. Default: accounts have no names. */
+  readonly user?: AccountMappingInput | undefined
 }
 
 /**
@@ -162,6 +166,11 @@ export interface InjectSignOnInput {
   readonly kind: 'inject'
   /** Which of the connector's secrets for this place. Default: the one that has no name. */
   readonly secret?: string | undefined
+  /**
+   * How the name of a user's account follows from a claim: the connector then has a secret for each
+   * account. Default: accounts have no names.
+   */
+  readonly user?: AccountMappingInput | undefined
 }
 
 /** By Kerberos constrained delegation. */

@@ -44,6 +44,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   responseMode: nothing,
   needs: (names) => names,
   signOn: signOnNeeds,
+  account: nothing,
   reservedHeaders: nothing,
   maintenance: nothing,
   translate: nothing,

@@ -6,18 +6,21 @@
  */
 import * as v from 'valibot'
 import { ASSERTION_HEADER } from '../../assertion/assertion-claims.ts'
-import { foldName, isToken, MAX_SIGN_ON_CLAIMS } from '../../protocol/internal.ts'
+import { AccountMapping, foldName, isToken, MAX_SIGN_ON_CLAIMS } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
-import { claimFault } from './claim-names.ts'
+import { ACCOUNT } from '../rules/identity-claims.ts'
+import { claimFault, NO_MAPPING } from './claim-names.ts'
 import { text, texts } from './configuration-values.ts'
 import { NOT_IDENTITY } from './identity-header-checks.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
+import { tellSignOnClaims } from './sign-on-claims.ts'
 
 export const AssertionSignOn = v.strictObject({
   kind: v.literal('assertion'),
   header: v.exactOptional(text),
   claims: v.exactOptional(texts),
   verify: v.exactOptional(v.boolean()),
+  user: v.exactOptional(AccountMapping),
 })
 
 /** Sign-on by signed assertions. */
@@ -40,12 +43,15 @@ export function tellAssertion(
   path: string,
   tell: TellMistake,
 ): void {
-  const { header, claims = [] } = signOn
+  const { header, claims = [], user } = signOn
+  if (user !== undefined) tellSignOnClaims({ user }, issuer, path, tell)
   if (header !== undefined) tellHeader(header, application, `${path}.header`, tell)
   claims.forEach((claim, i) => {
     const at = `${path}.claims[${i}]`
     const fault = claimFault(claim, issuer)
-    if (OWN_CLAIMS.has(claim)) tell(at, 'has a meaning in assertions already')
+    if (claim === ACCOUNT) {
+      if (user === undefined) tell(at, NO_MAPPING)
+    } else if (OWN_CLAIMS.has(claim)) tell(at, 'has a meaning in assertions already')
     else if (fault !== undefined) tell(at, fault.detail, fault.meant)
   })
   if (claims.length > MAX_SIGN_ON_CLAIMS)

@@ -12,6 +12,9 @@ export interface ClaimFault {
   readonly meant?: string
 }
 
+/** What is wrong with `account` where no account is named. */
+export const NO_MAPPING = 'needs "user" in "signOn": how the name of the account is made'
+
 /** `issuer`: what is particular about the tenant's; absent: it is not known. */
 export function claimFault(
   claim: string,

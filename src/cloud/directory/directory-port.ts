@@ -134,6 +134,11 @@ export interface Application {
   /** How it gets to know who its user is, beside `identityHeaders`. Default: in no other way. */
   readonly signOn?: SignOn | undefined
   /**
+   * How the name of a user's account there follows from a claim: policies, the audit and the
+   * application are told it. Default: that of `signOn`, if it has one.
+   */
+  readonly account?: Extract<SignOn, { readonly kind: 'kerberos' }>['user'] | undefined
+  /**
    * Header names that nobody may say to it, because others use them who have its host or its
    * internal origin. Default: none.
    */

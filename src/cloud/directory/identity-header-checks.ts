@@ -8,19 +8,27 @@ import { foldName, isFieldValue, isToken, MAX_SIGN_ON_CLAIMS } from '../../proto
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { probableName } from '../../runtime/probable-name.ts'
 import {
+  ACCOUNT,
   IDENTITY_CLAIMS,
   isIdentityClaim,
   isListClaim,
   type IdentityHeader,
   type IdentityHeaderForm,
 } from '../rules/identity-claims.ts'
-import { claimFault } from './claim-names.ts'
+import { claimFault, NO_MAPPING } from './claim-names.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
 
-/** `issuer`: what is particular about the tenant's; absent: it is not known. */
+/** What headers may tell of users. */
+export interface TellableClaims {
+  /** What is particular about the tenant's; undefined: it is not known. */
+  readonly issuer: IssuerProfile | undefined
+  /** The application's sign-on has a mapping. */
+  readonly namesAccounts: boolean
+}
+
 export function tellIdentityHeaders(
   headers: Readonly<Record<string, IdentityHeader>> = {},
-  issuer: IssuerProfile | undefined,
+  tellable: TellableClaims,
   path: string,
   tell: TellMistake,
 ): void {
@@ -33,13 +41,16 @@ export function tellIdentityHeaders(
     else if (seen.has(folded)) tell(at, 'is another spelling of one before')
     seen.add(folded)
     if (typeof header === 'string') {
-      const meant = isIdentityClaim(header) ? undefined : probableName(header, IDENTITY_CLAIMS)
+      const meant =
+        isIdentityClaim(header) || header === ACCOUNT
+          ? undefined
+          : probableName(header, IDENTITY_CLAIMS)
       if (meant !== undefined)
         tell(at, `is no claim that is known here; if it is the issuer's: {"claim": …}`, meant)
-      else tellClaim(header, issuer, at, tell)
-    } else tellForm(header, issuer, at, tell)
+      else tellClaim(header, tellable, at, tell)
+    } else tellForm(header, tellable, at, tell)
     const claim = typeof header === 'string' ? header : header.claim
-    if (claim !== undefined && !isIdentityClaim(claim)) custom.add(claim)
+    if (claim !== undefined && claim !== ACCOUNT && !isIdentityClaim(claim)) custom.add(claim)
   }
   if (custom.size > MAX_SIGN_ON_CLAIMS)
     tell(path, `must not tell more than ${MAX_SIGN_ON_CLAIMS} claims of the issuer's names`)
@@ -47,7 +58,7 @@ export function tellIdentityHeaders(
 
 function tellForm(
   form: IdentityHeaderForm,
-  issuer: IssuerProfile | undefined,
+  tellable: TellableClaims,
   path: string,
   tell: TellMistake,
 ): void {
@@ -61,8 +72,8 @@ function tellForm(
       tell(`${path}.value`, 'must be a text that a header can carry, without blanks at its edges')
     return
   }
-  tellClaim(claim, issuer, `${path}.claim`, tell)
-  const isText = isIdentityClaim(claim) && !isListClaim(claim)
+  tellClaim(claim, tellable, `${path}.claim`, tell)
+  const isText = claim === ACCOUNT || (isIdentityClaim(claim) && !isListClaim(claim))
   if (list !== undefined && isText) tell(`${path}.list`, `has no meaning: "${claim}" is a text`)
   if (list === 'json')
     for (const option of ['separator', 'encoding'] as const)
@@ -76,10 +87,11 @@ function tellForm(
 
 function tellClaim(
   claim: string,
-  issuer: IssuerProfile | undefined,
+  { issuer, namesAccounts }: TellableClaims,
   path: string,
   tell: TellMistake,
 ): void {
+  if (claim === ACCOUNT) return namesAccounts ? undefined : tell(path, NO_MAPPING)
   const fault = claimFault(claim, issuer)
   if (fault !== undefined) tell(path, fault.detail, fault.meant)
 }

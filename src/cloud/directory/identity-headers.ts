@@ -14,6 +14,7 @@ import { base64url } from 'jose'
 import * as v from 'valibot'
 import { ClaimName, type TypedClaim } from '../../protocol/internal.ts'
 import {
+  ACCOUNT,
   HEADER_ENCODINGS,
   isListClaim,
   type IdentityHeader,
@@ -54,7 +55,9 @@ const isList = ({ claim = '', list, separator }: IdentityHeaderForm) =>
   isListClaim(claim) || list !== undefined || (separator !== undefined && !TEXTS.has(claim))
 
 /** Never lists. */
-const TEXTS: ReadonlySet<string> = new Set(['subject', 'issuer', 'name', 'email', 'upn'])
+const TEXTS: ReadonlySet<string> = new Set([
+  ...['subject', 'issuer', 'name', 'email', 'upn', ACCOUNT],
+])
 
 function textField(
   value: string | readonly string[],

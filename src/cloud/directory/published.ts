@@ -10,16 +10,21 @@ import {
   FoldedNames,
   FORWARDING,
   HOP_BY_HOP,
+  mappedAccount,
   reservedNames,
   selectByPath,
   SignOnFailed,
   typedClaimsFault,
+  type AccountMapping,
+  type AccountName,
   type HeaderList,
+  type TypedClaim,
   type TypedClaims,
   type UserClaims,
 } from '../../protocol/internal.ts'
 import { CorsRule } from './cors-rule.ts'
 import {
+  ACCOUNT,
   claimOf,
   claimOfHeader,
   claimsOfSignOn,
@@ -33,6 +38,7 @@ import { contentVersion } from './content-version.ts'
 import { ownCookieName } from './cookies.ts'
 import { namedBy } from '../rules/named.ts'
 import type { Application } from './directory-port.ts'
+import { mappingOf } from './sign-on-configuration.ts'
 import { tenantKey, type TenantKey } from './tenant-key.ts'
 
 /** An application as the edge sees it. */
@@ -77,6 +83,8 @@ export class Published {
   readonly #identityHeaders: readonly (readonly [string, IdentityHeader])[]
   /** A session's claims are the same object for as long as it is remembered. */
   readonly #signOnClaims: readonly string[]
+  readonly #account: AccountMapping | undefined
+  readonly #accounts = new WeakMap<NonNullable<ClaimedUser['user']>, AccountName>()
   readonly #offered = new WeakMap<UserClaims, UserClaims>()
   readonly #identities = new WeakMap<NonNullable<ClaimedUser['user']>, HeaderList>()
 
@@ -113,6 +121,7 @@ export class Published {
     this.destination = { tenantId, groupId, group, application: own, responseHeadMs }
     this.#identityHeaders = Object.entries(identityHeaders)
     this.#signOnClaims = claimsOfSignOn(application.signOn)
+    this.#account = application.account ?? mappingOf(application.signOn)
   }
 
   /** Another one whenever its assignment and policies name other groups or roles. */
@@ -135,6 +144,28 @@ export class Published {
     return this.#custom.version
   }
 
+  /**
+   * The name of a user's account at the application, as its connector makes it as well: what
+   * policies, the audit and the application are told. Undefined: none follows from what is known.
+   */
+  account(caller: ClaimedUser): string | undefined {
+    const { user } = caller
+    if (this.#account === undefined || user === undefined) return undefined
+    let verdict = this.#accounts.get(user)
+    if (verdict === undefined) {
+      const { claim } = this.#account
+      const value = claimOf(caller, claim)
+      verdict = mappedAccount(this.#account, value === undefined ? {} : { [claim]: value })
+      this.#accounts.set(user, verdict)
+    }
+    return 'name' in verdict ? verdict.name : undefined
+  }
+
+  /** What it may be told of a user, by its name; undefined: it is not known. */
+  told(caller: ClaimedUser, claim: string): TypedClaim | undefined {
+    return claim === ACCOUNT ? this.account(caller) : claimOf(caller, claim)
+  }
+
   /** The identity headers of a user, as the application defines them. */
   identity(caller: ClaimedUser): HeaderList {
     const { user } = caller
@@ -144,7 +175,7 @@ export class Published {
       list = this.#identityHeaders.flatMap(([name, header]) => {
         const claim = claimOfHeader(header)
         const value = identityField(
-          claim === undefined ? undefined : claimOf(caller, claim),
+          claim === undefined ? undefined : this.told(caller, claim),
           header,
         )
         return value === undefined ? [] : [name, value]

@@ -27,6 +27,7 @@ import { tellSignOnClaims } from './sign-on-claims.ts'
 const InjectSignOn = v.strictObject({
   kind: v.literal('inject'),
   secret: v.exactOptional(text),
+  user: v.exactOptional(AccountMapping),
 })
 
 /** The application asks by itself, and knows its user by the connection from then on. */
@@ -50,6 +51,7 @@ const KerberosSignOn = v.strictObject({
 const HeadersSignOn = v.strictObject({
   kind: v.literal('headers'),
   headers: v.record(v.string(), IdentityHeaderConfiguration),
+  user: v.exactOptional(AccountMapping),
 })
 
 /** Every kind. */
@@ -65,15 +67,23 @@ type Written = v.InferOutput<typeof SignOnConfiguration>
 /** How an application gets to know who its user is, beside identity headers. */
 export type SignOn = Exclude<Written, { readonly kind: 'headers' }>
 
-/** The identity headers of an application, and the rest of its sign-on. */
+/**
+ * The identity headers of an application, the rest of its sign-on, and how accounts there are
+ * named.
+ */
 export function readSignOn(
   written: Written | undefined,
   identityHeaders: Readonly<Record<string, IdentityHeader>> = {},
 ) {
+  const account = mappingOf(written)
   return written?.kind === 'headers'
-    ? { identityHeaders: written.headers, signOn: undefined }
-    : { identityHeaders, signOn: written }
+    ? { identityHeaders: written.headers, signOn: undefined, account }
+    : { identityHeaders, signOn: written, account }
 }
+
+/** How accounts are named, where a sign-on says it. */
+export const mappingOf = (signOn: object | undefined) =>
+  (signOn as { readonly user?: AccountMapping } | undefined)?.user
 
 /** The kinds that work for users whom nobody has signed in. */
 const FOR_ANYBODY: ReadonlySet<Written['kind']> = new Set<Written['kind']>([
@@ -93,10 +103,14 @@ export function tellSignOn(
   if (preAuthentication === 'passthrough' && !FOR_ANYBODY.has(signOn.kind))
     tell(`${path}.kind`, 'needs "preAuthentication" to be "oidc"')
   if (signOn.kind === 'assertion') return tellAssertion(signOn, application, issuer, path, tell)
-  if (signOn.kind !== 'headers') return tellSignOnClaims(signOn, issuer, path, tell)
+  if (preAuthentication === 'passthrough' && mappingOf(signOn) !== undefined)
+    tell(`${path}.user`, 'has no meaning with "passthrough": nobody signs in')
+  tellSignOnClaims(signOn, issuer, path, tell)
+  if (signOn.kind !== 'headers') return
   if (Object.keys(identityHeaders).length > 0)
     tell(path, 'says the same as "identityHeaders": only one of them may be there')
-  tellIdentityHeaders(signOn.headers, issuer, `${path}.headers`, tell)
+  const namesAccounts = signOn.user !== undefined
+  tellIdentityHeaders(signOn.headers, { issuer, namesAccounts }, `${path}.headers`, tell)
 }
 
 /** What of an application matters here, as far as it is known. */
@@ -112,9 +126,15 @@ export function signOnNeeds(signOn: SignOn): readonly string[] {
   if (kind === 'connection-bound') return CONNECTIONS_OF_THEIR_OWN
   // The cloud makes it; whether a connector looks at it as well is the application's wish.
   if (signOn.kind === 'assertion' && signOn.verify !== true) return []
+  // One that knows no accounts would show everybody's secret, or nobody's.
+  if (signOn.kind === 'inject' && signOn.user !== undefined) return SECRETS_BY_ACCOUNT
   return [`${SIGN_ON_PREFIX}${kind}`]
 }
 
+const SECRETS_BY_ACCOUNT: readonly string[] = [
+  `${SIGN_ON_PREFIX}inject`,
+  `${SIGN_ON_PREFIX}inject-account`,
+]
 const CONNECTIONS_OF_THEIR_OWN: readonly string[] = [AFFINITY]
 
 /** What a connector is told of it; undefined: it has nothing to do, or each offer says it. */

@@ -7,6 +7,7 @@ import { failureStatus, type FailureReason } from '../../protocol/internal.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { EdgeRequest, OwnAnswer } from '../request/edge-request.ts'
+import { accountOf } from './recorded-user.ts'
 
 /** Where it is written, and when. */
 export interface FailureAuditOptions {
@@ -28,6 +29,7 @@ export function writeFailure(
     tenantId: request.site?.tenantId,
     applicationId: request.asked?.id,
     subject: request.caller.user?.subject,
+    account: accountOf(request),
     sessionId: request.caller.id,
     requestId: request.id,
     address: request.address,

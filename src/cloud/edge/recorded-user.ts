@@ -7,6 +7,7 @@
  * @module
  */
 import type { ResponseHead } from '../../protocol/internal.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { EdgeRequest } from '../request/edge-request.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
@@ -70,6 +71,7 @@ export class RecordedUser extends ForwardingUserExchange {
       tenantId: request?.site?.tenantId,
       applicationId: request?.site?.id,
       subject: request?.caller.user?.subject,
+      account: request && accountOf(request),
       sessionId: request?.caller.id,
       requestId: request?.id,
       address: request?.address,
@@ -83,6 +85,10 @@ export class RecordedUser extends ForwardingUserExchange {
     })
   }
 }
+
+/** The user's account at what was asked for. */
+export const accountOf = ({ asked, caller }: EdgeRequest): string | undefined =>
+  asked && publishedOf(asked).account(caller)
 
 /** `code` is of an answer of ours; what an application answers, it answers successfully. */
 function outcomeOf(code: string | undefined, status: number | undefined, complete: boolean) {

@@ -19,6 +19,7 @@ import type { Caller } from '../identity/caller.ts'
 import type { OwnAnswer } from '../request/edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import type { Application } from '../directory/directory-port.ts'
+import { publishedOf } from '../directory/published.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import { UNKNOWN_ADDRESS } from './client-address.ts'
@@ -89,7 +90,8 @@ export class AccessControl {
     const unknown = new Set<string>()
     if (!isAssigned(application, identity, unknown))
       return { effect: 'deny', code: 'not-assigned', unknown: [...unknown] }
-    const party = { application, user: identity, caller: identity, address, requestId }
+    const account = publishedOf(application).account({ ...identity, user: identity })
+    const party = { application, user: identity, caller: identity, address, requestId, account }
     return this.#decide(party, isStepUp).decision
   }
 
@@ -127,21 +129,20 @@ export class AccessControl {
     const { user, ...rest } = caller
     if (user === undefined) return { verdict: ALLOWED, until: Infinity }
     const known = { ...user, ...rest }
+    const account = publishedOf(application).account(caller)
+    const party = { application, user: known, caller, address, requestId, account }
     const unknown = new Set<string>()
     if (!isAssigned(application, known, unknown)) {
-      this.#tellUnassigned({ application, user: known, caller, address, requestId }, [...unknown])
+      this.#tellUnassigned(party, [...unknown])
       return { verdict: { kind: 'deny', answer: denial('not-assigned') }, until: Infinity }
     }
     if (application.access === undefined) return { verdict: ALLOWED, until: Infinity }
-    const party = { application, user: known, caller, address, requestId }
     const { decision, until } = this.#decide(party)
     return { verdict: verdictOf(decision, application, host), until }
   }
 
-  #decide(
-    { application, user, caller, address = UNKNOWN_ADDRESS, requestId }: Party,
-    isSteppedUp?: boolean,
-  ): { decision: AccessDecision; until: number } {
+  #decide(party: Party, isSteppedUp?: boolean): { decision: AccessDecision; until: number } {
+    const { application, user, caller, address = UNKNOWN_ADDRESS, account } = party
     const { clocks, locate, risk, riskMs = 60_000 } = this.#options
     const now = clocks.wallClock()
     const { id: applicationId, tenantId, access } = application
@@ -150,7 +151,7 @@ export class AccessControl {
     const assessment = orUnknown(() => risk?.assess(query))
     const decision = decideAccess(access, {
       applicationId,
-      user,
+      user: account === undefined ? user : { ...user, account },
       authentication: {
         at: caller.authenticatedAt,
         acr: caller.strength,
@@ -164,7 +165,7 @@ export class AccessControl {
       now,
       isSteppedUp,
     })
-    this.#tell({ application, user, caller, address, requestId }, assessment, decision)
+    this.#tell({ ...party, address }, assessment, decision)
     // The embedder's knowledge of places and risk may change at any time.
     const isLasting = locate === undefined && risk === undefined
     return { decision, until: isLasting ? decision.until : Math.min(decision.until, now + riskMs) }
@@ -184,12 +185,13 @@ export class AccessControl {
     })
   }
 
-  #common({ application, user, caller, address, requestId }: Party) {
+  #common({ application, user, caller, address, requestId, account }: Party) {
     return {
       time: this.#options.clocks.wallClock(),
       tenantId: application.tenantId,
       applicationId: application.id,
       subject: user.subject,
+      account,
       ...(caller.id !== undefined && { sessionId: caller.id }),
       requestId,
       address,
@@ -289,6 +291,8 @@ interface Party {
   readonly caller: Caller
   readonly address?: string | undefined
   readonly requestId?: string | undefined
+  /** The name of the user's account there. */
+  readonly account?: string | undefined
 }
 
 interface Remembered {

@@ -26,7 +26,7 @@ export interface NamedLocationInput {
   readonly countries?: readonly string[] | undefined
 }
 
-/** One of the users, a member of one of the groups, or a holder of one of the roles. */
+/** One of the users, a member of a group, a holder of a role, or who has one of the accounts. */
 export interface WhoInput {
   /**
    * Users by typed names: `sub:` and their subject; `email:` and their verified e-mail address,
@@ -37,6 +37,11 @@ export interface WhoInput {
   readonly groups?: readonly string[] | undefined
   /** Roles of the user, as the issuer names them, exactly. */
   readonly roles?: readonly string[] | undefined
+  /**
+   * Accounts at the application, as `user` of its `signOn` names them, in any letter case. Each
+   * application that the policy is for needs such a mapping.
+   */
+  readonly accounts?: readonly string[] | undefined
 }
 
 /** In one of the networks, named locations or countries. */

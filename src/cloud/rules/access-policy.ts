@@ -67,8 +67,9 @@ const Who = v.strictObject({
   users: v.optional(listOf(text)),
   groups: v.optional(listOf(text)),
   roles: v.optional(listOf(text)),
+  accounts: v.optional(listOf(text)),
 })
-/** One of the users, a member of one of the groups, or a holder of one of the roles. */
+/** One of the users, a member of a group, a holder of a role, or who has one of the accounts. */
 export type Who = WhoInput
 
 const From = v.strictObject({

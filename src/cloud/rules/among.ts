@@ -16,6 +16,8 @@ export interface PolicyUser {
   readonly email?: string | undefined
   /** The name that the issuer assigns. */
   readonly upn?: string | undefined
+  /** The name of their account at the application. */
+  readonly account?: string | undefined
   readonly groups?: readonly string[] | undefined
   readonly roles?: readonly string[] | undefined
   /**
@@ -25,11 +27,12 @@ export interface PolicyUser {
   readonly isPartial?: boolean | undefined
 }
 
-/** Users by typed names, see {@link parseUserName}; groups and roles by name. */
+/** Users by typed names, see {@link parseUserName}; groups, roles and accounts by name. */
 export interface Among {
   readonly users?: readonly string[] | undefined
   readonly groups?: readonly string[] | undefined
   readonly roles?: readonly string[] | undefined
+  readonly accounts?: readonly string[] | undefined
 }
 
 /**
@@ -37,7 +40,7 @@ export interface Among {
  * say.
  */
 export function isAmong(among: Among, user: PolicyUser, unknown?: Set<string>): Truth {
-  const { names, groups, roles, isUntyped } = read(among)
+  const { names, groups, roles, accounts, isUntyped } = read(among)
   const missing: string[] = []
   for (const kind of USER_NAME_KINDS) {
     if (names[kind].size === 0) continue
@@ -54,6 +57,11 @@ export function isAmong(among: Among, user: PolicyUser, unknown?: Set<string>): 
     if (held?.some((one) => named.has(one)) === true) return true
     if (held === undefined || user.isPartial === true) missing.push(claim)
   }
+  if (accounts.size > 0) {
+    const { account } = user
+    if (account === undefined) missing.push('account')
+    else if (accounts.has(foldUserName('upn', account))) return true
+  }
   // Cannot happen in a checked configuration: such a name is refused there.
   if (isUntyped) missing.push('users')
   if (missing.length === 0) return false
@@ -65,6 +73,7 @@ interface ReadNames {
   readonly names: Readonly<Record<UserNameKind, ReadonlySet<string>>>
   readonly groups: ReadonlySet<string>
   readonly roles: ReadonlySet<string>
+  readonly accounts: ReadonlySet<string>
   readonly isUntyped: boolean
 }
 
@@ -81,6 +90,7 @@ function read(among: Among): ReadNames {
       names: { sub: of('sub'), email: of('email'), upn: of('upn') },
       groups: new Set(among.groups),
       roles: new Set(among.roles),
+      accounts: new Set(among.accounts?.map((name) => foldUserName('upn', name))),
       isUntyped: parsed.includes(undefined),
     }
     known.set(among, names)

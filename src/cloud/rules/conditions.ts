@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isAccountName } from '../../protocol/internal.ts'
 import { refuseMistake, type TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { probableName } from '../../runtime/probable-name.ts'
 import type {
@@ -147,6 +148,9 @@ function whoIs(who: Who, path: string, tell: TellMistake): Condition {
   who.users?.forEach((name, i) => {
     const fault = userNameFault(name, true)
     if (fault !== undefined) tell(`${path}.users[${i}]`, fault)
+  })
+  who.accounts?.forEach((name, i) => {
+    if (!isAccountName(name)) tell(`${path}.accounts[${i}]`, 'is no name of an account')
   })
   return ({ user }, notes) => isAmong(who, user, notes.unknown)
 }

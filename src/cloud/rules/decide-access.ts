@@ -62,7 +62,7 @@ export interface MatchedPolicy {
   readonly isMet?: boolean
   /**
    * Whether it applies is not known, because these are not: `address`, `country`, `acr`, `amr`,
-   * `age`, `risk`, `email`, `upn`, `groups`, `roles`, `device.<claim>`.
+   * `age`, `risk`, `email`, `upn`, `groups`, `roles`, `account`, `device.<claim>`.
    */
   readonly unknown?: readonly string[]
 }

@@ -46,6 +46,12 @@ export const claimOfHeader = (header: IdentityHeader): string | undefined =>
 export const isIdentityClaim = (claim: string): claim is IdentityClaim =>
   (IDENTITY_CLAIMS as readonly string[]).includes(claim)
 
+/**
+ * The name of the user's account at the application, where its `signOn` has a mapping: a word for
+ * what applications are told, and no claim of the issuer's.
+ */
+export const ACCOUNT = 'account'
+
 /** Those that are lists, whatever an issuer sends. */
 export const isListClaim = (claim: string) => claim === 'groups' || claim === 'roles'
 
@@ -77,12 +83,14 @@ export function claimOf(
 
 /** What of an application's sign-on names claims: its mapping, or a list of a kind of one's own. */
 export interface ClaimingSignOn {
+  readonly kind?: string
   readonly user?: { readonly claim: string }
   readonly claims?: readonly string[]
 }
 
 /** The claims that an application's sign-on names, each once. */
 export function claimsOfSignOn(signOn: object | undefined): readonly string[] {
-  const { user, claims = [] } = (signOn ?? {}) as ClaimingSignOn
-  return [...new Set([...(user ? [user.claim] : []), ...claims])]
+  const { kind, user, claims = [] } = (signOn ?? {}) as ClaimingSignOn
+  const told = kind === 'assertion' ? claims.filter((claim) => claim !== ACCOUNT) : claims
+  return [...new Set([...(user ? [user.claim] : []), ...told])]
 }

@@ -7,6 +7,7 @@
 import type { ClaimValue } from '../../protocol/machines/sign-in.ts'
 import type { AccessRules } from './access-policy.ts'
 import {
+  ACCOUNT,
   claimOfHeader,
   claimsOfSignOn,
   isIdentityClaim,
@@ -41,11 +42,12 @@ export interface NamingApplication {
   readonly access?: AccessRules | undefined
   readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
   readonly signOn?: object | undefined
+  readonly account?: { readonly claim: string } | undefined
 }
 
 /** What is named of a user for this application. */
 export function namedBy(application: NamingApplication): Named {
-  const { assigned, access, identityHeaders, signOn } = application
+  const { assigned, access, identityHeaders, signOn, account } = application
   const groups = new Set(assigned?.groups)
   const roles = new Set(assigned?.roles)
   const told = new Set<ToldClaim>()
@@ -58,8 +60,10 @@ export function namedBy(application: NamingApplication): Named {
     }
   }
   name(assigned?.users)
-  const headers = Object.values(identityHeaders).map(claimOfHeader)
-  for (const claim of [...headers, ...claimsOfSignOn(signOn)]) {
+  const headers = Object.values(identityHeaders)
+    .map(claimOfHeader)
+    .filter((claim) => claim !== ACCOUNT)
+  for (const claim of [...headers, ...claimsOfSignOn(signOn), account?.claim]) {
     if (claim === undefined) continue
     if (!isIdentityClaim(claim)) custom.add(claim)
     else if (claim !== 'subject' && claim !== 'issuer') told.add(claim)

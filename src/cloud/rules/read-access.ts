@@ -39,6 +39,8 @@ export interface WrittenApplication {
   readonly groupId?: string | undefined
   readonly preAuthentication?: 'oidc' | 'passthrough' | undefined
   readonly policies?: Gapped<ApplicationPolicy> | undefined
+  /** Whether accounts there have names: `user`. */
+  readonly signOn?: object | undefined
 }
 
 /**
@@ -72,16 +74,27 @@ export function readAccess(
     if (common !== undefined) {
       const its = ownApplications.map(([, application]) => application)
       tellApplications(common, its, isWhole, path, tell)
+      for (const [p, policy] of common.entries())
+        tellAccounts(policy, its, `${path}.policies[${p}]`, tell)
       tellNames(common, assignsNames, `${path}.policies`, tell)
       compilePolicies(common, places, (i) => `${path}.policies[${i}]`, tell)
     }
-    for (const [a, { id, policies: own }] of ownApplications) {
+    for (const [a, application] of ownApplications) {
+      const { id, policies: own } = application
       if (id === undefined) continue
       if (own === undefined) {
         if (shared !== undefined) access.set(id, shared)
         continue
       }
       tellNames(own, assignsNames, `applications[${a}].policies`, tell)
+      for (const [p, policy] of own.entries())
+        if (policy !== undefined)
+          tellAccounts(
+            { ...policy, applications: [id] },
+            [application],
+            `applications[${a}].policies[${p}]`,
+            tell,
+          )
       const before = common?.length ?? 0
       const its = own.map((policy) => policy && { ...policy, applications: [id] })
       const policies = [...(common ?? []), ...its]
@@ -157,4 +170,32 @@ function tellApplications(
       tell(at, 'names no application of this tenant', probableName(id, ids))
     }
   }
+}
+
+/**
+ * Tells a policy that names accounts where an application that it is for has none: there it would
+ * restrict everybody.
+ */
+function tellAccounts(
+  policy: AccessPolicy | undefined,
+  own: readonly WrittenApplication[],
+  path: string,
+  tell: TellMistake,
+): void {
+  if (policy === undefined) return
+  const { applications, when, unless = [] } = policy
+  const without = own.find(
+    ({ id, preAuthentication, signOn = {} }) =>
+      preAuthentication === 'oidc' &&
+      (applications === 'all' || (id !== undefined && applications.includes(id))) &&
+      !('user' in signOn),
+  )
+  if (without === undefined) return
+  const detail = `needs "user" in "signOn" of "${without.id}": how the name of the account is made`
+  const places = [
+    [when, `${path}.when`] as const,
+    ...unless.map((one, u) => [one, `${path}.unless[${u}]`] as const),
+  ]
+  for (const [conditions, at] of places)
+    if (conditions?.who?.accounts !== undefined) tell(`${at}.who.accounts`, detail)
 }

@@ -18,7 +18,6 @@ import type { Published } from '../directory/published.ts'
 import { externalUrlFault } from '../directory/published-url.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Submission } from '../offers/submission.ts'
-import { claimOf } from '../rules/identity-claims.ts'
 import { AssertionKeys } from './assertion-keys.ts'
 import type { AssertionSigner } from './assertion-signer.ts'
 
@@ -86,7 +85,7 @@ export class Assertions {
     const { externalUrl, tenantId } = application.application
     const user = caller.user!
     const told = assertion!.claims.flatMap((name) => {
-      const value = claimOf(caller, name)
+      const value = application.told(caller, name)
       return value === undefined ? [] : [[name, value] as const]
     })
     return {

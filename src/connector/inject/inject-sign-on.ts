@@ -7,7 +7,11 @@
  * @see docs/single-sign-on/inject.md
  * @module
  */
+import * as v from 'valibot'
 import {
+  AccountMapping,
+  headerValues,
+  SIGN_ON_PREFIX,
   SignOnFailed,
   type ApplicationDetails,
   type ResponseHead,
@@ -16,9 +20,14 @@ import {
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
+import { accountNames } from '../sign-on/account-name.ts'
 import type { Preparation, SignOn } from '../sign-on/sign-on.ts'
 import { fieldOf, secretFault, type InjectedSecret } from './injected-secret.ts'
 import { closeness, parsePlace, type Place } from './places.ts'
+import { RefusedSecrets, type ShownSecret } from './refused-secrets.ts'
+
+/** What a connector names that has secrets by account. */
+const INJECT_ACCOUNT = `${SIGN_ON_PREFIX}inject-account`
 
 /** What a secret is asked for. */
 export interface SecretWanted {
@@ -28,6 +37,11 @@ export interface SecretWanted {
   readonly application: string
   /** The name of a secret in the application's `signOn`; undefined: it names none. */
   readonly name: string | undefined
+  /**
+   * The user's account, where the application's `signOn` has a mapping: the secret must be this
+   * account's own.
+   */
+  readonly account?: string | undefined
   /** Undefined: nobody signed in, or the application passes everybody through. */
   readonly user: UserClaims | undefined
   /** Aborted when nobody waits for it any more. */
@@ -62,16 +76,23 @@ export function injectSignOn({ secrets, onError }: InjectSignOnOptions): SignOn 
     // What it threw may quote the secret, and events are written down.
     throw new SignOnFailed('unavailable', 'the source of secrets failed')
   }
+  const settings = new WeakMap<object, Settings>()
+  const refused = new RefusedSecrets()
   return {
     kind: 'inject',
+    features: [INJECT_ACCOUNT],
     prepare(request, signal) {
       const { application, method, user } = request
-      const name = secretName(application)
+      const { secret: name, user: mapping } = settingsOf(application, settings)
       refuseMethod(method)
       const { origin: internalOrigin, isSecure } = internalAddress(application)
       if (isSecure && !application.verifyCertificate)
         throw notAllowed(application, 'its certificate is not verified')
-      const wanted = { internalOrigin, application: application.id, name, user, signal }
+      const account = mapping && accountName(user, mapping)
+      const wanted = {
+        ...{ internalOrigin, application: application.id, name, user, signal },
+        ...(account !== undefined && { account }),
+      }
       let found: ReturnType<SecretSource['secretFor']>
       try {
         found = secrets.secretFor(wanted)
@@ -79,23 +100,42 @@ export function injectSignOn({ secrets, onError }: InjectSignOnOptions): SignOn 
         return failed(error)
       }
       return found instanceof Promise
-        ? found.catch(failed).then((secret) => prepared(request, secret))
-        : prepared(request, found)
+        ? found.catch(failed).then((secret) => prepared(request, secret, refused))
+        : prepared(request, found, refused)
     },
   }
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['kind', 'secret'])
+/** What the cloud says of an application. What is not known here is refused. */
+const Settings = v.strictObject({
+  kind: v.literal('inject'),
+  secret: v.exactOptional(v.pipe(v.string(), v.minLength(1))),
+  user: v.exactOptional(AccountMapping),
+})
+type Settings = v.InferOutput<typeof Settings>
+const NO_SETTINGS: Settings = { kind: 'inject' }
 
 /** @throws SignOnFailed `misconfigured` settings that are not understood */
-function secretName({ signOn = { kind: 'inject' } }: ApplicationDetails): string | undefined {
-  const unknown = Object.keys(signOn).find((setting) => !KNOWN.has(setting))
-  if (unknown !== undefined)
+function settingsOf(
+  { signOn = NO_SETTINGS }: ApplicationDetails,
+  known: WeakMap<object, Settings>,
+): Settings {
+  const before = known.get(signOn)
+  if (before !== undefined) return before
+  const { success, output } = v.safeParse(Settings, signOn)
+  if (!success)
     throw new SignOnFailed('misconfigured', 'this connector does not know all settings of "signOn"')
-  const { secret } = signOn
-  if (secret !== undefined && (typeof secret !== 'string' || secret === ''))
-    throw new SignOnFailed('misconfigured', '"signOn.secret" is no name')
-  return secret
+  known.set(signOn, output)
+  return output
+}
+
+const accountOf = accountNames()
+
+/** @throws SignOnFailed the user has no account there, or one that nobody is signed on to */
+function accountName(user: UserClaims | undefined, mapping: AccountMapping): string {
+  const account = accountOf(user, mapping)
+  if ('refused' in account) throw new SignOnFailed(account.refused, account.detail)
+  return account.name
 }
 
 /**
@@ -107,8 +147,12 @@ function refuseMethod(method: string): void {
     throw new SignOnFailed('not-allowed-here', `${method.toUpperCase()} would tell the secret`)
 }
 
-function prepared(request: BackendRequest, secret: InjectedSecret | undefined): Preparation {
-  const { application } = request
+function prepared(
+  request: BackendRequest,
+  secret: InjectedSecret | undefined,
+  refused: RefusedSecrets,
+): Preparation {
+  const { application, target } = request
   if (secret === undefined)
     throw new SignOnFailed('secret-missing', `for application "${application.id}"`)
   const { origin, isSecure } = internalAddress(application)
@@ -120,19 +164,30 @@ function prepared(request: BackendRequest, secret: InjectedSecret | undefined): 
   if (fault !== undefined)
     throw new SignOnFailed('secret-missing', `the one there is cannot be sent: ${fault.join(' ')}`)
   const { name, value, isRefusedBy401 } = fieldOf(secret)
+  const shown: ShownSecret = { origin, value, path: target }
+  if (secret.form === 'basic' && refused.has(shown))
+    throw new SignOnFailed(
+      'rejected',
+      'the application has refused this password: it is not tried again until it is another',
+    )
+  const answered = (head: ResponseHead): ResponseHead => {
+    // Nobody but this connector could answer its challenge.
+    if (head.status !== 401) return head
+    if (secret.form === 'basic' && challengesBasic(head)) refused.add(shown)
+    throw new SignOnFailed('rejected', 'the application answers 401 to the secret')
+  }
   return {
     reserved: [name],
     headers: [name, value],
-    ...(isRefusedBy401 && { answered: refuse401 }),
+    ...(isRefusedBy401 && { answered }),
   }
 }
 
-/** Nobody but this connector could answer its challenge. */
-function refuse401(head: ResponseHead): ResponseHead {
-  if (head.status === 401)
-    throw new SignOnFailed('rejected', 'the application answers 401 to the secret')
-  return head
-}
+/** What says that the password itself was looked at, and was wrong (RFC 7617, section 2). */
+const challengesBasic = ({ headers }: ResponseHead) =>
+  headerValues(headers, 'www-authenticate').some((value) =>
+    /(?:^|,)[ \t]*basic(?: |,|$)/i.test(value),
+  )
 
 function notAllowed(application: ApplicationDetails, why: string): SignOnFailed {
   const { origin } = internalAddress(application)

@@ -6,8 +6,9 @@
  * @module
  */
 import * as v from 'valibot'
-import { SignOnFailed, type UserClaims } from '../../protocol/internal.ts'
+import { isAccountName, SignOnFailed, type UserClaims } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
+import { accountNames } from '../sign-on/account-name.ts'
 import type { SecretSource, SecretWanted } from './inject-sign-on.ts'
 import {
   headerFault,
@@ -109,7 +110,11 @@ function tellUsers(secret: object, users: object, at: string, tell: TellMistake)
   for (const [name, values] of Object.entries(users)) {
     const userAt = `${at}.users.${name}`
     const key = userKey(name)
-    if (key === undefined) tell(userAt, 'must be "sub:…" or "email:…" of a user')
+    const account = accountIn(name)
+    const misnamed = account === undefined ? undefined : accountFault(account)
+    if (misnamed !== undefined) tell(userAt, misnamed)
+    else if (key === undefined)
+      tell(userAt, 'must be "sub:…" or "email:…" of a user, or "account:…" at the application')
     else if (keys.has(key)) tell(userAt, 'is another spelling of one before')
     else keys.add(key)
     tellFault(secret, values as object, userAt, tell)
@@ -130,7 +135,7 @@ export function configuredSecrets(secrets: readonly Checked[]): SecretSource {
     ofUser: valuesByUser(secret),
   }))
   return {
-    secretFor({ name, internalOrigin, user }: SecretWanted): InjectedSecret | undefined {
+    secretFor({ name, internalOrigin, user, account }: SecretWanted): InjectedSecret | undefined {
       const allowed = known
         .map((one) => ({ ...one, closeness: closeness(one.places, internalOrigin) }))
         .filter((one) => one.closeness > 0)
@@ -142,7 +147,7 @@ export function configuredSecrets(secrets: readonly Checked[]): SecretSource {
       const [closest] = allowed
         .filter((one) => one.name === name)
         .sort((one, other) => other.closeness - one.closeness)
-      return closest && valuesFor(closest.secret, closest.ofUser, user)
+      return closest && valuesFor(closest.secret, closest.ofUser, user, account)
     },
   }
 }
@@ -157,8 +162,11 @@ function valuesFor(
   secret: Checked,
   ofUser: ReadonlyMap<string, Values>,
   user: UserClaims | undefined,
+  account: string | undefined,
 ): InjectedSecret | undefined {
-  if (secret.users === undefined) return secret as InjectedSecret
+  if (secret.users === undefined)
+    // What is everybody's is no account's own.
+    return account === undefined ? (secret as InjectedSecret) : undefined
   if (user === undefined)
     throw new SignOnFailed(
       'user-unknown',
@@ -168,13 +176,30 @@ function valuesFor(
     throw new SignOnFailed('user-unknown', 'the user is of another issuer')
   const { subject, email } = user
   const values =
-    ofUser.get(`sub:${subject}`) ?? (email === undefined ? undefined : ofUser.get(folded(email)))
+    account !== undefined
+      ? ofUser.get(`${ACCOUNT}${account}`)
+      : (ofUser.get(`sub:${subject}`) ??
+        (email === undefined ? undefined : ofUser.get(folded(email))))
   const { users: _, ...shared } = secret
   return values && ({ ...shared, ...values } as InjectedSecret)
 }
 
-/** The name of a user as it is compared. */
+const ACCOUNT = 'account:'
+const accountIn = (name: string) =>
+  name.startsWith(ACCOUNT) ? name.slice(ACCOUNT.length) : undefined
+
+const accountOf = accountNames()
+
+/** Undefined: users may be signed on to it. */
+function accountFault(account: string): string | undefined {
+  const verdict = accountOf({ claims: { account } }, { from: 'claim', claim: 'account' })
+  if ('name' in verdict) return undefined
+  return isAccountName(account) ? verdict.detail : 'is no name of an account'
+}
+
+/** The name of a user, or of an account, as it is compared. */
 function userKey(name: string): string | undefined {
+  if (name.startsWith(ACCOUNT)) return name
   if (/^sub:\S(?:.*\S)?$/s.test(name)) return name
   return /^email:[^@\s]+@[^@\s]+$/.test(name) ? folded(name.slice('email:'.length)) : undefined
 }

@@ -348,7 +348,10 @@ class NodeConnector implements RunningConnector {
     const { environment, limits } = this.#parts
     const { clocks, scheduler } = environment
     const random = this.#options.grease === false ? undefined : environment.random
-    const kinds = [...this.#signOns.keys()].map((kind) => `${SIGN_ON_PREFIX}${kind}`)
+    const kinds = [...this.#signOns.values()].flatMap(({ kind, features = [] }) => [
+      `${SIGN_ON_PREFIX}${kind}`,
+      ...features,
+    ])
     const own = this.#options.applicationTls ? [BACKEND_TLS] : []
     const abilities = [...kinds, ...own, ...(this.#backend.features ?? [])]
     return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run, abilities }

@@ -14,6 +14,8 @@ export interface SignOn {
    * and is offered such applications only where it does.
    */
   readonly kind: string
+  /** Further features that the connector names for it. Default: none. */
+  readonly features?: readonly string[] | undefined
   /**
    * What one attempt carries. Asked for each attempt anew; what it gives is used for no other.
    * `request.application.signOn` holds the settings: what is not understood there is refused.

@@ -71,6 +71,9 @@ export function accountMappingFault(
 /** What every account name is made of; `.` and `..` are names of folders. */
 const ACCOUNT_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/
 
+/** Whether an account can have this name. */
+export const isAccountName = (text: string) => ACCOUNT_NAME.test(text)
+
 /**
  * The name, or why there is none: the issuer has not told the claim (`user-unknown`), or told one
  * of which no name may be made (`user-refused`). `detail` quotes no value.

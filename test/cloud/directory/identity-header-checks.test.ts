@@ -15,7 +15,8 @@ const assigning = { ...issuer, claims: { ...issuer.claims, upn: ['userPrincipalN
 
 function told(header: IdentityHeader, profile: IssuerProfile | undefined = issuer): string[] {
   const mistakes: string[] = []
-  tellIdentityHeaders({ 'X-One': header }, profile, 'h', (path, _detail, meant) =>
+  const tellable = { issuer: profile, namesAccounts: false }
+  tellIdentityHeaders({ 'X-One': header }, tellable, 'h', (path, _detail, meant) =>
     mistakes.push(meant === undefined ? path : `${path} ${meant}`),
   )
   return mistakes
@@ -66,6 +67,6 @@ test('a name that the issuer assigns is told where the issuer has one', () => {
 test('no more than 32 claims of the issuer’s names are told', () => {
   const headers = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`X-${i}`, `claim-${i}`]))
   const mistakes: string[] = []
-  tellIdentityHeaders(headers, issuer, 'h', (path) => mistakes.push(path))
+  tellIdentityHeaders(headers, { issuer, namesAccounts: false }, 'h', (path) => mistakes.push(path))
   expect(mistakes).toEqual(['h'])
 })

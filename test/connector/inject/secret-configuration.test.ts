@@ -87,3 +87,26 @@ test('nothing of the others comes with one', () => {
   })
   expect(JSON.stringify(found)).not.toContain('bob')
 })
+
+test('an account has its own, by its name alone', () => {
+  const users = { 'account:alice': basicOf('alice'), 'sub:1': basicOf('of the subject') }
+  const [secret] = v.parse(v.array(SecretConfiguration), [
+    { form: 'basic', issuer, origins: ['https://crm.corp.example'], users },
+  ])
+  const own = configuredSecrets([secret!])
+  const of = (account: string | undefined, who = user('1')) => {
+    const wanted = { internalOrigin: 'https://crm.corp.example', name: undefined, user: who }
+    const found = own.secretFor({
+      ...{ ...wanted, application: 'x', signal },
+      ...(account !== undefined && { account }),
+    })
+    return (found as { username?: string } | undefined)?.username
+  }
+  expect(of('alice')).toBe('alice')
+  expect(of('alice', user('account:bob'))).toBe('alice')
+  for (const account of ['Alice', 'bob', '1', 'sub:1', 'account:alice', '__proto__', ''])
+    expect(of(account)).toBeUndefined()
+  expect(of(undefined)).toBe('of the subject')
+  expect(of(undefined, user('account:alice'))).toBeUndefined()
+  expect(() => of('alice', user('1', undefined, 'https://other.example'))).toThrow(SignOnFailed)
+})
