@@ -102,6 +102,58 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('%s', (transport: Tr
   )
 })
 
+describe.each([
+  ['HTTP/1.1', 'port'],
+  ['HTTP/1.1 over TLS', 'tlsPort'],
+] as const)('a WebSocket that is the first of its connection, %s', (_, port) => {
+  let tunnel: Tunnel
+  let application: HandshakeApplication
+  beforeAll(async () => {
+    application = new HandshakeApplication()
+    tunnel = await start(application)
+  })
+  afterAll(() => tunnel.close())
+
+  test('R3.3.8e signs on there, in all three steps', async () => {
+    const isSecure = port === 'tlsPort'
+    const cookies = await Promise.all([signedIn(tunnel, 'alice'), signedIn(tunnel, 'bob')])
+    const socketOf = (cookie: string, host: string): Wish => ({
+      ...{ host, isWebSocket: true },
+      headers: host.startsWith('secure') ? { cookie, origin: `http://${host}` } : {},
+    })
+    for (const host of HOSTS)
+      for (let i = 0; i < 10; i++) {
+        const users = ['alice', 'bob'].map(
+          (name) => new ConnectionUser(name, tunnel[port], { isSecure }),
+        )
+        const told = await Promise.all(
+          users.map((user, n) => user.visit(socketOf(cookies[n]!, host))),
+        )
+        expect(told).toMatchObject([
+          { status: 101, seen: 'alice' },
+          { status: 101, seen: 'bob' },
+        ])
+        expect(users.map(({ handshakes }) => handshakes)).toEqual([1, 1])
+        for (const user of users) user.close()
+      }
+    expect(application.misplaced).toBe(0)
+  })
+
+  test('R3.3.8e what follows a refused handshake is an ordinary request of that connection', async () => {
+    const user = new ConnectionUser('alice', tunnel[port], { isSecure: port === 'tlsPort' })
+    const host = 'open.localhost'
+    expect(await user.ask({ host, isWebSocket: true })).toMatchObject({ status: 401 })
+    const form = { host, method: 'POST', body: 'a=b' }
+    expect(await user.visit(form)).toMatchObject({ status: 200, seen: 'alice' })
+    expect(await user.visit({ host, isWebSocket: true })).toMatchObject({
+      status: 101,
+      seen: 'alice',
+    })
+    expect(user.handshakes).toBe(1)
+    user.close()
+  })
+})
+
 describe('a connection that is gone', () => {
   let tunnel: Tunnel
   let application: HandshakeApplication

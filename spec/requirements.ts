@@ -93,6 +93,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R3.3.8b', text: 'When that connection is gone, its user is asked to begin anew, and no request of theirs goes on another in its place.' },
   { id: 'R3.3.8c', text: 'Another session on a user\'s connection is somebody else there, with connections of its own.' },
   { id: 'R3.3.8d', text: 'Who comes over a connection that is shared, by HTTP/2 or a proxy, is told to come by their own, is known by their session, or is told that it cannot be.' },
+  { id: 'R3.3.8e', text: 'A WebSocket that is the first request of its connection signs on there as any request does: a handshake that the application refuses with its challenge leaves the connection to the next step.' },
   { id: 'R3.4', text: 'Once the whole request has reached the application, the connector waits for the response.' },
   { id: 'R3.5a', text: 'On a response the connector calls the cloud to return status and header fields.' },
   { id: 'R3.5b', text: 'It then streams the response body.' },

@@ -45,10 +45,10 @@ export class ConnectionUser {
   readonly #every: number
 
   /** @param http2 they come by HTTP/2 first, and by HTTP/1.1 where they are told so, `every` requests */
-  constructor(name: string, port: number, { http2 = false, every = 20 } = {}) {
+  constructor(name: string, port: number, { http2 = false, every = 20, isSecure = false } = {}) {
     this.name = name
     this.#port = port
-    this.#isSecure = http2
+    this.#isSecure = isSecure || http2
     this.#every = every
     const kept = { keepAlive: true, maxSockets: 1 }
     this.#agent = this.#isSecure

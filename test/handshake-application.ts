@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 const HEAD = 'TlRMTVNTUAA'
@@ -51,7 +51,12 @@ export class HandshakeApplication {
       )
       socket.on('data', (bytes: Buffer) => socket.write(bytes))
       socket.on('end', () => socket.end())
-    } else socket.end(`HTTP/1.1 401 No\r\n${lines}Content-Length: 0\r\n\r\n`)
+    } else {
+      socket.write(`HTTP/1.1 401 No\r\n${lines}Content-Length: 0\r\n\r\n`)
+      // As servers have it that authenticate connections: the next request comes on this one.
+      const { server } = socket as Duplex & { server: Server }
+      server.emit('connection', socket)
+    }
   }
 
   /** Closes every connection, as an application does that is tired of them; resolves when the other end knows. */

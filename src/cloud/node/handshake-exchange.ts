@@ -13,6 +13,7 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../protocol/internal.ts'
+import { asksForConnection } from '../edge/affinities.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { closeLingering } from './lingering-close.ts'
 import {
@@ -22,10 +23,12 @@ import {
   requestHead,
   type NodeUserExchangeOptions,
 } from './user-exchange.ts'
+import { serveNext } from './user-upgrade.ts'
 
 /**
- * Binds a handed-over request to the {@link UserExchange} port; an answer other than 101 closes the
- * connection.
+ * Binds a handed-over request to the {@link UserExchange} port. An answer other than 101 closes the
+ * connection, unless it asks for authentication that is bound to the connection: that goes on with
+ * the next request on it.
  */
 export class HandshakeExchange implements UserExchange {
   readonly head: UserRequestHead
@@ -35,6 +38,8 @@ export class HandshakeExchange implements UserExchange {
   readonly #response: ServerResponse
   readonly #answer: NodeUserExchange
   readonly #order: HandshakeOrder
+  readonly #wasHalfOpen: boolean
+  readonly #stopListening: (() => void)[] = []
   #events: UserEvents | undefined
 
   /**
@@ -55,6 +60,7 @@ export class HandshakeExchange implements UserExchange {
     this.#response.assignSocket(socket)
     this.#answer = new NodeUserExchange(request, this.#response, options)
     this.#order = new HandshakeOrder(rest)
+    this.#wasHalfOpen = socket.allowHalfOpen
   }
 
   get connection(): Socket {
@@ -66,15 +72,15 @@ export class HandshakeExchange implements UserExchange {
     this.#events = events
     const socket = this.#socket
     // The close that follows says it.
-    socket.on('error', () => undefined)
+    this.#on('error', () => undefined)
     // Each direction of a tunnel ends by itself, also on servers that were made otherwise.
     socket.allowHalfOpen = true
     socket.setTimeout(0)
-    socket.on('drain', () => events.drained())
-    socket.on('data', (bytes: Uint8Array) => this.#received(bytes))
-    socket.on('end', () => this.#ended())
+    this.#on('drain', () => events.drained())
+    this.#on('data', (bytes: Uint8Array) => this.#received(bytes))
+    this.#on('end', () => this.#ended())
     // Both directions of a tunnel were ended, not broken.
-    socket.on('close', () => this.#gone(this.#order.isHalfClosed && socket.writableFinished))
+    this.#on('close', () => this.#gone(this.#order.isHalfClosed && socket.writableFinished))
     this.#answer.listen({
       data: () => undefined,
       ended: () => undefined,
@@ -105,15 +111,19 @@ export class HandshakeExchange implements UserExchange {
     if (this.#order.inform()) this.#answer.inform(head)
   }
 
-  respond(head: ResponseHead): void {
+  respond(head: ResponseHead, close: boolean): void {
     if (this.#order.state !== 'asked') return
+    // Whoever has sent octets of the tunnel already, or its end, says no other request.
+    const goesOn =
+      !close && asksForConnection(head) && !this.#order.isHolding && this.#socket.readable
     // A head that cannot be said throws here, and another may be said instead.
-    this.#answer.respond(head, true)
+    this.#answer.respond(head, !goesOn)
     this.#order.respond()
     const socket = this.#socket
     this.#response.once('finish', () => {
       this.#response.detachSocket(socket)
-      closeLingering(socket, this.#options)
+      if (goesOn && socket.readable && socket.writable) this.#handBack()
+      else closeLingering(socket, this.#options)
       this.#gone(true)
     })
   }
@@ -140,6 +150,20 @@ export class HandshakeExchange implements UserExchange {
 
   abort(): void {
     breakOff(this.#socket, this.head)
+  }
+
+  #on<A extends unknown[]>(event: string, listener: (...args: A) => void): void {
+    const [socket, heard] = [this.#socket, listener as () => void]
+    socket.on(event, heard)
+    this.#stopListening.push(() => socket.off(event, heard))
+  }
+
+  /** The next request on the connection is its server's again. */
+  #handBack(): void {
+    this.#answer.release()
+    for (const stop of this.#stopListening) stop()
+    this.#socket.allowHalfOpen = this.#wasHalfOpen
+    serveNext(this.#socket, this.#order.rest())
   }
 
   #received(bytes: Uint8Array): void {

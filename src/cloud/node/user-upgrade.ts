@@ -64,7 +64,15 @@ function serveAgain(
 ): void {
   const lines = pairs(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = `${method} ${url} HTTP/${httpVersion}\r\n${lines.join('')}\r\n`
-  socket.unshift(Buffer.concat([Buffer.from(head, 'latin1'), rest]))
+  serveNext(socket, Buffer.concat([Buffer.from(head, 'latin1'), rest]))
+}
+
+/**
+ * Gives a connection back to its server, which reads requests on it as on a new one: it emits
+ * `connection` (`secureConnection`) once more. `rest`: what was read of it already.
+ */
+export function serveNext(socket: Duplex, rest?: Uint8Array): void {
+  if (rest !== undefined) socket.unshift(rest)
   const { server } = socket as Socket & { server: Server }
   server.emit((socket as TLSSocket).encrypted ? 'secureConnection' : 'connection', socket)
 }

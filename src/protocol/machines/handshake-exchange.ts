@@ -13,7 +13,7 @@ import { ignored, Machine, misuse, type Saved, type Table } from './table.ts'
 
 /**
  * - `asked`: nothing was answered
- * - `answered`: it stays HTTP, and the connection ends with the answer
+ * - `answered`: it stays HTTP; the connection ends with the answer, or serves other requests
  * - `switched`: the 101 is out; nobody takes the user's octets yet
  * - `carrying`: both directions are open, or at least the user's
  * - `ended`: the user's direction is closed, and that was told
@@ -134,6 +134,13 @@ export class HandshakeOrder {
   /** Whether the user's end came before anybody took its octets, and is to be told now. */
   closesNow(): boolean {
     return this.#memory.isClosed && this.close()
+  }
+
+  /** What came of the user and nobody took, for whoever serves the connection from here on. */
+  rest(): Uint8Array | undefined {
+    const { held } = this.#memory
+    this.#memory.held = null
+    return held ?? undefined
   }
 
   /** The connection is over. `false`: that was told. */
