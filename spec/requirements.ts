@@ -214,4 +214,13 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.3a', text: 'Whoever asks for an application in maintenance gets 503 with the operator\'s words and a time to come back, as a page or a problem; nothing reaches the application, and the paths of the service itself go on.' },
   { id: 'R7.3b', text: 'What is open when maintenance begins goes on to its end, or is broken off where the operator says so.' },
   { id: 'R7.3c', text: 'The operator sees which applications are in maintenance, and which requests were refused.' },
+  { id: 'R7.5a', text: 'A stock client of the Model Context Protocol that knows the address of a published server alone finds its issuer, registers there, signs its user in, and calls; over HTTP/1.1 and HTTP/2.' },
+  { id: 'R7.5b', text: 'A token counts for the resource that the application\'s metadata names, and for no other; a challenge says where the metadata is.' },
+  { id: 'R7.5c', text: 'A session goes through as it is: its id, its event streams, which are resumed where they broke off, and its end.' },
+  { id: 'R7.5d', text: 'A client whose token lacks a scope is told which scopes there must be, and goes on with them.' },
+  { id: 'R7.5e', text: 'A client in a page of another site does the same, where the application\'s rule lets it.' },
+  { id: 'R7.3d', text: 'A request with a larger body than its application takes is refused with 413: before any of it is passed on where its length is said, else before the octet too much is; the application never takes it for whole.' },
+  { id: 'R7.3e', text: 'How long a request and an answer may stand still is an application\'s own, kept at both ends; a connector that does not know such limits is not offered it.' },
+  { id: 'R7.3f', text: 'Named faults of an old device\'s answers are mended where its application says so, and nowhere else; what is mended carries one request a connection, and a connector that cannot mend is not offered the application.' },
+  { id: 'R7.3g', text: 'An answer that is coded for its transfer in a way that nobody asked for is refused, and never passed on as what it is not.' },
 ]

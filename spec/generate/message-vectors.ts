@@ -190,6 +190,17 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
     'Its answer: the details, or that there is no such application for this connector.',
     [
       ['known', application],
+      [
+        'known, with idle limits of its own',
+        {
+          ...application,
+          application: {
+            ...application.application,
+            requestIdleMs: 60_000,
+            responseIdleMs: 600_000,
+          },
+        },
+      ],
       ['unknown', { v: 1, type: 'unknown-application', applicationId: 'wiki' }],
     ],
     [

@@ -73,7 +73,12 @@ export {
   type SignInApplicationInput,
   type SignOnInput,
 } from './directory/application-input.ts'
-export { type MaintenanceInput, type PublishingInput } from './directory/publishing-input.ts'
+export {
+  type ApplicationLimitsInput,
+  type MaintenanceInput,
+  type PublishingInput,
+} from './directory/publishing-input.ts'
+export { type ApplicationLimits } from './directory/application-limits.ts'
 export { type Maintenance } from './directory/maintenance.ts'
 export {
   type AccountLetterCase,

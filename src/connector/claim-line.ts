@@ -60,8 +60,8 @@ export class ForeignCarrier implements Carrier {
     return line.then((found) => this.#reached(found))
   }
 
-  claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange | undefined {
-    return this.#line?.claim(this.#offer, job, { responseHeadMs, isForeign: true })
+  claim(job: ClaimedJob, { responseHeadMs, patience }: ClaimTerms): Exchange | undefined {
+    return this.#line?.claim(this.#offer, job, { responseHeadMs, patience, isForeign: true })
   }
 
   release(): void {

@@ -12,6 +12,7 @@ import {
   LINK_FEATURES,
   MAX_DATA_BYTES,
   MAX_WINDOW_BYTES,
+  patienceFor,
   PeerViolation,
   PROTOCOL_VERSION,
   TIME_LIMITS,
@@ -223,7 +224,7 @@ class LinkClaim implements ClaimOptions {
       receiveWindowBytes: hasBody ? INITIAL_WINDOW_BYTES : 0,
       maxWindowBytes: MAX_WINDOW_BYTES,
       budget,
-      limits,
+      limits: patienceFor(this.#terms.patience, limits),
       responseHeadMs: this.#terms.responseHeadMs,
       upgradeWindowBytes: upgrade === undefined ? undefined : windowBytes,
     })
@@ -244,8 +245,8 @@ class LinkCarrier implements Carrier {
     this.#link.decline(this.#offer, reason)
   }
 
-  claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange | undefined {
-    return this.#link.claim(this.#offer, job, { responseHeadMs, isForeign: false })
+  claim(job: ClaimedJob, { responseHeadMs, patience }: ClaimTerms): Exchange | undefined {
+    return this.#link.claim(this.#offer, job, { responseHeadMs, patience, isForeign: false })
   }
 
   release(): void {

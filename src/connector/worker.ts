@@ -22,6 +22,7 @@ import {
   type HeaderList,
   type DeclineReason,
   type Offer,
+  type OwnPatience,
   type UserClaims,
 } from '../protocol/internal.ts'
 import { Containment } from '../runtime/containment.ts'
@@ -56,6 +57,8 @@ export interface Carrier {
 export interface ClaimTerms {
   /** Milliseconds to the response head, from the last request-body byte. */
   readonly responseHeadMs: number
+  /** Whose idle limits it keeps, where they are not the connector's own. */
+  readonly patience?: OwnPatience | undefined
 }
 
 /** The worker's side of a claimed exchange. */
@@ -261,9 +264,11 @@ class Job implements ClaimedJob {
     if (this.#claim.state !== 'reaching') return
     if (!isThere) return this.#decline('origin-unreachable')
     const { responseHeadMs } = this.#application!
+    const patience = this.#application
     const exchange = this.#carrier.claim(this, {
       // A little more than is left to connect, so that what was not sent is told as such.
       responseHeadMs: Math.min(responseHeadMs, this.#restMs + SLOT_MS),
+      patience,
     })
     if (exchange === undefined) return this.#decline('overloaded')
     this.#claim.claim()

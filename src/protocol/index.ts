@@ -163,6 +163,8 @@ export {
 // Exchanges
 export { Exchange } from './machines/exchange.ts'
 export { type ExchangeBodies } from './machines/exchange-bodies.ts'
+export { type OwnPatience, type PatienceLimits } from './machines/exchange-patience.ts'
+export { type AnswerFault } from './http/answer-faults.ts'
 export { type ExchangeState } from './machines/exchange-tables.ts'
 export {
   type ExchangeHandler,

@@ -84,6 +84,7 @@ export class RelayWorld {
         user,
         fail: () => (this.isDisturbed = true),
         tellSessionEnded: () => undefined,
+        tellBodyTooLarge: () => undefined,
       },
       application,
       origin,

@@ -137,6 +137,8 @@ export class ConfigurationService {
     }
     const { id, version, internalUrl, externalUrl, hostHeader } = application
     const { verifyCertificate, responseHeadMs, backendProtocol } = application
+    const { limits, lenient } = application
+    const { requestIdleMs, responseIdleMs } = limits ?? {}
     const signOn = signOnDetails(application.signOn)
     return {
       v: PROTOCOL_VERSION,
@@ -150,6 +152,9 @@ export class ConfigurationService {
         verifyCertificate,
         responseHeadMs,
         ...(backendProtocol && { backendProtocol }),
+        ...(requestIdleMs !== undefined && { requestIdleMs }),
+        ...(responseIdleMs !== undefined && { responseIdleMs }),
+        ...(lenient && { lenient }),
         ...(signOn && { signOn }),
       },
     }

@@ -52,6 +52,8 @@ export function tellApplication(
   if (cors) tellCors(cors, externalUrl, `${path}.cors`, tell)
   tellBackendProtocol(application, `${path}.backendProtocol`, tell)
   tellSignOn(application, issuer, `${path}.signOn`, tell)
+  if (application.lenient !== undefined && application.signOn?.kind === 'connection-bound')
+    tell(`${path}.lenient`, 'cannot be combined with "signOn" of kind "connection-bound"')
   tellMaintenance(application.maintenance, `${path}.maintenance`, tell)
   if (bearer) tellBearer(bearer, externalUrl, issuer, `${path}.bearer`, tell)
 }

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import type { Gapped } from '../../runtime/check-configuration.ts'
-import { TIME_LIMITS } from '../../protocol/internal.ts'
+import { ANSWER_FAULTS, TIME_LIMITS } from '../../protocol/internal.ts'
 import { BearerConfiguration } from './bearer-configuration.ts'
 import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, text, texts } from './configuration-values.ts'
@@ -16,6 +16,7 @@ import { ApplicationPolicy, type AccessRules } from '../rules/access-policy.ts'
 import type { Application } from './directory-port.ts'
 import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
+import { ApplicationLimitsConfiguration } from './application-limits.ts'
 import { MaintenanceConfiguration } from './maintenance.ts'
 import { TranslateConfiguration } from './translate-configuration.ts'
 
@@ -40,6 +41,8 @@ const published = {
     TIME_LIMITS.responseHeadMs,
   ),
   maintenance: v.optional(MaintenanceConfiguration),
+  limits: v.optional(ApplicationLimitsConfiguration),
+  lenient: v.optional(v.pipe(v.array(v.picklist(ANSWER_FAULTS)), v.minLength(1))),
 }
 
 const SignInApplication = v.strictObject({
@@ -103,6 +106,7 @@ export function readApplication(
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
   const { id, name = id, externalUrl, internalUrl, cors, needs, translate } = application
+  const { maintenance, limits, lenient } = application
   const { signOn, identityHeaders, account } = readSignOn(
     application.signOn,
     signIn?.identityHeaders,
@@ -121,10 +125,11 @@ export function readApplication(
     ...(needs && { needs }),
     ...(backendProtocol && { backendProtocol }),
     ...(signOn && { signOn }),
+    ...(limits && { limits }),
+    ...(lenient && { lenient: [...new Set(lenient)] }),
   }
   // Connectors see the version: neither secrets nor policies may go into it.
   const version = contentVersion({ ...complete, client: signIn?.client.id })
-  const { maintenance } = application
   const edge = {
     ...(cors && { cors }),
     ...(maintenance && { maintenance }),

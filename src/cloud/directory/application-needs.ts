@@ -8,7 +8,8 @@
  * @see spec/PROTOCOL.md, "Features"
  * @module
  */
-import { HTTP2 } from '../../protocol/internal.ts'
+import { HTTP2, LENIENT_PREFIX } from '../../protocol/internal.ts'
+import { limitsNeed } from './application-limits.ts'
 import type { Application } from './directory-port.ts'
 import { signOnNeeds } from './sign-on-configuration.ts'
 
@@ -50,6 +51,8 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   translate: nothing,
   // What is preferred restricts nobody: another connector speaks HTTP/1.1.
   backendProtocol: (protocol) => (protocol === 'auto' ? NOTHING : [HTTP2]),
+  limits: limitsNeed,
+  lenient: (faults) => faults.map((fault) => `${LENIENT_PREFIX}${fault}`),
 }
 
 /** The settings that may need something: connectors are looked at with them all the time. */

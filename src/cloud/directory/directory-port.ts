@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AnswerFault } from '../../protocol/internal.ts'
 import type { SignOn } from './sign-on-configuration.ts'
 import type { AccessRules } from '../rules/access-policy.ts'
 import type { Branding } from '../pages/answer.ts'
@@ -12,6 +13,7 @@ import type { Cors } from './cors-configuration.ts'
 import type { IdentityHeader } from '../rules/identity-claims.ts'
 import type { ClaimPath, IssuerProfile } from './issuer-configuration.ts'
 import type { SessionLifetime } from './session-configuration.ts'
+import type { ApplicationLimits } from './application-limits.ts'
 import type { Maintenance } from './maintenance.ts'
 import type { Translate } from './translate-configuration.ts'
 
@@ -152,6 +154,10 @@ export interface Application {
    * and else HTTP/1.1 (`auto`). Default: HTTP/1.1.
    */
   readonly backendProtocol?: 'h2' | 'h2c' | 'auto'
+  /** Limits of its own. Default: those of every other application. */
+  readonly limits?: ApplicationLimits | undefined
+  /** Faults of its answers that are mended. Default: none. */
+  readonly lenient?: readonly AnswerFault[] | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

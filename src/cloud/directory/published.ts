@@ -18,6 +18,7 @@ import {
   type AccountMapping,
   type AccountName,
   type HeaderList,
+  type OwnPatience,
   type TypedClaim,
   type TypedClaims,
   type UserClaims,
@@ -70,6 +71,8 @@ export class Published {
   readonly needs: readonly string[]
   /** It knows its users by their connections: each has connections of their own. */
   readonly isConnectionBound: boolean
+  /** Octets of a request's body; Infinity: there is no limit. */
+  readonly maxBodyBytes: number
   /** Where its requests are queued. */
   readonly destination: {
     readonly tenantId: string
@@ -77,6 +80,7 @@ export class Published {
     readonly group: TenantKey
     readonly application: TenantKey
     readonly responseHeadMs: number
+    readonly patience: OwnPatience | undefined
   }
   #names: string | undefined
   #custom: { readonly version: string | undefined } | undefined
@@ -117,8 +121,10 @@ export class Published {
     this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
     this.needs = needsOf(application)
     this.isConnectionBound = application.signOn?.kind === 'connection-bound'
+    this.maxBodyBytes = application.limits?.requestBodyBytes ?? Infinity
     const [group, own] = [tenantKey(tenantId, groupId), tenantKey(tenantId, id)]
-    this.destination = { tenantId, groupId, group, application: own, responseHeadMs }
+    const patience = application.limits
+    this.destination = { tenantId, groupId, group, application: own, responseHeadMs, patience }
     this.#identityHeaders = Object.entries(identityHeaders)
     this.#signOnClaims = claimsOfSignOn(application.signOn)
     this.#account = application.account ?? mappingOf(application.signOn)

@@ -4,11 +4,37 @@
  * @see docs/publishing.md
  * @module
  */
+import type { AnswerFault } from '../../protocol/internal.ts'
 
 /** What every application may have beside its addresses and how users sign in. */
 export interface PublishingInput {
   /** It is being worked on: its users get a page that says so, and nothing reaches it. */
   readonly maintenance?: MaintenanceInput | undefined
+  /** Limits of its own. Default: those of every other application. */
+  readonly limits?: ApplicationLimitsInput | undefined
+  /**
+   * Faults of an old device's answers that its connector mends: `repeated-content-length`,
+   * `space-before-colon`, `folded-fields`, `bare-line-feed`; at least one. A connector has to know
+   * how. Default: none, and such an answer is a 502.
+   */
+  readonly lenient?: readonly AnswerFault[] | undefined
+}
+
+/** Limits of an application's own, beside `responseHeadMs`. */
+export interface ApplicationLimitsInput {
+  /** Octets of a request's body; what has more is refused with 413. Default: there is no limit. */
+  readonly requestBodyBytes?: number | undefined
+  /**
+   * Milliseconds that a request's body may stand still because its user sends nothing; up to a day.
+   * A connector has to know this limit. Default: 120 000.
+   */
+  readonly requestIdleMs?: number | undefined
+  /**
+   * Milliseconds that an answer may stand still because the application says nothing; up to a day.
+   * Event streams and WebSockets are not meant. A connector has to know this limit. Default: 120
+   * 000.
+   */
+  readonly responseIdleMs?: number | undefined
 }
 
 /** An application is being worked on: new requests are answered with 503. */

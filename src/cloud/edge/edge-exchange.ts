@@ -47,6 +47,8 @@ export interface Asker {
   readonly sessionCookie?: string | undefined
   /** Answers with an error of ours, while no response was begun. */
   fail(error: ExchangeFailed, delivery: Delivery): void
+  /** Answers that the body is too large, while no response was begun. */
+  tellBodyTooLarge(delivery: Delivery): void
   /** Answers that the session is over, while no response was begun. */
   tellSessionEnded(delivery: Delivery): void
 }
@@ -66,6 +68,8 @@ export class EdgeExchange implements Submitter, Deadlined {
   /** The protocols the user would switch to. */
   #upgrade: string | undefined
   #body: BodyKind = { kind: 'none' }
+  /** Octets of the body that may still come. */
+  #bodyLeft: number
 
   /**
    * @param affinity the user's own connections to an application that knows its users by them
@@ -83,6 +87,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     this.#user = user
     this.#application = application
     this.#origin = origin
+    this.#bodyLeft = application.maxBodyBytes
     this.#ends = new RelayEnds(user, origin.clocks)
     this.#upwards = new PacedRelay(new TowardsConnector(this.#ends), 'credit')
     this.#downwards = new PacedRelay(new TowardsUser(this.#ends), 'queue')
@@ -98,6 +103,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   // ── what the user's connection says ───────────────────────────────────────────────────────
 
   userData(bytes: Uint8Array): void {
+    if (this.#bodyLeft !== Infinity && !this.#takes(bytes.length)) return
     this.#upwards.data(bytes)
   }
 
@@ -259,6 +265,21 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   get #hasBody(): boolean {
     return this.#body.kind !== 'none'
+  }
+
+  /** Whether the application takes more of the body; what is too much of it is not sent. */
+  #takes(bytes: number): boolean {
+    if (this.#answer.isTunnel) return true
+    this.#bodyLeft -= bytes
+    if (this.#bodyLeft >= 0) return true
+    const { state } = this.#answer
+    if (state === 'over') return false
+    const delivery = this.#delivery('cancelled')
+    this.#leave()
+    if (state === 'unanswered') this.#asker.tellBodyTooLarge(delivery)
+    else this.#user.abort()
+    this.#ticket?.cancel()
+    return false
   }
 
   /** The application knows its users by connections, and this one has none that is theirs. */

@@ -285,6 +285,8 @@ export class Edge {
     if (answerCors(request, application, target.path)) return
     const { maintenance } = application.application
     if (maintenance !== undefined) return request.tellMaintenance(maintenance)
+    if (body.kind === 'length' && body.bytes > application.maxBodyBytes)
+      return request.tellBodyTooLarge()
     const admitted = this.#admission.admit(request, application, target)
     if (!(admitted instanceof Promise))
       return admitted && this.#offer(request, application, target, body, admitted)

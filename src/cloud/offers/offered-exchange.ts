@@ -15,6 +15,7 @@ import {
   isReplayable,
   KeptBody,
   OfferEntry,
+  patienceFor,
   type AttemptOutcome,
   type Claim,
   type ClaimAnswer,
@@ -166,7 +167,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
       receiveWindowBytes: carriage.windowBytes,
       maxWindowBytes: carriage.maxWindowBytes,
       budget: carriage.budget,
-      limits: this.#origin.limits,
+      limits: patienceFor(this.#to.patience, this.#origin.limits),
       responseHeadMs: this.#offer.answerMs(now),
       upgradeWindowBytes: this.submission.upgrade !== undefined ? carriage.windowBytes : 0,
     })

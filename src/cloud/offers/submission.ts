@@ -13,6 +13,7 @@ import type {
   ExchangeId,
   HeaderList,
   Offer,
+  OwnPatience,
 } from '../../protocol/internal.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 
@@ -70,6 +71,8 @@ export interface Destination {
   readonly application: TenantKey
   /** Milliseconds to the response head. Default: the origin's. */
   readonly responseHeadMs?: number
+  /** Idle limits of the application's own. Default: the origin's. */
+  readonly patience?: OwnPatience | undefined
 }
 
 /** A connector that claims, as its certificate says and the registry confirms. */

@@ -165,6 +165,13 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.answer({ ...answer, detail: this.#advised(answer.detail, delivery), delivery })
   }
 
+  /** Answers that the body is larger than the application takes. */
+  tellBodyTooLarge(delivery: Delivery = 'none'): void {
+    const { detail, ...words } = OWN_ANSWERS['body-too-large']
+    const said = this.#advised(detail, delivery)
+    this.answer({ ...words, detail: said, delivery, error: 'http_request_error' })
+  }
+
   data(bytes: Uint8Array): void {
     this.#exchange?.userData(bytes)
   }

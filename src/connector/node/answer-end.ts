@@ -18,3 +18,15 @@ export function endsWithConnection(method: string, status: number, headers: Head
   if (codings.length > 0) return !/(?:^|[,\s])chunked[\s;]*$/i.test(codings.at(-1)!)
   return headerValue(headers, 'content-length') === undefined
 }
+
+/**
+ * Whether an answer is coded for its transfer in another way than `chunked`. Nobody asked for that
+ * (`TE`), and the codings are of the connection: passed on, its content would be what it is not.
+ *
+ * @see RFC 9112, section 7
+ */
+export function isCodedForTransfer(method: string, status: number, headers: HeaderList): boolean {
+  if (isBodiless(method, status)) return false
+  const codings = headerValues(headers, 'transfer-encoding')
+  return codings.length > 0 && !/^[ \t]*(?:chunked|identity)[ \t]*$/i.test(codings.join())
+}

@@ -16,6 +16,7 @@ import type { BackendRequest } from '../backend.ts'
 import { internalAddress } from '../internal-request.ts'
 import { CONNECT_TIMEOUT, fault, PIN_LOST } from './application-faults.ts'
 import { heedingAlert, heedReset } from './cut-connections.ts'
+import { mendAnswers, type MendedAnswers } from './mended-answers.ts'
 import { ownContext, OwnPools, type Pool } from './own-pools.ts'
 
 /** How private applications are connected to. */
@@ -32,9 +33,15 @@ export interface ApplicationConnectionOptions {
    * 000.
    */
   readonly keepAliveMs?: number
+  /**
+   * Milliseconds after which a connection takes no further request, so that another address of the
+   * application is noticed under steady traffic as well. Default 300 000.
+   */
+  readonly connectionAgeMs?: number
 }
 
 export const CONNECT_MS = CONNECTION_TIME_LIMITS.connectMs
+export const CONNECTION_AGE_MS = CONNECTION_TIME_LIMITS.applicationConnectionAgeMs
 export const KEEP_ALIVE_MS = CONNECTION_TIME_LIMITS.applicationKeepAliveMs
 
 /**
@@ -74,18 +81,21 @@ export class ApplicationConnections {
 
   constructor(options: ApplicationConnectionOptions) {
     const { keepAliveMs = KEEP_ALIVE_MS, connectMs = CONNECT_MS } = options
+    const { connectionAgeMs = CONNECTION_AGE_MS } = options
+    const heedAge = (socket: Socket) => void endsAt.set(socket, performance.now() + connectionAgeMs)
     this.connectMs = connectMs
     const prepare: Prepare = (agent, ...watches) =>
       prepared(agent, this.#connecting, connectMs, watches)
     const trusted = authorities(options.ca)
     this.#http = {
-      pooled: prepare(new HttpAgent(pooled(keepAliveMs)), heedReset, heedUnasked),
-      alone: prepare(new HttpAgent({ keepAlive: false }), heedReset),
-      switching: prepare(new HttpAgent(SWITCHING), heedReset),
+      pooled: prepare(new HttpAgent(pooled(keepAliveMs)), heedReset, heedUnasked, heedAge),
+      alone: prepare(new HttpAgent({ keepAlive: false }), heedReset, mendAnswers),
+      switching: prepare(new HttpAgent(SWITCHING), heedReset, mendAnswers),
     }
-    this.#https = httpsAgents(prepare, keepAliveMs, trusted)
+    this.#https = httpsAgents(prepare, heedAge, keepAliveMs, trusted)
     this.#own = new OwnPools(
-      (tls) => new HttpsPool(httpsAgents(prepare, keepAliveMs, ownContext(tls, trusted.ca))),
+      (tls) =>
+        new HttpsPool(httpsAgents(prepare, heedAge, keepAliveMs, ownContext(tls, trusted.ca))),
     )
   }
 
@@ -94,16 +104,20 @@ export class ApplicationConnections {
    *
    * @throws ConfigurationInvalid when its `tls` is not what it must be
    */
-  to({ application, upgrade, headers, tls }: BackendRequest): ClientRequestArgs {
+  to({ application, upgrade, headers, tls }: BackendRequest): ClientRequestArgs & MendedAnswers {
     const { isSecure, origin, hostname, port } = internalAddress(application)
-    const kind = upgrade !== undefined ? 'switching' : bindsConnection(headers) ? 'alone' : 'pooled'
-    if (!isSecure) return { agent: this.#http[kind], host: hostname, port }
+    const { lenient } = application
+    const isAlone = lenient !== undefined || bindsConnection(headers)
+    const kind = upgrade !== undefined ? 'switching' : isAlone ? 'alone' : 'pooled'
+    const mended = lenient === undefined ? {} : { lenient }
+    if (!isSecure) return { agent: this.#http[kind], host: hostname, port, ...mended }
     const own = this.#own.of(origin, tls)
     const recognised = {
       servername: tls?.serverName ?? serverNameOf(hostname),
       rejectUnauthorized: own !== undefined || application.verifyCertificate,
     }
-    return { agent: (own?.agents ?? this.#https)[kind], host: hostname, port, ...recognised }
+    const { [kind]: agent } = own?.agents ?? this.#https
+    return { agent, host: hostname, port, ...recognised, ...mended }
   }
 
   /** This connection serves no other request than the one it has. */
@@ -129,7 +143,9 @@ interface Agents<A extends HttpAgent> {
   readonly switching: A
 }
 
-type Prepare = <A extends HttpAgent>(agent: A, ...watches: ((socket: Socket) => void)[]) => A
+/** Sees a connection as it is made, and what the request says that it is made for. */
+type Watch = (socket: Socket, options: MendedAnswers) => void
+type Prepare = <A extends HttpAgent>(agent: A, ...watches: Watch[]) => A
 
 const pooled = (keepAliveMs: number) => ({ keepAlive: true, timeout: keepAliveMs })
 /** In a tunnel each direction ends alone. */
@@ -137,15 +153,19 @@ const SWITCHING = { keepAlive: false, allowHalfOpen: true }
 
 function httpsAgents(
   prepare: Prepare,
+  heedAge: (socket: Socket) => void,
   keepAliveMs: number,
   options: Pick<TlsOptions, 'ca' | 'secureContext'>,
 ): Agents<HttpsAgent> {
   // A resumed TLS session would skip what the application's certificate is checked for.
   const tls = { maxCachedSessions: 0, ...options }
   return {
-    pooled: prepare(new HttpsAgent({ ...pooled(keepAliveMs), ...tls }), heedReset, heedUnasked),
-    alone: prepare(new HttpsAgent({ keepAlive: false, ...tls }), heedReset),
-    switching: prepare(heedful(new HttpsAgent({ ...SWITCHING, ...tls }))),
+    pooled: prepare(
+      new HttpsAgent({ ...pooled(keepAliveMs), ...tls }),
+      ...[heedReset, heedUnasked, heedAge],
+    ),
+    alone: prepare(new HttpsAgent({ keepAlive: false, ...tls }), heedReset, mendAnswers),
+    switching: prepare(heedful(new HttpsAgent({ ...SWITCHING, ...tls })), mendAnswers),
   }
 }
 
@@ -252,6 +272,9 @@ export class OwnConnection {
 }
 
 const retired = new WeakSet<Duplex>()
+/** When a connection is too old for another request. */
+const endsAt = new WeakMap<Duplex, number>()
+const isOld = (socket: Duplex) => performance.now() >= (endsAt.get(socket) ?? Infinity)
 
 /** A tunnel that was cut must not pass for one that ended. */
 function heedful(agent: HttpsAgent): HttpsAgent {
@@ -267,19 +290,19 @@ function prepared<A extends HttpAgent>(
   agent: A,
   connecting: Set<Socket>,
   connectMs: number,
-  watches: readonly ((socket: Socket) => void)[],
+  watches: readonly Watch[],
 ): A {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, connected) => {
     const socket = connect(options) as Socket
     awaitConnection(socket, connecting, connectMs, connected as Connected)
     keepReading(socket)
-    for (const watch of watches) watch(socket)
+    for (const watch of watches) watch(socket, options as MendedAnswers)
     // The agent waits for the call instead.
     return undefined as never
   }
   const keep = agent.keepSocketAlive.bind(agent)
-  agent.keepSocketAlive = (socket) => !retired.has(socket) && keep(socket)
+  agent.keepSocketAlive = (socket) => !retired.has(socket) && !isOld(socket) && keep(socket)
   return agent
 }
 

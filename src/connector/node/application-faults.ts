@@ -13,6 +13,8 @@ export const BODY_LENGTH = 'ERR_REQUEST_BODY_LENGTH'
  * for.
  */
 export const UNUSABLE_STATUS = 'ERR_UNUSABLE_STATUS'
+/** The application coded its answer for the transfer, and nobody had asked for that. */
+export const TRANSFER_CODING = 'ERR_TRANSFER_CODING'
 /** No connection within the connect limit. */
 export const CONNECT_TIMEOUT = 'ERR_CONNECT_TIMEOUT'
 /** The connection that the user was known by is there no more. */
@@ -85,7 +87,7 @@ export function isStale(error: unknown): boolean {
 
 /** No connection in time, by our clock, undici's or the kernel's. */
 const LATE = new Set([CONNECT_TIMEOUT, 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
-const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNUSABLE_STATUS])
+const MALFORMED = new Set(['UND_ERR_HEADERS_OVERFLOW', UNUSABLE_STATUS, TRANSFER_CODING])
 /** It accepted the connection, and broke it. */
 const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', CONNECTION_RESET])
 /** What the libraries say of requests they refuse to make, and of a backend that is closed. */

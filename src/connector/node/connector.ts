@@ -7,6 +7,7 @@
 import { hostname } from 'node:os'
 import {
   BACKEND_TLS,
+  IDLE_LIMITS,
   CONNECTION_TIME_LIMITS,
   DEFAULT_OFFERS,
   requestNumberOf,
@@ -353,7 +354,7 @@ class NodeConnector implements RunningConnector {
       ...features,
     ])
     const own = this.#options.applicationTls ? [BACKEND_TLS] : []
-    const abilities = [...kinds, ...own, ...(this.#backend.features ?? [])]
+    const abilities = [...kinds, ...own, IDLE_LIMITS, ...(this.#backend.features ?? [])]
     return { worker: this.#worker, clocks, scheduler, limits, random, run: this.#run, abilities }
   }
 

@@ -19,7 +19,7 @@ import {
   ApplicationConnections,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
-import { endsWithConnection } from './answer-end.ts'
+import { endsWithConnection, isCodedForTransfer } from './answer-end.ts'
 import { wasCut } from './cut-connections.ts'
 import {
   BODY_LENGTH,
@@ -28,6 +28,7 @@ import {
   insideAnswer,
   isStale,
   notSentCauseOf,
+  TRANSFER_CODING,
   UNUSABLE_STATUS,
 } from './application-faults.ts'
 import { ConnectLimit } from './connect-limit.ts'
@@ -189,6 +190,8 @@ export class HttpCall implements BackendCall {
     this.#heedBinding(response.rawHeaders)
     if (response.statusCode === 101)
       return this.#failed(fault(UNUSABLE_STATUS, 'a 101 that switches to nothing'))
+    if (isCodedForTransfer(this.#wanted.method, response.statusCode!, response.rawHeaders))
+      return this.#failed(fault(TRANSFER_CODING, 'a transfer coding that nobody asked for'))
     response.on('data', (bytes: Uint8Array) => {
       if (!this.#over) this.#events.data(bytes)
     })

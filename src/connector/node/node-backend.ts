@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AFFINITY, HTTP2 } from '../../protocol/internal.ts'
+import { AFFINITY, ANSWER_FAULTS, HTTP2, LENIENT_PREFIX } from '../../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
 import { Http2Backend } from './http2-backend.ts'
@@ -22,9 +22,9 @@ import { UndiciBackend } from './undici-backend.ts'
 export class NodeBackend implements Backend {
   /**
    * Each user's connections to an application that knows users by them are kept apart; HTTP/2 is
-   * spoken to applications that want it.
+   * spoken to applications that want it; faults of old devices are mended.
    */
-  readonly features: readonly string[] = [AFFINITY, HTTP2]
+  readonly features: readonly string[] = [AFFINITY, HTTP2, ...LENIENT]
   readonly #short: UndiciBackend
   readonly #whole: HttpBackend
   readonly #own: OwnConnections
@@ -46,6 +46,8 @@ export class NodeBackend implements Backend {
   }
 
   #callHttp1(request: BackendRequest, events: BackendEvents): BackendCall {
+    // undici has no place to mend what comes.
+    if (request.application.lenient !== undefined) return this.#whole.call(request, events)
     const isShort = request.replayable || /[a-z]/.test(request.method)
     return (isShort ? this.#short : this.#whole).call(request, events)
   }
@@ -59,3 +61,6 @@ export class NodeBackend implements Backend {
     ])
   }
 }
+
+/** Every fault that can be mended is a feature of its own. */
+const LENIENT = ANSWER_FAULTS.map((fault) => `${LENIENT_PREFIX}${fault}`)

@@ -9,6 +9,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import {
   Exchange,
   isReplayable,
+  patienceFor,
   PLAIN_CREDIT_BYTES,
   PLAIN_WINDOW_BYTES,
   PlainResponder,
@@ -72,7 +73,7 @@ export class PlainCarrier implements Carrier, PlainResponderPort, Flushed, Whole
     this.#calls.declined(this.#offer, reason)
   }
 
-  claim(job: ClaimedJob, { responseHeadMs }: ClaimTerms): Exchange {
+  claim(job: ClaimedJob, { responseHeadMs, patience }: ClaimTerms): Exchange {
     const { id, attempt, body, upgrade } = this.#offer
     this.#job = job
     const exchange = new Exchange(this.#machine, job, {
@@ -81,7 +82,7 @@ export class PlainCarrier implements Carrier, PlainResponderPort, Flushed, Whole
       requestBody: body.kind !== 'none',
       sendCreditBytes: PLAIN_CREDIT_BYTES,
       receiveWindowBytes: PLAIN_WINDOW_BYTES,
-      limits: this.#calls.limits,
+      limits: patienceFor(patience, this.#calls.limits),
       responseHeadMs,
       ...(upgrade !== undefined && { upgradeWindowBytes: PLAIN_WINDOW_BYTES }),
     })

@@ -19,7 +19,7 @@ import {
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import { ForwardingBackendCall } from '../forwarding-backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
-import { endsWithConnection, isBodiless } from './answer-end.ts'
+import { endsWithConnection, isBodiless, isCodedForTransfer } from './answer-end.ts'
 import {
   CONNECTION_RESET,
   fault,
@@ -27,6 +27,7 @@ import {
   insideAnswer,
   isStale,
   notSentCauseOf,
+  TRANSFER_CODING,
   UNUSABLE_STATUS,
 } from './application-faults.ts'
 import { ConnectLimit } from './connect-limit.ts'
@@ -183,6 +184,12 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     const headers = text(raw)
     this.#isBound ||= bindsConnection(headers)
     if (status < 200) return this.#informed(status, headers)
+    if (isCodedForTransfer(this.#request.method, status, headers)) {
+      const error = fault(TRANSFER_CODING, 'a transfer coding that nobody asked for')
+      this.#fail(error)
+      this.#abort?.(error)
+      return true
+    }
     this.#status = status
     this.#headers = headers
     this.#resume = resume
@@ -203,8 +210,8 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     // What is left of an unfinished request nobody reads.
     this.#body?.destroy()
     const trailers = raw !== null && raw.length > 0 ? text(raw as unknown as Buffer[]) : undefined
-    if (this.#isBound || (trailers !== undefined && bindsConnection(trailers)))
-      this.connection?.retire()
+    const isBound = this.#isBound || (trailers !== undefined && bindsConnection(trailers))
+    if (isBound || this.connection?.isOld === true) this.connection?.retire()
     this.#events.ended(trailers)
   }
 

@@ -17,6 +17,7 @@ import { internalAddress } from '../internal-request.ts'
 import {
   authorities,
   CONNECT_MS,
+  CONNECTION_AGE_MS,
   KEEP_ALIVE_MS,
   type ApplicationConnectionOptions,
 } from './application-connections.ts'
@@ -103,10 +104,10 @@ export class UndiciConnections {
 
 /** One connection to one application, for one request after the other. */
 export class ApplicationConnection extends Client {
-  readonly #current: { socket?: Socket }
+  readonly #current: { socket?: Socket; endsAt: number }
 
-  constructor(origin: string | URL, options: Client.Options) {
-    const current: { socket?: Socket } = {}
+  constructor(origin: string | URL, options: ConnectionSettings) {
+    const current: { socket?: Socket; endsAt: number } = { endsAt: Infinity }
     const connect = options.connect as buildConnector.connector
     super(origin, {
       ...options,
@@ -116,6 +117,7 @@ export class ApplicationConnection extends Client {
           if (socket !== null) {
             heedReset(socket)
             current.socket = socket
+            current.endsAt = performance.now() + options.connectionAgeMs
           }
           done(...result)
         }),
@@ -136,6 +138,11 @@ export class ApplicationConnection extends Client {
     return this.#current.socket !== undefined && wasCut(this.#current.socket)
   }
 
+  /** Whether it is too old for another request. */
+  get isOld(): boolean {
+    return performance.now() >= this.#current.endsAt
+  }
+
   /**
    * Closes it; the next request makes another. To be called before its answer's last event returns.
    */
@@ -144,15 +151,20 @@ export class ApplicationConnection extends Client {
   }
 }
 
+/** How a connection is made, and how old it may become. */
+type ConnectionSettings = Client.Options & { readonly connectionAgeMs: number }
+
 /** Connections that are made in one way. */
 class AgentPool implements OwnPool {
-  readonly options: Client.Options
+  readonly options: ConnectionSettings
   readonly agent: Agent
   isIdle = false
 
-  constructor(options: Client.Options) {
+  constructor(options: ConnectionSettings) {
+    const { connectionAgeMs } = options
     this.options = options
-    const connection = (origin: URL, given: object) => new ApplicationConnection(origin, given)
+    const connection = (origin: URL, given: object) =>
+      new ApplicationConnection(origin, { ...given, connectionAgeMs })
     this.agent = new Agent({
       ...options,
       factory: (origin, given) => new Pool(origin, { ...given, factory: connection }),
@@ -172,7 +184,7 @@ class AgentPool implements OwnPool {
 function clientOptions(
   options: ApplicationConnectionOptions,
   tls: Pick<ConnectionOptions, 'ca' | 'secureContext' | 'servername' | 'rejectUnauthorized'>,
-): Client.Options {
+): ConnectionSettings {
   const connect = buildConnector({
     timeout: options.connectMs ?? CONNECT_MS,
     // A resumed session would skip what the application's certificate is checked for.
@@ -180,9 +192,12 @@ function clientOptions(
     ...tls,
   })
   return {
+    connectionAgeMs: options.connectionAgeMs ?? CONNECTION_AGE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    // The application's hint shortens it, and never lengthens it.
+    keepAliveMaxTimeout: options.keepAliveMs ?? KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEAD_BYTES,
     // No request waits on a connection that another has: it may turn out to be that other's alone.
     pipelining: 1,

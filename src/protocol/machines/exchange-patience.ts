@@ -8,7 +8,27 @@ import type { ExchangeState } from './exchange-tables.ts'
 import type { TimeLimits } from '../wire/limits.ts'
 
 /** Limits of what stands still. */
-export type PatienceLimits = Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
+export type PatienceLimits = Pick<
+  TimeLimits,
+  'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'
+> & {
+  /** A request's body that its user does not go on with. Default: `stalledMs`. */
+  readonly requestIdleMs?: number | undefined
+}
+
+/** What an application says of these limits itself; milliseconds. */
+export interface OwnPatience {
+  readonly requestIdleMs?: number | undefined
+  readonly responseIdleMs?: number | undefined
+}
+
+/** The limits of one application's exchanges; `own` undefined: it says nothing. */
+export function patienceFor(own: OwnPatience | undefined, limits: PatienceLimits): PatienceLimits {
+  if (own === undefined) return limits
+  const { requestIdleMs, responseIdleMs } = own
+  if (requestIdleMs === undefined && responseIdleMs === undefined) return limits
+  return { ...limits, idleMs: responseIdleMs ?? limits.idleMs, requestIdleMs }
+}
 
 /**
  * Milliseconds since either body last moved.
@@ -25,7 +45,7 @@ export function patienceOf(
   switch (state) {
     case 'claimed':
     case 'awaiting-response':
-      return isUserSlow ? limits.stalledMs : responseHeadMs
+      return isUserSlow ? (limits.requestIdleMs ?? limits.stalledMs) : responseHeadMs
     case 'responding':
       if (isEventStream) return limits.tunnelIdleMs
       return isUserSlow ? limits.stalledMs : limits.idleMs

@@ -9,7 +9,7 @@ import type { ExchangeFailed } from '../wire/errors.ts'
 import type { HeaderList, ResetCode, ResponseHead } from '../wire/frame-types.ts'
 import type { KeptBody } from './kept-body.ts'
 import type { NotSentCause } from '../wire/control-frames.ts'
-import type { TimeLimits } from '../wire/limits.ts'
+import type { PatienceLimits } from './exchange-patience.ts'
 
 /** How an exchange ended, said exactly once. */
 export type ExchangeOutcome =
@@ -70,7 +70,7 @@ export interface ExchangeOptions {
   /** What all exchanges of a link may grant together. Default: no bound beside the window. */
   readonly budget?: CreditBudget | undefined
   /** Default {@link TIME_LIMITS}. */
-  readonly limits?: Pick<TimeLimits, 'idleMs' | 'stalledMs' | 'tunnelIdleMs' | 'drainMs'>
+  readonly limits?: PatienceLimits
   /** To the response head, from the last request-body byte. Default 85 000. */
   readonly responseHeadMs?: number
   /**

@@ -131,10 +131,13 @@ export class Exchange extends ExchangeBodies {
   receivedReset(code: ResetCode, cause?: NotSentCause): void {
     if (code === ResetCode.NOT_SENT && this.role === 'requester')
       return this.#receivedNotSent(cause)
+    // Both ends have the same limit; whichever looks first, it is the user who was slow.
+    const isUserSlow = code === ResetCode.TIMEOUT && this.#isUserSlow
+    const error = isUserSlow ? idleFailure(this.isUnanswered, true) : failureOf(code)
     if (!this.machine.step('reset')) return
     if (this.state === 'done') this.close({ kind: 'done' })
     else if (this.state === 'cancelled') this.close({ kind: 'cancelled', code })
-    else this.close({ kind: 'failed', error: failureOf(code) })
+    else this.close({ kind: 'failed', error })
   }
 
   // ── inside ─────────────────────────────────────────────────────────────────────────────────

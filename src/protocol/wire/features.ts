@@ -20,7 +20,7 @@ export interface FeatureRule {
   readonly meaning: string
 }
 
-/** The name of a feature of version 1; `sign-on/*` stands for all that begin so. */
+/** The name of a feature of version 1; with `*` it stands for all that begin so. */
 export type Feature =
   | 'link'
   | 'plain'
@@ -30,6 +30,8 @@ export type Feature =
   | 'affinity'
   | 'h2'
   | 'enrolment-ticket'
+  | 'idle-limits'
+  | 'lenient/*'
   | 'sign-on/*'
 
 /** Every feature of version 1. */
@@ -66,6 +68,16 @@ export const FEATURES: Readonly<Record<Feature, FeatureRule>> = {
     meaning:
       'The registration shows a ticket in the place of a token. A cloud that takes none refuses the message.',
   },
+  'idle-limits': {
+    by: 'connector',
+    meaning:
+      'It keeps the idle limits that an application’s details name, in the place of its own. Applications that have some are offered to nobody else.',
+  },
+  'lenient/*': {
+    by: 'connector',
+    meaning:
+      'The connector mends the fault of answers that stands behind the stroke, `lenient/space-before-colon` for example, where an application’s details name it. Applications that need it are offered nowhere else.',
+  },
   'sign-on/*': {
     by: 'connector',
     meaning:
@@ -93,6 +105,12 @@ export const ENROLMENT_TICKET = 'enrolment-ticket' satisfies Feature
 
 /** What a connector names that keeps connections for one user each. */
 export const AFFINITY = 'affinity' satisfies Feature
+
+/** What stands before the name of a fault in the feature of mending it. */
+export const LENIENT_PREFIX = 'lenient/'
+
+/** What a connector names that keeps an application's own idle limits. */
+export const IDLE_LIMITS = 'idle-limits' satisfies Feature
 
 /** What the multiplexed link carries. */
 export const LINK_FEATURES: readonly Feature[] = ['link', 'upgrade', 'extensible']

@@ -91,6 +91,8 @@ export interface ConnectionTimeLimits {
    * An unused connection to an application, unless it names fewer (`keepAliveMs` of the backend).
    */
   readonly applicationKeepAliveMs: number
+  /** A connection to an application, before it takes no further request (`connectionAgeMs`). */
+  readonly applicationConnectionAgeMs: number
   /** Until an application that the cloud does not know is asked for again. */
   readonly unknownForMs: number
 }
@@ -105,6 +107,7 @@ export const CONNECTION_TIME_LIMITS: ConnectionTimeLimits = {
   connectMs: 10_000,
   signOnMs: 10_000,
   applicationKeepAliveMs: 4_000,
+  applicationConnectionAgeMs: 300_000,
   unknownForMs: 60_000,
 }
 

@@ -102,6 +102,9 @@ const ApplicationDetails = v.object({
   verifyCertificate: v.boolean(),
   responseHeadMs: milliseconds,
   backendProtocol: v.optional(v.picklist(['h2', 'h2c', 'auto'])),
+  requestIdleMs: v.optional(milliseconds),
+  responseIdleMs: v.optional(milliseconds),
+  lenient: v.optional(v.array(text)),
   signOn: v.optional(v.looseObject({ kind: text })),
 })
 

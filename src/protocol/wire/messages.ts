@@ -177,6 +177,14 @@ export interface ApplicationDetails {
    * only if it has named the feature `h2`.
    */
   readonly backendProtocol?: 'h2' | 'h2c' | 'auto' | undefined
+  /** Milliseconds that a request's body may stand still. Absent: the connector's own limit. */
+  readonly requestIdleMs?: number | undefined
+  /** Milliseconds that an answer may stand still. Absent: the connector's own limit. */
+  readonly responseIdleMs?: number | undefined
+  /**
+   * Faults of its answers that are mended, each a feature `lenient/` and the name. Absent: none is.
+   */
+  readonly lenient?: readonly string[] | undefined
   /** How the connector makes the user known to the application. Absent: not at all. */
   readonly signOn?: SignOnDetails | undefined
 }
