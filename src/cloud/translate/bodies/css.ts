@@ -13,18 +13,14 @@ import { isSpace } from './tag-reader.ts'
 
 type State =
   | 'text'
-  | 'text-escape'
   | 'slash'
   | 'comment'
   | 'comment-star'
   | 'string'
-  | 'string-escape'
   | 'url-start'
   | 'url'
-  | 'url-escape'
   | 'url-blank'
   | 'bad-url'
-  | 'bad-url-escape'
 
 /** How a value is delimited: by a quote, or by the parentheses of `url()` (zero). */
 export type Delimiter = 0 | typeof DOUBLE_QUOTE | typeof SINGLE_QUOTE
@@ -44,6 +40,8 @@ export class CssTranslator implements BodyTranslator {
   readonly #held = new HeldOctets()
   #state: State = 'text'
   #delimiter: Delimiter = 0
+  /** Behind a backslash: how many of the digits that may follow it came, counted from {@link FIRST}. */
+  #escape: number = NONE
   /** A value that matters is being read, and held where the piece ends within it. */
   #isWanted = false
   /** So many of its octets were read. */
@@ -87,8 +85,16 @@ export class CssTranslator implements BodyTranslator {
     let valueFrom = from - this.#valueLength
     for (let at = from; at < to; at++) {
       const octet = bytes[at]!
+      if (this.#escape !== NONE && this.#isEscaped(octet)) continue
       switch (this.#state) {
         case 'text':
+          if (octet === BACKSLASH) {
+            // Of a name, which is none of those that are known.
+            this.#name = hashed(this.#name, octet)
+            this.#nameLength++
+            this.#escape = FIRST
+            continue
+          }
           if (IS_NAME[octet] === 1) {
             this.#name = hashed(this.#name, octet)
             this.#nameLength++
@@ -97,9 +103,6 @@ export class CssTranslator implements BodyTranslator {
           // A string may begin here.
           this.#text(octet)
           valueFrom = at + 1
-          continue
-        case 'text-escape':
-          this.#state = 'text'
           continue
         case 'slash':
           this.#state = octet === STAR ? 'comment' : 'text'
@@ -119,7 +122,7 @@ export class CssTranslator implements BodyTranslator {
           else if (octet !== STAR) this.#state = 'comment'
           continue
         case 'string':
-          if (octet === BACKSLASH) this.#state = 'string-escape'
+          if (octet === BACKSLASH) this.#escape = FIRST
           else if (octet === this.#delimiter) {
             said = this.#value(bytes, said, valueFrom, at)
             this.#state = 'text'
@@ -128,9 +131,6 @@ export class CssTranslator implements BodyTranslator {
             said = this.#value(bytes, said, valueFrom, at)
             this.#state = 'text'
           }
-          continue
-        case 'string-escape':
-          this.#state = 'string'
           continue
         case 'url-start':
           if (isSpace(octet)) continue
@@ -152,7 +152,7 @@ export class CssTranslator implements BodyTranslator {
           if (octet === CLOSING) {
             said = this.#value(bytes, said, valueFrom, at)
             this.#state = 'text'
-          } else if (octet === BACKSLASH) this.#state = 'url-escape'
+          } else if (octet === BACKSLASH) this.#escape = FIRST
           else if (isSpace(octet)) {
             this.#state = 'url-blank'
             this.#valueEnd = at - valueFrom
@@ -161,9 +161,6 @@ export class CssTranslator implements BodyTranslator {
             said = this.#value(bytes, said, valueFrom, at)
             this.#state = 'bad-url'
           }
-          continue
-        case 'url-escape':
-          this.#state = 'url'
           continue
         case 'url-blank':
           if (isSpace(octet)) continue
@@ -179,13 +176,25 @@ export class CssTranslator implements BodyTranslator {
           continue
         case 'bad-url':
           if (octet === CLOSING) this.#state = 'text'
-          else if (octet === BACKSLASH) this.#state = 'bad-url-escape'
-          continue
-        case 'bad-url-escape':
-          this.#state = 'bad-url'
+          else if (octet === BACKSLASH) this.#escape = FIRST
       }
     }
     this.#pause(bytes, said, Math.max(from, valueFrom), to, to - valueFrom)
+  }
+
+  /** Whether an octet belongs to the escape that has begun: a character, or up to six digits. */
+  #isEscaped(octet: number): boolean {
+    const before = this.#escape
+    const isDigit = isHexadecimal(octet)
+    this.#escape = NONE
+    if (before === CARRIAGE) return octet === LINE_FEED
+    if (isDigit && before < LAST) {
+      this.#escape = before + 1
+      return true
+    }
+    if (before > FIRST && !isSpace(octet)) return false
+    if (octet === CARRIAGE_RETURN) this.#escape = CARRIAGE
+    return true
   }
 
   /** A value goes on in the next piece. Too long a one is not held. */
@@ -243,9 +252,6 @@ export class CssTranslator implements BodyTranslator {
         return
       case SLASH:
         this.#state = 'slash'
-        return
-      case BACKSLASH:
-        this.#state = 'text-escape'
         return
       case OPENING:
         if (length === 3 && name === URL_NAME) this.#url()
@@ -316,10 +322,10 @@ const CARRIAGE_RETURN = 0x0d
 const DOUBLE_QUOTE = 0x22
 const SINGLE_QUOTE = 0x27
 const MAX_DEPTH = 32
+/** Of escapes: none; a backslash; six digits behind it; the first half of a line's end. */
+const [NONE, FIRST, LAST, CARRIAGE] = [0, 1, 7, 8] as const
 
-const IN_VALUE: ReadonlySet<State> = new Set([
-  ...(['string', 'string-escape', 'url', 'url-escape', 'url-blank'] as const),
-])
+const IN_VALUE: ReadonlySet<State> = new Set([...(['string', 'url', 'url-blank'] as const)])
 const hashOf = (name: string) => Array.from(name, (c) => c.charCodeAt(0)).reduce(hashed, 0)
 const URL_NAME = hashOf('url')
 const IMPORT_NAME = hashOf('import')
@@ -341,4 +347,9 @@ function isNoUrl(octet: number): boolean {
     octet < 0x20 ||
     octet === 0x7f
   )
+}
+
+function isHexadecimal(octet: number): boolean {
+  const lower = octet | 0x20
+  return (octet >= 0x30 && octet <= 0x39) || (lower >= 0x61 && lower <= 0x66)
 }

@@ -8,6 +8,7 @@
  * @see https://html.spec.whatwg.org/multipage/parsing.html#tokenization
  * @module
  */
+import { joined } from '../../../protocol/internal.ts'
 import type { BodyTranslator } from './body-translator.ts'
 import { CssTranslator } from './css.ts'
 import { addEdited, type Edit } from './edits.ts'
@@ -225,10 +226,12 @@ export class HtmlTranslator implements BodyTranslator {
   /** The tag goes on in the next piece. From where on its octets are held. */
   #hold(bytes: Uint8Array, begun: number): number {
     if (this.#longName !== undefined) return bytes.length
-    this.#held.add(bytes, begun, bytes.length)
-    if (!this.#tag.isTooLong) return begun
+    if (!this.#tag.isTooLong) {
+      this.#held.add(bytes, begun, bytes.length)
+      return begun
+    }
     const held = this.#held.take()
-    this.#longName = this.#nameIn(held, 0)
+    this.#longName = this.#nameIn(joined(held, bytes.subarray(begun, begun + MAX_NAME)), 0)
     this.#out.add(held)
     return bytes.length
   }
@@ -272,10 +275,11 @@ export class HtmlTranslator implements BodyTranslator {
   /** Empty: it is none that matters. */
   #nameIn(bytes: Uint8Array, start: number): string {
     const { nameHash, nameLength } = this.#tag
+    if (nameLength > MAX_NAME) return ''
     const end = start + nameLength
     const known = ELEMENTS.find(nameHash, bytes, start, end)
     if (known !== undefined || !this.#foreign.isOpen) return known ?? ''
-    return nameLength > MAX_NAME ? '' : latin1(bytes, start, end).toLowerCase()
+    return latin1(bytes, start, end).toLowerCase()
   }
 
   /** What comes behind a tag, because of it. Whether its element is foreign. */

@@ -108,7 +108,8 @@ function lastBound(bytes: Uint8Array): number {
 /** Blanks, quotes and angle brackets. */
 function isBound(octet: number): boolean {
   if (octet > 0x3e) return false
-  return octet <= 0x20 || octet === 0x22 || octet === 0x27 || octet === 0x3c || octet === 0x3e
+  if (octet <= 0x20) return octet === 0x20 || (octet >= 0x09 && octet <= 0x0d)
+  return octet === 0x22 || octet === 0x27 || octet === 0x3c || octet === 0x3e
 }
 
 const SLASH = 0x2f

@@ -54,9 +54,9 @@ describe('a document in any order', () => {
         if (result !== soup) changed++
         expect(treeOf(result)).toBe(expected)
       }),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     )
-    expect(changed).toBeGreaterThan(60)
+    expect(changed).toBeGreaterThan(25)
   })
 
   test('comes out the same however it is cut', () => {
@@ -69,7 +69,7 @@ describe('a document in any order', () => {
           expect(translated(htmlTranslator(), soup, everywhere(soup))).toEqual(whole)
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
   })
 
@@ -79,7 +79,7 @@ describe('a document in any order', () => {
         const once = translated(htmlTranslator(), soup)
         expect(translated(htmlTranslator(), once)).toEqual(once)
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -98,7 +98,7 @@ describe('a document in any order', () => {
           expect(said[0]?.buffer ?? soup.buffer).toBe(soup.buffer)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -132,7 +132,7 @@ describe('a document in any order', () => {
         const result = translated(htmlTranslator(), page).toString()
         expect(result.startsWith(`<p onclick="open('${INSIDE}/')"><script>${scripts}`)).toBe(true)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     )
   })
 })
