@@ -40,7 +40,7 @@ export class CssTranslator implements BodyTranslator {
   readonly #held = new HeldOctets()
   #state: State = 'text'
   #delimiter: Delimiter = 0
-  /** Behind a backslash: how many of the digits that may follow it came, counted from {@link FIRST}. */
+  /** Behind a backslash: how many of the digits that may follow it came, from {@link FIRST} on. */
   #escape: number = NONE
   /** A value that matters is being read, and held where the piece ends within it. */
   #isWanted = false
