@@ -100,6 +100,8 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
   #paused = false
+  /** undici's parser is paused, or will be in a moment. */
+  #isHeld = false
   #over = false
   #status = 0
   #headers: HeaderList = []
@@ -156,8 +158,13 @@ class UndiciCall implements BackendCall, ConnectionHandler {
 
   resume(): void {
     this.#paused = false
-    if (this.#instead === undefined) this.#resume?.()
-    else this.#instead.resume()
+    if (this.#instead !== undefined) return this.#instead.resume()
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    const end = this.connection?.end
+    end?.resumed()
+    this.#resume?.()
+    end?.settled()
   }
 
   abort(): void {
@@ -194,12 +201,13 @@ class UndiciCall implements BackendCall, ConnectionHandler {
     this.#headers = headers
     this.#resume = resume
     this.#events.responded({ status, headers })
-    return !this.#paused
+    return this.#goesOn()
   }
 
   onData(bytes: Buffer): boolean {
-    if (!this.#over) this.#events.data(bytes)
-    return !this.#paused
+    // A resumed parser begins with a piece of nothing.
+    if (!this.#over && bytes.length > 0) this.#events.data(bytes)
+    return this.#goesOn()
   }
 
   onComplete(raw: string[] | null): void {
@@ -220,6 +228,14 @@ class UndiciCall implements BackendCall, ConnectionHandler {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  /** What undici's parser is told: whether it is not to be paused. */
+  #goesOn(): boolean {
+    if (!this.#paused) return true
+    this.#isHeld = true
+    this.connection?.end?.paused()
+    return false
+  }
 
   #informed(status: number, headers: HeaderList): boolean {
     if (status === 101 || status < 100) {

@@ -23,6 +23,7 @@ import {
 } from './application-connections.ts'
 import { CONNECTION_RESET } from './application-faults.ts'
 import { heedReset, wasCut } from './cut-connections.ts'
+import { HeldEnd } from './held-end.ts'
 import { ownContext, OwnPools, type Pool as OwnPool } from './own-pools.ts'
 
 /** Who is told of an answer, and of the connection that it comes on. */
@@ -104,10 +105,10 @@ export class UndiciConnections {
 
 /** One connection to one application, for one request after the other. */
 export class ApplicationConnection extends Client {
-  readonly #current: { socket?: Socket; endsAt: number }
+  readonly #current: { socket?: Socket; end?: HeldEnd; endsAt: number }
 
   constructor(origin: string | URL, options: ConnectionSettings) {
-    const current: { socket?: Socket; endsAt: number } = { endsAt: Infinity }
+    const current: { socket?: Socket; end?: HeldEnd; endsAt: number } = { endsAt: Infinity }
     const connect = options.connect as buildConnector.connector
     super(origin, {
       ...options,
@@ -115,6 +116,7 @@ export class ApplicationConnection extends Client {
         connect(to, (...result) => {
           const [, socket] = result
           if (socket !== null) {
+            current.end = new HeldEnd(socket)
             heedReset(socket)
             current.socket = socket
             current.endsAt = performance.now() + options.connectionAgeMs
@@ -141,6 +143,11 @@ export class ApplicationConnection extends Client {
   /** Whether it is too old for another request. */
   get isOld(): boolean {
     return performance.now() >= this.#current.endsAt
+  }
+
+  /** Its end, which must not be told while the parser of its answer is paused. */
+  get end(): HeldEnd | undefined {
+    return this.#current.end
   }
 
   /**
