@@ -99,6 +99,8 @@ export interface TunnelOptions {
   readonly backend: RequestListener
   /** How the application switches protocols. Default: it does not. */
   readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Names in the listeners' certificate. Default: `localhost` and whatever is below it. */
+  readonly names?: readonly string[]
   /** What the application does with what its parser would not read. Default: what Node does. */
   readonly unparsed?: (error: Error, socket: Duplex) => void
   readonly limits?: Partial<TimeLimits>
@@ -209,7 +211,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     clocks,
   })
   const recorded = recordLinks(cloud.origin)
-  const certificate = await servers.issue()
+  const certificate = await servers.issue(options.names && { dnsNames: options.names })
   const connectors = createConnectorListener(cloud, {
     key: certificate.key,
     cert: certificate.certificate,

@@ -7,14 +7,15 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll } from 'vitest'
 import { describeWithPackages, fileOf } from '../debian-packages.ts'
 import { issuerStory } from './issuer-story.ts'
-import { Client, freePort, IssuerProcess, shownConfiguration, startCloud } from './real-issuer.ts'
+import { freePort, ServedProcess } from '../served-process.ts'
+import { Client, shownConfiguration, startCloud } from './real-issuer.ts'
 
 const PAGE = 'glewlwyd.md'
 const [SHOWN_ISSUER, SHOWN_APPLICATION] = [4593, 8080]
 const JSON_TYPE = { type: 'application/json' }
 
 describeWithPackages('glewlwyd', ['glewlwyd', 'sqlite3'], () => {
-  let issuer: IssuerProcess
+  let issuer: ServedProcess
   let cloud: Awaited<ReturnType<typeof startCloud>>
   let base: string
   let application: string
@@ -23,7 +24,7 @@ describeWithPackages('glewlwyd', ['glewlwyd', 'sqlite3'], () => {
     const [port, users] = [await freePort(), await freePort()]
     base = `http://localhost:${port}`
     application = `http://wiki.localhost:${users}/`
-    issuer = await IssuerProcess.inFolder('glewlwyd')
+    issuer = await ServedProcess.inFolder('glewlwyd')
     await install(issuer, port)
     await set(base, application)
     const ports = new Map([
@@ -60,7 +61,7 @@ describeWithPackages('glewlwyd', ['glewlwyd', 'sqlite3'], () => {
 })
 
 /** An empty database, and the process. */
-async function install(issuer: IssuerProcess, port: number): Promise<void> {
+async function install(issuer: ServedProcess, port: number): Promise<void> {
   const database = join(issuer.folder, 'glewlwyd.db')
   const schema = '/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz'
   execFileSync(fileOf('sqlite3'), [database], { input: gunzipSync(readFileSync(schema)) })

@@ -4,21 +4,22 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { describeWithPackages, fileOf } from '../debian-packages.ts'
 import { issuerStory } from './issuer-story.ts'
-import { freePort, IssuerProcess, shownConfiguration, startCloud } from './real-issuer.ts'
+import { freePort, ServedProcess } from '../served-process.ts'
+import { shownConfiguration, startCloud } from './real-issuer.ts'
 
 const PAGE = 'lemonldap-ng.md'
 const [SHOWN_ISSUER, SHOWN_APPLICATION] = [4600, 8080]
 const PACKAGES = ['lemonldap-ng', 'libplack-perl', 'libio-string-perl', 'libstring-random-perl']
 
 describeWithPackages('LemonLDAP::NG', PACKAGES, () => {
-  let issuer: IssuerProcess
+  let issuer: ServedProcess
   let cloud: Awaited<ReturnType<typeof startCloud>>
   let application: string
 
   beforeAll(async () => {
     const [port, users] = [await freePort(), await freePort()]
     application = `http://wiki.localhost:${users}/`
-    issuer = await IssuerProcess.inFolder('lemonldap')
+    issuer = await ServedProcess.inFolder('lemonldap')
     await install(issuer, port, application)
     const ports = new Map([
       [SHOWN_ISSUER, port],
@@ -54,7 +55,7 @@ describeWithPackages('LemonLDAP::NG', PACKAGES, () => {
 })
 
 /** Everything in the folder of the test, and the portal without a web server of the system. */
-async function install(issuer: IssuerProcess, port: number, application: string): Promise<void> {
+async function install(issuer: ServedProcess, port: number, application: string): Promise<void> {
   const at = (path: string) => join(issuer.folder, path)
   for (const path of ['conf', 'sessions/lock', 'psessions/lock', 'cache'])
     await mkdir(at(path), { recursive: true })

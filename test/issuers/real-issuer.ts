@@ -1,13 +1,7 @@
-/** What tests with real issuers share: a cloud made of the configuration that a page of the documentation shows, a client that follows addresses as a browser does, and a child process. */
-import { spawn, type ChildProcess } from 'node:child_process'
+/** What tests with real issuers share: a cloud made of the configuration that a page of the documentation shows, and a client that follows addresses as a browser does. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { request as ask, type IncomingMessage } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import {
   createCertificateAuthority,
   createCloud,
@@ -19,15 +13,6 @@ import {
 } from '../../src/cloud/index.ts'
 import { createUserListener } from '../../src/cloud/node/index.ts'
 import { memoryAuthorityStore } from '../cloud/trust.ts'
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** The configuration that a page shows, with the ports of this run. */
 export function shownConfiguration(page: string, ports: ReadonlyMap<number, number>): unknown {
@@ -59,55 +44,6 @@ export async function startCloud(configuration: unknown, port: number) {
   return {
     audit,
     close: () => void listener.close(),
-  }
-}
-
-/** A process that serves on a port of this machine, and the folder all of it is in. */
-export class IssuerProcess {
-  readonly folder: string
-  readonly said: string[] = []
-  #child: ChildProcess | undefined
-
-  private constructor(folder: string) {
-    this.folder = folder
-  }
-
-  static async inFolder(name: string): Promise<IssuerProcess> {
-    return new IssuerProcess(await mkdtemp(join(tmpdir(), `app-proxy-${name}-`)))
-  }
-
-  /** Resolves once `url` answers. */
-  async start(
-    program: string,
-    args: readonly string[],
-    url: string,
-    environment: Readonly<Record<string, string>> = {},
-  ): Promise<void> {
-    const child = spawn(program, args, {
-      cwd: this.folder,
-      env: { PATH: process.env['PATH'], ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.#child = child
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (data) => this.said.push(String(data)))
-    for (let i = 0; i < 600; i++) {
-      if (child.exitCode !== null) break
-      const answer = await fetch(url).catch(() => undefined)
-      await answer?.arrayBuffer()
-      if (answer?.ok) return
-      await wait(50)
-    }
-    throw new Error(`${program} does not serve: ${this.said.join('').slice(-2_000)}`)
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child?.exitCode === null) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGKILL')
-      await exit
-    }
-    await rm(this.folder, { recursive: true, force: true })
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { fileOf } from '../debian-packages.ts'
 import { until } from '../integration/tunnel.ts'
-import { freePort } from '../issuers/real-issuer.ts'
+import { freePort } from '../served-process.ts'
 
 export interface ContainerRegistry {
   readonly port: number
