@@ -263,6 +263,25 @@ describe('a proxy before the service', () => {
     for (const user of [proxy, another, bobs]) user.close()
   })
 
+  test('R3.3.8d so are they by HTTP/2, which tells nobody to come by another connection', async () => {
+    const [alice, bob] = [await signedIn(tunnel, 'alice'), await signedIn(tunnel, 'bob')]
+    const as = (cookie: string): Wish => ({
+      ...{ host: 'secure.localhost', method: 'POST', body: 'a=b' },
+      headers: through({ cookie }),
+    })
+    // One connection of the proxy carries both.
+    const proxy = new ConnectionUser('alice', tunnel.tlsPort, { http2: true, every: 0 })
+    const bobs = new ConnectionUser('bob', tunnel.tlsPort, { http2: true, every: 0 })
+    expect(await proxy.visit(as(alice))).toMatchObject({ status: 200, seen: 'alice' })
+    expect(await bobs.visit(as(bob))).toMatchObject({ status: 200, seen: 'bob' })
+    for (let i = 0; i < 50; i++) {
+      const told = [await proxy.ask(as(alice)), await proxy.ask(as(bob))]
+      expect(told).toMatchObject([{ seen: 'alice' }, { seen: 'bob' }])
+    }
+    expect([proxy.refusals, bobs.refusals, application.misplaced]).toEqual([0, 0, 0])
+    for (const user of [proxy, bobs]) user.close()
+  })
+
   test('R3.3.8d those without one are told that it cannot be', async () => {
     const user = new ConnectionUser('alice', tunnel.port)
     const headers = through({})

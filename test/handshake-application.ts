@@ -55,7 +55,7 @@ export class HandshakeApplication {
       socket.write(`HTTP/1.1 401 No\r\n${lines}Content-Length: 0\r\n\r\n`)
       // As servers have it that authenticate connections: the next request comes on this one.
       const { server } = socket as Duplex & { server: Server }
-      server.emit('connection', socket)
+      server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
     }
   }
 

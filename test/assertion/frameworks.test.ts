@@ -10,7 +10,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AssertionKeys } from '../../src/cloud/index.ts'
 import { packedProject, type PackedProject } from '../packed-project.ts'
+import { until } from '../until.ts'
+import { assertedWorld } from './asserted-world.ts'
 import { AUDIENCE, createMaker, FORGERIES, ISSUER, type Maker } from './assertions.ts'
 
 /** What stands around the lines of the guide: a guard that tells why, and a page that says who asks. */
@@ -101,3 +104,71 @@ describe.each(Object.keys(AROUND) as (keyof typeof AROUND)[])('%s', (framework) 
     expect(await next()).toEqual({ code: 'ERR_ASSERTION_REFUSED', reason })
   })
 })
+
+/** An application that fetches the keys from its service, as often as it may. */
+const FETCHING = `import express from 'express'
+  import { createInterface } from 'node:readline'
+  import { assertionGuard, remoteKeys } from 'app-proxy/assertion'
+  const told = (line) => process.stdout.write(JSON.stringify(line) + '\\n')
+  let guard
+  const lines = createInterface(process.stdin)
+  lines.once('line', (line) => {
+    const { keys, ...site } = JSON.parse(line)
+    const fetched = remoteKeys(new URL(keys), { maxAgeMs: 0, cooldownMs: 0 })
+    guard = assertionGuard({ ...site, keys: fetched })
+    told({ isReady: true })
+  })
+  lines.on('close', () => process.exit(0))
+  const app = express()`
+const HOURS = 60
+
+test('R6.2f an application in a process of its own notices no rotation under load', async () => {
+  const [, printed] = /\*\*Express\*\*\n\n```ts\n([^]*?)```/.exec(guide)!
+  const file = join(project.directory, 'rotation.js')
+  await writeFile(file, [FETCHING, printed, AROUND.Express.after].join('\n'))
+  const application = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface(application.stdout)[Symbol.asyncIterator]()
+  const next = async <T>() => JSON.parse((await lines.next()).value as string) as T
+  const { port } = await next<{ port: number }>()
+  let ahead = 0
+  const signer = await AssertionKeys.open({ wallClock: () => Date.now() + ahead })
+  const world = await assertedWorld({
+    ...{ signer, internalUrl: `http://127.0.0.1:${port}/` },
+    serviceUrl: (users) => `http://localhost:${users}/`,
+  })
+  const { host, port: users } = world
+  const keys = `http://localhost:${users}/.app-proxy/assertion-keys`
+  const site = { audience: `http://${host}/`, issuer: `http://localhost:${users}/`, keys }
+  application.stdin.write(`${JSON.stringify(site)}\n`)
+  await next()
+  const cookie = await world.signIn('wiki', 'alice')
+  const statuses = new Map<number, number>()
+  let [answers, isOver] = [0, false]
+  const load = Array.from({ length: 8 }, async () => {
+    while (!isOver) {
+      const { status } = await world.ask(host, '/page', { cookie })
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      answers += 1
+    }
+  })
+  try {
+    const signing = new Set<string>()
+    for (let hour = 0; hour < HOURS; hour++) {
+      if (hour % 30 === 2) await signer.rotate()
+      ahead += 3_600_000
+      signing.add(signer.signing)
+      const due = answers + 8
+      await until(() => answers >= due)
+    }
+    // That of the beginning, and two that came later.
+    expect(signing.size).toBe(3)
+  } finally {
+    isOver = true
+    await Promise.all(load)
+    await world.close()
+    application.stdin.end()
+    await once(application, 'exit')
+  }
+  expect([...statuses.keys()]).toEqual([200])
+  expect(answers).toBeGreaterThan(8 * HOURS)
+}, 120_000)

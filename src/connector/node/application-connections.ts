@@ -256,6 +256,14 @@ export class OwnConnection {
     return this.#args
   }
 
+  /** Nothing is under way on it. One that the application has closed is closed: it is no tunnel. */
+  rest(): void {
+    this.#mayBeTunnel = false
+    if (this.#socket === undefined) return
+    this.#socket.allowHalfOpen = false
+    if (this.#socket.readableEnded) this.#socket.destroy()
+  }
+
   /** It is its user's alone already. */
   retire(): void {}
 

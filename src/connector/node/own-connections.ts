@@ -206,6 +206,7 @@ class Pin {
 
   free(): void {
     this.usedAt = performance.now()
+    this.connection.rest()
     this.#step('free')
   }
 

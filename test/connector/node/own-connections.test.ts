@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { createServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
@@ -14,6 +15,12 @@ import { memoryAuthorityStore } from '../../cloud/trust.ts'
 import { answerTo, HandshakeApplication, opening } from '../../handshake-application.ts'
 import { listen } from '../../integration/listen.ts'
 import { until } from '../../until.ts'
+import {
+  clientAuthority,
+  MutualApplication,
+  serverCertificate,
+  type Credentials,
+} from './mutual-application.ts'
 import { detailsAt, ObservedCall, requestTo } from './observed-call.ts'
 
 let tls: { key: string; cert: string }
@@ -177,6 +184,10 @@ describe.each(['http', 'https'] as const)(
       )
       await one.settled()
       expect(seen(one)).toBe('401 - on 1')
+      expect(backend.size).toBe(1)
+      // It is no tunnel: when the application has closed it, it is closed.
+      await application.closeAll()
+      await until(() => backend.size === 0)
     })
 
     test('are given up when their call is', async () => {
@@ -214,6 +225,49 @@ describe.each(['http', 'https'] as const)(
       expect(seen(await ask('a', undefined, { isPinned: true }))).toBe('200 alice on 1')
     })
 
+    test('are never another affinity’s, whatever becomes of them', async () => {
+      const step = fc.record({
+        affinity: fc.constantFrom('a', 'b', 'c'),
+        kind: fc.constantFrom('logIn', 'ask', 'public', 'open', 'upgrade', 'close'),
+        isPinned: fc.boolean(),
+      })
+      let runs = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+          const run = ++runs
+          const users = new Map<string, Set<string>>()
+          const nobody = '-'
+          for (const [i, { affinity, kind, isPinned }] of steps.entries()) {
+            const own = `${run}${affinity}`
+            const known = users.get(own) ?? new Set([nobody, 'nobody'])
+            users.set(own, known)
+            const parts = { isPinned, target: kind === 'public' ? '/public' : '/' }
+            if (kind === 'close') {
+              await application.closeAll()
+              await until(() => backend.size === 0)
+            } else if (kind === 'logIn') {
+              known.add(`${own}-${i}`)
+              expect(seen(await logIn(own, `${own}-${i}`))).toContain(`${own}-${i}`)
+            } else if (kind === 'open') await ask(own, `NTLM ${opening}`)
+            else {
+              const upgrade = kind === 'upgrade' ? 'websocket' : undefined
+              const wanted = { ...parts, affinity: own, replayable: false, upgrade }
+              const one = new ObservedCall(backend, requestTo(details, wanted))
+              await until(() => one.isUpgraded || one.isEnded || one.code !== undefined)
+              if (one.head === undefined)
+                expect(one.outcome).toMatch(/^not sent: (PIN_LOST|CONNECTOR_EXHAUSTED)$/)
+              else expect([...known]).toContain(seen(one).split(' ')[1])
+              if (one.isUpgraded) one.call.abort()
+            }
+          }
+          await backend.close()
+          expect(backend.size).toBe(0)
+        }),
+        { numRuns: 25, endOnFailure: true },
+      )
+      expect(application.misplaced).toBe(0)
+    }, 60_000)
+
     test('lead where they led: an application that is elsewhere now gets none of them', async () => {
       await logIn('a', 'alice')
       const other = createServer((_, response) => response.end('elsewhere'))
@@ -225,6 +279,40 @@ describe.each(['http', 'https'] as const)(
     })
   },
 )
+
+test('are made, and recognised, as the connector’s own settings say, and others end them', async () => {
+  const clients = await clientAuthority()
+  const [first, second] = await Promise.all([clients.issue('first'), clients.issue('second')])
+  const server = await serverCertificate()
+  const mutual = await MutualApplication.listen({ server })
+  const backend = new OwnConnections()
+  const settings = ({ certificate, key }: Credentials) => ({
+    ...{ ca: [server.ca], clientCertificate: [certificate], clientKey: key },
+  })
+  const [one, other] = [settings(first), settings(second)]
+  const details = detailsAt(0, { internalUrl: `${mutual.origin}/` })
+  const at = async (affinity: string, parts: Partial<BackendRequest>) => {
+    const call = new ObservedCall(
+      backend,
+      requestTo(details, { affinity, replayable: false, ...parts }),
+    )
+    await call.settled()
+    return call.head === undefined ? call.outcome : mutual.seen.at(-1)!.client
+  }
+  expect(await at('a', { tls: one })).toBe('first')
+  expect(await at('b', { tls: other })).toBe('second')
+  expect(await at('a', { tls: one, isPinned: true })).toBe('first')
+  expect(mutual.connections).toBe(2)
+  // Another certificate is another connection: nobody is known by it.
+  expect(await at('a', { tls: other, isPinned: true })).toBe('not sent: PIN_LOST')
+  expect(await at('a', { tls: other })).toBe('second')
+  // Whom the connector’s settings do not vouch for is sent nothing.
+  const before = mutual.seen.length
+  expect(await at('c', {})).toMatch(/^not sent/)
+  expect(mutual.seen).toHaveLength(before)
+  await backend.close()
+  await mutual.close()
+})
 
 test('connections that are unused, or old, are closed', async () => {
   const application = new HandshakeApplication()
