@@ -7,6 +7,7 @@
  *
  * - intranet/pages.ts     the front page, and the live page that opens the two below
  * - intranet/asserted.ts  who is there, where it is told by signed assertions
+ * - intranet/handbook.ts  a handbook whose links are whole addresses of the inside
  * - intranet/echo.ts      a WebSocket that sends back what it receives
  * - intranet/ticker.ts    server-sent events, one after the other
  * - intranet/requests.ts  header fields, uploads and downloads, slow and broken answers
@@ -16,6 +17,7 @@ import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { sendJson, sendText, type Handler } from './intranet/answers.ts'
 import { assertedSite, nobodyAsserted, type WhoIsAsserted } from './intranet/asserted.ts'
 import { Echo } from './intranet/echo.ts'
+import { handbook, HANDBOOK_PATH } from './intranet/handbook.ts'
 import { frontPage, livePage } from './intranet/pages.ts'
 import { die, download, form, headers, slow, upload } from './intranet/requests.ts'
 import { Ticker } from './intranet/ticker.ts'
@@ -60,6 +62,7 @@ export async function main(surroundings: Surroundings): Promise<number> {
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const [path, query] = splitTarget(request.url!)
     const method = request.method === 'HEAD' ? 'GET' : request.method!
+    if (path.startsWith(HANDBOOK_PATH)) return handbook(request, response)
     const handler = path === '/headers' ? headers : routes[`${method} ${path}`]
     if (handler === undefined) return void sendText(response, 404, 'There is no such page.\n')
     const parameters = new URLSearchParams(query)

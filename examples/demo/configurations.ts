@@ -12,6 +12,7 @@ import {
   type ApplicationPolicyInput,
   type SignInApplicationInput,
   type SignOnInput,
+  type TranslateInput,
 } from 'app-proxy/cloud'
 import type { CloudServerInput } from '../cloud-server-configuration.ts'
 import { TWO_FACTOR } from '../sts/strength.ts'
@@ -50,6 +51,7 @@ export interface DemoApplication {
   readonly preAuthentication: 'oidc' | 'passthrough'
   readonly policies?: Policies
   readonly signOn?: SignOnInput
+  readonly translate?: TranslateInput
 }
 
 /** What only the cloud says of the user; of the groups as JSON, of the name in ASCII. */
@@ -71,21 +73,28 @@ const ASSERTION: SignOnInput = {
   verify: true,
 }
 
+/** Its links are those of the inside; nobody compares its style sheets with a hash. */
+const LINKS: TranslateInput = { bodies: 'links', mediaTypes: ['text/css'] }
+
 /**
- * The private site behind sign-in, behind more than that, told of its users in three ways, and
- * open; and whatever else is to be published.
+ * The private site behind sign-in, behind more than that, told of its users in three ways,
+ * with links that are translated, and open; and whatever else is to be published.
  */
 export function applicationsOf(
   { published, https }: DemoOptions,
   { ports }: DemoState,
 ): DemoApplication[] {
   const internalUrl = `http://127.0.0.1:${ports.intranet}/`
-  const own: (Published & Pick<DemoApplication, 'policies' | 'signOn'>)[] = [
+  const own: (Published & Pick<DemoApplication, 'policies' | 'signOn' | 'translate'>)[] = [
     { name: 'intranet', internalUrl, preAuthentication: 'oidc' },
     { name: 'vault', internalUrl, preAuthentication: 'oidc', policies: VAULT },
     { name: 'headers', internalUrl, preAuthentication: 'oidc', signOn: HEADERS },
     { name: 'assertion', internalUrl, preAuthentication: 'oidc', signOn: ASSERTION },
     { name: 'inject', internalUrl, preAuthentication: 'oidc', signOn: { kind: 'inject' } },
+    {
+      ...{ name: 'handbook', internalUrl: `${internalUrl}handbook/` },
+      ...{ preAuthentication: 'passthrough', translate: LINKS },
+    },
     { name: 'open', internalUrl, preAuthentication: 'passthrough' },
   ]
   return [...own, ...published].map(({ name, ...rest }) => ({

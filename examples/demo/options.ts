@@ -43,7 +43,7 @@ const FLAGS = {
 } as const
 
 /** Names the demo publishes by itself. */
-const OWN_NAMES = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'open']
+const OWN_NAMES = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'handbook', 'open']
 
 /**
  * `undefined`: help was asked for, and given.

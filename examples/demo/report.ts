@@ -118,7 +118,8 @@ const TOLD: Readonly<Record<string, string>> = {
   inject: 'behind sign-in; shown a password that only the connector has',
 }
 
-function accessTo({ preAuthentication, policies, signOn }: DemoApplication): string {
+function accessTo({ preAuthentication, policies, signOn, translate }: DemoApplication): string {
+  if (translate !== undefined) return 'open to everyone; links are translated'
   if (preAuthentication === 'passthrough') return 'open to everyone'
   if (signOn !== undefined) return TOLD[signOn.kind] ?? 'behind sign-in'
   return policies === undefined ? 'behind sign-in' : 'behind sign-in with the PIN as well'

@@ -81,6 +81,11 @@ test('one line of JSON says where to browse and who may sign in', () => {
       externalUrl: expect.stringMatching(new RegExp(`^http://${id}\\.localhost:\\d+/$`)),
     })),
     {
+      id: 'handbook',
+      externalUrl: expect.stringMatching(/^http:\/\/handbook\.localhost:\d+\/$/),
+      preAuthentication: 'passthrough',
+    },
+    {
       id: 'open',
       externalUrl: expect.stringMatching(/^http:\/\/open\.localhost:\d+\/$/),
       preAuthentication: 'passthrough',
@@ -210,6 +215,18 @@ describe('single sign-on', () => {
     expect(await past({ 'x-app-proxy-assertion': token! })).toContain('refused: url')
     expect(await past({ 'x-app-proxy-assertion': 'a.b.c' })).toContain('refused: malformed')
     expect(await past({})).toContain('Nobody: it was told nothing')
+  })
+
+  test('the links of the handbook, which are those of the inside, lead on', async () => {
+    const agent = new UserAgent()
+    const { text } = await agent.get(demo.url('handbook'))
+    const links = [...text.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link]) => link!)
+    expect(links.length).toBeGreaterThan(8)
+    for (const link of links) {
+      const url = new URL(link, demo.url('handbook'))
+      expect(url.origin).toBe(new URL(demo.url('handbook')).origin)
+      expect((await agent.get(url.href)).status, link).toBe(200)
+    }
   })
 
   test('the keys are published by the service, and are in a file without their secrets', async () => {
