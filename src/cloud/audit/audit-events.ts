@@ -306,6 +306,8 @@ const ROWS = {
       durationMs: 'From its head to its end, milliseconds.',
       bytesIn: 'Octets of its body.',
       bytesOut: "Octets of the answer's body.",
+      translated:
+        'Which rules of translation changed something: names of header fields, `-dropped` behind those that were dropped.',
     },
     severity: 'low',
     ocsf: { class: 'http-activity', activity: 'method' },
@@ -322,6 +324,14 @@ const ROWS = {
     },
     severity: 'low',
     ocsf: { class: 'http-activity', activity: 'method' },
+  },
+  'translation.dropped': {
+    text: 'A header field of an answer was dropped: outside it would reach farther than the application meant, or name what is inside. Told once for an application, a field and a cookie.',
+    outcomes: ['refused'],
+    fields: ['tenantId', 'applicationId', 'requestId'],
+    detail: { field: 'Its name.', cookie: 'The name of the cookie in it.' },
+    severity: 'low',
+    ocsf: { class: 'application-error', activity: 'general' },
   },
   'edge.internal-error': {
     text: 'Serving a request met a fault of this service; the user was told so.',

@@ -41,6 +41,7 @@ import { namedBy } from '../rules/named.ts'
 import type { Application } from './directory-port.ts'
 import { mappingOf } from './sign-on-configuration.ts'
 import { tenantKey, type TenantKey } from './tenant-key.ts'
+import { TRANSLATED_REQUEST_FIELDS } from './translate-configuration.ts'
 
 /** An application as the edge sees it. */
 export class Published {
@@ -51,8 +52,6 @@ export class Published {
   readonly paths: readonly [string]
   /** `https` or `http`, as users come. */
   readonly scheme: string
-  /** Scheme, host and port of the internal URL. */
-  readonly internalOrigin: string
   readonly sessionCookie: string
   /** Undefined: the application answers for itself, or nobody does. */
   readonly cors: CorsRule | undefined
@@ -65,8 +64,10 @@ export class Published {
    * answer.
    */
   readonly withheld: FoldedNames
-  /** What is added to every request but the user's address. */
-  readonly forwarded: { readonly host: string; readonly tail: string }
+  /** What is added to every request but the user's address; `more`: fields that not all have. */
+  readonly forwarded: { readonly host: string; readonly tail: string; readonly more: HeaderList }
+  /** Header fields are translated between its two URLs. */
+  readonly isTranslated: boolean
   /** Features that whoever is offered its requests must have named. */
   readonly needs: readonly string[]
   /** It knows its users by their connections: each has connections of their own. */
@@ -106,10 +107,10 @@ export class Published {
       ...(this.assertion === undefined ? [] : [this.assertion.header]),
     ]
     this.application = application
+    this.isTranslated = application.translate?.headers ?? true
     this.host = host
     this.paths = [pathname]
     this.scheme = protocol.slice(0, -1)
-    this.internalOrigin = new URL(application.internalUrl).origin
     const kind = application.embedding?.partitioned === true ? 'partitioned-session' : 'session'
     this.sessionCookie = ownCookieName(protocol === 'https:', kind, id)
     this.cors = application.cors && new CorsRule(application.cors)
@@ -117,8 +118,10 @@ export class Published {
     this.withheld = new FoldedNames([
       ...[...HOP_BY_HOP, ...FORWARDING, ...identityNames],
       ...['content-length', 'cookie', 'expect', 'host'],
+      ...(this.isTranslated ? TRANSLATED_REQUEST_FIELDS : []),
     ])
-    this.forwarded = { host, tail: `;host="${host}";proto=${this.scheme}` }
+    const tail = `;host="${host}";proto=${this.scheme}`
+    this.forwarded = { host, tail, more: moreForwarded(external, application.internalUrl) }
     this.needs = needsOf(application)
     this.isConnectionBound = application.signOn?.kind === 'connection-bound'
     this.maxBodyBytes = application.limits?.requestBodyBytes ?? Infinity
@@ -241,6 +244,18 @@ function claimsFor(
   throw new ExchangeFailed('cloud', 'sign-on-failed', {
     cause: new SignOnFailed('misconfigured', fault),
   })
+}
+
+/**
+ * The port where it is not the scheme's own; the base path that only users see. An application that
+ * has a base path of its own takes that for its prefix.
+ */
+function moreForwarded({ port, pathname }: URL, internalUrl: string): HeaderList {
+  const isPrefixed = pathname !== '/' && new URL(internalUrl).pathname === '/'
+  return [
+    ...(port === '' ? [] : ['X-Forwarded-Port', port]),
+    ...(isPrefixed ? ['X-Forwarded-Prefix', pathname.slice(0, -1)] : []),
+  ]
 }
 
 const NO_FIELDS: HeaderList = []

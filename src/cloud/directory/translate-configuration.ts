@@ -22,6 +22,7 @@ export const TranslateConfiguration = v.strictObject({
     v.strictObject({
       domain: v.exactOptional(text),
       prefixed: v.optional(v.boolean(), false),
+      crossSite: v.exactOptional(v.boolean()),
     }),
     {},
   ),
@@ -33,8 +34,17 @@ export interface Translate {
   readonly bodies: 'none' | 'links'
   readonly mediaTypes: readonly string[]
   readonly trustedOrigins: readonly string[]
-  readonly cookies: { readonly domain?: string | undefined; readonly prefixed: boolean }
+  readonly cookies: {
+    readonly domain?: string | undefined
+    readonly prefixed: boolean
+    readonly crossSite?: boolean | undefined
+  }
 }
+
+/** Fields of requests that are translated. */
+export const TRANSLATED_REQUEST_FIELDS: readonly string[] = [
+  ...['destination', 'if', 'origin', 'referer'],
+]
 
 /** What is translated of an application that says nothing of it. */
 export const USUAL_TRANSLATION: Translate = v.parse(TranslateConfiguration, {})

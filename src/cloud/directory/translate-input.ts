@@ -36,4 +36,9 @@ export interface TranslateCookiesInput {
    * not see each other’s. Default: false.
    */
   readonly prefixed?: boolean | undefined
+  /**
+   * Whether those with `SameSite=None` keep it; else it becomes `Lax`. For applications that other
+   * sites post to, or show in frames. Default: true where `embedding` is set, else false.
+   */
+  readonly crossSite?: boolean | undefined
 }

@@ -32,6 +32,7 @@ import { responseHeaders, responseTrailers } from './response-headers.ts'
 import { withSessionCookie } from '../request/session-cookie.ts'
 import { isGranted } from '../request/upgrade.ts'
 import type { UserExchange } from '../request/user-exchange.ts'
+import type { ExchangeTranslation } from '../translate/exchange-translation.ts'
 
 /** Whose request it is. */
 export interface Asker {
@@ -60,6 +61,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   readonly #application: Published
   readonly #origin: Origin
   readonly #affinity: Affinity | undefined
+  readonly #translation: ExchangeTranslation | undefined
   readonly #ends: RelayEnds
   readonly #upwards: PacedRelay
   readonly #downwards: PacedRelay
@@ -74,6 +76,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   /**
    * @param affinity the user's own connections to an application that knows its users by them
    * @param user what the answer goes through. Default: to the user as it is
+   * @param translation of header fields; undefined: they stay as they are
    */
   constructor(
     asker: Asker,
@@ -81,8 +84,10 @@ export class EdgeExchange implements Submitter, Deadlined {
     origin: Origin,
     affinity?: Affinity,
     user: UserExchange = asker.user,
+    translation?: ExchangeTranslation,
   ) {
     this.#affinity = affinity
+    this.#translation = translation
     this.#asker = asker
     this.#user = user
     this.#application = application
@@ -171,7 +176,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     try {
       this.#user.inform({
         status: head.status,
-        headers: responseHeaders(head, this.#application),
+        headers: responseHeaders(head, this.#translation),
       })
     } catch (error) {
       this.#unsayable(error)
@@ -222,7 +227,9 @@ export class EdgeExchange implements Submitter, Deadlined {
   ended(trailers: HeaderList | undefined): void {
     if (!this.#answer.isWhole) return this.#breakOff()
     try {
-      this.#downwards.end(this.#answer.isTunnel ? undefined : responseTrailers(trailers))
+      this.#downwards.end(
+        this.#answer.isTunnel ? undefined : responseTrailers(trailers, this.#translation),
+      )
     } catch (error) {
       this.#unsayable(error)
     }
@@ -306,7 +313,7 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   #answerHeaders(head: ResponseHead): HeaderList {
     const { cors, sessionCookie } = this.#asker
-    let headers = responseHeaders(head, this.#application)
+    let headers = responseHeaders(head, this.#translation)
     if (head.status === 205) headers = [...headers, 'Content-Length', '0']
     if (cors !== undefined && head.status !== 101) headers = withGrants(headers, cors)
     return sessionCookie === undefined ? headers : withSessionCookie(headers, sessionCookie)

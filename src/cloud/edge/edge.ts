@@ -52,6 +52,7 @@ import { RecordedUser } from './recorded-user.ts'
 import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
+import { EdgeTranslations } from './translations.ts'
 import { SessionUpkeep } from './session-upkeep.ts'
 import { TranslatedBodies } from './translated-bodies.ts'
 import { sessionPaths } from '../sign-in/session-paths.ts'
@@ -114,6 +115,7 @@ export class Edge {
   readonly #sole: SoleApplications
   readonly #assertions: Assertions
   readonly #bodies: TranslatedBodies
+  readonly #translations: EdgeTranslations
 
   /** @internal */
   constructor(options: EdgeOptions) {
@@ -122,6 +124,7 @@ export class Edge {
     this.#assertions = options.assertions ?? new Assertions(options)
     this.#containment = options.containment ?? new Containment()
     const urls = new PublishedUrls(options.directory)
+    this.#translations = new EdgeTranslations(urls, options)
     this.#bodies = new TranslatedBodies({ ...options, urls, containment: this.#containment })
     this.#ids = new RequestIds(options.crypto)
     // Where requests are audited, their failures are as well.
@@ -319,7 +322,11 @@ export class Edge {
       : undefined
     const { origin } = this.#options
     const answer = this.#bodies.before(request.user, application)
-    const exchange = new EdgeExchange(request, application, origin, affinity, answer)
+    const translation = this.#translations.begin(application, request, target.path)
+    request.translation = translation
+    const exchange = new EdgeExchange(
+      ...([request, application, origin, affinity, answer, translation] as const),
+    )
     request.hand(answer?.handTo(exchange) ?? exchange)
     if (affinity !== undefined) request.challenge = () => challengeAgain(affinity, head.headers)
     request.isOpenTo(caller, application, this.#live)
@@ -331,6 +338,7 @@ export class Edge {
       request.address,
       application,
       caller,
+      translation,
     )
     exchange.submit({
       requestNumber: request.id,

@@ -10,6 +10,7 @@
  */
 import {
   ExchangeFailed,
+  FoldedNames,
   isForwardingFamily,
   isNamed,
   nominatedNames,
@@ -20,8 +21,10 @@ import {
 } from '../../protocol/internal.ts'
 import { isOwnCookie } from '../directory/cookies.ts'
 import type { Published } from '../directory/published.ts'
+import { TRANSLATED_REQUEST_FIELDS } from '../directory/translate-configuration.ts'
 import type { Caller } from '../identity/caller.ts'
 import { isBeyond, MAX_OFFERED_BYTES } from './request-limits.ts'
+import type { ExchangeTranslation } from '../translate/exchange-translation.ts'
 import type { UserRequestHead } from '../request/user-exchange.ts'
 
 /** What of a user's head matters here. */
@@ -36,6 +39,7 @@ export function offeredHeaders(
   address: string,
   application: Published,
   caller: Caller,
+  translation?: ExchangeTranslation,
 ): HeaderList {
   const nominated = nominatedNames(headers)
   const { withheld } = application
@@ -46,26 +50,40 @@ export function offeredHeaders(
     if (isForwardingFamily(name)) continue
     if (withheld.has(name)) {
       takesTrailers ||= isNamed(name, 'te') && TRAILERS.test(headers[i + 1]!)
+      if (isTranslated(name) && nominated?.has(name) !== true && !application.reserved.has(name)) {
+        const value = headers[i + 1]!
+        offered.push(name, translation?.requestField(name, value) ?? value)
+        continue
+      }
       // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's
       // length.
       const isExact = isNamed(name, 'cookie') || isNamed(name, 'content-length')
       if (!isExact || nominated?.has(name) === true) continue
-      const value =
-        name.length === 6 ? withoutOurPairs(headers[i + 1]!, isOwnCookie) : headers[i + 1]
+      let value: string | undefined = headers[i + 1]!
+      if (name.length === 6) value = withoutOurPairs(value, isOwnCookie)
+      if (name.length === 6 && value !== undefined && translation !== undefined)
+        value = translation.requestCookies(value)
       if (value !== undefined) offered.push(name, value)
     } else if (nominated === undefined || !nominated.has(name)) offered.push(name, headers[i + 1]!)
   }
   // Every hop from here on carries them, whatever the user's own connection does.
   if (takesTrailers) offered.push('TE', 'trailers')
-  const { host, tail } = application.forwarded
+  const { host, tail, more } = application.forwarded
   const node = address.includes(':') ? `"[${address}]"` : address
   offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
   offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)
+  for (const text of more) offered.push(text)
   offered.push('Via', `${httpVersion} app-proxy`)
   for (const text of application.identity(caller)) offered.push(text)
   return offered
 }
 
+/** They stand among the withheld names only where they are translated. */
+function isTranslated(name: string): boolean {
+  return TRANSLATED_NAMES.has(name)
+}
+
+const TRANSLATED_NAMES = new FoldedNames(TRANSLATED_REQUEST_FIELDS)
 const MAX_TRAILERS = 200
 /** A member of `TE`, which has no weight there (RFC 9110 §10.1.4). */
 const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i

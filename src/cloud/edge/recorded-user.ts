@@ -81,6 +81,7 @@ export class RecordedUser extends ForwardingUserExchange {
         durationMs: Math.round(clocks.now() - this.#startedAt),
         bytesIn: this.#bytesIn,
         bytesOut: this.#bytesOut,
+        ...translatedBy(request),
       },
     })
   }
@@ -98,4 +99,9 @@ function outcomeOf(code: string | undefined, status: number | undefined, complet
   return complete
     ? ({ outcome: 'success' } as const)
     : ({ outcome: 'failed', reason: 'incomplete' } as const)
+}
+
+function translatedBy(request: EdgeRequest | undefined): { translated?: string } {
+  const rules = request?.translation?.rules ?? []
+  return rules.length === 0 ? {} : { translated: rules.join(', ') }
 }

@@ -8,6 +8,7 @@
  */
 import {
   FoldedNames,
+  headerValues,
   HOP_BY_HOP,
   isHopByHop,
   isNamed,
@@ -18,22 +19,28 @@ import {
   type ResponseHead,
 } from '../../protocol/internal.ts'
 import { isOwnCookie } from '../directory/cookies.ts'
-import type { Published } from '../directory/published.ts'
+import {
+  ANSWER_FIELDS,
+  isAnswerField,
+  type ExchangeTranslation,
+} from '../translate/exchange-translation.ts'
 
 /** Names that are looked at: a list without them, which is most, is passed on as it is. */
 const RULED = new FoldedNames([
-  ...HOP_BY_HOP,
-  ...['content-length', 'content-location', 'location', 'set-cookie'],
+  ...[...HOP_BY_HOP, ...ANSWER_FIELDS],
+  ...['alt-svc', 'content-length', 'set-cookie'],
 ])
 
 /**
- * A response's header list as the user gets it: without what belongs to the connection and without
- * cookies in our names, with redirects to the internal URL turned to the external one. A 101 and a
- * 426 keep their `Upgrade`; a 205 has no content.
+ * A response's list as the user gets it: without what belongs to the connection and to the host
+ * inside, without cookies in our names, and translated. A 101 and a 426 keep their `Upgrade`; a 205
+ * has no content.
+ *
+ * @param translation undefined: nothing is translated
  */
 export function responseHeaders(
   { status, headers }: ResponseHead,
-  application: Published,
+  translation?: ExchangeTranslation,
 ): HeaderList {
   const nominated = nominatedNames(headers)
   let changed: string[] | undefined
@@ -44,19 +51,24 @@ export function responseHeaders(
       nominated?.has(name) === true && !(namesProtocols(status) && isNamed(name, 'upgrade'))
         ? undefined
         : RULED.has(name)
-          ? ruled(name, value, status, application)
+          ? ruled(name, value, status, translation)
           : value
     if (passed !== value) changed ??= headers.slice(0, i)
     if (changed !== undefined && passed !== undefined) changed.push(name, passed)
   }
+  if (changed !== undefined && translation?.variesByOrigin === true) varyByOrigin(changed)
   return changed ?? headers
 }
 
 /** Response trailers that may be passed on; `undefined` when that is none. */
-export function responseTrailers(trailers: HeaderList | undefined): HeaderList | undefined {
+export function responseTrailers(
+  trailers: HeaderList | undefined,
+  translation?: ExchangeTranslation,
+): HeaderList | undefined {
   if (trailers === undefined) return undefined
   const kept = sanitiseTrailers(trailers)
-  return kept.length === 0 ? undefined : kept
+  if (kept.length === 0) return undefined
+  return translation === undefined ? kept : translation.trailers(kept)
 }
 
 /** Statuses that say in `Upgrade` what the connection becomes, or would have to (RFC 9110 §7.8). */
@@ -69,26 +81,23 @@ function ruled(
   name: string,
   value: string,
   status: number,
-  application: Published,
+  translation: ExchangeTranslation | undefined,
 ): string | undefined {
   if (isNamed(name, 'content-length')) {
     // None has content, and the first two may not say a length (RFC 9110 §8.6, §15.3.6).
     return status < 200 || status === 204 || status === 205 ? undefined : value
   }
-  if (isNamed(name, 'set-cookie')) return setsOurCookie(value, isOwnCookie) ? undefined : value
-  if (isNamed(name, 'location') || isNamed(name, 'content-location'))
-    return translated(value, application)
+  // It names other ways to the host inside.
+  if (isNamed(name, 'alt-svc')) return undefined
+  if (isNamed(name, 'set-cookie') && setsOurCookie(value, isOwnCookie)) return undefined
+  if (isAnswerField(name))
+    return translation === undefined ? value : translation.answerField(name, value)
   if (namesProtocols(status) && isNamed(name, 'upgrade')) return value
   return isHopByHop(name) ? undefined : value
 }
 
-/**
- * A redirect to the application's internal URL would lead the user nowhere, and tell what is
- * inside.
- */
-function translated(value: string, { internalOrigin, application }: Published): string {
-  const { internalUrl, externalUrl } = application
-  if (!value.startsWith(internalOrigin)) return value
-  if (value.startsWith(internalUrl)) return externalUrl + value.slice(internalUrl.length)
-  return value === internalOrigin ? externalUrl : value
+/** A cache that keeps the answer keeps it for the origin that it was given to. */
+function varyByOrigin(headers: string[]): void {
+  const vary = headerValues(headers, 'vary').join(',')
+  if (!/(?:^|,)[ \t]*(?:\*|origin)[ \t]*(?:,|$)/i.test(vary)) headers.push('Vary', 'Origin')
 }

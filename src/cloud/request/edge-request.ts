@@ -89,6 +89,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
    * Where the user wanted to go, if it is not the target of this request. A target of this host.
    */
   returnTo: string | undefined
+  /** Knows which rules of translation changed something. */
+  translation: { readonly rules: readonly string[] } | undefined
   readonly #answers: AnswerOptions
   #exchange: RequestReader | undefined
   #application: Application | undefined

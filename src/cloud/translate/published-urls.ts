@@ -5,6 +5,8 @@
  */
 import { canonicalHost } from '../../protocol/internal.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
+import { cookiesOf, type ApplicationCookies } from './cookie-scope.ts'
+import { TenantUrls } from './tenant-urls.ts'
 import { UrlTranslation } from './url-translation.ts'
 
 /** How long a list is believed: directories may change without a word. Milliseconds. */
@@ -15,8 +17,10 @@ export class PublishedUrls {
   readonly #directory: Directory
   #since: number | undefined
   #until = -Infinity
-  #tenants = new Map<string, Application[]>()
+  #listed: readonly Application[] = []
+  #tenants = new Map<string, TenantUrls>()
   #translations = new WeakMap<Application, UrlTranslation>()
+  #cookies = new WeakMap<Application, ApplicationCookies>()
 
   constructor(directory: Directory) {
     this.#directory = directory
@@ -31,27 +35,50 @@ export class PublishedUrls {
     if (now >= this.#until || this.#since !== this.#directory.inForceSince?.()) this.#list(now)
     let translation = this.#translations.get(application)
     if (translation === undefined) {
-      const host = canonicalHost(new URL(application.externalUrl).host)
       translation = new UrlTranslation(
         application,
-        this.#tenants.get(application.tenantId) ?? [],
-        host === undefined ? [] : this.#directory.applicationsOn(host),
+        this.#tenantOf(application),
+        this.#neighbours(application),
       )
       this.#translations.set(application, translation)
     }
     return translation
   }
 
+  /** How an application's cookies are named, and how far they reach. */
+  cookiesOf(application: Application, now: number): ApplicationCookies {
+    const urls = this.of(application, now)
+    let cookies = this.#cookies.get(application)
+    if (cookies === undefined) {
+      cookies = cookiesOf(application, urls, this.#neighbours(application))
+      this.#cookies.set(application, cookies)
+    }
+    return cookies
+  }
+
+  #neighbours(application: Application): readonly Application[] {
+    const host = canonicalHost(new URL(application.externalUrl).host)
+    return host === undefined ? [] : this.#directory.applicationsOn(host)
+  }
+
+  #tenantOf({ tenantId }: Application): TenantUrls {
+    let tenant = this.#tenants.get(tenantId)
+    if (tenant === undefined) {
+      tenant = new TenantUrls(this.#listed.filter((one) => one.tenantId === tenantId))
+      this.#tenants.set(tenantId, tenant)
+    }
+    return tenant
+  }
+
   #list(now: number): void {
     this.#until = now + LISTED_FOR_MS
     this.#since = this.#directory.inForceSince?.()
-    const tenants = new Map<string, Application[]>()
-    for (const application of this.#directory.applications()) {
-      const list = tenants.get(application.tenantId)
-      if (list === undefined) tenants.set(application.tenantId, [application])
-      else list.push(application)
-    }
-    this.#tenants = tenants
+    const listed = this.#directory.applications()
+    const before = this.#listed
+    if (listed.length === before.length && listed.every((one, i) => one === before[i])) return
+    this.#listed = listed
+    this.#tenants = new Map()
     this.#translations = new WeakMap()
+    this.#cookies = new WeakMap()
   }
 }

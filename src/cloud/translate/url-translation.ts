@@ -16,8 +16,8 @@
 import { joinInternal, pathAfter } from '../../protocol/internal.ts'
 import { isLocalHost } from '../directory/published-url.ts'
 import { placeOf, type Place, type PlacedApplication, type Side } from './place.ts'
+import { addTo, internalMeanings, TenantUrls, type Meaning } from './tenant-urls.ts'
 import {
-  defaultPort,
   isForbidden,
   isUnderBase,
   originKey,
@@ -29,17 +29,6 @@ import {
   type SpeltUrl,
 } from './url-spelling.ts'
 
-/** Whom a URL may mean. */
-interface Meaning {
-  readonly place: Place
-  readonly rank: number
-  /** It is the external host: the path may be that of either URL. */
-  readonly isExternal: boolean
-}
-
-// Exactly somebody's origin comes before what is merely a spelling of it.
-const [OWN, SIBLING, OWN_SPELLING, SIBLING_SPELLING] = [0, 1, 2, 3]
-
 /** The translation for one application, at one external URL. */
 export class UrlTranslation {
   readonly own: Place
@@ -47,50 +36,41 @@ export class UrlTranslation {
   readonly ownOrigin: string
   /** Whether another application, of whatever tenant, has the same external host. */
   readonly isHostShared: boolean
-  readonly #meanings = new Map<string, Meaning[]>()
-  /** What is published, by external origin. */
-  readonly #externals = new Map<string, Place[]>()
+  readonly #tenant: TenantUrls
+  /** What it is called itself, by origins. */
+  readonly #ownMeanings = new Map<string, Meaning[]>()
+  /** Published on its external host, by its own tenant or by another. */
+  readonly #near: readonly Place[]
   readonly #hasOneBase: boolean
   /** Whether it takes its external host for its own name. */
   readonly #isShownExternal: boolean
 
   /**
    * @param application the application whose answers and requests these are
-   * @param siblings the applications of its tenant; it may be among them
+   * @param siblings what its tenant publishes; it may be among them
    * @param neighbours the applications on its external host, of all tenants
    */
   constructor(
     application: PlacedApplication,
-    siblings: Iterable<PlacedApplication>,
+    siblings: Iterable<PlacedApplication> | TenantUrls,
     neighbours: Iterable<PlacedApplication> = [],
   ) {
     const own = placeOf(application)
-    const others = [...siblings].filter((one) => one !== application).map(placeOf)
-    const near = [...neighbours].filter((one) => one !== application).map(placeOf)
+    const { internal, external } = own
     this.own = own
-    this.ownOrigin = `${own.internal.scheme}://${shownHost(own)}`
-    this.isHostShared = [...others, ...near].some(
-      ({ external: { host } }) => host === own.external.host,
+    this.ownOrigin = `${internal.scheme}://${shownHost(own)}`
+    this.#tenant = siblings instanceof TenantUrls ? siblings : new TenantUrls(siblings)
+    this.#near = [...neighbours].map(placeOf)
+    this.isHostShared = [...(this.#tenant.hosts.get(external.host) ?? []), ...this.#near].some(
+      (place) => place !== own && place.external.host === external.host,
     )
-    this.#hasOneBase = own.internal.base === own.external.base
-    this.#isShownExternal =
-      application.hostHeader === 'external' || own.internal.key === own.external.key
-    for (const place of new Set([own, ...others, ...near]))
-      addTo(this.#externals, place.external.key, place)
-    this.#addInternal(own, OWN, OWN_SPELLING)
-    for (const place of others) this.#addInternal(place, SIBLING, SIBLING_SPELLING)
+    this.#hasOneBase = internal.base === external.base
+    this.#isShownExternal = application.hostHeader === 'external' || internal.key === external.key
+    for (const [key, meaning] of internalMeanings(own)) addTo(this.#ownMeanings, key, meaning)
     for (const key of externalSpellings(own)) {
-      const rank = key === keyOf(own.internal, shownHost(own)) ? OWN : OWN_SPELLING
-      addTo(this.#meanings, key, { place: own, rank, isExternal: true })
+      const isExact = key === keyOf(internal, shownHost(own))
+      addTo(this.#ownMeanings, key, { place: own, isExact, isExternal: true })
     }
-    const isNear = ({ place }: Meaning) => place.application.groupId === application.groupId
-    for (const meanings of this.#meanings.values())
-      meanings.sort(
-        (a, b) =>
-          a.rank - b.rank ||
-          b.place.internal.base.length - a.place.internal.base.length ||
-          Number(isNear(b)) - Number(isNear(a)),
-      )
   }
 
   /**
@@ -122,7 +102,7 @@ export class UrlTranslation {
     const isPath = isAbsolutePath(url)
     const read = isPath ? { tail: url } : readUrl(url)
     if (read === undefined || isForbidden(url)) return undefined
-    if (!isPath && !this.#isOwnExternal(read as SpeltUrl, authority)) return undefined
+    if (!isPath && !this.isOwnExternal(url, authority)) return undefined
     const spelt = readPath(read.tail)
     // A dot segment is refused wherever users say a path.
     if (spelt === undefined || !read.tail.startsWith(spelt.path)) return undefined
@@ -133,6 +113,81 @@ export class UrlTranslation {
     return this.ownOrigin + path
   }
 
+  /**
+   * A source of a content security policy, or an origin: that of an application inside becomes that
+   * of the same outside; `undefined`: it is none.
+   *
+   * @param scheme in lower case; undefined: it has none
+   * @param path begins with `/`, or is empty
+   */
+  outwardSource(scheme: string | undefined, authority: string, path: string): string | undefined {
+    const read = readAuthority(authority)
+    if (read === undefined) return undefined
+    const isSocket = scheme?.startsWith('ws') === true
+    const schemes =
+      scheme === undefined ? SCHEMES : [(isSocket ? `http${scheme.slice(2)}` : scheme) as Scheme]
+    const whole = path === '/' ? '' : path
+    for (const one of schemes) {
+      const key = originKey(one, read)
+      if (this.#publishedOn(key).length > 0) return undefined
+      const found = this.#meaning(
+        [key],
+        ({ place, isExternal }) =>
+          !isExternal && (whole === '' || isUnderBase(place.internal.base, whole)),
+      )
+      if (found === undefined) continue
+      const { external } = found.place
+      const base = external.base === '/' ? '' : external.base
+      const rest =
+        whole === '' ? base || path : externalPath(found.place, { path: whole, suffix: '' })
+      const start = isSocket ? external.origin.replace('http', 'ws') : external.origin
+      return (scheme === undefined ? start.slice(start.indexOf('//') + 2) : start) + rest
+    }
+    return undefined
+  }
+
+  /**
+   * Whether a URL is of this application's external origin, or of the one that the user asked for.
+   */
+  isOwnExternal(url: string, authority?: string): boolean {
+    const { external } = this.own
+    const read = readUrl(url)
+    if (read === undefined || (read.scheme ?? external.scheme) !== external.scheme) return false
+    const key = originKey(external.scheme, read.authority)
+    return key === external.key || (authority !== undefined && key === keyOf(external, authority))
+  }
+
+  /** The applications of its tenant at an external origin, in the form of a browser. */
+  siblingsAt(origin: string): readonly Place[] {
+    const { tenantId } = this.own.application
+    return this.#publishedOn(keyOfOrigin(origin)).filter(
+      (place) => place !== this.own && place.application.tenantId === tenantId,
+    )
+  }
+
+  /** The internal URL of what an external one of its tenant's others means. */
+  inwardSibling(url: string): string | undefined {
+    const read = readUrl(url)
+    const spelt = read && readPath(read.tail)
+    if (read?.scheme === undefined || spelt === undefined || !read.tail.startsWith(spelt.path))
+      return undefined
+    const place = this.#publishedAt(originKey(read.scheme, read.authority), spelt.path)
+    if (place === undefined || place.application.tenantId !== this.own.application.tenantId)
+      return undefined
+    const { internal, external } = place
+    const rest = pathAfter(external.base, spelt.path === '' ? '/' : spelt.path)
+    return internal.origin + joinInternal(internal.base, rest) + spelt.suffix
+  }
+
+  /** Whether an absolute URL is of a host inside: none that a browser outside could reach. */
+  isInside(url: string): boolean {
+    const read = readUrl(url)
+    if (read === undefined) return true
+    const { host } = read.authority
+    if (this.#tenant.hosts.has(host) || host === this.own.external.host) return false
+    return this.#tenant.internalHosts.has(host) || PRIVATE_HOST.test(host)
+  }
+
   #outward(url: string): string | undefined {
     if (isAbsolutePath(url)) return this.#ofPath(url)
     const read = readUrl(url)
@@ -140,6 +195,14 @@ export class UrlTranslation {
     if (read === undefined || spelt === undefined) return undefined
     const { external } = this.own
     const key = originKey(read.scheme ?? external.scheme, read.authority)
+    // Its origin alone is its own place, whatever its base path.
+    if (
+      read.tail === '' &&
+      key === this.own.internal.key &&
+      key !== external.key &&
+      !this.#hasOneBase
+    )
+      return external.origin + external.base
     const published = this.#publishedAt(key, spelt.path)
     if (key === external.key) {
       const isOthers = published !== undefined && published !== this.own
@@ -152,13 +215,10 @@ export class UrlTranslation {
 
   #ofInternal({ scheme, authority }: SpeltUrl, spelt: SpeltPath): string | undefined {
     const schemes: readonly Scheme[] = scheme === undefined ? SCHEMES : [scheme]
-    let best: Meaning | undefined
-    for (const one of schemes) {
-      const found = this.#meanings
-        .get(originKey(one, authority))
-        ?.find((meaning) => covers(meaning, spelt.path))
-      if (found !== undefined && (best === undefined || found.rank < best.rank)) best = found
-    }
+    const best = this.#meaning(
+      schemes.map((one) => originKey(one, authority)),
+      (meaning) => covers(meaning, spelt.path),
+    )
     if (best === undefined) return undefined
     const { external } = best.place
     if (best.isExternal)
@@ -184,17 +244,41 @@ export class UrlTranslation {
     return externalPath(this.own, spelt)
   }
 
-  #isOwnExternal({ scheme, authority }: SpeltUrl, asked: string | undefined): boolean {
+  /**
+   * Of whom a URL may mean the first: an origin as it is configured before another spelling, itself
+   * before others, the longest base path, the same connectors.
+   */
+  #meaning(keys: readonly string[], isMeant: (meaning: Meaning) => boolean): Meaning | undefined {
+    let best: Meaning | undefined
+    for (const key of keys)
+      for (const list of [this.#ownMeanings.get(key), this.#tenant.meanings.get(key)])
+        for (const one of list ?? [])
+          if (isMeant(one) && (best === undefined || this.#isBefore(one, best))) best = one
+    return best
+  }
+
+  #isBefore(one: Meaning, other: Meaning): boolean {
+    if (one.isExact !== other.isExact) return one.isExact
+    const [isOwn, isOthersOwn] = [one.place === this.own, other.place === this.own]
+    if (isOwn !== isOthersOwn) return isOwn
+    const longer = one.place.internal.base.length - other.place.internal.base.length
+    if (longer !== 0) return longer > 0
+    const { groupId } = this.own.application
+    return one.place.application.groupId === groupId && other.place.application.groupId !== groupId
+  }
+
+  #publishedOn(key: string): readonly Place[] {
     const { external } = this.own
-    if ((scheme ?? external.scheme) !== external.scheme) return false
-    const key = originKey(external.scheme, authority)
-    return key === external.key || (asked !== undefined && key === keyOf(external, asked))
+    const places = this.#tenant.externals.get(key) ?? []
+    if (key !== external.key && this.#near.length === 0) return places
+    const own = key === external.key ? [this.own] : []
+    return [...places, ...own, ...this.#near.filter((place) => place.external.key === key)]
   }
 
   /** Whose external URL a path of an external origin is. */
   #publishedAt(key: string, path: string): Place | undefined {
     let found: Place | undefined
-    for (const place of this.#externals.get(key) ?? [])
+    for (const place of this.#publishedOn(key))
       if (
         isUnderBase(place.external.base, path) &&
         (found === undefined || place.external.base.length > found.external.base.length)
@@ -202,14 +286,11 @@ export class UrlTranslation {
         found = place
     return found
   }
-
-  #addInternal(place: Place, exact: number, spelling: number): void {
-    const { internal } = place
-    addTo(this.#meanings, internal.key, { place, rank: exact, isExternal: false })
-    for (const key of otherScheme(internal))
-      addTo(this.#meanings, key, { place, rank: spelling, isExternal: false })
-  }
 }
+
+/** Addresses of private networks, and names that only those have. */
+const PRIVATE_HOST =
+  /^(?:10\.|127\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.|\[(?:::1\]|f[cd]|fe[89ab]))|^[^.[]+$|\.(?:internal|local|localhost|localdomain|lan|home\.arpa)$/
 
 const SCHEMES: readonly Scheme[] = ['http', 'https']
 
@@ -230,14 +311,6 @@ function covers({ place, isExternal }: Meaning, path: string): boolean {
 function externalPath({ internal, external }: Place, { path, suffix }: SpeltPath): string {
   if (path === '' && internal.base === external.base) return suffix
   return joinInternal(external.base, pathAfter(internal.base, path === '' ? '/' : path)) + suffix
-}
-
-/** The host with the other scheme, for whoever is told that its users come by that. */
-function otherScheme({ scheme, host, port }: Side): readonly string[] {
-  const other = scheme === 'https' ? 'http' : 'https'
-  const isDefault = port === defaultPort(scheme)
-  const ports = isDefault ? [port, undefined] : [port]
-  return ports.map((one) => originKey(other, { host, port: one }))
 }
 
 /** What the external origin becomes with the wrong scheme, or the port of another place. */
@@ -261,13 +334,13 @@ function shownHost({ application }: Place): string {
   return new URL(hostHeader === 'internal' ? internalUrl : externalUrl).host
 }
 
+/** Of an origin in the form of a browser. */
+function keyOfOrigin(origin: string): string {
+  const read = readUrl(origin)
+  return read?.scheme === undefined ? '' : originKey(read.scheme, read.authority)
+}
+
 function keyOf({ scheme }: Side, authority: string): string | undefined {
   const read = readAuthority(authority)
   return read && originKey(scheme, read)
-}
-
-function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, [value])
-  else list.push(value)
 }

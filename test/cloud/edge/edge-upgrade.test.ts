@@ -58,7 +58,7 @@ describe('a handshake', () => {
   test('is switched by a 101, cleaned as any response and with its Upgrade', () => {
     const { user } = opened()
     expect(user.one('upgrade')).toEqual([
-      ['Upgrade', 'WebSocket', 'Sec-WebSocket-Accept', 'def', 'Set-Cookie', 'a=1'],
+      ['Upgrade', 'WebSocket', 'Sec-WebSocket-Accept', 'def', 'Set-Cookie', 'a=1; Secure'],
     ])
     expect(user.verbs.slice(0, 2)).toEqual(['upgrade', 'startBody'])
   })
