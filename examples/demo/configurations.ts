@@ -197,8 +197,9 @@ export function writeCloudConfiguration(
       ],
       groups: [{ id: 'default', tenantId: TENANT }],
       applications: applications.map((application): ApplicationInput => {
-        const { id, externalUrl, internalUrl, policies, preAuthentication, signOn } = application
-        const published = { id, groupId: 'default', externalUrl, internalUrl }
+        const { id, externalUrl, internalUrl, translate } = application
+        const { policies, preAuthentication, signOn } = application
+        const published = { id, groupId: 'default', externalUrl, internalUrl, translate }
         if (preAuthentication === 'passthrough') return { ...published, preAuthentication }
         return {
           ...published,
