@@ -97,7 +97,7 @@ describe.each([
       { id: 'all', effect: 'allow' },
       {
         ...{ id: 'not-bob', effect: 'deny', reason: 'Not you.' },
-        when: { who: { accounts: ['BOB'] } },
+        when: { who: { accounts: ['bob'] } },
       },
     ]
     const status = async (upn: string) => {
@@ -107,6 +107,26 @@ describe.each([
       return [asking.status, world.offers.length, world.audit.events.at(-1)]
     }
     expect((await status('alice@corp.example')).slice(0, 2)).toEqual([undefined, 1])
+    // In another letter case it may be the same: it is neither let in nor told from it.
+    const kept = { ...signOn, user: { ...user, letterCase: 'kept' } }
+    for (const effect of ['allow', 'deny'] as const) {
+      const list = [
+        {
+          id: 'p',
+          effect,
+          ...(effect === 'deny' && { reason: 'No.' }),
+          when: { who: { accounts: ['bob'] } },
+        },
+        ...(effect === 'deny' ? [{ id: 'all', effect: 'allow' }] : []),
+      ]
+      const options = { tenant, secure: { ...secure, signOn: kept, policies: list }, features }
+      const asBob = async (upn: string) => {
+        const world = await edgeWorld({}, { ...options, user: { upn } })
+        return world.ask(asked(world.cookie)).status
+      }
+      expect(await asBob('Bob@corp.example')).toBe(403)
+      expect(await asBob('bob@corp.example')).toBe(effect === 'allow' ? undefined : 403)
+    }
     const decided = { type: 'access.decided', detail: { policy: 'not-bob' } }
     expect(await status('Bob@corp.example')).toMatchObject([403, 0, { account: 'bob' }])
     expect(await status('b@elsewhere.example')).toMatchObject([403, 0, { type: 'access.failure' }])

@@ -38,8 +38,9 @@ export interface WhoInput {
   /** Roles of the user, as the issuer names them, exactly. */
   readonly roles?: readonly string[] | undefined
   /**
-   * Accounts at the application, as `user` of its `signOn` names them, in any letter case. Each
-   * application that the policy is for needs such a mapping.
+   * Accounts at the application, as `user` of its `signOn` names them, exactly; whether one in
+   * another letter case is meant is not known. Each application that the policy is for needs such a
+   * mapping.
    */
   readonly accounts?: readonly string[] | undefined
 }

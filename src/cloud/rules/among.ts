@@ -59,8 +59,9 @@ export function isAmong(among: Among, user: PolicyUser, unknown?: Set<string>): 
   }
   if (accounts.size > 0) {
     const { account } = user
-    if (account === undefined) missing.push('account')
-    else if (accounts.has(foldUserName('upn', account))) return true
+    if (account !== undefined && among.accounts!.includes(account)) return true
+    // In another letter case it is the same account to one directory, and another's to the next.
+    if (account === undefined || accounts.has(foldUserName('upn', account))) missing.push('account')
   }
   // Cannot happen in a checked configuration: such a name is refused there.
   if (isUntyped) missing.push('users')
@@ -73,6 +74,7 @@ interface ReadNames {
   readonly names: Readonly<Record<UserNameKind, ReadonlySet<string>>>
   readonly groups: ReadonlySet<string>
   readonly roles: ReadonlySet<string>
+  /** Folded. */
   readonly accounts: ReadonlySet<string>
   readonly isUntyped: boolean
 }

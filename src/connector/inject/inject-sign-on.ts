@@ -51,6 +51,11 @@ export interface SecretWanted {
 /** Where secrets come from: {@link SignOnFile} of `app-proxy/connector/node`, or your own. */
 export interface SecretSource {
   /**
+   * It gives each account its own secret where it is asked for one. Default: false; then no
+   * application is signed on to whose `signOn` has a mapping.
+   */
+  readonly knowsAccounts?: boolean | undefined
+  /**
    * The secret for one request; `undefined`: there is none, and the user gets `sign-on-failed`. It
    * is held against its own `origins` again.
    *
@@ -80,7 +85,7 @@ export function injectSignOn({ secrets, onError }: InjectSignOnOptions): SignOn 
   const refused = new RefusedSecrets()
   return {
     kind: 'inject',
-    features: [INJECT_ACCOUNT],
+    features: secrets.knowsAccounts === true ? [INJECT_ACCOUNT] : [],
     prepare(request, signal) {
       const { application, method, user } = request
       const { secret: name, user: mapping } = settingsOf(application, settings)
@@ -88,6 +93,8 @@ export function injectSignOn({ secrets, onError }: InjectSignOnOptions): SignOn 
       const { origin: internalOrigin, isSecure } = internalAddress(application)
       if (isSecure && !application.verifyCertificate)
         throw notAllowed(application, 'its certificate is not verified')
+      if (mapping !== undefined && secrets.knowsAccounts !== true)
+        throw new SignOnFailed('misconfigured', 'this connector has no secrets by account')
       const account = mapping && accountName(user, mapping)
       const wanted = {
         ...{ internalOrigin, application: application.id, name, user, signal },

@@ -135,6 +135,7 @@ export function configuredSecrets(secrets: readonly Checked[]): SecretSource {
     ofUser: valuesByUser(secret),
   }))
   return {
+    knowsAccounts: true,
     secretFor({ name, internalOrigin, user, account }: SecretWanted): InjectedSecret | undefined {
       const allowed = known
         .map((one) => ({ ...one, closeness: closeness(one.places, internalOrigin) }))

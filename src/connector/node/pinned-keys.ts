@@ -4,6 +4,7 @@
  * @see docs/single-sign-on/assertion.md
  * @module
  */
+import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { AssertionKeySet } from '../../assertion/assertion-claims.ts'
 import { PublicKeys, readKeySet } from '../../assertion/public-keys.ts'
@@ -28,6 +29,7 @@ export interface PinnedKeys {
 
 /** Nobody's. */
 const NONE: AssertionKeySet = { keys: [] }
+const EVERYBODY_WRITES = 2
 /** A set that is published is far shorter. */
 const MAX_OCTETS = 65_536
 
@@ -57,6 +59,8 @@ export async function readPinnedKeys(
 
 async function readKeys(file: string): Promise<AssertionKeySet> {
   const octets = await readPlainFile(file)
+  if (process.platform !== 'win32' && ((await stat(file)).mode & EVERYBODY_WRITES) !== 0)
+    throw new ConfigurationInvalid(file, 'says who is trusted, and anybody may write it: chmod o-w')
   const set = octets.length > MAX_OCTETS ? undefined : readKeySet(octets.toString('utf8'))
   if (set === undefined)
     throw new ConfigurationInvalid(file, 'holds no set of keys: it is the one that the cloud wrote')

@@ -116,6 +116,8 @@ export class SignOnFile implements SecretSource {
     this.#watch(named)
   }
 
+  readonly knowsAccounts = true
+
   /** For `injectSignOn`. */
   secretFor(
     wanted: SecretWanted,

@@ -61,6 +61,26 @@ test('its source is asked for a place, not for a name alone', async () => {
   ])
 })
 
+test('a source that knows no accounts is never asked for one', async () => {
+  const user = { from: 'claim', claim: 'subject' }
+  const asked: SecretWanted[] = []
+  const secretFor = (wanted: SecretWanted) => (asked.push(wanted), SECRET)
+  const mapped = request(
+    { signOn: { kind: 'inject', user } },
+    { user: { ...alice, claims: { subject: 'alice' } } },
+  )
+  const unaware = injectSignOn({ secrets: { secretFor } })
+  expect(unaware.features).toEqual([])
+  expect(() => unaware.prepare(mapped, signal)).toThrow(
+    expect.objectContaining({ reason: 'misconfigured' }),
+  )
+  expect(asked).toEqual([])
+  const aware = injectSignOn({ secrets: { knowsAccounts: true, secretFor } })
+  expect(aware.features).toEqual(['sign-on/inject-account'])
+  await aware.prepare(mapped, signal)
+  expect(asked).toMatchObject([{ account: 'alice', name: undefined }])
+})
+
 // prettier-ignore
 test.each<[what: string, reason: string, secret: InjectedSecret | undefined, application: Partial<ApplicationDetails>, parts?: Partial<BackendRequest>]>([
   ['another host', 'not-allowed-here', SECRET, { internalUrl: 'https://evil.example/' }],

@@ -194,6 +194,11 @@ test.each([0o640, 0o604, 0o620, 0o644])('a file of mode %o is not read', async (
   await expect(SignOnFile.open(path)).rejects.toThrow(/only its owner may have rights to it/)
 })
 
+test('keys of assertions that anybody may write are not taken', async () => {
+  await chmod(join(directory, 'first.json'), 0o646)
+  await expect(open({ assertions: { keysFile: 'first.json' } })).rejects.toThrow(/chmod o-w/)
+})
+
 test('a file that is not there is told', async () => {
   await expect(SignOnFile.open(path)).rejects.toThrow(/there is no such file/)
 })
@@ -296,7 +301,9 @@ describe('a file that is changed', () => {
     const file = await open({})
     await replace({ applications: [{ origin: WIKI, ca: 'later.pem' }] })
     await until(() => events.length === 1)
-    await writeFile(join(directory, 'later.pem'), ca)
+    // Whole at once: half a file is another mistake.
+    await writeFile(join(directory, 'draft.pem'), ca)
+    await rename(join(directory, 'draft.pem'), join(directory, 'later.pem'))
     await until(() => file.applicationTls(WIKI) !== undefined)
     expect(states()).toEqual(['refused', 'taken'])
   })
