@@ -96,6 +96,15 @@ describe.each(BINDINGS)('%s', (binding) => {
     expect((await ask()).octets).toEqual(octets)
   })
 
+  test('R7.2a a policy in a page allows what its links have become', async () => {
+    const policy = (origin: string) =>
+      `<meta http-equiv="Content-Security-Policy" content="img-src ${origin} https:"><img src="${origin}/x">`
+    answers(policy(inside))
+    expect((await ask()).body.replaceAll('&#32;', ' ').replaceAll('&#39;', "'")).toBe(
+      policy(OUTSIDE),
+    )
+  })
+
   test('R7.2a links to another application of the tenant lead to that', async () => {
     world.publish(application, listed, { ...plain, internalUrl: 'http://wiki.internal/w/' })
     answers('<a href="http://wiki.internal/w/Main">x</a><a href="http://wiki.internal/other">y</a>')

@@ -10,6 +10,7 @@ import type { UserExchange } from '../request/user-exchange.ts'
 import { BodyTranslation } from '../translate/bodies/body-translation.ts'
 import type { ContentCodings } from '../translate/bodies/content-codings.ts'
 import { TranslatedAnswer } from '../translate/bodies/translated-answer.ts'
+import { translatePolicies } from '../translate/content-security-policy.ts'
 import type { PublishedUrls } from '../translate/published-urls.ts'
 import type { UrlTranslation } from '../translate/url-translation.ts'
 import { outwardInText } from '../translate/urls-in-text.ts'
@@ -50,6 +51,8 @@ export class TranslatedBodies {
       bodies = new BodyTranslation({
         urls: translation,
         inText: (text) => outwardInText(text, translation),
+        policy: (policy) =>
+          translatePolicies(policy, translation, (url) => translation.outward(url)),
         translatesPaths: internal.base !== external.base,
         externalUrl: application.externalUrl,
         mediaTypes: application.translate!.mediaTypes,
