@@ -23,6 +23,7 @@ describeWithPackages('behind sign-in', ['docker-registry', 'skopeo', 'git', 'cur
   let tunnel: Tunnel
   let registry: ContainerRegistry
   let git: Server
+  let gitPort: number
   let host: string
   let token: string
 
@@ -30,17 +31,29 @@ describeWithPackages('behind sign-in', ['docker-registry', 'skopeo', 'git', 'cur
     mkdirSync(at('repositories'))
     registry = await startContainerRegistry(at('registry'))
     git = gitServer(at('repositories'))
-    const gitPort = await listen(git)
+    gitPort = await listen(git)
     tunnel = await startTunnel({ backend: (_, response) => response.end() })
     host = `localhost:${tunnel.tlsPort}`
     mkdirSync(at('ca'))
     writeFileSync(at('ca', 'ca.crt'), tunnel.ca)
+    publish('external')
+    token = await tunnel.issuer.sign({ aud: AUDIENCE, sub: 'robot', tid: 'contoso', jti: 'one' })
+  })
+  afterAll(async () => {
+    await tunnel?.close()
+    await registry?.stop()
+    await new Promise((closed) => git.close(closed))
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  /** The registry builds addresses of its own name, or of what users call it. */
+  function publish(hostHeader: 'internal' | 'external'): void {
     const shared = {
       groupId: 'default',
       preAuthentication: 'oidc',
       client: { id: 'programs' },
       bearer: { audiences: [AUDIENCE], basicToken: true },
-      hostHeader: 'external',
+      hostHeader,
     } as const
     tunnel.directory.replace({
       tenants: [
@@ -59,31 +72,34 @@ describeWithPackages('behind sign-in', ['docker-registry', 'skopeo', 'git', 'cur
         },
       ],
     })
-    token = await tunnel.issuer.sign({ aud: AUDIENCE, sub: 'robot', tid: 'contoso', jti: 'one' })
-  })
-  afterAll(async () => {
-    await tunnel?.close()
-    await registry?.stop()
-    await new Promise((closed) => git.close(closed))
-    rmSync(directory, { recursive: true, force: true })
-  })
+  }
 
-  test('skopeo pushes an image, and pulls the same octets', async () => {
-    const layer = writeImage(at('image'), 3_000_000).slice('sha256:'.length)
-    const auth = Buffer.from(`robot:${token}`).toString('base64')
-    writeFileSync(at('auth.json'), JSON.stringify({ auths: { [host]: { auth } } }))
-    const image = `docker://${host}/team/app:one`
-    const copy = (...args: string[]) =>
-      run('skopeo', ['copy', '--insecure-policy', '--authfile', at('auth.json'), ...args])
-    await copy('--dest-cert-dir', at('ca'), `oci:${at('image')}:one`, image)
-    await copy('--src-cert-dir', at('ca'), image, `oci:${at('pulled')}:one`)
-    const blob = (name: string) => readFileSync(at(name, 'blobs', 'sha256', layer))
-    expect(blob('pulled').equals(blob('image'))).toBe(true)
-  })
+  test.each(['external', 'internal'] as const)(
+    'skopeo pushes an image, and pulls the same octets, where the registry is shown the %s name',
+    async (hostHeader) => {
+      publish(hostHeader)
+      const layer = writeImage(at(hostHeader), 3_000_000).slice('sha256:'.length)
+      const auth = Buffer.from(`robot:${token}`).toString('base64')
+      writeFileSync(at('auth.json'), JSON.stringify({ auths: { [host]: { auth } } }))
+      const image = `docker://${host}/team/${hostHeader}:one`
+      const copy = (...args: string[]) =>
+        run('skopeo', ['copy', '--insecure-policy', '--authfile', at('auth.json'), ...args])
+      await copy('--dest-cert-dir', at('ca'), `oci:${at(hostHeader)}:one`, image)
+      await copy('--src-cert-dir', at('ca'), image, `oci:${at(`${hostHeader}-pulled`)}:one`)
+      const blob = (name: string) => readFileSync(at(name, 'blobs', 'sha256', layer))
+      expect(blob(`${hostHeader}-pulled`).equals(blob(hostHeader))).toBe(true)
+    },
+  )
 
   test('skopeo without a token, or with a bad one, is told to authenticate', async () => {
     const inspect = (...args: string[]) =>
-      run('skopeo', ['inspect', '--cert-dir', at('ca'), ...args, `docker://${host}/team/app:one`])
+      run('skopeo', [
+        'inspect',
+        '--cert-dir',
+        at('ca'),
+        ...args,
+        `docker://${host}/team/external:one`,
+      ])
     await expect(inspect('--no-creds')).rejects.toThrow(/unauthorized|authentication required|401/i)
     writeFileSync(at('bad.json'), JSON.stringify({ auths: { [host]: { auth: btoa('robot:x') } } }))
     await expect(inspect('--authfile', at('bad.json'))).rejects.toThrow(/unauthorized|invalid/i)
