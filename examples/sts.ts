@@ -37,6 +37,7 @@ export async function main(surroundings: Surroundings): Promise<number> {
   const file = flags.config
   const configuration = await readStsConfiguration(file)
   const { tenantId, users, clients, audience, apis = {}, stateDir, caFile } = configuration
+  const { registration = false } = configuration
   const keys = await named({ file, path: 'stateDir' }, () => loadKeys(stateDir))
   // Standard output is for the ready line; the provider's notices go to the other one.
   console.info = console.error
@@ -71,7 +72,7 @@ export async function main(surroundings: Surroundings): Promise<number> {
       profile: ['name', 'preferred_username'],
       email: ['email', 'email_verified'],
     },
-    scopes: ['openid', 'profile', 'email', 'register'],
+    scopes: ['openid', 'profile', 'email', 'register', ...scopesOf(apis)],
     findAccount: (_, accountId) => {
       const user = accounts.get(accountId)
       return user && { accountId, claims: () => ({ sub: accountId, ...claimsOf(user) }) }
@@ -102,11 +103,17 @@ export async function main(surroundings: Surroundings): Promise<number> {
       rpInitiatedLogout: { logoutSource: askSignOut, postLogoutSuccessSource: toldSignedOut },
       backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
+      registration: {
+        enabled: registration,
+        idFactory: () => `program-${randomBytes(4).toString('hex')}`,
+      },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
-        getResourceServerInfo: (_, resource) => {
-          const scope = resource === audience ? 'register' : apis[resource]
+        getResourceServerInfo: (_, resource, client) => {
+          // Who may register connectors is no matter for a program that registered itself.
+          const isConfigured = clients.some(({ client_id: id }) => id === client.clientId)
+          const scope = resource === audience && isConfigured ? 'register' : apis[resource]
           if (scope === undefined) throw new errors.InvalidTarget()
           return { scope, audience: resource, accessTokenFormat: 'jwt', accessTokenTTL: 600 }
         },
@@ -138,6 +145,9 @@ export async function main(surroundings: Surroundings): Promise<number> {
   })
   return 0
 }
+
+const scopesOf = (apis: Readonly<Record<string, string>>): readonly string[] =>
+  Object.values(apis).flatMap((scopes) => scopes.split(' '))
 
 /** Stable, and not the name: a user may be renamed. */
 function subjectOf({ id, username }: StsUser): string {

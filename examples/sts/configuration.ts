@@ -29,6 +29,11 @@ export interface StsInput {
    * Default: none.
    */
   readonly apis?: Readonly<Record<string, string>> | undefined
+  /**
+   * Whether programs may register themselves as clients (RFC 7591); they get tokens for `apis`
+   * alone. Default: false.
+   */
+  readonly registration?: boolean | undefined
   /** Where keys are kept. Default: new ones at each start. */
   readonly stateDir?: string | undefined
   /**
@@ -71,6 +76,7 @@ const Sts = v.strictObject({
   clients: v.array(v.looseObject({ client_id: text })),
   audience: text,
   apis: v.optional(v.record(v.string(), text)),
+  registration: v.optional(v.boolean()),
   stateDir: v.optional(text),
   caFile: v.optional(text),
 })

@@ -11,7 +11,7 @@
 import type { JWTPayload } from 'jose'
 import { isAssigned } from '../policy/assignment.ts'
 import { CountedWindow } from '../../runtime/counted-window.ts'
-import type { Bearer } from '../directory/bearer-configuration.ts'
+import { resourceOf, type Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../identity/caller.ts'
 import { profileOf } from '../directory/issuer-configuration.ts'
 import { identityOf } from '../issuer/identity-claims.ts'
@@ -125,7 +125,7 @@ export class BearerTokens {
     const tenant = directory.tenant(application.tenantId)
     if (tenant === undefined) throw new SignInDenied('internal')
     const claims = await issuers.of(tenant).verifyAccess(token, {
-      audiences: bearer.audiences ?? [application.client!.id],
+      audiences: bearer.audiences ?? [application.client!.id, resourceOf(application)],
       type: bearer.tokenType ?? profileOf(tenant).tokenType,
       maxCharacters: bearer.maxTokenBytes,
     })

@@ -130,11 +130,9 @@ function callerOf(
   const because = BAD_TOKENS[reason] ?? 'It cannot be used.'
   const isLacking = LACKING.has(reason)
   const error = isLacking ? 'insufficient_scope' : 'invalid_token'
-  const scopes = application.application.bearer!.scopes.join(' ')
   const parameters = [
     ['error', error],
     ['error_description', `${reason}: ${because}`],
-    ...(isLacking && scopes !== '' ? [['scope', scopes]] : []),
   ]
   request.answer({
     status: isLacking ? 403 : 401,

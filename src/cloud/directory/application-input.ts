@@ -288,7 +288,13 @@ export interface CorsInput {
 /** How an application takes access tokens. */
 export interface BearerInput {
   /**
-   * What `aud` may name the application as; one is enough. Default: its client's id.
+   * What programs ask their issuer for a token for (RFC 8707), and what the metadata is about (RFC
+   * 9728): a URL at or below the external URL, without query. Default: the external URL.
+   */
+  readonly resource?: string | undefined
+  /**
+   * What `aud` may name the application as; one is enough. Default: its client's id, and
+   * `resource`.
    */
   readonly audiences?: readonly string[] | undefined
   /** Scopes (`scope` or `scp`) of which a token must have every one. Default: none. */

@@ -7,10 +7,12 @@
 import * as v from 'valibot'
 import type { BearerInput } from './application-input.ts'
 import type { IssuerProfile } from './issuer-configuration.ts'
-import { isHttps, texts } from './configuration-values.ts'
+import { isHttps, tellFault, text, texts } from './configuration-values.ts'
+import { resourceFault } from './published-url.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 
 export const BearerConfiguration = v.strictObject({
+  resource: v.exactOptional(text),
   audiences: v.optional(v.pipe(texts, v.minLength(1))),
   scopes: v.optional(texts, []),
   roles: v.optional(texts, []),
@@ -31,14 +33,27 @@ export interface Bearer extends BearerInput {
   readonly forward: boolean
 }
 
+/** What a token that is asked for by the application's metadata is for. */
+export function resourceOf({
+  bearer,
+  externalUrl,
+}: {
+  readonly bearer?: Pick<Bearer, 'resource'> | undefined
+  readonly externalUrl: string
+}): string {
+  return bearer?.resource ?? externalUrl
+}
+
 /** Tells what a schema cannot say. */
 export function tellBearer(
-  { audiences, scopes, tokenType, basicToken, forward }: Bearer,
+  { resource, audiences, scopes, tokenType, basicToken, forward }: Bearer,
   externalUrl: string | undefined,
   issuer: Pick<IssuerProfile, 'tokenType'> | undefined,
   path: string,
   tell: TellMistake,
 ): void {
+  if (resource !== undefined)
+    tellFault(tell, `${path}.resource`, resourceFault(resource, externalUrl))
   if (basicToken && !isHttps(externalUrl))
     tell(`${path}.basicToken`, 'needs https: a password is readable')
   if (basicToken && forward)

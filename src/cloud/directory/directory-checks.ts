@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { canonicalHost } from '../../protocol/internal.ts'
+import { canonicalHost, selectByPath } from '../../protocol/internal.ts'
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import { probableName } from '../../runtime/probable-name.ts'
 import { logoFault } from '../pages/logo.ts'
@@ -16,7 +16,7 @@ import { tellApplication } from './application-checks.ts'
 import { tellFault } from './configuration-values.ts'
 import type { DirectoryParts, TenantPart } from './directory-configuration.ts'
 import { claimPath, issuerUrlOf, readIssuerProfile } from './issuer-configuration.ts'
-import { externalUrlFault, issuerFault } from './published-url.ts'
+import { externalUrlFault, issuerFault, resourceFault } from './published-url.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellTranslations } from './translate-checks.ts'
 
@@ -51,6 +51,7 @@ export function tellDirectory(
   })
   tellPlaces(parts, tell)
   tellTranslations(applications, (groupId) => groupIds.first(groupId)?.tenantId, tell)
+  tellResources(parts, tell)
   return readAccess(tenants, groups, applications, tell)
 }
 
@@ -105,6 +106,33 @@ function tellPlaces({ applications }: DirectoryParts, tell: TellMistake): void {
         `is published already${other === undefined ? '' : `, by "${other}"`}`,
       )
     else seen.set(place, id)
+  })
+}
+
+/**
+ * A resource that lies in another application: tokens for that one would count here, and programs
+ * would look there for what is said of this one.
+ */
+function tellResources({ applications }: DirectoryParts, tell: TellMistake): void {
+  if (!applications.some(({ bearer }) => bearer?.resource !== undefined)) return
+  const paths = new Map<string, string[]>()
+  const places = applications.map(({ externalUrl }) => {
+    if (externalUrl === undefined || externalUrlFault(externalUrl) !== undefined) return undefined
+    const { host, pathname } = new URL(externalUrl)
+    const name = canonicalHost(host)!
+    const others = paths.get(name)
+    if (others === undefined) paths.set(name, [pathname])
+    else others.push(pathname)
+    return { name, pathname }
+  })
+  applications.forEach(({ bearer, externalUrl }, i) => {
+    const place = places[i]
+    const resource = bearer?.resource
+    if (place === undefined || resource === undefined) return
+    if (resourceFault(resource, externalUrl) !== undefined) return
+    const selected = selectByPath(new URL(resource).pathname, paths.get(place.name)!)
+    if (selected !== place.pathname)
+      tell(`applications[${i}].bearer.resource`, 'lies in another application')
   })
 }
 

@@ -5,7 +5,7 @@
  * @see spec/PROTOCOL.md, "Targets"
  * @module
  */
-import { canonicalHost, isReserved, pathsAgree } from '../../protocol/internal.ts'
+import { canonicalHost, isReserved, pathsAgree, selectByPath } from '../../protocol/internal.ts'
 
 /**
  * What users see. `https://host[:port]/path/`; `http` only where the browser is on the same
@@ -32,6 +32,21 @@ export function internalUrlFault(text: string): string | undefined {
 }
 
 /**
+ * What tokens for an application are for. It may end without a slash: a resource is compared octet
+ * for octet, as programs call it.
+ */
+export function resourceFault(text: string, externalUrl: string | undefined): string | undefined {
+  const url = parse(text)
+  if (url === undefined) return 'must be an absolute URL'
+  const fault = ornamentFault(text, url) ?? pathFault(text, url)
+  if (fault !== undefined) return fault
+  if (externalUrl === undefined || externalUrlFault(externalUrl) !== undefined) return undefined
+  const { origin, pathname } = new URL(externalUrl)
+  const isBelow = url.origin === origin && selectByPath(url.pathname, [pathname]) !== undefined
+  return isBelow ? undefined : 'must lie at or below "externalUrl"'
+}
+
+/**
  * The tenant's identity provider. No slash is added or taken: an issuer is compared octet for
  * octet.
  */
@@ -54,6 +69,10 @@ function baseFault(text: string, url: URL): string | undefined {
   const ornament = ornamentFault(text, url)
   if (ornament !== undefined) return ornament
   if (!text.endsWith('/')) return 'must end in "/"'
+  return pathFault(text, url)
+}
+
+function pathFault(text: string, url: URL): string | undefined {
   // The URL parser resolves dot segments and backslashes. Refuse what it had to change.
   const written = /^[^:]*:\/\/[^/\\]*(.*)$/s.exec(text)?.[1]
   if (written !== url.pathname) return `must have its path in plain form: "${url.pathname}"`

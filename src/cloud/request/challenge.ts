@@ -6,6 +6,7 @@
  * @module
  */
 import { headerValue, headerValues, isNamed, type HeaderList } from '../../protocol/internal.ts'
+import { resourceOf } from '../directory/bearer-configuration.ts'
 import type { Published } from '../directory/published.ts'
 
 /** Where programs look for the metadata of what takes tokens (RFC 9728 section 3). */
@@ -19,7 +20,8 @@ export type ChallengeParameters = readonly (readonly string[])[]
 /**
  * The value of `WWW-Authenticate`, for the request with these header fields.
  *
- * - `Bearer`, with where its metadata is, for an application that takes tokens
+ * - `Bearer`, with where its metadata is and the scopes that a token must have, for an application
+ *   that takes tokens
  * - `Basic` alone, where it takes them as Basic's password and the request is no browser's: of two
  *   challenges some container clients answer the wrong one
  * - `Cookie` where only the session's cookie counts: a 401 must carry a challenge, and this one
@@ -36,14 +38,14 @@ export function challenge(
   if (bearer === undefined) return schemeWith('Cookie', [realm, ...parameters])
   if (bearer.basicToken && shownBy !== 'bearer' && !isOfBrowser(headers))
     return schemeWith('Basic', [realm, ['charset', 'UTF-8']])
-  const metadata = ['resource_metadata', protectedResourceUrl(application)!]
-  return schemeWith('Bearer', [realm, ...parameters, metadata])
+  const scopes = bearer.scopes.length === 0 ? [] : [['scope', bearer.scopes.join(' ')]]
+  const metadata = ['resource_metadata', protectedResourceUrl(application)]
+  return schemeWith('Bearer', [realm, ...parameters, ...scopes, metadata])
 }
 
-/** Where the metadata of an application is; undefined: it takes no tokens. */
-export function protectedResourceUrl({ application }: Published): string | undefined {
-  if (application.bearer === undefined) return undefined
-  const { origin, pathname } = new URL(application.externalUrl)
+/** Where the metadata of an application that takes tokens is. */
+function protectedResourceUrl({ application }: Published): string {
+  const { origin, pathname } = new URL(resourceOf(application))
   return origin + PROTECTED_RESOURCE_PATH + (pathname === '/' ? '' : pathname)
 }
 

@@ -134,6 +134,36 @@ describe('a good token', () => {
   })
 })
 
+describe('what a token must be for', () => {
+  const isTaken = async (aud: string) => {
+    const before = world.offers.length
+    const user = await ask(`Bearer ${await sign({ aud })}`)
+    if (world.offers.length > before) return true
+    expect([user.status, user.code]).toEqual([401, 'token-audience'])
+    return false
+  }
+
+  test('is what the metadata says, or the client', async () => {
+    await start({ bearer: {} })
+    expect(await isTaken(`https://${HOST}/`)).toBe(true)
+    expect(await isTaken('secure')).toBe(true)
+    for (const aud of [`https://${HOST}`, `https://${HOST}/mcp`, `http://${HOST}/`, 'other'])
+      expect(await isTaken(aud)).toBe(false)
+  })
+
+  test('is the resource that it has', async () => {
+    await start({ bearer: { resource: `https://${HOST}/mcp` } })
+    expect(await isTaken(`https://${HOST}/mcp`)).toBe(true)
+    for (const aud of [`https://${HOST}/`, `https://${HOST}/mcp/`, `https://${HOST}/mcp/x`])
+      expect(await isTaken(aud)).toBe(false)
+  })
+
+  test('is one of the audiences alone, where they are said', async () => {
+    expect(await isTaken('https://api.example')).toBe(true)
+    expect(await isTaken(`https://${HOST}/`)).toBe(false)
+  })
+})
+
 describe('a token that is refused', () => {
   test.each<[string, string, () => Promise<string> | string]>([
     [
@@ -181,7 +211,7 @@ describe('a token that is refused', () => {
     expectRefusal(user, 401, reason)
     expect(challengeOf(user)).toMatch(
       new RegExp(
-        `^Bearer realm="${HOST}", error="invalid_token", error_description="${reason}: [^"]+", resource_metadata="${METADATA}"$`,
+        `^Bearer realm="${HOST}", error="invalid_token", error_description="${reason}: [^"]+", scope="read list", resource_metadata="${METADATA}"$`,
       ),
     )
     expect(world.audit.events).toMatchObject([
@@ -292,7 +322,9 @@ describe('without a token', () => {
   test('a program learns where to ask for one', async () => {
     const user = await ask(undefined, ['Accept', 'application/json'])
     expectRefusal(user, 401, 'sign-in-required')
-    expect(challengeOf(user)).toBe(`Bearer realm="${HOST}", resource_metadata="${METADATA}"`)
+    expect(challengeOf(user)).toBe(
+      `Bearer realm="${HOST}", scope="read list", resource_metadata="${METADATA}"`,
+    )
   })
 
   test('another scheme is the application’s, and the session decides', async () => {
@@ -340,7 +372,35 @@ describe('metadata for programs (RFC 9728)', () => {
       resource_name: 'secure',
     })
     expect(get('/.well-known/oauth-protected-resource/').status).toBe(200)
-    expect(get('/.well-known/oauth-protected-resource', { method: 'OPTIONS' }).status).toBe(204)
+  })
+
+  test('may be asked for with any field of a program’s own', () => {
+    const target = '/.well-known/oauth-protected-resource'
+    const user = get(target, { method: 'OPTIONS' })
+    expect(user.status).toBe(204)
+    expect(headerValues(user.headers, 'access-control-allow-origin')).toEqual(['*'])
+    expect(headerValues(user.headers, 'access-control-allow-headers')).toEqual(['*'])
+  })
+
+  test('is there for its resource, and not for what is none', async () => {
+    await start({ bearer: { ...BEARER, resource: `https://${HOST}/mcp` } })
+    // Some programs look at the host alone.
+    for (const end of ['/mcp', '/mcp/', '', '/'])
+      expect(bodyOf(get(`/.well-known/oauth-protected-resource${end}`))).toMatchObject({
+        resource: `https://${HOST}/mcp`,
+      })
+    for (const end of ['/mcp/other', '/mc', '/mcp-2']) {
+      const user = get(`/.well-known/oauth-protected-resource${end}`, {
+        headers: ['Cookie', world.cookie],
+      })
+      expect([user.status, user.code]).toEqual([404, 'not-found'])
+      expect(headerValues(user.headers, 'access-control-allow-origin')).toEqual(['*'])
+    }
+    expect(world.offers).toEqual([])
+    get('/.well-known/oauth-protected-resources', { headers: ['Cookie', world.cookie] })
+    expect(world.offers).toHaveLength(1)
+    const user = await ask(undefined, [], { target: '/mcp', method: 'POST' })
+    expect(challengeOf(user)).toContain(`resource_metadata="${METADATA}/mcp"`)
   })
 
   test('stands between host and path for an application under a path', async () => {
@@ -369,6 +429,18 @@ describe('metadata for programs (RFC 9728)', () => {
 
 test.each<[string, object]>([
   ['bearer', { preAuthentication: 'passthrough', client: undefined, bearer: {} }],
+  ['bearer.resource', { bearer: { resource: 'mcp' } }],
+  ['bearer.resource', { bearer: { resource: 'https://b.example/' } }],
+  ['bearer.resource', { bearer: { resource: 'https://a.example:8443/' } }],
+  ['bearer.resource', { bearer: { resource: 'http://a.example/' } }],
+  ['bearer.resource', { bearer: { resource: 'https://a.example/mcp?x' } }],
+  ['bearer.resource', { bearer: { resource: 'https://a.example/%6dcp' } }],
+  ['bearer.resource', { bearer: { resource: 'https://a.example/.app-proxy/x' } }],
+  [
+    'bearer.resource',
+    { externalUrl: 'https://a.example/one/', bearer: { resource: 'https://a.example/on' } },
+  ],
+  ['bearer.resource', { bearer: { resource: 'https://a.example/other/mcp' } }],
   ['bearer.audiences', { bearer: { tokenType: 'any' } }],
   ['bearer.audiences', { bearer: { audiences: [] } }],
   ['bearer.scopes[0]', { bearer: { scopes: ['a b'] } }],
@@ -384,6 +456,10 @@ test.each<[string, object]>([
           ...{ id: 'a', groupId: 'g', preAuthentication: 'oidc', client: { id: 'a' } },
           ...{ externalUrl: 'https://a.example/', internalUrl: 'http://10.0.0.1/' },
           ...change,
+        },
+        {
+          ...{ id: 'other', groupId: 'g', preAuthentication: 'passthrough' },
+          ...{ externalUrl: 'https://a.example/other/', internalUrl: 'http://10.0.0.2/' },
         },
       ],
     })
