@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { grpcStatusOf } from '../../src/cloud/pages/grpc-answer.ts'
 import { OWN_ANSWERS } from '../../src/cloud/pages/own-answers.ts'
 import { failureStatus } from '../../src/protocol/http/failure.ts'
 import { SIGN_IN_DENIALS } from '../../src/protocol/machines/sign-in-denials.ts'
@@ -25,7 +26,11 @@ interface Chapter {
   readonly entries: readonly Entry[]
 }
 
-const factsOf = (status: number, source: string) => [`Status ${status}`, `source \`${source}\``]
+const factsOf = (code: string, status: number, source: string) => [
+  `Status ${status}`,
+  `gRPC \`${grpcStatusOf(code, status)}\``,
+  `source \`${source}\``,
+]
 
 /** Nobody is answered: the user is gone. */
 const UNSEEN = 499
@@ -33,7 +38,8 @@ const UNSEEN = 499
 const failures = Object.entries(FAILURE_REMEDIES).map(([code, remedy]): Entry => {
   const { status, error, title, detail } = failureStatus(code as FailureReason)
   if (status === UNSEEN) return { code, facts: ['In the audit only'], remedy }
-  const facts = [`Status ${status}`, `Proxy-Status \`${error}\``]
+  const grpc = `gRPC \`${grpcStatusOf(code, status)}\``
+  const facts = [`Status ${status}`, grpc, `Proxy-Status \`${error}\``]
   return { code, facts, words: `**${title}.** ${detail}`, remedy }
 })
 
@@ -42,12 +48,12 @@ const ownAnswers = Object.values(OWN_ANSWERS)
   .map(({ code, status, source, title, detail }): Entry => {
     const remedy = OWN_REMEDIES[code as keyof typeof OWN_REMEDIES]
     if (remedy === undefined) throw new Error(`remedies.ts: nothing about ${code}`)
-    return { code, facts: factsOf(status, source), words: `**${title}.** ${detail}`, remedy }
+    return { code, facts: factsOf(code, status, source), words: `**${title}.** ${detail}`, remedy }
   })
 
 const denials = Object.entries(SIGN_IN_DENIALS).map(
   ([code, { status, source, title, detail }]): Entry => ({
-    ...{ code, facts: factsOf(status, source), words: `**${title}.** ${detail}` },
+    ...{ code, facts: factsOf(code, status, source), words: `**${title}.** ${detail}` },
     remedy: DENIAL_REMEDIES[code as keyof typeof DENIAL_REMEDIES],
   }),
 )

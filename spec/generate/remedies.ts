@@ -65,6 +65,7 @@ export const OWN_REMEDIES: Readonly<Partial<Record<OwnCode, string>>> = {
   'cors-method-refused': 'The method is not among `cors.methods`.',
   'cors-headers-refused': 'A header field is not among `cors.headers`.',
   'other-account-refused': 'The form was sent from a page of somebody else.',
+  'http2-required': 'The client, or a proxy before this service, spoke HTTP/1.1. Clients of gRPC come by TLS and agree on HTTP/2 there; in the clear users are served by HTTP/1.1 only.',
   'not-found': 'Paths under `/.app-proxy/` are the service’s own, and this one is none of them.',
   'result-unreadable': 'The address of a result page is old, or was changed. Open the application.',
   'address-too-long': 'The address does not fit into what the browser carries through the sign-in. Sign in at a shorter one first.',

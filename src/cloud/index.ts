@@ -244,6 +244,7 @@ export { type UnreadRequest } from './edge/failure-audit.ts'
 export {
   type UserEvents,
   type UserConnection,
+  type BrokenOff,
   type UserExchange,
   type UserRequestHead,
 } from './request/user-exchange.ts'

@@ -83,6 +83,7 @@ export class RelayWorld {
       {
         user,
         fail: () => (this.isDisturbed = true),
+        breakOff: () => user.abort(),
         tellSessionEnded: () => undefined,
         tellBodyTooLarge: () => undefined,
       },

@@ -46,6 +46,8 @@ export interface Asker {
   requireHttp1?(): boolean
   /** A `Set-Cookie` value of ours, by the time the response comes. */
   readonly sessionCookie?: string | undefined
+  /** Breaks off a response that was begun, and says why where that can be said. */
+  breakOff(error: ExchangeFailed): void
   /** Answers with an error of ours, while no response was begun. */
   fail(error: ExchangeFailed, delivery: Delivery): void
   /** Answers that the body is too large, while no response was begun. */
@@ -252,7 +254,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     if (isFailed && this.#answer.state === 'unanswered') return this.#fail(outcome.error)
     if (isFailed) {
       this.#leave()
-      this.#user.abort()
+      this.#asker.breakOff(outcome.error)
     } else if (outcome.kind === 'done' && this.#answer.isTunnel) this.#linger()
     else this.#upwards.close()
   }
@@ -375,7 +377,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   /** The connector's answer is not as long as its head said: nobody may take it for whole. */
   #breakOff(): void {
     this.#leave()
-    this.#user.abort()
+    this.#asker.breakOff(new ExchangeFailed('connector', 'connector-violation'))
     this.#ends.exchange!.cancel()
   }
 

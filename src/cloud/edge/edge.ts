@@ -67,7 +67,7 @@ import { SignOut } from '../sign-out/sign-out.ts'
 import type { ContentCodings } from '../translate/bodies/content-codings.ts'
 import { PublishedUrls } from '../translate/published-urls.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
-import { isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
+import { answerHttp1, isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
 import type { UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 
 export type { RequestLimits } from './request-limits.ts'
@@ -285,7 +285,7 @@ export class Edge {
     const application = selectApplication(applications, target.path)
     if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
     request.site = request.asked = application.application
-    if (answerCors(request, application, target.path)) return
+    if (answerCors(request, application, target.path) || answerHttp1(request, application)) return
     const { maintenance } = application.application
     if (maintenance !== undefined) return request.tellMaintenance(maintenance)
     if (body.kind === 'length' && body.bytes > application.maxBodyBytes)

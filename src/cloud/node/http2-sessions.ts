@@ -18,6 +18,7 @@ import type { TLSSocket } from 'node:tls'
 import { headerValue, type FailureReason, type HeaderList } from '../../protocol/internal.ts'
 import { MAX_TARGET } from '../edge/request-limits.ts'
 import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
+import { isGrpc } from '../pages/grpc-answer.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { fieldsOf } from '../../runtime/node/http2-fields.ts'
 import { Http2UserExchange, http2RequestHead } from './http2-user-exchange.ts'
@@ -214,11 +215,11 @@ class Http2Connection implements ConnectionOwner {
     })
     if (exchange !== undefined) return this.#serve(exchange)
     stream.on('error', () => undefined)
-    const accept = prefersHtml(raw) ? 'html' : 'problem'
+    const accept = isGrpc(raw) ? 'grpc' : prefersHtml(raw) ? 'html' : 'problem'
     const reason = head as FailureReason
     const requestId = this.#options.numbered({ reason, address: this.#remoteAddress })
     const { status, headers, body } = refusal(reason, requestId, undefined, accept)
-    stream.respond({ ':status': status, ...fieldsOf(headers) })
+    stream.respond({ ':status': status, ...fieldsOf(headers) }, { endStream: body.length === 0 })
     // Node has ended the answer to a HEAD already.
     if (!stream.writableEnded) stream.end(body)
   }

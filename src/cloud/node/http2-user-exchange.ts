@@ -15,7 +15,13 @@ import {
   type ResponseHead,
 } from '../../protocol/internal.ts'
 import { fieldsOf, joinedWhereNeeded } from '../../runtime/node/http2-fields.ts'
-import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
+import { grpcTrailers, isGrpc } from '../pages/grpc-answer.ts'
+import type {
+  BrokenOff,
+  UserEvents,
+  UserExchange,
+  UserRequestHead,
+} from '../request/user-exchange.ts'
 import { isInterim, pairs } from './user-exchange.ts'
 
 /** The head of a request on a stream, or why there is none. */
@@ -59,6 +65,10 @@ export function http2RequestHead(
   }
 }
 
+/** Octets of a request that nobody wants, and how long they are awaited. Milliseconds. */
+const MAX_REST = 64 * 1024
+const REST_MS = 250
+
 /**
  * Binds a stream to the {@link UserExchange} port. The connection is never closed over one
  * exchange.
@@ -79,6 +89,8 @@ export class Http2UserExchange implements UserExchange {
   #trailers: HeaderList = []
   #isGone = false
   #isAborted = false
+  /** Its end says that it is not complete. */
+  #isCutShort = false
 
   /** @param uploads is told of body bytes that were taken */
   constructor(
@@ -144,13 +156,16 @@ export class Http2UserExchange implements UserExchange {
   respond({ status, headers }: ResponseHead): void {
     if (!this.#canRespond) return
     const { method } = this.head
-    this.#isBodyless = method === 'HEAD' || [204, 205, 304].includes(status)
+    const fields = { ':status': status, ...fieldsOf(headers) }
+    const isAllHead = isTrailersOnly(fields)
+    this.#isBodyless = isAllHead || method === 'HEAD' || [204, 205, 304].includes(status)
     // Waiting for trailers costs an empty frame; an answer that says its length has none in
     // HTTP/1.1 either.
     const waitForTrailers =
       !this.#isBodyless && headerValue(headers, 'content-length') === undefined
-    const fields = { ':status': status, ...fieldsOf(headers) }
-    joinedWhereNeeded(fields, (these) => this.#stream.respond(these, { waitForTrailers }))
+    joinedWhereNeeded(fields, (these) =>
+      this.#stream.respond(these, { endStream: isAllHead, waitForTrailers }),
+    )
   }
 
   upgrade(): void {
@@ -177,8 +192,20 @@ export class Http2UserExchange implements UserExchange {
     return true
   }
 
-  abort(): void {
+  abort(why?: BrokenOff): void {
+    if (why !== undefined && this.#canBeTold) {
+      this.#isCutShort = true
+      return this.end(grpcTrailers(why))
+    }
     this.#breakOff(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  /** Whoever reads an answer of gRPC looks for its status at the end, and they are reading. */
+  get #canBeTold(): boolean {
+    const { headersSent, writableNeedDrain, sentHeaders } = this.#stream
+    if (!headersSent || writableNeedDrain || this.#isEnded || this.#isGone) return false
+    const type = (sentHeaders as OutgoingHttpHeaders)['content-type']
+    return !this.#isBodyless && this.#waits && isGrpc(['content-type', String(type)])
   }
 
   #breakOff(code: number): void {
@@ -214,8 +241,7 @@ export class Http2UserExchange implements UserExchange {
     if (stream.destroyed || stream.closed) return
     // With none, Node ends the stream by an empty DATA frame.
     joinedWhereNeeded(fieldsOf(this.#trailers), (fields) => stream.sendTrailers(fields))
-    // They leave in the next turn.
-    if (!this.#isRequestComplete) setImmediate(() => setImmediate(() => this.#refuseRest()))
+    if (!this.#isRequestComplete) this.#refuseRest()
   }
 
   #finished(): void {
@@ -231,21 +257,39 @@ export class Http2UserExchange implements UserExchange {
 
   /**
    * RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted, and the connection
-   * goes on.
+   * goes on. A reset would overtake what of the answer has not left, of which Node says nothing: so
+   * it comes a little later, unless the request has ended by itself.
    */
   #refuseRest(): void {
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return
+    let left = MAX_REST
     stream.removeAllListeners('data')
+    stream.on('data', (bytes: Uint8Array) => {
+      left -= bytes.length
+      if (left < 0) stream.pause()
+    })
     stream.resume()
-    stream.close(constants.NGHTTP2_NO_ERROR)
+    setTimeout(() => {
+      if (stream.destroyed || stream.closed) return
+      stream.removeAllListeners('data')
+      stream.resume()
+      stream.close(constants.NGHTTP2_NO_ERROR)
+    }, REST_MS).unref()
   }
 
   #closed(): void {
     if (this.#isGone) return
     this.#isGone = true
     const { rstCode, aborted, writableFinished } = this.#stream
-    const isWhole = this.#isEnded && writableFinished && !aborted
+    const isWhole = this.#isEnded && !this.#isCutShort && writableFinished && !aborted
     this.#events!.gone(isWhole && rstCode === constants.NGHTTP2_NO_ERROR)
   }
+}
+
+/** An answer of gRPC that has its status in its head has nothing else (Trailers-Only). */
+function isTrailersOnly(fields: OutgoingHttpHeaders): boolean {
+  return (
+    fields['grpc-status'] !== undefined && isGrpc(['content-type', String(fields['content-type'])])
+  )
 }

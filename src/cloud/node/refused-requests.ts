@@ -12,7 +12,7 @@ import { setCookies } from '../request/edge-request.ts'
 import type { UnreadRequest } from '../edge/failure-audit.ts'
 import { MAX_TARGET } from '../edge/request-limits.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
-import { failureResponse } from '../pages/pages.ts'
+import { failureResponse, type Form } from '../pages/pages.ts'
 import { REMOVE_ATTEMPTS } from '../directory/attempt-slots.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
 import { answerOn, whenAnswered } from './request-turns.ts'
@@ -144,7 +144,7 @@ export function refusal(
   reason: FailureReason,
   requestId: string,
   status = failureStatus(reason).status,
-  accept: 'html' | 'problem' = 'problem',
+  accept: Form = 'problem',
 ): FailureResponse {
   const { title, detail, error } = failureStatus(reason)
   const source = reason === 'method-unsupported' ? 'cloud' : 'user'

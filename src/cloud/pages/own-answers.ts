@@ -41,6 +41,7 @@ export const OWN_ANSWERS = {
   ...own('cors-method-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this method here. Open the application itself.'),
   ...own('cors-headers-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not send these header fields here. Open the application itself.'),
   ...own('other-account-refused', 403, 'sign-in', 'Not allowed from there', 'Only a page of this service may sign you out to sign in as somebody else. Open the page you wanted again.'),
+  ...own('http2-required', 505, 'user', 'This application needs HTTP/2', 'A call of gRPC came by HTTP/1.1, which cannot carry it. Use a client that speaks HTTP/2 by TLS, and nothing on the way that turns it into HTTP/1.1.'),
   ...own('not-found', 404, 'cloud', 'Nothing here', 'This address belongs to the service itself, and there is nothing at it. Check it for typing errors.'),
   ...own('result-unreadable', 400, 'sign-in', 'Nothing to show here any more', 'This address told how a sign-in ended, and can no longer be read. Open the page you wanted again.'),
   ...own('continue-to-sign-in', 200, 'sign-in', 'Sign in to go on', 'You are being sent to the sign-in page of your organisation.'),

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Failure, Branding, FailureResponse } from './answer.ts'
+import { grpcResponse } from './grpc-answer.ts'
 import { problem } from './problem.ts'
 import { renderPage, type Page, type RenderedPage } from './template.ts'
 import { usualActions } from './usual-actions.ts'
@@ -33,9 +34,12 @@ export interface PageRenderer {
   readonly html?: (page: Page) => RenderedPage
 }
 
+/** A page for people, a problem for programs, a status for clients of gRPC. */
+export type Form = 'html' | 'problem' | 'grpc'
+
 /** Who is answered, and where. */
 export interface Asked {
-  readonly accept: 'html' | 'problem'
+  readonly accept: Form
   /** Joined `Accept-Language`. Default none. */
   readonly acceptLanguage?: string
   /** Where the user may go back to: a target that is safe as one. */
@@ -58,9 +62,14 @@ export function failureResponse(
   renderer: PageRenderer = {},
 ): FailureResponse {
   const worded = { ...failure, ...words(failure, asked, renderer) }
-  return asked.accept === 'html'
-    ? pageResponse(worded, asked, renderer)
-    : response(worded, typeOf(failure), problem(worded, renderer.problemTypes), [])
+  switch (asked.accept) {
+    case 'html':
+      return pageResponse(worded, asked, renderer)
+    case 'grpc':
+      return grpcResponse(worded)
+    case 'problem':
+      return response(worded, typeOf(failure), problem(worded, renderer.problemTypes), [])
+  }
 }
 
 function pageResponse(failure: Failure, asked: Asked, renderer: PageRenderer): FailureResponse {

@@ -19,7 +19,8 @@ import type { Failure } from '../pages/answer.ts'
 import { advised } from '../pages/delivery-words.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
+import { isGrpc } from '../pages/grpc-answer.ts'
+import { failureResponse, type Asked, type Form, type PageRenderer } from '../pages/pages.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { Maintenance } from '../directory/maintenance.ts'
@@ -202,6 +203,11 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.answer({ status, code: reason, ...words, source, ...retryAfterMs, headers })
   }
 
+  breakOff({ reason }: ExchangeFailed): void {
+    const { status, detail } = failureStatus(reason)
+    this.user.abort({ code: reason, status, detail, requestId: this.id })
+  }
+
   /** A 401 says what is asked for (RFC 9110 §11.6.1). */
   #asks(reason: FailureReason): HeaderList {
     return reason === 'pin-lost' ? (this.challenge?.() ?? []) : []
@@ -253,7 +259,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const response = failureResponse(
       { requestId: this.id, ...failure },
       {
-        accept: prefersHtml(fields) ? 'html' : 'problem',
+        accept: this.#form(failure),
         acceptLanguage: headerValues(fields, 'accept-language').join(', '),
         ...(back !== undefined && { target: back }),
         ...this.#looks(),
@@ -263,6 +269,13 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const isSent = !this.isGone && !this.#isAnswered
     if (failure.status >= 400 && isSent && isAudited !== true) this.#answers.failed?.(this, failure)
     this.#send(response.status, [...response.headers, ...headers], response.body)
+  }
+
+  /** A refusal reaches a client of gRPC as its status; over HTTP/1.1 it reads none. */
+  #form({ status }: OwnAnswer): Form {
+    const { headers, httpVersion } = this.user.head
+    if (status >= 400 && httpVersion === '2' && isGrpc(headers)) return 'grpc'
+    return prefersHtml(headers) ? 'html' : 'problem'
   }
 
   /**

@@ -4,7 +4,13 @@
  * @module
  */
 import type { HeaderList, ResponseHead } from '../../protocol/internal.ts'
-import type { UserConnection, UserEvents, UserExchange, UserRequestHead } from './user-exchange.ts'
+import type {
+  BrokenOff,
+  UserConnection,
+  UserEvents,
+  UserExchange,
+  UserRequestHead,
+} from './user-exchange.ts'
 
 /**
  * Stands before a {@link UserExchange} and forwards every member, both ways.
@@ -102,7 +108,7 @@ export class ForwardingUserExchange implements UserExchange, UserEvents {
     return this.user.requireHttp1?.() ?? false
   }
 
-  abort(): void {
-    this.user.abort()
+  abort(why?: BrokenOff): void {
+    this.user.abort(why)
   }
 }

@@ -13,6 +13,9 @@ import {
   type HeaderList,
 } from '../../protocol/internal.ts'
 import type { Published } from '../directory/published.ts'
+import { isGrpc } from '../pages/grpc-answer.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import type { EdgeRequest } from './edge-request.ts'
 import type { UserRequestHead } from './user-exchange.ts'
 
 /**
@@ -64,4 +67,16 @@ function protocolsOf(list: string): string[] {
       if (slash === -1) return isToken(protocol)
       return isToken(protocol.slice(0, slash)) && isToken(protocol.slice(slash + 1))
     })
+}
+
+/** A call of gRPC to an application of HTTP/2 is told that it must come by HTTP/2 itself. */
+export function answerHttp1(
+  request: Pick<EdgeRequest, 'head' | 'answer'>,
+  { application }: Published,
+): boolean {
+  const { httpVersion, headers } = request.head
+  if (application.backendProtocol === undefined || httpVersion === '2' || !isGrpc(headers))
+    return false
+  request.answer(OWN_ANSWERS['http2-required'])
+  return true
 }

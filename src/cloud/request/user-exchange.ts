@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Failure } from '../pages/answer.ts'
 import type { HeaderList, ResponseHead } from '../../protocol/internal.ts'
 
 /** The head of a user's request. */
@@ -43,6 +44,9 @@ export interface UserEvents {
   /** The user went away, or the response was handed over whole; nothing follows. */
   gone(complete: boolean): void
 }
+
+/** Why an answer that was begun is not complete. */
+export type BrokenOff = Pick<Failure, 'code' | 'status' | 'detail' | 'requestId'>
 
 /** A connection that one user has to this service, such as a `net.Socket`. */
 export interface UserConnection {
@@ -86,6 +90,10 @@ export interface UserExchange {
    * did, or cannot be told so, and want an answer.
    */
   requireHttp1?(): boolean
-  /** Breaks the connection (or the HTTP/2 stream), so that nobody takes the answer for complete. */
-  abort(): void
+  /**
+   * Breaks the connection (or the HTTP/2 stream), so that nobody takes the answer for complete.
+   *
+   * @param why for a transport whose reader can be told at an answer's end, as one of gRPC can
+   */
+  abort(why?: BrokenOff): void
 }

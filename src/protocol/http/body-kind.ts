@@ -45,11 +45,11 @@ function malformed(cause: string): ExchangeFailed {
   return new ExchangeFailed('user', 'user-malformed', { cause })
 }
 
-/** Whether an answer is a stream of server-sent events, which may be silent for long. */
+/** Whether an answer is a stream of events or of gRPC, which may be silent for long. */
 export function isEventStream(headers: HeaderList): boolean {
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.toLowerCase() !== 'content-type') continue
-    return headers[i + 1]!.trimStart().toLowerCase().startsWith('text/event-stream')
+    return /^\s*(text\/event-stream|application\/grpc)/i.test(headers[i + 1]!)
   }
   return false
 }
