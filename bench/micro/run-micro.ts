@@ -14,7 +14,7 @@ import type { BenchOptions } from '../options.ts'
 import type { MicroFigure } from '../report/results.ts'
 
 const SCRIPTS = {
-  micro: ['machine-steps', 'codec', 'head-writers', 'open-exchanges', 'bodies'],
+  micro: ['machine-steps', 'codec', 'head-writers', 'open-exchanges', 'bodies', 'answer-heads'],
   idle: ['idle-links'],
 } as const
 const FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64']

@@ -52,6 +52,7 @@ export interface DemoApplication {
   readonly policies?: Policies
   readonly signOn?: SignOnInput
   readonly translate?: TranslateInput
+  readonly hostHeader?: 'internal' | 'external' | undefined
 }
 
 /** What only the cloud says of the user; of the groups as JSON, of the name in ASCII. */
@@ -197,9 +198,10 @@ export function writeCloudConfiguration(
       ],
       groups: [{ id: 'default', tenantId: TENANT }],
       applications: applications.map((application): ApplicationInput => {
-        const { id, externalUrl, internalUrl, translate } = application
-        const { policies, preAuthentication, signOn } = application
-        const published = { id, groupId: 'default', externalUrl, internalUrl, translate }
+        const { id, externalUrl, internalUrl, policies, preAuthentication, signOn } = application
+        const { translate, hostHeader } = application
+        const place = { externalUrl, internalUrl, hostHeader }
+        const published = { id, groupId: 'default', ...place, translate }
         if (preAuthentication === 'passthrough') return { ...published, preAuthentication }
         return {
           ...published,

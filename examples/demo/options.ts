@@ -10,6 +10,8 @@ export interface Published {
   readonly name: string
   readonly internalUrl: string
   readonly preAuthentication: 'oidc' | 'passthrough'
+  /** The `Host` that it is shown. Default: its own. */
+  readonly hostHeader?: 'internal' | 'external' | undefined
 }
 
 export interface DemoOptions {
@@ -33,6 +35,11 @@ const FLAGS = {
     value: 'NAME=URL',
     isMany: true,
     text: 'the same, open to everyone',
+  },
+  'external-host': {
+    value: 'NAME',
+    isMany: true,
+    text: 'show that application the host that users see, instead of its own',
   },
   'state-dir': {
     value: 'DIR',
@@ -61,11 +68,17 @@ export async function readOptions(
     () => flags.publish.map((text) => readPublished('--publish', text, 'oidc')),
     () => flags['publish-open'].map((text) => readPublished('--publish-open', text, 'passthrough')),
   )
-  const published = [...closed, ...open]
+  const external = flags['external-host']
+  const published = [...closed, ...open].map((one): Published => {
+    return external.includes(one.name) ? { ...one, hostHeader: 'external' } : one
+  })
   const names = [...OWN_NAMES, ...published.map(({ name }) => name)]
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)
     throw new ConfigurationInvalid('--publish', `${twice}.localhost is published already`)
+  const unknown = external.find((name) => !published.some((one) => one.name === name))
+  if (unknown !== undefined)
+    throw wrong('--external-host', 'must name what --publish or --publish-open does', unknown)
   return { port, published, stateDir: flags['state-dir'], https: flags.https, json: flags.json }
 }
 

@@ -341,13 +341,15 @@ describe('a second start with the same directory', () => {
   let own: Server
   let before: { readonly id: string; readonly issuer: string }
   beforeAll(async () => {
-    own = createServer((request, response) => response.end(`mine: ${request.url}`))
+    own = createServer((request, response) =>
+      response.end(`mine: ${request.headers.host} ${request.url}`),
+    )
     const port = await listen(own)
     before = { id: await connectorId(), issuer: demo.issuer }
     expect(await demo.stop('SIGTERM')).toBe(0)
     demo = await startDemo(
       ...['--state-dir', stateDir, '--publish-open', `mine=http://127.0.0.1:${port}/base`],
-      ...['--publish', `hers=http://127.0.0.1:${port}`],
+      ...['--publish', `hers=http://127.0.0.1:${port}`, '--external-host', 'mine'],
     )
   })
   afterAll(async () => void (await new Promise((closed) => own.close(closed))))
@@ -359,13 +361,18 @@ describe('a second start with the same directory', () => {
   })
   test('publishes the own application, open to everyone', async () => {
     const answer = await new UserAgent().get(demo.url('mine', '/page?x=1'))
-    expect(answer).toMatchObject({ status: 200, text: 'mine: /base/page?x=1' })
+    expect(answer).toMatchObject({
+      status: 200,
+      text: `mine: ${new URL(demo.url('mine')).host} /base/page?x=1`,
+    })
   })
   test('publishes the own application behind sign-in', async () => {
     const agent = new UserAgent()
     const answer = await agent.signIn(demo.url('hers', '/page'), demo.users[0]!)
     expect(answer.headers.location).toBe(demo.url('hers', '/page'))
-    expect(await agent.get(demo.url('hers', '/page'))).toMatchObject({ text: 'mine: /page' })
+    expect(await agent.get(demo.url('hers', '/page'))).toMatchObject({
+      text: expect.stringMatching(/^mine: 127\.0\.0\.1:\d+ \/page$/),
+    })
   })
   test('a port that is taken is named', async () => {
     const { port } = new URL(demo.url('open'))

@@ -103,6 +103,7 @@ const ROWS: readonly Row[] = [
   ['demo', '--publish My=http://127.0.0.1:1', undefined, '--publish: NAME may hold a-z, 0-9 and "-" (is "My=http://127.0.0.1:1")'],
   ['demo', '--publish-open mine=ftp://x/', undefined, '--publish-open: must be an http or https URL without a query (is "mine=ftp://x/")'],
   ['demo', '--publish open=http://127.0.0.1:1', undefined, '--publish: open.localhost is published already'],
+  ['demo', '--publish mine=http://127.0.0.1:1 --external-host yours', undefined, '--external-host: must name what --publish or --publish-open does (is "yours")'],
   ['demo', '--publish mine=http://me:secret@127.0.0.1:1', undefined, '--publish: must not hold credentials'],
   ['intranet', '--prt 3', undefined, '--prt: is not known here; "--port" was probably meant'],
   ['intranet', '--port many', undefined, '--port: must be a number from 0 to 65535 (is "many")'],
