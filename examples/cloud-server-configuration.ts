@@ -68,6 +68,12 @@ export interface UsersInput {
    */
   readonly tls?: 'generated' | CertificateFilesInput | undefined
   /**
+   * A directory with a certificate for each published host: pairs of `NAME.crt` and `NAME.key`
+   * (mode 0600), chosen by the name that a browser asks for and read again when they change; `tls`
+   * is for all other names. Default: there is only `tls`.
+   */
+  readonly certificatesDir?: string | undefined
+  /**
    * Reverse proxies before this listener, which are believed where users come from. Default: none.
    */
   readonly trustedProxies?: TrustedProxiesInput | undefined
@@ -164,6 +170,7 @@ const server = {
     tls: v.optional(
       v.union([v.literal('generated'), v.strictObject({ certFile: path, keyFile: path })]),
     ),
+    certificatesDir: v.optional(path),
     trustedProxies: v.optional(
       v.strictObject({
         networks: v.array(v.pipe(v.string(), v.check(isNetwork, NETWORK))),

@@ -34,6 +34,7 @@ import {
   createUserListener,
   keyRingFile,
   nodeContentCodings,
+  openCertificateDirectory,
   preparePrivateDirectory,
   type AuditFile,
 } from 'app-proxy/cloud/node'
@@ -155,7 +156,20 @@ async function serve(
   const connectorListener = createConnectorListener(cloud, issued)
   const { drainMs } = cloud.origin.limits
   const tls = users.tls === 'generated' ? { key: issued.key, cert: issued.cert } : given
-  const userListener = createUserListener(cloud.edge, { ...(tls && { tls }), drainMs })
+  const { shownCertificates } = cloud
+  const certificates =
+    users.certificatesDir === undefined
+      ? undefined
+      : await openCertificateDirectory(users.certificatesDir, {
+          ...{ shown: shownCertificates, onMistake: complain },
+        })
+  if (certificates !== undefined) closing.push(() => certificates.close())
+  const userListener = createUserListener(cloud.edge, {
+    ...(tls && { tls }),
+    ...(certificates && { certificates: certificates.certificateFor }),
+    drainMs,
+  })
+  const isSecure = tls !== undefined || certificates !== undefined
   const connectorPort = await listen(connectorListener.server, {
     ...{ ...connectors, file, at: 'connectors.' },
   })
@@ -170,9 +184,9 @@ async function serve(
   const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
   instances['cloud-1'] = connectorUrl
 
-  if (users.tls === undefined)
+  if (!isSecure)
     log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
-  const usersUrl = `${users.tls === undefined ? 'http' : 'https'}://${users.host}:${usersPort}`
+  const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
   say(JSON.stringify({ usersUrl, connectorUrl, caFile }))
 
   onReload(() => void reload())

@@ -235,4 +235,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.3e', text: 'How long a request and an answer may stand still is an application\'s own, kept at both ends; a connector that does not know such limits is not offered it.' },
   { id: 'R7.3f', text: 'Named faults of an old device\'s answers are mended where its application says so, and nowhere else; what is mended carries one request a connection, and a connector that cannot mend is not offered the application.' },
   { id: 'R7.3g', text: 'An answer that is coded for its transfer in a way that nobody asked for is refused, and never passed on as what it is not.' },
+  { id: 'R7.3h', text: 'On one listener each published host may have a certificate of its own, chosen by the name that its user asks for: out of a directory, or by a function of the embedder\'s.' },
+  { id: 'R7.3i', text: 'What is asked for a host that the certificate of its connection does not cover is answered with 421, where its user had asked for a name.' },
+  { id: 'R7.3j', text: 'Certificates are replaced, added and removed while users are served; one that cannot be used is told, and what was there before stays; the operator sees when each ends.' },
 ]

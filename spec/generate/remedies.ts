@@ -53,6 +53,7 @@ export const OWN_REMEDIES: Readonly<Partial<Record<OwnCode, string>>> = {
   'session-not-kept': 'The browser keeps no cookies for the application. In frames, `embedding` with partitioned cookies helps in most browsers.',
   'session-ended': 'The session was ended, or the issuer told so. Nothing is wrong.',
   'application-changed': 'The directory was replaced while the request was under way. Nothing is wrong.',
+  'misdirected': 'The certificate that the connection was shown does not cover the host that was asked for. Browsers ask again by themselves; give the host a certificate, or look for a proxy that shares connections between hosts.',
   'body-too-large': 'The request’s body is over the application’s `limits.requestBodyBytes`.',
   'maintenance': 'The application’s configuration has `maintenance`. Take it out when the work is done.',
   'session-none': 'A script asked for the session, and there is none.',

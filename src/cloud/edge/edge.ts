@@ -38,6 +38,7 @@ import { judgedAgain } from './judged-again.ts'
 import { LiveExchanges } from '../request/live-exchanges.ts'
 import type { Origin } from '../offers/origin.ts'
 import { OwnPaths } from '../request/own-paths.ts'
+import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { AccessControl } from '../policy/access-control.ts'
 import { clientNetwork } from '../rules/network.ts'
 import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
@@ -266,14 +267,14 @@ export class Edge {
     // It asks for a tunnel to anywhere; what it names is no path of an application.
     if (head.method === 'CONNECT') throw new ExchangeFailed('cloud', 'method-unsupported')
     const body = bodyKindOf(head.method, head.headers)
+    if (head.isMisdirected === true) return request.answer(OWN_ANSWERS.misdirected)
     if (applications.length === 0) {
       if (!isForService(this.#assertions, head)) throw unknownHost(head)
       checkHost(head)
       return serveKeys(this.#assertions, request)
     }
     checkHost(head)
-    // It is about the service, and no application has it (RFC 9110 §9.3.7): a client sees that
-    // somebody is there.
+    // It is about the service, and no application has it (RFC 9110 §9.3.7).
     if (head.target === '*' && head.method === 'OPTIONS') return request.empty(204, [])
     const target = readTarget(head.target, head.authority)
     if (isReserved(target.path)) return this.#ownPaths.serve({ request, applications, target })
@@ -295,8 +296,7 @@ export class Edge {
       return admitted && this.#offer(request, application, target, body, admitted)
     return admitted.then((caller) => {
       if (caller === undefined) return
-      // Whoever was known when it began may have signed out since; what is open is told only once
-      // it is.
+      // Its user may have signed out since: what is open is told of that only once it is.
       const { revocations } = this.#options.sessions
       if (revocations.isRevoked(caller, application.application))
         return request.tellSessionEnded('none', application)

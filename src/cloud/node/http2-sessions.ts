@@ -202,7 +202,7 @@ class Http2Connection implements ConnectionOwner {
     const head =
       octetsOf(raw) > this.#options.maxHeadBytes
         ? whatIsTooMuch(raw)
-        : http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders)
+        : http2RequestHead(raw, this.#remoteAddress, stream.endAfterHeaders, this.#socket)
     const exchange =
       typeof head === 'string' ? undefined : new Http2UserExchange(stream, head, this.#windows)
     if (!stream.endAfterHeaders) this.#windows.opened(stream)

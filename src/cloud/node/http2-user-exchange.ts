@@ -22,6 +22,7 @@ import type {
   UserExchange,
   UserRequestHead,
 } from '../request/user-exchange.ts'
+import { isMisdirected } from './user-certificates.ts'
 import { isInterim, pairs } from './user-exchange.ts'
 
 /** The head of a request on a stream, or why there is none. */
@@ -29,6 +30,7 @@ export function http2RequestHead(
   rawHeaders: HeaderList,
   remoteAddress: string,
   endsAfterHead: boolean,
+  socket: object,
 ): UserRequestHead | FailureReason {
   const headers: string[] = []
   const cookies: string[] = []
@@ -53,16 +55,18 @@ export function http2RequestHead(
   // will.
   if (!endsAfterHead && headerValue(headers, 'content-length') === undefined)
     headers.push('transfer-encoding', 'chunked')
-  return {
+  const host = authority ?? hosts[0] ?? ''
+  const head = {
     method,
     target,
     headers,
-    authority: authority ?? hosts[0] ?? '',
+    authority: host,
     secure: true,
     httpVersion: '2',
     remoteAddress,
     upgrade: undefined,
   }
+  return isMisdirected(socket, host) ? { ...head, isMisdirected: true } : head
 }
 
 /** Octets of a request that nobody wants, and how long they are awaited. Milliseconds. */

@@ -13,6 +13,7 @@ export {
   type UserEdge,
   type UserListenerOptions,
 } from './user-listener.ts'
+export { type CertificateFor } from './user-certificates.ts'
 export { type Http2Limits } from './http2-sessions.ts'
 export { type UploadLimits } from './http2-windows.ts'
 export { type LingerLimits } from './lingering-close.ts'
@@ -32,6 +33,11 @@ export { nodeContentCodings } from './content-codings.ts'
 
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'
+export {
+  openCertificateDirectory,
+  type CertificateDirectory,
+  type CertificateDirectoryOptions,
+} from './certificate-directory.ts'
 export { authorityFile } from './authority-files.ts'
 export { assertionKeyFile, keyRingFile } from './key-ring-file.ts'
 export {

@@ -23,6 +23,7 @@ import {
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 import { hasOthersBehind } from './request-turns.ts'
+import { isMisdirected } from './user-certificates.ts'
 
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
@@ -239,16 +240,18 @@ export function requestHead(
   request: IncomingMessage,
   upgrade: string | undefined,
 ): UserRequestHead {
-  return {
+  const authority = request.headers.host ?? ''
+  const head = {
     method: request.method ?? '',
     target: requestTarget(request),
     headers: request.rawHeaders,
-    authority: request.headers.host ?? '',
+    authority,
     secure: (request.socket as TLSSocket).encrypted === true,
     httpVersion: request.httpVersion,
     remoteAddress: request.socket.remoteAddress ?? '',
     upgrade,
   }
+  return isMisdirected(request.socket, authority) ? { ...head, isMisdirected: true } : head
 }
 
 /** The target as it came: Express takes off the path that a handler is mounted at. */

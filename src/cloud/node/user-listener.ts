@@ -23,6 +23,7 @@ import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
 import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
 import { NodeUserExchange, requestTarget, type NodeUserExchangeOptions } from './user-exchange.ts'
+import { certificateCallback, heedServerName, type CertificateFor } from './user-certificates.ts'
 import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'
 
 /**
@@ -42,6 +43,13 @@ export interface UserListenerOptions
    * served.
    */
   readonly tls?: ServerCredentials
+  /**
+   * Key and certificate by the server name that a user's connection asks for, as from {@link
+   * openCertificateDirectory}; `tls` is for whoever asks for none, or for one that nothing is there
+   * for. What is asked for a host that the shown certificate does not cover is answered with 421.
+   * Default: `tls` is shown to everybody, and hosts are not compared.
+   */
+  readonly certificates?: CertificateFor
   /** Milliseconds for the whole head of a request, and for a TLS handshake. Default 15 000. */
   readonly requestHeadMs?: number
   /** Milliseconds a connection without a request is kept. Default 65 000. */
@@ -174,25 +182,26 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     // The edge refuses it in words.
     requireHostHeader: false,
   }
+  const { certificates } = options
+  const isSecure = options.tls !== undefined || certificates !== undefined
   const credentials = options.tls && serverCredentials(options.tls, 'tls')
-  const server =
-    credentials === undefined
-      ? createHttpServer(settings)
-      : createHttpsServer({
-          ...settings,
-          key: credentials.key,
-          cert: credentials.cert,
-          minVersion: 'TLSv1.2',
-          handshakeTimeout: requestHeadMs,
-          // As on node:http's own sockets: each direction ends by itself.
-          allowHalfOpen: true,
-          ALPNProtocols: ['h2', 'http/1.1'],
-        })
+  const server = !isSecure
+    ? createHttpServer(settings)
+    : createHttpsServer({
+        ...settings,
+        ...(credentials && { key: credentials.key, cert: credentials.cert }),
+        ...(certificates && { SNICallback: certificateCallback(certificates) }),
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: requestHeadMs,
+        // As on node:http's own sockets: each direction ends by itself.
+        allowHalfOpen: true,
+        ALPNProtocols: ['h2', 'http/1.1'],
+      })
   // Node drops what is beyond silently; the edge must see it to refuse it.
   server.maxHeadersCount = 0
   const connections = new AcceptedConnections(Math.max(keepAliveMs, requestHeadMs)).of(
     server,
-    options.tls === undefined ? 'connection' : 'secureConnection',
+    isSecure ? 'secureConnection' : 'connection',
   )
   const handle = (
     request: IncomingMessage,
@@ -239,7 +248,8 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     prefaceMs: requestHeadMs,
     connections,
   })
-  if (options.tls !== undefined) routeByProtocol(server, sessions)
+  if (isSecure) routeByProtocol(server, sessions)
+  if (certificates !== undefined) server.prependListener('secureConnection', heedServerName)
   return closingAll(server, sessions, connections, drainMs)
 }
 

@@ -29,6 +29,7 @@ export const OWN_ANSWERS = {
   ...own('session-not-kept', 403, 'sign-in', 'This browser does not keep your session', 'You signed in, but the browser did not bring back the cookie that says so. It may keep none inside the pages of other sites. Open the page in a window of its own.'),
   ...own('session-ended', 401, 'sign-in', 'Your session has ended', 'You were signed out, or signed in too long ago. Open this page again to sign in.'),
   ...own('application-changed', 503, 'cloud', 'The application was changed', 'While your request was under way, this application was changed or is published no more. Open it again in a moment.'),
+  ...own('misdirected', 421, 'user', 'Asked on another connection', 'This connection was made for another address. Open the page again.'),
   ...own('body-too-large', 413, 'user', 'Too much was sent', 'What you sent is larger than this application takes.'),
   ...own('maintenance', 503, 'cloud', 'Closed for maintenance', 'This application is being worked on, and cannot be used meanwhile.'),
   ...own('session-none', 401, 'sign-in', 'Sign in to go on', 'There is no session here. Open a page of the application to sign in.'),

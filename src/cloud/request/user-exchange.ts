@@ -18,6 +18,8 @@ export interface UserRequestHead {
   readonly headers: HeaderList
   /** The `Host` field, or `:authority`. */
   readonly authority: string
+  /** The certificate that its connection was shown is for other hosts. Default false. */
+  readonly isMisdirected?: boolean
   /** Whether the user came by TLS. */
   readonly secure: boolean
   /** `1.0`, `1.1` or `2`. */
