@@ -11,7 +11,6 @@ import {
   headerValues,
   PacedRelay,
   RelayedAnswer,
-  type BodyKind,
   type Deadlined,
   type Delivery,
   type DeliveryFacts,
@@ -71,7 +70,7 @@ export class EdgeExchange implements Submitter, Deadlined {
   #ticket: Ticket | undefined
   /** The protocols the user would switch to. */
   #upgrade: string | undefined
-  #body: BodyKind = { kind: 'none' }
+  #hasBody = false
   /** Octets of the body that may still come. */
   #bodyLeft: number
 
@@ -102,7 +101,7 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   /** Puts the request on the queue. */
   submit(submission: Submission): void {
-    this.#body = submission.body
+    this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
     this.#ticket = this.#origin.submit(submission, this.#application.destination, this)
   }
@@ -271,10 +270,6 @@ export class EdgeExchange implements Submitter, Deadlined {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
-
-  get #hasBody(): boolean {
-    return this.#body.kind !== 'none'
-  }
 
   /** Whether the application takes more of the body; what is too much of it is not sent. */
   #takes(bytes: number): boolean {

@@ -43,7 +43,15 @@ export function offeredHeaders(
 ): HeaderList {
   const nominated = nominatedNames(headers)
   const { withheld } = application
-  const offered: string[] = []
+  const identity = application.identity(caller)
+  const { host, tail, more } = application.forwarded
+  // Made in its size: V8 may take an empty list that grows for long-lived, and what it holds.
+  const offered = new Array<string>(headers.length + OWN_TEXTS + more.length + identity.length)
+  let length = 0
+  const add = (name: string, value: string): void => {
+    offered[length++] = name
+    offered[length++] = value
+  }
   let takesTrailers = false
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
@@ -52,7 +60,7 @@ export function offeredHeaders(
       takesTrailers ||= isNamed(name, 'te') && TRAILERS.test(headers[i + 1]!)
       if (isTranslated(name) && nominated?.has(name) !== true && !application.reserved.has(name)) {
         const value = headers[i + 1]!
-        offered.push(name, translation?.requestField(name, value) ?? value)
+        add(name, translation?.requestField(name, value) ?? value)
         continue
       }
       // Not what merely folds to it: nobody checked that one, and CGI reads it as the body's
@@ -63,20 +71,25 @@ export function offeredHeaders(
       if (name.length === 6) value = withoutOurPairs(value, isOwnCookie)
       if (name.length === 6 && value !== undefined && translation !== undefined)
         value = translation.requestCookies(value)
-      if (value !== undefined) offered.push(name, value)
-    } else if (nominated === undefined || !nominated.has(name)) offered.push(name, headers[i + 1]!)
+      if (value !== undefined) add(name, value)
+    } else if (nominated === undefined || !nominated.has(name)) add(name, headers[i + 1]!)
   }
   // Every hop from here on carries them, whatever the user's own connection does.
-  if (takesTrailers) offered.push('TE', 'trailers')
-  const { host, tail, more } = application.forwarded
+  if (takesTrailers) add('TE', 'trailers')
   const node = address.includes(':') ? `"[${address}]"` : address
-  offered.push('Forwarded', `for=${node}${tail}`, 'X-Forwarded-For', address)
-  offered.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', application.scheme)
-  for (const text of more) offered.push(text)
-  offered.push('Via', `${httpVersion} app-proxy`)
-  for (const text of application.identity(caller)) offered.push(text)
+  add('Forwarded', `for=${node}${tail}`)
+  add('X-Forwarded-For', address)
+  add('X-Forwarded-Host', host)
+  add('X-Forwarded-Proto', application.scheme)
+  for (const text of more) offered[length++] = text
+  add('Via', `${httpVersion} app-proxy`)
+  for (const text of identity) offered[length++] = text
+  offered.length = length
   return offered
 }
+
+/** What is added at the most, besides the lists of the application: six names and their values. */
+const OWN_TEXTS = 12
 
 /** They stand among the withheld names only where they are translated. */
 function isTranslated(name: string): boolean {

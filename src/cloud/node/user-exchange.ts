@@ -240,18 +240,33 @@ export function requestHead(
   request: IncomingMessage,
   upgrade: string | undefined,
 ): UserRequestHead {
-  const authority = request.headers.host ?? ''
-  const head = {
-    method: request.method ?? '',
-    target: requestTarget(request),
-    headers: request.rawHeaders,
-    authority,
-    secure: (request.socket as TLSSocket).encrypted === true,
-    httpVersion: request.httpVersion,
-    remoteAddress: request.socket.remoteAddress ?? '',
-    upgrade,
+  return new RequestHead(request, upgrade)
+}
+
+/** A class, since V8 may take what one literal makes for long-lived, and what it refers to. */
+class RequestHead implements UserRequestHead {
+  declare readonly method: string
+  declare readonly target: string
+  declare readonly headers: HeaderList
+  declare readonly authority: string
+  declare readonly secure: boolean
+  declare readonly httpVersion: string
+  declare readonly remoteAddress: string
+  declare readonly upgrade: string | undefined
+  declare readonly isMisdirected: boolean
+
+  constructor(request: IncomingMessage, upgrade: string | undefined) {
+    const { socket } = request
+    this.method = request.method ?? ''
+    this.target = requestTarget(request)
+    this.headers = request.rawHeaders
+    this.authority = request.headers.host ?? ''
+    this.secure = (socket as TLSSocket).encrypted === true
+    this.httpVersion = request.httpVersion
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.upgrade = upgrade
+    this.isMisdirected = isMisdirected(socket, this.authority)
   }
-  return isMisdirected(request.socket, authority) ? { ...head, isMisdirected: true } : head
 }
 
 /** The target as it came: Express takes off the path that a handler is mounted at. */

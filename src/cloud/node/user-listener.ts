@@ -203,26 +203,26 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     server,
     isSecure ? 'secureConnection' : 'connection',
   )
+  const ordinary: NodeUserExchangeOptions = {
+    ...options,
+    isDraining: () => !server.listening,
+    isOwnServer: true,
+  }
+  const expecting: NodeUserExchangeOptions = { ...ordinary, expectsContinue: true }
   const handle = (
     request: IncomingMessage,
     response: ServerResponse,
-    expectsContinue: boolean,
+    settings: NodeUserExchangeOptions,
   ): void => {
     // Our direction has ended: nothing can be answered here.
     if (!request.socket.writable) return void request.socket.destroy()
-    const exchange = new NodeUserExchange(request, response, {
-      ...options,
-      expectsContinue,
-      isDraining: () => !server.listening,
-      isOwnServer: true,
-    })
-    edge.handle(exchange, limits)
+    edge.handle(new NodeUserExchange(request, response, settings), limits)
   }
   server.on('request', (request, response) =>
-    serveInTurn(request, response, () => handle(request, response, false)),
+    serveInTurn(request, response, () => handle(request, response, ordinary)),
   )
   server.on('checkContinue', (request, response) =>
-    serveInTurn(request, response, () => handle(request, response, true)),
+    serveInTurn(request, response, () => handle(request, response, expecting)),
   )
   server.on('upgrade', userUpgradeHandler(edge, limits, options))
   const spare = new RequestIds(crypto)

@@ -18,15 +18,29 @@ export function dispatchRequest(
   submission: Submission,
   to: Destination,
 ): DispatchRequest {
-  return {
-    id,
-    group: to.group,
-    application: to.application,
-    user: submission.share ?? NOBODY,
-    isReplayable: isReplayable(submission),
-    needs: neededBy(submission),
-    isAlone: submission.isAlone,
-    affinity: submission.affinity === undefined ? undefined : affinityOf(submission),
+  return new Dispatched(id, submission, to)
+}
+
+/** A class, as {@link AttemptOffer} is one. */
+class Dispatched implements DispatchRequest {
+  declare readonly id: ExchangeId
+  declare readonly group: string
+  declare readonly application: string
+  declare readonly user: string
+  declare readonly isReplayable: boolean
+  declare readonly needs: readonly string[]
+  declare readonly isAlone: boolean | undefined
+  declare readonly affinity: DispatchAffinity | undefined
+
+  constructor(id: ExchangeId, submission: Submission, to: Destination) {
+    this.id = id
+    this.group = to.group
+    this.application = to.application
+    this.user = submission.share ?? NOBODY
+    this.isReplayable = isReplayable(submission)
+    this.needs = neededBy(submission)
+    this.isAlone = submission.isAlone
+    this.affinity = submission.affinity === undefined ? undefined : affinityOf(submission)
   }
 }
 

@@ -324,7 +324,7 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
         return this.#fail(failed(this.#offer.failure))
       case 'end':
         this.#tell(because)
-        this.#origin.forget(this)
+        this.#origin.forget(this, because === 'ended')
         this.#observed?.ended(outcome)
         return this.#submitter.closed(outcome!)
       case 'none':

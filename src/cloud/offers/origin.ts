@@ -16,7 +16,11 @@ import {
   onlyConnector,
   SHARES,
   SLOT_MS,
-  SlotMap,
+  slotGet,
+  slotDelete,
+  slotMap,
+  slotSet,
+  slotValues,
   TIME_LIMITS,
   type AttemptOutcome,
   type Claim,
@@ -78,7 +82,7 @@ export class Origin {
   readonly #dispatcher: Dispatcher
   readonly #observer: ExchangeObserver | undefined
   readonly #ids: ExchangeIds
-  readonly #entries = new SlotMap<ExchangeId, OfferedExchange>()
+  readonly #entries = slotMap<ExchangeId, OfferedExchange>()
   readonly #links = new AttachedLinks()
   readonly #wheel: DeadlineWheel
   readonly #remote: RemoteOffers | undefined
@@ -104,7 +108,7 @@ export class Origin {
 
   /** Exchanges that have no outcome yet. */
   get open(): number {
-    return this.#entries.size
+    return this.#entries.slotOf.size
   }
 
   /** Whether any link serves a group. */
@@ -129,7 +133,7 @@ export class Origin {
   counted() {
     return {
       groups: countedGroups(this.#dispatcher.state),
-      applications: countedApplications(this.#entries.values()),
+      applications: countedApplications(slotValues(this.#entries)),
     }
   }
 
@@ -139,7 +143,7 @@ export class Origin {
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
     const id = this.#ids.next(submission.requestNumber)
     const entry = new OfferedExchange(this, id, submission, to, submitter)
-    this.#entries.set(id, entry)
+    slotSet(this.#entries, id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
     this.#dispatcher.submit(
@@ -193,7 +197,7 @@ export class Origin {
   /** `link` died: its unclaimed offers go elsewhere. @internal */
   lost(link: OfferLink): void {
     this.detach(link)
-    for (const entry of this.#entries.values()) entry.linkLost(link)
+    for (const entry of slotValues(this.#entries)) entry.linkLost(link)
     this.#remote?.linkLost(link)
   }
 
@@ -209,20 +213,20 @@ export class Origin {
     wire: ExchangeWire,
     carriage: CarriageOptions,
   ): ClaimAnswer | undefined {
-    const entry = this.#entries.get(claim.id)
+    const entry = slotGet(this.#entries, claim.id)
     if (entry?.isFor(claimer) !== true) return undefined
     return entry.claim(claim, claimer.connectorId, wire, carriage)
   }
 
   /** Whether an exchange that `claimer` may claim is replayable. @internal */
   isReplayable(claimer: Claimer, id: ExchangeId): boolean {
-    const entry = this.#entries.get(id)
+    const entry = slotGet(this.#entries, id)
     return entry?.isFor(claimer) === true && isReplayable(entry.submission)
   }
 
   /** A connector declines an offer. @internal */
   declined(claimer: Claimer, decline: Decline): void {
-    const entry = this.#entries.get(decline.id)
+    const entry = slotGet(this.#entries, decline.id)
     if (entry?.isFor(claimer) === true)
       entry.declined(claimer.connectorId, decline.attempt, decline.reason)
     else
@@ -292,11 +296,11 @@ export class Origin {
     return this.#dispatcher.mayGiveUp(id, this.clocks.now())
   }
 
-  /** Forgets an exchange that has its outcome. @internal */
-  forget(entry: OfferedExchange): void {
-    this.#entries.delete(entry.id)
+  /** Forgets an exchange that has its outcome; `isTold`: the dispatcher knows it. @internal */
+  forget(entry: OfferedExchange, isTold = false): void {
+    slotDelete(this.#entries, entry.id)
     this.#wheel.remove(entry.watch!)
-    this.withdraw(entry.id)
+    if (!isTold) this.withdraw(entry.id)
   }
 
   /** Watches a deadline until it is undefined. @internal */
@@ -321,7 +325,7 @@ export class Origin {
   /** After each input; what is performed may itself be one. */
   #perform(): void {
     for (const decision of this.#dispatcher.decisions()) {
-      const entry = this.#entries.get(decision.id) ?? this.#remote?.foreign(decision.id)
+      const entry = slotGet(this.#entries, decision.id) ?? this.#remote?.foreign(decision.id)
       if (decision.type === 'refuse') entry?.refuse(decision.reason, decision.retryAfterMs)
       else this.#offer(entry, decision)
     }
@@ -350,7 +354,7 @@ export class Origin {
       detach: (link) => this.detach(link),
       group: (group) => state.groups.get(group),
       request: (id) => {
-        const record = state.requests.get(id)
+        const record = slotGet(state.requests, id)
         if (record === undefined) return undefined
         // Who only paused is passed over where it pauses, and asked again when nobody else is left.
         const refusers = record.excluded.filter(({ isPause }) => !isPause)
@@ -365,7 +369,7 @@ export class Origin {
         this.#dispatcher.outcome(id, outcome, this.clocks.now())
         this.#perform()
       },
-      returned: (told) => this.#entries.get(told.id)?.returned(told),
+      returned: (told) => slotGet(this.#entries, told.id)?.returned(told),
       watch: (entry) => this.watch(entry),
     }
   }

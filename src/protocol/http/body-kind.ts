@@ -26,19 +26,22 @@ export function bodyKindOf(method: string, headers: HeaderList): BodyKind {
   return kind
 }
 
+const NONE: BodyKind = Object.freeze({ kind: 'none' })
+const STREAMED: BodyKind = Object.freeze({ kind: 'streamed' })
+
 function chunked(coding: string): BodyKind {
   // Coding names know no case (RFC 9112, section 7); ",chunked" and the like pass some parsers, so
   // no list is read.
   if (coding.toLowerCase() !== 'chunked') throw malformed('a Transfer-Encoding other than chunked')
-  return { kind: 'streamed' }
+  return STREAMED
 }
 
 function counted(length: string | undefined): BodyKind {
-  if (length === undefined) return { kind: 'none' }
+  if (length === undefined) return NONE
   // 15 digits: exact in a JavaScript number.
   if (!/^[0-9]{1,15}$/.test(length)) throw malformed('a Content-Length that is no plain number')
   const bytes = Number(length)
-  return bytes === 0 ? { kind: 'none' } : { kind: 'length', bytes }
+  return bytes === 0 ? NONE : { kind: 'length', bytes }
 }
 
 function malformed(cause: string): ExchangeFailed {

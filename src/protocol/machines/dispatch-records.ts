@@ -6,12 +6,14 @@
 import type {
   ApplicationState,
   DispatchState,
+  ExcludedConnector,
   GroupState,
   LinkState,
   RequestState,
   UserState,
 } from './dispatch-state.ts'
 import type { DispatchLink, DispatchRequest } from './dispatch-values.ts'
+import { slotDelete, slotSet } from './slot-map.ts'
 
 /** What is known of a connector is kept so long after its last link. Milliseconds. */
 export const REMEMBERED_MS = 60_000
@@ -66,33 +68,15 @@ export function recordOf(
   const group = groupOf(state, request.group)
   const application = applicationOf(group, request, now)
   const user = userOf(application, request.user)
-  const record: RequestState = {
-    state: 'returned',
-    request,
-    group,
-    application,
-    user,
-    excluded: (request.excluded ?? []).map((connector) => ({ connector, isPause: false })),
-    ...{ vainLink: 0, vainTries: 0 },
-    sequence: ++state.sequence,
-    waitsSince: now,
-    waitUntil: now,
-    link: undefined,
-    pair: undefined,
-    epoch: 0,
-    offeredAt: 0,
-    claimedAt: 0,
-    isProbe: false,
-    wasGivenUp: false,
-    pin: undefined,
-  }
-  state.requests.set(request.id, record)
+  const sequence = ++state.sequence
+  const record = new RequestRecord(request, group, application, user, sequence, now)
+  slotSet(state.requests, request.id, record)
   return record
 }
 
 /** The request is over. */
 export function forgetRequest(state: DispatchState, record: RequestState): void {
-  state.requests.delete(record.request.id)
+  slotDelete(state.requests, record.request.id)
   forgetUser(state, record)
 }
 
@@ -171,4 +155,46 @@ function userOf({ users }: ApplicationState, key: string): UserState {
     users.set(key, user)
   }
   return user
+}
+
+const NOBODY: readonly ExcludedConnector[] = []
+
+/** Plain all the same: a clone of it is as good. See table.ts for why it is of a class. */
+class RequestRecord implements RequestState {
+  state: RequestState['state'] = 'returned'
+  vainLink = 0
+  vainTries = 0
+  link: RequestState['link'] = undefined
+  pair: RequestState['pair'] = undefined
+  epoch = 0
+  offeredAt = 0
+  claimedAt = 0
+  isProbe = false
+  wasGivenUp = false
+  pin: RequestState['pin'] = undefined
+  readonly request: DispatchRequest
+  readonly group: GroupState
+  readonly application: ApplicationState
+  readonly user: UserState
+  excluded: readonly ExcludedConnector[]
+  sequence: number
+  waitsSince: number
+  waitUntil: number
+
+  constructor(
+    request: DispatchRequest,
+    group: GroupState,
+    application: ApplicationState,
+    user: UserState,
+    sequence: number,
+    now: number,
+  ) {
+    this.request = request
+    this.group = group
+    this.application = application
+    this.user = user
+    this.excluded = request.excluded?.map((connector) => ({ connector, isPause: false })) ?? NOBODY
+    this.sequence = sequence
+    this.waitsSince = this.waitUntil = now
+  }
 }

@@ -8,6 +8,7 @@ import type { ExchangeId } from '../wire/frame-types.ts'
 import type { PairHealth } from './dispatch-health.ts'
 import type { DispatchDecision, DispatchRequest } from './dispatch-values.ts'
 import type { PinState } from './pin.ts'
+import { slotMap, type SlotMap } from './slot-map.ts'
 import { ignored, misuse, type Table } from './table.ts'
 
 /**
@@ -193,7 +194,8 @@ export interface LinkState {
 /** All of it. */
 export interface DispatchState {
   readonly groups: Map<string, GroupState>
-  readonly requests: Map<ExchangeId, RequestState>
+  /** They come and go quickly: see slot-map.ts. */
+  readonly requests: SlotMap<ExchangeId, RequestState>
   readonly links: Map<number, LinkState>
   /** The longest unused first. */
   readonly pins: Map<string, PinRecord>
@@ -209,7 +211,7 @@ export interface DispatchState {
 export function newDispatchState(seed: number): DispatchState {
   return {
     groups: new Map(),
-    requests: new Map(),
+    requests: slotMap(),
     links: new Map(),
     pins: new Map(),
     waits: new Map(),

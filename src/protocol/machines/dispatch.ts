@@ -69,6 +69,7 @@ import {
   type GroupState,
   type RequestState,
 } from './dispatch-state.ts'
+import { slotGet, slotValues } from './slot-map.ts'
 import {
   SHARES,
   type AttemptOutcome,
@@ -155,7 +156,7 @@ export class Dispatcher {
   }
 
   resubmit(id: ExchangeId, waitUntil: number, now: number): void {
-    const record = this.#state.requests.get(id)
+    const record = slotGet(this.#state.requests, id)
     if (record?.state !== 'returned') return
     record.sequence = ++this.#state.sequence
     record.waitsSince = now
@@ -171,7 +172,7 @@ export class Dispatcher {
    * it and it is known.
    */
   outcome(id: ExchangeId, outcome: AttemptOutcome, now: number, connector?: string): void {
-    const record = this.#state.requests.get(id)
+    const record = slotGet(this.#state.requests, id)
     if (record === undefined) return
     switch (outcome) {
       case 'claimed':
@@ -199,13 +200,13 @@ export class Dispatcher {
    * while the pair has answered nothing since, and few are given up.
    */
   mayGiveUp(id: ExchangeId, now: number): boolean {
-    const record = this.#state.requests.get(id)
+    const record = slotGet(this.#state.requests, id)
     return record !== undefined && mayBeGivenUp(record, now)
   }
 
   /** What the answer to a request with an affinity shows; to be said before `answered`. */
   authentication(id: ExchangeId, answer: HandshakeAnswer | 'switched', now: number): void {
-    const record = this.#state.requests.get(id)
+    const record = slotGet(this.#state.requests, id)
     if (record !== undefined) pinAnswered(record, answer, now)
   }
 
@@ -366,7 +367,7 @@ export class Dispatcher {
 
   /** Those who wait for a connection that is gone. */
   #tellLost(now: number): void {
-    for (const record of [...this.#state.requests.values()])
+    for (const record of slotValues(this.#state.requests))
       if (record.state === 'waiting' && record.pin?.state === 'lost') this.#turnAway(record, now)
   }
 

@@ -31,6 +31,18 @@ export interface ExchangeMemory {
   interim: number
 }
 
+class FreshExchange implements ExchangeMemory {
+  eventStream = false
+  interim = 0
+  requestOpen: boolean
+  movedAt: number
+
+  constructor(requestOpen: boolean, now: number) {
+    this.requestOpen = requestOpen
+    this.movedAt = now
+  }
+}
+
 /** All that an exchange knows, both bodies included. */
 export interface SavedExchange {
   readonly own: Saved<ExchangeState, ExchangeMemory>
@@ -68,12 +80,11 @@ export abstract class ExchangeBodies {
     this.role = options.role
     // One class for both tables: each role steps only on the events of its own.
     const table = (options.role === 'requester' ? REQUESTER : RESPONDER) as never
-    this.machine = new Machine<ExchangeState, ExchangeEvent, ExchangeMemory>(table, 'claimed', {
-      requestOpen: options.requestBody,
-      movedAt: options.now,
-      eventStream: false,
-      interim: 0,
-    })
+    this.machine = new Machine<ExchangeState, ExchangeEvent, ExchangeMemory>(
+      table,
+      'claimed',
+      new FreshExchange(options.requestBody, options.now),
+    )
     this.memory = this.machine.memory
     this.wire = wire
     this.handler = handler

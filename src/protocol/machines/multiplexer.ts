@@ -14,7 +14,7 @@ import { deliverFrame } from './exchange-frames.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { LongExchange, LongExchanges, LongSubject } from './long-exchange.ts'
 import type { Exchange } from './exchange.ts'
-import { SlotMap } from './slot-map.ts'
+import { slotDelete, slotGet, slotMap, slotSet, slotValues } from './slot-map.ts'
 import { FrameOutput } from '../wire/frame-output.ts'
 import {
   FrameFlag,
@@ -34,7 +34,7 @@ export class Multiplexer {
   /** Once the greetings were exchanged. */
   long: LongExchanges | undefined
   /** By number, those whose exchange is open. */
-  readonly #wires = new SlotMap<number, NumberedWire>()
+  readonly #wires = slotMap<number, NumberedWire>()
   readonly #wheel: DeadlineWheel | undefined
   readonly #output = new FrameOutput()
   /** Those with DATA to send, in turn: a list through {@link NumberedWire.next}. */
@@ -58,7 +58,7 @@ export class Multiplexer {
 
   /** Exchanges open. */
   get open(): number {
-    return this.#wires.size
+    return this.#wires.slotOf.size
   }
 
   /** The largest number used. */
@@ -88,7 +88,7 @@ export class Multiplexer {
     wire.exchange = exchange
     wire.owner = owner
     wire.watch = this.#wheel?.add(exchange)
-    this.#wires.set(wire.number, wire)
+    slotSet(this.#wires, wire.number, wire)
   }
 
   /** A frame that leaves as it is, before any DATA that waits. */
@@ -150,7 +150,7 @@ export class Multiplexer {
 
   /** Looks for exchanges that have become long. */
   look(now: number): void {
-    this.long?.look(now, () => this.#wires.values())
+    this.long?.look(now, () => slotValues(this.#wires))
   }
 
   /** Nothing has been said for a while: lets go of memory. */
@@ -160,7 +160,7 @@ export class Multiplexer {
 
   /** The transport is gone: every exchange is lost. */
   lost(cause: unknown): void {
-    for (const { exchange } of this.#wires.values()) exchange?.lost(cause)
+    for (const { exchange } of slotValues(this.#wires)) exchange?.lost(cause)
   }
 
   // ── what the wires of the exchanges ask ───────────────────────────────────────────────────
@@ -176,12 +176,12 @@ export class Multiplexer {
   }
 
   forget(wire: NumberedWire): void {
-    if (!this.#wires.delete(wire.number)) return
+    if (!slotDelete(this.#wires, wire.number)) return
     this.long?.ended(wire)
     if (wire.watch !== undefined) this.#wheel!.remove(wire.watch)
     wire.exchange = undefined
     wire.owner = undefined
-    if (this.#wires.size === 0) this.#idle()
+    if (this.#wires.slotOf.size === 0) this.#idle()
   }
 
   #append(wire: NumberedWire): void {
@@ -197,7 +197,7 @@ export class Multiplexer {
   }
 
   #find(number: number): NumberedWire | undefined {
-    const wire = this.#wires.get(number)
+    const wire = slotGet(this.#wires, number)
     if (wire === undefined && (number === 0 || number > this.#lastNumber)) {
       throw new PeerViolation('UNKNOWN_NUMBER', `${number} was never opened`)
     }

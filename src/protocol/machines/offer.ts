@@ -80,20 +80,11 @@ export class OfferEntry {
 
   /** @param now monotonic milliseconds, here and everywhere */
   constructor(limits: OfferLimits, isReplayable: boolean, responseHeadMs: number, now: number) {
-    this.#machine = new Machine<OfferState, OfferEvent, OfferMemory>(OFFER, 'waiting', {
-      attempt: 0,
-      attemptsLeft: MAX_ATTEMPTS,
-      connector: '',
-      waitsForConfirm: false,
-      excluded: NOBODY,
-      since: now,
-      unclaimedMs: limits.queueWaitMs + limits.claimMs,
-      deadline: now + limits.queueWaitMs,
-      answerBy: null,
-      mayHaveBegun: false,
-      hasGivenUp: false,
-      trouble: null,
-    })
+    this.#machine = new Machine<OfferState, OfferEvent, OfferMemory>(
+      OFFER,
+      'waiting',
+      new FreshOffer(limits, now),
+    )
     this.#memory = this.#machine.memory
     this.#limits = limits
     this.#isReplayable = isReplayable
@@ -369,3 +360,24 @@ export class OfferEntry {
 }
 
 const NOBODY: readonly string[] = []
+
+class FreshOffer implements OfferMemory {
+  attempt = 0
+  attemptsLeft = MAX_ATTEMPTS
+  connector = ''
+  waitsForConfirm = false
+  excluded = NOBODY
+  answerBy: number | null = null
+  mayHaveBegun = false
+  hasGivenUp = false
+  trouble: FailureReason | null = null
+  since: number
+  unclaimedMs: number
+  deadline: number | null
+
+  constructor({ queueWaitMs, claimMs }: OfferLimits, now: number) {
+    this.since = now
+    this.unclaimedMs = queueWaitMs + claimMs
+    this.deadline = now + queueWaitMs
+  }
+}

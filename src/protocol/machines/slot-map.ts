@@ -30,11 +30,6 @@ export class Slots<T extends object> {
     return this.#values[slot]
   }
 
-  /** Puts another value into a slot that is taken. */
-  replace(slot: number, value: T): void {
-    this.#values[slot] = value
-  }
-
   /** Once removed, its slot may be another's: that one stays. */
   remove(slot: number, value: T): void {
     if (this.#values[slot] !== value) return
@@ -48,41 +43,55 @@ export class Slots<T extends object> {
   }
 }
 
-/** A map by a number or a text. In no order. */
-export class SlotMap<K extends string | number, V extends object> {
-  readonly #slotOf = new Map<K, number>()
-  readonly #slots = new Slots<V>()
+/**
+ * A map by a number or a text, in no order: one plain value, which a state may hold that is cloned
+ * and saved. Changed by {@link slotSet} and {@link slotDelete} alone.
+ */
+export interface SlotMap<K extends string | number, V extends object> {
+  /** Where each value lies. */
+  readonly slotOf: Map<K, number>
+  readonly values: (V | undefined)[]
+  /** Slots without a value. */
+  readonly free: number[]
+}
 
-  get size(): number {
-    return this.#slots.size
-  }
+export function slotMap<K extends string | number, V extends object>(): SlotMap<K, V> {
+  return { slotOf: new Map(), values: [], free: [] }
+}
 
-  has(key: K): boolean {
-    return this.#slotOf.has(key)
-  }
+export function slotGet<K extends string | number, V extends object>(
+  { slotOf, values }: SlotMap<K, V>,
+  key: K,
+): V | undefined {
+  const slot = slotOf.get(key)
+  return slot === undefined ? undefined : values[slot]
+}
 
-  get(key: K): V | undefined {
-    const slot = this.#slotOf.get(key)
-    return slot === undefined ? undefined : this.#slots.get(slot)
-  }
+export function slotSet<K extends string | number, V extends object>(
+  { slotOf, values, free }: SlotMap<K, V>,
+  key: K,
+  value: V,
+): void {
+  const known = slotOf.get(key)
+  const slot = known ?? free.pop() ?? values.length
+  if (known === undefined) slotOf.set(key, slot)
+  values[slot] = value
+}
 
-  set(key: K, value: V): void {
-    const slot = this.#slotOf.get(key)
-    if (slot === undefined) this.#slotOf.set(key, this.#slots.add(value))
-    else this.#slots.replace(slot, value)
-  }
+/** Whether it was there. */
+export function slotDelete<K extends string | number, V extends object>(
+  { slotOf, values, free }: SlotMap<K, V>,
+  key: K,
+): boolean {
+  const slot = slotOf.get(key)
+  if (slot === undefined) return false
+  slotOf.delete(key)
+  values[slot] = undefined
+  free.push(slot)
+  return true
+}
 
-  /** Whether it was here. */
-  delete(key: K): boolean {
-    const slot = this.#slotOf.get(key)
-    if (slot === undefined) return false
-    this.#slotOf.delete(key)
-    this.#slots.remove(slot, this.#slots.get(slot)!)
-    return true
-  }
-
-  /** All that are here now; they may be deleted meanwhile. */
-  values(): V[] {
-    return this.#slots.values()
-  }
+/** All that are there now; they may be deleted meanwhile. */
+export function slotValues<V extends object>({ values }: SlotMap<string | number, V>): V[] {
+  return values.filter((value) => value !== undefined)
 }

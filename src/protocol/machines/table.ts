@@ -82,6 +82,8 @@ export type Saved<State extends string, Memory = Nothing> = { readonly state: St
 /** Of a machine that remembers nothing but its state. */
 export type Nothing = Readonly<Record<never, never>>
 
+const NOTHING: Nothing = Object.freeze({})
+
 /**
  * Holds one state and moves it only along its table.
  *
@@ -94,43 +96,41 @@ export class Machine<
   Event extends string,
   Memory extends PlainRecord<Memory> = Nothing,
 > {
+  /** Where it stands; {@link stepIn} moves it. */
+  readonly state: State
+  /** What it remembers now; always the same object. */
+  readonly memory: Memory
   readonly #table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>
-  readonly #all: { state: State } & Memory
 
-  /** @param memory what it remembers at first; the machine owns it from here, and adds its state */
+  /**
+   * @param memory what it remembers at first; the machine owns it from here. Where every exchange
+   *   has such a machine, it is an instance of a class: V8 may take what one literal makes for
+   *   long-lived, and then it keeps what it refers to until the next full collection
+   */
   constructor(
     table: Readonly<Record<State, Readonly<Record<Event, State | Refusal>>>>,
     initial: State,
-    memory: Memory = {} as Memory,
+    memory: Memory = NOTHING as Memory,
   ) {
     this.#table = table
-    const all = memory as { state: State } & Memory
-    all.state = initial
-    this.#all = all
-  }
-
-  get state(): State {
-    return this.#all.state
-  }
-
-  /** What it remembers now; always the same object. */
-  get memory(): Memory {
-    return this.#all
+    this.memory = memory
+    this.state = initial
   }
 
   /** Commits the move that `event` asks for. `false` means: a legal race, do nothing more. */
   step(event: Event): boolean {
-    return stepIn(this.#table, this.#all, event)
+    return stepIn(this.#table, this, event)
   }
 
   /** A copy of all that it knows, which later moves do not change. */
   save(): Saved<State, Memory> {
-    return copyOf(this.#all)
+    return { ...copyOf(this.memory), state: this.state }
   }
 
   /** Becomes the machine that was saved, wherever it stands now. */
   restore(saved: Saved<State, Memory>): void {
-    restorePlain(this.#all, saved)
+    Object.assign(this, { state: saved.state })
+    restorePlain(this.memory, saved)
   }
 }
 

@@ -245,24 +245,35 @@ function bodyKind(value: unknown): BodyKind {
 function userClaims(value: unknown): UserClaims | undefined {
   if (value === undefined) return undefined
   if (!isMap(value)) throw malformed('OFFER', '"user" must be a map')
-  const { subject, issuer, name, email, groups, roles, claims } = value
-  if (!isName(subject) || !isName(issuer))
-    throw malformed('OFFER', '"user" needs a subject and an issuer')
-  if (!isOptional(name, isText) || !isOptional(email, isText))
-    throw malformed('OFFER', 'a claim must be text')
-  if (!isOptional(groups, isTexts) || !isOptional(roles, isTexts))
-    throw malformed('OFFER', 'a claim must be a list of texts')
-  const fault = claims === undefined ? undefined : typedClaimsFault(claims)
-  if (fault !== undefined) throw malformed('OFFER', fault)
-  return {
-    subject,
-    issuer,
-    ...(name !== undefined && { name }),
-    ...(email !== undefined && { email }),
-    ...(groups !== undefined && { groups }),
-    ...(roles !== undefined && { roles }),
-    ...(claims !== undefined && { claims: claims as TypedClaims }),
+  const user = new DecodedUser()
+  for (const name in CLAIMS) {
+    const is = CLAIMS[name]!
+    const claim = value[name]
+    if (claim === undefined && is !== isName) continue
+    if (!is(claim)) throw malformed('OFFER', `"${name}" of the user is none`)
+    user[name] = claim
   }
+  if (value.claims !== undefined) {
+    const fault = typedClaimsFault(value.claims)
+    if (fault !== undefined) throw malformed('OFFER', fault)
+    user.claims = value.claims
+  }
+  return user as object as UserClaims
+}
+
+/** What is known of a user, and nothing that is undefined. */
+class DecodedUser {
+  [claim: string]: unknown
+}
+
+/** A user has a name at their issuer; all else may be absent. */
+const CLAIMS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  subject: isName,
+  issuer: isName,
+  name: isText,
+  email: isText,
+  groups: isTexts,
+  roles: isTexts,
 }
 
 /**
@@ -315,10 +326,6 @@ function isName(value: unknown): value is string {
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every(isText)
-}
-
-function isOptional<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {
-  return value === undefined || is(value)
 }
 
 function isProtocol(text: string): boolean {

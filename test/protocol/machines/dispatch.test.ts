@@ -427,6 +427,6 @@ test('nothing is left of what is over', () => {
   world.now += 61_000
   world.detach(world.attach('c', 1))
   const { requests, links, waits, waiting } = world.dispatcher.state
-  expect([requests.size, links.size, waits.size, waiting]).toEqual([0, 0, 0, 0])
+  expect([requests.slotOf.size, links.size, waits.size, waiting]).toEqual([0, 0, 0, 0])
   expect(world.dispatcher.deadline).toBe(Infinity)
 })

@@ -368,7 +368,9 @@ test('every machine that can be restored is tried', () => {
   const restorable = classes.filter(
     // The half of another class is tried with the whole.
     (it) =>
-      'restore' in it.prototype && !classes.some((other) => Object.getPrototypeOf(other) === it),
+      // An arrow function has no prototype.
+      'restore' in ((it.prototype as object | undefined) ?? {}) &&
+      !classes.some((other) => Object.getPrototypeOf(other) === it),
   )
   expect(Object.keys(SUBJECTS).sort()).toEqual(restorable.map(({ name }) => name).sort())
 })

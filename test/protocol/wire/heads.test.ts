@@ -45,6 +45,8 @@ const offerElements = () =>
     0,
     'cloud-1',
   ] as unknown[]
+/** Without the classes that were decoded into. */
+const bare = (offer: Offer): Offer => ({ ...offer, user: offer.user && { ...offer.user } })
 const offerWith = (at: number, element: unknown) => encode(offerElements().with(at, element))
 
 describe('a CLAIM', () => {
@@ -95,18 +97,21 @@ describe('an OFFER', () => {
       { ...OFFER, user: { ...OFFER.user!, name: 'Ünal 😀', email: 'u@x', roles: [] } },
     ],
   ] as [string, Offer][])('comes back as it was sent: %s', (_, offer) => {
-    expect({ ...heads.decodeOffer(heads.encodeOffer(offer)) }).toStrictEqual(offer)
+    expect(bare(heads.decodeOffer(heads.encodeOffer(offer)))).toStrictEqual(offer)
   })
 
   test('carries the claims it knows and no other', () => {
     const user = { subject: 's', issuer: 'i', later: true, name: null }
-    expect(heads.decodeOffer(offerWith(7, user)).user).toStrictEqual({ subject: 's', issuer: 'i' })
+    expect(bare(heads.decodeOffer(offerWith(7, user))).user).toStrictEqual({
+      subject: 's',
+      issuer: 'i',
+    })
   })
 
   test('mends a claim that no UTF-8 can carry', () => {
     const user = { subject: 's', issuer: 'i', name: 'a\ud800b', groups: ['\udc00'] }
     const received = heads.decodeOffer(heads.encodeOffer({ ...OFFER, user }))
-    expect(received.user).toStrictEqual({ ...user, name: 'a\ufffdb', groups: ['\ufffd'] })
+    expect(bare(received).user).toStrictEqual({ ...user, name: 'a\ufffdb', groups: ['\ufffd'] })
   })
 
   test.each([
