@@ -23,8 +23,9 @@ import {
 import { asksForConnection, heedChallenge, type Affinity } from './affinities.ts'
 import { withGrants } from './cors.ts'
 import { offeredTrailers } from './offered-headers.ts'
+import { OfferedRequest, type NumberedSubmission } from './offered-request.ts'
 import type { Origin } from '../offers/origin.ts'
-import type { Submission, Submitter, Ticket } from '../offers/submission.ts'
+import type { Submitter, Ticket } from '../offers/submission.ts'
 import type { Published } from '../directory/published.ts'
 import { TowardsConnector, TowardsUser, RelayEnds } from './relay-ends.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
@@ -100,10 +101,14 @@ export class EdgeExchange implements Submitter, Deadlined {
   }
 
   /** Puts the request on the queue. */
-  submit(submission: Submission): void {
+  submit(submission: NumberedSubmission): void {
     this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
-    this.#ticket = this.#origin.submit(submission, this.#application.destination, this)
+    this.#ticket = this.#origin.submit(
+      new OfferedRequest(submission),
+      this.#application.destination,
+      this,
+    )
   }
 
   // ── what the user's connection says ───────────────────────────────────────────────────────

@@ -34,7 +34,6 @@ import { EdgeExchange } from './edge-exchange.ts'
 import { EdgeRequest, type AnswerOptions } from '../request/edge-request.ts'
 import { writeFailure, writeUnread, type UnreadRequest } from './failure-audit.ts'
 import { offeredHeaders } from './offered-headers.ts'
-import { OfferedRequest } from './offered-request.ts'
 import { judgedAgain } from './judged-again.ts'
 import { LiveExchanges } from '../request/live-exchanges.ts'
 import type { Origin } from '../offers/origin.ts'
@@ -341,7 +340,7 @@ export class Edge {
       caller,
       translation,
     )
-    const submission = new OfferedRequest({
+    exchange.submit({
       requestNumber: request.id,
       share: shareOf(caller, request.address),
       needs: application.needs,
@@ -361,7 +360,6 @@ export class Edge {
       affinity: affinity?.id,
       isAffinityShared: affinity?.isShared,
     })
-    exchange.submit(submission)
   }
 }
 

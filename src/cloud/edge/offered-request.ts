@@ -5,6 +5,9 @@
  */
 import type { Submission } from '../offers/submission.ts'
 
+/** What the edge submits has a number. */
+export type NumberedSubmission = Submission & { readonly requestNumber: string }
+
 /** A class, as {@link AttemptOffer} is one: it lives as long as its exchange. */
 export class OfferedRequest implements Submission {
   declare readonly requestNumber: string
@@ -23,7 +26,7 @@ export class OfferedRequest implements Submission {
   declare readonly affinity: string | undefined
   declare readonly isAffinityShared: Submission['isAffinityShared']
 
-  constructor(of: Submission & { readonly requestNumber: string }) {
+  constructor(of: NumberedSubmission) {
     this.requestNumber = of.requestNumber
     this.share = of.share
     this.needs = of.needs
