@@ -98,6 +98,7 @@ export class RelayWorld {
     })
     this.#edge.submit({
       ...{ ...request, applicationId: 'a', applicationVersion: '1', user: undefined },
+      requestNumber: '0',
     })
     const common = { now: NOW, requestBody: kind === 'post', limits: TIME_LIMITS }
     const upgradeWindowBytes = isTunnel ? WINDOW : 0
