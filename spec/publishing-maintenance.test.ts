@@ -82,7 +82,7 @@ describe.each(BINDINGS)('R7.3a %s', (binding) => {
     const { detail, until: told } = JSON.parse(answer.body) as Record<string, string>
     expect(told).toBe(until)
     expect(detail).toBe(
-      `This application is being worked on, and cannot be used meanwhile. It is expected back by ${until.slice(0, 10)} ${until.slice(11, 16)} UTC.`,
+      `This application is being worked on, and cannot be used meanwhile. Open it again later. It is expected back by ${until.slice(0, 10)} ${until.slice(11, 16)} UTC.`,
     )
     const seconds = Number(answer.headers['retry-after'])
     expect(seconds).toBeGreaterThan(3_000)

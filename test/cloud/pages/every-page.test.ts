@@ -40,7 +40,9 @@ describe.each(ALL_ANSWERS.filter(({ status }) => status >= 400))('$code', (answe
     expect(html).toMatch(/<dt>Source<\/dt><dd>[^<]+</)
     expect(html).toContain(`<dt>Passed on</dt><dd>${PASSED_ON[answer.delivery ?? 'none']}</dd>`)
     expect(html).toContain(`<dt>Request</dt><dd><code>${ID}</code></dd>`)
-    expect(html.split('Problem here')).toHaveLength(answer.status >= 500 ? 2 : 1)
+    // Maintenance is a decision, and no fault on the way.
+    const isFault = answer.status >= 500 && answer.code !== 'maintenance'
+    expect(html.split('Problem here')).toHaveLength(isFault ? 2 : 1)
     // What may have got there is nowhere said not to have.
     if (answer.delivery !== undefined && answer.delivery !== 'none')
       expect(textOf(html)).not.toMatch(/Not reached/)
