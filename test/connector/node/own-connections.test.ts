@@ -332,7 +332,7 @@ test('the connector’s backend keeps them apart from all others', async () => {
   const server = createServer(application.serve)
   const port = await listen(server)
   const backend = new NodeBackend()
-  expect(backend.features).toEqual(['affinity', 'h2'])
+  expect(backend.features).toContain('affinity')
   const at = async (parts: Partial<BackendRequest>) => {
     const one = new ObservedCall(backend, requestTo(port, { target: '/public', ...parts }))
     await one.settled()
