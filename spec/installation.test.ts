@@ -75,7 +75,7 @@ test.each<[string, string, () => Record<string, unknown>]>([
   ['is of an issuer that no tenant has', 'token-issuer', () => ({ iss: 'https://evil.example' })],
   ['shows a token for another service', 'token-audience', () => ({ aud: 'https://other.example' })],
   ['shows a token that has expired', 'token-expired', () => ({ exp: seconds() - 61 })],
-  ['shows a token that is not valid yet', 'token-not-yet-valid', () => ({ nbf: seconds() + 61 })],
+  ['shows a token that is not valid yet', 'token-not-yet-valid', () => ({ nbf: seconds() + 120 })],
 ])('R1.2b the registration ends there when the subject %s', async (_, reason, claims) => {
   expect(await register(adminToken(trust.issuer, claims()))).toEqual(refusal(reason))
   // It ends before the certificate request is looked at, and nothing was registered.
