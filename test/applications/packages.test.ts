@@ -121,7 +121,8 @@ describe('a package registry', { timeout: 120_000 }, () => {
     }
     return promisify(execFile)(program, args, {
       ...{ cwd, timeout: 60_000 },
-      env: { ...process.env, ...(registry !== undefined && own) },
+      // What is wrong is told, whatever the tests themselves run with.
+      env: { ...process.env, npm_config_loglevel: 'error', ...(registry !== undefined && own) },
     })
   }
 })

@@ -177,7 +177,7 @@ function classAttributes(
         duration: detail['durationMs'],
       }
     case 'application-error':
-      return { mapped: [], actor, src_endpoint: endpoint }
+      return { mapped: [], actor, src_endpoint: endpoint, app_name: applicationId }
   }
 }
 

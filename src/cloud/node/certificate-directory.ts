@@ -69,9 +69,11 @@ export async function openCertificateDirectory(
 class Directory implements CertificateDirectory {
   readonly #path: string
   readonly #options: CertificateDirectoryOptions
+  /** By the name of its files. */
   #pairs = new Map<string, Pair>()
-  /** What was wrong, by the marks of the files: it is told once. */
+  /** By the marks of the files: what was wrong with them, which is told once. */
   #wrong = new Map<string, string>()
+  /** By a server name that its certificate covers. */
   #byName = new Map<string, Pair>()
   #looking: Promise<unknown> | undefined
   #timer: NodeJS.Timeout | undefined

@@ -18,6 +18,7 @@ export class PublishedUrls {
   #since: number | undefined
   #until = -Infinity
   #listed: readonly Application[] = []
+  /** By tenant. */
   #tenants = new Map<string, TenantUrls>()
   #translations = new WeakMap<Application, UrlTranslation>()
   #cookies = new WeakMap<Application, ApplicationCookies>()

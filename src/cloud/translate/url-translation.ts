@@ -37,7 +37,7 @@ export class UrlTranslation {
   /** Whether another application, of whatever tenant, has the same external host. */
   readonly isHostShared: boolean
   readonly #tenant: TenantUrls
-  /** What it is called itself, by origins. */
+  /** By origin: what the application is called itself. */
   readonly #ownMeanings = new Map<string, Meaning[]>()
   /** Published on its external host, by its own tenant or by another. */
   readonly #near: readonly Place[]

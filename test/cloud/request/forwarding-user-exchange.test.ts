@@ -33,7 +33,7 @@ const TOLD = {
   write: [BYTES],
   end: [['t', 'v']],
   requireHttp1: [],
-  abort: [],
+  abort: [{ code: 'connection-lost', status: 502, detail: 'It broke off.', requestId: 'r' }],
 } as const satisfies Record<
   Exclude<keyof UserExchange, 'head' | 'connection' | 'listen'>,
   readonly unknown[]

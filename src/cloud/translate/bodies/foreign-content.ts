@@ -21,7 +21,7 @@ interface OpenElement {
 /** Open elements of foreign content. */
 export class ForeignContent {
   readonly #open: OpenElement[] = []
-  /** How many elements of HTML are open that may close it, by name. */
+  /** By name: how many elements of HTML are open that may close it. */
   readonly #html = new Map<string, number>()
 
   get isOpen(): boolean {
