@@ -26,7 +26,7 @@ const WHY: Readonly<Record<string, string>> = {
 
 /** A field, and the line of comment above it, if there is one. */
 const FIELD =
-  /(?:\*\*? ?([^\n]*)\*\/\n)? +(?:readonly )?(#\w+)(?:: [^=\n]+)? = new (?:Slot)?Map<(?:string|ExchangeId),/g
+  /(?:\*\*? ?([^\n]*)\*\/\n)? +(?:readonly )?(#\w+)(?:: [^=\n]+)? = (?:new Map|slotMap)<(?:string|ExchangeId),/g
 
 test('every key is known, and said to be unique enough', () => {
   const found = new Set<string>()
