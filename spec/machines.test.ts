@@ -5,9 +5,11 @@
  */
 import { describe, expect, test } from 'vitest'
 import { Machine, type AnyTable } from '../src/protocol/machines/table.ts'
-import { machines } from './generate/machines.ts'
+import { machines, otherTables, type MachineTable, type OtherTable } from './generate/machines.ts'
 
 const found = await machines()
+const others = await otherTables()
+const all: readonly (OtherTable & Partial<Pick<MachineTable, 'peer'>>)[] = [...found, ...others]
 
 test('the machines of both planes are found', () =>
   expect(found.map(({ name }) => name)).toEqual(
@@ -31,7 +33,22 @@ test('the machines of both planes are found', () =>
     ]),
   ))
 
-describe.each(found)('$title', ({ title, table, peer }) => {
+test('so are the tables of the other rooms', () =>
+  expect(others.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([
+      'BACKEND_ORDER',
+      'FETCH_EXCHANGE',
+      'HELD_END',
+      'HTTP2_SESSION',
+      'HTTP2_STREAM',
+      'LANE_CALL',
+      'OWN_CONNECTION',
+      'SIGNING',
+      'TICKET',
+    ]),
+  ))
+
+describe.each(all)('$title', ({ title, table, peer }) => {
   const states = Object.keys(table)
 
   test('every state can be reached from the first', () =>
@@ -47,7 +64,7 @@ describe.each(found)('$title', ({ title, table, peer }) => {
       const machine = new Machine(table, state)
       if (cell === 'misuse' || cell === 'violation') {
         // Blame: our caller's bug is never the peer's fault, and the other way round.
-        expect(peer.includes(event)).toBe(cell === 'violation')
+        if (peer !== undefined) expect(peer.includes(event)).toBe(cell === 'violation')
         const code = cell === 'misuse' ? 'ERR_API_MISUSE' : 'ERR_PEER_VIOLATION'
         const refusal = `"${event}" is not allowed in state "${state}"`
         expect(() => machine.step(event)).toThrow(

@@ -1,5 +1,5 @@
 /**
- * Finds the machines: every exported total table of `src/protocol/machines`, with what its source says of it.
+ * Finds the machines: every exported total table of `src/protocol/machines`, with what its source says of it; and the tables of the other rooms.
  *
  * @module
  */
@@ -21,7 +21,11 @@ export interface MachineTable {
   readonly peer: readonly string[]
 }
 
-const MACHINES = new URL('../../src/protocol/machines/', import.meta.url)
+/** A table of another room than the protocol's. */
+export type OtherTable = Pick<MachineTable, 'name' | 'title' | 'file' | 'table'>
+
+const SOURCES = new URL('../../src/', import.meta.url)
+const MACHINES = new URL('protocol/machines/', SOURCES)
 const REFUSALS = ['ignored', 'misuse', 'violation']
 
 /** Every machine, by name. */
@@ -30,15 +34,40 @@ export async function machines(): Promise<readonly MachineTable[]> {
   const found: MachineTable[] = []
   for (const file of files) {
     const exported = (await import(new URL(file, MACHINES).href)) as Record<string, unknown>
-    for (const [name, table] of Object.entries(exported)) {
-      if (!/^[A-Z][A-Z_]*$/.test(name) || !isTable(table)) continue
+    for (const { name, table } of tablesOf(exported)) {
       const source = await sourceOf(file)
-      const title = name.toLowerCase().replaceAll('_', ' ')
       const { doc, peer } = describe(source, name)
-      found.push({ name, title, file, doc, table, peer })
+      found.push({ name, title: titleOf(name), file, doc, table, peer })
     }
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return found.sort(byName)
+}
+
+/** Every total table outside of the protocol, by name; `file` is below `src`. */
+export async function otherTables(): Promise<readonly OtherTable[]> {
+  const files = (await readdir(SOURCES, { recursive: true })).filter(
+    (file) => file.endsWith('.ts') && !file.startsWith('protocol/'),
+  )
+  const found: OtherTable[] = []
+  for (const file of files) {
+    const url = new URL(file, SOURCES)
+    const text = await readFile(url, 'utf8')
+    const declared = text.match(/as const satisfies Table</g)?.length ?? 0
+    if (declared === 0) continue
+    const tables = tablesOf((await import(url.href)) as Record<string, unknown>)
+    if (tables.length !== declared) throw new Error(`${file}: a table is not exported`)
+    for (const { name, table } of tables) found.push({ name, title: titleOf(name), file, table })
+  }
+  return found.sort(byName)
+}
+
+const titleOf = (name: string) => name.toLowerCase().replaceAll('_', ' ')
+const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
+
+function tablesOf(exported: Readonly<Record<string, unknown>>) {
+  return Object.entries(exported).flatMap(([name, table]) =>
+    /^[A-Z][A-Z0-9_]*$/.test(name) && isTable(table) ? [{ name, table }] : [],
+  )
 }
 
 /** Rows of equal events whose cells are states of the same table, or refusals. */
