@@ -66,6 +66,7 @@ function progress(words: string): void {
 async function start(): Promise<Ready> {
   progress('Starting an issuer, a private site and a cloud …')
   const applications = applicationsOf(options, state)
+  const rpc = applications.find(({ id }) => id === 'rpc')
   const stsConfiguration = await writeStsConfiguration(state, applications)
   const cloudConfiguration = await writeCloudConfiguration(state, applications)
   const [{ issuer }, { connectorUrl, caFile }] = await Promise.all([
@@ -78,6 +79,7 @@ async function start(): Promise<Ready> {
       ...['--assertions', applications.find(({ id }) => id === 'assertion')!.externalUrl],
       ...['--issuer', serviceUrlOf(applications), '--assertion-keys', publicKeysOf(state)],
     ]),
+    ...(rpc === undefined ? [] : [processes.start('rpc', ['--port', String(state.ports.rpc)])]),
   ])
   const signOnFile = await writeSignOnFile(state, applications)
   progress('Alice signs in for a token, with which the connector registers …')
@@ -89,8 +91,16 @@ async function start(): Promise<Ready> {
   rmSync(tokenFile, { force: true })
   const resource = applications.find(({ id }) => id === 'intranet')!.externalUrl
   const authorizationFile = inState('authorization')
-  const robot = { id: ROBOT, secret: state.clientSecrets[ROBOT]!, scope: SCOPE, authorizationFile }
-  await keepAuthorization({ issuer, robot, resource })
+  const rpcAuthorizationFile = inState('authorization-rpc')
+  const robot = {
+    ...{ id: ROBOT, secret: state.clientSecrets[ROBOT]!, scope: SCOPE, authorizationFile },
+    ...(rpc !== undefined && { rpcAuthorizationFile }),
+  }
+  await keepAuthorization({ issuer, robot, resource, file: authorizationFile })
+  if (rpc !== undefined) {
+    const file = rpcAuthorizationFile
+    await keepAuthorization({ issuer, robot, resource: rpc.externalUrl, file })
+  }
   return { applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
 }
 

@@ -53,6 +53,7 @@ export interface DemoApplication {
   readonly signOn?: SignOnInput
   readonly translate?: TranslateInput
   readonly hostHeader?: 'internal' | 'external' | undefined
+  readonly backendProtocol?: 'h2c'
 }
 
 /** What only the cloud says of the user; of the groups as JSON, of the name in ASCII. */
@@ -79,14 +80,15 @@ const LINKS: TranslateInput = { bodies: 'links', mediaTypes: ['text/css'] }
 
 /**
  * The private site behind sign-in, behind more than that, told of its users in three ways,
- * with links that are translated, and open; and whatever else is to be published.
+ * with links that are translated, and open; a gRPC service where users come by TLS, without which
+ * its clients do not; and whatever else is to be published.
  */
 export function applicationsOf(
   { published, https }: DemoOptions,
   { ports }: DemoState,
 ): DemoApplication[] {
   const internalUrl = `http://127.0.0.1:${ports.intranet}/`
-  const own: (Published & Pick<DemoApplication, 'policies' | 'signOn' | 'translate'>)[] = [
+  const own: (Published & Omit<DemoApplication, 'id' | 'externalUrl'>)[] = [
     { name: 'intranet', internalUrl, preAuthentication: 'oidc' },
     { name: 'vault', internalUrl, preAuthentication: 'oidc', policies: VAULT },
     { name: 'headers', internalUrl, preAuthentication: 'oidc', signOn: HEADERS },
@@ -98,12 +100,19 @@ export function applicationsOf(
     },
     { name: 'open', internalUrl, preAuthentication: 'passthrough' },
   ]
+  if (https) own.push(rpcAt(ports.rpc))
   return [...own, ...published].map(({ name, ...rest }) => ({
     id: name,
     externalUrl: `${https ? 'https' : 'http'}://${name}.localhost:${ports.users}/`,
     ...rest,
   }))
 }
+
+/** HTTP/2 in the clear: it has no certificate. */
+const rpcAt = (port: number): Published & Pick<DemoApplication, 'backendProtocol'> => ({
+  ...{ name: 'rpc', internalUrl: `http://127.0.0.1:${port}/` },
+  ...{ preAuthentication: 'oidc', backendProtocol: 'h2c' },
+})
 
 /**
  * Alice may register connectors, and is assigned to what is behind sign-in, as Carol is; Bob is
@@ -119,7 +128,9 @@ export function writeStsConfiguration(
     audience: AUDIENCE,
     stateDir: join(dir, 'sts'),
     caFile: join(dir, 'cloud', 'server-ca.pem'),
-    apis: { [intranetOf(applications).externalUrl]: SCOPE },
+    apis: Object.fromEntries(
+      applications.filter(takesTokens).map(({ externalUrl }) => [externalUrl, SCOPE]),
+    ),
     users: [
       {
         username: 'alice',
@@ -199,8 +210,8 @@ export function writeCloudConfiguration(
       groups: [{ id: 'default', tenantId: TENANT }],
       applications: applications.map((application): ApplicationInput => {
         const { id, externalUrl, internalUrl, policies, preAuthentication, signOn } = application
-        const { translate, hostHeader } = application
-        const place = { externalUrl, internalUrl, hostHeader }
+        const { translate, hostHeader, backendProtocol } = application
+        const place = { externalUrl, internalUrl, hostHeader, backendProtocol }
         const published = { id, groupId: 'default', ...place, translate }
         if (preAuthentication === 'passthrough') return { ...published, preAuthentication }
         return {
@@ -208,8 +219,9 @@ export function writeCloudConfiguration(
           ...{ preAuthentication, policies },
           client: { id, secret: clientSecrets[id] },
           assigned: { groups: [STAFF] },
-          ...(signOn ? { signOn } : { identityHeaders: USER_HEADERS }),
-          ...(application === intranetOf(applications) && forPrograms(applications)),
+          ...(signOn ? { signOn } : { identityHeaders: id === 'rpc' ? CALLER : USER_HEADERS }),
+          ...(takesTokens(application) && forPrograms(application)),
+          ...(id === 'intranet' && forPages(applications)),
         }
       }),
     },
@@ -218,6 +230,8 @@ export function writeCloudConfiguration(
 }
 
 const USER_HEADERS = { 'X-User-Name': 'name', 'X-User-Email': 'email' }
+/** A program has neither. */
+const CALLER = { 'X-User': 'subject' }
 
 /** The service itself: the one host here that every program finds. */
 export function serviceUrlOf(applications: readonly DemoApplication[]): string {
@@ -244,14 +258,23 @@ export function writeSignOnFile(
   return writePrivate(join(dir, 'sign-on.json'), { secrets: [secret], assertions })
 }
 
-/** Programs may show a token, and pages of the open applications may ask. */
-function forPrograms(
-  applications: readonly DemoApplication[],
-): Pick<SignInApplicationInput, 'assigned' | 'bearer' | 'cors'> {
-  const open = applications.filter((one) => one.preAuthentication === 'passthrough')
+/** Those that programs show a token to. */
+const takesTokens = ({ id }: DemoApplication) => id === 'intranet' || id === 'rpc'
+
+/** Programs may show a token, which is for that application alone. */
+function forPrograms({
+  externalUrl,
+}: DemoApplication): Pick<SignInApplicationInput, 'assigned' | 'bearer'> {
   return {
     assigned: { groups: [STAFF], users: [`sub:${ROBOT}`] },
-    bearer: { audiences: [intranetOf(applications).externalUrl], scopes: [SCOPE] },
+    bearer: { audiences: [externalUrl], scopes: [SCOPE] },
+  }
+}
+
+/** Pages of the open applications may ask. */
+function forPages(applications: readonly DemoApplication[]): Pick<SignInApplicationInput, 'cors'> {
+  const open = applications.filter((one) => one.preAuthentication === 'passthrough')
+  return {
     cors: {
       origins: open.map(({ externalUrl }) => new URL(externalUrl).origin),
       methods: ['GET', 'HEAD', 'POST', 'PUT'],

@@ -50,7 +50,7 @@ const FLAGS = {
 } as const
 
 /** Names the demo publishes by itself. */
-const OWN_NAMES = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'handbook', 'open']
+const OWN_NAMES = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'handbook', 'open', 'rpc']
 
 /**
  * `undefined`: help was asked for, and given.

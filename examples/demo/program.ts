@@ -12,16 +12,17 @@ export interface AuthorizationOptions {
   readonly robot: DemoRobot
   /** The application that the token is for. */
   readonly resource: string
+  readonly file: string
 }
 
 /**
- * Writes a header field with a token into the robot's file, and a new one before the old one ends,
+ * Writes a header field with a token into `file`, and a new one before the old one ends,
  * so that a command that reads the file can be pasted at any time.
  */
 export async function keepAuthorization(options: AuthorizationOptions): Promise<void> {
   const write = async () => {
     const field = `Authorization: Bearer ${await tokenFrom(options)}\n`
-    await writePrivate(options.robot.authorizationFile, field)
+    await writePrivate(options.file, field)
   }
   await write()
   // Where the issuer is out for a moment, the next turn brings a token.

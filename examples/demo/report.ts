@@ -11,13 +11,15 @@ export interface DemoUser {
   readonly pin?: string
 }
 
-/** A program that gets tokens for the intranet by itself. */
+/** A program that gets tokens for the intranet, and for the gRPC service, by itself. */
 export interface DemoRobot {
   readonly id: string
   readonly secret: string
   readonly scope: string
   /** Holds `Authorization: Bearer …` with a token that is good. */
   readonly authorizationFile: string
+  /** The same for the gRPC service, where there is one. */
+  readonly rpcAuthorizationFile?: string
 }
 
 export interface Ready {
@@ -59,7 +61,10 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 export function tableReport(ready: Ready, isTemporary: boolean): string {
   const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
-  const browse = applications.map((one) => [one.externalUrl, accessTo(one)])
+  const rpc = applications.find(({ id }) => id === 'rpc')
+  const browse = applications
+    .filter((one) => one !== rpc)
+    .map((one) => [one.externalUrl, accessTo(one)])
   const signIn = users.map(({ username, password, pin }, i) => [
     ...[username, password, pin === undefined ? '' : `PIN ${pin}`],
     BECOMES[i]!,
@@ -72,7 +77,10 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
       [...new Set(Object.values(bindings))].map((one) => BINDINGS[one]).join(),
     ],
     ['state and logs', `${stateDir}${isTemporary ? ' (removed at the end)' : ''}`],
-    ['users come by', isHttps ? 'TLS; trust the file below' : 'plain HTTP; --https for TLS'],
+    [
+      'users come by',
+      isHttps ? 'TLS; trust the file below' : 'plain HTTP; --https for TLS, and gRPC',
+    ],
     ...(isHttps ? [['their authority', caFile]] : []),
   ]
   return [
@@ -80,6 +88,7 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
     ...['Sign in as', table(signIn)],
     ...['Try', hints(ready)],
     ...['As a program: paste this, at any time', program(ready)],
+    ...(rpc === undefined ? [] : ['As a client of gRPC', rpcCall(ready, rpc)]),
     ...['Underneath', table(under)],
     'Ctrl-C ends it.',
   ].join('\n\n')
@@ -102,6 +111,14 @@ const program = ({ applications, robot, caFile }: Ready) =>
     `  curl -H ${quoted(`@${robot.authorizationFile}`)}`,
     ...(applications[0]!.externalUrl.startsWith('https:') ? [`--cacert ${quoted(caFile)}`] : []),
     urlOf(applications, 'intranet', 'headers'),
+  ].join(' \\\n    ')
+
+/** The same. */
+const rpcCall = ({ robot, caFile }: Ready, { externalUrl }: DemoApplication) =>
+  [
+    `  node --import tsx examples/rpc-call.ts ${externalUrl} you`,
+    `--ca ${quoted(caFile)}`,
+    `--authorization-file ${quoted(robot.rpcAuthorizationFile!)}`,
   ].join(' \\\n    ')
 
 const urlOf = (applications: Ready['applications'], name: string, path: string) =>

@@ -15,7 +15,7 @@ import type { DemoOptions } from './options.ts'
 export interface DemoState {
   readonly dir: string
   readonly isTemporary: boolean
-  readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet', number>>
+  readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet' | 'rpc', number>>
   /** By user name. */
   readonly passwords: Readonly<Record<'alice' | 'bob' | 'carol', string>>
   /** What the connector shows the application `inject`. */
@@ -27,7 +27,7 @@ export interface DemoState {
 }
 
 /** The demo's own applications behind sign-in. */
-const WITH_CLIENT = ['intranet', 'vault', 'headers', 'assertion', 'inject']
+const WITH_CLIENT = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'rpc']
 
 type Remembered = Pick<
   DemoState,
@@ -48,6 +48,7 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       connectors: await freePort(before.ports?.connectors),
       sts: await freePort(before.ports?.sts),
       intranet: await freePort(before.ports?.intranet),
+      rpc: await freePort(before.ports?.rpc),
     },
     passwords: { alice: secret(9), bob: secret(9), carol: secret(9), ...before.passwords },
     gatewayPassword: before.gatewayPassword ?? secret(9),

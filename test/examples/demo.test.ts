@@ -6,7 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { credentials, Metadata } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exitCodeOf } from '../../examples/program/program.ts'
+import { main as rpcCall } from '../../examples/rpc-call.ts'
+import { Greeter } from '../../examples/rpc/greeter.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { FileIdentityStore } from '../../src/connector/node/index.ts'
 import { listen, until } from '../integration/tunnel.ts'
@@ -398,17 +402,58 @@ describe('a second start with the same directory', () => {
   })
 })
 
-test('with --https users come by TLS, and their cookies are bound to it', async () => {
-  const secure = await startDemo('--https')
-  const agent = new UserAgent(readFileSync(secure.caFile, 'utf8'))
-  const deep = secure.url('intranet', DEEP)
-  expect(deep).toMatch(/^https:/)
-  expect((await agent.signIn(deep, secure.users[0]!)).headers.location).toBe(deep)
-  expect(agent.cookieNames.filter((name) => !/^__(?:Host|Secure)-/.test(name))).toEqual([])
-  const answer = await agent.get(deep)
-  expect(fieldsOf(answer.text, 'x-forwarded-proto')).toEqual(['https'])
-  expect(await secure.stop()).toBe(0)
-  expect(existsSync(secure.stateDir), 'the temporary directory').toBe(false)
+describe('with --https', () => {
+  let secure: DemoProcess
+  beforeAll(async () => void (secure = await startDemo('--https')))
+  afterAll(() => secure.stop())
+
+  test('users come by TLS, and their cookies are bound to it', async () => {
+    const agent = new UserAgent(readFileSync(secure.caFile, 'utf8'))
+    const deep = secure.url('intranet', DEEP)
+    expect(deep).toMatch(/^https:/)
+    expect((await agent.signIn(deep, secure.users[0]!)).headers.location).toBe(deep)
+    expect(agent.cookieNames.filter((name) => !/^__(?:Host|Secure)-/.test(name))).toEqual([])
+    const answer = await agent.get(deep)
+    expect(fieldsOf(answer.text, 'x-forwarded-proto')).toEqual(['https'])
+  })
+
+  test('the gRPC service is called as the demo says, with a token that is for it', async () => {
+    const said: string[] = []
+    const call = (...more: string[]) =>
+      exitCodeOf('rpc-call', rpcCall, {
+        argv: [secure.url('rpc'), 'you', '--ca', secure.caFile, ...more],
+        ...{ say: (line) => said.push(line), log: (line) => said.push(line) },
+        ...{ signal: new AbortController().signal, onReload: () => undefined },
+      })
+    const { authorizationFile, rpcAuthorizationFile } = secure.robot
+    expect(await call('--authorization-file', rpcAuthorizationFile!)).toBe(0)
+    expect(await call('--authorization-file', authorizationFile)).toBe(1)
+    expect(await call()).toBe(1)
+    expect(said).toEqual([
+      'Hello you, you came as demo.robot.',
+      expect.stringMatching(/^rpc-call: UNAUTHENTICATED: .*token-audience, request/),
+      expect.stringMatching(/^rpc-call: UNAUTHENTICATED: .*sign-in-required, request/),
+    ])
+  })
+
+  test('a stock client of gRPC reads a stream', async () => {
+    const { host, hostname, port } = new URL(secure.url('rpc'))
+    const channel = credentials.createSsl(readFileSync(secure.caFile))
+    const client = new Greeter(`127.0.0.1:${port}`, channel, {
+      ...{ 'grpc.default_authority': host, 'grpc.ssl_target_name_override': hostname },
+    })
+    const shown = new Metadata()
+    const field = readFileSync(secure.robot.rpcAuthorizationFile!, 'utf8')
+    shown.set('authorization', field.replace('Authorization: ', '').trim())
+    const words = await client.count({ words: 3 }, shown).toArray()
+    expect(words).toEqual([{ text: '1' }, { text: '2' }, { text: '3' }])
+    client.close()
+  })
+
+  test('it ends with code 0, and its temporary directory with it', async () => {
+    expect(await secure.stop()).toBe(0)
+    expect(existsSync(secure.stateDir)).toBe(false)
+  })
 })
 
 onLinux('names the process that dies, and ends with code 1', async () => {

@@ -19,10 +19,11 @@ const READY: Ready = {
 }
 const secure: Ready = {
   ...READY,
-  applications: READY.applications.map((one) => ({
+  applications: [...READY.applications, at('rpc')].map((one) => ({
     ...one,
     externalUrl: one.externalUrl.replace('http', 'https'),
   })),
+  robot: { ...READY.robot, rpcAuthorizationFile: `${dir}/authorization-rpc` },
 }
 
 test.each([
@@ -39,6 +40,13 @@ test('the command of a program is one paste, and shows no secret', () => {
     `  curl -H @${dir}/authorization \\\n    http://intranet.localhost:41207/headers\n`,
   )
   expect(report).not.toContain('TOKEN')
+})
+
+test('a gRPC service is shown by how it is called, where there is one', () => {
+  expect(tableReport(secure, true)).toContain(
+    `  node --import tsx examples/rpc-call.ts https://rpc.localhost:41207/ you \\\n    --ca ${dir}/cloud/server-ca.pem \\\n    --authorization-file ${dir}/authorization-rpc\n`,
+  )
+  expect(tableReport(READY, true)).not.toContain('rpc-call')
 })
 
 test('a path that a shell would take apart is quoted', () => {
