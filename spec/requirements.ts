@@ -237,5 +237,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.3g', text: 'An answer that is coded for its transfer in a way that nobody asked for is refused, and never passed on as what it is not.' },
   { id: 'R7.3h', text: 'On one listener each published host may have a certificate of its own, chosen by the name that its user asks for: out of a directory, or by a function of the embedder\'s.' },
   { id: 'R7.3i', text: 'What is asked for a host that the certificate of its connection does not cover is answered with 421, where its user had asked for a name.' },
+  { id: 'R8.5a', text: 'A connector that an operator forgets is hidden, loses its links, serves nothing and is told to be registered again; its certificates are refused until they are over, and a revocation stays one.' },
+  { id: 'R8.5b', text: 'An approval may have an end, and so may the wait for one: then the connector waits again, or is disabled, on every instance.' },
   { id: 'R7.3j', text: 'Certificates are replaced, added and removed while users are served; one that cannot be used is told, and what was there before stays; the operator sees when each ends.' },
 ]

@@ -152,6 +152,8 @@ export const REFUSAL_REMEDIES: Readonly<Record<RefusalReason, string>> = {
   'certificate-expired': 'The connector was off for longer than its certificate lasts. Register it again.',
   'certificate-revoked': 'An operator revoked the connector, or it used a certificate that a newer one replaced.',
   'certificate-profile': 'The certificate is not of the form that connectors have.',
+  'connector-forgotten': 'An operator removed the connector. If it is to serve again, register it again.',
+  'conflict': 'Somebody else changed the connector first. Look at it again, and repeat the change if it is still wanted.',
   'connector-unassigned': 'The connector’s tenant or group is gone from the directory.',
   'not-found': 'The address has no such call. Check the connector’s `url`: it is the listener for connectors, not the one for users.',
   'too-large': 'A message is over the limit.',

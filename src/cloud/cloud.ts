@@ -27,6 +27,7 @@ import type {
   EnrolmentTicketOptions,
   OpenTicket,
 } from './connectors/enrolment-tickets.ts'
+import { ConnectorTerms } from './connectors/connector-terms.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
 import type { AssertionKeySet } from '../assertion/assertion-claims.ts'
 import { Assertions } from './sign-on/assertions.ts'
@@ -119,6 +120,8 @@ export interface Cloud {
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
   readonly clocks: Clocks
+  /** Ends what time ends in the registry: a listener for connectors asks it. */
+  readonly terms: { expire(): Promise<void> }
   /** What its listeners are timed by. */
   readonly timer: Timer
   readonly crypto: CryptoProvider
@@ -267,6 +270,7 @@ export function createCloud(options: CloudOptions): Cloud {
       directory,
     }),
     registration,
+    terms: new ConnectorTerms({ registry, audit, clocks }),
     shownCertificates,
     stats: () =>
       cloudStats({ origin, directory, certificates: shownCertificates, now: clocks.wallClock() }),

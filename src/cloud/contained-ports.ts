@@ -27,7 +27,11 @@ import { ApiMisuse, ConfigurationInvalid, Refused } from '../protocol/internal.t
 import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
-import type { ConnectorRegistry } from './connectors/connector-registry.ts'
+import type {
+  ConnectorRegistry,
+  RecordChange,
+  StandingChange,
+} from './connectors/connector-registry.ts'
 import type { OfferQueue } from './offers/offer-queue.ts'
 import type { Failure } from './pages/answer.ts'
 import type { PageRenderer } from './pages/pages.ts'
@@ -161,8 +165,15 @@ function containedRegistry(registry: ConnectorRegistry, containment: Containment
     register: wrap('register', (order) => registry.register(order)),
     renew: wrap('renew', (order) => registry.renew(order)),
     used: wrap('used', (serial, now) => registry.used(serial, now)),
-    setStanding: wrap('setStanding', (id, to, now) => registry.setStanding(id, to, now)),
-    setGroup: wrap('setGroup', (id, groupId) => registry.setGroup(id, groupId)),
+    setStanding: wrap('setStanding', (id, to, now, change?: StandingChange) =>
+      registry.setStanding(id, to, now, change),
+    ),
+    setGroup: wrap('setGroup', (id, groupId, change?: RecordChange) =>
+      registry.setGroup(id, groupId, change),
+    ),
+    rename: wrap('rename', (id, name, change?: RecordChange) => registry.rename(id, name, change)),
+    forget: wrap('forget', (id, now, change?: RecordChange) => registry.forget(id, now, change)),
+    expireConnectors: wrap('expireConnectors', (now) => registry.expireConnectors(now)),
     addTicket: wrap('addTicket', (order) => registry.addTicket(order)),
     ticket: wrap('ticket', (hash) => registry.ticket(hash)),
     tickets: wrap('tickets', (tenantId) => registry.tickets(tenantId)),

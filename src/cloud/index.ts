@@ -170,6 +170,9 @@ export { readPolicyCases, testPolicies, type PolicyTestResult } from './policy-t
 // Connectors
 export {
   type ConnectorRegistry,
+  type ExpiredConnectors,
+  type RecordChange,
+  type StandingChange,
   type KeyRegistration,
   type Registered,
   type RegistrationOrder,
@@ -179,6 +182,7 @@ export {
   type TokenRegistration,
 } from './connectors/connector-registry.ts'
 export {
+  connectorTag,
   type CertificateRecord,
   type ConnectorRecord,
   type ConnectorStanding,

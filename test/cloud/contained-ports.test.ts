@@ -54,7 +54,7 @@ const FUNCTIONS: Functions = {
     ...{ setStanding: true, setGroup: false, certificates: false, list: false, onChange: true },
     // Where connectors come by tickets only.
     ...{ addTicket: false, ticket: false, tickets: false, removeTickets: false },
-    expireTickets: false,
+    ...{ expireTickets: false, expireConnectors: false, rename: false, forget: false },
   },
   authority: { issue: true, certificate: false },
   instances: 'itself',

@@ -136,6 +136,14 @@ const ROWS = {
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
   },
+  'connector.lapsed': {
+    text: "The time of a connector's approval is over, or that of its wait for one.",
+    outcomes: ['success'],
+    fields: CONNECTOR,
+    detail: { standing: 'What it is now: `pending`, or `disabled` where it waited in vain.' },
+    severity: 'informational',
+    ocsf: { class: 'entity-management', activity: 'disable', entity: 'connector' },
+  },
   'connector.connected': {
     text: 'A connector holds a link, over which requests can be offered to it.',
     outcomes: ['success'],

@@ -16,7 +16,7 @@ import { keyIdOf } from '../authority/connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { sameOctets } from '../../runtime/der.ts'
 import { Leaf, MAX_LEAF_BYTES, type LeafIdentity } from '../authority/leaf-profile.ts'
-import type { CertificateRecord, ConnectorRecord } from './connector-records.ts'
+import { recordAsOf, type CertificateRecord, type ConnectorRecord } from './connector-records.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import type { Directory } from '../directory/directory-port.ts'
 
@@ -77,7 +77,8 @@ export class ConnectorCertificates {
    * @param now milliseconds since 1970
    * @throws Refused `certificate-missing`, or as {@link checkLeaf}, or `certificate-revoked`: the
    *   connector is revoked, the certificate is not known, or a newer one has taken its place for
-   *   more than a day; `connector-unassigned`: its tenant or its group is no more
+   *   more than a day; `connector-forgotten`; `connector-unassigned`: its tenant or its group is no
+   *   more
    */
   async identify(der: Uint8Array | undefined, now: number): Promise<IdentifiedConnector> {
     if (der === undefined || der.length === 0) throw new Refused('certificate-missing')
@@ -86,11 +87,13 @@ export class ConnectorCertificates {
     if (certificate === undefined || !sameOctets(certificate.der, der)) {
       throw new Refused('certificate-revoked', 'its serial number is not known')
     }
-    const connector = await this.#registry.connector(certificate.connectorId)
-    if (connector === undefined || connector.tenantId !== leaf.tenantId) {
+    const record = await this.#registry.connector(certificate.connectorId)
+    if (record === undefined || record.tenantId !== leaf.tenantId) {
       throw new Refused('certificate-revoked', 'its connector is not known')
     }
+    const connector = recordAsOf(record, now)
     if (connector.standing === 'revoked') throw new Refused('certificate-revoked')
+    if (connector.forgotten !== undefined) throw new Refused('connector-forgotten')
     if (certificate.supersededUntil !== undefined && now >= certificate.supersededUntil) {
       throw new Refused('certificate-revoked', 'a newer certificate has taken its place')
     }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { nextConnectorRecord } from '../../protocol/internal.ts'
+import { contentVersion } from '../directory/content-version.ts'
 
 /** What a registered connector may do. */
 export type ConnectorStanding = 'pending' | 'active' | 'draining' | 'disabled' | 'revoked'
@@ -19,6 +21,17 @@ export interface ConnectorRecord {
    * record that an earlier release wrote.
    */
   readonly standingSince?: number
+  /**
+   * When its standing ends of itself: an approval lapses, a wait for one is over. Milliseconds
+   * since 1970. Absent: it does not.
+   */
+  readonly standingUntil?: number
+  /**
+   * It is hidden, serves nothing, and must be registered again. Its id and its certificates are
+   * refused until `until`, milliseconds since 1970; then nothing is kept of it. Absent: it is not
+   * forgotten.
+   */
+  readonly forgotten?: { readonly at: number; readonly until: number }
   /** Milliseconds since 1970. */
   readonly registeredAt: number
   /** In whose name it was registered. Absent in a record that an earlier release wrote. */
@@ -50,3 +63,22 @@ export interface CertificateRecord {
   /** A newer certificate has been used; this one may still connect until then. */
   readonly supersededUntil?: number
 }
+
+/**
+ * A short name for all that a record says: a change may be made on the condition that the record is
+ * still the one that was looked at.
+ */
+export function connectorTag(connector: ConnectorRecord): string {
+  return contentVersion(connector)
+}
+
+/** The record as of `now`: a standing whose time is over has lapsed, whoever wrote that down. */
+export function recordAsOf(connector: ConnectorRecord, now: number): ConnectorRecord {
+  const { standingUntil, ...rest } = connector
+  if (standingUntil === undefined || now < standingUntil) return connector
+  const from = { state: rest.standing, since: standingUntil }
+  const { state, since } = nextConnectorRecord(from, { type: 'lapse', now: standingUntil }, NOBODY)
+  return { ...rest, standing: state, standingSince: since }
+}
+
+const NOBODY = { links: () => undefined }

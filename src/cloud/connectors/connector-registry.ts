@@ -70,6 +70,33 @@ export interface RenewalOrder {
   readonly make: (connector: ConnectorRecord) => Promise<CertificateRecord>
 }
 
+/** How a connector's record is to be changed. */
+export interface RecordChange {
+  /**
+   * The record must be the one with this tag, else it is a `conflict`. Default: whatever it is.
+   *
+   * @see connectorTag
+   */
+  readonly expected?: string | undefined
+}
+
+/** How a connector's standing is to be changed. */
+export interface StandingChange extends RecordChange {
+  /**
+   * `active` alone: the end of the approval, milliseconds since 1970; then the connector waits for
+   * another. Default: it has none.
+   */
+  readonly until?: number | undefined
+}
+
+/** What came to its end. */
+export interface ExpiredConnectors {
+  /** Those whose standing lapsed, as they are now. */
+  readonly lapsed: readonly ConnectorRecord[]
+  /** Forgotten ones of which nothing is kept any more. */
+  readonly gone: readonly ConnectorRecord[]
+}
+
 /** Something that live links must hear of. */
 export type RegistryChange =
   | { readonly type: 'registered'; readonly connector: ConnectorRecord }
@@ -97,7 +124,7 @@ export interface ConnectorRegistry {
    * Certifies a connector's next key; the same key always gets the same certificate.
    *
    * @throws Refused `certificate-revoked`: the caller's certificate is not known, superseded, or
-   *   its connector is revoked
+   *   its connector is revoked; `connector-forgotten`
    */
   renew(
     order: RenewalOrder,
@@ -112,20 +139,37 @@ export interface ConnectorRegistry {
   /**
    * Moves a connector to another standing.
    *
-   * @throws Refused `not-found` when there is no such connector; ConfigurationInvalid when
-   *   it cannot become that, such as anything after `revoked`
+   * @throws Refused `not-found` when there is no such connector, `conflict`; ConfigurationInvalid
+   *   when it cannot become that, such as anything after `revoked`
    */
   setStanding(
     connectorId: string,
     standing: Exclude<ConnectorStanding, 'pending'>,
     now: number,
+    change?: StandingChange,
   ): Promise<ConnectorRecord>
   /**
    * Puts a connector into another group.
    *
-   * @throws Refused `not-found` when there is no such connector
+   * @throws Refused `not-found` when there is no such connector, `conflict`
    */
-  setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord>
+  setGroup(connectorId: string, groupId: string, change?: RecordChange): Promise<ConnectorRecord>
+  /**
+   * Calls a connector something else: for people, it has no other meaning.
+   *
+   * @throws Refused `not-found` when there is no such connector, `conflict`
+   */
+  rename(connectorId: string, name: string, change?: RecordChange): Promise<ConnectorRecord>
+  /**
+   * Hides a connector and ends its service: it must be registered again, as another. Its id and its
+   * certificates are refused until a day after the end of the last of them; a revoked one stays
+   * revoked.
+   *
+   * @throws Refused `not-found` when there is no such connector, `conflict`
+   */
+  forget(connectorId: string, now: number, change?: RecordChange): Promise<ConnectorRecord>
+  /** Ends what is over by `now`; of several that ask at once one is told of each. */
+  expireConnectors(now: number): Promise<ExpiredConnectors>
 
   /**
    * Keeps a ticket.
@@ -142,11 +186,12 @@ export interface ConnectorRegistry {
   /** Forgets what is over by `now`; of several that ask at once one is told of each. */
   expireTickets(now: number): Promise<ExpiredTickets>
 
+  /** Forgotten ones too, as long as they are refused. */
   connector(id: string): Promise<ConnectorRecord | undefined>
   certificate(serial: string): Promise<CertificateRecord | undefined>
   /** The connector's certificates, oldest first. */
   certificates(connectorId: string): Promise<readonly CertificateRecord[]>
-  /** The tenant's connectors in the order they came, revoked ones included. */
+  /** The tenant's connectors in the order they came: revoked ones included, forgotten ones not. */
   list(tenantId: string): Promise<readonly ConnectorRecord[]>
 
   /**

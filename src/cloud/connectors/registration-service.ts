@@ -289,13 +289,17 @@ async function newConnector(
     now,
     ...(validityMs === undefined ? {} : { validityMs }),
   })
+  const standing = tenant.approveConnectors ? 'pending' : (ticket?.standing ?? 'active')
+  const { approveWithinMs } = tenant
   return {
     connector: {
       id,
       tenantId: tenant.id,
       groupId: ticket?.groupId ?? tenant.defaultGroupId,
       name,
-      standing: tenant.approveConnectors ? 'pending' : (ticket?.standing ?? 'active'),
+      standing,
+      ...(standing === 'pending' &&
+        approveWithinMs !== undefined && { standingUntil: now + approveWithinMs }),
       registeredAt: now,
       enrolledBy: enrolledBy(registrar),
     },

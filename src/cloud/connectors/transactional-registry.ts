@@ -7,21 +7,25 @@
  *
  * @module
  */
-import {
-  ConfigurationInvalid,
-  mayOrder,
-  nextConnectorRecord,
-  Refused,
-  type ConnectorRecordEvent,
-  type LinksFate,
-} from '../../protocol/internal.ts'
+import { Refused } from '../../protocol/internal.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
+import {
+  changeGroup,
+  changeStanding,
+  expireConnectors,
+  forgetConnector,
+  putConnector,
+  renameConnector,
+} from './connector-changes.ts'
 import type {
   ConnectorRegistry,
+  ExpiredConnectors,
+  RecordChange,
   Registered,
   RegistrationOrder,
   RegistryChange,
   RenewalOrder,
+  StandingChange,
   TokenRegistration,
 } from './connector-registry.ts'
 import type { CertificateRecord, ConnectorRecord, ConnectorStanding } from './connector-records.ts'
@@ -52,6 +56,10 @@ export interface RegistryRows {
   readonly spent: SpentToken
   /** By the ticket's SHA-256. */
   readonly tickets: TicketRecord
+  /**
+   * By connector id, of those that time will change: when. Milliseconds since 1970.
+   */
+  readonly terms: number
 }
 
 /** A token, and what it was spent on. */
@@ -106,12 +114,6 @@ const MAX_UNUSED = 4
 const MAX_SUPERSEDED = 64
 
 type Reading = Pick<RegistryTables, 'get' | 'entries'>
-const EVENTS = {
-  active: 'activate',
-  draining: 'drain',
-  disabled: 'disable',
-  revoked: 'revoke',
-} as const satisfies Record<Exclude<ConnectorStanding, 'pending'>, ConnectorRecordEvent['type']>
 
 /**
  * A registry over a {@link RegistryStore}: what an engine of your own needs to bring is that alone.
@@ -141,7 +143,7 @@ export class TransactionalRegistry implements ConnectorRegistry {
       this.#sweep(tables, order.now)
       const { connector, certificate } = made
       const { tenantId } = order
-      tables.put('connectors', connector.id, connector)
+      putConnector(tables, connector)
       tables.put('members', tenantId, [...(tables.get('members', tenantId) ?? []), connector.id])
       addCertificate(tables, certificate)
       spend(tables, order, certificate.serial)
@@ -157,7 +159,7 @@ export class TransactionalRegistry implements ConnectorRegistry {
     return this.#store.transact((tables) => {
       const { earlier: raced } = renewable(tables, order)
       if (raced !== undefined) return { certificate: raced, repeated: true }
-      forget(tables, connector.id, order)
+      removeOver(tables, connector.id, order)
       addCertificate(tables, certificate)
       return { certificate, repeated: false }
     })
@@ -186,37 +188,43 @@ export class TransactionalRegistry implements ConnectorRegistry {
     connectorId: string,
     standing: Exclude<ConnectorStanding, 'pending'>,
     now: number,
+    change: StandingChange = {},
   ): Promise<ConnectorRecord> {
-    return this.#store.transact((tables) => {
-      let fate: LinksFate | undefined
-      const row = existing(tables, connectorId)
-      if (!mayOrder(row.standing, EVENTS[standing]))
-        throw new ConfigurationInvalid(
-          'standing',
-          `a connector that is ${row.standing} cannot become ${standing}`,
-        )
-      const from = { state: row.standing, since: row.standingSince ?? row.registeredAt }
-      const { state, since } = nextConnectorRecord(
-        from,
-        { type: EVENTS[standing], now },
-        { links: (links) => (fate = links) },
-      )
-      if (fate === undefined) return row
-      const moved = { ...row, standing: state, standingSince: since }
-      tables.put('connectors', connectorId, moved)
-      tables.tell({ type: 'changed', connector: moved, links: fate })
-      return moved
-    })
+    return this.#store.transact((tables) =>
+      changeStanding(tables, connectorId, standing, now, change),
+    )
   }
 
-  async setGroup(connectorId: string, groupId: string): Promise<ConnectorRecord> {
-    return this.#store.transact((tables) => {
-      const moved = { ...existing(tables, connectorId), groupId }
-      tables.put('connectors', connectorId, moved)
-      // Its links carry offers of the old group: it comes back with the new one.
-      tables.tell({ type: 'changed', connector: moved, links: 'drain' })
-      return moved
-    })
+  async setGroup(
+    connectorId: string,
+    groupId: string,
+    change: RecordChange = {},
+  ): Promise<ConnectorRecord> {
+    return this.#store.transact((tables) => changeGroup(tables, connectorId, groupId, change))
+  }
+
+  async rename(
+    connectorId: string,
+    name: string,
+    change: RecordChange = {},
+  ): Promise<ConnectorRecord> {
+    return this.#store.transact((tables) => renameConnector(tables, connectorId, name, change))
+  }
+
+  async forget(
+    connectorId: string,
+    now: number,
+    change: RecordChange = {},
+  ): Promise<ConnectorRecord> {
+    return this.#store.transact((tables) => forgetConnector(tables, connectorId, now, change))
+  }
+
+  async expireConnectors(now: number): Promise<ExpiredConnectors> {
+    const isOver = this.#store.read((tables) =>
+      [...tables.entries('terms')].some(([, at]) => at <= now),
+    )
+    if (!isOver) return { lapsed: [], gone: [] }
+    return this.#store.transact((tables) => expireConnectors(tables, now))
   }
 
   async addTicket(order: TicketOrder): Promise<void> {
@@ -286,7 +294,8 @@ function earlierRegistration(
     const connector = certificate && tables.get('connectors', certificate.connectorId)
     // Its first certificate may have expired and be gone before a very long-lived token does.
     // And an issuer may be another tenant's by now.
-    if (certificate === undefined || connector?.tenantId !== order.tenantId)
+    // And what was forgotten needs another.
+    if (certificate === undefined || connector?.tenantId !== order.tenantId || connector.forgotten)
       throw new Refused(replayed)
     return { connector, certificate, repeated: true }
   }
@@ -302,6 +311,7 @@ function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
   if (current === undefined || connector === undefined || connector.standing === 'revoked') {
     throw new Refused('certificate-revoked')
   }
+  if (connector.forgotten !== undefined) throw new Refused('connector-forgotten')
   const earlier = certificatesOf(tables, connector.id).find(
     (certificate) => certificate.keyId === keyId && certificate.expiresAt > now,
   )
@@ -316,7 +326,11 @@ function renewable(tables: Reading, { serial, keyId, now }: RenewalOrder) {
  * Removes expired certificates. If there are still too many, removes the oldest of those never
  * used, and of those superseded.
  */
-function forget(tables: RegistryTables, connectorId: string, { serial, now }: RenewalOrder): void {
+function removeOver(
+  tables: RegistryTables,
+  connectorId: string,
+  { serial, now }: RenewalOrder,
+): void {
   const others = certificatesOf(tables, connectorId).filter((other) => other.serial !== serial)
   const isOver = ({ expiresAt, supersededUntil = expiresAt }: CertificateRecord) =>
     expiresAt <= now || supersededUntil <= now
@@ -353,13 +367,6 @@ function certificatesOf(tables: Reading, connectorId: string): CertificateRecord
 function membersOf(tables: Reading, tenantId: string): ConnectorRecord[] {
   const ids = tables.get('members', tenantId) ?? []
   return ids.flatMap((id) => tables.get('connectors', id) ?? [])
-}
-
-function existing(tables: Reading, connectorId: string): ConnectorRecord {
-  const connector = tables.get('connectors', connectorId)
-  if (connector === undefined)
-    throw new Refused('not-found', `there is no connector "${connectorId}"`)
-  return connector
 }
 
 /** From now on token or ticket are good for this key alone. */

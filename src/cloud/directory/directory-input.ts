@@ -43,6 +43,11 @@ export interface TenantInput {
   /** Newly registered connectors wait for an operator's approval. Default: false. */
   readonly approveConnectors?: boolean | undefined
   /**
+   * How long a new connector waits for its approval; then it is disabled. Milliseconds. Default: it
+   * waits.
+   */
+  readonly approveWithinMs?: number
+  /**
    * Whether connectors may be registered by one-time tickets as well as by registrars' tokens.
    * Default: false.
    */

@@ -39,6 +39,11 @@ export interface Tenant {
   /** Newly registered connectors wait for an operator's approval. Default false. */
   readonly approveConnectors: boolean
   /**
+   * How long a new connector waits for its approval; then it is disabled. Milliseconds. Default: it
+   * waits.
+   */
+  readonly approveWithinMs?: number
+  /**
    * Whether connectors may be registered by one-time tickets as well as by registrars' tokens.
    * Default false.
    */

@@ -67,7 +67,15 @@ export function openLmdbRegistry(options: LmdbRegistryOptions): LmdbRegistry {
   })
 }
 
-const TABLES = ['connectors', 'certificates', 'serials', 'members', 'spent', 'tickets'] as const
+const TABLES = [
+  'connectors',
+  'certificates',
+  'serials',
+  'members',
+  'spent',
+  'tickets',
+  'terms',
+] as const
 const JOURNAL = 'changes'
 /** Changes kept in the journal: a process that was stopped for longer has missed some. */
 const KEPT_CHANGES = 1_000
@@ -125,7 +133,7 @@ class LmdbStore implements RegistryStore {
     return [...this.#view.entries('connectors')].map(([, connector]) => ({
       type: 'changed',
       connector,
-      links: MISSED[connector.standing],
+      links: connector.forgotten ? 'cut' : MISSED[connector.standing],
     }))
   }
 

@@ -79,8 +79,8 @@ export interface ConnectorListener {
  * is another. Milliseconds.
  */
 const LOOK_MS = 500
-/** How often it is looked whether tickets have run out. Milliseconds. */
-const EXPIRE_MS = 60_000
+/** How often it is looked whether tickets or standings have run out. Milliseconds. */
+const EXPIRE_MS = 10_000
 
 /**
  * A server for connectors.
@@ -212,9 +212,12 @@ export function createConnectorListener(
       // It has been told that the directory fails. For that alone nobody loses a link.
     }
   }
-  // Tickets that ran out while nobody looked, those that another process made among them. A
+  // Tickets and standings that ran out while nobody looked, those of another process among them. A
   // registry that fails has been told of.
-  const expire = (): void => void cloud.registration.tickets.expire().catch(nothing)
+  const expire = (): void => {
+    void cloud.registration.tickets.expire().catch(nothing)
+    void cloud.terms.expire().catch(nothing)
+  }
   expire()
   const stopExpiring = cloud.timer.every(EXPIRE_MS, expire)
   const stopTicking = cloud.timer.every(SLOT_MS, () => {

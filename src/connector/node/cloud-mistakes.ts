@@ -142,6 +142,7 @@ const REFUSALS: Partial<Record<RefusalReason, (way: WayToCloud) => Mistake>> = {
   'certificate-profile': () => enrolAgain('The cloud does not accept this connector’s certificate'),
   'certificate-revoked': () =>
     enrolAgain('The cloud does not know this connector any more, or it was revoked there'),
+  'connector-forgotten': () => enrolAgain('The cloud’s operator has removed this connector'),
   'certificate-expired': () =>
     enrolAgain('This connector’s certificate has ended; check this machine’s clock'),
   'not-found': (way) => notTheCloud(way, 'knows no such call'),

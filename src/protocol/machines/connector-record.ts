@@ -10,6 +10,9 @@
  * - `disabled`: its certificate may pull configuration, renew; offers: none; its links are cut
  * - `revoked`: its certificate is refused everywhere, forever; offers: none; its links are cut
  *
+ * A standing may have an end of its own. An approval that lapses makes the connector wait again;
+ * one that waited in vain is disabled.
+ *
  * @see spec/PROTOCOL.md, "Connectors"
  * @module
  */
@@ -24,21 +27,25 @@ export type ConnectorRecordState =
   | { readonly state: 'disabled'; readonly since: number }
   | { readonly state: 'revoked'; readonly since: number }
 
-/** What an operator orders. `now` is milliseconds since 1970. */
+/**
+ * What an operator orders, and `lapse`: the time of a standing is over. `now` is milliseconds since
+ * 1970.
+ */
 export type ConnectorRecordEvent =
   | { readonly type: 'activate'; readonly now: number }
   | { readonly type: 'drain'; readonly now: number }
   | { readonly type: 'disable'; readonly now: number }
   | { readonly type: 'revoke'; readonly now: number }
+  | { readonly type: 'lapse'; readonly now: number }
 
 /** Every state × event pair of a connector's record. */
 // prettier-ignore
 export const CONNECTOR_RECORD = {
-  pending:  { activate: 'active', drain: misuse,     disable: 'disabled', revoke: 'revoked' },
-  active:   { activate: ignored,  drain: 'draining', disable: 'disabled', revoke: 'revoked' },
-  draining: { activate: 'active', drain: ignored,    disable: 'disabled', revoke: 'revoked' },
-  disabled: { activate: 'active', drain: misuse,     disable: ignored,    revoke: 'revoked' },
-  revoked:  { activate: misuse,   drain: misuse,     disable: misuse,     revoke: ignored   },
+  pending:  { activate: 'active', drain: misuse,     disable: 'disabled', revoke: 'revoked', lapse: 'disabled' },
+  active:   { activate: ignored,  drain: 'draining', disable: 'disabled', revoke: 'revoked', lapse: 'pending'  },
+  draining: { activate: 'active', drain: ignored,    disable: 'disabled', revoke: 'revoked', lapse: 'pending'  },
+  disabled: { activate: 'active', drain: misuse,     disable: ignored,    revoke: 'revoked', lapse: ignored    },
+  revoked:  { activate: misuse,   drain: misuse,     disable: misuse,     revoke: ignored,   lapse: ignored    },
 } as const satisfies Table<ConnectorRecordState['state'], ConnectorRecordEvent['type']>
 
 /** Where a record's effects go. */
@@ -63,8 +70,13 @@ const revoke = (_: unknown, { now }: { now: number }, out: ConnectorRecordOutput
   return { state: 'revoked', since: now } as const
 }
 
+const lapse = (_: unknown, { now }: { now: number }, out: ConnectorRecordOutput) => {
+  out.links('drain')
+  return { state: 'pending', since: now } as const
+}
+
 const MOVES = {
-  pending: { activate, disable, revoke },
+  pending: { activate, disable, revoke, lapse: disable },
   active: {
     drain: (_, { now }, out) => {
       out.links('drain')
@@ -72,8 +84,9 @@ const MOVES = {
     },
     disable,
     revoke,
+    lapse,
   },
-  draining: { activate, disable, revoke },
+  draining: { activate, disable, revoke, lapse },
   disabled: { activate, revoke },
   revoked: {},
 } satisfies Moves<

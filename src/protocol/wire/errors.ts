@@ -108,7 +108,10 @@ export type RefusalReason =
   | 'certificate-expired'
   | 'certificate-revoked'
   | 'certificate-profile'
+  | 'connector-forgotten'
   | 'connector-unassigned'
+  // a change of a connector's record: it is another than was expected
+  | 'conflict'
   // any call
   | 'not-found'
   | 'too-large'

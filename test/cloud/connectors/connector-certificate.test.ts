@@ -390,6 +390,29 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
       await certificates.identify(issued.der, now)
     })
 
+    test('that is forgotten is told to be registered again, a revoked one that it is revoked', async () => {
+      const { issued } = await registered('forgotten')
+      await registry.forget('forgotten', now)
+      await expect(certificates.identify(issued.der, now)).rejects.toEqual(
+        refused('connector-forgotten'),
+      )
+      const { issued: other } = await registered('both')
+      await registry.setStanding('both', 'revoked', now)
+      await registry.forget('both', now)
+      await expect(certificates.identify(other.der, now)).rejects.toEqual(
+        refused('certificate-revoked'),
+      )
+    })
+
+    test('whose approval is over waits again, before anybody wrote that down', async () => {
+      const { issued } = await registered('approved')
+      await registry.setStanding('approved', 'active', now, { until: now + 1_000 })
+      const standing = async (at: number) =>
+        (await certificates.identify(issued.der, at)).connector.standing
+      expect(await standing(now + 999)).toBe('active')
+      expect(await standing(now + 1_000)).toBe('pending')
+    })
+
     test('is refused from the moment it is revoked', async () => {
       const { issued } = await registered('revoked')
       await certificates.identify(issued.der, now)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { connectorTag } from '../../../src/cloud/index.ts'
 import type {
   CertificateRecord,
   ConnectorRegistry,
@@ -557,6 +558,185 @@ export function connectorRegistrySuite(
         ])
       })
     })
+
+    describe('changes on a condition', () => {
+      const conflict = refused('conflict')
+
+      test('a change of the record that was looked at is made, of another it is not', async () => {
+        const { connector } = await registry.register(order())
+        const expected = connectorTag(connector)
+        const changes: RegistryChange[] = []
+        registry.onChange((change) => changes.push(change))
+        const renamed = await registry.rename(connector.id, 'Berlin', { expected })
+        expect(renamed).toEqual({ ...connector, name: 'Berlin' })
+        expect(changes).toEqual([{ type: 'changed', connector: renamed, links: 'keep' }])
+        const { id } = connector
+        for (const change of [
+          () => registry.rename(id, 'Bonn', { expected }),
+          () => registry.setGroup(id, 'other', { expected }),
+          () => registry.setStanding(id, 'revoked', T0, { expected }),
+          () => registry.forget(id, T0, { expected }),
+        ])
+          await expect(change()).rejects.toEqual(conflict)
+        expect(await registry.connector(id)).toEqual(renamed)
+        expect(changes).toHaveLength(1)
+        await registry.setGroup(id, 'other', { expected: connectorTag(renamed) })
+        expect((await registry.connector(id))?.groupId).toBe('other')
+      })
+
+      test('of many that change what they looked at at once, one does', async () => {
+        const { connector } = await registry.register(order())
+        const expected = connectorTag(connector)
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 10 }, (_, i) =>
+            registry.rename(connector.id, `name ${i}`, { expected }),
+          ),
+        )
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      })
+    })
+
+    describe('an end', () => {
+      test('an approval lapses when it is over, and not before', async () => {
+        const { connector } = await registry.register(order())
+        const approved = await registry.setStanding(connector.id, 'active', T0, { until: T0 + DAY })
+        expect(approved).toEqual({ ...connector, standingUntil: T0 + DAY })
+        const nothing = { lapsed: [], gone: [] }
+        expect(await registry.expireConnectors(T0 + DAY - 1)).toEqual(nothing)
+        const changes: RegistryChange[] = []
+        registry.onChange((change) => changes.push(change))
+        const waiting = { ...connector, standing: 'pending', standingSince: T0 + DAY }
+        expect(await registry.expireConnectors(T0 + DAY)).toEqual({ lapsed: [waiting], gone: [] })
+        expect(changes).toEqual([{ type: 'changed', connector: waiting, links: 'drain' }])
+        expect(await registry.expireConnectors(T0 + DAY)).toEqual(nothing)
+        expect(await registry.connector(connector.id)).toEqual(waiting)
+      })
+
+      test('an approval without an end takes the end away; draining keeps it', async () => {
+        const { connector } = await registry.register(order())
+        const { id } = connector
+        await registry.setStanding(id, 'active', T0, { until: T0 + DAY })
+        const draining = await registry.setStanding(id, 'draining', T0 + 1)
+        expect(draining.standingUntil).toBe(T0 + DAY)
+        await registry.setStanding(id, 'active', T0 + 2)
+        expect(await registry.expireConnectors(T0 + DAY)).toEqual({ lapsed: [], gone: [] })
+        await registry.setStanding(id, 'active', T0 + 3, { until: T0 + DAY })
+        const revoked = await registry.setStanding(id, 'revoked', T0 + 4)
+        expect(revoked.standingUntil).toBeUndefined()
+        expect(await registry.expireConnectors(T0 + DAY)).toEqual({ lapsed: [], gone: [] })
+      })
+
+      test('only an approval has an end, and it is in the future', async () => {
+        const { connector } = await registry.register(order())
+        const mistake = { code: 'ERR_CONFIGURATION_INVALID', path: 'until' }
+        const to = (standing: 'active' | 'draining', until: number) =>
+          registry.setStanding(connector.id, standing, T0, { until })
+        await expect(to('draining', T0 + DAY)).rejects.toMatchObject(mistake)
+        await expect(to('active', T0)).rejects.toMatchObject(mistake)
+      })
+
+      test('who waits for an approval in vain is disabled', async () => {
+        const make = async () => {
+          const { connector, certificate } = newConnector('contoso', 'key-1', T0)
+          return {
+            connector: { ...connector, standing: 'pending', standingUntil: T0 + DAY } as const,
+            certificate,
+          }
+        }
+        const { connector } = await registry.register(order({ make }))
+        const { lapsed } = await registry.expireConnectors(T0 + DAY)
+        expect(lapsed).toMatchObject([{ id: connector.id, standing: 'disabled' }])
+      })
+
+      test('of several that look at once, one is told', async () => {
+        const { connector } = await registry.register(order())
+        await registry.setStanding(connector.id, 'active', T0, { until: T0 + DAY })
+        const told = await Promise.all(
+          Array.from({ length: 5 }, () => registry.expireConnectors(T0 + DAY)),
+        )
+        expect(told.flatMap(({ lapsed }) => lapsed)).toHaveLength(1)
+      })
+    })
+
+    describe('forgetting', () => {
+      const LAST = T0 + 60 * DAY
+
+      test('hides a connector, cuts its links, and refuses it until its certificates are over', async () => {
+        const { connector, certificate } = await registry.register(order({ limit: 1 }))
+        const changes: RegistryChange[] = []
+        registry.onChange((change) => changes.push(change))
+        const forgotten = await registry.forget(connector.id, T0 + 1)
+        expect(forgotten).toEqual({ ...connector, forgotten: { at: T0 + 1, until: LAST + DAY } })
+        expect(changes).toEqual([{ type: 'changed', connector: forgotten, links: 'cut' }])
+        expect(await registry.list('contoso')).toEqual([])
+        // It is there for whoever must refuse it.
+        expect(await registry.connector(connector.id)).toEqual(forgotten)
+        expect(await registry.certificate(certificate.serial)).toEqual(certificate)
+        await expect(renew(certificate.serial, connector.id, 'next', T0 + 2)).rejects.toEqual(
+          refused('connector-forgotten'),
+        )
+        // Its place is free.
+        expect((await registry.register(order({ limit: 1, keyId: 'key-2' }))).repeated).toBe(false)
+      })
+
+      test('nobody changes it any more', async () => {
+        const { connector } = await registry.register(order())
+        await registry.forget(connector.id, T0)
+        const unknown = refused('not-found')
+        for (const change of [
+          () => registry.setStanding(connector.id, 'active', T0),
+          () => registry.setGroup(connector.id, 'other'),
+          () => registry.rename(connector.id, 'again'),
+          () => registry.forget(connector.id, T0),
+        ])
+          await expect(change()).rejects.toEqual(unknown)
+      })
+
+      test('lifts no revocation', async () => {
+        const { connector, certificate } = await registry.register(order())
+        await registry.setStanding(connector.id, 'revoked', T0)
+        await registry.forget(connector.id, T0 + 1)
+        expect((await registry.connector(connector.id))?.standing).toBe('revoked')
+        await expect(renew(certificate.serial, connector.id, 'next', T0 + 2)).rejects.toEqual(
+          refused('certificate-revoked'),
+        )
+      })
+
+      test('leaves nothing a day after the end of the last certificate', async () => {
+        const { connector, certificate } = await registry.register(order())
+        await renew(certificate.serial, connector.id, 'next', T0 + DAY)
+        const { forgotten } = await registry.forget(connector.id, T0 + 2 * DAY)
+        expect(forgotten?.until).toBe(LAST + 2 * DAY)
+        expect(await registry.expireConnectors(LAST + 2 * DAY - 1)).toEqual({
+          lapsed: [],
+          gone: [],
+        })
+        const { gone } = await registry.expireConnectors(LAST + 2 * DAY)
+        expect(gone).toMatchObject([{ id: connector.id }])
+        expect(await registry.connector(connector.id)).toBeUndefined()
+        expect(await registry.certificates(connector.id)).toEqual([])
+        expect(await registry.certificate(certificate.serial)).toBeUndefined()
+      })
+
+      test('the token that it was registered by is spent', async () => {
+        const { connector } = await registry.register(order({ onceId: 'once' }))
+        await registry.forget(connector.id, T0)
+        await expect(registry.register(order({ onceId: 'once' }))).rejects.toEqual(
+          refused('token-replayed'),
+        )
+      })
+    })
+
+    if (survives)
+      test('what was forgotten, and approved for a time, is so after a restart', async () => {
+        const [one, other] = [await registry.register(order()), await registry.register(order())]
+        const forgotten = await registry.forget(one.connector.id, T0)
+        await registry.setStanding(other.connector.id, 'active', T0, { until: T0 + DAY })
+        const later = await opened.reopen!()
+        expect(await later.connector(one.connector.id)).toEqual(forgotten)
+        const { lapsed } = await later.expireConnectors(T0 + DAY)
+        expect(lapsed).toMatchObject([{ id: other.connector.id, standing: 'pending' }])
+      })
 
     if (survives)
       test('tickets are there after a restart, open and used ones', async () => {

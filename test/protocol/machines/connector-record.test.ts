@@ -23,6 +23,9 @@ test.each<[Standing, ConnectorRecordEvent['type'], Standing, string]>([
   ['active', 'disable', 'disabled', 'cut'],
   ['disabled', 'activate', 'active', 'keep'],
   ['draining', 'revoke', 'revoked', 'cut'],
+  ['active', 'lapse', 'pending', 'drain'],
+  ['draining', 'lapse', 'pending', 'drain'],
+  ['pending', 'lapse', 'disabled', 'cut'],
 ])('a connector that is %s, on %s, becomes %s: its links %s', (from, event, to, fate) => {
   expect(apply(from, event)).toEqual({ to: { state: to, since: 2 }, links: [fate], same: false })
 })
@@ -30,6 +33,8 @@ test.each<[Standing, ConnectorRecordEvent['type'], Standing, string]>([
 test('what it is already, it does not become again', () => {
   expect(apply('active', 'activate')).toMatchObject({ links: [], same: true })
   expect(apply('revoked', 'revoke')).toMatchObject({ links: [], same: true })
+  expect(apply('revoked', 'lapse')).toMatchObject({ links: [], same: true })
+  expect(apply('disabled', 'lapse')).toMatchObject({ links: [], same: true })
 })
 
 test('nothing leads back from revocation', () => {
