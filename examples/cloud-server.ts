@@ -33,9 +33,9 @@ import {
   createConnectorListener,
   createUserListener,
   keyRingFile,
+  lockStateDirectory,
   nodeContentCodings,
   openCertificateDirectory,
-  preparePrivateDirectory,
   type AuditFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
@@ -89,7 +89,11 @@ async function serve(
   const inState = (name: string) => join(stateDir, name)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
-    () => named({ file, path: 'stateDir' }, () => preparePrivateDirectory(stateDir)),
+    () =>
+      named({ file, path: 'stateDir' }, async () => {
+        const lock = await lockStateDirectory(stateDir)
+        closing.push(() => lock.release())
+      }),
   )
 
   // What the cloud knows, and what it signs with.

@@ -24,6 +24,7 @@ export const FLOWS: Readonly<Record<string, string>> = {
   5: 'Conditional access',
   6: 'Single sign-on',
   7: 'Every web application works',
+  8: 'Many instances, and an operator’s hands',
 }
 
 // prettier-ignore
@@ -240,4 +241,5 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.5a', text: 'A connector that an operator forgets is hidden, loses its links, serves nothing and is told to be registered again; its certificates are refused until they are over, and a revocation stays one.' },
   { id: 'R8.5b', text: 'An approval may have an end, and so may the wait for one: then the connector waits again, or is disabled, on every instance.' },
   { id: 'R7.3j', text: 'Certificates are replaced, added and removed while users are served; one that cannot be used is told, and what was there before stays; the operator sees when each ends.' },
+  { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
 ]

@@ -76,6 +76,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/fetch'],
   ['cloud'],
   ['cloud/node'],
+  ['cli'],
 ]
 const roomOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room))

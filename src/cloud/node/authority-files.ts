@@ -23,7 +23,7 @@ export function authorityFile(path: string): AuthorityStore {
       const pem = await readPrivateFile(path)
       return pem === undefined ? undefined : parse(path, pem)
     },
-    save: (authority) => createPrivateFile(path, format(authority)),
+    save: async (authority) => void (await createPrivateFile(path, format(authority))),
   }
 }
 

@@ -40,6 +40,7 @@ export {
 } from './certificate-directory.ts'
 export { authorityFile } from './authority-files.ts'
 export { assertionKeyFile, keyRingFile } from './key-ring-file.ts'
+export { lockStateDirectory, type StateLock } from '../../runtime/node/state-lock.ts'
 export {
   preparePrivateDirectory,
   readPrivateFile,

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { hostname } from 'node:os'
 import {
   BACKEND_TLS,
   IDLE_LIMITS,
@@ -12,20 +11,17 @@ import {
   DEFAULT_OFFERS,
   requestNumberOf,
   SIGN_ON_PREFIX,
-  TIME_LIMITS,
   type Binding,
   type ConnectorConfiguration,
   type Offer,
   type TimeLimits,
 } from '../../protocol/internal.ts'
-import { Containment } from '../../runtime/containment.ts'
+import type { Containment } from '../../runtime/containment.ts'
 import { observed } from '../../runtime/exchange-observer.ts'
 import { ApplicationCache } from '../application-cache.ts'
 import type { Backend } from '../backend.ts'
 import { containedBackend } from '../contained-backend.ts'
-import { ConfigurationKeeper } from '../configuration-keeper.ts'
-import { register } from '../enrolment.ts'
-import { systemEnvironment } from '../environment.ts'
+import type { ConfigurationKeeper } from '../configuration-keeper.ts'
 import { LocalTlsBackend } from '../local-tls.ts'
 import { LinkDialer, type CloudConnection, type DialEvents } from '../link-dialer.ts'
 import { SlotShares, type OfferSlots } from '../offer-slots.ts'
@@ -36,84 +32,25 @@ import { SignOnBackend, signOnsByKind } from '../sign-on/sign-on-backend.ts'
 import { Worker } from '../worker.ts'
 import { CloudConnections } from './cloud-connections.ts'
 import type { ConnectorOptions, RunningConnector } from './connector-options.ts'
-import type { ConnectorEvent, TriedEvent } from './connector-events.ts'
-import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
+import type { ConnectorEvent } from './connector-events.ts'
+import type { ConnectorMistakes } from './connector-mistakes.ts'
 import { connectorStats, type ConnectorStats } from './connector-stats.ts'
-import { HttpsControlChannel } from './control-channel.ts'
-import { FileIdentityStore } from './file-identity-store.ts'
 import { LinkRefused } from './link-refused.ts'
 import { MultiplexedLink } from './multiplexed-link.ts'
 import { NodeBackend } from './node-backend.ts'
-import { containedDial, type Dial } from './own-dial.ts'
+import type { Dial } from './own-dial.ts'
 import { PlainLink } from './plain-link.ts'
 import { tlsOptions } from './tls-options.ts'
-
-/**
- * Starts a connector; resolves once it is registered, configured and its links are being dialled.
- *
- * A cloud that cannot be reached is waited for without end, and tried again, until `signal` aborts:
- * `onEvent` is told why, and nobody else is.
- *
- * @throws Refused when the cloud says no for good, with what has to be put right as its message;
- *   ConfigurationInvalid when it must register and has neither token nor ticket, or one that has
- *   not the form of one, and when `url` is none
- */
-export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
-  const environment = systemEnvironment()
-  const limits = { ...TIME_LIMITS, ...options.limits }
-  const { onEvent, onError } = options
-  const containment = new Containment(onError)
-  const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
-  const dial = options.dial && containedDial(options.dial, containment)
-  const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell, dial)
-  const tried = (event: TriedEvent): void =>
-    tell(
-      'error' in event && mistakes.explains(event.error) ? { ...event, isExplained: true } : event,
-    )
-  const store = new FileIdentityStore({ directory: options.stateDirectory })
-  const https = new HttpsControlChannel({ ...options, dial })
-  const channel = new ExplainedChannel(https, mistakes)
-  const known = (await store.load()).current !== undefined
-  const identity = await register({
-    channel,
-    store,
-    environment,
-    token: options.token,
-    ticket: options.ticket,
-    instance: { name: options.name ?? hostname(), version: '0.1.0' },
-    limits,
-    onRetry: (error) => tried({ type: 'registration-delayed', error }),
-    ...(options.signal !== undefined && { signal: options.signal }),
-  }).catch(async (error: unknown) => {
-    // Whatever is still being dialled is for nobody.
-    await https.close()
-    throw mistakes.worded(error)
-  })
-  if (!known) {
-    tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })
-  }
-  const keeper = await ConfigurationKeeper.open({
-    channel,
-    store,
-    environment,
-    limits,
-    onEvent: tried,
-  })
-  const close = (): Promise<void> => https.close()
-  const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment, dial }
-  const connector = new NodeConnector(options, parts)
-  await connector.start()
-  return connector
-}
 
 /** How long the cloud may take to read a goodbye. Milliseconds. */
 const GOODBYE_MS = 2_000
 
-interface Parts {
+/** What a connector is made of, once it is registered. */
+export interface ConnectorParts {
   readonly environment: ConnectorEnvironment
   readonly limits: TimeLimits
   readonly channel: ControlChannel
-  /** Ends the channel. */
+  /** Ends the channel, and lets another process have the state directory. */
   readonly close: () => Promise<void>
   readonly keeper: ConfigurationKeeper
   readonly tell: (event: ConnectorEvent) => void
@@ -122,9 +59,9 @@ interface Parts {
   readonly dial: Dial | undefined
 }
 
-class NodeConnector implements RunningConnector {
+export class NodeConnector implements RunningConnector {
   readonly #options: ConnectorOptions
-  readonly #parts: Parts
+  readonly #parts: ConnectorParts
   readonly #applications: ApplicationCache
   readonly #backend: Backend
   readonly #worker: Worker
@@ -137,7 +74,7 @@ class NodeConnector implements RunningConnector {
   #connections = new CloudConnections()
   #stopped: Promise<void> | undefined
 
-  constructor(options: ConnectorOptions, parts: Parts) {
+  constructor(options: ConnectorOptions, parts: ConnectorParts) {
     const { environment, limits, channel, keeper, tell, mistakes, containment } = parts
     this.#options = options
     this.#parts = parts

@@ -7,7 +7,7 @@
  *
  * @module
  */
-export { startConnector } from './connector.ts'
+export { startConnector } from './start-connector.ts'
 export { type ConnectorOptions, type RunningConnector } from './connector-options.ts'
 export { type RegistrationProof } from '../enrolment.ts'
 export { connectorKeyThumbprint, type KeyThumbprintOptions } from './key-thumbprint.ts'
@@ -35,6 +35,7 @@ export { NodeBackend } from './node-backend.ts'
 export { HttpBackend } from './http-backend.ts'
 export { UndiciBackend } from './undici-backend.ts'
 export { type ApplicationConnectionOptions } from './application-connections.ts'
+export { lockStateDirectory, type StateLock } from '../../runtime/node/state-lock.ts'
 export {
   preparePrivateDirectory,
   readPrivateFile,

@@ -112,15 +112,18 @@ export async function replacePrivateFile(path: string, text: string): Promise<vo
 
 /**
  * Makes a file of mode 0600 that is there whole or not at all, and leaves one that is there already
- * as it is.
+ * as it is. Resolves with whether it was made.
  */
-export async function createPrivateFile(path: string, text: string): Promise<void> {
+export async function createPrivateFile(path: string, text: string): Promise<boolean> {
+  let isMade = true
   await placed(path, text, async (draft) => {
     await link(draft, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
+      isMade = false
     })
     await unlink(draft)
   })
+  return isMade
 }
 
 /** A lock whose process died is taken from it after so long. */

@@ -1,0 +1,92 @@
+/**
+ * Starts a connector on Node: its state directory is its own, it is registered, and knows what it
+ * is for.
+ *
+ * @module
+ */
+import { hostname } from 'node:os'
+import { TIME_LIMITS } from '../../protocol/internal.ts'
+import { Containment } from '../../runtime/containment.ts'
+import { lockStateDirectory } from '../../runtime/node/state-lock.ts'
+import { ConfigurationKeeper } from '../configuration-keeper.ts'
+import { register } from '../enrolment.ts'
+import { systemEnvironment } from '../environment.ts'
+import { NodeConnector } from './connector.ts'
+import type { ConnectorEvent, TriedEvent } from './connector-events.ts'
+import { ConnectorMistakes, ExplainedChannel } from './connector-mistakes.ts'
+import type { ConnectorOptions, RunningConnector } from './connector-options.ts'
+import { HttpsControlChannel } from './control-channel.ts'
+import { FileIdentityStore } from './file-identity-store.ts'
+import { containedDial } from './own-dial.ts'
+
+/**
+ * Starts a connector; resolves once it is registered, configured and its links are being dialled.
+ *
+ * A cloud that cannot be reached is waited for without end, and tried again, until `signal` aborts:
+ * `onEvent` is told why, and nobody else is.
+ *
+ * @throws Refused when the cloud says no for good, with what has to be put right as its message;
+ *   ConfigurationInvalid when it must register and has neither token nor ticket, or one that has
+ *   not the form of one, when `url` is none, and when another process has the state directory
+ */
+export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
+  const lock = await lockStateDirectory(options.stateDirectory)
+  try {
+    return await started(options, () => lock.release())
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** `released` is called when it has ended. */
+async function started(
+  options: ConnectorOptions,
+  released: () => Promise<void>,
+): Promise<RunningConnector> {
+  const environment = systemEnvironment()
+  const limits = { ...TIME_LIMITS, ...options.limits }
+  const { onEvent, onError } = options
+  const containment = new Containment(onError)
+  const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
+  const dial = options.dial && containedDial(options.dial, containment)
+  const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell, dial)
+  const tried = (event: TriedEvent): void =>
+    tell(
+      'error' in event && mistakes.explains(event.error) ? { ...event, isExplained: true } : event,
+    )
+  const store = new FileIdentityStore({ directory: options.stateDirectory })
+  const https = new HttpsControlChannel({ ...options, dial })
+  const channel = new ExplainedChannel(https, mistakes)
+  const known = (await store.load()).current !== undefined
+  const identity = await register({
+    channel,
+    store,
+    environment,
+    token: options.token,
+    ticket: options.ticket,
+    instance: { name: options.name ?? hostname(), version: '0.1.0' },
+    limits,
+    onRetry: (error) => tried({ type: 'registration-delayed', error }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+  }).catch(async (error: unknown) => {
+    // Whatever is still being dialled is for nobody.
+    await https.close()
+    throw mistakes.worded(error)
+  })
+  if (!known) {
+    tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })
+  }
+  const keeper = await ConfigurationKeeper.open({
+    channel,
+    store,
+    environment,
+    limits,
+    onEvent: tried,
+  })
+  const close = (): Promise<void> => https.close().finally(released)
+  const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment, dial }
+  const connector = new NodeConnector(options, parts)
+  await connector.start()
+  return connector
+}
