@@ -242,4 +242,5 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.5b', text: 'An approval may have an end, and so may the wait for one: then the connector waits again, or is disabled, on every instance.' },
   { id: 'R7.3j', text: 'Certificates are replaced, added and removed while users are served; one that cannot be used is told, and what was there before stays; the operator sees when each ends.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
+  { id: 'R8.1a', text: 'A connector keeps a link to every instance of the service up to a number, beyond it to the same few of them; one that leaves moves one link, and only of those who had it.' },
 ]

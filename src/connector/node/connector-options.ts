@@ -29,6 +29,11 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
   /** Tunnels, event streams and answers that stand still, at once beside them. Default 1 000. */
   readonly streams?: number | undefined
   /**
+   * Cloud instances that it keeps a link to, of those that the configuration lists; where there are
+   * more it dials the others only to claim what one of these has offered. Default 8.
+   */
+  readonly instances?: number | undefined
+  /**
    * `link`: one framed connection per cloud instance, and plain HTTP calls only where the upgrade
    * to it is refused. `plain`: calls only; slower, and without WebSockets. Default `link`.
    */
@@ -84,7 +89,7 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
 export interface RunningConnector {
   readonly identity: ConnectorIdentity
   readonly configuration: ConnectorConfiguration
-  /** Whether a link to every listed instance is up. */
+  /** Whether a link to every instance that it dials is up. */
   readonly isReady: boolean
   /**
    * What it holds now: links, grants, exchanges under way, certificate, the age of the

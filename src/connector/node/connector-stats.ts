@@ -20,7 +20,7 @@ export interface ConnectorStats {
   readonly groupId: string
   /** What the cloud's operator lets it do; absent where the cloud does not tell. */
   readonly standing?: NonNullable<ConnectorConfiguration['standing']>
-  /** One for each instance that the configuration lists. */
+  /** One for each instance that it keeps a link to. */
   readonly links: readonly LinkStats[]
   /** Every application with exchanges under way. */
   readonly applications: readonly { readonly applicationId: string; readonly open: number }[]

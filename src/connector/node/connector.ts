@@ -24,6 +24,7 @@ import { containedBackend } from '../contained-backend.ts'
 import type { ConfigurationKeeper } from '../configuration-keeper.ts'
 import { LocalTlsBackend } from '../local-tls.ts'
 import { LinkDialer, type CloudConnection, type DialEvents } from '../link-dialer.ts'
+import { chosenInstances, DEFAULT_INSTANCES } from '../instance-choice.ts'
 import { SlotShares, type OfferSlots } from '../offer-slots.ts'
 import { OriginLines, type ClaimConnection } from '../origin-lines.ts'
 import type { ConnectorEnvironment, ConnectorIdentity, ControlChannel } from '../ports.ts'
@@ -66,6 +67,8 @@ export class NodeConnector implements RunningConnector {
   readonly #backend: Backend
   readonly #worker: Worker
   readonly #links = new Map<string, { url: string; dialer: LinkDialer }>()
+  /** Those to instances that are no more dialled, until they carry nothing. */
+  readonly #leaving = new Set<LinkDialer>()
   readonly #shares: SlotShares
   readonly #origins: OriginLines
   /** Names this run to the cloud: its links are told from those of an earlier one. */
@@ -167,7 +170,7 @@ export class NodeConnector implements RunningConnector {
         environment.scheduler.at(environment.clocks.now() + 20, later),
       )
     }
-    const dialers = [...this.#links.values()].map(({ dialer }) => dialer)
+    const dialers = [...[...this.#links.values()].map(({ dialer }) => dialer), ...this.#leaving]
     const gone = Promise.all(dialers.map((dialer) => dialer.gone))
     for (const dialer of dialers) dialer.close()
     this.#origins.end()
@@ -181,24 +184,36 @@ export class NodeConnector implements RunningConnector {
     this.#connections.destroy()
   }
 
-  /** One link to each listed instance; none to any other. */
+  /** One link to each chosen instance; none to any other. */
   #reconcile({ instances }: ConnectorConfiguration): void {
-    for (const [instance, link] of this.#links) {
-      if (instances[instance] === link.url) continue
-      link.dialer.close()
-      this.#links.delete(instance)
-      this.#origins.forget(instance)
-    }
     const listed = Object.keys(instances)
+    const { instances: most = DEFAULT_INSTANCES } = this.#options
+    const chosen = chosenInstances(this.identity.connectorId, listed, most)
+    for (const [instance, link] of this.#links) {
+      if (instances[instance] === link.url && chosen.includes(instance)) continue
+      if (instances[instance] !== link.url) {
+        link.dialer.close()
+        this.#origins.forget(instance)
+      } else this.#leave(link.dialer)
+      this.#links.delete(instance)
+    }
     this.#origins.list(listed)
-    const isChanged = this.#shares.deal(listed)
+    const isChanged = this.#shares.deal(chosen)
     for (const instance of isChanged) this.#links.get(instance)?.dialer.redial()
-    for (const [instance, url] of Object.entries(instances)) {
+    for (const instance of chosen) {
+      const url = instances[instance]!
       if (this.#links.has(instance)) continue
       const dialer = this.#dialer(instance, url.replace(/\/$/, ''))
       this.#links.set(instance, { url, dialer })
       dialer.dial()
     }
+  }
+
+  /** Listed, and no more its to dial: what its link carries goes on. */
+  #leave(dialer: LinkDialer): void {
+    this.#leaving.add(dialer)
+    dialer.drain()
+    void dialer.gone.then(() => this.#leaving.delete(dialer))
   }
 
   #dialer(instance: string, url: string): LinkDialer {
