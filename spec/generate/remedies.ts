@@ -11,6 +11,7 @@ import type { FailureReason, RefusalReason } from '../../src/protocol/wire/error
 // prettier-ignore
 export const FAILURE_REMEDIES: Readonly<Record<FailureReason, string>> = {
   'no-connector': 'Start a connector of the application’s group, or see in its log why it has no link. Check that the application names the group you think it does, and that the connector is `active`: one that waits for approval gets no requests.',
+  'instances-unreachable': 'No connector of the group has a link to this instance, and the broker between the instances cannot be reached. See whether the broker runs and this instance may reach it; it comes back by itself.',
   'queue-full': 'More requests wait than the queue may hold. Add connectors to the group, or see which application answers slowly.',
   'connectors-busy': 'Every connector of the group has as many requests under way as it takes. Add a connector, raise its `offers`, or see which application answers slowly.',
   'application-share': 'One application uses all of its share. Raise `shares`, or see why it answers slowly.',

@@ -198,6 +198,10 @@ export function createCloud(options: CloudOptions): Cloud {
     limits,
     observer: ports.observer,
     shares: options.shares,
+    isPublished: (tenantId, groupId, applicationId) => {
+      const known = directory.application(applicationId)
+      return known?.tenantId === tenantId && known.groupId === groupId
+    },
   })
   const sessions = new Sessions({
     keyRing,

@@ -211,9 +211,12 @@ function containedSigner(signer: AssertionSigner, containment: Containment): Ass
 /** What cannot be published waits for a link of this instance. */
 function containedQueue(queue: OfferQueue, containment: Containment): OfferQueue {
   return {
-    publish: containment.await('queue.publish', (envelope) => queue.publish(envelope)),
+    publish: containment.await('queue.publish', (envelope) => queue.publish(envelope), {
+      passes: (error) => error instanceof Refused,
+    }),
     tell: containment.notify('queue.tell', (instance, outcome) => queue.tell(instance, outcome)),
     announce: containment.notify('queue.announce', (presence) => queue.announce(presence)),
+    observe: containment.notify('queue.observe', (health) => queue.observe(health)),
     join: containment.demand('queue.join', (receiver) =>
       containment.notify('queue.leave', queue.join(receiver)),
     ),

@@ -312,10 +312,11 @@ export { ConnectorLink, type ConnectorLinkEvents } from './offers/connector-link
 export { LinkDriver, type LinkChannel, type LinkDriverOptions } from '../runtime/link-driver.ts'
 export { type OfferLink } from './offers/offer-link.ts'
 export { type Claimer } from './offers/submission.ts'
-export { type AttemptOutcome } from '../protocol/machines/dispatch-values.ts'
+export { type AttemptOutcome, type HealthOutcome } from '../protocol/machines/dispatch-values.ts'
 export { MemoryOfferQueue } from './offers/memory-offer-queue.ts'
 export {
   type OfferEnvelope,
+  type OfferHealth,
   type OfferOutcome,
   type OfferPresence,
   type OfferQueue,

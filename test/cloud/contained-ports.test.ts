@@ -59,7 +59,7 @@ const FUNCTIONS: Functions = {
   authority: { issue: true, certificate: false },
   instances: 'itself',
   // Between instances only, and `join` before anything is served.
-  queue: { publish: false, tell: false, announce: true, join: false },
+  queue: { publish: false, tell: false, announce: true, observe: false, join: false },
   revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },

@@ -1,5 +1,6 @@
 import type {
   OfferEnvelope,
+  OfferHealth,
   OfferOutcome,
   OfferPresence,
   OfferQueue,
@@ -47,6 +48,14 @@ export class MemoryOfferQueue implements OfferQueue {
     })
   }
 
+  observe(health: OfferHealth): void {
+    const copy = structuredClone(health)
+    queueMicrotask(() => {
+      for (const receiver of this.#receivers.values())
+        if (receiver.instance !== copy.instance) receiver.observed(copy)
+    })
+  }
+
   join(receiver: OfferReceiver): () => void {
     const { instance } = receiver
     this.#receivers.set(instance, receiver)
@@ -60,6 +69,10 @@ export class MemoryOfferQueue implements OfferQueue {
         const presence = serving.get(instance)
         if (presence !== undefined) this.announce({ ...presence, offers: 0, granted: 0 })
       }
+      queueMicrotask(() => {
+        for (const other of this.#receivers.values())
+          if (other.instance !== instance) other.gone(instance)
+      })
     }
   }
 }

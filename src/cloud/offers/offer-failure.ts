@@ -10,6 +10,9 @@ import {
   type FailureSource,
 } from '../../protocol/internal.ts'
 
+/** When to try again what the way to other instances was missing for. Milliseconds. */
+export const SOON_MS = 1_000
+
 /** Of what was not sent, what the dispatcher is told apart. */
 export const NOT_SENT_OUTCOMES: Partial<Record<FailureReason, AttemptOutcome>> = {
   'sign-on-failed': 'not-signed-on',
@@ -17,6 +20,7 @@ export const NOT_SENT_OUTCOMES: Partial<Record<FailureReason, AttemptOutcome>> =
 }
 
 const SOURCES: Partial<Record<FailureReason, FailureSource>> = {
+  'instances-unreachable': 'cloud',
   'queue-full': 'cloud',
   'application-share': 'cloud',
   'user-share': 'user',

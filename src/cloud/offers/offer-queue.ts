@@ -9,7 +9,7 @@
  * @see spec/PROTOCOL.md, "Dispatch"
  * @module
  */
-import type { AttemptOutcome, ExchangeId, Offer } from '../../protocol/internal.ts'
+import type { AttemptOutcome, ExchangeId, HealthOutcome, Offer } from '../../protocol/internal.ts'
 
 /** One attempt of an exchange, on its way to an instance that has a link for it. */
 export interface OfferEnvelope {
@@ -65,8 +65,22 @@ export interface OfferPresence {
   readonly connectors: readonly string[]
 }
 
-/** `instance`: who has put it on a link. `declined`: nobody could. */
-export type OfferReceipt = { readonly instance: string } | 'declined'
+/** What an instance has seen of a connector, for whoever has a link to it too. */
+export interface OfferHealth {
+  readonly v: 1
+  readonly instance: string
+  readonly tenantId: string
+  readonly groupId: string
+  readonly applicationId: string
+  readonly connectorId: string
+  readonly outcome: HealthOutcome
+}
+
+/**
+ * `instance`: who has put it on a link. `declined`: nobody could. `unknown`: nobody has said, so it
+ * may be on one.
+ */
+export type OfferReceipt = { readonly instance: string } | 'declined' | 'unknown'
 
 /** One instance, as the queue calls it. */
 export interface OfferReceiver {
@@ -74,6 +88,11 @@ export interface OfferReceiver {
   offered(envelope: OfferEnvelope): OfferReceipt
   told(outcome: OfferOutcome): void
   announced(presence: OfferPresence): void
+  observed(health: OfferHealth): void
+  /** An instance has left, or is silent: nothing that it has said holds any more. */
+  gone(instance: string): void
+  /** Whether others can be asked; they can at first. What they announced is announced anew. */
+  reachable(isReachable: boolean): void
 }
 
 /**
@@ -81,12 +100,20 @@ export interface OfferReceiver {
  * back.
  */
 export interface OfferQueue {
-  /** To one instance that serves the group; rejects, at once, when it cannot be sent. */
+  /**
+   * To one instance that serves the group, and of those only to one that is asked; resolves when it
+   * has said what it did, or when its claim has come too late.
+   *
+   * @throws Refused `unavailable`, at once, when nobody can be asked now; `too-large` when it is
+   *   longer than an offer may be that travels
+   */
   publish(envelope: OfferEnvelope): Promise<OfferReceipt>
   /** To that instance. */
   tell(instance: string, outcome: OfferOutcome): void
   /** To all other instances. */
   announce(presence: OfferPresence): void
+  /** To all other instances, within a second. */
+  observe(health: OfferHealth): void
   /**
    * Takes part until the function that is returned is called. It is told what others have announced
    * before, and they that it leaves.

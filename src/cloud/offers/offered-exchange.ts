@@ -365,7 +365,9 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
   /** Whoever another instance chose is not known before it claims, or declines. */
   #tell(outcome: AttemptOutcome): void {
     const { connector } = this.#offer
-    this.#origin.outcome(this.id, outcome, connector === REMOTE ? undefined : connector)
+    // What is too large to travel is refused by other instances as by one connector.
+    const isKnown = connector !== REMOTE || outcome === 'unknown-application'
+    this.#origin.outcome(this.id, outcome, isKnown ? connector : undefined)
   }
 
   #now(): number {

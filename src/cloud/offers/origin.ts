@@ -13,7 +13,6 @@ import {
   DeadlineWheel,
   Dispatcher,
   isReplayable,
-  onlyConnector,
   SHARES,
   SLOT_MS,
   slotGet,
@@ -31,6 +30,7 @@ import {
   type ExchangeId,
   type ExchangeWire,
   type HandshakeAnswer,
+  type HealthOutcome,
   type Shares,
   type TimeLimits,
 } from '../../protocol/internal.ts'
@@ -39,12 +39,15 @@ import { AttachedLinks } from './attached-links.ts'
 import { dispatchRequest } from './dispatch-request.ts'
 import { countedApplications, countedGroups } from './counted.ts'
 import { ExchangeIds } from './exchange-ids.ts'
+import { SOON_MS } from './offer-failure.ts'
 import { OfferedExchange } from './offered-exchange.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
 import type { OfferLink } from './offer-link.ts'
-import type { OfferQueue } from './offer-queue.ts'
+import type { OfferOutcome, OfferQueue } from './offer-queue.ts'
+import { seenPair } from './seen-pair.ts'
+import { remoteHost } from './remote-host.ts'
 import { RemoteOffers, type RemoteHost } from './remote-offers.ts'
 import type {
   CarriageOptions,
@@ -61,6 +64,11 @@ export interface OriginOptions {
   readonly instance: string
   /** Joins it with other instances of the service. Default: there are none. */
   readonly queue?: OfferQueue | undefined
+  /**
+   * Whether an application that another instance names is published here, in that group of that
+   * tenant. Default: it is.
+   */
+  readonly isPublished?: RemoteHost['isPublished'] | undefined
   readonly clocks: Clocks
   readonly crypto: CryptoProvider
   /** Default: the runtime's timers. */
@@ -90,8 +98,8 @@ export class Origin {
 
   /** @internal */
   constructor(options: OriginOptions) {
-    const { clocks, crypto, limits = TIME_LIMITS } = options
-    this.instance = options.instance
+    const { instance, clocks, crypto, limits = TIME_LIMITS, queue, isPublished } = options
+    this.instance = instance
     this.clocks = clocks
     this.limits = limits
     this.#observer = options.observer
@@ -103,7 +111,10 @@ export class Origin {
       claimMs: limits.claimMs,
       seed: crypto.getRandomValues(new Uint32Array(1))[0],
     })
-    this.#remote = options.queue && new RemoteOffers(this.#host(), options.queue)
+    if (queue === undefined) return
+    const returned = (told: OfferOutcome) => slotGet(this.#entries, told.id)?.returned(told)
+    const inside = { dispatcher: this.#dispatcher, perform: () => this.#perform(), crypto }
+    this.#remote = new RemoteOffers(remoteHost(this, { ...inside, returned, isPublished }), queue)
   }
 
   /** Exchanges that have no outcome yet. */
@@ -119,6 +130,14 @@ export class Origin {
   /** Requests of a group that wait to be offered. */
   waiting(group: TenantKey): number {
     return this.#dispatcher.state.groups.get(group)?.waiting ?? 0
+  }
+
+  /**
+   * Takes no offers of other instances any more: the first step of an instance that stops. Its own
+   * users' requests may go to others still, and what is under way goes on.
+   */
+  retire(): void {
+    this.#remote?.retire()
   }
 
   /**
@@ -146,6 +165,10 @@ export class Origin {
     slotSet(this.#entries, id, entry)
     entry.watch = this.#wheel.add(entry)
     this.#keepTicking()
+    if (this.#remote?.isReachable === false && !this.isServed(to.group)) {
+      entry.refuse('instances-unreachable', SOON_MS)
+      return entry
+    }
     this.#dispatcher.submit(
       dispatchRequest(id, submission, to),
       // The very moment at which the entry would say that nobody has come.
@@ -239,8 +262,10 @@ export class Origin {
 
   /** What became of an exchange's attempt; undefined: nobody knows whose it was. @internal */
   outcome(id: ExchangeId, outcome: AttemptOutcome, connectorId: string | undefined): void {
+    const seen = this.#remote && seenPair(this.#dispatcher.state, id)
     this.#dispatcher.outcome(id, outcome, this.clocks.now(), connectorId)
     this.#remote?.tell(id, outcome, connectorId)
+    if (seen?.isNews(outcome) === true) this.#remote!.saw(seen, outcome as HealthOutcome)
     this.#perform()
   }
 
@@ -342,36 +367,6 @@ export class Origin {
   #changed(number: number): void {
     const link = this.#dispatcher.state.links.get(number)
     if (link?.isRemote === false) this.#remote?.changed(link.group.key as TenantKey)
-  }
-
-  /** What is asked of the origin in the name of other instances. */
-  #host(): RemoteHost {
-    const { state } = this.#dispatcher
-    return {
-      instance: this.instance,
-      now: () => this.clocks.now(),
-      attach: (group, link) => this.attach(group, link),
-      detach: (link) => this.detach(link),
-      group: (group) => state.groups.get(group),
-      request: (id) => {
-        const record = slotGet(state.requests, id)
-        if (record === undefined) return undefined
-        // Who only paused is passed over where it pauses, and asked again when nobody else is left.
-        const refusers = record.excluded.filter(({ isPause }) => !isPause)
-        const excluded = refusers.map(({ connector }) => connector)
-        return { request: record.request, excluded, only: onlyConnector(record) }
-      },
-      submit: (request, waitUntil) => {
-        this.#dispatcher.submit(request, waitUntil, this.clocks.now())
-        this.#perform()
-      },
-      outcome: (id, outcome) => {
-        this.#dispatcher.outcome(id, outcome, this.clocks.now())
-        this.#perform()
-      },
-      returned: (told) => slotGet(this.#entries, told.id)?.returned(told),
-      watch: (entry) => this.watch(entry),
-    }
   }
 
   #keepTicking(): void {

@@ -4,18 +4,16 @@
  *
  * @module
  */
-import type {
-  Deadlined,
-  DeclineReason,
-  ExchangeId,
-  FailureReason,
-  Offer,
-} from '../../protocol/internal.ts'
+import { Refused } from '../../protocol/internal.ts'
+import type { Deadlined, ExchangeId, HealthOutcome, Offer } from '../../protocol/internal.ts'
 import type { AttemptOutcome, DispatchRequest, GroupState } from '../../protocol/internal.ts'
 import { idsOf, tenantKey, type TenantKey } from '../directory/tenant-key.ts'
+import { ForeignOffer, Later, PROGRESS } from './foreign-offer.ts'
 import type { OfferLink } from './offer-link.ts'
+import type { SeenPair } from './seen-pair.ts'
 import type {
   OfferEnvelope,
+  OfferHealth,
   OfferOutcome,
   OfferPresence,
   OfferQueue,
@@ -25,7 +23,7 @@ import type {
 
 /** The connector id of whoever another instance chooses: no real one is empty. */
 export const REMOTE = ''
-/** Room is announced at most so often. Milliseconds. */
+/** Room is announced at most so often, and up to a half later. Milliseconds. */
 export const ANNOUNCE_MS = 100
 /** Room that could not be used is announced again after so long, at the latest. Milliseconds. */
 const AGAIN_MS = 1_000
@@ -45,8 +43,19 @@ export interface RemoteHost {
         readonly only: string | undefined
       }
     | undefined
+  /** Whether this instance's own directory has that application in that group of that tenant. */
+  isPublished(tenantId: string, groupId: string, applicationId: string): boolean
+  /** 0 to 1, another each time. */
+  random(): number
   submit(request: DispatchRequest, waitUntil: number): void
   outcome(id: ExchangeId, outcome: AttemptOutcome): void
+  /** What another instance has seen of a connector. */
+  observed(
+    group: TenantKey,
+    application: TenantKey,
+    connector: string,
+    outcome: HealthOutcome,
+  ): void
   /** What another instance says of an attempt of this one's exchange. */
   returned(told: OfferOutcome): void
   watch(entry: Deadlined): void
@@ -56,6 +65,7 @@ export interface RemoteHost {
 interface Sent {
   readonly attempt: number
   instance: string | undefined
+  isClaimed: boolean
   /** Until it is known who has it. */
   readonly untold: OfferOutcome[]
 }
@@ -68,6 +78,7 @@ export class RemoteOffers implements OfferReceiver {
   readonly #links = new Map<TenantKey, OfferLink>()
   /** By exchange id: 128 random bits, drawn here. */
   readonly #sent = new Map<ExchangeId, Sent>()
+  #isReachable = true
   /** By exchange id: 128 random bits, drawn by the origin; who declines is compared. */
   readonly #foreign = new Map<ExchangeId, ForeignOffer>()
   readonly #announced = new Map<TenantKey, { at: number; isDue: boolean }>()
@@ -75,12 +86,25 @@ export class RemoteOffers implements OfferReceiver {
   readonly #owed = new Set<TenantKey>()
   readonly #leave: () => void
   #hasLeft = false
+  #isRetired = false
 
   constructor(host: RemoteHost, queue: OfferQueue) {
     this.instance = host.instance
     this.#host = host
     this.#queue = queue
     this.#leave = queue.join(this)
+  }
+
+  /** Whether other instances can be asked now. */
+  get isReachable(): boolean {
+    return this.#isReachable
+  }
+
+  /** Takes nothing of others any more; what is under way goes on, and theirs may be asked still. */
+  retire(): void {
+    if (this.#isRetired || this.#hasLeft) return
+    this.#isRetired = true
+    for (const group of [...this.#announced.keys()]) this.#announce(group)
   }
 
   /** Takes part no more: nothing goes to others, and nothing of theirs comes here. */
@@ -91,6 +115,53 @@ export class RemoteOffers implements OfferReceiver {
     this.#links.clear()
     this.#presences.clear()
     this.#leave()
+  }
+
+  // ── who is there ──────────────────────────────────────────────────────────────────────────
+
+  /** The way to all others is there again, or gone: what they announced holds no more. */
+  reachable(isReachable: boolean): void {
+    this.#isReachable = isReachable
+    if (isReachable || this.#hasLeft) return
+    for (const link of this.#links.values()) this.#host.detach(link)
+    this.#links.clear()
+    this.#presences.clear()
+  }
+
+  /**
+   * An instance has left, or is silent. Nothing it announced holds; what it delivers and nobody has
+   * claimed goes elsewhere, and of its own users nobody waits any more.
+   */
+  gone(instance: string): void {
+    for (const all of [...this.#presences.values()]) {
+      const presence = all.get(instance)
+      if (presence !== undefined) this.announced({ ...presence, offers: 0, granted: 0 })
+    }
+    for (const [id, sent] of [...this.#sent]) {
+      if (sent.instance !== instance) continue
+      this.#sent.delete(id)
+      const { attempt, isClaimed } = sent
+      if (!isClaimed) this.#host.returned({ v: 1, id, attempt, outcome: 'lost' })
+    }
+    for (const [id, { envelope }] of [...this.#foreign])
+      if (envelope.origin === instance) this.#forget(id)
+  }
+
+  /** What another instance has seen of a connector that this one may have a link to. */
+  observed({ tenantId, groupId, applicationId, connectorId, outcome }: OfferHealth): void {
+    const application = tenantKey(tenantId, applicationId)
+    this.#host.observed(tenantKey(tenantId, groupId), application, connectorId, outcome)
+  }
+
+  /** This instance has seen it of a connector: others that have a link to it are told. */
+  saw({ group, application, connectorId }: SeenPair, outcome: HealthOutcome): void {
+    if (this.#hasLeft) return
+    const [tenantId, groupId] = idsOf(group)
+    const [, applicationId] = idsOf(application)
+    const { instance } = this
+    this.#queue.observe({
+      ...{ v: 1, instance, tenantId, groupId, applicationId, connectorId, outcome },
+    })
   }
 
   // ── at the origin ─────────────────────────────────────────────────────────────────────────
@@ -130,7 +201,7 @@ export class RemoteOffers implements OfferReceiver {
   #publish(tenantId: string, groupId: string, head: Offer): void {
     const { id, attempt, applicationId, applicationVersion, remainingMs: validMs } = head
     const { request, excluded, only } = this.#host.request(id)!
-    const sent: Sent = { attempt, instance: undefined, untold: [] }
+    const sent: Sent = { attempt, instance: undefined, isClaimed: false, untold: [] }
     this.#sent.set(id, sent)
     const { needs, user: share, isAlone = false, isReplayable } = request
     this.#queue
@@ -138,11 +209,26 @@ export class RemoteOffers implements OfferReceiver {
         ...{ v: 1, id, attempt, tenantId, groupId, applicationId, applicationVersion, needs },
         ...{ excluded, only, share, isAlone, isReplayable, validMs, origin: this.instance, head },
       })
-      .catch((): OfferReceipt => 'declined')
-      .then((receipt) => this.#received(id, sent, receipt))
+      .then(
+        (receipt) => this.#received(id, sent, receipt),
+        (error: unknown) => this.#unsent(id, sent, error),
+      )
+  }
+
+  /** What is too large to travel stays here: other instances are as good as excluded. */
+  #unsent(id: ExchangeId, sent: Sent, error: unknown): void {
+    if (!(error instanceof Refused) || error.reason !== 'too-large')
+      return this.#received(id, sent, 'declined')
+    if (this.#sent.get(id) === sent) this.#sent.delete(id)
+    const { attempt } = sent
+    this.#host.returned({
+      ...{ v: 1, id, attempt, outcome: 'unknown-application', connectorId: REMOTE },
+    })
   }
 
   #received(id: ExchangeId, sent: Sent, receipt: OfferReceipt): void {
+    // Nobody knows whether it is on a link: the attempt is kept until it must be claimed.
+    if (receipt === 'unknown') return
     if (receipt === 'declined') {
       if (this.#sent.get(id) === sent) this.#sent.delete(id)
       return this.#host.returned({ v: 1, id, attempt: sent.attempt, outcome: 'declined' })
@@ -157,6 +243,7 @@ export class RemoteOffers implements OfferReceiver {
     if (sent === undefined) return
     const { attempt, instance } = sent
     const told: OfferOutcome = { v: 1, id, attempt, outcome, connectorId }
+    if (outcome === 'claimed') sent.isClaimed = true
     if (instance === undefined) sent.untold.push(told)
     else this.#queue.tell(instance, told)
     if (!PROGRESS.has(outcome)) this.#sent.delete(id)
@@ -166,10 +253,12 @@ export class RemoteOffers implements OfferReceiver {
 
   /** A link of this instance takes it at once, or nobody here does. */
   offered(envelope: OfferEnvelope): OfferReceipt {
-    if (this.#hasLeft) return 'declined'
+    if (this.#hasLeft || this.#isRetired) return 'declined'
     const { id, tenantId, groupId, applicationId, share, isAlone, isReplayable } = envelope
     const { needs, only } = envelope
     if (this.#foreign.has(id) || this.#host.request(id) !== undefined) return 'declined'
+    // Whoever sent it may say anything: what is published is this instance's own to say.
+    if (!this.#host.isPublished(tenantId, groupId, applicationId)) return 'declined'
     const until = this.#host.now() + envelope.validMs
     const foreign = new ForeignOffer(envelope, until, (outcome, connectorId) =>
       this.#returned(envelope, outcome, connectorId),
@@ -245,8 +334,10 @@ export class RemoteOffers implements OfferReceiver {
     const now = this.#host.now()
     if (last === undefined || now - last.at >= ANNOUNCE_MS) return this.#announce(group)
     last.isDue = true
+    // Not all at once, where many have heard of the same thing.
+    const at = last.at + ANNOUNCE_MS * (1 + this.#host.random() / 2)
     this.#host.watch(
-      new Later(last.at + ANNOUNCE_MS, () => {
+      new Later(at, () => {
         last.isDue = false
         this.#announce(group)
       }),
@@ -276,7 +367,8 @@ export class RemoteOffers implements OfferReceiver {
     const features = new Set<string>()
     const connectors = new Set<string>()
     let [offers, granted] = [0, 0]
-    for (const { id, links } of this.#host.group(group)?.connectors.values() ?? []) {
+    const served = this.#isRetired ? undefined : this.#host.group(group)
+    for (const { id, links } of served?.connectors.values() ?? []) {
       for (const link of links) {
         if (link.isRemote) continue
         connectors.add(id)
@@ -285,103 +377,13 @@ export class RemoteOffers implements OfferReceiver {
         for (const feature of link.features) features.add(feature)
       }
     }
-    if (offers === 0) this.#announced.delete(group)
+    if (offers === 0 && !this.#announced.delete(group)) return
+    if (offers === 0) this.#owed.delete(group)
     else this.#announced.set(group, { at: this.#host.now(), isDue: false })
     const { instance } = this
     this.#queue.announce({
       ...{ v: 1, instance, tenantId, groupId, offers, granted },
       ...{ features: [...features], connectors: [...connectors] },
     })
-  }
-}
-
-/** Outcomes after which the attempt goes on. */
-const PROGRESS: ReadonlySet<AttemptOutcome> = new Set(['claimed', 'answered', 'long'])
-/** Why nobody here can take an offer however long it waits. */
-const FOR_GOOD: ReadonlySet<FailureReason> = new Set([
-  'attempts-exhausted',
-  'connector-too-old',
-  'upgrade-unsupported',
-])
-/** What an origin never ends is forgotten after so long. Milliseconds. */
-const FORGOTTEN_MS = 3_600_000
-
-/** An attempt of another instance's exchange, on a link of this one. */
-export class ForeignOffer implements Deadlined {
-  readonly envelope: OfferEnvelope
-  link: OfferLink | undefined
-  /** Nobody here can take it, however long it waits. */
-  isRefused = false
-  readonly #returned: (outcome: AttemptOutcome, connectorId: string | undefined) => void
-  #deadline: number | undefined
-  #isClaimed = false
-
-  constructor(envelope: OfferEnvelope, deadline: number, returned: ForeignOffer['returned']) {
-    this.envelope = envelope
-    this.#deadline = deadline
-    this.#returned = returned
-  }
-
-  get deadline(): number | undefined {
-    return this.#deadline
-  }
-
-  offer(link: OfferLink): void {
-    this.link = link
-    link.offer(this.envelope.head)
-  }
-
-  /** It waits here for nobody: its origin tries somewhere else. */
-  refuse(reason: FailureReason): void {
-    this.isRefused = FOR_GOOD.has(reason)
-    this.forget()
-  }
-
-  claimed(now: number): void {
-    this.#isClaimed = true
-    this.#deadline = now + FORGOTTEN_MS
-  }
-
-  linkLost(link: OfferLink): void {
-    if (this.link === link && !this.#isClaimed) this.returned('lost', link.connectorId)
-  }
-
-  declined(connectorId: string, attempt: number, reason: DeclineReason): void {
-    if (this.link?.connectorId !== connectorId || attempt !== this.envelope.attempt) return
-    if (this.#isClaimed) return
-    this.returned(reason === 'unknown-application' ? reason : 'declined', connectorId)
-  }
-
-  returned(outcome: AttemptOutcome, connectorId: string | undefined): void {
-    this.#returned(outcome, connectorId)
-  }
-
-  expire(): void {
-    this.forget()
-    this.returned(this.#isClaimed ? 'ended' : 'claim-missed', this.link?.connectorId)
-  }
-
-  forget(): void {
-    this.#deadline = undefined
-  }
-}
-
-/** Something to do once. */
-class Later implements Deadlined {
-  readonly #run: () => void
-  #deadline: number | undefined
-
-  constructor(deadline: number, run: () => void) {
-    this.#deadline = deadline
-    this.#run = run
-  }
-
-  get deadline(): number | undefined {
-    return this.#deadline
-  }
-
-  expire(): void {
-    this.#deadline = undefined
-    this.#run()
   }
 }

@@ -31,6 +31,7 @@ export type GrpcStatus = keyof typeof GRPC_STATUS
 // prettier-ignore
 const OF_REASON: Readonly<Record<FailureReason, GrpcStatus>> = {
   'no-connector':            'UNAVAILABLE',
+  'instances-unreachable':   'UNAVAILABLE',
   'queue-full':              'UNAVAILABLE',
   'connectors-busy':         'UNAVAILABLE',
   'application-share':       'RESOURCE_EXHAUSTED',

@@ -34,6 +34,7 @@ const GONE = failure(499, 'connection_terminated', 'Request cancelled', 'The req
 // prettier-ignore
 const STATUSES: Readonly<Record<FailureReason, FailureStatus>> = {
   'no-connector':            failure(504, 'destination_unavailable', UNREACHED, `Nothing on the private side is connected for this application. ${LATER}`),
+  'instances-unreachable':   failure(503, 'destination_unavailable', UNREACHED, `Those who are connected for this application cannot be asked now. ${LATER}`),
   'queue-full':              failure(503, 'connection_limit_reached', 'Too busy', `Too many requests are waiting. ${LATER}`),
   'connectors-busy':         failure(503, 'connection_limit_reached', 'Too busy', `The private side has no room for another request. ${LATER}`),
   'application-share':       failure(503, 'connection_limit_reached', 'Too busy', `This application has as many requests under way as it may. ${LATER}`),

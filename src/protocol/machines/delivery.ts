@@ -16,6 +16,7 @@ export type Delivery = 'none' | 'unknown' | 'reached'
 const CLAIMED: Readonly<Record<FailureReason, Delivery>> = {
   // Offered again, after a claim that was lost.
   'no-connector': 'unknown',
+  'instances-unreachable': 'unknown',
   'queue-full': 'unknown',
   'connectors-busy': 'unknown',
   'application-share': 'unknown',

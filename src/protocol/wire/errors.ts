@@ -145,6 +145,7 @@ export type FailureSource = 'user' | 'cloud' | 'connector' | 'application'
 /** Why an exchange failed. Each maps to one HTTP status. @see {@link failureStatus} */
 export type FailureReason =
   | 'no-connector'
+  | 'instances-unreachable'
   | 'queue-full'
   | 'connectors-busy'
   | 'application-share'

@@ -11,6 +11,7 @@ import {
 import { Origin } from '../../../src/cloud/offers/origin.ts'
 import type { Submitter } from '../../../src/cloud/offers/submission.ts'
 import {
+  Refused,
   ResetCode,
   type DeclineReason,
   TIME_LIMITS,
@@ -95,7 +96,11 @@ async function pass(ms: number): Promise<void> {
 }
 
 function ask(submission: object = GET): void {
-  const submitter: Submitter = {
+  near.submit(submission as typeof GET, TO, submitterOf())
+}
+
+function submitterOf(): Submitter {
+  return {
     claimed: () => undefined,
     failed: (error) => void failures.push(error),
     data: () => undefined,
@@ -104,7 +109,6 @@ function ask(submission: object = GET): void {
     stopped: () => undefined,
     closed: () => undefined,
   }
-  near.submit(submission as typeof GET, TO, submitter)
 }
 
 /** The connector claims at the instance that the offer names. */
@@ -263,6 +267,7 @@ test('what cannot be published waits, and is offered to a link that comes', asyn
     publish: () => Promise.reject(new Error('not connected')),
     tell: () => undefined,
     announce: () => undefined,
+    observe: () => undefined,
     join: () => () => undefined,
   }
   near = instance('near', broken)
@@ -280,6 +285,7 @@ test('what no instance could offer is tried three times, and again when room is 
     publish: async () => ((published += 1), 'declined'),
     tell: () => undefined,
     announce: () => undefined,
+    observe: () => undefined,
     join: (joined) => ((receiver = joined), () => undefined),
   })
   const announce = () =>
@@ -361,4 +367,153 @@ test('what travels is a value: it can be written down and read again', async () 
     ].sort(),
   )
   expect(link.offered).toHaveLength(1)
+})
+
+test('a fault that one instance sees is known to the other, once, and so is its end', async () => {
+  const [bad, good] = [new Link('bad'), new Link('good')]
+  // Connectors have a link to each instance.
+  for (const origin of [near, far]) {
+    origin.attach(GROUP, bad)
+    origin.attach(GROUP, good)
+  }
+  await settle()
+  const heard: string[] = []
+  queue.join({
+    ...{ instance: 'third', offered: () => 'declined', told: () => undefined },
+    ...{ announced: () => undefined, gone: () => undefined, reachable: () => undefined },
+    observed: ({ connectorId, outcome }) => void heard.push(`${connectorId} ${outcome}`),
+  })
+  for (const share of ['ann', 'bob', 'cid', 'dan', 'eve', 'fay'])
+    ask({ ...GET, share, method: 'POST' })
+  await settle()
+  const refused = bad.offered.length
+  expect(refused).toBeGreaterThan(1)
+  for (const { id, attempt } of [...bad.offered])
+    near.declined(
+      { tenantId: 'contoso', groupId: 'default', connectorId: 'bad' },
+      { id, attempt, reason: 'unknown-application' },
+    )
+  await settle()
+  expect(heard).toEqual(['bad unknown-application'])
+  // At the other instance nobody has asked it yet, and nobody does now.
+  bad.offered.length = 0
+  const asked = good.offered.length
+  for (const share of ['gil', 'hal', 'ida', 'jon'])
+    far.submit({ ...GET, share } as typeof GET, TO, submitterOf())
+  expect([bad.offered.length, good.offered.length]).toEqual([0, asked + 4])
+})
+
+test('who has taken an offer and is gone gives it back, and keeps nothing of whom it served', async () => {
+  const [one, two] = [new Link('one'), new Link('two')]
+  far.attach(GROUP, one)
+  await settle()
+  ask()
+  await settle()
+  expect(one.offered).toHaveLength(1)
+  const third = instance('third', queue)
+  third.attach(GROUP, two)
+  far.end()
+  await pass(300)
+  expect(two.offered[0]).toMatchObject({ id: one.offered[0]!.id, attempt: 2 })
+  // Its share is free again where it was delivered, though nobody has said how it ended.
+  claim(near, 'two', two.offered[0]!)
+  await settle()
+  near.end()
+  await pass(300)
+  const other = instance('other', queue)
+  await settle()
+  other.submit({ ...GET, share: 'ann' } as typeof GET, TO, submitterOf())
+  await settle()
+  expect(two.offered.at(-1)).toMatchObject({ origin: 'other' })
+})
+
+test('an instance that retires takes nothing of others, and may still ask them', async () => {
+  const [there, here] = [new Link('there'), new Link('here', 4)]
+  far.attach(GROUP, there)
+  near.attach(GROUP, here)
+  await settle()
+  near.retire()
+  await settle()
+  far.detach(there)
+  far.submit(GET as typeof GET, TO, submitterOf())
+  await settle()
+  expect(here.offered).toEqual([])
+  far.attach(GROUP, there)
+  await settle()
+  near.detach(here)
+  ask()
+  await settle()
+  expect(there.offered.map(({ origin }) => origin).sort()).toEqual(['far', 'near'])
+})
+
+test('while others cannot be asked, who needs them is told at once; it heals by itself', async () => {
+  let receiver: OfferReceiver
+  const { join } = queue
+  queue.join = (joined) => {
+    receiver = joined
+    return join.call(queue, joined)
+  }
+  near = instance('near', queue)
+  const link = new Link('c')
+  far.attach(GROUP, link)
+  await settle()
+  receiver!.reachable(false)
+  ask()
+  expect(failures).toEqual([
+    expect.objectContaining({
+      reason: 'instances-unreachable',
+      source: 'cloud',
+      retryAfterMs: 1_000,
+    }),
+  ])
+  const own = new Link('own')
+  near.attach(GROUP, own)
+  ask()
+  expect(own.offered).toHaveLength(1)
+  near.detach(own)
+  receiver!.reachable(true)
+  ask({ ...GET, share: 'bob' })
+  far.attach(GROUP, new Link('more'))
+  await pass(300)
+  expect(failures).toHaveLength(1)
+  expect(link.offered).toHaveLength(1)
+})
+
+test('what is not published here is not offered here, whoever asks', async () => {
+  const link = new Link('c')
+  const strict = new Origin({
+    ...{ instance: 'strict', queue, clocks: { now: () => now, wallClock: () => now } },
+    scheduler: { at: (_deadline, run) => (due.push(run), () => undefined) },
+    ...{ crypto, limits: TIME_LIMITS },
+    isPublished: (tenantId, groupId, applicationId) =>
+      `${tenantId} ${groupId} ${applicationId}` === 'contoso default docs',
+  })
+  strict.attach(GROUP, link)
+  await settle()
+  ask()
+  await settle()
+  expect(link.offered).toEqual([])
+  near.submit({ ...GET, applicationId: 'docs', share: 'bob' } as never, TO, submitterOf())
+  await settle()
+  expect(link.offered).toHaveLength(1)
+})
+
+test('an offer that is too large to travel stays with the links of its own instance', async () => {
+  let tries = 0
+  queue.publish = () => ((tries += 1), Promise.reject(new Refused('too-large')))
+  far.attach(GROUP, new Link('there'))
+  const own = new Link('own')
+  near.attach(GROUP, { ...own, connectorId: 'own', grants: 0, offer: (one) => own.offer(one) })
+  await settle()
+  ask()
+  await settle()
+  expect([tries, failures, near.waiting(GROUP)]).toEqual([1, [], 1])
+  near.attach(GROUP, own)
+  expect(own.offered).toHaveLength(1)
+  far.attach(tenantKey('contoso', 'other'), new Link('elsewhere'))
+  await settle()
+  const to = { ...TO, groupId: 'other', group: tenantKey('contoso', 'other') }
+  near.submit(GET as typeof GET, to, submitterOf())
+  await settle()
+  expect(failures).toEqual([expect.objectContaining({ reason: 'attempts-exhausted' })])
 })

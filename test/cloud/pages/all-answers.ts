@@ -16,6 +16,7 @@ const EXCHANGES: Readonly<
   Record<Exclude<FailureReason, 'user-aborted' | 'cancelled'>, Failure['source']>
 > = {
   'no-connector': 'connector',
+  'instances-unreachable': 'cloud',
   'queue-full': 'cloud',
   'connectors-busy': 'connector',
   'application-share': 'cloud',
