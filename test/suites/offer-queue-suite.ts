@@ -71,7 +71,7 @@ export function envelope(more: Partial<OfferEnvelope> = {}): OfferEnvelope {
       user: undefined,
       body: { kind: 'length', bytes: 12 },
       ...{ upgrade: undefined, remainingMs: 5_000, origin, answerMs: 60_000, affinity: undefined },
-      pinned: 0,
+      pinned: undefined,
     },
     ...more,
   }
