@@ -120,6 +120,10 @@ const rooms = [
     ]),
   },
   {
+    files: ['src/cli/**/*.ts'],
+    rules: forbid([EXAMPLES, CERTIFICATES, MESSAGE_PACK]),
+  },
+  {
     files: ['examples/**/*.ts'],
     rules: forbid([
       [['**/src/**'], "Examples use the public API only: import 'app-proxy/…'."],

@@ -14,13 +14,15 @@ export default defineConfig({
     'connector/index': 'src/connector/index.ts',
     'connector/kerberos/index': 'src/connector/kerberos/index.ts',
     'connector/node/index': 'src/connector/node/index.ts',
+    'cli/main': 'src/cli/main.ts',
   },
   format: 'esm',
   target: 'node20',
   platform: 'neutral',
   // Declarations are the compiler's own: tsconfig.build.json.
   dts: false,
-  external: [/^node:/],
+  // The program imports the package as everybody does: it makes no other chunks of it.
+  external: [/^node:/, /^app-proxy(?:\/|$)/],
   clean: true,
   splitting: true,
   // Maps lead to `src`, which is in the package: once is enough.

@@ -31,7 +31,7 @@ import { Processes } from './demo/processes.ts'
 import { keepAuthorization } from './demo/program.ts'
 import { jsonReport, tableReport, type Ready } from './demo/report.ts'
 import { isFree, openState } from './demo/state.ts'
-import { linesOf } from './program/mistakes.ts'
+import { linesOf } from '#program/mistakes'
 import { registrarToken } from './registrar-token.ts'
 
 const options = await orEnd(readDemoOptions)
@@ -71,7 +71,7 @@ async function start(): Promise<Ready> {
   const cloudConfiguration = await writeCloudConfiguration(state, applications)
   const [{ issuer }, { connectorUrl, caFile }] = await Promise.all([
     processes.start<Pick<Ready, 'issuer'>>('sts', ['--config', stsConfiguration]),
-    processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud-server', [
+    processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud run', [
       ...['--config', cloudConfiguration],
     ]),
     processes.start('intranet', [
@@ -84,7 +84,7 @@ async function start(): Promise<Ready> {
   const signOnFile = await writeSignOnFile(state, applications)
   progress('Alice signs in for a token, with which the connector registers …')
   const tokenFile = await fetchToken(issuer)
-  const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector', [
+  const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector run', [
     ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
     ...['--name', 'demo', '--token-file', tokenFile, '--sign-on', signOnFile],
   ])

@@ -21,9 +21,9 @@ import { handbook, HANDBOOK_PATH } from './intranet/handbook.ts'
 import { frontPage, livePage } from './intranet/pages.ts'
 import { die, download, form, headers, slow, upload } from './intranet/requests.ts'
 import { Ticker } from './intranet/ticker.ts'
-import { readFlags, readPort, type FlagValues } from './program/flags.ts'
-import { listen } from './program/listen.ts'
-import { aborted, runAs, type Surroundings } from './program/program.ts'
+import { readFlags, readPort, type FlagValues } from '#program/flags'
+import { listen } from '#program/listen'
+import { aborted, runAs, type Surroundings } from '#program/program'
 
 const echo = new Echo()
 const ticker = new Ticker()

@@ -12,9 +12,9 @@
  */
 import { createServer } from 'node:http'
 import { Sessions } from './model-context-protocol/sessions.ts'
-import { readFlags, readPort } from './program/flags.ts'
-import { listen } from './program/listen.ts'
-import { aborted, runAs, type Surroundings } from './program/program.ts'
+import { readFlags, readPort } from '#program/flags'
+import { listen } from '#program/listen'
+import { aborted, runAs, type Surroundings } from '#program/program'
 
 const FLAGS = {
   port: { value: 'N', text: 'the port it listens on (default: a free one)' },

@@ -10,10 +10,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { replacePrivateFile } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { readSecretFile } from './program/files.ts'
-import { readFlags } from './program/flags.ts'
-import { allOf } from './program/mistakes.ts'
-import { runAs, type Surroundings } from './program/program.ts'
+import { readSecretFile } from '#program/files'
+import { readFlags } from '#program/flags'
+import { allOf } from '#program/mistakes'
+import { runAs, type Surroundings } from '#program/program'
 
 export interface RegistrarTokenOptions {
   readonly issuer: string

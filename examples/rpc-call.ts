@@ -9,9 +9,9 @@
 import { readFile } from 'node:fs/promises'
 import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { readSecretFile } from './program/files.ts'
-import { readFlags } from './program/flags.ts'
-import { runAs, type Surroundings } from './program/program.ts'
+import { readSecretFile } from '#program/files'
+import { readFlags } from '#program/flags'
+import { runAs, type Surroundings } from '#program/program'
 import { Greeter, type GreeterClient } from './rpc/greeter.ts'
 
 const FLAGS = {

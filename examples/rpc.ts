@@ -18,8 +18,8 @@ import {
   type Metadata,
 } from '@grpc/grpc-js'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { readFlags, readPort } from './program/flags.ts'
-import { aborted, runAs, type Surroundings } from './program/program.ts'
+import { readFlags, readPort } from '#program/flags'
+import { aborted, runAs, type Surroundings } from '#program/program'
 import { Greeter, type Greeting, type Span, type Word } from './rpc/greeter.ts'
 
 const FLAGS = {

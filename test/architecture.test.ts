@@ -76,6 +76,9 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/fetch'],
   ['cloud'],
   ['cloud/node'],
+  // Uses the doors only, as a program of anybody's would.
+  ['cli/program'],
+  ['cli/cloud', 'cli/connector'],
   ['cli'],
 ]
 const roomOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
@@ -115,6 +118,15 @@ describe('what users may import is chosen', () => {
   })
 })
 
+describe('app-proxy on the command line', () => {
+  test.each(within('cli/'))('%s imports its own files, and what every program can', (path) => {
+    for (const specifier of importsOf(path))
+      expect(target(path, specifier)).toMatch(
+        /^(?:cli\/|node:|app-proxy(?:\/|$)|valibot$|oauth4webapi$)/,
+      )
+  })
+})
+
 test('the map of the house names files that are there', () => {
   const map = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8')
   const named = [...map.matchAll(/`((?:src|spec|test)\/[\w./-]+)`/g)].map((match) => match[1]!)
@@ -149,7 +161,7 @@ describe('src/protocol is pure', () => {
 })
 
 describe('time', () => {
-  const onNode = /^(?:cloud|connector|runtime)\/node\//
+  const onNode = /^(?:cloud|connector|runtime)\/node\/|^cli\//
   /** On Node, and timed as the machines that they drive. */
   const drivers = ['cloud/node/connector-listener.ts', 'connector/node/plain-link.ts']
   const neutral = files.filter((path) => !onNode.test(path) || drivers.includes(path))

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as v from 'valibot'
-import { CloudServerConfiguration } from '../examples/cloud-server-configuration.ts'
+import { CloudServerConfiguration } from '../src/cli/cloud/configuration.ts'
 import { createDirectory } from '../src/cloud/index.ts'
 import { PROBLEM_TYPE } from '../src/cloud/pages/problem.ts'
 import { ALL_ANSWERS } from './cloud/pages/all-answers.ts'

@@ -128,6 +128,20 @@ describe.each(SUBPATHS)('%s', (subpath) => {
   })
 })
 
+test('its program runs, helps, and says what is wrong in a line', async () => {
+  const program = join(project, 'node_modules', '.bin', 'app-proxy')
+  const asked = await run(program, ['--version'])
+  expect(asked.stdout).toBe(`${manifest.version}\n`)
+  const { stdout } = await run(program, ['help'])
+  expect(stdout).toContain('app-proxy cloud run --config cloud/cloud.json')
+  const words = ['connector', 'run', '--url', 'x', '--state-dir', 'state']
+  const wrong = await run(program, words, { cwd: project }).catch((error: unknown) => error)
+  expect(wrong).toMatchObject({
+    code: 2,
+    stderr: `app-proxy connector run: --url: must be an https URL, such as https://cloud.example:8444 (is "x")\n`,
+  })
+})
+
 describe('in a browser', () => {
   const protocol = specifier('./protocol')
 

@@ -14,7 +14,7 @@ import {
   type SignOnInput,
   type TranslateInput,
 } from 'app-proxy/cloud'
-import type { CloudServerInput } from '../cloud-server-configuration.ts'
+import type { CloudServerInput } from '#cloud-configuration'
 import { TWO_FACTOR } from '../sts/strength.ts'
 import type { DemoOptions, Published } from './options.ts'
 import type { DemoState } from './state.ts'

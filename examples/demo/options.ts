@@ -2,9 +2,9 @@
  * The command line of the demo.
  */
 import { ConfigurationInvalid } from 'app-proxy/protocol'
-import { readFlags, readPort } from '../program/flags.ts'
-import { allOf } from '../program/mistakes.ts'
-import type { Surroundings } from '../program/program.ts'
+import { readFlags, readPort } from '#program/flags'
+import { allOf } from '#program/mistakes'
+import type { Surroundings } from '#program/program'
 
 export interface Published {
   readonly name: string

@@ -29,13 +29,13 @@ export class Processes {
     this.#options = options
   }
 
-  /** Starts `examples/NAME.ts` and resolves with what its ready line says. */
+  /** Starts an example, or a command of `app-proxy`; resolves with what its ready line says. */
   async start<Ready>(name: string, args: readonly string[]): Promise<Ready> {
     // Whoever waits for a process to start would wait for ever.
     if (this.#isStopping) return new Promise(() => undefined)
-    const log = this.#options.logDir && join(this.#options.logDir, `${name}.log`)
+    const log = this.#options.logDir && join(this.#options.logDir, `${name.replace(' ', '-')}.log`)
     const imports = ['--import', 'tsx', '--import', './examples/demo/end-with-parent.ts']
-    const child = spawn(process.execPath, [...imports, `examples/${name}.ts`, ...args], {
+    const child = spawn(process.execPath, [...imports, ...programOf(name), ...args], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', log === undefined ? 'inherit' : openSync(log, 'a', 0o600), 'ipc'],
     })
@@ -66,3 +66,7 @@ export class Processes {
     )
   }
 }
+
+/** The CLI where two words are said, and else `examples/NAME.ts`. */
+const programOf = (name: string) =>
+  name.includes(' ') ? ['src/cli/main.ts', ...name.split(' '), '--json'] : [`examples/${name}.ts`]

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { escape } from '../program/html.ts'
+import { escape } from '../html.ts'
 
 /** Under this path everything is the handbook's. */
 export const HANDBOOK_PATH = '/handbook/'

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { escape } from '../program/html.ts'
+import { escape } from '../html.ts'
 import { pairsOf, send } from './answers.ts'
 import type { Asserted, WhoIsAsserted } from './asserted.ts'
 

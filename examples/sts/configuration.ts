@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { checkConfiguration } from 'app-proxy/cloud'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import type { ClientMetadata } from 'oidc-provider'
-import { readSecretJson } from '../program/files.ts'
+import { readSecretJson } from '#program/files'
 import type { StsUser } from './users.ts'
 
 /** The configuration file of sts. */

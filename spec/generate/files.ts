@@ -7,6 +7,7 @@ import { access, readFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { auditEvents } from './audit.ts'
 import { errorCatalogue } from './catalogue.ts'
+import { commandReference, commonOptions, exitCodes } from './cli.ts'
 import { configurationReference } from './configuration.ts'
 import { exampleMessage } from './example-message.ts'
 import * as layouts from './layouts.ts'
@@ -31,9 +32,17 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
         ['cloud-server', configurationReference(cloudServerSchema(), 'The file')],
       ]),
     ],
+    [
+      'docs/cli.md',
+      await withRegions('docs/cli.md', [
+        ['common-options', commonOptions()],
+        ['exit-codes', exitCodes()],
+        ['commands', commandReference()],
+      ]),
+    ],
     ['spec/REQUIREMENTS.md', requirementsDocument(await requirementTests())],
     ['spec/layouts.json', JSON.stringify(layouts.layouts())],
-    ['examples/cloud-server.schema.json', JSON.stringify(cloudServerSchema())],
+    ['docs/cloud-configuration.schema.json', JSON.stringify(cloudServerSchema())],
   ])
   for (const [path, content] of files) files.set(path, await formatted(path, content))
   for (const [name, vector] of await vectors())

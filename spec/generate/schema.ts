@@ -7,7 +7,7 @@ import {
   StepUp,
 } from '../../src/cloud/rules/access-policy.ts'
 import { CorsConfiguration } from '../../src/cloud/directory/cors-configuration.ts'
-import { CloudServerConfiguration } from '../../examples/cloud-server-configuration.ts'
+import { CloudServerConfiguration } from '../../src/cli/cloud/configuration.ts'
 import { describeSchema, type SchemaNode } from './descriptions.ts'
 
 /** What appears more than once is written down once. */
@@ -18,7 +18,7 @@ const definitions = {
 
 /** Where the interfaces are whose comments describe it. */
 const INTERFACES = [
-  'examples/cloud-server-configuration.ts',
+  'src/cli/cloud/configuration.ts',
   'src/cloud/directory/directory-input.ts',
   'src/cloud/directory/application-input.ts',
   'src/cloud/directory/publishing-input.ts',
@@ -29,7 +29,7 @@ const INTERFACES = [
   'src/protocol/wire/limits.ts',
 ].map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)))
 
-/** The JSON Schema of cloud-server's configuration file: for editors, which complete and check while one types. */
+/** The JSON Schema of the configuration file of `app-proxy cloud`: for editors, which complete and check while one types. */
 export function cloudServerSchema(): object {
   const schema = toJsonSchema(CloudServerConfiguration, {
     typeMode: 'input',
@@ -38,5 +38,5 @@ export function cloudServerSchema(): object {
     ignoreActions: ['check'],
   })
   describeSchema(schema as SchemaNode, 'CloudServerInput', INTERFACES)
-  return { ...schema, title: 'app-proxy cloud-server configuration' }
+  return { ...schema, title: 'app-proxy cloud configuration' }
 }

@@ -5,7 +5,7 @@
  *     const results = testPolicies(configuration, cases, Date.now())
  *
  * A case says all that a decision is made from; what it does not say is not known. @see
- * examples/policy-check.ts
+ * `app-proxy policy test`
  *
  * @module
  */

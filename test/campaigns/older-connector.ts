@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { buildReference } from '../../bench/harness/reference-build.ts'
 import { Workspace } from '../../bench/harness/workspace.ts'
-import { Example } from '../integration/processes.ts'
+import { CLI, Example } from '../integration/processes.ts'
 import { UserAgent } from '../examples/demo-process.ts'
 import { until } from '../until.ts'
 import { exactly, type Campaign, type Figure } from './campaign.ts'
@@ -65,7 +65,7 @@ async function figuresOf(workspace: Workspace, say: (line: string) => void): Pro
     mode: 0o600,
   })
   const cloud = await Example.start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
-    'cloud-server',
+    'cloud run',
     ['--config', configuration],
   )
   workspace.onClose(async () => void (await cloud.stop()))
@@ -73,7 +73,7 @@ async function figuresOf(workspace: Workspace, say: (line: string) => void): Pro
 
   const ticket = workspace.path('ticket')
   const order = ['--config', configuration, '--tenant', 'contoso', '--active', '--out', ticket]
-  await run(process.execPath, ['--import', 'tsx', 'examples/enrolment-ticket.ts', ...order], {
+  await run(process.execPath, ['--import', 'tsx', CLI, 'cloud', 'ticket', ...order], {
     cwd: ROOT,
   })
   const program = join(project, 'connector.mjs')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cloudUnit, connectorUnit, systemUser } from '../../src/cli/units.ts'
+import { cloudUnit, connectorUnit, systemUser } from '../../src/cli/program/units.ts'
 import { describeWithPackages } from '../debian-packages.ts'
 
 const run = promisify(execFile)

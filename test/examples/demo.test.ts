@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { exitCodeOf } from '../../examples/program/program.ts'
+import { exitCodeOf } from '../../src/cli/program/program.ts'
 import { main as rpcCall } from '../../examples/rpc-call.ts'
 import { Greeter } from '../../examples/rpc/greeter.ts'
 import manifest from '../../package.json' with { type: 'json' }
@@ -112,7 +112,7 @@ onLinux(
     const file = join(stateDir, 'cloud-server.json')
     const before = readFileSync(file, 'utf8')
     const cloud = descendantsOf(demo.child.pid!).find(({ command }) =>
-      command.includes('cloud-server'),
+      command.includes('cloud run'),
     )
     const replaced = () => audited('configuration.replaced')
     process.kill(cloud!.pid, 'SIGHUP')
@@ -388,8 +388,8 @@ describe('a second start with the same directory', () => {
   })
   onLinux('ends with code 0 at Ctrl-C, twice, and leaves no process', async () => {
     const processes = descendantsOf(demo.child.pid!)
-    for (const name of ['sts', 'intranet', 'cloud-server', 'connector'])
-      expect(processes.filter(({ command }) => command.includes(`/${name}.ts`))).toHaveLength(1)
+    for (const name of ['/sts.ts', '/intranet.ts', '/main.ts cloud run', '/main.ts connector run'])
+      expect(processes.filter(({ command }) => command.includes(name))).toHaveLength(1)
     expect(
       processes.some(({ command }) => /eyJ/.test(command)),
       'a token in argv',
@@ -474,7 +474,7 @@ onLinux('leaves no process when npm, which runs it, is told to end', async () =>
   const [first] = (await once(npm.stdout, 'data')) as [Buffer]
   expect(JSON.parse(first.toString())).toHaveProperty('issuer')
   const processes = descendantsOf(npm.pid!)
-  expect(processes.some(({ command }) => command.includes('/connector.ts'))).toBe(true)
+  expect(processes.some(({ command }) => command.includes('connector run'))).toBe(true)
   npm.kill('SIGTERM')
   const alive = () => processes.filter(({ pid }) => isAlive(pid))
   await expect.poll(alive, { timeout: 20_000 }).toEqual([])

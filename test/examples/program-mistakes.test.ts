@@ -1,19 +1,17 @@
 /**
- * What the smaller example programs say of an operator's mistakes: each is one line that says where and what, and ends them with code 2.
+ * What the smaller example programs say of an operator's mistakes: each is one line that says where and what, and ends them with code 2, or 3 for what stands in its file.
  */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { main as ticket } from '../../examples/enrolment-ticket.ts'
 import { main as intranet } from '../../examples/intranet.ts'
-import { main as policyCheck } from '../../examples/policy-check.ts'
 import { main as registrarToken } from '../../examples/registrar-token.ts'
 import { main as sts } from '../../examples/sts.ts'
 import { readOptions } from '../../examples/demo/options.ts'
-import type { Program } from '../../examples/program/program.ts'
-import { expectLines, MistakenFolder } from './mistaken.ts'
+import type { Program } from '../../src/cli/program/program.ts'
+import { expectLines, MistakenFolder } from '../cli/mistaken.ts'
 
 const folder = new MistakenFolder()
 const PRIVATE = { mode: 0o600 }
@@ -35,19 +33,6 @@ beforeAll(async () => {
   closed.close()
   writeFileSync(folder.at('password'), 'wonderland', PRIVATE)
   writeFileSync(folder.at('open-password'), 'wonderland', { mode: 0o644 })
-  const directory = {
-    tenants: [{ id: 'contoso', issuer: 'https://id.example', registrars: { audience: 'x' } }],
-    groups: [{ id: 'berlin', tenantId: 'contoso' }],
-    applications: [
-      {
-        ...{ id: 'wiki', groupId: 'berlin', preAuthentication: 'oidc', client: { id: 'wiki' } },
-        ...{ externalUrl: 'https://wiki.example/', internalUrl: 'http://10.0.0.7/' },
-      },
-    ],
-  }
-  const server = { stateDir: folder.at('state'), users: { port: 0 }, connectors: { port: 0 } }
-  writeFileSync(folder.at('directory.json'), JSON.stringify(directory))
-  writeFileSync(folder.at('cloud.json'), JSON.stringify({ ...server, directory }), PRIVATE)
 })
 afterAll(() => {
   other.close()
@@ -60,8 +45,6 @@ const demo: Program = async (surroundings) => {
 }
 const PROGRAMS = {
   ...{ demo, intranet, sts },
-  'enrolment-ticket': ticket,
-  'policy-check': policyCheck,
   'registrar-token': registrarToken,
 }
 type Row = [program: keyof typeof PROGRAMS, argv: string, written: unknown, ...lines: string[]]
@@ -70,8 +53,6 @@ const token = '--audience x --username alice --out DIR/token'
 const user = { username: 'alice', password: 'wonderland' }
 const issuer = { tenantId: 'contoso', audience: 'x', users: [user], clients: [] }
 const stsFile = '--config DIR/written.json'
-const cases = 'DIR/directory.json DIR/written.json'
-const ONE = { application: 'wiki', user: {}, expect: 'allow' }
 
 // prettier-ignore
 const ROWS: readonly Row[] = [
@@ -82,22 +63,12 @@ const ROWS: readonly Row[] = [
   ['sts', stsFile, { ...issuer, users: [user, user] }, 'DIR/written.json: users[1].username: is not unique'],
   ['sts', stsFile, { ...issuer, port: -1, issuer: 'sts' }, 'DIR/written.json: port: must be at least 0 (is -1)', 'DIR/written.json: issuer: must be an absolute URL (is "sts")'],
   ['sts', stsFile, { ...issuer, stateDir: 'DIR/password' }, 'DIR/written.json: stateDir: is not below a directory (is "DIR/password/sts-keys.json")'],
-  ['policy-check', '', undefined, 'CONFIGURATION: is missing', 'CASES: is missing'],
-  ['policy-check', 'DIR/none.json DIR/none.json', undefined, 'CONFIGURATION: there is no such file (is "DIR/none.json")'],
-  ['policy-check', cases, '[{]', 'DIR/written.json:1:3: a name between double quotes is missing'],
-  ['policy-check', cases, [{ ...ONE, application: 'wikki' }, { ...ONE, adress: '::1' }],
-    'DIR/written.json: [0].application: names no application; "wiki" was probably meant (is "wikki")',
-    'DIR/written.json: [1].adress: is not known here; "address" was probably meant'],
-  ['policy-check', 'DIR/written.json DIR/written.json', { directory: {} },
-    'DIR/written.json: directory.tenants: is missing', 'DIR/written.json: directory.groups: is missing', 'DIR/written.json: directory.applications: is missing'],
   ['registrar-token', `--issuer x ${token}`, undefined, '--password-file: is missing'],
   ['registrar-token', `--issuer x ${token} --password-file DIR/open-password`, undefined, '--password-file: holds a secret: only its owner may have rights to it (its mode is 0644: chmod 600) (is "DIR/open-password")'],
   ['registrar-token', `--issuer x ${token} --password-file DIR/password`, undefined, '--issuer: must be a URL (is "x")'],
   ['registrar-token', `--issuer CLOSED ${token} --password-file DIR/password`, undefined, '--issuer: cannot be reached (ECONNREFUSED) (is "CLOSED")'],
   ['registrar-token', `--issuer OTHER ${token} --password-file DIR/password`, undefined, '--issuer: is no issuer: it has no metadata at /.well-known/openid-configuration (status 404) (is "OTHER")'],
   ['registrar-token', `--issuer OTHER/other ${token} --password-file DIR/password`, undefined, '--issuer: calls itself "https://another.example" (is "OTHER/other")'],
-  ['enrolment-ticket', '--config DIR/cloud.json --tenat contoso', undefined, '--tenat: is not known here; "--tenant" was probably meant'],
-  ['enrolment-ticket', '--config DIR/cloud.json --tenant contoso --minutes soon', undefined, '--minutes: must be a number (is "soon")'],
   ['demo', '--prot 3 --https=yes', undefined, '--https: takes no value', '--prot: is not known here; "--port" was probably meant'],
   ['demo', '--port 99999 --publish mine', undefined, '--port: must be a number from 0 to 65535 (is "99999")', '--publish: must be NAME=URL (is "mine")'],
   ['demo', '--publish My=http://127.0.0.1:1', undefined, '--publish: NAME may hold a-z, 0-9 and "-" (is "My=http://127.0.0.1:1")'],

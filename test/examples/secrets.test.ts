@@ -215,7 +215,16 @@ async function connector(
   const file = join(root, `token-${name}`)
   writeFileSync(file, token, { mode: 0o600 })
   const child = spawn(process.execPath, [
-    ...['--import', 'tsx', 'examples/connector.ts', '--url', demo.connectorUrl],
+    ...[
+      '--import',
+      'tsx',
+      'src/cli/main.ts',
+      'connector',
+      'run',
+      '--json',
+      '--url',
+      demo.connectorUrl,
+    ],
     ...['--ca', demo.caFile, '--state-dir', join(root, `connector-${name}`)],
     ...['--token-file', file],
   ])

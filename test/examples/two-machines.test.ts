@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Example } from '../integration/processes.ts'
+import { CLI, Example } from '../integration/processes.ts'
 import { UserAgent } from './demo-process.ts'
 
 const run = promisify(execFile)
@@ -21,9 +21,12 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-/** What the guide says to run, `node --import tsx` left out; names in it are those of this test. */
+/** What the guide says to run, without the words of the program; names in it are those of this test. */
 function command(name: string, names: Readonly<Record<string, string>>): string[] {
-  const printed = new RegExp(`^node --import tsx examples/${name}\\.ts (.+)$`, 'm').exec(guide)![1]!
+  const program = name.includes(' ')
+    ? `npx app-proxy ${name}`
+    : `node --import tsx examples/${name}\\.ts`
+  const printed = new RegExp(`^${program} (.+)$`, 'm').exec(guide)![1]!
   return printed.split(' ').map((word) => names[word] ?? word)
 }
 
@@ -51,13 +54,13 @@ test('a connector joins by a ticket, and serves', { timeout: 60_000 }, async () 
   const configuration = join(root, 'cloud.json')
   await writeFile(configuration, JSON.stringify(file), { mode: 0o600 })
   const cloud = await start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
-    'cloud-server',
+    'cloud run',
     { 'cloud.json': configuration },
   )
 
   const ticket = join(root, 'ticket')
-  const order = command('enrolment-ticket', { 'cloud.json': configuration, ticket })
-  await run(process.execPath, ['--import', 'tsx', 'examples/enrolment-ticket.ts', ...order], {
+  const order = command('cloud ticket', { 'cloud.json': configuration, ticket })
+  await run(process.execPath, ['--import', 'tsx', CLI, 'cloud', 'ticket', ...order], {
     cwd: ROOT,
   })
   const ca = join(root, 'server-ca.pem')
@@ -70,7 +73,7 @@ test('a connector joins by a ticket, and serves', { timeout: 60_000 }, async () 
     'connector-state': connectors,
     ticket,
   }
-  const connector = await start<{ bindings: object }>('connector', names)
+  const connector = await start<{ bindings: object }>('connector run', names)
   expect(connector.ready.bindings).toEqual({ 'cloud-1': 'link' })
 
   const user = new UserAgent(await readFile(ca, 'utf8'))

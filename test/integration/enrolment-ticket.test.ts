@@ -144,9 +144,11 @@ test('whoever guesses gets 401 and a code, and no other word', async () => {
   })
 })
 
-/** Runs `examples/NAME.ts`. */
-function run(name: string, args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...args])
+/** Runs a command of `app-proxy`. */
+function run(words: string, args: readonly string[]) {
+  const child = spawn(process.execPath, [
+    ...['--import', 'tsx', 'src/cli/main.ts', ...words.split(' '), ...args],
+  ])
   closing.push(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
@@ -166,12 +168,13 @@ test('an operator makes a ticket beside the server that runs, and pipes it into 
     directory: { ...rest, tenants: [{ ...tenants[0], enrolmentTickets: true }] },
   }
   await writeFile(configuration, JSON.stringify(content), { mode: 0o600 })
-  const server = run('cloud-server', ['--config', configuration])
+  const server = run('cloud run', ['--json', '--config', configuration])
   const [line] = (await once(createInterface(server.stdout), 'line')) as [string]
   const { connectorUrl, caFile } = JSON.parse(line) as { connectorUrl: string; caFile: string }
   const order = ['--config', configuration, '--tenant', 'contoso', '--active']
-  const operator = run('enrolment-ticket', order)
-  const connector = run('connector', [
+  const operator = run('cloud ticket', order)
+  const connector = run('connector run', [
+    '--json',
     ...['--url', connectorUrl, '--ca', caFile, '--ticket-file', '-'],
     ...['--state-dir', join(directory, 'connector')],
   ])

@@ -15,6 +15,8 @@ import type { Observation } from './observed.ts'
 import { REGISTRAR_AUDIENCE, registrarToken } from './registrar-token.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** `app-proxy`, as it is written. */
+export const CLI = 'src/cli/main.ts'
 const PAGE_BYTES = 4096
 const TICKS_PER_SECOND = 100
 
@@ -31,9 +33,10 @@ export class Example<Ready = unknown> {
     this.said = said
   }
 
-  /** Starts `examples/NAME.ts`; it is ready when it has said so. */
+  /** Starts `examples/NAME.ts`, or a command of `app-proxy`; it is ready when it has said so. */
   static start<Ready>(name: string, args: readonly string[]): Promise<Example<Ready>> {
-    return Example.program(`examples/${name}.ts`, args)
+    if (!name.includes(' ')) return Example.program(`examples/${name}.ts`, args)
+    return Example.program(CLI, [...name.split(' '), '--json', ...args])
   }
 
   /** The same with a program of any other directory. */
@@ -138,20 +141,20 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
     },
   )
   const cloud = await Example.start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
-    'cloud-server',
+    'cloud run',
     ['--config', configuration],
   )
   const connectors: Example[] = []
   return {
     cloud,
     port: Number(new URL(cloud.ready.usersUrl).port),
-    async startConnector(program = 'examples/connector.ts', ...first) {
+    async startConnector(program = CLI, ...first) {
       const name = `connector-${connectors.length}`
       const tokenFile = join(directory, `${name}.token`)
       await writeFile(tokenFile, await registrarToken(issuer), { mode: 0o600 })
       const { connectorUrl, caFile } = cloud.ready
       const connector = await Example.program<{ connectorId: string }>(program, [
-        ...first,
+        ...(program === CLI ? ['connector', 'run', '--json'] : first),
         ...['--url', connectorUrl, '--ca', caFile, '--token-file', tokenFile],
         ...['--state-dir', join(directory, name), '--name', name],
       ])

@@ -1,5 +1,5 @@
 /**
- * A connector that is of no use, as a process of its own. It registers, comes up, says so on stdout as `examples/connector.ts`
+ * A connector that is of no use, as a process of its own. It registers, comes up, says so on stdout as `app-proxy connector run`
  * does, and says each request that it is asked on stderr, by its method.
  *
  *     useless-connector.child.ts HOW --url URL --ca FILE --token-file FILE --state-dir DIR

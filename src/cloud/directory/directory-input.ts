@@ -1,7 +1,7 @@
 /**
  * Tenants, connector groups and applications as a person writes them: in TypeScript for
- * {@link createDirectory}, or in a JSON file. Descriptions in `cloud-server.schema.json` are these
- * comments.
+ * {@link createDirectory}, or in a JSON file. Descriptions in
+ * `cloud-configuration.schema.json` are these comments.
  *
  * Whatever has a default may be left out, and `undefined` is as good as left out. Durations are
  * milliseconds in names that end in `Ms`, sizes octets in names that end in `Bytes`.

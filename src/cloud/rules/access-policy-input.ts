@@ -1,6 +1,6 @@
 /**
- * Conditional access as a person writes it. Descriptions in `cloud-server.schema.json` are these
- * comments.
+ * Conditional access as a person writes it. Descriptions in `cloud-configuration.schema.json` are
+ * these comments.
  *
  * A policy applies when all of its `when` holds and no member of its `unless` does. Lists mean "any
  * of these", members beside each other mean "and". An absent member asks for nothing; one that is

@@ -17,7 +17,7 @@ import type { PolicyCases } from '../../../src/cloud/policy-case.ts'
 import type {
   CloudServerConfiguration,
   CloudServerInput,
-} from '../../../examples/cloud-server-configuration.ts'
+} from '../../../src/cli/cloud/configuration.ts'
 import type { SameForm } from '../../same-form.ts'
 
 const tenant = {

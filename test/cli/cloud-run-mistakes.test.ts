@@ -1,15 +1,22 @@
 /**
- * What cloud-server says of an operator's mistakes: each is one line that says where and what, and ends it with code 2.
+ * What `app-proxy cloud run` says of an operator's mistakes: each is one line that says where and what, and ends it with code 2, or 3 for what stands in its file.
  */
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { main } from '../../examples/cloud-server.ts'
-import type { CloudServerInput } from '../../examples/cloud-server-configuration.ts'
-import { asProcess, certificateOf, expectLines, MistakenFolder, type Ended } from './mistaken.ts'
+import type { CloudServerInput } from '../../src/cli/cloud/configuration.ts'
+import {
+  asProcess,
+  certificateOf,
+  commandIn,
+  expectLines,
+  MistakenFolder,
+  type Ended,
+} from './mistaken.ts'
 
 const folder = new MistakenFolder()
+const command = commandIn(folder, 'cloud run')
 const taken = createServer()
 const takenPort = () => (taken.address() as AddressInfo).port
 const PRIVATE = { mode: 0o600 }
@@ -81,7 +88,7 @@ const withWiki = (change: object) => withDirectory({ applications: [wiki(change)
 function run(written: unknown, argv = ['--config', folder.at('cloud.json')]): Promise<Ended> {
   const text = typeof written === 'string' ? written : JSON.stringify(written)
   writeFileSync(folder.at('cloud.json'), text, PRIVATE)
-  return folder.run('cloud-server', main, argv)
+  return command(argv)
 }
 
 const FILE = 'DIR/cloud.json'
@@ -100,7 +107,7 @@ test('nothing is said of a file without mistakes', async () => {
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['no options', [], '--config: is missing'],
   ['an option with a slip', ['--confg', 'x.json'], '--confg: is not known here; "--config" was probably meant'],
-  ['an option that there is not', ['--config', 'x.json', '--zzz'], '--zzz: is not known here: there are --config, --verbose, --help'],
+  ['an option that there is not', ['--config', 'x.json', '--zzz'], '--zzz: is not known here: there are --config, --json, --verbose, --help'],
   ['an option without its value', ['--config'], '--config: needs a value behind it: FILE'],
   ['an option twice', ['--config', 'a', '--config', 'b'], '--config: is given twice'],
   ['a value that nobody asked for', ['--config', 'a', 'secret'], 'argument 1: is more than this program takes'],
@@ -108,7 +115,7 @@ test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['a file that is not there', ['--config', '/nowhere/cloud.json'], '--config: there is no such file (is "/nowhere/cloud.json")'],
   ['a directory for a file', ['--config', '/tmp'], '--config: is not a file (is "/tmp")'],
 ])('the command line: %s', async (_, argv, ...lines) =>
-  expectLines('cloud-server', await run(good(), [...argv]), lines),
+  expectLines('app-proxy cloud run', await run(good(), [...argv]), lines),
 )
 
 // prettier-ignore
@@ -157,7 +164,7 @@ test.each<[what: string, text: () => unknown, ...lines: string[]]>([
     `${FILE}: directory.applications[0].responseHeadMs: must be at least 1 (is -1, ${WIKI})`,
     `${FILE}: directory.applications[0].cors.origins[0]: must be an origin, such as "https://host.example" (is "portal", ${WIKI})`],
 ])('its file: %s', async (_, written, ...lines) =>
-  expectLines('cloud-server', await run(written()), lines),
+  expectLines('app-proxy cloud run', await run(written()), lines),
 )
 
 // prettier-ignore
@@ -178,7 +185,7 @@ test.each<[what: string, written: () => unknown, ...lines: string[]]>([
   ['a damaged key ring', () => withState('no-ring'), 'DIR/no-ring/key-ring.json: is not a key ring'],
 ])('what its file names: %s', async (_, written, ...lines) =>
   expectLines(
-    'cloud-server',
+    'app-proxy cloud run',
     await run(written()),
     lines.map((line) => line.replace('PORT', String(takenPort()))),
   ),
@@ -187,10 +194,10 @@ test.each<[what: string, written: () => unknown, ...lines: string[]]>([
 test('as a process it says the same; where in the program only when it is asked', async () => {
   writeFileSync(folder.at('bad.json'), '{"stateDir": }', PRIVATE)
   const argv = ['--config', folder.at('bad.json')]
-  const line = 'cloud-server: DIR/bad.json:1:14: a value is missing behind ":"'
-  const ended = await asProcess('cloud-server', argv)
-  expect(ended).toEqual({ code: 2, stdout: '', stderr: `${line.replace('DIR', folder.path)}\n` })
-  const verbose = await folder.run('cloud-server', main, [...argv, '--verbose'])
-  expect(verbose).toMatchObject({ code: 2, lines: expect.arrayContaining([line]) })
+  const line = 'app-proxy cloud run: DIR/bad.json:1:14: a value is missing behind ":"'
+  const ended = await asProcess('cloud run', argv)
+  expect(ended).toEqual({ code: 3, stdout: '', stderr: `${line.replace('DIR', folder.path)}\n` })
+  const verbose = await command([...argv, '--verbose'])
+  expect(verbose).toMatchObject({ code: 3, lines: expect.arrayContaining([line]) })
   expect(verbose.lines.join('\n')).toMatch(/^ +at /m)
 })

@@ -7,21 +7,44 @@ import {
   Refused,
   type ConfigurationMistake,
 } from 'app-proxy/protocol'
+import { CommandFailed, EXIT, type ExitCode, type ExitName } from './exit-codes.ts'
 
 /** The lines of an error, and the exit code. `isVerbose`: with where in the program it happened. */
-export function linesOf(
-  error: unknown,
-  isVerbose: boolean,
-): { readonly code: 1 | 2; readonly lines: readonly string[] } {
-  const trace = isVerbose ? tracesOf(error) : []
-  if (error instanceof ConfigurationInvalid)
-    return { code: 2, lines: [...error.mistakes.map(mistakeLine), ...trace] }
+export function linesOf(error: unknown, isVerbose: boolean): Told {
+  const { exit, lines } = toldOf(error)
+  return { code: EXIT[exit], lines: [...lines, ...(isVerbose ? tracesOf(error) : [])] }
+}
+
+export interface Told {
+  readonly code: ExitCode
+  readonly lines: readonly string[]
+}
+
+function toldOf(error: unknown): { readonly exit: ExitName; readonly lines: readonly string[] } {
+  if (error instanceof CommandFailed) return error
+  if (error instanceof ConfigurationInvalid) {
+    const exit = error.mistakes.some(isInFile) ? 'configuration' : 'usage'
+    return { exit, lines: error.mistakes.map(mistakeLine) }
+  }
   const words = systemWords(error)
-  if (words !== undefined) return { code: 2, lines: [words, ...trace] }
+  if (words !== undefined) return { exit: 'usage', lines: [words] }
   if (error instanceof Refused)
-    return { code: 2, lines: [`the cloud said no: ${error.message}`, ...trace] }
+    return { exit: 'refused', lines: [`the cloud said no: ${error.message}`] }
+  const missing = missingPackage(error)
+  if (missing !== undefined) return { exit: 'failed', lines: [missing] }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : 'failed'
-  return { code: 1, lines: [`${what.split('\n')[0]} (--verbose shows where)`, ...trace] }
+  return { exit: 'failed', lines: [`${what.split('\n')[0]} (--verbose shows where)`] }
+}
+
+/** It is about what stands in a file, rather than about an option; a state file names itself. */
+const isInFile = ({ file, path }: ConfigurationMistake) => file !== undefined || path.includes('/')
+
+/** A package that not everybody needs, and that is installed beside this one. */
+function missingPackage(error: unknown): string | undefined {
+  const { code, message = '' } = (error ?? {}) as NodeJS.ErrnoException
+  if (code !== 'ERR_MODULE_NOT_FOUND') return undefined
+  const [, name] = /Cannot find package '([^']+)'/.exec(message) ?? []
+  return name && `the package "${name}" is needed for this: npm install ${name}`
 }
 
 function tracesOf(error: unknown): readonly string[] {

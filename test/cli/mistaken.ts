@@ -1,12 +1,13 @@
 /**
- * Example programs that are given something wrong: run in this process, they say what a process would, and give its exit code.
+ * `app-proxy` and example programs that are given something wrong: run in this process, they say what a process would, and give its exit code.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { exitCodeOf, type Program } from '../../examples/program/program.ts'
+import { cli } from '../../src/cli/cli.ts'
+import { exitCodeOf, type Program } from '../../src/cli/program/program.ts'
 import { createServerAuthority } from '../../src/cloud/index.ts'
 import { memoryAuthorityStore } from '../cloud/authority/memory-authority-store.ts'
 
@@ -47,15 +48,29 @@ export class MistakenFolder {
   }
 }
 
-/** Each line once, all of the program's, none of a stack trace. */
-export function expectLines(name: string, ended: Ended, lines: readonly string[]): void {
+/** Commands of `app-proxy`, in the folder. */
+export const commandIn =
+  (folder: MistakenFolder, words: string) =>
+  (argv: readonly string[]): Promise<Ended> =>
+    folder.run('app-proxy', cli, [...words.split(' '), ...argv])
+
+/** It begins with the path of a file, rather than with an option. */
+const IN_FILE = /^[^-: ][^: ]*\//
+
+/** Each line once, all of the program's, none of a stack trace. Code 2, or 3 for what stands in a file. */
+export function expectLines(
+  name: string,
+  ended: Ended,
+  lines: readonly string[],
+  code = lines.some((line) => IN_FILE.test(line)) ? 3 : 2,
+): void {
   expect(ended.lines).toEqual(lines.map((line) => `${name}: ${line}`))
-  expect(ended).toMatchObject({ code: 2, said: [] })
+  expect(ended).toMatchObject({ code, said: [] })
 }
 
-/** Runs `examples/NAME.ts` as a process of its own. */
-export function asProcess(name: string, argv: readonly string[]) {
-  const args = ['--import', 'tsx', `examples/${name}.ts`, ...argv]
+/** Runs a command of `app-proxy` as a process of its own. */
+export function asProcess(words: string, argv: readonly string[]) {
+  const args = ['--import', 'tsx', 'src/cli/main.ts', ...words.split(' '), ...argv]
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) =>
     execFile(process.execPath, args, (error, stdout, stderr) =>
       resolve({ code: error?.code ?? 0, stdout, stderr }),

@@ -1,13 +1,6 @@
 /**
  * A cloud instance as a server: one listener for users, one for connectors, everything it must
  * remember in one directory.
- *
- *     node --import tsx examples/cloud-server.ts --config FILE
- *
- * FILE is JSON, see cloud-server.schema.json. One line of JSON on stdout says that it is ready:
- * `{"usersUrl":"…","connectorUrl":"…","caFile":"…"}`. SIGHUP reads the directory in FILE again, and
- * opens the audit file anew; one that is renamed is noticed without it. SIGINT and SIGTERM drain,
- * then end with code 0. A mistake in FILE, or in what it names, is one line on stderr and code 2.
  */
 import { writeFile } from 'node:fs/promises'
 import type { Server as TlsServer } from 'node:https'
@@ -39,38 +32,26 @@ import {
   type AuditFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
-import {
-  readCloudServerConfiguration,
-  type CloudServerSettings,
-} from './cloud-server-configuration.ts'
-import { readServerCertificate } from './program/certificates.ts'
-import { readFlags } from './program/flags.ts'
-import { listen } from './program/listen.ts'
-import { allOf, named } from './program/mistakes.ts'
-import { aborted, runAs, type Surroundings } from './program/program.ts'
-import { writePublicKeys } from './program/public-keys.ts'
+import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
+import type { CloudRunGiven } from './flags.ts'
+import { readServerCertificate } from '../program/certificates.ts'
+import { listen } from '../program/listen.ts'
+import { allOf, named } from '../program/mistakes.ts'
+import { aborted, type Surroundings } from '../program/program.ts'
+import { writePublicKeys } from '../program/public-keys.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 /** Sessions last a day at most, and three keys are kept: none ends for a rotation's sake. */
 const ROTATE_MS = 30 * ONE_DAY_MS
 /** Another instance may have rotated the keys that they share. */
 const PUBLISH_MS = 60 * 60 * 1000
-const FLAGS = {
-  config: {
-    value: 'FILE',
-    isRequired: true,
-    text: 'what it does: JSON, see cloud-server.schema.json',
-  },
-} as const
 
 /** Resolves with the exit code, when it has ended. */
-export async function main(surroundings: Surroundings): Promise<number> {
-  const flags = readFlags(surroundings, 'node --import tsx examples/cloud-server.ts', FLAGS)
-  if (flags === undefined) return 0
+export async function runCloud(given: CloudRunGiven, surroundings: Surroundings): Promise<number> {
   const closing: (() => unknown)[] = []
   try {
-    const settings = await readCloudServerConfiguration(flags.config)
-    await serve(flags.config, settings, surroundings, closing)
+    const settings = await readCloudServerConfiguration(given.config)
+    await serve(given, settings, surroundings, closing)
     await aborted(surroundings.signal)
     return 0
   } finally {
@@ -80,7 +61,7 @@ export async function main(surroundings: Surroundings): Promise<number> {
 
 /** Starts everything; what has to be ended goes into `closing`, the last first. */
 async function serve(
-  file: string,
+  { config: file, json }: CloudRunGiven,
   settings: CloudServerSettings,
   { say, log, onReload }: Surroundings,
   closing: (() => unknown)[],
@@ -191,7 +172,8 @@ async function serve(
   if (!isSecure)
     log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
-  say(JSON.stringify({ usersUrl, connectorUrl, caFile }))
+  const ready = { usersUrl, connectorUrl, caFile }
+  say(json ? JSON.stringify(ready) : readyLines(ready))
 
   onReload(() => void reload())
   const daily = setInterval(() => {
@@ -242,6 +224,14 @@ async function serve(
   }
 }
 
+const readyLines = (ready: Readonly<Record<'usersUrl' | 'connectorUrl' | 'caFile', string>>) =>
+  [
+    'ready',
+    `  users       ${ready.usersUrl}`,
+    `  connectors  ${ready.connectorUrl}`,
+    `  authority   ${ready.caFile} (for connectors: --ca)`,
+  ].join('\n')
+
 /** The certificate that the operator has for users; `undefined`: there is none. */
 async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {
   if (tls === undefined || tls === 'generated') return undefined
@@ -257,5 +247,3 @@ function auditSink(audit: CloudServerSettings['audit']): AuditSink & Partial<Aud
     ? auditStream(process[audit.to], audit)
     : auditFile(audit.to.file, audit)
 }
-
-await runAs('cloud-server', main, import.meta.url)

@@ -19,7 +19,7 @@ const directory = readDirectory(await json('policies/directory.json'))
 
 const run = (...args: string[]) =>
   new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-    const argv = ['--import', 'tsx', example('policy-check.ts'), ...args]
+    const argv = ['--import', 'tsx', 'src/cli/main.ts', 'policy', 'test', ...args]
     execFile(process.execPath, argv, (error, stdout, stderr) =>
       resolve({ code: error?.code ?? 0, stdout, stderr }),
     )
@@ -39,7 +39,7 @@ test('the example policies do what their cases say', async () => {
   expect(code).toBe(0)
 })
 
-test("a case that is not as expected is shown, with cloud-server's whole file too", async () => {
+test("a case that is not as expected is shown, with the cloud's whole file too", async () => {
   const dir = await mkdtemp(join(tmpdir(), 'app-proxy-policies-'))
   try {
     await writeFile(join(dir, 'server.json'), JSON.stringify({ stateDir: 'state', directory }))

@@ -1,9 +1,6 @@
 /**
- * What the example programs have in common: how they end.
- *
- * - 0: they did what they were asked for, or a signal ended them
- * - 1: something went wrong that nobody's setting mends
- * - 2: a setting is wrong; stderr has one line for each mistake
+ * What `app-proxy` and the programs of the examples have in common: how they end, with the codes of
+ * {@link EXIT}.
  *
  * A stack trace is for whoever changes the program: `--verbose` shows it.
  */
@@ -39,7 +36,9 @@ export async function exitCodeOf(
   } catch (error) {
     const isVerbose = surroundings.argv.includes('--verbose')
     const { code, lines } = linesOf(error, isVerbose)
-    for (const line of lines) surroundings.log(`${name}: ${line}`)
+    if (surroundings.argv.includes('--json'))
+      surroundings.log(JSON.stringify({ command: name, code, mistakes: lines }))
+    else for (const line of lines) surroundings.log(`${name}: ${line}`)
     return code
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What the example connector says where it cannot work: one line a mistake, and never a stack trace.
+ * What `app-proxy connector run` says where it cannot work: one line a mistake, and never a stack trace.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,8 @@ afterEach(async () => {
 
 /** Runs it, and gives what it said on stderr. */
 function run(args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/connector.ts', ...args], {
+  const command = ['src/cli/main.ts', 'connector', 'run', ...args]
+  const child = spawn(process.execPath, ['--import', 'tsx', ...command], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   closing.push(() => child.kill('SIGKILL'))
@@ -53,9 +54,11 @@ test('a wrong port is one line, however often it is tried; a signal ends it; oth
   expect(exits.map(([code]) => code as number)).toEqual([2, 2, 2])
   for (const one of [retrying, ...others]) expect(one.said()).not.toMatch(/^\s+at /m)
   expect(others.map(({ said }) => said())).toEqual([
-    'connector: --state-dir: is missing\n',
-    'connector: --url: must be an https URL (is "http://127.0.0.1:1")\n',
-    expect.stringMatching(/^connector: --ca: there is no such file \(is ".*none.pem"\)\n$/),
+    'app-proxy connector run: --url: is missing\napp-proxy connector run: --state-dir: is missing\n',
+    'app-proxy connector run: --url: must be an https URL (is "http://127.0.0.1:1")\n',
+    expect.stringMatching(
+      /^app-proxy connector run: --ca: there is no such file \(is ".*none.pem"\)\n$/,
+    ),
   ])
 })
 

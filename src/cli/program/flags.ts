@@ -30,7 +30,7 @@ export type FlagValues<F extends Readonly<Record<string, Flag>>> = {
       : boolean
 }
 
-const COMMON = {
+export const COMMON_FLAGS = {
   verbose: { text: 'show where in the program something went wrong' },
   help: { text: 'print this' },
 } as const satisfies Record<string, Flag>
@@ -38,24 +38,34 @@ const COMMON = {
 /**
  * Reads the command line. `undefined`: help was asked for, and given.
  *
- * @param usage how the program is called, such as `node --import tsx examples/sts.ts`
+ * `node:util` has a parser of options; it stops at the first mistake, and takes the option behind
+ * one whose value is missing for that value.
+ *
+ * @param usage how the program is called, such as `node --import tsx examples/sts.ts`; or makes its
+ *   help
  * @param names what else it is given, without `--` before it
  * @throws ConfigurationInvalid with all mistakes; the path of each is the option
  */
 export function readFlags<F extends Readonly<Record<string, Flag>>>(
   { argv, say }: Pick<Surroundings, 'argv' | 'say'>,
-  usage: string,
+  usage: string | (() => string),
   own: F,
   names: readonly string[] = [],
 ): (FlagValues<F> & { readonly given: readonly string[] }) | undefined {
-  const flags: Readonly<Record<string, Flag>> = { ...own, ...COMMON }
+  const flags: Readonly<Record<string, Flag>> = { ...own, ...COMMON_FLAGS }
   const mistakes: ConfigurationMistake[] = []
   const tell = (path: string, detail: string) => mistakes.push({ path, detail })
   const given: string[] = []
   const values: Record<string, string | string[] | true> = {}
   const left = [...argv]
   while (left.length > 0) {
-    const written = left.shift()!
+    const word = left.shift()!
+    const written = word === '-h' ? '--help' : word
+    if (/^-[^-]/.test(written)) {
+      // It may be a secret that was pasted in the wrong place.
+      tell(written.slice(0, 2), 'is not known here: options begin with "--"')
+      continue
+    }
     if (!written.startsWith('--')) {
       given.push(written)
       continue
@@ -77,7 +87,7 @@ export function readFlags<F extends Readonly<Record<string, Flag>>>(
     values[name] = flag.isMany ? [...((before as string[]) ?? []), read ?? '?'] : (read ?? '?')
   }
   if (values['--help'] === true) {
-    say(usageOf(usage, flags, names))
+    say(typeof usage === 'string' ? usageOf(usage, flags, names) : usage())
     return undefined
   }
   // What it is may be a secret that was pasted in the wrong place.
@@ -127,11 +137,25 @@ function usageOf(
   flags: Readonly<Record<string, Flag>>,
   names: readonly string[],
 ): string {
-  const forms = Object.entries(flags).map(([name, { value, isRequired, text }]) => ({
-    form: `--${name}${value === undefined ? '' : ` ${value}`}`,
-    text: isRequired ? `${text} (required)` : text,
-  }))
-  const width = Math.max(...forms.map(({ form }) => form.length))
-  const lines = forms.map(({ form, text }) => `  ${form.padEnd(width)}  ${text}`)
-  return [`usage: ${[usage, ...names].join(' ')} [options]`, '', ...lines].join('\n')
+  return [`usage: ${[usage, ...names].join(' ')} [options]`, '', ...flagLines(flags)].join('\n')
+}
+
+/** A line for each option. */
+export function flagLines(flags: Readonly<Record<string, Flag>>): readonly string[] {
+  return aligned(
+    Object.entries(flags).map(([name, flag]) => [
+      flagForm(name, flag),
+      flag.isRequired ? `${flag.text} (required)` : flag.text,
+    ]),
+  )
+}
+
+/** An option with what its value is called. */
+export const flagForm = (name: string, { value }: Flag) =>
+  `--${name}${value === undefined ? '' : ` ${value}`}`
+
+/** Two columns. */
+export function aligned(rows: readonly (readonly [string, string])[]): readonly string[] {
+  const width = Math.max(0, ...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
 }

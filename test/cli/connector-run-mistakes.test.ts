@@ -1,15 +1,15 @@
 /**
- * What the connector says of an operator's mistakes: each is one line that says where and what, and ends it with code 2.
+ * What `app-proxy connector run` says of an operator's mistakes: each is one line that says where and what, and ends it with the code of who has to act.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { main } from '../../examples/connector.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { registrarToken } from '../integration/registrar-token.ts'
 import { startTunnel, type Tunnel } from '../integration/tunnel.ts'
-import { asProcess, certificateOf, expectLines, MistakenFolder } from './mistaken.ts'
+import { asProcess, certificateOf, commandIn, expectLines, MistakenFolder } from './mistaken.ts'
 
 const folder = new MistakenFolder()
+const command = commandIn(folder, 'connector run')
 const PRIVATE = { mode: 0o600 }
 let tunnel: Tunnel
 let stranger: Issuer
@@ -66,15 +66,15 @@ function argumentsOf(more: Readonly<Record<string, string | undefined>> = {}): s
 
 // prettier-ignore
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
-  ['no options', [], '--state-dir: is missing'],
+  ['no options', [], '--url: is missing', '--state-dir: is missing'],
   ['an option with a slip', ['--url', 'https://c.example', '--state-dri', 's'], '--state-dri: is not known here; "--state-dir" was probably meant'],
-  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --state-dir, --ca, --token-file, --ticket-file, --show-key, --name, --sign-on, --verbose, --help'],
+  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --ca, --state-dir, --token-file, --ticket-file, --name, --sign-on, --json, --verbose, --help'],
   ['an option without its value', ['--url', '--state-dir', 's'], '--url: needs a value behind it: URL'],
   ['an option with an empty value', ['--url=', '--state-dir', 's'], '--url: must not be empty (is "")'],
   ['a token on the command line', ['--url', 'https://c.example', '--state-dir', 's', 'eyJ.eyJ.x'], 'argument 1: is more than this program takes'],
   ['an option twice', ['--url', 'https://c.example', '--url', 'https://d.example', '--state-dir', 's'], '--url: is given twice'],
 ])('the command line: %s', async (_, argv, ...lines) =>
-  expectLines('connector', await folder.run('connector', main, argv), lines),
+  expectLines('app-proxy connector run', await command(argv), lines),
 )
 
 // prettier-ignore
@@ -116,7 +116,7 @@ test.each<[what: string, change: Readonly<Record<string, string | undefined>>, .
     '--state-dir: holds secrets: only its owner may have rights to it (its mode is 0755: chmod 700) (is "DIR/open-state")',
     '--url: must be an https URL (is "http://cloud.example")'],
 ])('a setting: %s', async (_, change, ...lines) =>
-  expectLines('connector', await folder.run('connector', main, argumentsOf(change)), lines),
+  expectLines('app-proxy connector run', await command(argumentsOf(change)), lines),
 )
 
 /** A token that the cloud says no to. */
@@ -132,24 +132,25 @@ test.each<[what: string, token: () => string | Promise<string>, why: string]>([
 ])('a token %s', async (_, token, why) => {
   writeFileSync(folder.at('refused'), await token(), PRIVATE)
   const argv = argumentsOf({ 'token-file': 'DIR/refused' })
-  expectLines('connector', await folder.run('connector', main, argv), [
+  expectLines('app-proxy connector run', await command(argv), [
     `--token-file: The registrar’s token ${why}. Get a new one and start the connector with it.`,
-  ])
+  ], 4)
 })
 
 test('nothing is said where nothing is wrong', async () => {
-  const { code, said, lines } = await folder.run('connector', main, argumentsOf())
+  const { code, said, lines } = await command([...argumentsOf(), '--json'])
   expect(code).toBe(0)
   expect(JSON.parse(said[0]!)).toMatchObject({ tenantId: 'contoso' })
-  expect(lines.filter((line) => line.startsWith('connector: '))).toEqual([])
+  expect(lines.filter((line) => line.startsWith('app-proxy connector run: '))).toEqual([])
 })
 
 test('as a process it says the same; where in the program only when it is asked', async () => {
   const argv = ['--url', 'x', '--state-dir', folder.at('s')]
-  const line = 'connector: --url: must be an https URL, such as https://cloud.example:8444 (is "x")'
-  const ended = await asProcess('connector', argv)
+  const line =
+    'app-proxy connector run: --url: must be an https URL, such as https://cloud.example:8444 (is "x")'
+  const ended = await asProcess('connector run', argv)
   expect(ended).toEqual({ code: 2, stdout: '', stderr: `${line}\n` })
-  const verbose = await folder.run('connector', main, [...argv, '--verbose'])
+  const verbose = await command([...argv, '--verbose'])
   expect(verbose).toMatchObject({ code: 2, lines: expect.arrayContaining([line]) })
   expect(verbose.lines.join('\n')).toMatch(/^ +at /m)
 })

@@ -1,15 +1,7 @@
 /**
  * Tries access policies before they are in force.
  *
- *     node --import tsx examples/policy-check.ts CONFIGURATION CASES
- *
- * CONFIGURATION is cloud-server's file, or a directory alone; CASES a JSON list of who comes from
- * where, when and how, and what must become of them. Says of each case what became of it, and which
- * policies matched; ends with code 1 when one is not as it must be, with 2 for a mistake in a file.
- *
- *     [{ "name": "staff, from the office", "application": "vault", "user": { "groups": ["staff"] }, "address": "192.0.2.7", "expect": "step-up" }]
- *
- * @see policies/cases.json for one of each kind
+ * @see examples/policies/cases.json for a case of each kind
  */
 import {
   parseJson,
@@ -19,17 +11,18 @@ import {
   type MatchedPolicy,
   type PolicyTestResult,
 } from 'app-proxy/cloud'
-import { readPlainFile } from './program/files.ts'
-import { readFlags } from './program/flags.ts'
-import { runAs, type Surroundings } from './program/program.ts'
+import { readPlainFile } from '../program/files.ts'
+import type { PolicyTestGiven } from './flags.ts'
+import type { Surroundings } from '../program/program.ts'
 
 const NAMES = ['CONFIGURATION', 'CASES'] as const
 
 /** Resolves with the exit code. */
-export async function main(surroundings: Surroundings): Promise<number> {
-  const flags = readFlags(surroundings, 'node --import tsx examples/policy-check.ts', {}, NAMES)
-  if (flags === undefined) return 0
-  const [configurationFile = '', casesFile = ''] = flags.given
+export async function testPolicyCases(
+  { given, json }: PolicyTestGiven,
+  { say }: Surroundings,
+): Promise<number> {
+  const [configurationFile = '', casesFile = ''] = given
   const read = await readJson(configurationFile, NAMES[0])
   const isServer = typeof read === 'object' && read !== null && 'directory' in read
   const directory = isServer
@@ -38,9 +31,13 @@ export async function main(surroundings: Surroundings): Promise<number> {
   const written = await readJson(casesFile, NAMES[1])
   const cases = readPolicyCases(directory, written, { file: casesFile })
   const results = testPolicies(directory, cases, Date.now())
-  for (const result of results) surroundings.say(told(result))
   const failed = results.filter(({ isPassed }) => !isPassed).length
-  surroundings.say(`${results.length - failed} as expected, ${failed} not`)
+  if (json) {
+    say(JSON.stringify({ passed: results.length - failed, failed, results }))
+    return failed === 0 ? 0 : 1
+  }
+  for (const result of results) say(told(result))
+  say(`${results.length - failed} as expected, ${failed} not`)
   return failed === 0 ? 0 : 1
 }
 
@@ -70,5 +67,3 @@ function matchedLine({ policy, effect, mode, isMet, unknown }: MatchedPolicy): s
     ...(unknown === undefined ? [] : [`perhaps: not known is ${unknown.join(', ')}`]),
   ].join(', ')
 }
-
-await runAs('policy-check', main, import.meta.url)

@@ -1,6 +1,6 @@
 /**
- * What cloud-server reads from its configuration file. `cloud-server.schema.json` is generated from
- * this: its shape from the schema, its descriptions from the comments of the interfaces.
+ * What `app-proxy cloud` reads from its file. `docs/cloud-configuration.schema.json` is generated
+ * from this: its shape from the schema, its descriptions from the comments of the interfaces.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import {
   type DirectoryInput,
 } from 'app-proxy/cloud'
 import { SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
-import { readSecretJson } from './program/files.ts'
-import { allOf } from './program/mistakes.ts'
+import { readSecretJson } from '../program/files.ts'
+import { allOf } from '../program/mistakes.ts'
 
-/** The configuration file of cloud-server. */
+/** The configuration file of `app-proxy cloud`. */
 export interface CloudServerInput {
   /** Where an editor finds the schema of this file. */
   readonly $schema?: string | undefined
@@ -46,8 +46,8 @@ export interface CloudServerInput {
 /** The keys that sign assertions. */
 export interface AssertionsInput {
   /**
-   * Where they are kept, mode 0600; made if it is missing. Instances that serve the same users share
-   * it. Default: `assertion-keys.json` in `stateDir`.
+   * Where they are kept, mode 0600; made if it is missing. Instances that serve the same users
+   * share it. Default: `assertion-keys.json` in `stateDir`.
    */
   readonly keysFile?: string | undefined
   /**

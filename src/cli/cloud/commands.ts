@@ -1,0 +1,44 @@
+/**
+ * The commands about the cloud.
+ */
+import { command, type Command } from '../program/command.ts'
+import { CLOUD_RUN_FLAGS, CLOUD_TICKET_FLAGS } from './flags.ts'
+
+export const CLOUD_COMMANDS: readonly Command[] = [
+  command({
+    words: 'cloud run',
+    summary: 'serve users and connectors, until SIGINT or SIGTERM',
+    text: [
+      'Everything that it must remember is in the state directory that the configuration names, in LMDB. Keys and certificates are made there at the first start.',
+      'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM drain, then end with code 0.',
+      'With --json one line on stdout says that it is ready: {"usersUrl":"…","connectorUrl":"…","caFile":"…"}.',
+    ],
+    flags: CLOUD_RUN_FLAGS,
+    examples: ['cloud run --config cloud.json'],
+    run: async (given, surroundings) => (await import('./run.ts')).runCloud(given, surroundings),
+  }),
+  command({
+    words: 'cloud ticket',
+    summary: 'make a one-time ticket by which one connector can be registered',
+    text: [
+      'For the operator of the service, at the service: it opens the registry in the cloud\'s state directory, whether the cloud runs or not. The tenant must say "enrolmentTickets": true.',
+      'A connector that comes by it waits for an approval unless --active is said. With --key no other connector can use it: "app-proxy connector key" says which.',
+    ],
+    flags: CLOUD_TICKET_FLAGS,
+    examples: ['cloud ticket --config cloud.json --tenant contoso --active --out ticket'],
+    run: async (given, surroundings) =>
+      (await import('./ticket.ts')).makeTicket(given, surroundings),
+  }),
+  command({
+    words: 'policy test',
+    summary: 'try access policies before they are in force',
+    text: [
+      "CONFIGURATION is the cloud's file, or a directory alone. CASES is a JSON list of who comes from where, when and how, and what must become of them. Says of each case what became of it, and which policies matched; ends with code 1 when one is not as it must be.",
+    ],
+    flags: {},
+    names: ['CONFIGURATION', 'CASES'],
+    examples: ['policy test cloud.json cases.json'],
+    run: async (given, surroundings) =>
+      (await import('./policy-test.ts')).testPolicyCases(given, surroundings),
+  }),
+]

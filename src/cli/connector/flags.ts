@@ -1,0 +1,41 @@
+/**
+ * The options of the commands about a connector.
+ */
+import type { Flags, Given } from '../program/command.ts'
+
+const STATE_DIR = {
+  value: 'DIR',
+  isRequired: true,
+  text: 'where its key and certificate are kept',
+} as const
+
+/** How the cloud is reached. */
+const CLOUD = {
+  url: {
+    value: 'URL',
+    isRequired: true,
+    text: "the cloud's listener for connectors, https",
+  },
+  ca: { value: 'FILE', text: "the cloud's certificate authority (default: the public ones)" },
+} as const
+
+/** What a connector without identity shows. */
+const PROOF = {
+  'token-file': { value: 'FILE', text: "a registrar's token; - reads it from stdin" },
+  'ticket-file': { value: 'FILE', text: 'a one-time ticket; - reads it from stdin' },
+  name: { value: 'NAME', text: "what operators know it by (default: this machine's name)" },
+} as const
+
+export const CONNECTOR_RUN_FLAGS = {
+  ...CLOUD,
+  'state-dir': STATE_DIR,
+  ...PROOF,
+  'sign-on': {
+    value: 'FILE',
+    text: 'secrets and certificates that applications are shown, keys of assertions: JSON',
+  },
+} as const satisfies Flags
+export type ConnectorRunGiven = Given<typeof CONNECTOR_RUN_FLAGS>
+
+export const CONNECTOR_KEY_FLAGS = { 'state-dir': STATE_DIR } as const satisfies Flags
+export type ConnectorKeyGiven = Given<typeof CONNECTOR_KEY_FLAGS>

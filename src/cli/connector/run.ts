@@ -1,0 +1,125 @@
+/**
+ * A connector: dials out to the cloud and serves published applications from where it runs.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { assertionSignOn, injectSignOn } from 'app-proxy/connector'
+import {
+  FileIdentityStore,
+  SignOnFile,
+  startConnector,
+  type ConnectorEvent,
+  type Mistake,
+  type RunningConnector,
+  type SignOnFileEvent,
+} from 'app-proxy/connector/node'
+import { ConfigurationInvalid, Refused, type Binding } from 'app-proxy/protocol'
+import { readAuthorities } from '../program/certificates.ts'
+import { allOf, named } from '../program/mistakes.ts'
+import { aborted, type Surroundings } from '../program/program.ts'
+import type { ConnectorRunGiven } from './flags.ts'
+import { readProof } from './proof.ts'
+import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './settings.ts'
+
+/** Resolves with the exit code, when it has ended. */
+export async function runConnector(
+  given: ConnectorRunGiven,
+  { signal, say, log }: Surroundings,
+): Promise<number> {
+  const bindings: Record<string, Binding> = {}
+  const connector = await start(given, signal, (event) => {
+    if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
+    // A mistake is said once, when it is met, and not at each try.
+    if (!('isExplained' in event)) log(logLine(event))
+  })
+  while (connector?.isReady === false && !signal.aborted) await sleep(20)
+  if (connector === undefined) return 0
+  const { connectorId, tenantId } = connector.identity
+  if (!signal.aborted) say(readyLine({ connectorId, tenantId, bindings }, given.json))
+  await aborted(signal)
+  await connector.stop()
+  return 0
+}
+
+/** `undefined`: a signal came first. Registration may have to be repeated for long. */
+async function start(
+  flags: ConnectorRunGiven,
+  signal: AbortSignal,
+  log: (event: ConnectorEvent | SignOnFileEvent) => void,
+): Promise<RunningConnector | undefined> {
+  const { url, name, ca, 'state-dir': stateDirectory, 'sign-on': signOnFile } = flags
+  const [authorities, identity, file] = await allOf(
+    () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
+    () => named(STATE_DIR, () => new FileIdentityStore({ directory: stateDirectory }).load()),
+    () => (signOnFile === undefined ? undefined : openSignOn(signOnFile, signal, log)),
+    () => refuseUrl(url),
+    () => refuseName(name),
+  )
+  const proof = identity.current === undefined ? await readProof(flags) : {}
+  // What ends the start is told then, as a mistake of the setting that it comes from.
+  let ending: Mistake | undefined
+  try {
+    return await startConnector({
+      ...{ url, stateDirectory, signal },
+      onEvent: (event) => {
+        if (event.type === 'mistake' && isEnding(event)) ending = event
+        else log(event)
+      },
+      ...(name !== undefined && { name }),
+      ...(authorities && { ca: authorities }),
+      ...(file && {
+        signOn: [
+          injectSignOn({ secrets: file }),
+          ...(file.assertions ? [assertionSignOn(file.assertions)] : []),
+        ],
+        applicationTls: file.applicationTls,
+      }),
+      ...proof,
+    })
+  } catch (cause) {
+    if (signal.aborted) return undefined
+    if (!(cause instanceof Refused) || ending === undefined) throw cause
+    throw refusedBy(ending, cause)
+  }
+}
+
+/** Its mistakes are told by their place in the file; one that cannot be read, by the option. */
+async function openSignOn(
+  path: string,
+  signal: AbortSignal,
+  onEvent: (event: SignOnFileEvent) => void,
+): Promise<SignOnFile> {
+  try {
+    const file = await SignOnFile.open(path, { onEvent })
+    signal.addEventListener('abort', () => file.close())
+    return file
+  } catch (error) {
+    const isOfFile = error instanceof ConfigurationInvalid && error.path === path
+    return isOfFile
+      ? named({ path: '--sign-on' }, () => Promise.reject(error))
+      : Promise.reject(error)
+  }
+}
+
+const readyLine = (
+  ready: { connectorId: string; tenantId: string; bindings: Readonly<Record<string, Binding>> },
+  json: boolean,
+) =>
+  json
+    ? JSON.stringify(ready)
+    : [
+        `ready: connector ${ready.connectorId} of ${ready.tenantId}`,
+        ...Object.entries(ready.bindings).map(([instance, by]) => `  ${instance}  by ${by}`),
+      ].join('\n')
+
+/**
+ * Identities and configurations are told by name: a log keeps no keys, and no pages of settings.
+ */
+function logLine(event: ConnectorEvent | SignOnFileEvent): string {
+  return JSON.stringify({ time: new Date().toISOString(), ...event }, (key, value: unknown) => {
+    if (value instanceof Error) return value.message
+    if (key === 'configuration') return (value as { version: string }).version
+    if (key === 'identity' || key === 'refused')
+      return (value as { connectorId: string }).connectorId
+    return value
+  })
+}
