@@ -75,20 +75,28 @@ const rooms = [
   },
   {
     files: ['src/cloud/**/*.ts'],
-    ignores: ['src/cloud/node/**', 'src/cloud/lmdb/**'],
+    ignores: ['src/cloud/node/**', 'src/cloud/lmdb/**', 'src/cloud/nats/**'],
     rules: forbid([
       NODE,
       EXAMPLES,
       CERTIFICATES,
       MESSAGE_PACK,
       [
-        ['**/connector/**', 'undici', 'lmdb', '**/node/**', '**/lmdb/**'],
+        [
+          '**/connector/**',
+          'undici',
+          'lmdb',
+          '@nats-io/*',
+          '**/node/**',
+          '**/lmdb/**',
+          '**/nats/**',
+        ],
         'The cloud does not know the connector, nor its own bindings.',
       ],
     ]),
   },
   {
-    files: ['src/cloud/node/**/*.ts', 'src/cloud/lmdb/**/*.ts'],
+    files: ['src/cloud/node/**/*.ts', 'src/cloud/lmdb/**/*.ts', 'src/cloud/nats/**/*.ts'],
     rules: forbid([
       EXAMPLES,
       CERTIFICATES,

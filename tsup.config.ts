@@ -11,6 +11,7 @@ export default defineConfig({
     'cloud/index': 'src/cloud/index.ts',
     'cloud/node/index': 'src/cloud/node/index.ts',
     'cloud/lmdb/index': 'src/cloud/lmdb/index.ts',
+    'cloud/nats/index': 'src/cloud/nats/index.ts',
     'connector/index': 'src/connector/index.ts',
     'connector/kerberos/index': 'src/connector/kerberos/index.ts',
     'connector/node/index': 'src/connector/node/index.ts',

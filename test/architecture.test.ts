@@ -69,7 +69,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/issuer', 'cloud/offers', 'connector/node'],
   ['cloud/session'],
   ['cloud/connectors', 'cloud/request', 'cloud/translate'],
-  ['cloud/lmdb', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out', 'cloud/translate/bodies'],
+  ['cloud/lmdb', 'cloud/nats', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out', 'cloud/translate/bodies'],
   ['cloud/sign-in'],
   ['cloud/bearer'],
   ['cloud/edge'],
@@ -106,7 +106,7 @@ describe('what users may import is chosen', () => {
   const doors = files.filter((path) => /(?:^|\/)index\.ts$/.test(path))
 
   test.each(doors)('%s names what it exports', (path) => {
-    expect(doors.length).toBe(8)
+    expect(doors.length).toBe(9)
     expect(codeOf(path)).not.toMatch(/\bexport\s+(?:type\s+)?\*/)
   })
 
@@ -198,14 +198,14 @@ describe('the rooms', () => {
   test.each(within('cloud/'))('%s does not know the connector', (path) => {
     for (const specifier of importsOf(path)) {
       expect(target(path, specifier)).not.toMatch(/^connector\/|^undici|examples\//)
-      if (/^cloud\/(node|lmdb)\//.test(path)) continue
-      expect(target(path, specifier)).not.toMatch(/^node:|^lmdb|^cloud\/(node|lmdb)\//)
+      if (/^cloud\/(node|lmdb|nats)\//.test(path)) continue
+      expect(target(path, specifier)).not.toMatch(/^node:|^lmdb|^@nats-io|^cloud\/(node|lmdb|nats)\//)
     }
   })
 
   test.each(within('connector/'))('%s does not know the cloud', (path) => {
     for (const specifier of importsOf(path)) {
-      expect(target(path, specifier)).not.toMatch(/^cloud\/|^lmdb|examples\//)
+      expect(target(path, specifier)).not.toMatch(/^cloud\/|^lmdb|^@nats-io|examples\//)
       if (/^connector\/(node|kerberos)\//.test(path)) continue
       expect(target(path, specifier)).not.toMatch(/^node:|^undici|^connector\/node\//)
     }

@@ -33,7 +33,8 @@ let tarball: string
 let project: string
 
 beforeAll(async () => {
-  packed = await packedProject('lmdb')
+  const nats = ['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/kv'] as const
+  packed = await packedProject('lmdb', ...nats)
   tarball = packed.tarball
   project = packed.directory
 }, 180_000)

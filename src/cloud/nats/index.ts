@@ -1,0 +1,16 @@
+/**
+ * What instances of a cloud share, in NATS. Needs the optional peers `@nats-io/transport-node`,
+ * `@nats-io/jetstream` and `@nats-io/kv`.
+ *
+ * @module
+ */
+export {
+  openNatsConnection,
+  type Freshness,
+  type NatsAnswer,
+  type NatsConnection,
+  type NatsMessage,
+  type NatsSubscription,
+} from './nats-connection.ts'
+export { type FreshnessState } from './freshness.ts'
+export { type NatsConnectionOptions, type NatsCredentials, type NatsTls } from './nats-options.ts'
