@@ -69,7 +69,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/issuer', 'cloud/offers', 'connector/node'],
   ['cloud/session'],
   ['cloud/connectors', 'cloud/request', 'cloud/translate'],
-  ['cloud/lmdb', 'cloud/nats', 'cloud/policy', 'cloud/sign-on', 'cloud/sign-out', 'cloud/translate/bodies'],
+  [
+    'cloud/lmdb',
+    'cloud/nats',
+    'cloud/policy',
+    'cloud/sign-on',
+    'cloud/sign-out',
+    'cloud/translate/bodies',
+  ],
   ['cloud/sign-in'],
   ['cloud/bearer'],
   ['cloud/edge'],
@@ -199,7 +206,9 @@ describe('the rooms', () => {
     for (const specifier of importsOf(path)) {
       expect(target(path, specifier)).not.toMatch(/^connector\/|^undici|examples\//)
       if (/^cloud\/(node|lmdb|nats)\//.test(path)) continue
-      expect(target(path, specifier)).not.toMatch(/^node:|^lmdb|^@nats-io|^cloud\/(node|lmdb|nats)\//)
+      expect(target(path, specifier)).not.toMatch(
+        /^node:|^lmdb|^@nats-io|^cloud\/(node|lmdb|nats)\//,
+      )
     }
   })
 
