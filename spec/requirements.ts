@@ -243,4 +243,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.3j', text: 'Certificates are replaced, added and removed while users are served; one that cannot be used is told, and what was there before stays; the operator sees when each ends.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
   { id: 'R8.1a', text: 'A connector keeps a link to every instance of the service up to a number, beyond it to the same few of them; one that leaves moves one link, and only of those who had it.' },
+  { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
+  { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },
+  { id: 'R7.7c', text: 'A wildcard whose suffix has many owners, a label that people read as another, or a template that leaves its suffix is refused where the configuration is read.' },
 ]

@@ -106,6 +106,7 @@ export {
 } from './directory/directory-port.ts'
 export { type Bearer } from './directory/bearer-configuration.ts'
 export { type Translate } from './directory/translate-configuration.ts'
+export { type WildcardLabel } from './directory/wildcard.ts'
 export { type TranslateCookiesInput, type TranslateInput } from './directory/translate-input.ts'
 export {
   type ClientAuthenticationMethod,

@@ -19,6 +19,7 @@ import {
 } from '../runtime/configuration-mistakes.ts'
 import { probableName } from '../runtime/probable-name.ts'
 import { directoryContent } from './directory/directory-configuration.ts'
+import { policyNameOf } from './directory/wildcard.ts'
 import type { DirectoryInput } from './directory/directory-input.ts'
 import type { Application } from './directory/directory-port.ts'
 import { publishedOf } from './directory/published.ts'
@@ -80,7 +81,7 @@ export function testPolicies(
     const account = publishedOf(application).account({ user, upn, claims })
     const decision = isAssigned(application, one.user)
       ? decideAccess(application.access, {
-          ...{ applicationId: application.id, user: { ...one.user, account }, now: at },
+          ...{ applicationId: policyNameOf(application), user: { ...one.user, account }, now: at },
           ...{ address, country, claims, risk, isSteppedUp },
           authentication: {
             acr,

@@ -19,6 +19,7 @@ import { SessionLifetimeConfiguration } from './session-configuration.ts'
 import { ApplicationLimitsConfiguration } from './application-limits.ts'
 import { MaintenanceConfiguration } from './maintenance.ts'
 import { TranslateConfiguration } from './translate-configuration.ts'
+import { LabelsConfiguration, type WildcardLabel } from './wildcard.ts'
 
 const published = {
   id,
@@ -26,7 +27,8 @@ const published = {
   tenantId: v.optional(id),
   groupId: id,
   externalUrl: text,
-  internalUrl: text,
+  internalUrl: v.optional(text),
+  labels: v.optional(LabelsConfiguration),
   cors: v.optional(CorsConfiguration),
   needs: v.optional(
     v.array(v.pipe(v.string(), v.regex(/^[\w./-]{1,64}$/, 'is no name of a feature'))),
@@ -95,13 +97,18 @@ export type ApplicationPart = Partial<Omit<SignIn, 'preAuthentication' | 'polici
   readonly policies?: Gapped<ApplicationPolicy> | undefined
 }
 
+/** One that has one external and one internal URL. */
+export type ConcreteApplication = CheckedApplication & { readonly internalUrl: string }
+
 /**
- * An application as the cloud knows it. `access`: its conditional access; `tenant`: its own.
+ * An application as the cloud knows it. `access`: its conditional access; `tenant`: its own;
+ * `wildcard`: which label of which it is.
  */
 export function readApplication(
-  application: CheckedApplication,
+  application: ConcreteApplication,
   access: AccessRules | undefined,
   tenant: { readonly id: string; readonly issuer: string },
+  wildcard?: WildcardLabel,
 ): Application {
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
@@ -135,6 +142,7 @@ export function readApplication(
     ...(maintenance && { maintenance }),
     ...(translate && { translate }),
     ...(account && { account }),
+    ...(wildcard && { wildcard }),
     version,
   }
   if (signIn === undefined) return { ...complete, ...edge }

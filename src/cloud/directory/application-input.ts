@@ -29,11 +29,21 @@ export interface PublishedInput extends PublishingInput {
   readonly groupId: string
   /**
    * What users see: `https://host[:port]/path/`; `http` only on localhost, *.localhost and
-   * loopback. No two applications share host and path.
+   * loopback. No two applications share host and path. `https://*.apps.example/` is a wildcard:
+   * an application for each of `labels`.
    */
   readonly externalUrl: string
-  /** Scheme, host, port and base path of the private application; ends in `/`. */
-  readonly internalUrl: string
+  /**
+   * Scheme, host, port and base path of the private application; ends in `/`. Of a wildcard with a
+   * list of labels: `https://{label}.corp.internal/`. Default: there is none, and each of `labels`
+   * has its own.
+   */
+  readonly internalUrl?: string | undefined
+  /**
+   * The labels of a wildcard: a list, or for each its internal URL. What is not listed is not
+   * published. Default: it is no wildcard.
+   */
+  readonly labels?: readonly string[] | Readonly<Record<string, string>> | undefined
   /**
    * Pages of other sites that may read its answers. Default: with `passthrough` the application
    * answers for itself, with `oidc` there are none.

@@ -19,6 +19,7 @@ import { claimPath, issuerUrlOf, readIssuerProfile } from './issuer-configuratio
 import { externalUrlFault, issuerFault, resourceFault } from './published-url.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellTranslations } from './translate-checks.ts'
+import { placeHostOf, sampleOf, tellWildcard } from './wildcard.ts'
 
 /** Tells whatever is wrong; gives the conditional access of each application that has it. */
 export function tellDirectory(
@@ -47,7 +48,8 @@ export function tellDirectory(
     const issuer = tenantIds.first(group?.tenantId)?.issuer
     const profile =
       issuer === undefined ? undefined : readIssuerProfile(issuer, '', () => undefined)
-    tellApplication(application, path, profile, tell)
+    tellWildcard(application, path, tell)
+    tellApplication(sampleOf(application), path, profile, tell)
   })
   tellPlaces(parts, tell)
   tellTranslations(applications, (groupId) => groupIds.first(groupId)?.tenantId, tell)
@@ -96,9 +98,9 @@ function tellTenant(
 function tellPlaces({ applications }: DirectoryParts, tell: TellMistake): void {
   const seen = new Map<string, string | undefined>()
   applications.forEach(({ id, externalUrl }, i) => {
-    if (externalUrl === undefined || externalUrlFault(externalUrl) !== undefined) return
-    const { host, pathname } = new URL(externalUrl)
-    const place = canonicalHost(host)! + pathname
+    const host = externalUrl && placeHostOf(externalUrl)
+    if (host === undefined) return
+    const place = host + new URL(externalUrl!).pathname
     const other = seen.get(place)
     if (seen.has(place))
       tell(

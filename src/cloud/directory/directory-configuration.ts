@@ -11,10 +11,13 @@ import {
   type ConfigurationSource,
 } from '../../runtime/configuration-mistakes.ts'
 import { AccessPolicy, NamedLocation } from '../rules/access-policy.ts'
+import { canonicalHost } from '../../protocol/internal.ts'
 import {
   ApplicationConfiguration,
   readApplication,
   type ApplicationPart,
+  type CheckedApplication,
+  type ConcreteApplication,
 } from './application-configuration.ts'
 import { id, text, texts } from './configuration-values.ts'
 import { tellDirectory } from './directory-checks.ts'
@@ -28,6 +31,7 @@ import {
   readIssuerProfile,
 } from './issuer-configuration.ts'
 import { SessionLifetimeConfiguration, withTenantLifetime } from './session-configuration.ts'
+import { atLabel, isWildcard, labelsOf } from './wildcard.ts'
 
 /** Roles of which one lets a user register connectors, unless the tenant says otherwise. */
 export const REGISTRAR_ROLES = [
@@ -139,13 +143,41 @@ export function directoryContent(value: unknown, source?: ConfigurationSource): 
   return {
     groups: groups.map((group) => ({ ...group, name: group.name ?? group.id })),
     tenants: tenants.map((tenant) => readTenant(tenant, groups)),
-    applications: applications.map((application) => {
+    applications: concreteOnes(applications).map(({ application, of, label }) => {
       const { id, issuer, session } = tenantOf.get(application.groupId)!
       const its = { id, issuer: issuerUrlOf(issuer) }
-      const read = readApplication(application, access.get(application.id), its)
+      const wildcard = label === undefined ? undefined : { applicationId: of, label }
+      const read = readApplication(application, access.get(of), its, wildcard)
       return withTenantLifetime(read, session?.lifetime)
     }),
   }
+}
+
+interface Concrete {
+  readonly application: ConcreteApplication
+  /** The id of what was written. */
+  readonly of: string
+  /** Undefined: it is no wildcard. */
+  readonly label: string | undefined
+}
+
+/**
+ * A wildcard is one application for each of its labels. A host that an application has by its own
+ * name is that one's alone.
+ */
+function concreteOnes(applications: readonly CheckedApplication[]): readonly Concrete[] {
+  const hostOf = ({ externalUrl }: CheckedApplication) => canonicalHost(new URL(externalUrl).host)
+  const own = new Set(
+    applications.filter(({ externalUrl }) => !isWildcard(externalUrl)).map(hostOf),
+  )
+  return applications.flatMap((written): readonly Concrete[] => {
+    const { id: of, externalUrl } = written
+    if (!isWildcard(externalUrl))
+      return [{ application: written as ConcreteApplication, of, label: undefined }]
+    return labelsOf(written)
+      .map((label) => ({ application: atLabel(written, label), of, label }))
+      .filter(({ application }) => !own.has(hostOf(application)))
+  })
 }
 
 function readTenant(tenant: CheckedTenant, groups: Checked['groups']): Tenant {

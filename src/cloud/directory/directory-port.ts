@@ -16,6 +16,7 @@ import type { SessionLifetime } from './session-configuration.ts'
 import type { ApplicationLimits } from './application-limits.ts'
 import type { Maintenance } from './maintenance.ts'
 import type { Translate } from './translate-configuration.ts'
+import type { WildcardLabel } from './wildcard.ts'
 
 /** An organisation; everything else belongs to exactly one. */
 export interface Tenant {
@@ -163,6 +164,8 @@ export interface Application {
   readonly limits?: ApplicationLimits | undefined
   /** Faults of its answers that are mended. Default: none. */
   readonly lenient?: readonly AnswerFault[] | undefined
+  /** It is one label of a wildcard application. Default: it is an application by itself. */
+  readonly wildcard?: WildcardLabel | undefined
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number

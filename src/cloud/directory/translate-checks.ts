@@ -1,6 +1,7 @@
 import type { TellMistake } from '../../runtime/configuration-mistakes.ts'
 import type { ApplicationPart } from './application-configuration.ts'
 import { hostOf, isWithinDomain } from './translate-configuration.ts'
+import { externalUrlsOf } from './wildcard.ts'
 
 /**
  * What translation lets one application do to others: a cookie's domain is no other tenant's, and
@@ -20,21 +21,26 @@ export function tellTranslations(
     const { cookies, trustedOrigins } = translate
     const { domain } = cookies
     const isOthers = (one: ApplicationPart) => {
-      const host = hostOf(one.externalUrl)
-      return host !== undefined && tenantOf(one.groupId) !== own && isWithinDomain(host, domain!)
+      if (tenantOf(one.groupId) === own) return false
+      return externalUrlsOf(one).some((url) => {
+        const host = hostOf(url)
+        return host !== undefined && isWithinDomain(host, domain!)
+      })
     }
     if (domain !== undefined && applications.some(isOthers))
       tell(`${at}.cookies.domain`, 'has a host of another tenant')
     trustedOrigins.forEach((origin, j) => {
       const isKnown = applications.some(
-        (one) => originOf(one.externalUrl) === origin && tenantOf(one.groupId) === own,
+        (one) =>
+          tenantOf(one.groupId) === own &&
+          externalUrlsOf(one).some((url) => originOf(url) === origin),
       )
       if (!isKnown) tell(`${at}.trustedOrigins[${j}]`, 'is that of no application of the tenant')
     })
   })
 }
 
-function originOf(externalUrl: string | undefined): string | undefined {
-  if (externalUrl === undefined || !URL.canParse(externalUrl)) return undefined
+function originOf(externalUrl: string): string | undefined {
+  if (!URL.canParse(externalUrl)) return undefined
   return new URL(externalUrl).origin
 }

@@ -18,6 +18,7 @@ import { isAssigned } from './assignment.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { OwnAnswer } from '../request/edge-request.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
+import { policyNameOf } from '../directory/wildcard.ts'
 import type { Application } from '../directory/directory-port.ts'
 import { publishedOf } from '../directory/published.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
@@ -145,12 +146,12 @@ export class AccessControl {
     const { application, user, caller, address = UNKNOWN_ADDRESS, account } = party
     const { clocks, locate, risk, riskMs = 60_000 } = this.#options
     const now = clocks.wallClock()
-    const { id: applicationId, tenantId, access } = application
+    const { tenantId, access } = application
     const place = orUnknown(() => locate?.(address))
     const query = { tenantId, subject: user.subject, address, place, now }
     const assessment = orUnknown(() => risk?.assess(query))
     const decision = decideAccess(access, {
-      applicationId,
+      applicationId: policyNameOf(application),
       user: account === undefined ? user : { ...user, account },
       authentication: {
         at: caller.authenticatedAt,

@@ -307,7 +307,7 @@ export class SessionRenewals {
 
   async #kept(application: Application, session: Session, sealed: string): Promise<KeptGrant> {
     const { crypto } = this.#options
-    const names = namesOf(session, application.id)
+    const names = namesOf(session, application)
     const labels = await Promise.all(names.map((name) => labelOf(crypto, name)))
     const { startedAt } = session
     return { sealed, labels, startedAt, endsAt: this.#endOf(application, session) }

@@ -9,6 +9,7 @@
 import { systemClocks } from '../../runtime/clocks.ts'
 import { Containment, type OnError } from '../../runtime/containment.ts'
 import type { Caller } from '../identity/caller.ts'
+import { policyNameOf } from '../directory/wildcard.ts'
 import type { Application } from '../directory/directory-port.ts'
 
 /** What is revoked. `at`, milliseconds since 1970: whatever began up to then. */
@@ -104,17 +105,19 @@ export class MemoryRevocations implements SessionRevocations {
     return Promise.resolve()
   }
 
-  isRevoked(caller: Caller, { id }: Application): boolean {
+  isRevoked(caller: Caller, application: Application): boolean {
     if (this.#revoked.size === 0) return false
+    const { id } = application
+    const whole = policyNameOf(application)
     const startedAt = caller.startedAt ?? 0
     const { user, issuerSession } = caller
     const isOver = (name: string) => startedAt <= (this.#revoked.get(name) ?? -1)
     // Revoking a session also ends cookies of it that were renewed since.
     if (caller.id !== undefined && this.#revoked.has(key('session', caller.id))) return true
-    if (isOver(key('application', id))) return true
+    if (isOver(key('application', id)) || isOver(key('application', whole))) return true
     if (user === undefined) return false
     const { issuer, subject } = user
-    return ['', id].some(
+    return ['', id, whole].some(
       (of) =>
         isOver(key('user', issuer, subject, of)) ||
         (issuerSession !== undefined && isOver(key('issuer-session', issuer, issuerSession, of))),
@@ -153,18 +156,22 @@ export function revocationName(revocation: Revocation): string {
 }
 
 /** Every revocation that would name this session, but the one by its own id. */
-export function namesOf({ user, issuerSession }: Caller, applicationId: string): string[] {
+export function namesOf({ user, issuerSession }: Caller, application: Application): string[] {
   const at = 0
   const { issuer, subject } = user!
   const of = { kind: 'user', issuer, subject, at } as const
-  const revocations: Revocation[] = [
-    { kind: 'application', applicationId, at },
-    of,
-    { ...of, applicationId },
-  ]
-  if (issuerSession !== undefined) {
-    const at0 = { kind: 'issuer-session', issuer, issuerSession, at } as const
-    revocations.push(at0, { ...at0, applicationId })
+  const revocations: Revocation[] = [of]
+  const session = {
+    kind: 'issuer-session',
+    issuer,
+    issuerSession: issuerSession ?? '',
+    at,
+  } as const
+  if (issuerSession !== undefined) revocations.push(session)
+  // One label of a wildcard is named by itself, and with all the others.
+  for (const applicationId of new Set([application.id, policyNameOf(application)])) {
+    revocations.push({ kind: 'application', applicationId, at }, { ...of, applicationId })
+    if (issuerSession !== undefined) revocations.push({ ...session, applicationId })
   }
   return revocations.map(revocationName)
 }
