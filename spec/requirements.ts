@@ -246,4 +246,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
   { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },
   { id: 'R7.7c', text: 'A wildcard whose suffix has many owners, a label that people read as another, or a template that leaves its suffix is refused where the configuration is read.' },
+  { id: 'R8.2a', text: 'While connectors are killed and instances are stopped, again and again, what fails is what a killed connector had claimed, and its user is told so; every other answer is whole and its own user\'s, and no request that is not replayable is executed twice.' },
+  { id: 'R8.2b', text: 'Connectors, instances and the broker between them are restarted one after the other under load: no request fails but one that needed the broker while it was away, and that one is told so at once.' },
+  { id: 'R8.2c', text: 'What instances say to each other is sealed, for one tenant, group, exchange and attempt: what others say, what is moved and what is changed is heard by nobody.' },
 ]

@@ -159,6 +159,8 @@ async function serve(
     ...{ ...connectors, file, at: 'connectors.' },
   })
   closing.push(async () => {
+    // Other instances ask this one no more, and its own users are served to the end.
+    cloud.origin.retire()
     // Connectors serve the last requests; none comes back that leaves.
     connectorListener.stopAccepting()
     if (userListener.listening) await new Promise((closed) => userListener.close(closed))

@@ -14,3 +14,4 @@ export {
 } from './nats-connection.ts'
 export { type FreshnessState } from './freshness.ts'
 export { type NatsConnectionOptions, type NatsCredentials, type NatsTls } from './nats-options.ts'
+export { natsOfferQueue, type NatsOfferQueueOptions } from './nats-offer-queue.ts'

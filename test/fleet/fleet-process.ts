@@ -1,0 +1,98 @@
+/**
+ * Programs of a fleet as processes. They are bundled once, so that one that was killed is back within a moment: that is not what is tried.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Where the bundled programs are. */
+export class FleetPrograms {
+  readonly #folder: string
+
+  private constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** `files`: paths inside the repository. */
+  static async bundle(...files: readonly string[]): Promise<FleetPrograms> {
+    // Below node_modules: what is not bundled is found from there.
+    const cache = join(ROOT, 'node_modules', '.cache')
+    await mkdir(cache, { recursive: true })
+    const outdir = await mkdtemp(join(cache, 'fleet-'))
+    await build({
+      ...{ entryPoints: files.map((file) => join(ROOT, file)), outdir, outbase: ROOT },
+      ...{ bundle: true, format: 'esm', platform: 'node', packages: 'external', splitting: true },
+      ...{ target: 'node20', outExtension: { '.js': '.mjs' }, logLevel: 'error' },
+    })
+    return new FleetPrograms(outdir)
+  }
+
+  start<Ready>(file: string, settings: string): Promise<FleetProcess<Ready>> {
+    return FleetProcess.start(join(this.#folder, file.replace(/\.ts$/, '.mjs')), settings)
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** One that runs; it is ready when it has said so. */
+export class FleetProcess<Ready> {
+  readonly ready: Ready
+  /** What it said on stderr. */
+  readonly said: readonly string[]
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, ready: Ready, said: readonly string[]) {
+    this.#child = child
+    this.ready = ready
+    this.said = said
+  }
+
+  static async start<Ready>(program: string, settings: string): Promise<FleetProcess<Ready>> {
+    const child = spawn(process.execPath, [program, settings], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    const said: string[] = []
+    createInterface(child.stderr!).on('line', (line) => said.push(line))
+    const exit = once(child, 'exit').then(() => {
+      throw new Error(`${program} ended: ${said.slice(-20).join('\n')}`)
+    })
+    exit.catch(() => undefined)
+    const [line] = (await Promise.race([once(createInterface(child.stdout!), 'line'), exit])) as [
+      string,
+    ]
+    return new FleetProcess(child, JSON.parse(line) as Ready, said)
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** As an operator ends it; the exit code. */
+  async stop(): Promise<number | null> {
+    if (!this.isRunning) return this.#child.exitCode
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGTERM')
+    return ((await exit) as [number | null])[0]
+  }
+
+  /** At once: it says nothing. */
+  async kill(): Promise<void> {
+    if (!this.isRunning) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await exit
+  }
+
+  /** It does nothing any more, and holds all it has. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+}

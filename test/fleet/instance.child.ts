@@ -1,0 +1,118 @@
+/**
+ * One instance of a cloud, as a process of its own: it shares state with others in one directory, and its offers over a broker.
+ *
+ *     instance.child.ts SETTINGS.json
+ *
+ * One line on stdout says that it is ready. SIGTERM drains it, whole: it takes nothing of others any more, its users' connections end politely, its links are
+ * told, then it leaves. Which connector claimed which request is in its journal, written at once.
+ */
+import { openSync, readFileSync, writeSync } from 'node:fs'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import {
+  createCertificateAuthority,
+  createCloud,
+  createDirectory,
+  createServerAuthority,
+  KeyRing,
+  type AuditEvent,
+} from '../../src/cloud/index.ts'
+import { openLmdbRegistry } from '../../src/cloud/lmdb/index.ts'
+import { natsOfferQueue, openNatsConnection } from '../../src/cloud/nats/index.ts'
+import {
+  authorityFile,
+  createConnectorListener,
+  createUserListener,
+  keyRingFile,
+} from '../../src/cloud/node/index.ts'
+import type { TimeLimits } from '../../src/protocol/internal.ts'
+
+/** What an instance is told. */
+export interface InstanceSettings {
+  readonly id: string
+  readonly usersPort: number
+  readonly connectorsPort: number
+  /** All instances: id → base URL of the connector listener. */
+  readonly instances: Readonly<Record<string, string>>
+  /** Shared by all of them. */
+  readonly stateDirectory: string
+  readonly nats: string
+  readonly directory: Parameters<typeof createDirectory>[0]
+  readonly limits: Partial<TimeLimits>
+  /** Where its journal goes. */
+  readonly journal: string
+}
+
+/** One line of the journal. */
+export type JournalLine =
+  | { readonly claimed: string; readonly connectorId: string }
+  | { readonly ended: string; readonly kind: string; readonly reason?: string }
+  | { readonly event: AuditEvent }
+
+const settings = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as InstanceSettings
+const { id, stateDirectory, limits } = settings
+const inState = (name: string) => join(stateDirectory, name)
+const journal = openSync(settings.journal, 'a', 0o600)
+const note = (line: JournalLine) => void writeSync(journal, `${JSON.stringify(line)}\n`)
+
+const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
+const keyRing = await KeyRing.open({ store: keyRingFile(inState('key-ring.json')) })
+const authority = await createCertificateAuthority({
+  store: authorityFile(inState('authority.pem')),
+})
+const servers = await createServerAuthority({ store: authorityFile(inState('servers.pem')) })
+const nats = await openNatsConnection({ servers: settings.nats })
+const cloud = createCloud({
+  ...{ directory: createDirectory(settings.directory), registry, authority, keyRing },
+  ...{ instance: id, instances: () => settings.instances, limits },
+  queue: natsOfferQueue({ nats, keyRing }),
+  cloudAuthorities: [servers.certificate],
+  auditRequests: false,
+  audit: {
+    write: (event) => {
+      if (event.type === 'access.failure') note({ event })
+    },
+  },
+  observer: {
+    claimed: ({ requestNumber, connectorId = '' }) => note({ claimed: requestNumber, connectorId }),
+    ended: ({ requestNumber }, { kind, reason }) =>
+      note({ ended: requestNumber, kind, ...(reason && { reason }) }),
+  },
+  onError: ({ port, error }) => console.error(`${port} failed: ${String(error)}`),
+})
+const issued = await servers.issue({ dnsNames: ['localhost'] })
+const connectors = createConnectorListener(cloud, { key: issued.key, cert: issued.certificate })
+const { drainMs } = cloud.origin.limits
+const users = createUserListener(cloud.edge, { drainMs })
+connectors.server.listen(settings.connectorsPort, '127.0.0.1')
+await once(connectors.server, 'listening')
+users.listen(settings.usersPort, '127.0.0.1')
+await once(users, 'listening')
+console.log(JSON.stringify({ id, ca: issued.ca }))
+
+// Nobody is there who could end it.
+process.once('disconnect', () => process.exit(1))
+let isStopping = false
+process.on('SIGTERM', () => {
+  if (isStopping) return
+  isStopping = true
+  void stop().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})
+
+async function stop(): Promise<void> {
+  cloud.origin.retire()
+  await new Promise((closed) => users.close(closed))
+  connectors.stopAccepting()
+  connectors.drain()
+  await connectors.close()
+  cloud.origin.end()
+  await nats.close()
+  keyRing.close()
+  await registry.close()
+}
