@@ -11,7 +11,7 @@ describeWithPackages(
       const said: string[] = []
       const figures = await storm({ seconds: 30, seed: 14, clients: 64 }, (line) => said.push(line))
       const bad = figures.filter(({ isGood }) => !isGood)
-      expect(bad, said.join('\n')).toEqual([])
+      expect(bad, JSON.stringify([said, figures], undefined, 1)).toEqual([])
     })
   },
   240_000,

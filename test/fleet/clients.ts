@@ -44,6 +44,8 @@ export class Clients {
   readonly answered: Record<ClientKind, number> = { GET: 0, POST: 0, WebSocket: 0 }
   /** When each request that went well was asked. Milliseconds since 1970. */
   readonly well: number[] = []
+  /** When each tunnel was closed, as both ends wanted. Milliseconds since 1970. */
+  readonly closed: number[] = []
   readonly #options: ClientsOptions
   readonly #working: Promise<unknown>
   #isStopping = false
@@ -97,6 +99,7 @@ export class Clients {
         if (wrong !== undefined) this.wrong.push(`${kind} ${path}: ${wrong}`)
         else if (this.failures.at(-1)?.path !== path) {
           this.answered[kind] += 1
+          if (kind === 'WebSocket') this.closed.push(Date.now())
           this.well.push(from)
         }
         return
@@ -191,6 +194,13 @@ async function talk({ host, path, client, random }: Asked, port: number) {
       socket.on('error', () => undefined)
       await sleep(60 * random())
     }
+    if (socket.readyState !== WebSocket.OPEN) throw new Error('the tunnel was broken off')
+    const code = await new Promise<number>((closed) => {
+      socket.once('close', closed)
+      socket.close(1000)
+    })
+    // Nobody has said goodbye.
+    if (code === 1006) throw new Error('the tunnel was broken off')
     return undefined
   } finally {
     socket.on('error', () => undefined)

@@ -3,7 +3,7 @@
  *
  *     connector.child.ts SETTINGS.json
  *
- * One line on stdout says that its links are up. SIGTERM: it finishes what it has, and ends. `fault` makes it a bad one; see {@link ConnectorSettings}.
+ * One line on stdout says that a link is up. SIGTERM: it finishes what it has, and ends. `fault` makes it a bad one; see {@link ConnectorSettings}.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -66,7 +66,7 @@ const connector = await startConnector({
     if (event.type === 'mistake') console.error(event.message)
   },
 })
-while (!connector.isReady) await sleep(10)
+while (!connector.stats().links.some(({ state }) => state === 'up')) await sleep(10)
 console.log(JSON.stringify({ connectorId: connector.identity.connectorId }))
 // Nobody is there who could end it.
 process.once('disconnect', () => process.exit(1))

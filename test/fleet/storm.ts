@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exactly, atLeast, type Figure } from '../campaigns/campaign.ts'
 import { FleetApplication } from './application.ts'
-import { Clients, type ClientFailure } from './clients.ts'
+import { Clients } from './clients.ts'
 import { Fleet } from './fleet.ts'
 import type { JournalLine } from './instance.child.ts'
 import { randomNumbers } from './random.ts'
@@ -87,7 +87,7 @@ export async function storm(
     say(
       `answered: ${GET} GET, ${POST} POST, ${WebSocket} WebSocket; failed: ${clients.failures.length}`,
     )
-    const judged = judge(clients.failures, fleet.lines(), killed)
+    const judged = judge(clients, fleet.lines(), killed)
     for (const line of [...judged.unexplained, ...clients.wrong, ...troubles].slice(0, 20))
       say(typeof line === 'string' ? line : String(line))
     return [
@@ -115,7 +115,7 @@ export async function storm(
  * the connector was lost. An answer that was broken off shows none: there are as many as the instances know.
  */
 export function judge(
-  failures: readonly ClientFailure[],
+  { failures, closed }: Pick<Clients, 'failures' | 'closed'>,
   lines: readonly JournalLine[],
   killed: readonly { readonly connectorId: string; readonly at: number }[],
 ): { readonly unexplained: string[]; readonly untold: number; readonly unknown: number } {
@@ -146,9 +146,11 @@ export function judge(
   const unseen = [...failed].filter(([number]) => !numbers.has(number))
   for (const [number, reason] of unseen)
     if (!isLost(number)) unexplained.push(`${number} failed: ${reason}, of ${claims.get(number)}`)
+  // Both ends had closed a tunnel, and its connector was killed before it had said so.
+  const justClosed = closed.filter((at) => killed.some((kill) => Math.abs(kill.at - at) < 300))
   return {
     unexplained,
-    untold: Math.max(0, unseen.length - brokenOff),
+    untold: Math.max(0, unseen.length - brokenOff - justClosed.length),
     unknown: Math.max(0, brokenOff - unseen.length),
   }
 }

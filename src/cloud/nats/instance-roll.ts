@@ -22,6 +22,10 @@ export class InstanceRoll {
     return isNew
   }
 
+  has(instance: string): boolean {
+    return this.#heard.has(instance)
+  }
+
   /** It has said goodbye. `false`: it was not known. */
   left(instance: string): boolean {
     return this.#heard.delete(instance)

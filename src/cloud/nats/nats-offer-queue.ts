@@ -57,6 +57,8 @@ const EVERYBODY = `${SUBJECT_ROOT}.p`
 const AGAIN_HELLOS = 5
 /** Outcomes that are kept for an instance while the broker is away. */
 const MOST_KEPT = 10_000
+/** The answer of one that cannot read what it is offered. */
+const NOTHING = new Uint8Array()
 const NO_EXCHANGE = { tenantId: '', groupId: '', id: '', attempt: 0 }
 
 /**
@@ -81,7 +83,7 @@ class NatsOfferQueue implements OfferQueue {
   readonly #others = new Map<TenantKey, Set<string>>()
   /** For the next hello. */
   #seen: OfferHealth[] = []
-  /** What could not be told while the broker was away. */
+  /** What could not be told: the broker is away, or the instance was not heard since it is back. */
   #kept: { readonly instance: string; readonly outcome: OfferOutcome }[] = []
   #receiver: OfferReceiver | undefined
   #hellos = 0
@@ -105,7 +107,7 @@ class NatsOfferQueue implements OfferQueue {
   }
 
   tell(instance: string, outcome: OfferOutcome): void {
-    if (this.#nats.isConnected) return this.#tell(instance, outcome)
+    if (this.#nats.isConnected && this.#roll.has(instance)) return this.#tell(instance, outcome)
     this.#kept.push({ instance, outcome })
     if (this.#kept.length > MOST_KEPT) this.#kept.shift()
   }
@@ -169,7 +171,9 @@ class NatsOfferQueue implements OfferQueue {
     const opened = await this.#messages.open(message.data)
     const envelope =
       opened?.head.kind === 'offer' ? readEnvelope(opened.head, opened.value) : undefined
-    if (envelope === undefined) return
+    // Of another service, or under a key that is not here yet: another instance may be asked.
+    if (envelope === undefined) return void message.respond(NOTHING)
+    if (this.#isHeard(envelope.origin)) this.#sayHello(placeOf(envelope.origin), true)
     const receipt = this.#receiver?.offered(envelope) ?? 'declined'
     await this.#receipt(message, envelope, receipt !== 'declined')
   }
@@ -209,6 +213,8 @@ class NatsOfferQueue implements OfferQueue {
     if (answer.kind === 'unreachable') throw new Refused('unavailable', 'the broker is away')
     if (answer.kind === 'no-responders') return 'declined'
     if (answer.kind === 'unknown') return 'unknown'
+    // Whoever says so falsely costs time: a claim of this attempt is late then.
+    if (answer.data.length === 0) return 'declined'
     const { head, value } = (await this.#messages.open(answer.data)) ?? {}
     if (head?.kind !== 'receipt' || head.id !== id || head.attempt !== attempt) return 'unknown'
     const isTaken = readReceipt(value)
@@ -289,7 +295,7 @@ class NatsOfferQueue implements OfferQueue {
       if (this.#roll.left(from)) this.#gone(from)
       return
     }
-    const isNew = this.#roll.heard(from, this.#nats.options.clocks.now())
+    const isNew = this.#isHeard(from)
     const asks = head.kind === 'hello' && (value as { asks?: unknown } | undefined)?.asks === true
     if (asks) this.#sayAll(placeOf(from))
     // Whoever is heard for the first time may have announced things that were not heard.
@@ -302,6 +308,15 @@ class NatsOfferQueue implements OfferQueue {
       if (presence !== undefined) this.#announced(receiver, presence)
     } else if (head.kind === 'health')
       for (const seen of readHealth(head, value)) receiver.observed(seen)
+  }
+
+  /** `true`: for the first time, or again. What was kept for it is told now. */
+  #isHeard(instance: string): boolean {
+    if (!this.#roll.heard(instance, this.#nats.options.clocks.now())) return false
+    const kept = this.#kept
+    this.#kept = kept.filter((one) => one.instance !== instance)
+    for (const one of kept) if (one.instance === instance) this.#tell(instance, one.outcome)
+    return true
   }
 
   #announced(receiver: OfferReceiver, presence: OfferPresence): void {
@@ -335,7 +350,6 @@ class NatsOfferQueue implements OfferQueue {
     if (!isReachable) return
     this.#sayHello(EVERYBODY, true)
     this.#sayAll(EVERYBODY)
-    for (const { instance, outcome } of this.#kept.splice(0)) this.#tell(instance, outcome)
   }
 
   #failed(error: unknown): void {
