@@ -41,7 +41,7 @@ import { subjectOf, SUBJECT_ROOT } from './subjects.ts'
 
 /** Options of {@link natsOfferQueue}. */
 export interface NatsOfferQueueOptions {
-  /** The connection to the broker: `await openNatsConnection(…)`. It is not closed with the queue. */
+  /** The connection: `await openNatsConnection(…)`. It is not closed with the queue. */
   readonly nats: NatsConnection
   /** What is said is sealed under its keys: all instances share them. */
   readonly keyRing: KeyRing
@@ -65,7 +65,8 @@ const NO_EXCHANGE = { tenantId: '', groupId: '', id: '', attempt: 0 }
  * Joins instances over NATS. Each instance has its own, on a connection of its own; it joins once.
  *
  *     const nats = await openNatsConnection({ servers: 'nats.example:4222' })
- *     const cloud = createCloud({ …, instance: 'cloud-1', queue: natsOfferQueue({ nats, keyRing }) })
+ *     const queue = natsOfferQueue({ nats, keyRing })
+ *     const cloud = createCloud({ …, instance: 'cloud-1', queue })
  */
 export function natsOfferQueue(options: NatsOfferQueueOptions): OfferQueue {
   return new NatsOfferQueue(options)
@@ -83,7 +84,7 @@ class NatsOfferQueue implements OfferQueue {
   readonly #others = new Map<TenantKey, Set<string>>()
   /** For the next hello. */
   #seen: OfferHealth[] = []
-  /** What could not be told: the broker is away, or the instance was not heard since it is back. */
+  /** What could not be told: the broker is away, or the instance not heard since it is back. */
   #kept: { readonly instance: string; readonly outcome: OfferOutcome }[] = []
   #receiver: OfferReceiver | undefined
   #hellos = 0
