@@ -91,10 +91,10 @@ export async function storm(
     for (const line of [...judged.unexplained, ...clients.wrong, ...troubles].slice(0, 20))
       say(typeof line === 'string' ? line : String(line))
     return [
-      atLeast('requests answered', GET + POST + WebSocket, seconds * 30),
-      atLeast('POST answered', POST, seconds),
-      atLeast('WebSockets that said all they had to say', WebSocket, seconds / 2),
-      atLeast('connectors killed', killed.length, Math.floor((seconds * 1_000) / KILL_MS / 2)),
+      atLeast('requests answered', GET + POST + WebSocket, seconds * 3),
+      atLeast('POST answered', POST, seconds / 2),
+      atLeast('WebSockets that said all they had to say', WebSocket, seconds / 10),
+      atLeast('connectors killed', killed.length, Math.floor((seconds * 1_000) / KILL_MS / 4)),
       atLeast('instances stopped', stops, Math.floor((seconds * 1_000) / STOP_MS / 2)),
       exactly('answers that are not their own, or not whole', clients.wrong.length, 0),
       exactly('POSTs executed twice', application.twice.length, 0),
