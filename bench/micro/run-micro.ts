@@ -14,7 +14,15 @@ import type { BenchOptions } from '../options.ts'
 import type { MicroFigure } from '../report/results.ts'
 
 const SCRIPTS = {
-  micro: ['machine-steps', 'codec', 'head-writers', 'open-exchanges', 'bodies', 'answer-heads'],
+  micro: [
+    'machine-steps',
+    'codec',
+    'head-writers',
+    'open-exchanges',
+    'bodies',
+    'answer-heads',
+    'whole-request',
+  ],
   idle: ['idle-links'],
 } as const
 const FLAGS = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64']

@@ -98,7 +98,7 @@ export class RelayWorld {
     })
     this.#edge.submit({
       ...{ ...request, applicationId: 'a', applicationVersion: '1', user: undefined },
-      requestNumber: '0',
+      id: '0'.repeat(32),
     })
     const common = { now: NOW, requestBody: kind === 'post', limits: TIME_LIMITS }
     const upgradeWindowBytes = isTunnel ? WINDOW : 0

@@ -124,8 +124,15 @@ function valueOf(field: string, start: number, end: number, name: string): strin
   if (!field.startsWith(name, at)) return undefined
   at += name.length
   while (isBlank(field, at)) at++
-  return at < end && field[at] === '=' ? trim(field.slice(at + 1, end)) : undefined
+  if (at >= end || field.charCodeAt(at) !== EQUALS) return undefined
+  let from = at + 1
+  let to = end
+  while (from < to && isBlank(field, from)) from++
+  while (to > from && isBlank(field, to - 1)) to--
+  return field.slice(from, to)
 }
+
+const EQUALS = 0x3d
 
 function isBlank(text: string, at: number): boolean {
   const code = text.charCodeAt(at)

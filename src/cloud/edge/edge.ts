@@ -18,6 +18,7 @@ import {
   isReserved,
   PortFailed,
   readTarget,
+  requestNumberOf,
   type BodyKind,
   type Target,
 } from '../../protocol/internal.ts'
@@ -36,11 +37,11 @@ import { writeFailure, writeUnread, type UnreadRequest } from './failure-audit.t
 import { offeredHeaders } from './offered-headers.ts'
 import { judgedAgain } from './judged-again.ts'
 import { LiveExchanges } from '../request/live-exchanges.ts'
+import { ExchangeIds } from '../offers/exchange-ids.ts'
 import type { Origin } from '../offers/origin.ts'
 import { OwnPaths } from '../request/own-paths.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { clientNetwork } from '../rules/network.ts'
 import { ClientAddresses, type TrustedProxies } from '../policy/client-address.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
@@ -50,11 +51,11 @@ import { publishedOf, selectApplication, type Published } from '../directory/pub
 import { SoleApplications } from '../directory/sole-applications.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
-import { RequestIds } from './request-ids.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { EdgeTranslations } from './translations.ts'
 import { SessionUpkeep } from './session-upkeep.ts'
+import { shareOf } from './share.ts'
 import { TranslatedBodies } from './translated-bodies.ts'
 import { sessionPaths } from '../sign-in/session-paths.ts'
 import { signInPaths } from '../sign-in/sign-in-paths.ts'
@@ -104,7 +105,7 @@ const DEFAULT_LIMITS: RequestLimits = {}
 /** Serves users. */
 export class Edge {
   readonly #options: EdgeOptions
-  readonly #ids: RequestIds
+  readonly #ids: ExchangeIds
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
   readonly #upkeep: SessionUpkeep | undefined
@@ -127,7 +128,7 @@ export class Edge {
     const urls = new PublishedUrls(options.directory)
     this.#translations = new EdgeTranslations(urls, options)
     this.#bodies = new TranslatedBodies({ ...options, urls, containment: this.#containment })
-    this.#ids = new RequestIds(options.crypto)
+    this.#ids = new ExchangeIds(options.crypto)
     // Where requests are audited, their failures are as well.
     this.#answers = options.auditRequests
       ? options
@@ -212,7 +213,7 @@ export class Edge {
 
   /** The number of an answer to what a listener could not read as a request; it is in the audit. */
   unread(refused: UnreadRequest): string {
-    const requestId = this.#ids.next()
+    const requestId = requestNumberOf(this.#ids.next())
     writeUnread(this.#options, { ...refused, requestId })
     return requestId
   }
@@ -324,13 +325,11 @@ export class Edge {
     const answer = this.#bodies.before(request.user, application)
     const translation = this.#translations.begin(application, request, target.path)
     request.translation = translation
-    const exchange = new EdgeExchange(
-      ...([request, application, origin, affinity, answer, translation] as const),
-    )
+    const exchange = new EdgeExchange(request, application, origin, affinity, answer, translation)
     request.hand(answer?.handTo(exchange) ?? exchange)
     if (affinity !== undefined) request.challenge = () => challengeAgain(affinity, head.headers)
     request.isOpenTo(caller, application, this.#live)
-    const { id, version } = application.application
+    const { id: applicationId, version } = application.application
     const headers = offeredHeaders(
       caller.showsToken === true && !application.application.bearer!.forward
         ? { ...head, headers: withoutAuthorization(head.headers) }
@@ -341,11 +340,11 @@ export class Edge {
       translation,
     )
     exchange.submit({
-      requestNumber: request.id,
+      id: request.exchangeId,
       share: shareOf(caller, request.address),
       needs: application.needs,
       isAlone: this.#sole.has(application.destination.group, this.#options.clocks.now()),
-      applicationId: id,
+      applicationId,
       applicationVersion: version,
       method: head.method,
       target: target.query === '' ? target.path : target.path + target.query,
@@ -367,11 +366,6 @@ export class Edge {
 function isForService(assertions: Assertions, { method, target, authority }: UserRequestHead) {
   const isRead = method === 'GET' || method === 'HEAD'
   return isRead && target === ASSERTION_KEYS_PATH && isServiceHost(assertions, authority)
-}
-
-/** Whose share a request takes: its user's wherever they are, else that of where it comes from. */
-function shareOf({ user }: Caller, address: string): string {
-  return user === undefined ? clientNetwork(address) : `${user.issuer} ${user.subject}`
 }
 
 /**

@@ -3,14 +3,15 @@
  *
  * @module
  */
+import type { ExchangeId } from '../../protocol/internal.ts'
 import type { Submission } from '../offers/submission.ts'
 
-/** What the edge submits has a number. */
-export type NumberedSubmission = Submission & { readonly requestNumber: string }
+/** What the edge submits has an id. */
+export type NumberedSubmission = Submission & { readonly id: ExchangeId }
 
 /** A class, as {@link AttemptOffer} is one: it lives as long as its exchange. */
 export class OfferedRequest implements Submission {
-  declare readonly requestNumber: string
+  declare readonly id: ExchangeId
   declare readonly share: Submission['share']
   declare readonly needs: Submission['needs']
   declare readonly isAlone: Submission['isAlone']
@@ -27,7 +28,7 @@ export class OfferedRequest implements Submission {
   declare readonly isAffinityShared: Submission['isAffinityShared']
 
   constructor(of: NumberedSubmission) {
-    this.requestNumber = of.requestNumber
+    this.id = of.id
     this.share = of.share
     this.needs = of.needs
     this.isAlone = of.isAlone

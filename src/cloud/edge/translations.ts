@@ -6,8 +6,11 @@
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Published } from '../directory/published.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { UserRequestHead } from '../request/user-exchange.ts'
-import { ExchangeTranslation, type Translations } from '../translate/exchange-translation.ts'
+import {
+  ExchangeTranslation,
+  type TranslatedRequest,
+  type Translations,
+} from '../translate/exchange-translation.ts'
 import type { PublishedUrls } from '../translate/published-urls.ts'
 
 export interface EdgeTranslationsOptions {
@@ -35,11 +38,11 @@ export class EdgeTranslations implements Translations {
    */
   begin(
     published: Published,
-    { id, head: { method, authority } }: { readonly id: string; readonly head: UserRequestHead },
+    request: TranslatedRequest,
     path: string,
   ): ExchangeTranslation | undefined {
     if (!published.isTranslated) return undefined
-    return new ExchangeTranslation(this, published, { id, method, authority, path })
+    return new ExchangeTranslation(this, published, request, path)
   }
 
   now(): number {

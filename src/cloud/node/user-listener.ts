@@ -13,11 +13,16 @@ import { createServer as createHttpsServer } from 'node:https'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { ApiMisuse, CONNECTION_TIME_LIMITS, TIME_LIMITS } from '../../protocol/internal.ts'
+import {
+  ApiMisuse,
+  CONNECTION_TIME_LIMITS,
+  requestNumberOf,
+  TIME_LIMITS,
+} from '../../protocol/internal.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import { AcceptedConnections } from './accepted-connections.ts'
-import { RequestIds } from '../edge/request-ids.ts'
+import { ExchangeIds } from '../offers/exchange-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
@@ -225,8 +230,8 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     serveInTurn(request, response, () => handle(request, response, expecting)),
   )
   server.on('upgrade', userUpgradeHandler(edge, limits, options))
-  const spare = new RequestIds(crypto)
-  const numbered: Numbered = (refused) => edge.unread?.(refused) ?? spare.next()
+  const spare = new ExchangeIds(crypto)
+  const numbered: Numbered = (refused) => edge.unread?.(refused) ?? requestNumberOf(spare.next())
   server.on('clientError', (error, socket) =>
     refuseUnread(error, socket as Socket, options, numbered),
   )

@@ -1,30 +1,31 @@
-import { HEX } from '../../protocol/wire/octets.ts'
-import { idPrefixOf, type ExchangeId } from '../../protocol/internal.ts'
+import { hexadecimal } from '../../protocol/wire/octets.ts'
+import type { ExchangeId } from '../../protocol/internal.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 const OCTETS = 16
 const AT_ONCE = 64
+const DIGITS = 2 * OCTETS
 
 /**
- * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. One whose
- * request has a number begins with it: then only the rest is drawn here.
+ * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. The number of a
+ * request is the beginning of one, see request-number.ts.
  */
 export class ExchangeIds {
   readonly #crypto: CryptoProvider
-  readonly #octets = new Uint8Array(AT_ONCE * OCTETS)
-  #next = this.#octets.length
+  #drawn = ''
+  #next = 0
 
   constructor(crypto: CryptoProvider) {
     this.#crypto = crypto
   }
 
-  next(requestNumber = ''): ExchangeId {
-    if (this.#next + OCTETS > this.#octets.length) {
-      this.#crypto.getRandomValues(this.#octets)
+  next(): ExchangeId {
+    if (this.#next === this.#drawn.length) {
+      this.#drawn = hexadecimal(this.#crypto.getRandomValues(new Uint8Array(AT_ONCE * OCTETS)))
       this.#next = 0
     }
-    let id = idPrefixOf(requestNumber) ?? ''
-    for (let left = OCTETS - id.length / 2; left > 0; left--) id += HEX[this.#octets[this.#next++]!]
-    return id
+    const at = this.#next
+    this.#next += DIGITS
+    return this.#drawn.slice(at, this.#next)
   }
 }

@@ -160,7 +160,7 @@ export class Origin {
 
   /** Puts a request on the queue of a group. `cancel` is for a user who leaves. @internal */
   submit(submission: Submission, to: Destination, submitter: Submitter): Ticket {
-    const id = this.#ids.next(submission.requestNumber)
+    const id = submission.id ?? this.#ids.next()
     const entry = new OfferedExchange(this, id, submission, to, submitter)
     slotSet(this.#entries, id, entry)
     entry.watch = this.#wheel.add(entry)

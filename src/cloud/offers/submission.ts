@@ -22,8 +22,8 @@ export type Submission = Omit<
   Offer,
   'id' | 'attempt' | 'remainingMs' | 'answerMs' | 'origin' | 'pinned'
 > & {
-  /** What the user is shown: the exchange's id begins with it. */
-  readonly requestNumber?: string
+  /** The id of its exchange, which is drawn for it alone. Default: one is drawn. */
+  readonly id?: ExchangeId
   /**
    * Whose share of the application's it takes: names the user, else where the request comes from.
    */

@@ -8,7 +8,9 @@ import {
   failureStatus,
   headerValue,
   headerValues,
+  requestNumberOf,
   type Delivery,
+  type ExchangeId,
   type FailureReason,
   type HeaderList,
 } from '../../protocol/internal.ts'
@@ -64,7 +66,8 @@ export interface RequestReader {
 /** Stands between the user's connection and the exchange, once there is one. */
 export class EdgeRequest implements UserEvents, LiveExchange {
   readonly user: UserExchange
-  readonly id: string
+  /** Of the exchange that it becomes, if it becomes one. */
+  readonly exchangeId: ExchangeId
   /** Where the user comes from, through whatever proxies are trusted; or `unknown`. */
   readonly address: string
   isGone = false
@@ -101,9 +104,9 @@ export class EdgeRequest implements UserEvents, LiveExchange {
   #slot = 0
   #isAnswered = false
 
-  constructor(user: UserExchange, id: string, address: string, answers: AnswerOptions) {
+  constructor(user: UserExchange, exchangeId: ExchangeId, address: string, answers: AnswerOptions) {
     this.user = user
-    this.id = id
+    this.exchangeId = exchangeId
     this.address = address
     this.#answers = answers
   }
@@ -121,6 +124,11 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#application = application
     this.#live = live
     this.#slot = live.add(this)
+  }
+
+  /** Its number, for its user to quote and for logs to find. */
+  get id(): string {
+    return requestNumberOf(this.exchangeId)
   }
 
   get head(): UserRequestHead {

@@ -5,7 +5,6 @@
  * @see ARCHITECTURE section 7
  * @module
  */
-import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { systemClocks } from '../../runtime/clocks.ts'
 import * as v from 'valibot'
@@ -24,6 +23,7 @@ import { LONGEST_SESSION_MS } from '../directory/session-configuration.ts'
 import { slideMs, spanOf, type SessionSpan } from './session-lifetime.ts'
 import { labelOf, MemorySessionGrants, type SessionGrants } from './session-grants.ts'
 import { seal, unseal, type SealScope } from './sealed-cookie.ts'
+import { OpenedSessions, type Opened } from './opened-sessions.ts'
 import { openedSession, SealedSession, sealedSession } from './sealed-session.ts'
 import {
   MemoryRevocations,
@@ -99,7 +99,7 @@ export class Sessions {
   readonly #usedAt = new WeakMap<Session, number>()
   readonly #listeners = new Set<(session: Session) => void>()
   /** By the whole sealed cookie; tenant, application and host are compared. */
-  readonly #opened: BoundedCache<Opened>
+  readonly #opened: OpenedSessions
   readonly #longestMs: number
   /** The ring whose keys opened what is remembered. */
   #ringVersion: number
@@ -111,7 +111,7 @@ export class Sessions {
     this.#crypto = options.crypto ?? crypto
     this.#wallClock = options.wallClock ?? systemClocks.wallClock
     this.#audit = options.audit
-    this.#opened = new BoundedCache(options.cached ?? 2048)
+    this.#opened = new OpenedSessions(options.cached ?? 2048)
     this.#longestMs = options.longestMs ?? LONGEST_SESSION_MS
     const wallClock = this.#wallClock
     this.grants = options.grants ?? new MemorySessionGrants({ wallClock })
@@ -340,10 +340,11 @@ export class Sessions {
     if (!parsed.success) return undefined
     const { tenantId, applicationId } = scope
     const session = openedSession(parsed.output)
-    const opened = { tenantId, applicationId, host, session, foundGoodAt: -1, isRevoked: false }
-    // Copy the value: a slice would keep the whole header field in memory.
-    if (version === this.#ring.version && version === this.#ringVersion)
-      this.#opened.set(JSON.parse(JSON.stringify(value)) as string, opened)
+    // A slice would keep the whole header field in memory.
+    const copy = JSON.parse(JSON.stringify(value)) as string
+    const where = { tenantId, applicationId, host }
+    const opened: Opened = { ...where, value: copy, session, foundGoodAt: -1, isRevoked: false }
+    if (version === this.#ring.version && version === this.#ringVersion) this.#opened.add(opened)
     return opened
   }
 }
@@ -352,17 +353,6 @@ export class Sessions {
 export interface StartedSession {
   readonly session: Session
   readonly setCookie: string
-}
-
-/** A cookie that was opened, and where it is valid. */
-interface Opened {
-  readonly tenantId: string
-  readonly applicationId: string
-  readonly host: string
-  readonly session: Session
-  /** The version of the revocations that were asked last. */
-  foundGoodAt: number
-  isRevoked: boolean
 }
 
 /** Every application has a cookie of its own: two on one host do not overwrite each other's. */

@@ -22,12 +22,13 @@ import type { UrlTranslation } from './url-translation.ts'
 
 /** What of a user's request matters here. */
 export interface TranslatedRequest {
+  /** Its number: made when it is asked for. */
   readonly id: string
-  readonly method: string
-  /** Host and port, as the user asked for them. */
-  readonly authority: string
-  /** As the user asked for it. */
-  readonly path: string
+  readonly head: {
+    readonly method: string
+    /** Host and port, as the user asked for them. */
+    readonly authority: string
+  }
 }
 
 /** What the translations of a directory have in common. */
@@ -52,17 +53,18 @@ export class ExchangeTranslation {
   readonly #all: Translations
   readonly #published: Published
   readonly #request: TranslatedRequest
-  readonly #now: number
+  /** As the user asked for it. */
+  readonly #path: string
   #urls: UrlTranslation | undefined
   /** The user's `Origin`, and what the application was told. */
   #origin: { readonly said: string; readonly told: string } | undefined
   #rules: Set<string> | undefined
 
-  constructor(all: Translations, published: Published, request: TranslatedRequest) {
+  constructor(all: Translations, published: Published, request: TranslatedRequest, path: string) {
     this.#all = all
     this.#published = published
     this.#request = request
-    this.#now = all.now()
+    this.#path = path
   }
 
   /** Names of the rules that changed something; nothing of a value. */
@@ -71,7 +73,7 @@ export class ExchangeTranslation {
   }
 
   get urls(): UrlTranslation {
-    this.#urls ??= this.#all.urls.of(this.#published.application, this.#now)
+    this.#urls ??= this.#all.urls.of(this.#published.application, this.#all.now())
     return this.#urls
   }
 
@@ -92,7 +94,7 @@ export class ExchangeTranslation {
    * A `Cookie` value as the application set it; `undefined`: nothing of it is the application's.
    */
   requestCookies(value: string): string | undefined {
-    const cookies = this.#all.urls.cookiesOf(this.#published.application, this.#now)
+    const cookies = this.#all.urls.cookiesOf(this.#published.application, this.#all.now())
     const { prefix, foreignPrefixes } = cookies
     if (prefix === undefined && foreignPrefixes.length === 0) return value
     const told = withoutPrefixes(value, prefix, foreignPrefixes)
@@ -134,7 +136,7 @@ export class ExchangeTranslation {
 
   #requestField(field: string, value: string): string | undefined {
     const { urls } = this
-    const { authority } = this.#request
+    const { authority } = this.#request.head
     const trusted = (this.#published.application.translate ?? USUAL_TRANSLATION).trustedOrigins
     if (field === 'origin') return inwardOrigin(value, authority, urls, trusted)
     if (field === 'referer') return inwardReferer(value, authority, urls, trusted)
@@ -145,7 +147,7 @@ export class ExchangeTranslation {
   /** What is copied or moved stays within what is published. */
   #destination(value: string): string | undefined {
     const { urls } = this
-    const { authority, method } = this.#request
+    const { authority, method } = this.#request.head
     const told = urls.inward(value, authority)
     if (told !== undefined || (method !== 'COPY' && method !== 'MOVE')) return told
     const isOwn = /^\/(?!\/)/.test(value) || urls.isOwnExternal(value, authority)
@@ -182,15 +184,15 @@ export class ExchangeTranslation {
       case 'x-sourcemap':
         return this.#reported(value)
       case 'service-worker-allowed':
-        return translateScope(value, this.#request.path, urls)
+        return translateScope(value, this.#path, urls)
       default:
         return value
     }
   }
 
   #setCookie(value: string): string | undefined {
-    const scope = this.#all.urls.cookiesOf(this.#published.application, this.#now)
-    return translateSetCookie(value, this.#request.path, scope)
+    const scope = this.#all.urls.cookiesOf(this.#published.application, this.#all.now())
+    return translateSetCookie(value, this.#path, scope)
   }
 
   /** Where something is sent, or read from, without anybody looking: never inside. */

@@ -115,9 +115,12 @@ export abstract class LinkEndpoint {
   /** When to {@link tick}; `Infinity` when it is over. */
   get deadline(): number {
     if (this.isOver) return Infinity
-    const { deadline: greaseAt = Infinity } = this.grease ?? {}
-    const { deadline: lookAt = Infinity } = this.multiplexer.long ?? {}
-    return Math.min(this.#heartbeat.deadline, greaseAt, lookAt)
+    const { grease } = this
+    const { long } = this.multiplexer
+    let at = this.#heartbeat.deadline
+    if (grease !== undefined && grease.deadline < at) at = grease.deadline
+    if (long !== undefined && long.deadline < at) at = long.deadline
+    return at
   }
 
   /** Whether DATA waits for room in the transport. */

@@ -13,7 +13,7 @@
  */
 import { PeerViolation, type PeerViolationReason } from './errors.ts'
 import { pack, plain } from './msgpack-writer.ts'
-import { readUtf8 } from './utf8.ts'
+import { readAscii, readUtf8, visibleEnd } from './utf8.ts'
 
 export interface DecodeLimits {
   /** Octets of the whole value. */
@@ -48,15 +48,29 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
  *   to own, text that is not UTF-8, a number that is not finite or is beyond ±(2^53 − 1)
  */
 export function decode(octets: Uint8Array, limits: DecodeLimits): unknown {
+  return decoded(octets, limits).value
+}
+
+/** What octets were decoded to. */
+export interface Decoded {
+  readonly value: unknown
+  /** All of its texts are visible ASCII and spaces: no control character, nothing above U+007E. */
+  readonly isVisible: boolean
+}
+
+/** As {@link decode}, and what is known of its texts without another look at them. */
+export function decoded(octets: Uint8Array, limits: DecodeLimits): Decoded {
   if (octets.length > limits.maxBytes)
     throw new PeerViolation(limits.reason, `longer than ${limits.maxBytes} octets`)
   const decoder = new Decoder(octets, limits.reason)
-  const value = decoder.value(limits.maxDepth)
+  decoder.value = decoder.read(limits.maxDepth)
   decoder.finish()
-  return value
+  return decoder
 }
 
-class Decoder {
+class Decoder implements Decoded {
+  value: unknown
+  isVisible = true
   readonly #octets: Uint8Array
   readonly #view: DataView
   readonly #reason: PeerViolationReason
@@ -69,7 +83,7 @@ class Decoder {
   }
 
   /** Recursion is bounded by `depth`, the number of containers that may still be opened. */
-  value(depth: number): unknown {
+  read(depth: number): unknown {
     const type = this.#octets[this.#take(1)]!
     if (type <= 0x7f) return type
     if (type <= 0x8f) return this.#map(type & 0x0f, depth)
@@ -135,7 +149,7 @@ class Decoder {
   #array(length: number, depth: number): unknown[] {
     this.#open(length, 1, depth)
     const array = new Array<unknown>(length)
-    for (let i = 0; i < length; i++) array[i] = this.value(depth - 1)
+    for (let i = 0; i < length; i++) array[i] = this.read(depth - 1)
     return array
   }
 
@@ -145,7 +159,7 @@ class Decoder {
     for (let i = 0; i < length; i++) {
       const key = this.#key()
       if (Object.hasOwn(map, key)) this.#refuse('a key is repeated')
-      map[key] = this.value(depth - 1)
+      map[key] = this.read(depth - 1)
     }
     return map
   }
@@ -165,7 +179,7 @@ class Decoder {
     const isText =
       type !== undefined && ((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb))
     if (!isText) this.#refuse('a key is no string')
-    const key = this.value(0) as string
+    const key = this.read(0) as string
     // On a plain object these reach the prototype, here or wherever the object is copied later.
     if (key === '__proto__' || key === 'constructor' || key === 'prototype')
       this.#refuse('a key that is never allowed')
@@ -174,6 +188,9 @@ class Decoder {
 
   #text(length: number): string {
     const start = this.#take(length)
+    if (visibleEnd(this.#octets, start, this.#at) === this.#at)
+      return readAscii(this.#octets, start, this.#at)
+    this.isVisible = false
     return (
       readUtf8(this.#octets, start, this.#at) ?? this.#refuse('a string that is not valid UTF-8')
     )

@@ -5,10 +5,10 @@
  * @module
  */
 import { PeerViolation } from './errors.ts'
-import { headersFault } from './fields.ts'
+import { headersFault, namesFault } from './fields.ts'
 import type { HeaderList } from './frame-types.ts'
 import { MAX_FRAME_DEPTH, MAX_HEAD_BYTES, MAX_NAME } from './limits.ts'
-import { decode } from './msgpack.ts'
+import { decoded } from './msgpack.ts'
 
 const LIMITS = {
   maxBytes: MAX_HEAD_BYTES,
@@ -24,13 +24,16 @@ export class PositionalReader {
   /** The frame's name, for refusals. */
   readonly frame: string
   readonly #elements: readonly unknown[]
+  /** Of its texts none can hold what HTTP forbids in a value. */
+  readonly #isVisible: boolean
   #at = 0
 
   constructor(payload: Uint8Array, frame: string) {
-    const elements = decode(payload, LIMITS)
+    const { value: elements, isVisible } = decoded(payload, LIMITS)
     if (!Array.isArray(elements)) throw malformed(frame, 'must be an array')
     this.frame = frame
     this.#elements = elements
+    this.#isVisible = isVisible
   }
 
   /** The next element, unchecked; `undefined` after the last. */
@@ -90,7 +93,7 @@ export class PositionalReader {
       throw malformed(this.frame, 'headers must be a flat list of names and values')
     if (value.length > 2 * mostFields)
       throw malformed(this.frame, `more than ${mostFields} header fields`)
-    const fault = headersFault(value)
+    const fault = this.#isVisible ? namesFault(value) : headersFault(value)
     if (fault !== undefined) throw forbidden(this.frame, fault)
     return value
   }

@@ -5,6 +5,14 @@
  * @module
  */
 
+/** Where the visible ASCII ends that `octets` begin with at `start`: spaces, but no controls. */
+export function visibleEnd(octets: Uint8Array, start: number, end: number): number {
+  let at = start
+  // Of what is below 0x20 the difference wraps: one comparison says both.
+  while (at < end && (octets[at]! - 0x20) >>> 0 < 0x5f) at++
+  return at
+}
+
 /** The text of `octets[start..end)`, or `undefined` where it is not well-formed UTF-8. */
 export function readUtf8(octets: Uint8Array, start: number, end: number): string | undefined {
   const ascii = asciiEnd(octets, start, end)
@@ -19,7 +27,7 @@ function asciiEnd(octets: Uint8Array, start: number, end: number): number {
 }
 
 /** Eight at a time: a concatenation per octet costs more than twice as much. */
-function readAscii(octets: Uint8Array, start: number, end: number): string {
+export function readAscii(octets: Uint8Array, start: number, end: number): string {
   const text = String.fromCharCode
   const o = octets
   let read = ''
