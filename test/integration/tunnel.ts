@@ -1,9 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-} from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,6 +49,7 @@ import { until } from '../until.ts'
 import { registered } from './registered-connector.ts'
 import { MemoryConnector } from './memory-connector.ts'
 import { listen } from './listen.ts'
+import { serveApplication, type ApplicationProtocol } from './served-application.ts'
 import { REGISTRAR_AUDIENCE, registrarToken } from './registrar-token.ts'
 
 /** The whole way from a user to an application, in one process, over real sockets and real TLS. */
@@ -97,6 +94,8 @@ export interface TunnelOptions {
   /** Default `link over TLS`. */
   readonly transport?: Transport
   readonly backend: RequestListener
+  /** What it speaks. Default `http1`. */
+  readonly protocol?: ApplicationProtocol
   /** How the application switches protocols. Default: it does not. */
   readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Names in the listeners' certificate. Default: `localhost` and whatever is below it. */
@@ -144,16 +143,21 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const wallClock = options.wallClock ?? (() => Date.now())
   const clocks = { now: () => performance.now(), wallClock }
   const issuer = await startIssuer()
-  const backend = createHttpServer({ requestTimeout: 0 }, options.backend)
-  if (options.upgrade !== undefined) backend.on('upgrade', options.upgrade)
-  if (options.unparsed !== undefined) backend.on('clientError', options.unparsed)
-  const backendPort = options.internalPort ?? (await listen(backend))
   const authority = await createCertificateAuthority({
     crypto,
     clocks,
     store: options.authorityStore ?? memoryAuthorityStore(),
   })
   const servers = await createServerAuthority({ crypto, clocks, store: memoryAuthorityStore() })
+  const certificate = await servers.issue(options.names && { dnsNames: options.names })
+  const { protocol = 'http1' } = options
+  const application = serveApplication(protocol, {
+    ...{ listener: options.backend, upgrade: options.upgrade, unparsed: options.unparsed },
+    tls: { key: certificate.key, cert: certificate.certificate },
+  })
+  const backendPort = options.internalPort ?? (await listen(application.server))
+  const internalOrigin = `${protocol === 'h2' ? 'https' : 'http'}://127.0.0.1:${backendPort}`
+  const spoken = protocol === 'http1' ? {} : { backendProtocol: protocol, verifyCertificate: false }
   const registry = options.registry ?? createMemoryRegistry()
   const audit = recordedAudit()
   const instances: Record<string, string> = {}
@@ -169,8 +173,9 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         id: 'open',
         groupId: 'default',
         externalUrl: `http://open.localhost${options.externalPath ?? '/'}`,
-        internalUrl: `http://127.0.0.1:${backendPort}${options.internalPath ?? '/'}`,
+        internalUrl: `${internalOrigin}${options.internalPath ?? '/'}`,
         preAuthentication: 'passthrough',
+        ...spoken,
         ...(options.responseHeadMs !== undefined && { responseHeadMs: options.responseHeadMs }),
         ...(options.signOn !== undefined && { signOn: options.signOn }),
       },
@@ -178,15 +183,17 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
         id,
         groupId: 'default',
         externalUrl: `http://${id}.localhost/`,
-        internalUrl: `http://127.0.0.1:${backendPort}/`,
+        internalUrl: `${internalOrigin}/`,
         preAuthentication: 'passthrough',
+        ...spoken,
       })),
       {
         id: 'secure',
         groupId: 'default',
         externalUrl: 'http://secure.localhost/',
-        internalUrl: `http://127.0.0.1:${backendPort}/`,
+        internalUrl: `${internalOrigin}/`,
         preAuthentication: 'oidc',
+        ...spoken,
         client: { id: 'secure' },
         identityHeaders: { 'X-User': 'subject', 'X-Groups': 'groups' },
         ...(options.signOn !== undefined && { signOn: options.signOn }),
@@ -211,7 +218,6 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     clocks,
   })
   const recorded = recordLinks(cloud.origin)
-  const certificate = await servers.issue(options.names && { dnsNames: options.names })
   const connectors = createConnectorListener(cloud, {
     key: certificate.key,
     cert: certificate.certificate,
@@ -297,7 +303,8 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
       memory?.cut()
       await memoryBackend.close()
       await connectors.close()
-      for (const server of [users, usersByTls, backend]) {
+      await application.close()
+      for (const server of [users, usersByTls]) {
         server.closeAllConnections()
         await new Promise((closed) => server.close(closed))
       }
