@@ -25,6 +25,7 @@ export const SEMANTICS = [
   { name: 'HEAD: a length and no body' },
   { name: '204 and 304: no body' },
   { name: 'bodies of unknown length, both ways' },
+  { name: 'bodies of 0, 1, 64 KiB ± 1 and 5 MiB, of known and of unknown length, both ways' },
   { name: 'a range' },
   { name: 'a target, octet for octet' },
   { name: '`Expect: 100-continue`: answered when a connector asks for the body' },

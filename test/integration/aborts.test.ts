@@ -6,15 +6,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEFAULT_OFFERS } from '../../src/protocol/internal.ts'
 import { RawUser } from './raw-user.ts'
 import { Relay } from './relay.ts'
-import { startTunnel, TRANSPORTS, until, type Tunnel } from './tunnel.ts'
+import { breakOff, type ApplicationProtocol } from './served-application.ts'
+import { startTunnel, until, type Transport, type Tunnel } from './tunnel.ts'
 import { tenantKey } from '../../src/cloud/index.ts'
 
 /** How many, and how many at once: the link's are many, because what it leaks it keeps. */
-const ABORTS = {
-  'in memory': [300, 20],
-  'link over TLS': [10_000, 100],
-  'plain over TLS': [300, 20],
-} as const
+const ABORTS: readonly (readonly [Transport, ApplicationProtocol, number, number])[] = [
+  ['in memory', 'http1', 300, 20],
+  ['link over TLS', 'http1', 10_000, 100],
+  ['plain over TLS', 'http1', 300, 20],
+  ['link over TLS', 'h2c', 300, 20],
+]
 const BLOCK = Buffer.alloc(16 * 1024)
 
 /** The same moments in every run. */
@@ -31,7 +33,7 @@ const pause = (ms: number) => new Promise((later) => setTimeout(later, ms))
 const backend: RequestListener = (request, response) => {
   const { pathname, searchParams } = new URL(request.url!, 'http://backend')
   const dies = Number(searchParams.get('dies') ?? NaN)
-  if (!Number.isNaN(dies)) setTimeout(() => request.socket.destroy(), dies)
+  if (!Number.isNaN(dies)) setTimeout(() => breakOff(request), dies)
   request.resume()
   if (pathname === '/quick') response.end('quick')
   if (pathname !== '/endless') return
@@ -45,9 +47,9 @@ const backend: RequestListener = (request, response) => {
 const active = (kind: string) =>
   process.getActiveResourcesInfo().filter((name) => name === kind).length
 
-describe.each(TRANSPORTS)('broken off at any moment, %s', (transport) => {
-  const [aborts, atOnce] = ABORTS[transport]
-  const isCut = transport === 'link over TLS'
+describe.each(ABORTS)('broken off at any moment, %s, to %s', (...way) => {
+  const [transport, protocol, aborts, atOnce] = way
+  const isCut = transport === 'link over TLS' && protocol === 'http1'
   const warnings: Error[] = []
   const warned = (warning: Error) => void warnings.push(warning)
   let tunnel: Tunnel
@@ -56,8 +58,7 @@ describe.each(TRANSPORTS)('broken off at any moment, %s', (transport) => {
   beforeAll(async () => {
     process.on('warning', warned)
     tunnel = await startTunnel({
-      transport,
-      backend,
+      ...{ transport, protocol, backend },
       limits: { claimMs: 10_000, queueWaitMs: 10_000, backoffMinMs: 20, backoffMaxMs: 100 },
       ...(isCut && { relay: async (port) => (relay = new Relay(port)).listen() }),
     })

@@ -2,8 +2,15 @@
  * What a reverse proxy must carry, over every binding and to applications of either version of HTTP. Users and the application are bare sockets wherever an HTTP library would
  * smooth things over. The matrix that it prints is what ran; `spec/semantics.ts` says what has to.
  */
-import { createHash } from 'node:crypto'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -54,6 +61,11 @@ const backend: RequestListener = (request, response) => {
       request.on('data', (chunk) => hash.update(chunk))
       response.write('hash ')
       return void request.on('end', () => response.end(hash.digest('hex')))
+    }
+    case '/back': {
+      if (request.headers['content-length'] !== undefined)
+        response.setHeader('content-length', request.headers['content-length'])
+      return void request.pipe(response)
     }
     case '/target':
       return void response.end(request.url)
@@ -255,6 +267,29 @@ const RUNS: Readonly<Record<SemanticName, () => Promise<void>>> = {
     const headers = { 'transfer-encoding': 'chunked' }
     const received = await ask('POST', '/hash', sum('abcdef'), headers, body)
     expect(received).toMatch(/transfer-encoding: chunked/i)
+  },
+  'bodies of 0, 1, 64 KiB ± 1 and 5 MiB, of known and of unknown length, both ways': async () => {
+    const agent = new Agent({ keepAlive: true })
+    for (const octets of [0, 1, 65_535, 65_536, 65_537, 5 * 1_048_576])
+      for (const isKnown of [true, false]) {
+        const body = randomBytes(octets)
+        const length = isKnown ? { 'content-length': octets } : { 'transfer-encoding': 'chunked' }
+        const request = httpRequest({
+          ...{ port: tunnel.port, host: '127.0.0.1', agent, method: 'POST', path: '/back' },
+          headers: { host: 'open.localhost', ...length },
+        })
+        request.end(body)
+        const [response] = (await once(request, 'response')) as [IncomingMessage]
+        const came = Buffer.concat(await response.toArray())
+        expect([octets, isKnown, response.statusCode, came.equals(body)]).toEqual([
+          ...[octets, isKnown, 200],
+          true,
+        ])
+        // Where there is nothing, whether its length was known is nobody's matter.
+        if (octets > 0)
+          expect(response.headers['content-length']).toBe(isKnown ? String(octets) : undefined)
+      }
+    agent.destroy()
   },
   'a range': async () => {
     const received = await ask('GET', '/range', '234', { range: 'bytes=2-4' })

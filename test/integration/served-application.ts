@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import {
+  constants,
   createSecureServer,
   createServer as createHttp2Server,
   type Http2ServerRequest,
@@ -73,6 +74,17 @@ export function connectionOf(request: IncomingMessage): Duplex {
 /** Cuts a tunnel, or a connection. */
 export function reset(connection: Duplex): void {
   raw.get(lineOf(connection as Socket))!.resetAndDestroy()
+}
+
+let broken = 0
+
+/** Breaks a request off: its connection over HTTP/1.1, else its stream, or now and then all of them. */
+export function breakOff(request: IncomingMessage): void {
+  const { stream } = request as unknown as Partial<Http2ServerRequest>
+  broken += 1
+  if (stream === undefined) request.socket.destroy()
+  else if (broken % 16 === 0 && stream.session) connectionOf(request).destroy()
+  else stream.close([constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_CANCEL][broken % 2])
 }
 
 /** Calls back when whoever asked has gone before its answer was whole. */
