@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compressionAlgorithms, type ServiceError } from '@grpc/grpc-js'
 import { readDirectory } from '../src/cloud/index.ts'
@@ -255,6 +256,68 @@ describe.each(WAYS)('%s, %s to the application', (transport, backendProtocol) =>
       const { code: reason } = JSON.parse(body) as { code: string }
       expect([code, reason]).toEqual([505, 'http2-required'])
     })
+  })
+})
+
+describe.each(['link over TLS', 'plain over TLS'] as const)('%s, silence', (transport) => {
+  let tunnel: Tunnel
+  let server: EchoServer
+  let client: EchoClient
+  let hasty: EchoClient
+  beforeAll(async () => {
+    server = await EchoServer.listen()
+    // Whatever is not gRPC is over long before.
+    const limits = { stalledMs: 200 }
+    tunnel = await startTunnel({
+      ...{ transport, limits, connector: { limits } },
+      backend: (_, response) => response.end(),
+    })
+    const { applications, ...rest } = tunnel.configuration as { applications: object[] }
+    const rpc = {
+      ...{ id: 'rpc', groupId: 'default', preAuthentication: 'passthrough' },
+      ...{ externalUrl: `https://${AUTHORITY}/`, internalUrl: `http://127.0.0.1:${server.port}/` },
+      ...{ backendProtocol: 'h2c', responseHeadMs: 200 },
+    }
+    const other = { ...rpc, id: 'hasty', externalUrl: 'https://hasty.localhost/', grpcHeadMs: 300 }
+    const published = [...applications, rpc, other]
+    tunnel.directory.replace(readDirectory({ ...rest, applications: published }))
+    client = echoClient(tunnel.tlsPort, AUTHORITY, tunnel.ca)
+    hasty = echoClient(tunnel.tlsPort, 'hasty.localhost', tunnel.ca)
+  })
+  afterAll(async () => {
+    client.close()
+    hasty.close()
+    await tunnel.close()
+    server.close()
+  })
+
+  test.each([
+    ['without a deadline', {}],
+    ['with a deadline', { deadline: new Date(Date.now() + 600_000) }],
+  ])('R7.4f of both, before the head: as long as the client waits, %s', async (_, options) => {
+    const before = server.seen.length
+    const call = client.brood(new Metadata(), options)
+    const heard: string[] = []
+    call.on('data', (message: Buffer) => heard.push(message.toString()))
+    call.on('error', () => undefined)
+    const over = new Promise((done) => call.on('status', (told) => done(told.code)))
+    call.write(Buffer.from('?'))
+    await until(() => server.seen.length > before)
+    await wait(800)
+    server.speak()
+    expect([await over, heard]).toEqual([status.OK, ['at last']])
+  })
+
+  test('R7.4f of the server, where its application bounds it: a status, and the server is told', async () => {
+    const call = hasty.brood()
+    call.on('data', () => undefined)
+    call.end()
+    const error = await new Promise<ServiceError>((over) => call.on('error', over))
+    expect([error.code, error.details]).toEqual([
+      status.DEADLINE_EXCEEDED,
+      expect.stringMatching(/application-timeout, request \w/),
+    ])
+    await until(() => server.seen.at(-1)!.isCancelled)
   })
 })
 

@@ -12,6 +12,7 @@ import {
   requestNumberOf,
   ResetCode,
   SLOT_MS,
+  TIME_LIMITS,
   Slots,
   type ApplicationDetails,
   type BodyKind,
@@ -263,12 +264,10 @@ class Job implements ClaimedJob {
   #reached(isThere: boolean): void {
     if (this.#claim.state !== 'reaching') return
     if (!isThere) return this.#decline('origin-unreachable')
-    const { responseHeadMs } = this.#application!
-    const patience = this.#application
     const exchange = this.#carrier.claim(this, {
       // A little more than is left to connect, so that what was not sent is told as such.
-      responseHeadMs: Math.min(responseHeadMs, this.#restMs + SLOT_MS),
-      patience,
+      responseHeadMs: Math.min(this.#headMs, this.#restMs + SLOT_MS),
+      patience: this.#patience,
     })
     if (exchange === undefined) return this.#decline('overloaded')
     this.#claim.claim()
@@ -310,8 +309,21 @@ class Job implements ClaimedJob {
 
   #request(): BackendRequest {
     const application = this.#application!
-    const answerMs = Math.min(this.#restMs, application.responseHeadMs)
+    const answerMs = Math.min(this.#restMs, this.#headMs)
     return new OfferedRequest(this.#offer, application, this.#claim.replayable, answerMs)
+  }
+
+  /** Milliseconds to the response head. A request may be given more than its application's others. */
+  get #headMs(): number {
+    return Math.max(this.#application!.responseHeadMs, this.#offer.answerMs ?? 0)
+  }
+
+  /** A user whose answer may be silent for longer than others' may be so as well. */
+  get #patience(): OwnPatience {
+    const application = this.#application!
+    const { requestIdleMs, responseIdleMs, responseHeadMs } = application
+    if (requestIdleMs !== undefined || this.#headMs === responseHeadMs) return application
+    return { requestIdleMs: Math.max(this.#headMs, TIME_LIMITS.stalledMs), responseIdleMs }
   }
 
   /** Milliseconds until the user has waited too long for an answer. */

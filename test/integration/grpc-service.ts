@@ -38,6 +38,7 @@ export const ECHO = {
   repeat: method('Repeat', false, true),
   chat: method('Chat', true, true),
   watch: method('Watch', false, true),
+  brood: method('Brood', true, true),
 }
 
 /** What the server saw. */
@@ -65,6 +66,7 @@ export interface EchoClient extends Client {
   repeat(message: Octets, metadata?: Metadata, options?: CallOptions): ClientReadableStream<Octets>
   chat(metadata?: Metadata, options?: CallOptions): ClientDuplexStream<Octets, Octets>
   watch(message: Octets, metadata?: Metadata, options?: CallOptions): ClientReadableStream<Octets>
+  brood(metadata?: Metadata, options?: CallOptions): ClientDuplexStream<Octets, Octets>
 }
 
 /** Listens on loopback, in the clear unless it is given a key. */
@@ -103,6 +105,7 @@ export class EchoServer {
       repeat: this.#repeat,
       chat: this.#chat,
       watch: this.#watch,
+      brood: this.#brood,
     })
   }
 
@@ -169,6 +172,19 @@ export class EchoServer {
     call.on('cancelled', () => (this.open -= 1))
     call.write(Buffer.from('hello'))
   }
+
+  /** Says nothing, not even a head, until it is told to speak. */
+  readonly #brood: handleBidiStreamingCall<Octets, Octets> = (call) => {
+    this.#see('brood', call)
+    call.on('data', () => undefined)
+    this.speak = () => {
+      call.write(Buffer.from('at last'))
+      call.end()
+    }
+  }
+
+  /** To the latest call that broods. */
+  speak = (): void => undefined
 
   #see(
     name: string,

@@ -42,6 +42,7 @@ const published = {
     v.pipe(v.number(), v.integer(), v.minValue(1)),
     TIME_LIMITS.responseHeadMs,
   ),
+  grpcHeadMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   maintenance: v.optional(MaintenanceConfiguration),
   limits: v.optional(ApplicationLimitsConfiguration),
   lenient: v.optional(v.pipe(v.array(v.picklist(ANSWER_FAULTS)), v.minLength(1))),
@@ -113,7 +114,7 @@ export function readApplication(
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
   const { assigned, allowedOrigins } = signIn ?? {}
   const { id, name = id, externalUrl, internalUrl, cors, needs, translate } = application
-  const { maintenance, limits, lenient } = application
+  const { maintenance, limits, lenient, grpcHeadMs } = application
   const { signOn, identityHeaders, account } = readSignOn(
     application.signOn,
     signIn?.identityHeaders,
@@ -140,6 +141,7 @@ export function readApplication(
   const edge = {
     ...(cors && { cors }),
     ...(maintenance && { maintenance }),
+    ...(grpcHeadMs && { grpcHeadMs }),
     ...(translate && { translate }),
     ...(account && { account }),
     ...(wildcard && { wildcard }),

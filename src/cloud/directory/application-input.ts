@@ -69,6 +69,11 @@ export interface PublishedInput extends PublishingInput {
   readonly backendProtocol?: 'http1' | 'h2' | 'h2c' | 'auto' | undefined
   /** Milliseconds the application may take to its response head. Default: 85 000. */
   readonly responseHeadMs?: number | undefined
+  /**
+   * Milliseconds a call of gRPC may be silent before the head of its answer; its own `grpc-timeout`
+   * shortens it. Default: 3 600 000.
+   */
+  readonly grpcHeadMs?: number | undefined
 }
 
 /** An application that nobody signs in to: whoever can reach the cloud can reach it. */

@@ -31,6 +31,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   hostHeader: nothing,
   verifyCertificate: nothing,
   responseHeadMs: nothing,
+  grpcHeadMs: nothing,
   preAuthentication: nothing,
   issuer: nothing,
   client: nothing,

@@ -169,6 +169,8 @@ export interface Application {
   readonly hostHeader: 'internal' | 'external'
   readonly verifyCertificate: boolean
   readonly responseHeadMs: number
+  /** The same of calls of gRPC, which say less if they want to. Default: 3 600 000. */
+  readonly grpcHeadMs?: number | undefined
 }
 
 /** In whose frames users may sign in to an application. @see docs/framing.md */

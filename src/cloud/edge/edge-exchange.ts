@@ -29,6 +29,7 @@ import type { Submitter, Ticket } from '../offers/submission.ts'
 import type { Published } from '../directory/published.ts'
 import { TowardsConnector, TowardsUser, RelayEnds } from './relay-ends.ts'
 import { responseHeaders, responseTrailers } from './response-headers.ts'
+import { destinationOf } from '../request/grpc-wait.ts'
 import { withSessionCookie } from '../request/session-cookie.ts'
 import { isGranted } from '../request/upgrade.ts'
 import type { UserExchange } from '../request/user-exchange.ts'
@@ -104,11 +105,8 @@ export class EdgeExchange implements Submitter, Deadlined {
   submit(submission: NumberedSubmission): void {
     this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
-    this.#ticket = this.#origin.submit(
-      new OfferedRequest(submission),
-      this.#application.destination,
-      this,
-    )
+    const destination = destinationOf(this.#application, submission.headers)
+    this.#ticket = this.#origin.submit(new OfferedRequest(submission), destination, this)
   }
 
   // ── what the user's connection says ───────────────────────────────────────────────────────

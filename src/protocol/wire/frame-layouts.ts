@@ -224,7 +224,7 @@ const OFFER: readonly Element[] = [
   {
     name: 'answerMs',
     type: count(0),
-    meaning: 'Left to the response head.',
+    meaning: 'Left to the response head; it may be more than the application’s own limit.',
     otherwise: 'the application’s own limit alone',
   },
   {
