@@ -228,6 +228,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.4d', text: 'What fails on the way reaches a client of gRPC as a status and words, also where the answer had begun.' },
   { id: 'R7.4e', text: 'A call that comes by HTTP/1.1 is told why it cannot be served.' },
   { id: 'R7.4f', text: 'A call may be silent before the head of its answer for as long as its client waits, up to a bound of the application\'s.' },
+  { id: 'R7.4g', text: 'Calls of gRPC-Web pass as they are, and what fails on the way is a status to them as well.' },
   { id: 'R7.5a', text: 'A stock client of the Model Context Protocol that knows the address of a published server alone finds its issuer, registers there, signs its user in, and calls; over HTTP/1.1 and HTTP/2.' },
   { id: 'R7.5b', text: 'A token counts for the resource that the application\'s metadata names, and for no other; a challenge says where the metadata is.' },
   { id: 'R7.5c', text: 'A session goes through as it is: its id, its event streams, which are resumed where they broke off, and its end.' },

@@ -91,7 +91,7 @@ export function grpcStatusOf(code: string, status: number): GrpcStatus {
 
 /**
  * Whether a message with these fields is one of gRPC over HTTP/2. That of gRPC-Web, which browsers
- * speak, has its status in its body and is an ordinary one here.
+ * speak, has its status in its body and passes as an ordinary one.
  */
 export function isGrpc(headers: HeaderList): boolean {
   const type = headerValue(headers, 'content-type')
@@ -100,9 +100,30 @@ export function isGrpc(headers: HeaderList): boolean {
 
 const GRPC = /^application\/grpc(?:$|[+; ])/i
 
-/** A head that is the whole answer (Trailers-Only). */
-export function grpcResponse(failure: Failure): FailureResponse {
-  const headers = ['Content-Type', 'application/grpc', ...grpcTrailers(failure)]
+/**
+ * The media type in which a refusal is a status to whoever sent these fields: that of gRPC over
+ * HTTP/2, or the one of gRPC-Web that came. Undefined: no client of gRPC asks, or one that reads no
+ * such answer.
+ */
+export function grpcTypeOf(headers: HeaderList, httpVersion: string): string | undefined {
+  const type = headerValue(headers, 'content-type')
+  if (type === undefined || !/^application\/grpc/i.test(type)) return undefined
+  if (GRPC.test(type)) return httpVersion === '2' ? 'application/grpc' : undefined
+  return GRPC_WEB.exec(type)?.[1]!.toLowerCase()
+}
+
+const GRPC_WEB = /^(application\/grpc-web(?:-text)?(?:\+[a-z0-9.-]{1,32})?) *(?:$|;)/i
+
+/**
+ * A head that is the whole answer (Trailers-Only). What a browser's page may read of it is named:
+ * that grants nobody anything.
+ */
+export function grpcResponse(failure: Failure, type = 'application/grpc'): FailureResponse {
+  const headers = ['Content-Type', type, ...grpcTrailers(failure)]
+  if (type !== 'application/grpc') {
+    headers.push('Content-Length', '0', 'Cache-Control', 'no-store')
+    headers.push('Access-Control-Expose-Headers', 'grpc-status, grpc-message')
+  }
   return { status: 200, headers, body: new Uint8Array(0) }
 }
 

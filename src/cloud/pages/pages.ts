@@ -40,6 +40,8 @@ export type Form = 'html' | 'problem' | 'grpc'
 /** Who is answered, and where. */
 export interface Asked {
   readonly accept: Form
+  /** The media type of an answer to a client of gRPC. Default `application/grpc`. */
+  readonly grpcType?: string
   /** Joined `Accept-Language`. Default none. */
   readonly acceptLanguage?: string
   /** Where the user may go back to: a target that is safe as one. */
@@ -66,7 +68,7 @@ export function failureResponse(
     case 'html':
       return pageResponse(worded, asked, renderer)
     case 'grpc':
-      return grpcResponse(worded)
+      return grpcResponse(worded, asked.grpcType)
     case 'problem':
       return response(worded, typeOf(failure), problem(worded, renderer.problemTypes), [])
   }

@@ -21,8 +21,8 @@ import type { Failure } from '../pages/answer.ts'
 import { advised } from '../pages/delivery-words.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
-import { isGrpc } from '../pages/grpc-answer.ts'
-import { failureResponse, type Asked, type Form, type PageRenderer } from '../pages/pages.ts'
+import { grpcTypeOf } from '../pages/grpc-answer.ts'
+import { failureResponse, type Asked, type PageRenderer } from '../pages/pages.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { Maintenance } from '../directory/maintenance.ts'
@@ -267,7 +267,7 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     const response = failureResponse(
       { requestId: this.id, ...failure },
       {
-        accept: this.#form(failure),
+        ...this.#form(failure),
         acceptLanguage: headerValues(fields, 'accept-language').join(', '),
         ...(back !== undefined && { target: back }),
         ...this.#looks(),
@@ -279,11 +279,12 @@ export class EdgeRequest implements UserEvents, LiveExchange {
     this.#send(response.status, [...response.headers, ...headers], response.body)
   }
 
-  /** A refusal reaches a client of gRPC as its status; over HTTP/1.1 it reads none. */
-  #form({ status }: OwnAnswer): Form {
+  /** A refusal reaches a client of gRPC as its status. */
+  #form({ status }: OwnAnswer): Pick<Asked, 'accept' | 'grpcType'> {
     const { headers, httpVersion } = this.user.head
-    if (status >= 400 && httpVersion === '2' && isGrpc(headers)) return 'grpc'
-    return prefersHtml(headers) ? 'html' : 'problem'
+    const grpcType = status >= 400 ? grpcTypeOf(headers, httpVersion) : undefined
+    if (grpcType !== undefined) return { accept: 'grpc', grpcType }
+    return { accept: prefersHtml(headers) ? 'html' : 'problem' }
   }
 
   /**

@@ -5,6 +5,7 @@ import {
   grpcResponse,
   grpcStatusOf,
   grpcTrailers,
+  grpcTypeOf,
   isGrpc,
 } from '../../../src/cloud/pages/grpc-answer.ts'
 import { ALL_ANSWERS } from './all-answers.ts'
@@ -61,3 +62,16 @@ test('what is gRPC by its content type', () => {
     expect(isGrpc(['content-type', type])).toBe(false)
   expect(isGrpc([])).toBe(false)
 })
+
+test.each([
+  ['application/grpc', '2', 'application/grpc'],
+  ['application/grpc+proto', '1.1', undefined],
+  ['application/grpc-web', '1.1', 'application/grpc-web'],
+  ['Application/gRPC-Web-Text+Proto; charset=x', '1.1', 'application/grpc-web-text+proto'],
+  ['application/grpc-web+proto', '2', 'application/grpc-web+proto'],
+  ['application/grpc-webby', '2', undefined],
+  ['application/grpc-web+a\u00e9', '2', undefined],
+  ['application/json', '2', undefined],
+])('a refusal of %j over HTTP/%s is %j', (type, version, answered) =>
+  expect(grpcTypeOf(['content-type', type], version)).toBe(answered),
+)
