@@ -27,7 +27,7 @@ export const FAILURE_REMEDIES: Readonly<Record<FailureReason, string>> = {
   'connector-exhausted': 'The connector’s machine has no descriptors or ports left. Raise its limit of open files.',
   'sign-on-failed': 'The connector could not make the user known to the application. Its log says why under the request’s number, by the reasons of [single sign-on](single-sign-on.md#when-it-fails).',
   'unknown-application': 'No application has this host and path as its `externalUrl`. Check the configuration, and the DNS name that leads here.',
-  'upgrade-unsupported': 'The connector reaches the cloud by plain calls, which carry no WebSockets, or the application asked for an upgrade that is not passed on. Let the connector’s `Upgrade` requests through whatever stands between.',
+  'upgrade-unsupported': 'The connector reaches the cloud by plain calls, which carry no WebSockets, the application speaks HTTP/2 only, or it asked for an upgrade that is not passed on. Let the connector’s `Upgrade` requests through whatever stands between.',
   'method-unsupported': '`CONNECT` is never passed on, nor is a method that the listener’s HTTP parser does not read.',
   'application-unreachable': 'From the connector’s machine, check that the `internalUrl` answers. The connector’s log has the cause: refused, no such name, no route.',
   'application-certificate': 'The connector does not trust the application’s certificate. Give its authority to the connector’s machine, or renew the certificate.',

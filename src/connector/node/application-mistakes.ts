@@ -19,7 +19,7 @@ import {
   UNTRUSTED,
   WRONG_NAME,
 } from './failure-codes.ts'
-import { NO_HTTP2 } from './http2-faults.ts'
+import { NO_HTTP2, NO_PROTOCOL } from './http2-faults.ts'
 import { machineMistake, type Mistake, type MistakeKind } from './told-mistakes.ts'
 
 /** What has to be put right; `undefined`: nothing that is known, or what may pass by itself. */
@@ -80,7 +80,7 @@ export function applicationMistake(
       'application-not-tls',
       `${where} of ${who} speaks no TLS. "internalUrl" in the cloud’s configuration must begin with http:, or name another port.`,
     )
-  const isOfAlpn = /ALERT_NO_APPLICATION_PROTOCOL$/.test(code)
+  const isOfAlpn = NO_PROTOCOL.test(code)
   if (code === NO_HTTP2 || (isOfAlpn && backendProtocol === 'h2'))
     return mistake(
       'application-not-http2',
@@ -165,7 +165,7 @@ function octetsOf(error: unknown): Uint8Array | undefined {
 }
 
 /** A connection of HTTP/2 begins with a SETTINGS frame on stream 0 (RFC 9113 §3.4). */
-function isHttp2(error: unknown): boolean {
+export function isHttp2(error: unknown): boolean {
   const octets = octetsOf(error)
   return (
     octets !== undefined &&

@@ -10,6 +10,10 @@ import { fault } from './application-faults.ts'
 
 /** TLS agreed on another protocol, or what was to speak HTTP/2 does not. */
 export const NO_HTTP2 = 'ERR_NO_HTTP2'
+/** What TLS says where none of the protocols will do that were offered. */
+export const NO_PROTOCOL = /ALERT_NO_APPLICATION_PROTOCOL$/
+/** A switch of protocols was asked of an application that speaks no HTTP/1.1. */
+export const NO_HTTP1 = 'ERR_NO_HTTP1'
 /** The application reset the stream; its message says how. */
 export const STREAM_RESET = 'ERR_HTTP2_STREAM_RESET'
 

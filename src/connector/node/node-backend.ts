@@ -3,9 +3,19 @@
  *
  * @module
  */
-import { AFFINITY, ANSWER_FAULTS, HTTP2, LENIENT_PREFIX } from '../../protocol/internal.ts'
+import {
+  AFFINITY,
+  ANSWER_FAULTS,
+  HTTP2,
+  LENIENT_PREFIX,
+  ResetCode,
+} from '../../protocol/internal.ts'
 import type { Backend, BackendCall, BackendEvents, BackendRequest } from '../backend.ts'
 import type { ApplicationConnectionOptions } from './application-connections.ts'
+import { ForwardingBackendCall } from '../forwarding-backend.ts'
+import { fault } from './application-faults.ts'
+import { isHttp2 } from './application-mistakes.ts'
+import { NO_HTTP1, NO_PROTOCOL } from './http2-faults.ts'
 import { Http2Backend } from './http2-backend.ts'
 import { HttpBackend } from './http-backend.ts'
 import { OwnConnections } from './own-connections.ts'
@@ -40,9 +50,9 @@ export class NodeBackend implements Backend {
   call(request: BackendRequest, events: BackendEvents): BackendCall {
     if (request.affinity !== undefined) return this.#own.call(request, events)
     const { application, upgrade } = request
-    return application.backendProtocol === undefined || upgrade !== undefined
-      ? this.#callHttp1(request, events)
-      : this.#http2.call(request, events)
+    if (application.backendProtocol === undefined) return this.#callHttp1(request, events)
+    if (upgrade === undefined) return this.#http2.call(request, events)
+    return new SwitchingCall(events).start(this.#whole, request)
   }
 
   #callHttp1(request: BackendRequest, events: BackendEvents): BackendCall {
@@ -61,6 +71,26 @@ export class NodeBackend implements Backend {
     ])
   }
 }
+
+/** A switch of protocols that is asked of an application of HTTP/2, over HTTP/1.1. */
+class SwitchingCall extends ForwardingBackendCall {
+  override failed(...[code, cause]: Parameters<BackendEvents['failed']>): void {
+    if (isHttp2(cause)) super.failed(ResetCode.UNSUPPORTED, noHttp1(cause))
+    else super.failed(code, cause)
+  }
+
+  override notSent(...[code, cause]: Parameters<BackendEvents['notSent']>): void {
+    const isOfAlpn = NO_PROTOCOL.test((cause as NodeJS.ErrnoException).code ?? '')
+    if (isOfAlpn) super.failed(ResetCode.UNSUPPORTED, noHttp1(cause))
+    else super.notSent(code, cause)
+  }
+}
+
+/** Nothing in the configuration is wrong: users ask it for what it has not. */
+const noHttp1 = (cause: unknown) =>
+  Object.assign(fault(NO_HTTP1, 'it speaks no HTTP/1.1, over which protocols are switched'), {
+    cause,
+  })
 
 /** Every fault that can be mended is a feature of its own. */
 const LENIENT = ANSWER_FAULTS.map((fault) => `${LENIENT_PREFIX}${fault}`)

@@ -9,7 +9,7 @@ import {
   NodeBackend,
   type ApplicationConnectionOptions,
 } from '../../../src/connector/node/index.ts'
-import type { ApplicationDetails } from '../../../src/protocol/internal.ts'
+import { ResetCode, type ApplicationDetails } from '../../../src/protocol/internal.ts'
 import { until } from '../../until.ts'
 import { echo, Http2Application, type ServeStream } from './http2-application.ts'
 import { clientAuthority, serverCertificate } from './mutual-application.ts'
@@ -365,6 +365,19 @@ describe('which protocol is spoken', () => {
     const one = await new ObservedCall(create(), upgrade).settled()
     expect([application.seen.length, application.byHttp1.length]).toEqual([0, 1])
     expect(one.outcome).toBe('done')
+  })
+
+  test('what is asked to switch and speaks HTTP/2 only cannot: no fault of its own', async () => {
+    const clear = await listen()
+    const upgrade = request(clear.port, 'h2c', { upgrade: 'websocket' })
+    const one = await new ObservedCall(create(), upgrade).settled()
+    expect([one.code, (one.cause as NodeJS.ErrnoException).code]).toEqual([
+      ...[ResetCode.UNSUPPORTED, 'ERR_NO_HTTP1'],
+    ])
+    // It is still there for everybody else.
+    expect((await new ObservedCall(create(), request(clear.port, 'h2c')).settled()).outcome).toBe(
+      'done',
+    )
   })
 
   test('who asks for HTTP/1.1 by HTTP_1_1_REQUIRED gets it, with the body', async () => {
