@@ -313,7 +313,7 @@ class Job implements ClaimedJob {
     return new OfferedRequest(this.#offer, application, this.#claim.replayable, answerMs)
   }
 
-  /** Milliseconds to the response head. A request may be given more than its application's others. */
+  /** Milliseconds to the response head: a request may be given more than others. */
   get #headMs(): number {
     return Math.max(this.#application!.responseHeadMs, this.#offer.answerMs ?? 0)
   }
