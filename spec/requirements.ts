@@ -251,4 +251,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.2a', text: 'While connectors are killed and instances are stopped, again and again, what fails is what a killed connector had claimed, and its user is told so; every other answer is whole and its own user\'s, and no request that is not replayable is executed twice.' },
   { id: 'R8.2b', text: 'Connectors, instances and the broker between them are restarted one after the other under load: no request fails but one that needed the broker while it was away, and that one is told so at once.' },
   { id: 'R8.2c', text: 'What instances say to each other is sealed, for one tenant, group, exchange and attempt: what others say, what is moved and what is changed is heard by nobody.' },
+  { id: 'R7.6a', text: 'Parts of an application, down to a single file, are for whom their own rules let in, or for everybody; the longest path counts, what none covers is the application\'s, and one session serves all parts.' },
+  { id: 'R7.6b', text: 'A path that some server could read as one of another part, for other users, is refused; every other goes on octet for octet.' },
+  { id: 'R7.6c', text: 'What reaches several parts is for whoever is admitted to each: by a destination, or by a method that is for all that lies below; no header field names another path.' },
+  { id: 'R7.6d', text: 'A part whose rules cannot be read lets nobody in, and is told where it was written; parts that are taken away leave the application\'s own rules.' },
+  { id: 'R7.6e', text: 'What is open is judged by the part that it began in, and ends when that would not let its user in any more.' },
+  { id: 'R7.6f', text: 'The operator sees which part decided, and can try it out before.' },
 ]

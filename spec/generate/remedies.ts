@@ -62,6 +62,7 @@ export const OWN_REMEDIES: Readonly<Partial<Record<OwnCode, string>>> = {
   'session-renewed-lately': 'A script renews too often. Wait for what `Retry-After` says.',
   'session-needs-user': 'No refresh token is kept. Open the sign-in window from a click.',
   'step-up-required': 'A policy asks for more than the session shows. Signing in again leads to it.',
+  'segment-out-of-reach': 'The request concerns several segments, by its `Destination` or because its method is for all that lies below, and its user is not admitted to each. `access.decided` names the segment.',
   'cors-not-configured': 'A page of another site asked. If that is wanted, give the application `cors`.',
   'cors-origin-refused': 'The page’s origin is not among `cors.origins`. They are compared exactly, port included.',
   'cors-method-refused': 'The method is not among `cors.methods`.',

@@ -22,6 +22,7 @@ const INTERFACES = [
   'src/cloud/directory/directory-input.ts',
   'src/cloud/directory/application-input.ts',
   'src/cloud/directory/publishing-input.ts',
+  'src/cloud/directory/segment-input.ts',
   'src/cloud/directory/account-mapping-input.ts',
   'src/cloud/directory/translate-input.ts',
   'src/cloud/directory/issuer-input.ts',

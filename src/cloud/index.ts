@@ -78,6 +78,7 @@ export {
   type MaintenanceInput,
   type PublishingInput,
 } from './directory/publishing-input.ts'
+export { type SegmentInput } from './directory/segment-input.ts'
 export { type ApplicationLimits } from './directory/application-limits.ts'
 export { type Maintenance } from './directory/maintenance.ts'
 export {
@@ -99,6 +100,7 @@ export { type ConfigurationSource } from '../runtime/configuration-mistakes.ts'
 export { parseJson } from '../runtime/json-text.ts'
 export {
   type Application,
+  type ApplicationSegment,
   type ConnectorGroup,
   type Directory,
   type Embedding,

@@ -14,6 +14,10 @@ export interface PolicyCase {
   readonly name?: string | undefined
   /** The id of an application. */
   readonly application: string
+  /**
+   * Where they go, as users see it: the segment that has it decides. Default: what no segment has.
+   */
+  readonly path?: string | undefined
   /** Who it is. */
   readonly user: PolicyCaseUser
   /** When, such as `2026-06-01T10:00:00Z`. Default: now. */
@@ -70,6 +74,7 @@ export const PolicyCases = v.array(
   v.strictObject({
     name: v.optional(text),
     application: text,
+    path: v.optional(text),
     user: v.strictObject({
       subject: v.optional(text, 'somebody'),
       email: v.optional(text),

@@ -10,6 +10,7 @@
  * @module
  */
 import * as v from 'valibot'
+import { readTarget } from '../protocol/internal.ts'
 import { isAssigned } from './policy/assignment.ts'
 import { tellShape } from '../runtime/check-configuration.ts'
 import {
@@ -69,7 +70,10 @@ export function testPolicies(
 ): readonly PolicyTestResult[] {
   const { applications } = directoryContent(directory)
   return checkedCases(applications, cases, { at: 'cases' }).map((one, i) => {
-    const application = applications.find(({ id }) => id === one.application)!
+    const application = partOf(
+      applications.find(({ id }) => id === one.application)!,
+      one.path,
+    )
     const at = one.at === undefined ? now : Date.parse(one.at)
     const { address, country, claims, risk, isSteppedUp, acr, acrs, amr, signedInAgoMs } = one
     const { subject, email, upn } = one.user
@@ -116,6 +120,21 @@ export function testPolicies(
   })
 }
 
+/** The application as the segment has it that a path lies in. */
+function partOf(application: Application, path: string | undefined): Application {
+  if (path === undefined) return application
+  const published = publishedOf(application)
+  return published.at(readTarget(path, published.host).path).application
+}
+
+function readablePart(application: Application, path: string): Application | undefined {
+  try {
+    return partOf(application, path)
+  } catch {
+    return undefined
+  }
+}
+
 function checkedCases(
   applications: readonly Application[],
   cases: unknown,
@@ -130,10 +149,15 @@ function checkedCases(
     const named = (one as { readonly application?: unknown } | null)?.application
     if (typeof named !== 'string') continue
     const application = applications.find(({ id }) => id === named)
-    if (application === undefined)
+    if (application === undefined) {
       mistakes.tell(`[${i}].application`, 'names no application', probableName(named, ids))
-    else if (application.preAuthentication === 'passthrough')
-      mistakes.tell(`[${i}].application`, 'asks nobody who they are')
+      continue
+    }
+    const { path } = one as { readonly path?: unknown }
+    const at = path === undefined ? `[${i}].application` : `[${i}].path`
+    const part = typeof path === 'string' ? readablePart(application, path) : application
+    if (part === undefined) mistakes.tell(at, 'is no path that can be read in one way only')
+    else if (part.preAuthentication === 'passthrough') mistakes.tell(at, 'asks nobody who they are')
   }
   if (!result.success || !mistakes.isEmpty) throw mistakes.error()
   return result.output

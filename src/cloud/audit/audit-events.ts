@@ -265,6 +265,7 @@ const ROWS = {
     detail: {
       effect: '`allow`, `deny` or `step-up`.',
       policy: 'The policy it comes from.',
+      segment: 'The segment of the application that decided, by its path.',
       matched:
         'Every policy that applies or may: what it does, whether it is enforced, what is not known.',
       because: 'What is wrong with policies that are broken.',
@@ -310,6 +311,7 @@ const ROWS = {
     fields: [...SESSION_OF_USER],
     detail: {
       method: 'Its method.',
+      segment: 'The segment of the application that it was for, by its path.',
       status: 'HTTP status of the answer.',
       durationMs: 'From its head to its end, milliseconds.',
       bytesIn: 'Octets of its body.',
@@ -326,6 +328,7 @@ const ROWS = {
     fields: [...SESSION_OF_USER],
     detail: {
       method: 'Its method, where it could be read.',
+      segment: 'The segment of the application that it was for, by its path.',
       status: 'HTTP status of the answer.',
       source: 'Whose doing it was.',
       delivery: 'Whether the application got the request: `none`, `unknown` or `reached`.',
@@ -368,11 +371,7 @@ export type AuditEventOf<T extends AuditEventType> = {
   /** The stable code of a refusal or failure. */
   readonly reason?: string | undefined
   readonly detail?: { readonly [K in keyof (typeof ROWS)[T]['detail']]?: unknown } | undefined
-  /**
-   * Its name among all events of all instances; given when it is written down.
-   *
-   * @see identifiedAudit
-   */
+  /** Its name among all events of all instances; given when it is written down. */
   readonly id?: string | undefined
 }
 

@@ -10,7 +10,13 @@
 import { ExchangeFailed, headerValues } from '../../protocol/internal.ts'
 import { SIGN_IN_DENIALS, type SignInReason } from '../../protocol/machines/sign-in-denials.ts'
 import type { BearerTokens, BearerVerdict } from './bearer-tokens.ts'
-import { challenge, isFromOtherSite, type ShownBy } from '../request/challenge.ts'
+import {
+  challenge,
+  isFromOtherSite,
+  withoutAuthorization,
+  type ShownBy,
+} from '../request/challenge.ts'
+import type { UserRequestHead } from '../request/user-exchange.ts'
 import type { Bearer } from '../directory/bearer-configuration.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { EdgeRequest } from '../request/edge-request.ts'
@@ -50,6 +56,19 @@ export function bearerOf(
     return callerOf(request, application, result, shownBy)
   }
   return verdict instanceof Promise ? verdict.then(answered) : answered(verdict)
+}
+
+/** A head as the application gets it: without a token that it is not to be shown. */
+export function withoutHiddenToken(
+  head: UserRequestHead,
+  application: Published,
+  caller: Caller,
+): UserRequestHead {
+  if (caller.showsToken !== true && !application.hidesTokens) return head
+  const { headers } = head
+  const bearer = application.application.bearer!
+  const isShown = schemeOf(headerValues(headers, 'authorization'), bearer) !== 'nothing'
+  return bearer.forward || !isShown ? head : { ...head, headers: withoutAuthorization(headers) }
 }
 
 function schemeOf(fields: readonly string[], { basicToken }: Bearer): ShownBy {

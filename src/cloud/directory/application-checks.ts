@@ -19,6 +19,7 @@ import { externalUrlFault, internalUrlFault } from './published-url.ts'
 import { mappingOf, tellSignOn } from './sign-on-configuration.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellMaintenance } from './maintenance.ts'
+import { tellSegments } from './segment-configuration.ts'
 import { tellTranslate } from './translate-configuration.ts'
 
 /** `issuer`: what is particular about its tenant's; absent: it is not known. */
@@ -43,6 +44,7 @@ export function tellApplication(
   assigned?.users.forEach((name, i) =>
     tellFault(tell, `${path}.assigned.users[${i}]`, userNameFault(name, assignsNames)),
   )
+  tellSegments(application, assignsNames, `${path}.segments`, tell)
   tellEmbedding(application, `${path}.embedding`, tell)
   const tellable = { issuer, namesAccounts: mappingOf(application.signOn) !== undefined }
   tellIdentityHeaders(application.identityHeaders, tellable, `${path}.identityHeaders`, tell)

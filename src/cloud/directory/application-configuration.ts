@@ -18,6 +18,7 @@ import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
 import { ApplicationLimitsConfiguration } from './application-limits.ts'
 import { MaintenanceConfiguration } from './maintenance.ts'
+import { readSegments, SegmentsConfiguration, type SegmentPart } from './segment-configuration.ts'
 import { TranslateConfiguration } from './translate-configuration.ts'
 import { LabelsConfiguration, type WildcardLabel } from './wildcard.ts'
 
@@ -60,6 +61,7 @@ const SignInApplication = v.strictObject({
     }),
   ),
   policies: v.optional(v.array(ApplicationPolicy)),
+  segments: v.optional(SegmentsConfiguration),
   identityHeaders: v.optional(v.record(v.string(), IdentityHeaderConfiguration), {}),
   session: v.optional(
     v.strictObject({
@@ -93,8 +95,11 @@ export type CheckedApplication = v.InferOutput<typeof ApplicationConfiguration>
 type SignIn = v.InferOutput<typeof SignInApplication>
 
 /** As much of an application as its schema takes. */
-export type ApplicationPart = Partial<Omit<SignIn, 'preAuthentication' | 'policies'>> & {
+export type ApplicationPart = Partial<
+  Omit<SignIn, 'preAuthentication' | 'policies' | 'segments'>
+> & {
   readonly preAuthentication?: 'oidc' | 'passthrough'
+  readonly segments?: Gapped<SegmentPart> | undefined
   readonly policies?: Gapped<ApplicationPolicy> | undefined
 }
 
@@ -102,12 +107,12 @@ export type ApplicationPart = Partial<Omit<SignIn, 'preAuthentication' | 'polici
 export type ConcreteApplication = CheckedApplication & { readonly internalUrl: string }
 
 /**
- * An application as the cloud knows it. `access`: its conditional access; `tenant`: its own;
- * `wildcard`: which label of which it is.
+ * An application as the cloud knows it. `accessOf`: its conditional access, and what a segment has
+ * of its own; `tenant`: its own; `wildcard`: which label of which it is.
  */
 export function readApplication(
   application: ConcreteApplication,
-  access: AccessRules | undefined,
+  accessOf: (segment?: number) => AccessRules | undefined,
   tenant: { readonly id: string; readonly issuer: string },
   wildcard?: WildcardLabel,
 ): Application {
@@ -148,7 +153,8 @@ export function readApplication(
     version,
   }
   if (signIn === undefined) return { ...complete, ...edge }
-  const { client, bearer, responseMode, session, embedding } = signIn
+  const { client, bearer, responseMode, session, embedding, segments = [] } = signIn
+  const access = accessOf()
   return {
     ...complete,
     ...edge,
@@ -159,6 +165,7 @@ export function readApplication(
     ...(session && { session }),
     ...(embedding && { embedding }),
     ...(access && { access }),
+    ...(segments.length > 0 && { segments: readSegments(segments, accessOf) }),
   }
 }
 

@@ -9,6 +9,7 @@ import type { AccountMappingInput } from './account-mapping-input.ts'
 import type { SessionLifetimeInput } from './directory-input.ts'
 import type { ClientInput } from './issuer-input.ts'
 import type { PublishingInput } from './publishing-input.ts'
+import type { SegmentInput } from './segment-input.ts'
 import type { TranslateInput } from './translate-input.ts'
 
 /** A private web application that is published: users sign in to it, or it is open to everybody. */
@@ -98,6 +99,11 @@ export interface SignInApplicationInput extends PublishedInput {
   readonly assigned?: AssignmentInput | undefined
   /** Its own policies, besides its tenant's. Default: none. */
   readonly policies?: readonly ApplicationPolicyInput[] | undefined
+  /**
+   * Parts of it with admission of their own, 100 at the most. Default: none, and what no segment
+   * covers is the application's.
+   */
+  readonly segments?: readonly SegmentInput[] | undefined
   /** Header name → what of the user it tells the application, and how. Default: none. */
   readonly identityHeaders?: Readonly<Record<string, IdentityHeaderInput>> | undefined
   /** The session and its cookie. */

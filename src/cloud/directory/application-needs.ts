@@ -37,6 +37,8 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   client: nothing,
   assigned: nothing,
   access: nothing,
+  segments: nothing,
+  segment: nothing,
   identityHeaders: nothing,
   allowedOrigins: nothing,
   cors: nothing,

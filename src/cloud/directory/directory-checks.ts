@@ -17,6 +17,7 @@ import { tellFault } from './configuration-values.ts'
 import type { DirectoryParts, TenantPart } from './directory-configuration.ts'
 import { claimPath, issuerUrlOf, readIssuerProfile } from './issuer-configuration.ts'
 import { externalUrlFault, issuerFault, resourceFault } from './published-url.ts'
+import { segmentFault } from './segments.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellTranslations } from './translate-checks.ts'
 import { placeHostOf, sampleOf, tellWildcard } from './wildcard.ts'
@@ -113,10 +114,10 @@ function tellPlaces({ applications }: DirectoryParts, tell: TellMistake): void {
 
 /**
  * A resource that lies in another application: tokens for that one would count here, and programs
- * would look there for what is said of this one.
+ * would look there for what is said of this one. A segment that does: nobody ever comes to it.
  */
 function tellResources({ applications }: DirectoryParts, tell: TellMistake): void {
-  if (!applications.some(({ bearer }) => bearer?.resource !== undefined)) return
+  if (!applications.some(({ bearer, segments }) => bearer?.resource ?? segments)) return
   const paths = new Map<string, string[]>()
   const places = applications.map(({ externalUrl }) => {
     if (externalUrl === undefined || externalUrlFault(externalUrl) !== undefined) return undefined
@@ -127,10 +128,17 @@ function tellResources({ applications }: DirectoryParts, tell: TellMistake): voi
     else others.push(pathname)
     return { name, pathname }
   })
-  applications.forEach(({ bearer, externalUrl }, i) => {
+  applications.forEach(({ bearer, externalUrl, segments = [] }, i) => {
     const place = places[i]
+    if (place === undefined) return
+    for (const [s, segment] of segments.entries()) {
+      const path = segment?.path
+      if (path === undefined || segmentFault(path, place.pathname) !== undefined) continue
+      if (selectByPath(path, paths.get(place.name)!) !== place.pathname)
+        tell(`applications[${i}].segments[${s}].path`, 'lies in another application')
+    }
     const resource = bearer?.resource
-    if (place === undefined || resource === undefined) return
+    if (resource === undefined) return
     if (resourceFault(resource, externalUrl) !== undefined) return
     const selected = selectByPath(new URL(resource).pathname, paths.get(place.name)!)
     if (selected !== place.pathname)

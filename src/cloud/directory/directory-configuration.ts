@@ -12,6 +12,7 @@ import {
 } from '../../runtime/configuration-mistakes.ts'
 import { AccessPolicy, NamedLocation } from '../rules/access-policy.ts'
 import { canonicalHost } from '../../protocol/internal.ts'
+import { accessKey } from '../rules/read-access.ts'
 import {
   ApplicationConfiguration,
   readApplication,
@@ -147,7 +148,8 @@ export function directoryContent(value: unknown, source?: ConfigurationSource): 
       const { id, issuer, session } = tenantOf.get(application.groupId)!
       const its = { id, issuer: issuerUrlOf(issuer) }
       const wildcard = label === undefined ? undefined : { applicationId: of, label }
-      const read = readApplication(application, access.get(of), its, wildcard)
+      const accessOf = (segment?: number) => access.get(accessKey(of, segment))
+      const read = readApplication(application, accessOf, its, wildcard)
       return withTenantLifetime(read, session?.lifetime)
     }),
   }

@@ -96,6 +96,16 @@ export interface Application {
    * Other rules must be another object, because decisions are remembered by it.
    */
   readonly access?: AccessRules
+  /**
+   * Parts of it with admission of their own: the longest path counts, and what none covers is its
+   * own. Only with `preAuthentication` `oidc`. Default: none.
+   */
+  readonly segments?: readonly ApplicationSegment[]
+  /**
+   * The application as one of its {@link segments} has it. Made from those, and nothing for a
+   * directory to say.
+   */
+  readonly segment?: { readonly path: string; readonly of: Application }
   /** Header name → claim it carries, and how, for the application. Default none. */
   readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
   /**
@@ -171,6 +181,22 @@ export interface Application {
   readonly responseHeadMs: number
   /** The same of calls of gRPC, which say less if they want to. Default: 3 600 000. */
   readonly grpcHeadMs?: number | undefined
+}
+
+/**
+ * A part of an application with admission of its own. One sign-in, one session and one client serve
+ * all parts.
+ *
+ * @see docs/publishing.md, "Segments"
+ */
+export interface ApplicationSegment {
+  /** As users see it. The subtree below a path that ends in `/`, or exactly one file. */
+  readonly path: string
+  readonly preAuthentication: 'oidc' | 'passthrough'
+  /** Default: whoever is assigned to the application. */
+  readonly assigned?: NonNullable<Application['assigned']> | 'everyone'
+  /** Default: the application's. */
+  readonly access?: AccessRules
 }
 
 /** In whose frames users may sign in to an application. @see docs/framing.md */

@@ -39,6 +39,9 @@ import { contentVersion } from './content-version.ts'
 import { ownCookieName } from './cookies.ts'
 import { namedBy } from '../rules/named.ts'
 import type { Application } from './directory-port.ts'
+import { PATH_FIELDS } from './path-fields.ts'
+import { segmentedApplications } from './segmented.ts'
+import { Segments } from './segments.ts'
 import { mappingOf } from './sign-on-configuration.ts'
 import { tenantKey, type TenantKey } from './tenant-key.ts'
 import { TRANSLATED_REQUEST_FIELDS } from './translate-configuration.ts'
@@ -83,6 +86,11 @@ export class Published {
     readonly responseHeadMs: number
     readonly patience: OwnPatience | undefined
   }
+  /** Parts of it have admission of their own. */
+  readonly isSegmented: boolean
+  /** Tokens that are ours to read are not for it, though it asks nobody. */
+  readonly hidesTokens: boolean
+  #segments: Segments<Published> | undefined
   #names: string | undefined
   #custom: { readonly version: string | undefined } | undefined
   readonly #identityHeaders: readonly (readonly [string, IdentityHeader])[]
@@ -98,13 +106,19 @@ export class Published {
     const external = new URL(application.externalUrl)
     const { host, protocol, pathname } = external
     const { signOn, reservedHeaders = [] } = application
+    const isOpenSegment =
+      application.segment !== undefined && application.preAuthentication === 'passthrough'
+    const asserted = signOn?.kind === 'assertion' ? assertionHeader(signOn) : undefined
     this.assertion =
-      signOn?.kind === 'assertion'
-        ? { header: assertionHeader(signOn), claims: signOn.claims ?? [] }
+      signOn?.kind === 'assertion' && !isOpenSegment
+        ? { header: asserted!, claims: signOn.claims ?? [] }
         : undefined
+    this.isSegmented = application.segments !== undefined && application.segments.length > 0
+    this.hidesTokens = isOpenSegment && application.bearer?.forward === false
     const identityNames = [
       ...[...Object.keys(identityHeaders), ...reservedHeaders],
-      ...(this.assertion === undefined ? [] : [this.assertion.header]),
+      ...(asserted === undefined ? [] : [asserted]),
+      ...(this.isSegmented || application.segment !== undefined ? PATH_FIELDS : []),
     ]
     this.application = application
     this.isTranslated = application.translate?.headers ?? true
@@ -131,6 +145,22 @@ export class Published {
     this.#identityHeaders = Object.entries(identityHeaders)
     this.#signOnClaims = claimsOfSignOn(application.signOn)
     this.#account = application.account ?? mappingOf(application.signOn)
+  }
+
+  /**
+   * The part of it that a path lies in: itself, or a segment.
+   *
+   * @throws ExchangeFailed `user-malformed` when the path can be read as one of several
+   * @throws ConfigurationInvalid when its directory's segments are none
+   */
+  at(path: string): Published {
+    return this.isSegmented ? this.segments.of(path) : this
+  }
+
+  /** @throws ConfigurationInvalid when its directory's segments are none */
+  get segments(): Segments<Published> {
+    this.#segments ??= segmentsOf(this)
+    return this.#segments
   }
 
   /** Another one whenever its assignment and policies name other groups or roles. */
@@ -257,6 +287,18 @@ function moreForwarded({ port, pathname }: URL, internalUrl: string): HeaderList
     ...(isPrefixed ? ['X-Forwarded-Prefix', pathname.slice(0, -1)] : []),
   ]
 }
+
+function segmentsOf(whole: Published): Segments<Published> {
+  const parts = segmentedApplications(whole.application).map((application) => {
+    const value = publishedOf(application)
+    return { path: application.segment.path, admission: admissionOf(application), value }
+  })
+  return new Segments({ path: '', admission: admissionOf(whole.application), value: whole }, parts)
+}
+
+/** Who is admitted, as a text. */
+const admissionOf = ({ preAuthentication, assigned, access }: Application) =>
+  preAuthentication === 'oidc' ? JSON.stringify([assigned, access]) : preAuthentication
 
 const NO_FIELDS: HeaderList = []
 

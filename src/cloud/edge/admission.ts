@@ -142,13 +142,24 @@ export class Admission {
     request.caller = caller
     const { head } = request.user
     const verdict = this.#options.decideAccess(application, caller, request)
-    if (verdict.kind === 'allow') return caller
+    if (verdict.kind === 'allow')
+      return request.reaches === undefined ? caller : this.#reaching(request, caller)
     const way = wayIn(head, application.application)
     if (verdict.kind === 'step-up' && !caller.showsToken && way !== 'refuse' && way !== 'form')
       return way === 'window'
         ? tellToOpenWindow(request, application)
         : this.#begin(request, application, target, { stepUp: verdict.stepUp })
     return void request.answer(verdict.answer)
+  }
+
+  /** What reaches several parts of an application is for whoever is admitted to each. */
+  #reaching(request: EdgeRequest, caller: Caller): Admitted {
+    const { decideAccess } = this.#options
+    const isAdmitted = (part: Published) =>
+      part.application.preAuthentication === 'passthrough' ||
+      decideAccess(part, caller, request).kind === 'allow'
+    if (request.reaches!.every(isAdmitted)) return caller
+    return void request.answer(OWN_ANSWERS['segment-out-of-reach'])
   }
 
   /** No session: a navigation goes to the issuer, a program learns that it must authenticate. */

@@ -26,7 +26,7 @@ import { Containment } from '../../runtime/containment.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { DecideAccess } from '../policy/verdict.ts'
 import type { Caller } from '../identity/caller.ts'
-import { withoutAuthorization } from '../request/challenge.ts'
+import { withoutHiddenToken } from '../bearer/bearer.ts'
 import { BearerTokens } from '../bearer/bearer-tokens.ts'
 import { Affinities, challengeAgain } from './affinities.ts'
 import { answerCors } from './cors.ts'
@@ -36,6 +36,7 @@ import { EdgeRequest, type AnswerOptions } from '../request/edge-request.ts'
 import { writeFailure, writeUnread, type UnreadRequest } from './failure-audit.ts'
 import { offeredHeaders } from './offered-headers.ts'
 import { judgedAgain } from './judged-again.ts'
+import { reachedPart } from './reached-segments.ts'
 import { LiveExchanges } from '../request/live-exchanges.ts'
 import { ExchangeIds } from '../offers/exchange-ids.ts'
 import type { Origin } from '../offers/origin.ts'
@@ -284,9 +285,10 @@ export class Edge {
       serveProtectedResource(request, applications, target.path, this.#options.directory)
     )
       return
-    const application = selectApplication(applications, target.path)
-    if (application === undefined) throw new ExchangeFailed('user', 'unknown-application')
-    request.site = request.asked = application.application
+    const selected = selectApplication(applications, target.path)
+    if (selected === undefined) throw new ExchangeFailed('user', 'unknown-application')
+    request.site = request.asked = selected.application
+    const application = reachedPart(request, selected, target, applications)
     if (answerCors(request, application, target.path) || answerHttp1(request, application)) return
     const { maintenance } = application.application
     if (maintenance !== undefined) return request.tellMaintenance(maintenance)
@@ -331,9 +333,7 @@ export class Edge {
     request.isOpenTo(caller, application, this.#live)
     const { id: applicationId, version } = application.application
     const headers = offeredHeaders(
-      caller.showsToken === true && !application.application.bearer!.forward
-        ? { ...head, headers: withoutAuthorization(head.headers) }
-        : head,
+      withoutHiddenToken(head, application, caller),
       request.address,
       application,
       caller,

@@ -7,7 +7,7 @@ import { failureStatus, type FailureReason } from '../../protocol/internal.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { EdgeRequest, OwnAnswer } from '../request/edge-request.ts'
-import { accountOf } from './recorded-user.ts'
+import { accountOf, segmentOf } from './recorded-user.ts'
 
 /** Where it is written, and when. */
 export interface FailureAuditOptions {
@@ -33,7 +33,10 @@ export function writeFailure(
     sessionId: request.caller.id,
     requestId: request.id,
     address: request.address,
-    detail: { method: request.user.head.method, status, source, delivery: delivery ?? 'none' },
+    detail: {
+      ...{ method: request.user.head.method, status, source, delivery: delivery ?? 'none' },
+      ...segmentOf(request),
+    },
   })
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readTarget } from '../../protocol/internal.ts'
+import { ExchangeFailed, readTarget } from '../../protocol/internal.ts'
 import { publishedOf, selectApplication, type Published } from '../directory/published.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
 import type { DecideAccess } from '../policy/verdict.ts'
@@ -24,44 +24,61 @@ export function judgedAgain(
   const { application: before, caller } = exchange
   const now = directory.application(before.id)
   if (now === undefined) return 'application-changed'
-  if (now !== before) {
+  if (now !== (before.segment?.of ?? before)) {
+    // What reaches several parts is asked for again.
+    if (exchange.reaches !== undefined) return 'application-changed'
     const judgement = byTheNew(exchange, before, now, directory)
-    if (judgement !== 'goes-on') return judgement
-    exchange.application = now
+    if (typeof judgement === 'string') return judgement
+    exchange.application = judgement.application
     if (now.maintenance?.endsOpen === true) return 'application-changed'
   }
   if (caller.user === undefined) return 'goes-on'
   // Who must sign in more strongly may end what they do; their next request goes to the issuer.
-  const verdict = decideAccess(publishedOf(now), caller, exchange)
-  return verdict.kind === 'deny' ? 'session-ended' : 'goes-on'
+  const isDenied = (part: Published) =>
+    part.application.preAuthentication === 'oidc' &&
+    decideAccess(part, caller, exchange).kind === 'deny'
+  const isOver =
+    isDenied(publishedOf(exchange.application)) || exchange.reaches?.some(isDenied) === true
+  return isOver ? 'session-ended' : 'goes-on'
 }
 
+/** The part of the new application that it lies in now, or that it ends. */
 function byTheNew(
   exchange: LiveExchange,
   before: Application,
   now: Application,
   directory: Directory,
-): Judgement {
+): Published | Exclude<Judgement, 'goes-on'> {
   if (!isSamePlace(before, now)) return 'application-changed'
   const { head, caller } = exchange
   const { path } = readTarget(head.target, head.authority)
-  const selected = selectApplication(directory.applicationsOn(head.authority), path)
+  const whole = selectApplication(directory.applicationsOn(head.authority), path)
   // Another one may have been published below the same host since.
-  if (selected?.application.id !== now.id) return 'application-changed'
+  if (whole?.application.id !== now.id) return 'application-changed'
+  const selected = partAt(whole, path)
+  if (selected === undefined) return 'application-changed'
   if (isGranted(exchange, before, path) && !isGranted(exchange, now, path))
     return 'application-changed'
-  if (now.preAuthentication === 'passthrough') return 'goes-on'
+  if (selected.application.preAuthentication === 'passthrough') return selected
   if (caller.user === undefined) return 'application-changed'
   if (caller.showsToken === true)
-    return JSON.stringify(before.bearer) === JSON.stringify(now.bearer)
-      ? 'goes-on'
-      : 'session-ended'
+    return JSON.stringify(before.bearer) === JSON.stringify(now.bearer) ? selected : 'session-ended'
   try {
     if (upgradeWish(head) !== undefined) checkOrigin(head, selected)
     checkOtherSite(head, selected, path)
-    return 'goes-on'
+    return selected
   } catch {
     return 'application-changed'
+  }
+}
+
+/** Undefined: with the segments of now a path can be read as one of several. */
+function partAt(whole: Published, path: string): Published | undefined {
+  try {
+    return whole.at(path)
+  } catch (error) {
+    if (error instanceof ExchangeFailed) return undefined
+    throw error
   }
 }
 

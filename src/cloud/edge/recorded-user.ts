@@ -82,6 +82,7 @@ export class RecordedUser extends ForwardingUserExchange {
         bytesIn: this.#bytesIn,
         bytesOut: this.#bytesOut,
         ...translatedBy(request),
+        ...segmentOf(request),
       },
     })
   }
@@ -90,6 +91,12 @@ export class RecordedUser extends ForwardingUserExchange {
 /** The user's account at what was asked for. */
 export const accountOf = ({ asked, caller }: EdgeRequest): string | undefined =>
   asked && publishedOf(asked).account(caller)
+
+/** The segment that was asked for, in an event. */
+export const segmentOf = (request: EdgeRequest | undefined): { segment?: string } => {
+  const segment = request?.asked?.segment
+  return segment === undefined ? {} : { segment: segment.path }
+}
 
 /** `code` is of an answer of ours; what an application answers, it answers successfully. */
 function outcomeOf(code: string | undefined, status: number | undefined, complete: boolean) {

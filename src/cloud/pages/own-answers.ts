@@ -37,6 +37,7 @@ export const OWN_ANSWERS = {
   ...own('session-renewed-lately', 429, 'sign-in', 'Renewed a moment ago', 'The session was renewed less than half a minute ago. Try again in half a minute.'),
   ...own('session-needs-user', 409, 'sign-in', 'Sign in again to go on', 'The session cannot be renewed without its user. Open a page of the application in a window of its own.'),
   ...own('step-up-required', 401, 'policy', 'One more step is needed', 'This application asks for more than you signed in with, such as a second factor. Sign in again to go on.'),
+  ...own('segment-out-of-reach', 403, 'policy', 'Not all of it is yours', 'What you asked for concerns parts of this application that you may not use, or not as you signed in. Ask for the parts that you may use, one by one.'),
   ...own('cors-not-configured', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this application. Open the application itself.'),
   ...own('cors-origin-refused', 403, 'cloud', 'Not allowed from there', 'Pages of this site may not use this application. Open the application itself.'),
   ...own('cors-method-refused', 403, 'cloud', 'Not allowed from there', 'Pages of other sites may not use this method here. Open the application itself.'),

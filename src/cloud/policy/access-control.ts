@@ -32,6 +32,7 @@ import {
   type MatchedPolicy,
 } from '../rules/decide-access.ts'
 import { stepUpChallenge, stepUpParameters } from '../rules/step-up.ts'
+import { decideByPart } from './sign-in-parts.ts'
 import type { Locate, RiskAssessment, RiskAssessor } from './risk.ts'
 
 export interface AccessControlOptions {
@@ -52,6 +53,8 @@ export interface AccessControlOptions {
 export interface SignInCircumstances {
   readonly address?: string | undefined
   readonly requestId?: string | undefined
+  /** Where the user wants to go. Default: nobody knows. */
+  readonly target?: string | undefined
   /** The issuer was asked for a stronger sign-in. */
   readonly isStepUp?: boolean | undefined
 }
@@ -72,18 +75,33 @@ export type SignInDecision =
  * time.
  */
 const MAX_REMEMBERED = 4
+/** Those, at the parts of an application that one session uses by turns. */
+const MAX_REMEMBERED_PARTS = 32
 
 export class AccessControl {
   readonly #options: AccessControlOptions
   readonly #remembered = new WeakMap<Caller, Remembered[]>()
-  readonly #told = new WeakMap<Caller, string>()
+  /** By segment; `''`: the application itself. */
+  readonly #told = new WeakMap<Caller, Map<string, string>>()
 
   constructor(options: AccessControlOptions) {
     this.#options = options
   }
 
-  /** Whether the user, whom the issuer has just vouched for, is let in. */
+  /**
+   * Whether the user, whom the issuer has just vouched for, is let in: to the segment that they are
+   * on their way to, where the application has segments.
+   */
   atSignIn(
+    application: Application,
+    identity: SignInIdentity,
+    circumstances: SignInCircumstances,
+  ): SignInDecision {
+    const { target } = circumstances
+    return decideByPart(application, target, (part) => this.#atPart(part, identity, circumstances))
+  }
+
+  #atPart(
     application: Application,
     identity: SignInIdentity,
     { address, requestId, isStepUp }: SignInCircumstances,
@@ -114,10 +132,15 @@ export class AccessControl {
   }
 
   #remember(caller: Caller, remembered: Remembered[] | undefined, one: Remembered): void {
+    const { application, address } = one
+    const whole = wholeOf(application)
     const others = (remembered ?? []).filter(
-      ({ application, address }) => application === one.application && address !== one.address,
+      (other) =>
+        wholeOf(other.application) === whole &&
+        (other.application !== application || other.address !== address),
     )
-    this.#remembered.set(caller, [one, ...others.slice(0, MAX_REMEMBERED - 1)])
+    const most = whole.segments === undefined ? MAX_REMEMBERED : MAX_REMEMBERED_PARTS
+    this.#remembered.set(caller, [one, ...others.slice(0, most - 1)])
   }
 
   #verdict(
@@ -174,15 +197,13 @@ export class AccessControl {
 
   #tellUnassigned(party: Party, unknown: readonly string[]): void {
     const common = this.#common(party)
-    const news = JSON.stringify(['not-assigned', unknown])
-    if (this.#told.get(party.caller) === news) return
-    this.#told.set(party.caller, news)
+    if (!this.#isNews(party, ['not-assigned', unknown])) return
     this.#options.audit.write({
       ...common,
       type: 'access.decided',
       outcome: 'refused',
       reason: 'not-assigned',
-      detail: { effect: 'deny', ...(unknown.length > 0 && { unknown }) },
+      detail: { effect: 'deny', ...segmentOf(party), ...(unknown.length > 0 && { unknown }) },
     })
   }
 
@@ -199,14 +220,20 @@ export class AccessControl {
     }
   }
 
+  /** Whether something else was told of this caller, there. */
+  #isNews({ caller, application }: Party, content: unknown): boolean {
+    const [segment, news] = [application.segment?.path ?? '', JSON.stringify(content)]
+    const told = this.#told.get(caller) ?? new Map<string, string>()
+    if (told.get(segment) === news) return false
+    this.#told.set(caller, told.set(segment, news))
+    return true
+  }
+
   /** Audits a decision that restricts, once for each caller until it changes. */
   #tell(party: Party, assessment: RiskAssessment | undefined, decision: AccessDecision): void {
-    const { caller } = party
     const common = this.#common(party)
     const isRisky = assessment !== undefined && assessment.level !== 'none'
-    const news = JSON.stringify([isRisky && assessment, { ...decision, until: 0 }])
-    if (this.#told.get(caller) === news) return
-    this.#told.set(caller, news)
+    if (!this.#isNews(party, [isRisky && assessment, { ...decision, until: 0 }])) return
     const { audit } = this.#options
     if (isRisky)
       audit.write({
@@ -230,7 +257,7 @@ export class AccessControl {
             : 'refused',
       reason: isDenied ? decision.code : effect === 'step-up' ? 'step-up-required' : undefined,
       detail: {
-        ...{ effect, policy, matched },
+        ...{ effect, policy, matched, ...segmentOf(party) },
         ...(isDenied && decision.cause !== undefined && { because: causeOf(decision.cause) }),
       },
     })
@@ -245,6 +272,11 @@ function orUnknown<T>(lookUp: () => T): T | undefined {
     return undefined
   }
 }
+
+const wholeOf = (application: Application) => application.segment?.of ?? application
+
+/** Which segment decided, in an event. */
+const segmentOf = ({ application: { segment } }: Party) => segment && { segment: segment.path }
 
 const ALLOWED: AccessVerdict = { kind: 'allow' }
 

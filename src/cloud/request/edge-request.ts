@@ -87,6 +87,8 @@ export class EdgeRequest implements UserEvents, LiveExchange {
    * answer.
    */
   site: Application | undefined
+  /** Parts of the application that it reaches beside the one that decides. Default: none. */
+  reaches: readonly Published[] | undefined
   /** What is asked for, where that is known for certain: it is named. */
   asked: Application | undefined
   /**

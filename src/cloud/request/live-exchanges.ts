@@ -12,6 +12,7 @@
 import { Slots } from '../../protocol/internal.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Application } from '../directory/directory-port.ts'
+import type { Published } from '../directory/published.ts'
 import type { SessionRevocations } from '../session/session-revocations.ts'
 import { timerOf, type Timer } from '../../runtime/scheduler.ts'
 import type { UserRequestHead } from './user-exchange.ts'
@@ -26,6 +27,8 @@ export interface LiveExchange {
   application: Application
   /** Without a user where the application is open to anyone. */
   caller: Caller
+  /** Parts of the application that it reaches beside that. Default: none. */
+  readonly reaches?: readonly Published[] | undefined
   /** The request's. */
   readonly id: string
   readonly address: string

@@ -30,9 +30,10 @@ export interface Named {
 /** What of a user an application may be told, and rules may name users by. */
 export type ToldClaim = 'email' | 'groups' | 'name' | 'roles' | 'upn'
 
-/** What of an application names users. */
-export interface NamingApplication {
+/** What of an application, or of a segment of one, names users. */
+interface NamingPart {
   readonly assigned?:
+    | 'everyone'
     | {
         readonly users: readonly string[]
         readonly groups: readonly string[]
@@ -40,6 +41,13 @@ export interface NamingApplication {
       }
     | undefined
   readonly access?: AccessRules | undefined
+}
+
+/** What of an application names users. */
+export interface NamingApplication extends NamingPart {
+  readonly segments?: readonly NamingPart[] | undefined
+  /** Of a segment: one session serves all of them, so all of them count. */
+  readonly segment?: { readonly of: NamingPart & { readonly segments?: readonly NamingPart[] } }
   readonly identityHeaders: Readonly<Record<string, IdentityHeader>>
   readonly signOn?: object | undefined
   readonly account?: { readonly claim: string } | undefined
@@ -47,9 +55,11 @@ export interface NamingApplication {
 
 /** What is named of a user for this application. */
 export function namedBy(application: NamingApplication): Named {
-  const { assigned, access, identityHeaders, signOn, account } = application
-  const groups = new Set(assigned?.groups)
-  const roles = new Set(assigned?.roles)
+  const { identityHeaders, signOn, account } = application
+  const whole = application.segment?.of ?? application
+  const parts = [whole, ...(whole.segments ?? [])]
+  const groups = new Set<string>()
+  const roles = new Set<string>()
   const told = new Set<ToldClaim>()
   const claims = new Set<string>()
   const custom = new Set<string>()
@@ -59,7 +69,12 @@ export function namedBy(application: NamingApplication): Named {
       if (kind === 'email' || kind === 'upn') told.add(kind)
     }
   }
-  name(assigned?.users)
+  for (const { assigned } of parts) {
+    if (assigned === undefined || assigned === 'everyone') continue
+    name(assigned.users)
+    for (const group of assigned.groups) groups.add(group)
+    for (const role of assigned.roles) roles.add(role)
+  }
   const headers = Object.values(identityHeaders)
     .map(claimOfHeader)
     .filter((claim) => claim !== ACCOUNT)
@@ -68,7 +83,8 @@ export function namedBy(application: NamingApplication): Named {
     if (!isIdentityClaim(claim)) custom.add(claim)
     else if (claim !== 'subject' && claim !== 'issuer') told.add(claim)
   }
-  for (const { when, unless = [] } of access?.policies ?? [])
+  const policies = parts.flatMap(({ access }) => access?.policies ?? [])
+  for (const { when, unless = [] } of policies)
     for (const { who, device } of when ? [when, ...unless] : unless) {
       name(who?.users)
       for (const group of who?.groups ?? []) groups.add(group)

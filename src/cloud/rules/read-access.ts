@@ -39,14 +39,20 @@ export interface WrittenApplication {
   readonly groupId?: string | undefined
   readonly preAuthentication?: 'oidc' | 'passthrough' | undefined
   readonly policies?: Gapped<ApplicationPolicy> | undefined
+  readonly segments?:
+    Gapped<{ readonly policies?: Gapped<ApplicationPolicy> | undefined }> | undefined
   /** Whether accounts there have names: `user`. */
   readonly signOn?: object | undefined
 }
 
+/** By which the rules of an application are found, or of a segment that has policies of its own. */
+export const accessKey = (applicationId: string, segment?: number) =>
+  segment === undefined ? applicationId : `${applicationId} ${segment}`
+
 /**
- * The rules of every application that has conditional access, by its id: those whose tenant has a
- * list of policies, or that have one of their own, be it empty. What is wrong is told with its
- * path.
+ * The rules of every application that has conditional access, and of every segment that has its
+ * own, by {@link accessKey}: those whose tenant has a list of policies, or that have one of their
+ * own, be it empty. What is wrong is told with its path.
  */
 export function readAccess(
   tenants: readonly WrittenTenant[],
@@ -80,28 +86,29 @@ export function readAccess(
       compilePolicies(common, places, (i) => `${path}.policies[${i}]`, tell)
     }
     for (const [a, application] of ownApplications) {
-      const { id, policies: own } = application
+      const { id, policies, segments = [] } = application
       if (id === undefined) continue
-      if (own === undefined) {
-        if (shared !== undefined) access.set(id, shared)
-        continue
+      if (policies === undefined && shared !== undefined) access.set(id, shared)
+      const lists = [
+        [accessKey(id), policies, `applications[${a}].policies`] as const,
+        ...segments.map((segment, s) => {
+          const at = `applications[${a}].segments[${s}].policies`
+          return [accessKey(id, s), segment?.policies, at] as const
+        }),
+      ]
+      for (const [key, own, at] of lists) {
+        if (own === undefined) continue
+        tellNames(own, assignsNames, at, tell)
+        const its = own.map((policy) => policy && { ...policy, applications: [id] })
+        for (const [p, policy] of its.entries())
+          tellAccounts(policy, [application], `${at}[${p}]`, tell)
+        const before = common?.length ?? 0
+        const all = [...(common ?? []), ...its]
+        const pathOf = (i: number) =>
+          i < before ? `${path}.policies[${i}]` : `${at}[${i - before}]`
+        compilePolicies(all, places, pathOf, tell)
+        access.set(key, rulesOf(all))
       }
-      tellNames(own, assignsNames, `applications[${a}].policies`, tell)
-      for (const [p, policy] of own.entries())
-        if (policy !== undefined)
-          tellAccounts(
-            { ...policy, applications: [id] },
-            [application],
-            `applications[${a}].policies[${p}]`,
-            tell,
-          )
-      const before = common?.length ?? 0
-      const its = own.map((policy) => policy && { ...policy, applications: [id] })
-      const policies = [...(common ?? []), ...its]
-      const pathOf = (i: number) =>
-        i < before ? `${path}.policies[${i}]` : `applications[${a}].policies[${i - before}]`
-      compilePolicies(policies, places, pathOf, tell)
-      access.set(id, rulesOf(policies))
     }
   }
   return access

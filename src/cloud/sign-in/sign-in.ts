@@ -214,9 +214,10 @@ export class PreAuthentication {
   }
 
   /** Asked before going on, so that nobody is sent to the issuer and back for ever. */
-  #isLetIn({ application, address, requestId }: Callback, session: Session): boolean {
+  #isLetIn({ application, wanted, address, requestId }: Callback, session: Session): boolean {
     const identity = { ...session, ...session.user }
-    return this.#access.atSignIn(application, identity, { address, requestId }).effect === 'allow'
+    const from = { address, requestId, target: wanted?.returnTo }
+    return this.#access.atSignIn(application, identity, from).effect === 'allow'
   }
 
   #returned({ application, host, wanted, setCookies }: Callback): SignInReturn {
@@ -287,7 +288,7 @@ export class PreAuthentication {
         }),
       decide: (op, identity) =>
         perform(op, 'decide', async () => {
-          const from = { address, requestId, isStepUp: attempt.isStepUp }
+          const from = { address, requestId, isStepUp: attempt.isStepUp, target: attempt.returnTo }
           const decision = this.#access.atSignIn(application, identity, from)
           if ('unknown' in decision) call.unknown = decision.unknown
           if (decision.effect === 'deny')
@@ -314,8 +315,7 @@ export class PreAuthentication {
     const { application, host, requestId, address } = call
     const { renews } = attempt
     const before = await this.#session(call)
-    const { tenantId, id } = application
-    const who = [tenantId, id, identity.issuer, identity.subject]
+    const who = [application.tenantId, application.id, identity.issuer, identity.subject]
     if (
       before === undefined &&
       mayCircle(application, attempt) &&

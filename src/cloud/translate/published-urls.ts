@@ -32,7 +32,8 @@ export class PublishedUrls {
    *
    * @param now monotonic milliseconds
    */
-  of(application: Application, now: number): UrlTranslation {
+  of(asked: Application, now: number): UrlTranslation {
+    const application = asked.segment?.of ?? asked
     if (now >= this.#until || this.#since !== this.#directory.inForceSince?.()) this.#list(now)
     let translation = this.#translations.get(application)
     if (translation === undefined) {
@@ -47,7 +48,8 @@ export class PublishedUrls {
   }
 
   /** How an application's cookies are named, and how far they reach. */
-  cookiesOf(application: Application, now: number): ApplicationCookies {
+  cookiesOf(asked: Application, now: number): ApplicationCookies {
+    const application = asked.segment?.of ?? asked
     const urls = this.of(application, now)
     let cookies = this.#cookies.get(application)
     if (cookies === undefined) {
