@@ -21,7 +21,14 @@ import { readStsConfiguration } from './sts/configuration.ts'
 import { Consents } from './sts/consents.ts'
 import { InteractionPages } from './sts/interactions.ts'
 import { localFetch } from './sts/local-fetch.ts'
-import { askSignOut, toldSignedOut } from './sts/pages.ts'
+import {
+  askSignOut,
+  deviceCodePage,
+  deviceConfirmPage,
+  deviceDonePage,
+  show,
+  toldSignedOut,
+} from './sts/pages.ts'
 import { ONE_FACTOR, prompts, TWO_FACTOR } from './sts/strength.ts'
 import { passwordChecker, PinCheck, type StsUser } from './sts/users.ts'
 
@@ -103,6 +110,17 @@ export async function main(surroundings: Surroundings): Promise<number> {
       rpInitiatedLogout: { logoutSource: askSignOut, postLogoutSuccessSource: toldSignedOut },
       backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (context, form, _, error) =>
+          show(context, deviceCodePage(form, error)),
+        userCodeConfirmSource: (context, form, client, _, userCode) =>
+          show(context, deviceConfirmPage(form, client.clientName ?? client.clientId, userCode)),
+        successSource: (context) => {
+          const { clientName = 'The machine' } = context.oidc.client ?? {}
+          show(context, deviceDonePage(clientName))
+        },
+      },
       registration: {
         enabled: registration,
         idFactory: () => `program-${randomBytes(4).toString('hex')}`,

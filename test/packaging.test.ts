@@ -134,7 +134,7 @@ test('its program runs, helps, and says what is wrong in a line', async () => {
   const asked = await run(program, ['--version'])
   expect(asked.stdout).toBe(`${manifest.version}\n`)
   const { stdout } = await run(program, ['help'])
-  expect(stdout).toContain('app-proxy cloud run --config cloud/cloud.json')
+  expect(stdout).toContain('app-proxy cloud run --config cloud/cloud.jsonc')
   const words = ['connector', 'run', '--url', 'x', '--state-dir', 'state']
   const wrong = await run(program, words, { cwd: project }).catch((error: unknown) => error)
   expect(wrong).toMatchObject({

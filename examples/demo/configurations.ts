@@ -27,6 +27,8 @@ export const REGISTRAR = { clientId: 'registrar', redirectUri: 'http://127.0.0.1
 export const SCOPE = 'use'
 /** A client that gets a token by itself; no application can be called that. */
 export const ROBOT = 'demo.robot'
+/** RFC 8628: whoever registers a connector may do so from another machine. */
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 const TENANT = 'contoso'
 const STAFF = 'staff'
 const CONTRACTORS = 'contractors'
@@ -180,6 +182,7 @@ export function writeStsConfiguration(
         client_name: 'Connector registration',
         token_endpoint_auth_method: 'none',
         application_type: 'native',
+        grant_types: ['authorization_code', DEVICE_GRANT],
         redirect_uris: [REGISTRAR.redirectUri],
       },
     ],

@@ -49,6 +49,43 @@ ${CANCEL}
   )
 }
 
+/** The form that the provider makes for a code, in the look of the other pages. */
+export function deviceCodePage(form: string, wrong?: Error): string {
+  return page(
+    'Enter the code',
+    `<p>It is shown on the machine that asks you.</p>
+${wrong === undefined ? '' : alert(DEVICE_FAULTS[wrong.name] ?? 'That code is not shown anywhere now.')}
+${withButton(form, '<button type="submit" class="main">Continue</button>')}`,
+  )
+}
+
+const DEVICE_FAULTS: Readonly<Record<string, string>> = {
+  NoCodeError: 'Enter the code first.',
+  AbortedError: 'It is cancelled.',
+}
+
+/** Whoever entered a code that somebody sent them must not confirm it. */
+export function deviceConfirmPage(form: string, client: string, userCode: string): string {
+  return page(
+    'Is this the code?',
+    `<p><strong>${escape(client)}</strong> asks, and shows <strong>${escape(userCode)}</strong>. If you did not start it yourself, do not go on.</p>
+${withButton(
+  form,
+  `<button type="submit" class="main">Continue</button>
+<button type="submit" name="abort" value="yes">Cancel</button>`,
+)}`,
+  )
+}
+
+export const deviceDonePage = (client: string) =>
+  page(
+    'Done',
+    `<p><strong>${escape(client)}</strong> goes on by itself. You can close this page.</p>`,
+  )
+
+const withButton = (form: string, buttons: string) =>
+  form.replace(/<\/form>/, `${buttons}\n</form>`)
+
 /** For somebody whose password was right a moment ago, or this morning. */
 export const pinPage = (client: string, name: string, isWrong: boolean) =>
   page(
@@ -83,14 +120,18 @@ export function askSignOut(context: KoaContextWithOIDC, form: string): void {
 ${form}
 <button type="submit" form="op.logoutForm" name="logout" value="yes" class="main">Sign out</button>
 <button type="submit" form="op.logoutForm">Stay signed in</button>`
-  context.set(HEADERS)
-  context.body = page('Sign out?', content)
+  show(context, page('Sign out?', content))
 }
 
 /** Shown to whoever no application sent here. */
 export function toldSignedOut(context: KoaContextWithOIDC): void {
+  show(context, page('Signed out', ''))
+}
+
+/** As the answer to a request that the provider handles. */
+export function show(context: KoaContextWithOIDC, html: string): void {
   context.set(HEADERS)
-  context.body = page('Signed out', '')
+  context.body = html
 }
 
 export const page = (title: string, content: string) => `<!doctype html>

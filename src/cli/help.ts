@@ -40,7 +40,7 @@ function overview(): string {
     'To begin: a cloud on this machine, and a connector that is registered at it by a ticket.',
     '',
     `  ${NAME} cloud init --dir cloud`,
-    `  ${NAME} cloud run --config cloud/cloud.json`,
+    `  ${NAME} cloud run --config cloud/cloud.jsonc`,
   ].join('\n')
 }
 

@@ -2,9 +2,34 @@
  * The commands about the cloud.
  */
 import { command, type Command } from '../program/command.ts'
-import { CLOUD_RUN_FLAGS, CLOUD_TICKET_FLAGS } from './flags.ts'
+import {
+  CLOUD_CHECK_FLAGS,
+  CLOUD_INIT_FLAGS,
+  CLOUD_RUN_FLAGS,
+  CLOUD_SERVICE_FLAGS,
+  CLOUD_TICKET_FLAGS,
+} from './flags.ts'
 
 export const CLOUD_COMMANDS: readonly Command[] = [
+  command({
+    words: 'cloud init',
+    summary: 'write a configuration to begin with, every setting explained',
+    text: ['Nothing that is there is overwritten. It serves one application on this machine.'],
+    flags: CLOUD_INIT_FLAGS,
+    examples: ['cloud init --dir cloud'],
+    run: async (given, surroundings) => (await import('./init.ts')).initCloud(given, surroundings),
+  }),
+  command({
+    words: 'cloud check',
+    summary: 'look at a configuration and at what it names, and start nothing',
+    text: [
+      'All mistakes in the file are told at once (code 3). Then: whether the state directory can be used, whether the ports are free, when certificates end, and what would be served. Code 1 says that something of that is wrong.',
+    ],
+    flags: CLOUD_CHECK_FLAGS,
+    examples: ['cloud check --config cloud/cloud.jsonc'],
+    run: async (given, surroundings) =>
+      (await import('./check.ts')).checkCloud(given, surroundings),
+  }),
   command({
     words: 'cloud run',
     summary: 'serve users and connectors, until SIGINT or SIGTERM',
@@ -16,6 +41,16 @@ export const CLOUD_COMMANDS: readonly Command[] = [
     flags: CLOUD_RUN_FLAGS,
     examples: ['cloud run --config cloud.json'],
     run: async (given, surroundings) => (await import('./run.ts')).runCloud(given, surroundings),
+  }),
+  command({
+    words: 'cloud service',
+    summary: 'print a hardened unit for systemd that runs it',
+    flags: CLOUD_SERVICE_FLAGS,
+    examples: [
+      'cloud service --config /etc/app-proxy/cloud.json > /etc/systemd/system/app-proxy-cloud.service',
+    ],
+    run: async (given, surroundings) =>
+      (await import('./service.ts')).printCloudUnit(given, surroundings),
   }),
   command({
     words: 'cloud ticket',

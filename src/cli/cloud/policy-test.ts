@@ -12,6 +12,7 @@ import {
   type PolicyTestResult,
 } from 'app-proxy/cloud'
 import { readPlainFile } from '../program/files.ts'
+import { withoutComments } from '../program/json-comments.ts'
 import type { PolicyTestGiven } from './flags.ts'
 import type { Surroundings } from '../program/program.ts'
 
@@ -42,7 +43,7 @@ export async function testPolicyCases(
 }
 
 async function readJson(file: string, path: string): Promise<unknown> {
-  return parseJson((await readPlainFile(file, { path })).toString(), file)
+  return parseJson(withoutComments((await readPlainFile(file, { path })).toString()), file)
 }
 
 function told({ name, isPassed, expected, matched, reason, ...actual }: PolicyTestResult): string {

@@ -2,9 +2,30 @@
  * The commands about a connector.
  */
 import { command, type Command } from '../program/command.ts'
-import { CONNECTOR_KEY_FLAGS, CONNECTOR_RUN_FLAGS } from './flags.ts'
+import {
+  CONNECTOR_KEY_FLAGS,
+  CONNECTOR_REGISTER_FLAGS,
+  CONNECTOR_RUN_FLAGS,
+  CONNECTOR_SERVICE_FLAGS,
+} from './flags.ts'
 
 export const CONNECTOR_COMMANDS: readonly Command[] = [
+  command({
+    words: 'connector register',
+    summary: 'register this machine at a cloud, once',
+    text: [
+      'It makes a key in --state-dir and asks the cloud for a certificate. With --issuer it says an address and a code: somebody who may register connectors opens the address in any browser, signs in and confirms the code (the OAuth device authorization grant). The client must be one of the issuer that is public and may use that grant.',
+      'Where nobody is there, --token-file has a token of such a person, or --ticket-file a ticket that an operator of the cloud made; "-" reads it from stdin.',
+      'With --json stdout has one object with the address and the code, and one with what it was registered as.',
+    ],
+    flags: CONNECTOR_REGISTER_FLAGS,
+    examples: [
+      'connector register --url https://cloud.example:8443 --issuer https://id.example --audience urn:app-proxy:registration --state-dir connector',
+      'connector register --url https://cloud.example:8443 --ticket-file ticket --state-dir connector',
+    ],
+    run: async (given, surroundings) =>
+      (await import('./register.ts')).registerConnector(given, surroundings),
+  }),
   command({
     words: 'connector run',
     summary: 'serve applications, until SIGINT or SIGTERM',
@@ -19,6 +40,19 @@ export const CONNECTOR_COMMANDS: readonly Command[] = [
     ],
     run: async (given, surroundings) =>
       (await import('./run.ts')).runConnector(given, surroundings),
+  }),
+  command({
+    words: 'connector service',
+    summary: 'print a hardened unit for systemd that runs it',
+    text: [
+      'Its state is in /var/lib/app-proxy-connector: register it there first, as the user that it runs as.',
+    ],
+    flags: CONNECTOR_SERVICE_FLAGS,
+    examples: [
+      'connector service --url https://cloud.example:8443 > /etc/systemd/system/app-proxy-connector.service',
+    ],
+    run: async (given, surroundings) =>
+      (await import('./service.ts')).printConnectorUnit(given, surroundings),
   }),
   command({
     words: 'connector key',

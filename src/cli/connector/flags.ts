@@ -37,5 +37,32 @@ export const CONNECTOR_RUN_FLAGS = {
 } as const satisfies Flags
 export type ConnectorRunGiven = Given<typeof CONNECTOR_RUN_FLAGS>
 
+export const CONNECTOR_REGISTER_FLAGS = {
+  ...CLOUD,
+  'state-dir': STATE_DIR,
+  issuer: { value: 'URL', text: 'where a person confirms the registration, by a code' },
+  'client-id': { value: 'ID', text: 'the public client at the issuer (default: registrar)' },
+  audience: {
+    value: 'NAME',
+    text: 'the service that the token is for (default: the issuer decides)',
+  },
+  scope: { value: 'NAMES', text: 'what is asked for (default: openid register)' },
+  ...PROOF,
+} as const satisfies Flags
+export type ConnectorRegisterGiven = Given<typeof CONNECTOR_REGISTER_FLAGS>
+
+export const CONNECTOR_SERVICE_FLAGS = {
+  url: CLOUD.url,
+  // Files of the machine that it runs on, which may be another.
+  ca: { ...CLOUD.ca, value: 'PATH' },
+  'sign-on': { ...CONNECTOR_RUN_FLAGS['sign-on'], value: 'PATH' },
+  user: { value: 'NAME', text: 'who it runs as (default: app-proxy)' },
+  'environment-file': {
+    value: 'PATH',
+    text: "where a proxy's URL with its password is set (default: nowhere)",
+  },
+} as const satisfies Flags
+export type ConnectorServiceGiven = Given<typeof CONNECTOR_SERVICE_FLAGS>
+
 export const CONNECTOR_KEY_FLAGS = { 'state-dir': STATE_DIR } as const satisfies Flags
 export type ConnectorKeyGiven = Given<typeof CONNECTOR_KEY_FLAGS>

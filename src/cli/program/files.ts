@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { parseJson } from 'app-proxy/connector'
 import { readPrivateFile } from 'app-proxy/connector/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { withoutComments } from './json-comments.ts'
 import { named, type Setting } from './mistakes.ts'
 
 /**
@@ -22,9 +23,9 @@ export function readSecretFile(path: string, setting: Setting): Promise<string> 
   })
 }
 
-/** The same as JSON. */
+/** The same as JSON, in which there may be comments. */
 export async function readSecretJson(path: string, setting: Setting): Promise<unknown> {
-  return parseJson(await readSecretFile(path, setting), path)
+  return parseJson(withoutComments(await readSecretFile(path, setting)), path)
 }
 
 /**
