@@ -46,7 +46,7 @@ function nextSteps(file: string): string {
 }
 
 const configurationText = (stateDir: string, internal: string) => `{
-  // Keys, certificates and what must be remembered: a directory of its own, made at the first start.
+  // Keys, certificates and what must be remembered: a directory of its own, made at first start.
   "stateDir": ${JSON.stringify(stateDir)},
 
   // Where users come in. For users elsewhere: "host": "0.0.0.0", and a certificate in "tls"
@@ -82,8 +82,8 @@ const configurationText = (stateDir: string, internal: string) => `{
         "externalUrl": "http://app.localhost:8080/",
         // … and as the connector does.
         "internalUrl": ${JSON.stringify(internal)},
-        // Open to everybody. For sign-in: "oidc", with "client" as your identity provider knows this
-        // application, and "assigned" for who may use it.
+        // Open to everybody. For sign-in: "oidc", with "client" as your identity provider knows
+        // this application, and "assigned" for who may use it.
         "preAuthentication": "passthrough"
       }
     ]

@@ -88,12 +88,16 @@ async function serve(
   const registry = opened(openLmdbRegistry({ path: inState('registry.lmdb') }))
   const revocations = opened(openLmdbRevocations({ path: inState('revocations.lmdb') }))
   const grants = opened(openLmdbSessionGrants({ path: inState('session-grants.lmdb') }))
-  const authority = await createCertificateAuthority({
-    ...{ crypto, clocks, store: authorityFile(inState('connector-authority.pem')) },
-  })
-  const servers = await createServerAuthority({
-    ...{ crypto, clocks, store: authorityFile(inState('server-authority.pem')) },
-  })
+  const [connectorAuthority, serverAuthority] = [
+    inState('connector-authority.pem'),
+    inState('server-authority.pem'),
+  ]
+  const authority = await ofFile(connectorAuthority, () =>
+    createCertificateAuthority({ crypto, clocks, store: authorityFile(connectorAuthority) }),
+  )
+  const servers = await ofFile(serverAuthority, () =>
+    createServerAuthority({ crypto, clocks, store: authorityFile(serverAuthority) }),
+  )
   const keyRing = opened(
     await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
   )
@@ -233,6 +237,19 @@ const readyLines = (ready: Readonly<Record<'usersUrl' | 'connectorUrl' | 'caFile
     `  connectors  ${ready.connectorUrl}`,
     `  authority   ${ready.caFile} (for connectors: --ca)`,
   ].join('\n')
+
+/** What is wrong with what stands in a file names the file. */
+async function ofFile<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (!(cause instanceof ConfigurationInvalid) || cause.path === file) throw cause
+    throw new ConfigurationInvalid(
+      cause.mistakes.map((one) => ({ ...one, file })),
+      { cause },
+    )
+  }
+}
 
 /** The certificate that the operator has for users; `undefined`: there is none. */
 async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {

@@ -3,10 +3,12 @@
  */
 import { command, type Command } from '../program/command.ts'
 import {
+  CONNECTOR_CHECK_FLAGS,
   CONNECTOR_KEY_FLAGS,
   CONNECTOR_REGISTER_FLAGS,
   CONNECTOR_RUN_FLAGS,
   CONNECTOR_SERVICE_FLAGS,
+  CONNECTOR_STATUS_FLAGS,
 } from './flags.ts'
 
 export const CONNECTOR_COMMANDS: readonly Command[] = [
@@ -40,6 +42,31 @@ export const CONNECTOR_COMMANDS: readonly Command[] = [
     ],
     run: async (given, surroundings) =>
       (await import('./run.ts')).runConnector(given, surroundings),
+  }),
+  command({
+    words: 'connector status',
+    summary: 'tell how the connector on this machine does',
+    text: [
+      'What the running connector last wrote into its state directory, at most some seconds ago: its links, what is under way, its certificate, and what a person has to put right. Ends with code 1 where none runs, or it is not ready.',
+    ],
+    flags: CONNECTOR_STATUS_FLAGS,
+    examples: ['connector status --state-dir connector'],
+    run: async (given, surroundings) =>
+      (await import('./status.ts')).tellStatus(given, surroundings),
+  }),
+  command({
+    words: 'connector check',
+    summary: 'walk everything that it needs, and name the first thing that is wrong',
+    text: [
+      "The cloud's name, a connection, TLS and who signed it, the clocks, the connector's own certificate, what the cloud says of it, its group and standing; then each application from where it stands: name, connection, TLS, an answer to HEAD. It changes nothing, and may run beside the connector.",
+      'Whatever is wrong is told with what is to be done, and ends it with code 1; the first of it is told again at the end.',
+    ],
+    flags: CONNECTOR_CHECK_FLAGS,
+    examples: [
+      'connector check --url https://cloud.example:8443 --ca server-ca.pem --state-dir connector',
+    ],
+    run: async (given, surroundings) =>
+      (await import('./check.ts')).checkFromHere(given, surroundings),
   }),
   command({
     words: 'connector service',

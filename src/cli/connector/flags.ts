@@ -51,6 +51,17 @@ export const CONNECTOR_REGISTER_FLAGS = {
 } as const satisfies Flags
 export type ConnectorRegisterGiven = Given<typeof CONNECTOR_REGISTER_FLAGS>
 
+export const CONNECTOR_CHECK_FLAGS = {
+  ...CLOUD,
+  'state-dir': STATE_DIR,
+  group: { value: 'ID', text: 'the connector group that it should be in (default: any)' },
+  patience: { value: 'SECONDS', text: 'how long each step may take (default: 5)' },
+} as const satisfies Flags
+export type ConnectorCheckGiven = Given<typeof CONNECTOR_CHECK_FLAGS>
+
+export const CONNECTOR_STATUS_FLAGS = { 'state-dir': STATE_DIR } as const satisfies Flags
+export type ConnectorStatusGiven = Given<typeof CONNECTOR_STATUS_FLAGS>
+
 export const CONNECTOR_SERVICE_FLAGS = {
   url: CLOUD.url,
   // Files of the machine that it runs on, which may be another.

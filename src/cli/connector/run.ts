@@ -18,6 +18,7 @@ import { allOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
 import type { ConnectorRunGiven } from './flags.ts'
 import { readProof } from './proof.ts'
+import { StatusFile } from './status.ts'
 import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './settings.ts'
 
 /** Resolves with the exit code, when it has ended. */
@@ -26,17 +27,22 @@ export async function runConnector(
   { signal, say, log }: Surroundings,
 ): Promise<number> {
   const bindings: Record<string, Binding> = {}
+  const status = new StatusFile(given['state-dir'], log)
   const connector = await start(given, signal, (event) => {
+    if (event.type === 'mistake') status.met(event)
+    if (event.type === 'mended') status.mended(event.kind)
     if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
     // A mistake is said once, when it is met, and not at each try.
     if (!('isExplained' in event)) log(logLine(event))
   })
+  if (connector !== undefined) await status.keep(connector)
   while (connector?.isReady === false && !signal.aborted) await sleep(20)
   if (connector === undefined) return 0
   const { connectorId, tenantId } = connector.identity
   if (!signal.aborted) say(readyLine({ connectorId, tenantId, bindings }, given.json))
   await aborted(signal)
   await connector.stop()
+  status.stop()
   return 0
 }
 

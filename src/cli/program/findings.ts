@@ -33,19 +33,19 @@ export class Findings {
   }
 
   good(what: string, detail: string): void {
-    this.#add({ what, result: 'good', detail })
+    this.add({ what, result: 'good', detail })
   }
 
   warn(what: string, detail: string): void {
-    this.#add({ what, result: 'warning', detail })
+    this.add({ what, result: 'warning', detail })
   }
 
   wrong(what: string, detail: string): void {
-    this.#add({ what, result: 'wrong', detail })
+    this.add({ what, result: 'wrong', detail })
   }
 
   skipped(what: string, detail: string): void {
-    this.#add({ what, result: 'skipped', detail })
+    this.add({ what, result: 'skipped', detail })
   }
 
   /** The exit code. */
@@ -57,7 +57,7 @@ export class Findings {
     return first === undefined ? 0 : 1
   }
 
-  #add(finding: Finding): void {
+  add(finding: Finding): void {
     this.#all.push(finding)
     if (!this.#isJson) this.#say(`${MARKS[finding.result]} ${finding.what}: ${finding.detail}`)
   }

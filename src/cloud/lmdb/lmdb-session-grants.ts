@@ -2,7 +2,8 @@
  * Refresh tokens in an LMDB file: sessions outlive a restart, and every process that shares the
  * file renews them.
  *
- * What is in the file is sealed under the key ring; without that it opens nothing.
+ * What is in the file is sealed under the key ring; without that it opens nothing. Each value has a
+ * checksum beside it, and a damaged file is refused before it is mapped.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import {
   type SessionGrants,
   type VersionedGrant,
 } from '../session/session-grants.ts'
+import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 
 /** Options of {@link openLmdbSessionGrants}. */
 export interface LmdbSessionGrantsOptions {
@@ -27,22 +29,27 @@ export interface LmdbSessionGrantsOptions {
   readonly wallClock?: () => number
 }
 
+const TABLES = ['grants', 'labels', 'counters'] as const
+
 /** Grants that are closed when the service stops. */
 export class LmdbSessionGrants implements SessionGrants {
+  readonly #path: string
   readonly #root: RootDatabase
-  readonly #grants: Database<VersionedGrant, string>
+  readonly #grants: Database<Buffer, string>
   /** Label and session, for each label of each grant. */
-  readonly #labels: Database<true, [string, string]>
-  readonly #counters: Database<number, string>
+  readonly #labels: Database<Buffer, [string, string]>
+  readonly #counters: Database<Buffer, string>
   readonly #wallClock: () => number
   readonly #stopSweeping: () => void
 
   constructor({ path, wallClock = systemClocks.wallClock }: LmdbSessionGrantsOptions) {
+    checkSoundFile(path, TABLES)
+    this.#path = path
     // Overlapping flushes would answer before the disk has it: a rotated token is lost for good.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 4 })
-    this.#grants = this.#root.openDB({ name: 'grants', encoding: 'msgpack' })
-    this.#labels = this.#root.openDB({ name: 'labels', encoding: 'msgpack' })
-    this.#counters = this.#root.openDB({ name: 'counters', encoding: 'msgpack' })
+    this.#grants = this.#root.openDB({ name: 'grants', encoding: 'binary' })
+    this.#labels = this.#root.openDB({ name: 'labels', encoding: 'binary' })
+    this.#counters = this.#root.openDB({ name: 'counters', encoding: 'binary' })
     this.#wallClock = wallClock
     this.#sweep()
     this.#stopSweeping = timerOf().every(SWEEP_MS, () => this.#sweep())
@@ -51,27 +58,28 @@ export class LmdbSessionGrants implements SessionGrants {
   async read(sessionId: string): Promise<VersionedGrant | undefined> {
     // What another process wrote in this very turn counts.
     this.#root.resetReadTxn()
-    return this.#grants.get(sessionId)
+    return this.#grant(sessionId)
   }
 
   async write(sessionId: string, kept: KeptGrant, version?: number): Promise<number | undefined> {
     return this.#root.transactionSync(() => {
-      const before = this.#grants.get(sessionId)
+      const before = this.#grant(sessionId)
       if (version !== undefined && before?.version !== version) return undefined
-      const next = (this.#counters.get('version') ?? 0) + 1
-      this.#counters.putSync('version', next)
+      const next = this.#lastVersion() + 1
+      this.#counters.putSync('version', sealedValue(next))
       this.#unlabel(sessionId, before)
-      this.#grants.putSync(sessionId, { kept, version: next })
-      for (const label of kept.labels) this.#labels.putSync([label, sessionId], true)
+      this.#grants.putSync(sessionId, sealedValue({ kept, version: next }))
+      for (const label of kept.labels) this.#labels.putSync([label, sessionId], sealedValue(true))
       return next
     })
   }
 
   async endAt(sessionId: string, endsAt: number): Promise<void> {
     this.#root.transactionSync(() => {
-      const before = this.#grants.get(sessionId)
+      const before = this.#grant(sessionId)
       if (before === undefined) return
-      this.#grants.putSync(sessionId, { ...before, kept: { ...before.kept, endsAt } })
+      const kept = { ...before.kept, endsAt }
+      this.#grants.putSync(sessionId, sealedValue({ ...before, kept }))
     })
   }
 
@@ -84,7 +92,7 @@ export class LmdbSessionGrants implements SessionGrants {
       const range = { start: [label, ''] as [string, string], end: [label, '\uffff'] as never }
       const ids = [...this.#labels.getKeys(range)].map(([, id]) => id)
       for (const id of ids)
-        if ((this.#grants.get(id)?.kept.startedAt ?? 0) <= startedUpTo) this.#drop(id)
+        if ((this.#grant(id)?.kept.startedAt ?? 0) <= startedUpTo) this.#drop(id)
     })
   }
 
@@ -93,8 +101,22 @@ export class LmdbSessionGrants implements SessionGrants {
     await this.#root.close()
   }
 
+  #grant(sessionId: string): VersionedGrant | undefined {
+    const value = this.#grants.get(sessionId)
+    return value && this.#opened(value)
+  }
+
+  #opened(value: Buffer): VersionedGrant {
+    return openedValue(this.#path, value) as VersionedGrant
+  }
+
+  #lastVersion(): number {
+    const value = this.#counters.get('version')
+    return value === undefined ? 0 : (openedValue(this.#path, value) as number)
+  }
+
   #drop(sessionId: string): void {
-    this.#unlabel(sessionId, this.#grants.get(sessionId))
+    this.#unlabel(sessionId, this.#grant(sessionId))
     this.#grants.removeSync(sessionId)
   }
 
@@ -107,12 +129,18 @@ export class LmdbSessionGrants implements SessionGrants {
     const now = this.#wallClock()
     this.#root.transactionSync(() => {
       for (const { key, value } of [...this.#grants.getRange()])
-        if (value.kept.endsAt <= now) this.#drop(key)
+        if (this.#opened(value).kept.endsAt <= now) this.#drop(key)
     })
   }
 }
 
-/** Opens the grants, and makes the file if there is none. */
+/**
+ * Opens the grants, and makes the file if there is none. One that is there is read once by a child
+ * process first, whole: a damaged one is refused, and ends nobody.
+ *
+ * @throws ConfigurationInvalid with the file's name and what to do, when it is damaged or something
+ *   else
+ */
 export function openLmdbSessionGrants(options: LmdbSessionGrantsOptions): LmdbSessionGrants {
   return new LmdbSessionGrants(options)
 }

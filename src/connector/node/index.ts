@@ -10,6 +10,11 @@
 export { startConnector } from './start-connector.ts'
 export { type ConnectorOptions, type RunningConnector } from './connector-options.ts'
 export { type RegistrationProof } from '../enrolment.ts'
+export {
+  checkConnector,
+  type ConnectorCheckOptions,
+  type ConnectorFinding,
+} from './connector-check.ts'
 export { connectorKeyThumbprint, type KeyThumbprintOptions } from './key-thumbprint.ts'
 export { type ConnectorStats, type LinkStats } from './connector-stats.ts'
 export { type Dial, type DialTarget } from './own-dial.ts'

@@ -13,12 +13,12 @@ import {
   AUDIENCE,
   writeCloudConfiguration,
   writeStsConfiguration,
-} from '../../examples/demo/configurations.ts'
-import { readOptions } from '../../examples/demo/options.ts'
-import { openState } from '../../examples/demo/state.ts'
-import { CLI, Example } from '../integration/processes.ts'
-import { until } from '../until.ts'
-import { confirmCode } from './confirm-code.ts'
+} from '../examples/demo/configurations.ts'
+import { readOptions } from '../examples/demo/options.ts'
+import { openState } from '../examples/demo/state.ts'
+import { CLI, Example } from '../test/integration/processes.ts'
+import { until } from '../test/until.ts'
+import { confirmCode } from '../test/cli/confirm-code.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'app-proxy-register-'))
 let sts: Example<{ issuer: string }>
@@ -83,22 +83,26 @@ async function asked(terminal: ReturnType<typeof inTerminal>): Promise<[string, 
   return [uri!, code!]
 }
 
-test('by a code: Alice confirms it in a browser of hers', { timeout: 120_000 }, async () => {
-  const terminal = inTerminal(byCode('by-code'))
-  const [uri, code] = await asked(terminal)
-  const alice = { username: 'alice', password: passwords['alice']!, answer: 'continue' } as const
-  expect(await confirmCode(uri, code, alice)).toBe('Done')
-  expect(await terminal.exit).toBe(0)
-  expect(terminal.text()).toMatch(
-    /\nregistered as [0-9a-f]{32} of contoso, in group default\nnow: app-proxy connector run /,
-  )
-  const identity = readFileSync(join(root, 'by-code', 'identity.json'), 'utf8')
-  expect(JSON.parse(identity)).toMatchObject({ current: { tenantId: 'contoso' } })
-  // Once is enough, and nobody is asked again.
-  const again = inTerminal(byCode('by-code'))
-  expect(await again.exit).toBe(0)
-  expect(again.text()).toMatch(/^registered before, as [0-9a-f]{32} of contoso\n$/)
-})
+test(
+  'R8.7b a connector is registered by a code that a registrar confirms at the issuer, in a browser of theirs',
+  { timeout: 120_000 },
+  async () => {
+    const terminal = inTerminal(byCode('by-code'))
+    const [uri, code] = await asked(terminal)
+    const alice = { username: 'alice', password: passwords['alice']!, answer: 'continue' } as const
+    expect(await confirmCode(uri, code, alice)).toBe('Done')
+    expect(await terminal.exit).toBe(0)
+    expect(terminal.text()).toMatch(
+      /\nregistered as [0-9a-f]{32} of contoso, in group default\nnow: app-proxy connector run /,
+    )
+    const identity = readFileSync(join(root, 'by-code', 'identity.json'), 'utf8')
+    expect(JSON.parse(identity)).toMatchObject({ current: { tenantId: 'contoso' } })
+    // Once is enough, and nobody is asked again.
+    const again = inTerminal(byCode('by-code'))
+    expect(await again.exit).toBe(0)
+    expect(again.text()).toMatch(/^registered before, as [0-9a-f]{32} of contoso\n$/)
+  },
+)
 
 test('whoever may not register is refused by the cloud', { timeout: 120_000 }, async () => {
   const terminal = inTerminal(byCode('by-bob'))

@@ -1,0 +1,39 @@
+/**
+ * Walks everything that a connector needs, and says what is wrong first.
+ */
+import { checkConnector } from 'app-proxy/connector/node'
+import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { readAuthorities } from '../program/certificates.ts'
+import { Findings } from '../program/findings.ts'
+import { allOf, named } from '../program/mistakes.ts'
+import type { Surroundings } from '../program/program.ts'
+import type { ConnectorCheckGiven } from './flags.ts'
+import { refuseUrl, STATE_DIR } from './settings.ts'
+
+/** Resolves with the exit code. */
+export async function checkFromHere(
+  given: ConnectorCheckGiven,
+  { say }: Surroundings,
+): Promise<number> {
+  const { url, ca, group: groupId, 'state-dir': stateDirectory, json } = given
+  const [authorities, patienceMs] = await allOf(
+    () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
+    () => patienceOf(given),
+    () => refuseUrl(url),
+  )
+  const findings = new Findings(say, json)
+  await named(STATE_DIR, () =>
+    checkConnector({
+      ...{ url, stateDirectory, groupId, patienceMs },
+      ...(authorities && { ca: authorities }),
+      onFinding: (finding) => findings.add(finding),
+    }),
+  )
+  return findings.end()
+}
+
+function patienceOf({ patience = '5' }: ConnectorCheckGiven): number {
+  if (/^\d{1,3}(?:\.\d+)?$/.test(patience) && Number(patience) > 0) return Number(patience) * 1000
+  const detail = 'must be a number of seconds'
+  throw new ConfigurationInvalid([{ path: '--patience', detail, value: JSON.stringify(patience) }])
+}
