@@ -9,6 +9,7 @@ export default defineConfig({
     'protocol/msgpack-writer': 'src/protocol/wire/msgpack-writer.ts',
     'assertion/index': 'src/assertion/index.ts',
     'cloud/index': 'src/cloud/index.ts',
+    'cloud/admin/index': 'src/cloud/admin/index.ts',
     'cloud/node/index': 'src/cloud/node/index.ts',
     'cloud/lmdb/index': 'src/cloud/lmdb/index.ts',
     'cloud/nats/index': 'src/cloud/nats/index.ts',

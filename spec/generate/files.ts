@@ -5,6 +5,7 @@
  */
 import { access, readFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
+import { adminApiDocument, adminOperations } from './admin-api.ts'
 import { auditEvents } from './audit.ts'
 import { errorCatalogue } from './catalogue.ts'
 import { commandReference, commonOptions, exitCodes } from './cli.ts'
@@ -39,6 +40,11 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
         ['exit-codes', exitCodes()],
         ['commands', commandReference()],
       ]),
+    ],
+    ['docs/admin-api.json', JSON.stringify(adminApiDocument())],
+    [
+      'docs/admin-api.md',
+      await withRegions('docs/admin-api.md', [['admin-operations', adminOperations()]]),
     ],
     ['spec/REQUIREMENTS.md', requirementsDocument(await requirementTests())],
     ['spec/layouts.json', JSON.stringify(layouts.layouts())],

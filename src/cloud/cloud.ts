@@ -17,6 +17,7 @@ import { Origin } from './offers/origin.ts'
 import { AccessControl } from './policy/access-control.ts'
 import type { TrustedProxies } from './policy/client-address.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
+import { strictAudit } from './audit/contained-audit.ts'
 import { systemClocks, type Clocks } from '../runtime/clocks.ts'
 import { timerOf, type Scheduler, type Timer } from '../runtime/scheduler.ts'
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
@@ -27,6 +28,7 @@ import type {
   EnrolmentTicketOptions,
   OpenTicket,
 } from './connectors/enrolment-tickets.ts'
+import { ConnectorSightings } from './connectors/connector-sightings.ts'
 import { ConnectorTerms } from './connectors/connector-terms.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
 import type { AssertionKeySet } from '../assertion/assertion-claims.ts'
@@ -119,9 +121,13 @@ export interface Cloud {
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
   readonly audit: AuditSink
+  /** The same; throws PortFailed where the sink fails, so that nothing is done unrecorded. */
+  readonly strictAudit: AuditSink
   readonly clocks: Clocks
   /** Ends what time ends in the registry: a listener for connectors asks it. */
   readonly terms: { expire(): Promise<void> }
+  /** Where connectors were last seen: a listener for connectors says so. @internal */
+  readonly sightings: ConnectorSightings
   /** What its listeners are timed by. */
   readonly timer: Timer
   readonly crypto: CryptoProvider
@@ -255,6 +261,7 @@ export function createCloud(options: CloudOptions): Cloud {
     registry,
     authority,
     audit,
+    strictAudit: strictAudit(options.audit, containment),
     origin,
     sessions,
     containment,
@@ -274,6 +281,7 @@ export function createCloud(options: CloudOptions): Cloud {
       directory,
     }),
     registration,
+    sightings: new ConnectorSightings(),
     terms: new ConnectorTerms({ registry, audit, clocks }),
     shownCertificates,
     stats: () =>

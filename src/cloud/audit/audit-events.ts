@@ -15,6 +15,7 @@
  * @see spec/PROTOCOL.md, "Audit events"
  * @module
  */
+import { ADMIN_EVENTS } from './admin-events.ts'
 import { TICKET_EVENTS } from './ticket-events.ts'
 
 /**
@@ -110,6 +111,7 @@ const ROWS = {
     ocsf: { class: 'entity-management', activity: 'create', entity: 'connector' },
   },
   ...TICKET_EVENTS,
+  ...ADMIN_EVENTS,
   'connector.renewal': {
     text: 'A connector has asked for its next certificate.',
     outcomes: ['success', 'refused'],
@@ -135,14 +137,6 @@ const ROWS = {
     },
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'update', entity: 'connector' },
-  },
-  'connector.lapsed': {
-    text: "The time of a connector's approval is over, or that of its wait for one.",
-    outcomes: ['success'],
-    fields: CONNECTOR,
-    detail: { standing: 'What it is now: `pending`, or `disabled` where it waited in vain.' },
-    severity: 'informational',
-    ocsf: { class: 'entity-management', activity: 'disable', entity: 'connector' },
   },
   'connector.connected': {
     text: 'A connector holds a link, over which requests can be offered to it.',

@@ -168,6 +168,7 @@ function classAttributes(
         actor,
         app_name: applicationId,
         src_endpoint: endpoint ?? { name: 'unknown' },
+        dst_endpoint: connectorId && { uid: connectorId, type: 'connector' },
         http_request: defined({
           uid: fields.requestId,
           http_method: detail['method'],

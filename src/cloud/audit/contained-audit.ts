@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { PortFailed } from '../../protocol/internal.ts'
 import { Containment } from '../../runtime/containment.ts'
 import type { AuditSink } from './audit-sink.ts'
 
@@ -20,6 +21,29 @@ interface Composed extends AuditSink {
 export function containedAudit(sink: AuditSink, containment: Containment): AuditSink {
   if (CONTAINED in sink) return (sink as Composed)[CONTAINED](containment)
   return { write: containment.notify('audit.write', (event) => sink.write(event)) }
+}
+
+/**
+ * The same sink, for what must not be done unless it is written down: it throws where the sink, or
+ * one of those that it is made of, throws. What a sink rejects with later is told as ever.
+ *
+ * @throws PortFailed
+ */
+export function strictAudit(sink: AuditSink, containment: Containment): AuditSink {
+  let failure: { readonly error: unknown } | undefined
+  const noted = new Containment(({ port, error, contained }) => {
+    failure = { error }
+    containment.tell(port, error, contained)
+  })
+  const contained = containedAudit(sink, noted)
+  return {
+    write(event) {
+      failure = undefined
+      contained.write(event)
+      const failed = failure as { readonly error: unknown } | undefined
+      if (failed !== undefined) throw new PortFailed('audit.write', { cause: failed.error })
+    },
+  }
 }
 
 /**

@@ -110,7 +110,8 @@ export class Edge {
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
   readonly #upkeep: SessionUpkeep | undefined
-  readonly #live: LiveExchanges
+  /** What is open on this instance. @internal */
+  readonly live: LiveExchanges
   readonly #addresses: ClientAddresses
   readonly #affinities: Affinities
   readonly #containment: Containment
@@ -135,7 +136,7 @@ export class Edge {
       ? options
       : { ...options, failed: (request, answer) => writeFailure(options, request, answer) }
     const decideAccess = options.decideAccess ?? new AccessControl(options).onRequest
-    this.#live = new LiveExchanges({
+    this.live = new LiveExchanges({
       revocations: options.sessions.revocations,
       wallClock: () => options.clocks.wallClock(),
       timer: timerOf(options),
@@ -150,19 +151,18 @@ export class Edge {
     this.#addresses = new ClientAddresses(options.trustedProxies)
     this.#affinities = new Affinities({ ...options, addresses: this.#addresses })
     const { preAuthentication, sessions } = options
-    const { issuers } = preAuthentication
+    const { issuers, renewals } = preAuthentication
     const { revocations } = sessions
     const bearerTokens = new BearerTokens({ ...options, issuers, revocations })
-    const { renewals } = preAuthentication
     this.#upkeep = renewals && new SessionUpkeep({ ...options, renewals })
-    sessions.onContinued((session) => this.#live.renewed(session))
+    sessions.onContinued((session) => this.live.renewed(session))
     this.#admission = new Admission({
       ...{ ...options, decideAccess, bearerTokens },
       upkeep: this.#upkeep,
     })
     const signOut = new SignOut({ ...options, issuers })
     this.#ownPaths = new OwnPaths(
-      signInPaths(preAuthentication, this.#live),
+      signInPaths(preAuthentication, this.live),
       resultPaths(preAuthentication),
       windowPaths(options),
       assertionKeyPaths(this.#assertions),
@@ -330,7 +330,7 @@ export class Edge {
     const exchange = new EdgeExchange(request, application, origin, affinity, answer, translation)
     request.hand(answer?.handTo(exchange) ?? exchange)
     if (affinity !== undefined) request.challenge = () => challengeAgain(affinity, head.headers)
-    request.isOpenTo(caller, application, this.#live)
+    request.isOpenTo(caller, application, this.live)
     const { id: applicationId, version } = application.application
     const headers = offeredHeaders(
       withoutHiddenToken(head, application, caller),

@@ -29,14 +29,18 @@ export class Callers {
     this.#cloud = cloud
   }
 
-  /** @throws Refused as {@link ConnectorCertificates.identify} does */
-  async identify(socket: TLSSocket): Promise<IdentifiedConnector> {
-    const { certificates, clocks } = this.#cloud
+  /**
+   * @param version what the caller says that it runs
+   * @throws Refused as {@link ConnectorCertificates.identify} does
+   */
+  async identify(socket: TLSSocket, version?: string): Promise<IdentifiedConnector> {
+    const { certificates, clocks, sightings } = this.#cloud
     const before = this.#changes
     const caller = await certificates.identify(this.#certificate(socket), clocks.wallClock())
     // Whoever was cut while the registry was asked had nothing yet to cut: look again.
-    if (before !== this.#changes) return this.identify(socket)
+    if (before !== this.#changes) return this.identify(socket, version)
     const at = clocks.wallClock()
+    sightings.saw(caller.connector.id, at, socket.remoteAddress, version)
     this.#endAt(socket, caller.certificate.expiresAt - at)
     this.#known.set(socket, { caller, at, changes: before })
     return caller

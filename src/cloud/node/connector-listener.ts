@@ -303,7 +303,8 @@ async function serve(
     return sendMessage(response, encodeMessage(reply))
   }
   // Before anything else, for known and unknown paths alike: who calls?
-  return dispatch(routes, call, await callers.identify(socket), checkAccepting)
+  const caller = await callers.identify(socket, request.headers['user-agent'])
+  return dispatch(routes, call, caller, checkAccepting)
 }
 
 function dispatch(

@@ -13,6 +13,12 @@ export {
   type UserEdge,
   type UserListenerOptions,
 } from './user-listener.ts'
+export {
+  createAdminListener,
+  type AdminListener,
+  type AdminListenerOptions,
+} from './admin-listener.ts'
+export { openLocalToken } from './local-token.ts'
 export { type CertificateFor } from './user-certificates.ts'
 export { type Http2Limits } from './http2-sessions.ts'
 export { type UploadLimits } from './http2-windows.ts'

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DispatchState } from '../../protocol/internal.ts'
-import type { TenantKey } from '../directory/tenant-key.ts'
+import { healthOf, type DispatchState, type PairHealth } from '../../protocol/internal.ts'
+import { idsOf, type TenantKey } from '../directory/tenant-key.ts'
 import type { OfferedExchange } from './offered-exchange.ts'
 
 /** What this instance's links of a group take, and who waits for it. */
@@ -38,6 +38,61 @@ export function countedGroups({ groups, links }: DispatchState): Map<TenantKey, 
       return [key as TenantKey, { connectors, links: own, capacity, grants, waiting }]
     }),
   )
+}
+
+/** What this instance's links of one connector take, and how it does. */
+export interface ConnectorCount {
+  readonly links: number
+  readonly capacity: number
+  /** Exchanges that hold one of its slots, and long ones. */
+  readonly inFlight: number
+  readonly long: number
+  /** It has declined for want of room a moment ago. */
+  readonly isPaused: boolean
+  readonly applications: readonly ApplicationHealth[]
+}
+
+/** How one connector does for one application. */
+export interface ApplicationHealth {
+  readonly applicationId: string
+  readonly health: PairHealth
+  /** Attempts that no answer has come to. */
+  readonly unanswered: number
+  /** Faults in a row. */
+  readonly faults: number
+  /** The last one, and how long ago. Milliseconds. Absent: there was none. */
+  readonly lastFault?: { readonly reason: string; readonly agoMs: number }
+  /** How long ago an answer last began. Milliseconds. Absent: none has. */
+  readonly answeredAgoMs?: number
+}
+
+/** By connector id: those that hold a link, or did a moment ago. `now`: monotonic milliseconds. */
+export function countedConnectors(
+  { groups }: DispatchState,
+  now: number,
+): Map<string, ConnectorCount> {
+  const counted = new Map<string, ConnectorCount>()
+  for (const { connectors } of groups.values())
+    for (const { id, links: all, inFlight, pausedUntil, pairs } of connectors.values()) {
+      const links = all.filter(({ isRemote }) => !isRemote)
+      const applications = [...pairs].map(([key, pair]): ApplicationHealth => {
+        const { unanswered, faults, lastFault, faultAt, answeredAt } = pair
+        return {
+          applicationId: idsOf(key as TenantKey)[1],
+          health: healthOf(pair, now),
+          ...{ unanswered, faults },
+          ...(lastFault !== '' && { lastFault: { reason: lastFault, agoMs: now - faultAt } }),
+          ...(Number.isFinite(answeredAt) && { answeredAgoMs: now - answeredAt }),
+        }
+      })
+      counted.set(id, {
+        links: links.length,
+        capacity: links.reduce((sum, { offers }) => sum + offers, 0),
+        long: links.reduce((sum, { long }) => sum + long, 0),
+        ...{ inFlight, isPaused: pausedUntil > now, applications },
+      })
+    }
+  return counted
 }
 
 export function countedApplications(

@@ -37,7 +37,7 @@ import {
 import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-observer.ts'
 import { AttachedLinks } from './attached-links.ts'
 import { dispatchRequest } from './dispatch-request.ts'
-import { countedApplications, countedGroups } from './counted.ts'
+import { countedApplications, countedConnectors, countedGroups } from './counted.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { SOON_MS } from './offer-failure.ts'
 import { OfferedExchange } from './offered-exchange.ts'
@@ -148,10 +148,11 @@ export class Origin {
     this.#remote?.leave()
   }
 
-  /** What it holds, by group and by application. Costs a walk. */
+  /** What it holds, by group, application and connector. Costs a walk. @internal */
   counted() {
     return {
       groups: countedGroups(this.#dispatcher.state),
+      connectors: countedConnectors(this.#dispatcher.state, this.clocks.now()),
       applications: countedApplications(slotValues(this.#entries)),
     }
   }

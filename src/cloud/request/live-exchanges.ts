@@ -82,6 +82,11 @@ export class LiveExchanges {
     return this.#open.size
   }
 
+  /** All that is open. */
+  values(): Iterable<LiveExchange> {
+    return this.#open.values()
+  }
+
   /** Returns its slot: what {@link remove} is told. */
   add(exchange: LiveExchange): number {
     this.#clock ??= this.#timer.every(EXPIRY_MS, () => this.#endExpired())

@@ -24,6 +24,7 @@ import {
 import type { ConnectorIdentity, ControlCall, ControlChannel, IdentifiedCall } from '../ports.ts'
 import { readCertificates } from '../../runtime/certificates.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
+import { CONNECTOR_VERSION } from '../connector-version.ts'
 import { refusalReason } from '../refusal-reasons.ts'
 import { cloudAgent, TlsOverDial, type Dial } from './own-dial.ts'
 import { tlsOptions, type CloudTrust } from './tls-options.ts'
@@ -150,6 +151,7 @@ function post(
         'content-type': MESSAGE_MEDIA_TYPE,
         'content-length': body.length,
         accept: `${MESSAGE_MEDIA_TYPE}, ${PROBLEM_MEDIA_TYPE}`,
+        'user-agent': `app-proxy-connector/${CONNECTOR_VERSION}`,
       },
     })
     request.on('response', resolve)

@@ -9,6 +9,7 @@ import { TIME_LIMITS } from '../../protocol/internal.ts'
 import { Containment } from '../../runtime/containment.ts'
 import { lockStateDirectory } from '../../runtime/node/state-lock.ts'
 import { ConfigurationKeeper } from '../configuration-keeper.ts'
+import { CONNECTOR_VERSION } from '../connector-version.ts'
 import { register } from '../enrolment.ts'
 import { systemEnvironment } from '../environment.ts'
 import { NodeConnector } from './connector.ts'
@@ -65,7 +66,7 @@ async function started(
     environment,
     token: options.token,
     ticket: options.ticket,
-    instance: { name: options.name ?? hostname(), version: '0.1.0' },
+    instance: { name: options.name ?? hostname(), version: CONNECTOR_VERSION },
     limits,
     onRetry: (error) => tried({ type: 'registration-delayed', error }),
     ...(options.signal !== undefined && { signal: options.signal }),

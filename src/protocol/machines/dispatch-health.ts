@@ -50,7 +50,8 @@ export function newPair(connector: ConnectorState, now: number): PairState {
     ...{ unanswered: 0, ramp: FIRST_RAMP, heads: 0, load: 0 },
     leaving: new Array<number>(TURNS).fill(0),
     turn: Math.floor(now / TURN_MS),
-    ...{ epoch: 0, faults: 0, until: 0, isSafeToProbe: false, answeredAt: -Infinity },
+    ...{ epoch: 0, faults: 0, until: 0, isSafeToProbe: false },
+    ...{ lastFault: '', faultAt: -Infinity, answeredAt: -Infinity },
   }
 }
 
@@ -116,6 +117,8 @@ export function failed(
   move(pair, 'fault')
   pair.epoch += 1
   pair.faults += 1
+  pair.lastFault = outcome
+  pair.faultAt = now
   pair.ramp = FIRST_RAMP
   pair.heads = 0
   pair.isSafeToProbe = outcome === 'unknown-application' || outcome === 'not-sent'

@@ -173,6 +173,9 @@ export interface PairState {
   until: number
   /** The fault was one after which anything may be tried: nothing was sent. */
   isSafeToProbe: boolean
+  /** What the last fault was, and when; empty: there was none. */
+  lastFault: string
+  faultAt: number
   answeredAt: number
 }
 

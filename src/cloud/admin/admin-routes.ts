@@ -1,0 +1,176 @@
+/**
+ * Every operation of the admin API: the table is the only authority. From it come the handler, who
+ * may call what, docs/admin-api.json, and the test that tries every role and tenant at each.
+ *
+ * @module
+ */
+import type * as v from 'valibot'
+import type { AdminCaller, AdminRole } from './admin-caller.ts'
+import type { AdminService, ConnectorChoice, TicketWish } from './admin-service.ts'
+import * as s from './admin-schemas.ts'
+
+/** One call, all of it checked. */
+export interface AdminCall<I = unknown, Q = unknown> {
+  readonly caller: AdminCaller
+  /** What stands in the path for `{id}`; empty where the path has none. */
+  readonly id: string
+  readonly query: Q
+  readonly input: I
+  /** The tag of what is to be changed. Absent: whatever it is. */
+  readonly expected?: string | undefined
+}
+
+/** An operation. */
+export interface AdminRoute {
+  /** Its name: in the OpenAPI document and in the audit. */
+  readonly operation: string
+  readonly method: 'GET' | 'POST' | 'PUT'
+  /** `{id}` is one segment. */
+  readonly path: string
+  /** Who may call it; `any`: everybody who is known. */
+  readonly role: AdminRole | 'any'
+  /**
+   * `tenant`: a tenant's caller is served what is of the tenant; `service`: it is for the operator
+   * of the service alone.
+   */
+  readonly scope: 'tenant' | 'service'
+  readonly summary: string
+  /** It changes something that is there: the call says which by `If-Match`. */
+  readonly isConditional?: boolean
+  readonly query?: v.GenericSchema
+  /** Of a POST or PUT. */
+  readonly input?: v.GenericSchema
+  /** Absent: the answer has no body. */
+  readonly output?: v.GenericSchema
+  readonly status: 200 | 201 | 204
+  serve(admin: AdminService, call: AdminCall): unknown
+}
+
+/** With the types that its schemas say. */
+function route<
+  I extends v.GenericSchema = v.GenericSchema<unknown>,
+  Q extends v.GenericSchema = v.GenericSchema<unknown>,
+>(
+  given: Omit<AdminRoute, 'serve' | 'input' | 'query' | 'scope'> & {
+    readonly input?: I
+    readonly query?: Q
+    readonly scope?: AdminRoute['scope']
+    serve(admin: AdminService, call: AdminCall<v.InferOutput<I>, v.InferOutput<Q>>): unknown
+  },
+): AdminRoute {
+  return { scope: 'tenant', ...given } as AdminRoute
+}
+
+/** A change of one connector. */
+function change<I extends v.GenericSchema>(
+  verb: string,
+  summary: string,
+  input: I,
+  serve: (admin: AdminService, call: AdminCall<v.InferOutput<I>>) => unknown,
+): AdminRoute {
+  return route({
+    ...{ operation: `${verb}Connector`, method: 'POST', path: `/v1/connectors/{id}/${verb}` },
+    ...{ role: 'operator', summary, isConditional: true, input, output: s.Connector, status: 200 },
+    serve,
+  })
+}
+
+const standing = (verb: string, to: 'draining' | 'disabled' | 'revoked', summary: string) =>
+  change(verb, summary, s.Nothing, (admin, { caller, id, expected }) =>
+    admin.setStanding(caller, id, to, { expected }),
+  )
+
+const items = async (listed: unknown) => ({ items: await listed })
+
+export const ADMIN_ROUTES: readonly AdminRoute[] = [
+  route({
+    ...{ operation: 'whoAmI', method: 'GET', path: '/v1/me', role: 'any' },
+    summary: 'Who the caller is here.',
+    ...{ output: s.Me, status: 200 },
+    serve: (_, { caller: { name, roles, tenantId } }) => ({ name, roles, tenantId }),
+  }),
+  route({
+    ...{ operation: 'instance', method: 'GET', path: '/v1/instance', role: 'service' },
+    summary: 'What this instance holds: its queue, its certificates, the age of its configuration.',
+    ...{ scope: 'service', output: s.Instance, status: 200 },
+    serve: (admin) => admin.instance(),
+  }),
+  route({
+    ...{ operation: 'listConnectors', method: 'GET', path: '/v1/connectors', role: 'reader' },
+    summary:
+      'Connectors and how they do. With `Accept: text/event-stream` they are watched: an event `connectors` with all of them, then `connector` for each that changed and `gone` for each that is hidden.',
+    ...{ query: s.ConnectorQuery, output: s.list(s.Connector), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.connectors(caller, query as ConnectorChoice)),
+  }),
+  route({
+    ...{ operation: 'connector', method: 'GET', path: '/v1/connectors/{id}', role: 'reader' },
+    summary: 'One connector.',
+    ...{ output: s.Connector, status: 200 },
+    serve: (admin, { caller, id }) => admin.connector(caller, id),
+  }),
+  change(
+    'approve',
+    'Lets a connector serve: one that waits, is drained or disabled; with an end, if one is given.',
+    s.Approval,
+    (admin, { caller, id, expected, input: { until } }) =>
+      admin.approve(caller, id, { expected, until }),
+  ),
+  standing('drain', 'draining', 'It finishes what it has and is given nothing new.'),
+  standing('disable', 'disabled', 'Its links are cut; it may be approved again.'),
+  standing('revoke', 'revoked', 'Its links are cut and its certificates refused, for ever.'),
+  change('move', 'Puts it into another group of its tenant.', s.Move, (admin, call) =>
+    admin.move(call.caller, call.id, { expected: call.expected, ...call.input }),
+  ),
+  change('rename', 'Gives it another name.', s.Rename, (admin, call) =>
+    admin.rename(call.caller, call.id, { expected: call.expected, ...call.input }),
+  ),
+  route({
+    ...{ operation: 'forgetConnector', method: 'POST', path: '/v1/connectors/{id}/forget' },
+    ...{ role: 'operator', isConditional: true, input: s.Nothing, status: 204 },
+    summary: 'Hides it: it must be registered again, as another. No revocation is lifted.',
+    serve: (admin, { caller, id, expected }) => admin.forget(caller, id, { expected }),
+  }),
+  route({
+    ...{ operation: 'listGroups', method: 'GET', path: '/v1/groups', role: 'reader' },
+    summary: 'Groups: what their connectors take, what waits, what they serve.',
+    ...{ query: s.OfTenant, output: s.list(s.Group), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.groups(caller, query.tenant)),
+  }),
+  route({
+    ...{ operation: 'listApplications', method: 'GET', path: '/v1/applications', role: 'reader' },
+    summary: 'Applications: what is open, what waits, which connectors answer for them.',
+    ...{ query: s.OfTenant, output: s.list(s.PublishedApplication), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.applications(caller, query.tenant)),
+  }),
+  route({
+    ...{ operation: 'listSessions', method: 'GET', path: '/v1/sessions', role: 'reader' },
+    summary:
+      'Sessions in whose name something is open on this instance. A session is a sealed cookie: those that nothing is open for are known to nobody, and are ended by their user’s name.',
+    ...{ query: s.SessionQuery, output: s.list(s.KnownSession), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.openSessions(caller, query)),
+  }),
+  route({
+    ...{ operation: 'endSessions', method: 'POST', path: '/v1/sessions/end', role: 'operator' },
+    summary: 'Ends all sessions of a user (`sub`), or one. What is open ends within a second.',
+    ...{ input: s.EndSessions, status: 204 },
+    serve: (admin, { caller, input }) => admin.endSessions(caller, input),
+  }),
+  route({
+    ...{ operation: 'listTickets', method: 'GET', path: '/v1/tickets', role: 'reader' },
+    summary: 'Enrolment tickets that can still be used.',
+    ...{ query: s.OfTenant, output: s.list(s.Ticket), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.tickets(caller, query.tenant)),
+  }),
+  route({
+    ...{ operation: 'createTicket', method: 'POST', path: '/v1/tickets', role: 'operator' },
+    summary: 'Makes an enrolment ticket, in the name of a registrar or of the service’s operator.',
+    ...{ input: s.TicketOrder, output: s.NewTicket, status: 201 },
+    serve: (admin, { caller, input }) => admin.createTicket(caller, input as TicketWish),
+  }),
+  route({
+    ...{ operation: 'revokeTicket', method: 'POST', path: '/v1/tickets/{id}/revoke' },
+    ...{ role: 'operator', input: s.Nothing, status: 204 },
+    summary: 'Ends an enrolment ticket before its time.',
+    serve: (admin, { caller, id }) => admin.revokeTicket(caller, id),
+  }),
+]

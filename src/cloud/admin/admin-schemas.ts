@@ -1,0 +1,193 @@
+/**
+ * What goes into the admin API and what comes out of it, as schemas: inputs are held against them,
+ * docs/admin-api.json is made of them.
+ *
+ * @module
+ */
+import * as v from 'valibot'
+import type {
+  ApplicationView,
+  ConnectorView,
+  GroupView,
+  InstanceView,
+  MeView,
+  NewTicketView,
+  SessionView,
+  TicketView,
+} from './admin-views.ts'
+
+const text = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
+const time = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.description('Milliseconds since 1970.'),
+)
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const milliseconds = v.pipe(v.number(), v.minValue(0), v.description('Milliseconds.'))
+
+/** Nothing is said. */
+export const Nothing = v.strictObject({})
+export const Approval = v.strictObject({
+  until: v.exactOptional(v.pipe(time, v.description('Its end, milliseconds since 1970.'))),
+})
+export const Move = v.strictObject({ groupId: text })
+export const Rename = v.strictObject({ name: v.pipe(text, v.maxLength(128)) })
+export const EndSessions = v.union([
+  v.strictObject({ tenantId: v.exactOptional(text), subject: text }),
+  v.strictObject({ sessionId: text }),
+])
+export const TicketOrder = v.strictObject({
+  tenantId: text,
+  groupId: v.exactOptional(text),
+  validMs: v.exactOptional(v.pipe(count, v.minValue(1))),
+  standing: v.exactOptional(v.picklist(['pending', 'active'])),
+  keyThumbprint: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-fA-F]{64}$/))),
+  registrarToken: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.maxLength(32_768),
+      v.description('In whose name. Everybody but the service’s operator must give one.'),
+    ),
+  ),
+})
+
+export const OfTenant = v.strictObject({ tenant: v.exactOptional(text) })
+export const ConnectorQuery = v.strictObject({
+  tenant: v.exactOptional(text),
+  group: v.exactOptional(text),
+  standing: v.exactOptional(v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked'])),
+})
+export const SessionQuery = v.strictObject({
+  tenant: v.exactOptional(text),
+  subject: v.exactOptional(text),
+})
+
+const Fault = v.object({
+  at: time,
+  reason: v.pipe(v.string(), v.description('`not-sent`, `claim-missed`, `lost` and others.')),
+})
+const ApplicationHealth = v.object({
+  applicationId: v.string(),
+  health: v.picklist(['healthy', 'passed-over', 'due', 'probing']),
+  unanswered: v.pipe(count, v.description('Requests that no answer has come to.')),
+  faults: v.pipe(count, v.description('Faults in a row.')),
+  lastFault: v.exactOptional(Fault),
+  answeredAt: v.exactOptional(time),
+})
+
+export const Connector = v.object({
+  id: v.string(),
+  tenantId: v.string(),
+  groupId: v.string(),
+  name: v.string(),
+  standing: v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked']),
+  standingSince: v.exactOptional(time),
+  standingUntil: v.exactOptional(time),
+  registeredAt: time,
+  enrolledBy: v.exactOptional(
+    v.object({
+      as: v.picklist(['registrar', 'operator']),
+      name: v.string(),
+      ticketId: v.exactOptional(v.string()),
+    }),
+  ),
+  version: v.exactOptional(v.pipe(v.string(), v.description('What it says that it runs.'))),
+  address: v.exactOptional(v.string()),
+  lastSeenAt: v.exactOptional(time),
+  certificateExpiresAt: v.exactOptional(time),
+  links: v.pipe(count, v.description('On this instance, as all that follows.')),
+  capacity: count,
+  inFlight: count,
+  long: count,
+  isPaused: v.boolean(),
+  applications: v.array(ApplicationHealth),
+  etag: v.string(),
+}) satisfies v.GenericSchema<ConnectorView>
+
+export const Group = v.object({
+  id: v.string(),
+  tenantId: v.string(),
+  name: v.string(),
+  connectors: count,
+  links: count,
+  capacity: count,
+  grants: count,
+  waiting: count,
+  applications: v.array(v.string()),
+}) satisfies v.GenericSchema<GroupView>
+
+export const PublishedApplication = v.object({
+  id: v.string(),
+  tenantId: v.string(),
+  groupId: v.string(),
+  name: v.string(),
+  externalUrl: v.string(),
+  open: count,
+  waiting: count,
+  maintenance: v.boolean(),
+  connectors: v.array(
+    v.object({
+      connectorId: v.string(),
+      health: v.picklist(['healthy', 'passed-over', 'due', 'probing']),
+      faults: count,
+    }),
+  ),
+}) satisfies v.GenericSchema<ApplicationView>
+
+export const KnownSession = v.object({
+  sessionId: v.exactOptional(v.string()),
+  tenantId: v.string(),
+  applicationId: v.string(),
+  issuer: v.string(),
+  subject: v.string(),
+  startedAt: v.exactOptional(time),
+  expiresAt: v.exactOptional(time),
+  open: v.pipe(count, v.description('Requests, streams and WebSockets that are open.')),
+}) satisfies v.GenericSchema<SessionView>
+
+export const Ticket = v.object({
+  id: v.string(),
+  tenantId: v.string(),
+  groupId: v.string(),
+  standing: v.picklist(['pending', 'active']),
+  keyId: v.exactOptional(v.string()),
+  maker: v.object({ as: v.picklist(['registrar', 'operator']), name: v.string() }),
+  createdAt: time,
+  expiresAt: time,
+}) satisfies v.GenericSchema<TicketView>
+export const NewTicket = v.object({
+  ticket: v.pipe(v.string(), v.description('The secret. It is shown once and kept nowhere.')),
+  id: v.string(),
+  tenantId: v.string(),
+  groupId: v.string(),
+  expiresAt: time,
+}) satisfies v.GenericSchema<NewTicketView>
+
+export const Me = v.object({
+  name: v.string(),
+  roles: v.array(v.picklist(['reader', 'operator', 'publisher', 'service'])),
+  tenantId: v.exactOptional(v.string()),
+}) satisfies v.GenericSchema<MeView>
+
+export const Instance = v.object({
+  at: time,
+  instance: v.string(),
+  open: v.pipe(count, v.description('Exchanges that have no outcome yet.')),
+  waiting: count,
+  certificates: v.array(v.object({ name: v.string(), expiresAt: time, daysLeft: v.number() })),
+  configurationAgeMs: v.exactOptional(milliseconds),
+}) satisfies v.GenericSchema<InstanceView>
+
+export const list = <S extends v.GenericSchema>(item: S) => v.object({ items: v.array(item) })
+
+/** An error (RFC 9457). */
+export const Problem = v.object({
+  type: v.string(),
+  title: v.string(),
+  status: count,
+  code: v.string(),
+  mistakes: v.exactOptional(
+    v.array(v.object({ path: v.string(), detail: v.string(), meant: v.exactOptional(v.string()) })),
+  ),
+})

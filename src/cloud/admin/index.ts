@@ -1,0 +1,27 @@
+/**
+ * The admin API: what an operator sees and does, over HTTP or by calls.
+ *
+ * @module
+ */
+export { createAdminApi, type AdminApi, type AdminApiOptions } from '../cloud-admin.ts'
+export { type AdminCaller, type AdminRole } from './admin-caller.ts'
+export { type AdminHandler, type AdminRequestInfo } from './admin-handler.ts'
+export {
+  AdminService,
+  type ConnectorChange,
+  type ConnectorChoice,
+  type TicketWish,
+} from './admin-service.ts'
+export { type AdminAccess } from './admin-tokens.ts'
+export {
+  type ApplicationHealthView,
+  type ApplicationView,
+  type ConnectorView,
+  type GroupView,
+  type HealthView,
+  type InstanceView,
+  type MeView,
+  type NewTicketView,
+  type SessionView,
+  type TicketView,
+} from './admin-views.ts'
