@@ -138,7 +138,8 @@ export class Segments<T> {
   #longNames(reading: string): readonly string[] {
     if (!/~\d/.test(reading)) return []
     const names = reading.split('/')
-    return names.flatMap((name, i) => {
+    // What lies deeper than any segment decides nothing.
+    return names.slice(0, this.#depth).flatMap((name, i) => {
       const beginning = /^([^~]{1,2})[^~]{0,4}~\d{1,6}(?:\.[^.]{0,3})?$/.exec(name)?.[1]
       if (beginning === undefined) return []
       return this.#entries
