@@ -56,6 +56,7 @@ export const OWN_REMEDIES: Readonly<Partial<Record<OwnCode, string>>> = {
   'application-changed': 'The directory was replaced while the request was under way. Nothing is wrong.',
   'misdirected': 'The certificate that the connection was shown does not cover the host that was asked for. Browsers ask again by themselves; give the host a certificate, or look for a proxy that shares connections between hosts.',
   'body-too-large': 'The request’s body is over the application’s `limits.requestBodyBytes`.',
+  'state-stale': 'The instance has not heard from the broker for longer than `staleLimitMs`. Look at the broker, and at the network between; it heals by itself.',
   'maintenance': 'The application’s configuration has `maintenance`. Take it out when the work is done.',
   'session-none': 'A script asked for the session, and there is none.',
   'session-same-origin': 'Only scripts of the application’s own pages may ask for the session.',

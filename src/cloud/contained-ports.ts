@@ -228,7 +228,11 @@ function containedRevocations(
   containment: Containment,
 ): SessionRevocations {
   const version = containment.demand('revocations.version', () => revocations.version)
+  const isStale = containment.demand('revocations.isStale', () => revocations.isStale === true)
   return {
+    get isStale() {
+      return isStale()
+    },
     get version() {
       return version()
     },

@@ -60,7 +60,8 @@ const FUNCTIONS: Functions = {
   instances: 'itself',
   // Between instances only, and `join` before anything is served.
   queue: { publish: false, tell: false, announce: true, observe: false, join: false },
-  revocations: { version: true, revoke: true, isRevoked: true, subscribe: false },
+  // Those in memory are never stale.
+  revocations: { version: true, isStale: false, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
   // Where bodies are translated only.

@@ -19,6 +19,7 @@ import {
   type ConfiguredDirectory,
   type ExchangeObserver,
   type Origin,
+  type SessionRevocations,
 } from '../../src/cloud/index.ts'
 import { Sessions } from '../../src/cloud/session/session.ts'
 import type { TrustedProxies } from '../../src/cloud/policy/client-address.ts'
@@ -132,6 +133,8 @@ export interface TunnelOptions {
   readonly wallClock?: () => number
   /** Default: in memory. */
   readonly registry?: ConnectorRegistry
+  /** Default: in memory. */
+  readonly revocations?: SessionRevocations
   /** Each request is an audit event. */
   readonly auditRequests?: boolean
   /** Watches the cloud's end; that of the connector's is one of its options. */
@@ -210,6 +213,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     instances: () => instances,
     auditRequests: options.auditRequests ?? false,
     ...(options.observer !== undefined && { observer: options.observer }),
+    ...(options.revocations !== undefined && { revocations: options.revocations }),
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.shares !== undefined && { shares: options.shares }),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),

@@ -44,6 +44,9 @@ export interface AdmissionOptions {
   readonly upkeep?: SessionUpkeep | undefined
 }
 
+/** When users may ask again whom nobody can tell to be signed in. Milliseconds. */
+const STALE_RETRY_MS = 5_000
+
 /** The caller, or `undefined` when the request was answered. */
 export type Admitted = Caller | undefined
 
@@ -61,6 +64,8 @@ export class Admission {
     target: Target,
   ): Admitted | Promise<Admitted> {
     if (application.application.preAuthentication === 'passthrough') return ANYONE
+    if (this.#options.sessions.revocations.isStale === true)
+      return void request.answer({ ...OWN_ANSWERS['state-stale'], retryAfterMs: STALE_RETRY_MS })
     const shown = bearerOf(request, application, this.#options.bearerTokens)
     if (shown instanceof Promise)
       return shown.then((caller) => caller && this.#decided(request, application, target, caller))

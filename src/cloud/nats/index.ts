@@ -15,3 +15,16 @@ export {
 export { type FreshnessState } from './freshness.ts'
 export { type NatsConnectionOptions, type NatsCredentials, type NatsTls } from './nats-options.ts'
 export { natsOfferQueue, type NatsOfferQueueOptions } from './nats-offer-queue.ts'
+export { createDeploymentKeyFile, DeploymentKeys, deploymentKeyFile } from './deployment-keys.ts'
+export { NatsRegistry, openNatsRegistry, type NatsEngineOptions } from './nats-registry.ts'
+export {
+  NatsRevocations,
+  openNatsRevocations,
+  type NatsRevocationsOptions,
+} from './nats-revocations.ts'
+export {
+  NatsSessionGrants,
+  openNatsSessionGrants,
+  type NatsSessionGrantsOptions,
+} from './nats-session-grants.ts'
+export { openNatsAssertionKeys, openNatsKeyRing } from './nats-key-store.ts'

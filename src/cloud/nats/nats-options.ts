@@ -32,6 +32,7 @@ export interface NatsTls {
   readonly ca?: string | undefined
   /** This service's own certificate and key, where the broker asks for one. Default: none. */
   readonly cert?: string | undefined
+  /** The key of `cert`. */
   readonly key?: string | undefined
 }
 

@@ -32,6 +32,7 @@ export const OWN_ANSWERS = {
   ...own('misdirected', 421, 'user', 'Asked on another connection', 'This connection was made for another address. Open the page again.'),
   ...own('body-too-large', 413, 'user', 'Too much was sent', 'What you sent is larger than this application takes. Send less at once.'),
   ...own('maintenance', 503, 'cloud', 'Closed for maintenance', 'This application is being worked on, and cannot be used meanwhile. Open it again later.'),
+  ...own('state-stale', 503, 'cloud', 'Sign-ins cannot be checked now', 'For a while this service could not learn who signed out elsewhere, so it lets nobody in. Open the page again in a moment.'),
   ...own('session-none', 401, 'sign-in', 'Sign in to go on', 'There is no session here. Open a page of the application to sign in.'),
   ...own('session-same-origin', 403, 'cloud', 'Not allowed from there', 'Only a page of this host may ask that.'),
   ...own('session-renewed-lately', 429, 'sign-in', 'Renewed a moment ago', 'The session was renewed less than half a minute ago. Try again in half a minute.'),

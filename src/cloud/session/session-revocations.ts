@@ -50,6 +50,11 @@ export interface SessionRevocations {
   revoke(revocation: Revocation): Promise<void>
   /** Synchronous, and does not grow with the number of revocations. */
   isRevoked(caller: Caller, application: Application): boolean
+  /**
+   * Whether what other instances revoked has not been heard of for too long: then nobody is let in
+   * whose session may be one of those (503). What is open goes on. Absent: it never is.
+   */
+  readonly isStale?: boolean
   /** Tells of each revocation, this instance's own included; returns the end of it. */
   subscribe(listener: (revocation: Revocation) => void): () => void
 }

@@ -1,5 +1,5 @@
 import { createMemoryRegistry } from '../../../src/cloud/index.ts'
-import { connectorRegistrySuite } from './connector-registry.suite.ts'
+import { connectorRegistrySuite } from '../../suites/connector-registry.suite.ts'
 
 connectorRegistrySuite(
   'memory',

@@ -9,7 +9,7 @@ import type { RegistryChange, TicketRecord } from '../../../src/cloud/index.ts'
 import { openLmdbRegistry } from '../../../src/cloud/lmdb/index.ts'
 import { asOperator } from '../../as-operator.ts'
 import { until } from '../../until.ts'
-import { connectorRegistrySuite } from '../connectors/connector-registry.suite.ts'
+import { connectorRegistrySuite } from '../../suites/connector-registry.suite.ts'
 
 connectorRegistrySuite('LMDB', openInTemporaryDirectory, { survives: true })
 

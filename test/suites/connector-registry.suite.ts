@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { connectorTag } from '../../../src/cloud/index.ts'
+import { connectorTag } from '../../src/cloud/index.ts'
 import type {
   CertificateRecord,
   ConnectorRegistry,
@@ -8,8 +8,8 @@ import type {
   TokenRegistration,
   RegistryChange,
   TicketRecord,
-} from '../../../src/cloud/index.ts'
-import { DAY } from '../trust.ts'
+} from '../../src/cloud/index.ts'
+import { DAY } from '../cloud/trust.ts'
 
 export interface OpenRegistry {
   readonly registry: ConnectorRegistry
