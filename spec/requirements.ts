@@ -253,6 +253,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.7b', text: 'A connector on a machine without a browser is registered by a code that a registrar confirms at the issuer; whoever may not register is refused, and no secret is in an argument.' },
   { id: 'R8.7c', text: 'A check from where the connector stands walks the way to the cloud and to each application, and names the first thing that is wrong with what is to be done.' },
   { id: 'R8.7d', text: 'A state file that was damaged is refused by name and exit code, or does no harm; no process is ended by it.' },
+  { id: 'R8.7e', text: 'An operator at the cloud\'s machine lists and changes connectors and makes and ends tickets from a terminal; a change of what is no longer what was looked at changes nothing, a no is one line with what is to be done, and no secret is in an argument.' },
   { id: 'R8.3a', text: 'A connector that is revoked at one instance loses its links at every instance, and its certificates are refused everywhere, at each call; a restart of all of them does not forget it.' },
   { id: 'R8.3b', text: 'While what instances share cannot be asked for, what is known is served; where it is not heard of for longer than the limit, nobody is let in who would have to be known, and it heals by itself.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },

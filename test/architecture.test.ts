@@ -79,6 +79,7 @@ const FLOORS: readonly (readonly string[])[] = [
   // Uses the doors only, as a program of anybody's would.
   ['cli/program'],
   ['cli/cloud', 'cli/connector'],
+  ['cli/admin'],
   ['cli'],
 ]
 const roomOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))

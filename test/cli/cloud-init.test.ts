@@ -47,6 +47,13 @@ test('what would be served is told, and what is in the way', async () => {
   expect(good.said.join('\n')).toContain(
     'ok   application app: http://app.localhost:8080/ leads to http://127.0.0.1:8081/ by group default, open to everybody',
   )
+  // What is commented out is good as it stands.
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('// "admin": { "port": 8430 }', '"admin": { "port": 0 }'))
+  const withAdmin = await check(['--config', file])
+  writeFileSync(file, text)
+  expect(withAdmin.code).toBe(0)
+  expect(withAdmin.said).toContain('ok   admin.port: any free port is taken')
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }

@@ -41,6 +41,8 @@ beforeAll(async () => {
   writeFileSync(folder.at('damaged', 'connector-authority.pem'), 'hello', PRIVATE)
   mkdirSync(folder.at('no-registry'), { mode: 0o700 })
   writeFileSync(folder.at('no-registry', 'registry.lmdb'), 'hello', PRIVATE)
+  mkdirSync(folder.at('no-token'), { mode: 0o700 })
+  writeFileSync(folder.at('no-token', 'admin-token'), 'hello', PRIVATE)
   mkdirSync(folder.at('no-ring'), { mode: 0o700 })
   writeFileSync(folder.at('no-ring', 'key-ring.json'), '{}', PRIVATE)
 })
@@ -134,6 +136,7 @@ test.each<[what: string, text: () => unknown, ...lines: string[]]>([
   ['a port beyond', () => withUsers({ port: 70_000 }), `${FILE}: users.port: must be at most 65535 (is 70000)`],
   ['a service that users reach in the open', () => ({ ...good(), serviceUrl: 'http://service.example/' }), `${FILE}: serviceUrl: must be an https URL, except on localhost (is "http://service.example/")`],
   ['public keys in the place of the keys', () => ({ ...good(), assertions: { keysFile: folder.at('keys.json'), publicKeysFile: `${folder.path}/./keys.json` } }), `${FILE}: assertions.publicKeysFile: is where the keys themselves are kept`],
+  ['an admin API for others', () => ({ ...good(), admin: { port: 0, host: '0.0.0.0' } }), `${FILE}: admin.host: must be "127.0.0.1", "::1" or "localhost" (is "0.0.0.0")`],
   ['half a port', () => withUsers({ port: 80.5 }), `${FILE}: users.port: must be a whole number (is 80.5)`],
   ['a word with a slip', () => withUsers({ tls: 'genrated' }), `${FILE}: users.tls: must be "generated" or an object with "certFile" and "keyFile"; "generated" was probably meant (is "genrated")`],
   ['a certificate without a key', () => withUsers({ tls: { certFile: 'c.pem' } }), `${FILE}: users.tls.keyFile: is missing`],
@@ -182,6 +185,7 @@ test.each<[what: string, written: () => unknown, ...lines: string[]]>([
   ['a damaged authority', () => withState('damaged'), 'DIR/damaged/connector-authority.pem: is not a key and a certificate in PEM'],
   ['a damaged registry', () => withState('no-registry'), 'DIR/no-registry/registry.lmdb: is not a sound LMDB file (it is cut off): stop every process that uses it, and restore it from a backup or move it away'],
   ['keys of assertions that others can read', () => ({ ...good(), assertions: { keysFile: folder.at('open-key.pem') } }), 'DIR/open-key.pem: holds a secret: only its owner may have rights to it (its mode is 0644: chmod 600)'],
+  ['a damaged local token', () => ({ ...withState('no-token'), admin: { port: 0 } }), 'DIR/no-token/admin-token: holds no local token: remove it, and one is made'],
   ['a damaged key ring', () => withState('no-ring'), 'DIR/no-ring/key-ring.json: is not a key ring'],
 ])('what its file names: %s', async (_, written, ...lines) =>
   expectLines(

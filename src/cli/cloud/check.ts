@@ -30,6 +30,7 @@ export async function checkCloud(
   const isRunning = await checkState(settings, findings)
   await checkPort(file, 'users', settings.users, isRunning, findings)
   await checkPort(file, 'connectors', settings.connectors, isRunning, findings)
+  if (settings.admin) await checkPort(file, 'admin', settings.admin, isRunning, findings)
   await checkCertificates(file, settings, findings)
   tellServed(file, settings, findings)
   return findings.end()
@@ -59,7 +60,7 @@ async function checkState({ stateDir }: CloudServerSettings, findings: Findings)
 /** The port is taken for a moment: only so it is known whether it can be. */
 async function checkPort(
   file: string,
-  name: 'users' | 'connectors',
+  name: 'users' | 'connectors' | 'admin',
   { host, port }: { readonly host: string; readonly port: number },
   isRunning: boolean,
   findings: Findings,

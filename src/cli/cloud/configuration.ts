@@ -26,6 +26,8 @@ export interface CloudServerInput {
   readonly users: UsersInput
   /** The listener that connectors reach: always TLS, with client certificates. */
   readonly connectors: ConnectorsInput
+  /** The admin API, for `app-proxy admin` on this machine. Default: there is none. */
+  readonly admin?: AdminInput | undefined
   /** Tenants, connector groups and applications. Read again at SIGHUP. */
   readonly directory: DirectoryInput
   /** Time limits in milliseconds; those left out keep their defaults. */
@@ -107,6 +109,14 @@ export interface ConnectorsInput {
   readonly publicUrl?: string | undefined
 }
 
+/** The listener of the admin API. Its token is `admin-token` in `stateDir`, made at first start. */
+export interface AdminInput {
+  /** TCP port; 0 takes a free one. */
+  readonly port: number
+  /** The address it listens on, of this machine alone. Default: `127.0.0.1`. */
+  readonly host?: '127.0.0.1' | '::1' | 'localhost' | undefined
+}
+
 /** Where audit events go. */
 export interface AuditInput {
   /** A stream, or a file that lines are added to. Default: `stderr`. */
@@ -185,6 +195,12 @@ const server = {
       v.pipe(v.string(), v.url(), v.startsWith('https:', 'must be an https URL')),
     ),
   }),
+  admin: v.optional(
+    v.strictObject({
+      port,
+      host: v.optional(v.picklist(['127.0.0.1', '::1', 'localhost']), '127.0.0.1'),
+    }),
+  ),
   limits: v.optional(limits, {}),
   shares: v.optional(shares, {}),
   audit: v.optional(

@@ -57,6 +57,9 @@ const configurationText = (stateDir: string, internal: string) => `{
   // "publicUrl" as they reach it.
   "connectors": { "port": 8443 },
 
+  // The admin API, for "app-proxy admin" on this machine; its token is made in the state directory.
+  // "admin": { "port": 8430 },
+
   // One line of JSON for each event: "stderr", "stdout" or { "file": "…" }.
   "audit": { "to": "stderr" },
 

@@ -32,6 +32,7 @@ import {
   type AuditFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
+import { openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import type { CloudRunGiven } from './flags.ts'
 import { readServerCertificate } from '../program/certificates.ts'
@@ -174,11 +175,13 @@ async function serve(
   const usersPort = await listen(userListener, { ...users, file, at: 'users.' })
   const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
   instances['cloud-1'] = connectorUrl
+  const adminUrl =
+    settings.admin && (await openAdmin(cloud, file, settings.admin, settings, closing))
 
   if (!isSecure)
     log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
-  const ready = { usersUrl, connectorUrl, caFile }
+  const ready = { usersUrl, connectorUrl, caFile, ...(adminUrl !== undefined && { adminUrl }) }
   say(json ? JSON.stringify(ready) : readyLines(ready))
 
   onReload(() => void reload())
@@ -230,12 +233,20 @@ async function serve(
   }
 }
 
-const readyLines = (ready: Readonly<Record<'usersUrl' | 'connectorUrl' | 'caFile', string>>) =>
+interface Ready {
+  readonly usersUrl: string
+  readonly connectorUrl: string
+  readonly caFile: string
+  readonly adminUrl?: string
+}
+
+const readyLines = (ready: Ready) =>
   [
     'ready',
     `  users       ${ready.usersUrl}`,
     `  connectors  ${ready.connectorUrl}`,
     `  authority   ${ready.caFile} (for connectors: --ca)`,
+    ...(ready.adminUrl === undefined ? [] : [`  admin       ${ready.adminUrl}`]),
   ].join('\n')
 
 /** What is wrong with what stands in a file names the file. */

@@ -1,0 +1,203 @@
+/**
+ * Calls of the admin API: where it is, what it is shown, and what its answers mean.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { readCloudServerConfiguration } from '../cloud/configuration.ts'
+import { ADMIN_TOKEN } from '../cloud/admin.ts'
+import { CommandFailed, interrupted } from '../program/exit-codes.ts'
+import { readSecretFile } from '../program/files.ts'
+import { allOf } from '../program/mistakes.ts'
+import type { Surroundings } from '../program/program.ts'
+import { printable } from './table.ts'
+
+const URL_OF_THIS_MACHINE = 'http://127.0.0.1:8430'
+/** Where the unit that `cloud service` prints keeps its state. */
+const USUAL_TOKEN = `/var/lib/app-proxy-cloud/${ADMIN_TOKEN}`
+const PATIENCE_MS = 30_000
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** What every command about it is given. */
+export interface ApiGiven {
+  readonly config: string | undefined
+  readonly url: string | undefined
+  readonly 'token-file': string | undefined
+}
+
+/** Something that was looked at, by its tag. */
+export interface Tagged {
+  readonly etag: string
+}
+
+/** What is asked of the admin API. */
+export interface Ask {
+  readonly query?: Readonly<Record<string, string | undefined>>
+  readonly body?: object
+  /** The tag of what is to be changed. */
+  readonly ifMatch?: string
+}
+
+/** The admin API, as a command calls it. */
+export class AdminApiCalls {
+  readonly #url: URL
+  readonly #token: string
+  readonly #signal: AbortSignal
+
+  private constructor(url: URL, token: string, signal: AbortSignal) {
+    this.#url = url
+    this.#token = token
+    this.#signal = signal
+  }
+
+  /** @throws ConfigurationInvalid when it is not known where it is, or the token cannot be read */
+  static async open(given: ApiGiven, { signal }: Pick<Surroundings, 'signal'>) {
+    const told = given.config === undefined ? undefined : await inConfiguration(given.config)
+    const written = given.url ?? told?.url ?? URL_OF_THIS_MACHINE
+    const local = isElsewhere(written) ? undefined : (told?.tokenFile ?? USUAL_TOKEN)
+    const [url, token] = await allOf(
+      () => apiUrl(written),
+      () => readToken(given['token-file'] ?? local),
+    )
+    return new AdminApiCalls(url, token, signal)
+  }
+
+  get<T>(path: string, query: Ask['query'] = {}): Promise<T> {
+    return this.#call('GET', path, { query }) as Promise<T>
+  }
+
+  /** `undefined`: the answer has no body. */
+  post(path: string, ask: Ask = {}): Promise<unknown> {
+    return this.#call('POST', path, { ...ask, body: ask.body ?? {} })
+  }
+
+  async #call(method: string, path: string, { query = {}, body, ifMatch }: Ask): Promise<unknown> {
+    const url = new URL(`.${path}`, this.#url)
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, value)
+    const answer = await this.#asked(url, {
+      method,
+      // The token is for nobody else.
+      redirect: 'manual',
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body && { 'content-type': 'application/json' }),
+        ...(ifMatch !== undefined && { 'if-match': `"${ifMatch}"` }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (answer.status === 204) return undefined
+    const text = await answer.text().catch(() => '')
+    if (answer.ok && isOf(answer, 'application/json')) return parsed(text) ?? this.#stranger()
+    if (!isOf(answer, 'application/problem+json')) return this.#stranger()
+    throw saidNo(answer, (parsed(text) ?? {}) as Problem)
+  }
+
+  async #asked(url: URL, init: RequestInit): Promise<Response> {
+    const late = AbortSignal.timeout(PATIENCE_MS)
+    try {
+      return await fetch(url, { ...init, signal: AbortSignal.any([this.#signal, late]) })
+    } catch (cause) {
+      if (this.#signal.aborted) throw interrupted(this.#signal)
+      const { code } = ((cause as Error).cause ?? {}) as NodeJS.ErrnoException
+      const why = late.aborted ? `it was silent for ${PATIENCE_MS / 1000} s` : (code ?? 'no answer')
+      throw new CommandFailed(
+        'unreachable',
+        `the admin API at ${this.#url.origin} cannot be reached (${why}): does the cloud run, with "admin" in its configuration? --url says where it is`,
+        { cause },
+      )
+    }
+  }
+
+  #stranger(): never {
+    const { origin } = this.#url
+    throw new CommandFailed(
+      'failed',
+      `what answers at ${origin} is no admin API: --url must be that of "admin" in the cloud's configuration`,
+    )
+  }
+}
+
+interface Problem {
+  readonly code?: string
+  readonly title?: string
+  readonly mistakes?: readonly { readonly path: string; readonly detail: string }[]
+}
+
+/** What is to be done about it, by the code of the problem. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  unauthenticated: '--token-file must name a file with a token',
+  'token-refused':
+    '--token-file must be the admin-token in the state directory of this very cloud, or a token for its admin API',
+  conflict: 'somebody else changed it, and nothing was changed now; "show" tells what it is',
+  'not-found': '"list" tells what there is',
+  unrecorded: 'mend what its audit is written to',
+  misdirected: 'use the name or address of "admin" in its configuration',
+}
+
+function saidNo({ status, headers }: Response, { code = '', title, mistakes }: Problem) {
+  const wait = headers.get('retry-after')
+  const remedy =
+    REMEDIES[code] ?? (wait === null ? undefined : `try again in ${printable(wait)} seconds`)
+  const what = printable(title ?? `status ${status}`)
+  const line = `the cloud said no: ${what}${remedy === undefined ? '' : ` (${remedy})`}`
+  const lines = mistakes?.map(({ path, detail }) => printable(`${path}: ${detail}`))
+  const exit = status >= 500 || status === 429 ? 'failed' : 'refused'
+  return new CommandFailed(
+    exit,
+    lines?.length ? lines.map((one) => `the cloud said no: ${one}`) : line,
+  )
+}
+
+const isOf = ({ headers }: Response, type: string) =>
+  headers.get('content-type')?.split(';')[0]?.trim() === type
+
+function parsed(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Plain HTTP is for this machine alone: others could read the token. */
+function apiUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isGood =
+    url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname))
+  if (url === undefined || !isGood || url.username !== '' || url.password !== '')
+    throw new ConfigurationInvalid([
+      { path: '--url', detail: 'must be an https URL, or http on this machine' },
+    ])
+  url.pathname = url.pathname.replace(/\/*$/, '/')
+  return url
+}
+
+/** The local token is not for other machines. */
+const isElsewhere = (text: string) => URL.canParse(text) && !LOOPBACK.test(new URL(text).hostname)
+
+async function inConfiguration(file: string) {
+  const { admin, stateDir } = await readCloudServerConfiguration(file)
+  if (admin === undefined)
+    throw new ConfigurationInvalid([
+      { file, path: 'admin', detail: 'is missing: without it the cloud has no admin API' },
+    ])
+  // A port of 0 is another at each start.
+  const url = admin.port === 0 ? undefined : `http://${bracketed(admin.host)}:${admin.port}`
+  return { url, tokenFile: join(stateDir, ADMIN_TOKEN) }
+}
+
+const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
+
+async function readToken(file: string | undefined): Promise<string> {
+  const path = '--token-file'
+  if (file === undefined)
+    throw new ConfigurationInvalid([{ path, detail: 'is needed where --url is another machine' }])
+  const text = file === '-' ? readFileSync(0, 'utf8') : await readSecretFile(file, { path })
+  const token = text.trim()
+  // What it holds is not told: it may be another secret.
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new ConfigurationInvalid([{ path, detail: 'must hold one token, in one line' }])
+  return token
+}

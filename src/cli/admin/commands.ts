@@ -1,0 +1,149 @@
+/**
+ * The commands of an operator: calls of the admin API.
+ */
+import { command, type Command } from '../program/command.ts'
+import {
+  ADMIN_APPROVE_FLAGS,
+  ADMIN_CHANGE_FLAGS,
+  ADMIN_CONNECTORS_FLAGS,
+  ADMIN_END_FLAGS,
+  ADMIN_FLAGS,
+  ADMIN_LIST_FLAGS,
+  ADMIN_SESSIONS_FLAGS,
+  ADMIN_TICKET_FLAGS,
+} from './flags.ts'
+
+const connectors = () => import('./connectors.ts')
+const tickets = () => import('./tickets.ts')
+const published = () => import('./published.ts')
+
+const READ_FIRST =
+  'It is read first, and changed only if it still is what was read; where somebody else was faster nothing is changed (code 4).'
+
+export const ADMIN_COMMANDS: readonly Command[] = [
+  command({
+    words: 'admin connectors list',
+    summary: 'which connectors there are, and how they do',
+    text: [
+      'On the machine of a cloud whose configuration has "admin", and as its user or root, the local token in its state directory is found by --config, or in its usual place. Links and what is in flight are those of the instance that is asked.',
+    ],
+    flags: ADMIN_CONNECTORS_FLAGS,
+    examples: [
+      'admin connectors list --config cloud/cloud.jsonc',
+      'admin connectors list --standing pending --url http://127.0.0.1:8430 --token-file state/admin-token',
+    ],
+    run: async (given, around) => (await connectors()).listConnectors(given, around),
+  }),
+  command({
+    words: 'admin connectors show',
+    summary: 'one connector, and what it last failed at',
+    flags: ADMIN_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).showConnector(given, around),
+  }),
+  command({
+    words: 'admin connectors approve',
+    summary: 'let a connector serve that waits, is drained or disabled',
+    text: [READ_FIRST],
+    flags: ADMIN_APPROVE_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).approveConnector(given, around),
+  }),
+  command({
+    words: 'admin connectors drain',
+    summary: 'let it finish what it has, and give it nothing new',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).changeBy('drain')(given, around),
+  }),
+  command({
+    words: 'admin connectors disable',
+    summary: 'cut its links, until it is approved again',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).changeBy('disable')(given, around),
+  }),
+  command({
+    words: 'admin connectors revoke',
+    summary: 'cut its links and refuse its certificates, for ever',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).changeBy('revoke')(given, around),
+  }),
+  command({
+    words: 'admin connectors move',
+    summary: 'put it into another group of its tenant',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID', 'GROUP'],
+    run: async (given, around) => (await connectors()).moveConnector(given, around),
+  }),
+  command({
+    words: 'admin connectors rename',
+    summary: 'give it another name',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID', 'NAME'],
+    run: async (given, around) => (await connectors()).renameConnector(given, around),
+  }),
+  command({
+    words: 'admin connectors forget',
+    summary: 'hide it: it must be registered again, as another',
+    text: [READ_FIRST],
+    flags: ADMIN_CHANGE_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await connectors()).forgetConnector(given, around),
+  }),
+  command({
+    words: 'admin groups list',
+    summary: 'groups: what their connectors take, what waits, what they serve',
+    flags: ADMIN_LIST_FLAGS,
+    run: async (given, around) => (await published()).listGroups(given, around),
+  }),
+  command({
+    words: 'admin applications list',
+    summary: 'applications: what is open, what waits, which connectors fail at them',
+    flags: ADMIN_LIST_FLAGS,
+    run: async (given, around) => (await published()).listApplications(given, around),
+  }),
+  command({
+    words: 'admin sessions list',
+    summary: 'sessions in whose name something is open on this instance',
+    text: ['Other sessions are cookies of browsers, and known to nobody; see "sessions end".'],
+    flags: ADMIN_SESSIONS_FLAGS,
+    run: async (given, around) => (await published()).listSessions(given, around),
+  }),
+  command({
+    words: 'admin sessions end',
+    summary: 'end all sessions of a user, or one',
+    flags: ADMIN_END_FLAGS,
+    examples: ['admin sessions end --tenant contoso --subject alice'],
+    run: async (given, around) => (await published()).endSessions(given, around),
+  }),
+  command({
+    words: 'admin tickets list',
+    summary: 'enrolment tickets that can still be used',
+    flags: ADMIN_LIST_FLAGS,
+    run: async (given, around) => (await tickets()).listTickets(given, around),
+  }),
+  command({
+    words: 'admin tickets create',
+    summary: 'make a one-time ticket by which one connector can be registered',
+    text: [
+      'As "cloud ticket", by the running cloud. The tenant must say "enrolmentTickets": true. It is told once and kept nowhere.',
+    ],
+    flags: ADMIN_TICKET_FLAGS,
+    examples: ['admin tickets create --config cloud.json --tenant contoso --out ticket'],
+    run: async (given, around) => (await tickets()).createTicket(given, around),
+  }),
+  command({
+    words: 'admin tickets revoke',
+    summary: 'end a ticket before its time',
+    flags: ADMIN_FLAGS,
+    names: ['ID'],
+    run: async (given, around) => (await tickets()).revokeTicket(given, around),
+  }),
+]
