@@ -7,7 +7,7 @@ import { AccessControl } from '../src/cloud/policy/access-control.ts'
 import { decideAccess, type AccessContext } from '../src/cloud/rules/decide-access.ts'
 import type { AccessPolicy, AccessRules } from '../src/cloud/rules/access-policy.ts'
 import { publishedOf } from '../src/cloud/directory/published.ts'
-import { CALLBACK_PATH } from '../src/cloud/sign-in/sign-in.ts'
+import { CALLBACK_PATH } from '../src/cloud/sign-in/parties.ts'
 import { signInWithForms } from '../examples/registrar-token.ts'
 import {
   edgeWorld,

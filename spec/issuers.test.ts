@@ -37,6 +37,7 @@ async function both() {
   const directory = {
     tenant: (id: string) => [one!, other].find((tenant) => tenant.id === id),
     tenants: () => [one!, other],
+    applicationsOn: () => [],
   }
   const preAuthentication = new PreAuthentication({ ...bench.options, directory })
   const foreign: Application = { ...bench.intranet, tenantId: 'fabrikam' }

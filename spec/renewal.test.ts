@@ -4,7 +4,8 @@ import { signInWithForms } from '../examples/registrar-token.ts'
 import { LiveExchanges } from '../src/cloud/request/live-exchanges.ts'
 import { isDue, Renewals } from '../src/cloud/session/renewals.ts'
 import { Sessions, type Session } from '../src/cloud/session/session.ts'
-import { CALLBACK_PATH, PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
+import { CALLBACK_PATH } from '../src/cloud/sign-in/parties.ts'
+import { PreAuthentication } from '../src/cloud/sign-in/sign-in.ts'
 import type { UserRequestHead } from '../src/cloud/request/user-exchange.ts'
 import type {
   SignedIn,

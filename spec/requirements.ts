@@ -270,4 +270,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R7.6d', text: 'A part whose rules cannot be read lets nobody in, and is told where it was written; parts that are taken away leave the application\'s own rules.' },
   { id: 'R7.6e', text: 'What is open is judged by the part that it began in, and ends when that would not let its user in any more.' },
   { id: 'R7.6f', text: 'The operator sees which part decided, and can try it out before.' },
+  { id: 'R7.8a', text: 'The issuer knows one address for every host of a wildcard, on the service\'s own host; whoever signs in comes back to the host and page where they began, with a session for that host alone.' },
+  { id: 'R7.8b', text: 'What the issuer answered is handed over by a one-time code: for the application, host and attempt that it was asked for, to the browser that began it, for half a minute, and once, at whatever instance.' },
+  { id: 'R7.8c', text: 'The service\'s own host leads nowhere but to where a sign-in or a sign-out was begun; no application is published there.' },
+  { id: 'R7.8d', text: 'Whoever signs out comes back by the service\'s own host to the page that says so; the issuer\'s logout there ends the sessions of every label.' },
 ]

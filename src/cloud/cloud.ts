@@ -97,8 +97,9 @@ export interface CloudOptions extends CloudPorts {
   readonly issuerGraceMs?: number
   /**
    * The URL of the service itself, https: what assertions name as their issuer, and a host on which
-   * their keys are published as well. Default: scheme, host and port of each application's external
-   * URL.
+   * their keys are published as well; the issuer sends users of wildcards back there, so no
+   * application may have its host. Default: scheme, host and port of each application's external
+   * URL, and nobody signs in to wildcards.
    */
   readonly serviceUrl?: string | undefined
   /**
@@ -231,6 +232,7 @@ export function createCloud(options: CloudOptions): Cloud {
     scheduler,
     audit,
     crypto,
+    ...{ serviceUrl: options.serviceUrl, spentCodes: ports.spentCodes },
     ...(options.issuerGraceMs !== undefined && { issuerGraceMs: options.issuerGraceMs }),
   })
   const registration = createRegistration({
@@ -268,7 +270,7 @@ export function createCloud(options: CloudOptions): Cloud {
     edge: new Edge({
       ...{ directory, origin, sessions, preAuthentication, clocks, scheduler, crypto, audit },
       ...(ports.pages && { pages: ports.pages }),
-      ...{ containment, assertions },
+      ...{ containment, assertions, serviceUrl: options.serviceUrl },
       contentCodings: ports.contentCodings,
       auditRequests: options.auditRequests ?? false,
       decideAccess: access.onRequest,

@@ -12,6 +12,7 @@
  * - `revocations`: the request gets 500; what is open ends, where it cannot be asked; a sign-out
  *   fails
  * - `grants`: sessions are not renewed; a sign-out, or a sign-in that has one to keep, fails
+ * - `spentCodes`: a sign-in that comes back to the service's own host fails
  * - `assertionSigner`: the request fails (`sign-on-failed`); the keys get 500
  * - `queue`: offers wait for links of this instance; a `join` that fails ends `createCloud`
  * - `locate`, `risk`: it is not known: policies that ask restrict, and do not permit
@@ -44,6 +45,7 @@ import { containedObserver, type ExchangeObserver } from '../runtime/exchange-ob
 import type { CryptoProvider } from '../runtime/crypto-provider.ts'
 import type { Directory } from './directory/directory-port.ts'
 import type { AssertionSigner } from './sign-on/assertion-signer.ts'
+import type { SpentCodes } from './session/spent-codes.ts'
 import type { SessionGrants } from './session/session-grants.ts'
 import { containedCodings } from './translate/bodies/contained-codings.ts'
 import type { ContentCodings } from './translate/bodies/content-codings.ts'
@@ -81,6 +83,12 @@ export interface CloudPorts {
    */
   readonly grants?: SessionGrants
   /**
+   * Which one-time codes were used, where sign-ins come back to `serviceUrl`:
+   * `openLmdbSpentCodes` of `app-proxy/cloud/lmdb`, or your own. Default: in memory, so for this
+   * process only.
+   */
+  readonly spentCodes?: SpentCodes
+  /**
    * Other words or another template for what the service itself says. Default: plain pages in
    * English.
    */
@@ -116,6 +124,7 @@ const WRAPPED: { readonly [P in keyof CloudPorts]-?: Wrap<CloudPorts[P]> } = {
   queue: containedQueue,
   revocations: containedRevocations,
   grants: containedGrants,
+  spentCodes: containedSpentCodes,
   contentCodings: containedCodings,
   observer: containedObserver,
   pages: containedPages,
@@ -258,6 +267,10 @@ function containedGrants(grants: SessionGrants, containment: Containment): Sessi
       grants.removeLabelled(label, startedUpTo),
     ),
   }
+}
+
+function containedSpentCodes(codes: SpentCodes, containment: Containment): SpentCodes {
+  return { spend: containment.await('spentCodes.spend', (id, until) => codes.spend(id, until)) }
 }
 
 /** What is given is copied within the call: its getters may throw as well. */

@@ -299,7 +299,8 @@ export {
   type SessionGrants,
   type VersionedGrant,
 } from './session/session-grants.ts'
-export { CALLBACK_PATH } from './sign-in/sign-in.ts'
+export { type SpentCodes } from './session/spent-codes.ts'
+export { CALLBACK_PATH } from './sign-in/parties.ts'
 export { SIGNED_OUT_PATH } from './sign-out/sign-out.ts'
 export { SIGN_OUT_PATH } from './sign-out/token-hint.ts'
 export { BACK_CHANNEL_LOGOUT_PATH } from './sign-out/sign-out-paths.ts'

@@ -2,6 +2,7 @@
  * Every function of every port fails in every way, one at a time, while users, connectors and the issuer go on: each of them gets an answer, nobody's rejection is left
  * over, `onError` is told, and when the function works again everything does.
  */
+import { MemorySpentCodes } from '../../src/cloud/session/spent-codes.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   createCertificateAuthority,
@@ -63,6 +64,7 @@ const FUNCTIONS: Functions = {
   // Those in memory are never stale.
   revocations: { version: true, isStale: false, revoke: true, isRevoked: true, subscribe: false },
   // Where sessions outlive the ID token only.
+  spentCodes: { spend: false },
   grants: { read: false, write: false, endAt: false, remove: false, removeLabelled: false },
   // Where bodies are translated only.
   contentCodings: { names: false, open: false, close: false },
@@ -177,6 +179,7 @@ beforeAll(async () => {
     locate: () => ({ country: 'DE' }),
     risk: { assess: () => ({ level: 'none', reasons: [] }) },
     grants: new MemorySessionGrants(),
+    spentCodes: new MemorySpentCodes(),
     observer: {
       ...{ submitted: () => undefined, queued: () => undefined, offered: () => undefined },
       ...{ claimed: () => undefined, head: () => undefined, body: () => undefined },

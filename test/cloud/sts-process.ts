@@ -11,7 +11,8 @@ import type { Application, Tenant } from '../../src/cloud/directory/directory-po
 import type { Clocks } from '../../src/runtime/clocks.ts'
 import { KeyRing } from '../../src/cloud/session/key-ring.ts'
 import { Sessions } from '../../src/cloud/session/session.ts'
-import { CALLBACK_PATH, PreAuthentication } from '../../src/cloud/sign-in/sign-in.ts'
+import { CALLBACK_PATH } from '../../src/cloud/sign-in/parties.ts'
+import { PreAuthentication } from '../../src/cloud/sign-in/sign-in.ts'
 import { SIGNED_OUT_PATH } from '../../src/cloud/sign-out/sign-out.ts'
 import { BACK_CHANNEL_LOGOUT_PATH } from '../../src/cloud/sign-out/sign-out-paths.ts'
 import { recordedAudit } from '../recorded-audit.ts'
@@ -21,6 +22,8 @@ export const HOST = 'intranet.localhost:8080'
 export const OTHER_HOST = 'wiki.localhost:8080'
 /** By https, and its answers come as forms. */
 export const VAULT_HOST = 'vault.example'
+/** Of the service itself: where users of wildcards come back to. */
+export const SERVICE_HOST = 'service.example'
 export const AUDIENCE = 'urn:app-proxy:registration'
 interface User {
   readonly username: string
@@ -69,6 +72,7 @@ export async function startSts(): Promise<StsProcess> {
         client('intranet', HOST),
         client('wiki', OTHER_HOST),
         client('vault', VAULT_HOST, 'https'),
+        client('apps', SERVICE_HOST, 'https'),
         {
           client_id: REGISTRAR.clientId,
           token_endpoint_auth_method: 'none',
@@ -145,7 +149,7 @@ export async function preAuthenticationAt(
   const keyRing = await KeyRing.open({ wallClock: () => clocks.wallClock() })
   const sessions = new Sessions({ keyRing })
   const options = {
-    directory: { tenant: () => tenant, tenants: () => [tenant] },
+    directory: { tenant: () => tenant, tenants: () => [tenant], applicationsOn: () => [] },
     keyRing,
     sessions,
     clocks,

@@ -76,6 +76,7 @@ const SignInApplication = v.strictObject({
     }),
   ),
   responseMode: v.optional(v.picklist(['query', 'form_post'])),
+  callback: v.optional(v.picklist(['host', 'serviceHost'])),
   allowedOrigins: v.optional(texts),
   bearer: v.optional(BearerConfiguration),
 })
@@ -155,6 +156,7 @@ export function readApplication(
   if (signIn === undefined) return { ...complete, ...edge }
   const { client, bearer, responseMode, session, embedding, segments = [] } = signIn
   const access = accessOf()
+  const { callback = wildcard ? 'serviceHost' : 'host' } = signIn
   return {
     ...complete,
     ...edge,
@@ -162,6 +164,7 @@ export function readApplication(
     client: readClient(client),
     ...(bearer && { bearer }),
     ...(responseMode && { responseMode }),
+    ...(callback === 'serviceHost' && { callback }),
     ...(session && { session }),
     ...(embedding && { embedding }),
     ...(access && { access }),

@@ -119,6 +119,11 @@ export interface SignInApplicationInput extends PublishedInput {
    */
   readonly responseMode?: 'query' | 'form_post' | undefined
   /**
+   * Where the issuer sends users back to: `host`, that of the external URL; or `serviceHost`, that
+   * of `serviceUrl`, which hands them over. Default: `host`; of a wildcard `serviceHost`.
+   */
+  readonly callback?: 'host' | 'serviceHost' | undefined
+  /**
    * Origins, besides its own host, whose pages may open a WebSocket for a signed-in user. Default:
    * none.
    */

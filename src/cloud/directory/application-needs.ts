@@ -46,6 +46,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   session: nothing,
   embedding: nothing,
   responseMode: nothing,
+  callback: nothing,
   needs: (names) => names,
   signOn: signOnNeeds,
   account: nothing,

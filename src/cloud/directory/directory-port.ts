@@ -143,6 +143,11 @@ export interface Application {
    */
   readonly responseMode?: 'query' | 'form_post'
   /**
+   * The issuer sends users back to the service's own host, which hands them over to this one's.
+   * Default: it sends them to the host of the external URL.
+   */
+  readonly callback?: 'serviceHost'
+  /**
    * Features that a connector must have named to be offered its requests, beside those that its
    * other settings need. Default: none.
    *

@@ -12,9 +12,7 @@
  */
 import {
   bodyKindOf,
-  canonicalHost,
   ExchangeFailed,
-  isNamed,
   isReserved,
   PortFailed,
   readTarget,
@@ -52,6 +50,8 @@ import { publishedOf, selectApplication, type Published } from '../directory/pub
 import { SoleApplications } from '../directory/sole-applications.ts'
 import { isProtectedResourcePath, serveProtectedResource } from '../bearer/protected-resource.ts'
 import { RecordedUser } from './recorded-user.ts'
+import { checkHost, unknownHost } from './request-host.ts'
+import { ServiceHost } from './service-host.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { EdgeTranslations } from './translations.ts'
@@ -63,15 +63,16 @@ import { signInPaths } from '../sign-in/sign-in-paths.ts'
 import { resultPaths } from '../sign-in/sign-in-result.ts'
 import { windowPaths } from '../sign-in/window-paths.ts'
 import { FrontChannelLogout } from '../sign-out/front-channel-logout.ts'
-import { ASSERTION_KEYS_PATH } from '../../assertion/assertion-claims.ts'
-import { assertionKeyPaths, isServiceHost, serveKeys } from '../sign-on/assertion-key-paths.ts'
+import { serviceSignInPaths } from '../sign-in/service-paths.ts'
+import { assertionKeyPaths } from '../sign-on/assertion-key-paths.ts'
 import { Assertions } from '../sign-on/assertions.ts'
 import { SignOut } from '../sign-out/sign-out.ts'
 import type { ContentCodings } from '../translate/bodies/content-codings.ts'
 import { PublishedUrls } from '../translate/published-urls.ts'
+import { serviceSignOutPaths } from '../sign-out/service-paths.ts'
 import { signOutPaths } from '../sign-out/sign-out-paths.ts'
 import { answerHttp1, isUnmetWebSocket, upgradeWish } from '../request/upgrade.ts'
-import type { UserExchange, UserRequestHead } from '../request/user-exchange.ts'
+import type { UserExchange } from '../request/user-exchange.ts'
 
 export type { RequestLimits } from './request-limits.ts'
 
@@ -92,6 +93,8 @@ export interface EdgeOptions
   readonly assertions?: Assertions
   /** For bodies that are translated. Default: those that are coded are not. */
   readonly contentCodings?: ContentCodings | undefined
+  /** Where the issuer knows applications by one address. Default: nowhere. */
+  readonly serviceUrl?: string | undefined
   /** Whether each request is an audit event, when it is over. Default false. */
   readonly auditRequests?: boolean
   /**
@@ -109,6 +112,7 @@ export class Edge {
   readonly #ids: ExchangeIds
   readonly #admission: Admission
   readonly #ownPaths: OwnPaths
+  readonly #service: ServiceHost
   readonly #upkeep: SessionUpkeep | undefined
   /** What is open on this instance. @internal */
   readonly live: LiveExchanges
@@ -161,6 +165,17 @@ export class Edge {
       upkeep: this.#upkeep,
     })
     const signOut = new SignOut({ ...options, issuers })
+    const signOuts = signOutPaths(
+      signOut,
+      new BackChannelLogout({ ...options, issuers }),
+      new FrontChannelLogout({ ...options, issuers }),
+      (call) => signInAgain(preAuthentication, call),
+    )
+    this.#service = new ServiceHost(
+      ...([this.#assertions, options.directory] as const),
+      serviceSignInPaths({ ...options, handOvers: preAuthentication.handOvers }),
+      serviceSignOutPaths(options.directory, signOuts),
+    )
     this.#ownPaths = new OwnPaths(
       signInPaths(preAuthentication, this.live),
       resultPaths(preAuthentication),
@@ -168,12 +183,7 @@ export class Edge {
       assertionKeyPaths(this.#assertions),
       renewals ? sessionPaths({ ...options, renewals }) : {},
       otherAccountPaths(preAuthentication, signOut),
-      signOutPaths(
-        signOut,
-        new BackChannelLogout({ ...options, issuers }),
-        new FrontChannelLogout({ ...options, issuers }),
-        (call) => signInAgain(preAuthentication, call),
-      ),
+      signOuts,
     )
   }
 
@@ -189,8 +199,7 @@ export class Edge {
     if (host === undefined) return false
     const applications = this.#options.directory.applicationsOn(host)
     if (target === undefined) return applications.length > 0
-    if (applications.length === 0)
-      return target === ASSERTION_KEYS_PATH && isServiceHost(this.#assertions, host)
+    if (applications.length === 0) return this.#service.has(host, target)
     try {
       const { path } = readTarget(target, host)
       if (isReserved(path) || selectApplication(applications, path) !== undefined) return true
@@ -271,9 +280,9 @@ export class Edge {
     const body = bodyKindOf(head.method, head.headers)
     if (head.isMisdirected === true) return request.answer(OWN_ANSWERS.misdirected)
     if (applications.length === 0) {
-      if (!isForService(this.#assertions, head)) throw unknownHost(head)
+      if (!this.#service.serves(head)) throw unknownHost(head)
       checkHost(head)
-      return serveKeys(this.#assertions, request)
+      return this.#service.serve(request)
     }
     checkHost(head)
     // It is about the service, and no application has it (RFC 9110 §9.3.7).
@@ -359,36 +368,5 @@ export class Edge {
       affinity: affinity?.id,
       isAffinityShared: affinity?.isShared,
     })
-  }
-}
-
-/** Of a host that publishes nothing: what the service itself says there. */
-function isForService(assertions: Assertions, { method, target, authority }: UserRequestHead) {
-  const isRead = method === 'GET' || method === 'HEAD'
-  return isRead && target === ASSERTION_KEYS_PATH && isServiceHost(assertions, authority)
-}
-
-/**
- * The failure for a host that publishes nothing. A valid name is an unknown application; an invalid
- * one is a malformed request. HTTP/1.0 may leave the host out.
- */
-function unknownHost(head: UserRequestHead): ExchangeFailed {
-  checkHost(head)
-  const { authority, httpVersion } = head
-  const isNone = authority === '' && httpVersion === '1.0'
-  if (isNone || canonicalHost(authority) !== undefined)
-    return new ExchangeFailed('user', 'unknown-application')
-  return new ExchangeFailed('user', 'user-malformed', { cause: 'no valid host' })
-}
-
-/** One host, said once: over HTTP/2 a `Host` field may come beside `:authority`. */
-function checkHost({ headers, authority }: UserRequestHead): void {
-  let hosts = 0
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!isNamed(headers[i]!, 'host')) continue
-    hosts += 1
-    const host = headers[i + 1]!
-    if (hosts > 1 || (host !== authority && canonicalHost(host) !== canonicalHost(authority)))
-      throw new ExchangeFailed('user', 'user-malformed', { cause: 'more than one host' })
   }
 }

@@ -14,3 +14,8 @@ export {
   type LmdbSessionGrants,
   type LmdbSessionGrantsOptions,
 } from './lmdb-session-grants.ts'
+export {
+  openLmdbSpentCodes,
+  type LmdbSpentCodes,
+  type LmdbSpentCodesOptions,
+} from './lmdb-spent-codes.ts'

@@ -15,6 +15,8 @@ export const MAX_RETURN_TARGET = 8192
 export const MAX_SENT_TARGET = 2048
 /** Everything under it belongs to this service, on every external host. */
 export const OWN_PATH = '/.app-proxy/'
+/** Where a sign-in is handed over that came back to the service's own host. */
+export const HANDED_OVER_PATH = `${OWN_PATH}sign-in/handed-over`
 /** Where a refused user goes to sign in as somebody else. */
 export const OTHER_ACCOUNT_PATH = `${OWN_PATH}sign-in/other-account`
 

@@ -12,7 +12,7 @@ import type { KeyRing } from './key-ring.ts'
 
 /** Where a sealed value is valid. */
 export interface SealScope {
-  readonly purpose: 'session' | 'attempt' | 'hint' | 'state' | 'answer'
+  readonly purpose: 'session' | 'attempt' | 'hint' | 'state' | 'answer' | 'hand-over'
   readonly tenantId: string
   readonly applicationId: string
   /** Canonical `host[:port]`. */

@@ -13,6 +13,7 @@ import type { SignInAttempt } from '../../protocol/machines/sign-in.ts'
 import { ownCookies } from '../directory/cookies.ts'
 import type { KeyRing } from '../session/key-ring.ts'
 import type { Application } from '../directory/directory-port.ts'
+import { decodedId } from '../directory/encoded-id.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { seal, unseal, type SealScope } from '../session/sealed-cookie.ts'
 import { isSecure } from '../session/session.ts'
@@ -156,6 +157,11 @@ export class Attempts {
     return { attempt, fault: isUsed ? 'attempt-used' : undefined, setCookies, wanted }
   }
 
+  /** The id of the attempt that a `state` of ours names; undefined: it is none of ours for here. */
+  async named(application: Application, host: string, state: string): Promise<string | undefined> {
+    return (await this.#told(application, host, state))?.id
+  }
+
   /** What a `state` of ours for this application and host was sealed with. */
   async #told(
     application: Application,
@@ -216,13 +222,7 @@ export class Attempts {
  * applications of one host. Nothing is believed by it: the attempt opens only for the right one.
  */
 export function applicationHint(query: string): string | undefined {
-  const encoded = new URLSearchParams(query).get('state')?.split('.')[1]
-  if (encoded === undefined || !/^[A-Za-z0-9_-]{1,1024}$/.test(encoded)) return undefined
-  try {
-    return new TextDecoder().decode(base64url.decode(encoded))
-  } catch {
-    return undefined
-  }
+  return decodedId(new URLSearchParams(query).get('state')?.split('.')[1])
 }
 
 const attributes = (secure: boolean, { none, part }: v.InferOutput<typeof Kept>) =>

@@ -8,10 +8,16 @@ import { SignInDenied } from '../identity/sign-in-errors.ts'
 
 /** A longer answer is not looked at. */
 const MAX_CHARACTERS = 8 * 1024
+/** Sealed, it is as much longer as base64url is. */
+const MAX_HANDED_OVER = 12 * 1024
 
 /** The parameters; one that comes twice spoils them all. */
-export function callbackParameters(text: string): CallbackParameters & { readonly state: string } {
-  if (text.length > MAX_CHARACTERS) throw new SignInDenied('callback-malformed')
+export function callbackParameters(
+  text: string,
+  isHandedOver = false,
+): CallbackParameters & { readonly state: string } {
+  if (text.length > (isHandedOver ? MAX_HANDED_OVER : MAX_CHARACTERS))
+    throw new SignInDenied('callback-malformed')
   const parameters = new URLSearchParams(text)
   const names = [...parameters.keys()]
   if (new Set(names).size !== names.length) throw new SignInDenied('callback-malformed')

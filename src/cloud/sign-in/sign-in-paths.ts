@@ -8,13 +8,18 @@ import { applicationHint } from './attempts.ts'
 import { sendBack, sendToIssuer } from './fragment-page.ts'
 import type { LiveExchanges } from '../request/live-exchanges.ts'
 import { isForFrame } from '../request/navigation.ts'
+import { HANDED_OVER_PATH } from '../pages/return-target.ts'
 import { nothingHere, type OwnCall, type OwnPathTable } from '../request/own-paths.ts'
 import { publishedOf } from '../directory/published.ts'
 import { isForm, readForm } from '../request/request-body.ts'
 import { checkArrival, tellDenied } from './sign-in-result.ts'
-import { CALLBACK_PATH, type PreAuthentication } from './sign-in.ts'
+import { CALLBACK_PATH } from './parties.ts'
+import type { Application } from '../directory/directory-port.ts'
+import type { PreAuthentication } from './sign-in.ts'
 
-/** Where the issuer sends users back to: by an address, or by a form that its page posts. */
+/**
+ * Where the issuer sends users back to, or the service's own host hands them over to: by an
+ * address, or by a form that its page posts. */
 export function signInPaths(
   preAuthentication: PreAuthentication,
   live: LiveExchanges,
@@ -23,6 +28,10 @@ export function signInPaths(
     [CALLBACK_PATH]: {
       GET: (call) => callback(preAuthentication, live, call, call.target.query.slice(1)),
       POST: (call) => posted(preAuthentication, live, call),
+    },
+    [HANDED_OVER_PATH]: {
+      GET: (call) =>
+        callback(preAuthentication, live, call, call.target.query.slice(1), 'serviceHost'),
     },
   }
 }
@@ -44,10 +53,13 @@ async function callback(
   live: LiveExchanges,
   call: OwnCall,
   query: string,
+  came?: Application['callback'],
 ): Promise<void> {
   const { request, applications } = call
   const hint = applicationHint(query)
-  const protectedOnes = applications.filter((one) => one.preAuthentication === 'oidc')
+  const protectedOnes = applications.filter(
+    (one) => one.preAuthentication === 'oidc' && one.callback === came,
+  )
   const application = protectedOnes.find((one) => one.id === hint) ?? protectedOnes[0]
   if (application === undefined) return nothingHere(call)
   request.asked = application

@@ -26,20 +26,22 @@ import { askAgain } from './ask-again.ts'
 import { Attempts } from './attempts.ts'
 import { identify } from './identify.ts'
 import { callbackParameters } from './callback-parameters.ts'
+import { HandOvers } from './hand-over.ts'
+import { originOf, partiesOf, type SignInPartiesOptions } from './parties.ts'
 import { codeChallengeOf } from './code-challenge.ts'
 import { denialDetail, denialOfEnd, type Callback, type Outcome } from './callback-visit.ts'
-import type { IssuerClient } from '../issuer/issuer.ts'
 import type { RedeemedTokens } from '../issuer/refresh-grant.ts'
 import { authorizationUrl } from './authorization-request.ts'
 import { Issuers, type IssuersOptions } from '../issuer/issuers.ts'
 import type { KeyRing } from '../session/key-ring.ts'
-import type { Application, Directory, Tenant } from '../directory/directory-port.ts'
+import type { Application, Directory } from '../directory/directory-port.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import { inTime, timerOf, type Timer } from '../../runtime/scheduler.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { AccessControl } from '../policy/access-control.ts'
-import { OWN_PATH, signInTarget } from '../pages/return-target.ts'
-import { isSecure, Sessions, type Session } from '../session/session.ts'
+import { signInTarget } from '../pages/return-target.ts'
+import { MemorySpentCodes, type SpentCodes } from '../session/spent-codes.ts'
+import { Sessions, type Session } from '../session/session.ts'
 import { SessionRenewals } from '../session/session-renewals.ts'
 import { startSession } from './session-start.ts'
 import { denialOf, SignInDenied } from '../identity/sign-in-errors.ts'
@@ -56,20 +58,20 @@ import { keepTokenHint } from '../sign-out/token-hint.ts'
 import { SealedAnswers } from './sealed-answers.ts'
 import { mayCircle, SignInRounds } from './sign-in-rounds.ts'
 
-/** Where the issuer sends users back to, on every external host. */
-export const CALLBACK_PATH = `${OWN_PATH}sign-in/callback`
 /** All steps at the issuer together; then there is a page. Milliseconds. */
 const ANSWER_WITHIN_MS = 25_000
 /** When an issuer that is down may be there again. */
 const RETRY_AFTER_MS = 5_000
 
-export interface PreAuthenticationOptions extends IssuersOptions {
-  readonly directory: Pick<Directory, 'tenant' | 'tenants'>
+export interface PreAuthenticationOptions extends IssuersOptions, SignInPartiesOptions {
+  readonly directory: Pick<Directory, 'tenant' | 'tenants' | 'applicationsOn'>
   readonly keyRing: KeyRing
   readonly sessions: Sessions
   readonly audit: AuditSink
   /** Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
+  /** Which hand-over codes were used. Default: in memory, so for this process only. */
+  readonly spentCodes?: SpentCodes | undefined
   /** Decides who is let in. Default: assignment and policies, without places and risk. */
   readonly access?: Pick<AccessControl, 'atSignIn'>
 }
@@ -79,6 +81,8 @@ export class PreAuthentication {
   readonly issuers: Issuers
   /** What a browser is told by an address of ours. */
   readonly answers: SealedAnswers
+  /** Sign-ins that come back to the service's own host. */
+  readonly handOvers: HandOvers
   readonly #rounds = new SignInRounds()
   /** What goes on beyond the ID token. */
   readonly renewals: SessionRenewals
@@ -95,8 +99,11 @@ export class PreAuthentication {
     this.answers = new SealedAnswers(options.keyRing)
     this.#access = options.access ?? new AccessControl(options)
     this.#crypto = options.crypto ?? crypto
-    this.#attempts = new Attempts({ keyRing: options.keyRing, crypto: this.#crypto })
-    const parties = this.#parties.bind(this)
+    const common = { keyRing: options.keyRing, crypto: this.#crypto }
+    this.#attempts = new Attempts(common)
+    const spent = options.spentCodes ?? new MemorySpentCodes(options.clocks)
+    this.handOvers = new HandOvers({ ...common, spent, attempts: this.#attempts })
+    const parties = partiesOf.bind(undefined, options)
     this.renewals = new SessionRenewals({
       ...{ ...options, crypto: this.#crypto },
       askAgain: askAgain({ ...options, issuers: this.issuers, access: this.#access, parties }),
@@ -117,7 +124,7 @@ export class PreAuthentication {
     wishes: SignInWishes = {},
   ): Promise<SignInRedirect | SignInRefusal> {
     try {
-      const { tenant, client } = this.#parties(application, host)
+      const { tenant, client } = partiesOf(this.#options, application, host)
       const issuer = this.issuers.of(tenant)
       // Do not navigate to an issuer that is down: the user would lose the page they are on.
       if (wishes.renews !== undefined && !(await issuer.isThere()))
@@ -168,15 +175,16 @@ export class PreAuthentication {
       ...{ cameAt: this.#options.clocks.wallClock(), attempt: undefined },
     }
     try {
-      const parameters = callbackParameters(query)
-      const { state } = parameters
+      const came = callbackParameters(query, application.callback === 'serviceHost')
+      const { state } = came
       const taken = await this.#attempts.take(application, host, state, cookieFields, call.cameAt)
       call.setCookies.push(...taken.setCookies)
       call.wanted = taken.wanted
       const attempt = (call.attempt = taken.attempt)
       if (taken.fault !== undefined || attempt === undefined)
         throw new SignInDenied(taken.fault ?? 'internal')
-      return await this.#continue(call, attempt, parameters)
+      const answer = await this.handOvers.answer(application, host, came, call.cameAt)
+      return await this.#continue(call, attempt, answer)
     } catch (error) {
       return this.#refuse(call, denialOf(error))
     }
@@ -223,7 +231,7 @@ export class PreAuthentication {
   #returned({ application, host, wanted, setCookies }: Callback): SignInReturn {
     const { keepsFragment = false, keepsAddress = false } = wanted ?? {}
     const returnTo = wanted?.returnTo ?? new URL(application.externalUrl).pathname
-    const location = origin(application, host) + returnTo
+    const location = originOf(application, host) + returnTo
     return { kind: 'returned', location, setCookies, keepsFragment, keepsAddress }
   }
 
@@ -268,7 +276,7 @@ export class PreAuthentication {
           },
         )
     }
-    const { tenant, client } = this.#parties(application, host)
+    const { tenant, client } = partiesOf(this.#options, application, host)
     const issuer = this.issuers.of(tenant)
     let tokens: RedeemedTokens | undefined
     const out: SignInOutput = {
@@ -348,7 +356,7 @@ export class PreAuthentication {
     })
     return {
       kind: 'signed-in',
-      location: origin(application, host) + attempt.returnTo,
+      location: originOf(application, host) + attempt.returnTo,
       setCookies: [setCookie, ...call.setCookies, hint],
       session,
       keepsFragment: attempt.keepsFragment === true,
@@ -376,13 +384,6 @@ export class PreAuthentication {
     }
   }
 
-  #parties(application: Application, host: string): { tenant: Tenant; client: IssuerClient } {
-    const tenant = this.#options.directory.tenant(application.tenantId)
-    if (tenant === undefined || application.client === undefined) throw new SignInDenied('internal')
-    const redirectUri = origin(application, host) + CALLBACK_PATH
-    return { tenant, client: { ...application.client, redirectUri } }
-  }
-
   #write(
     { id, tenantId }: Application,
     entry: AuditEntry<SignInEvents, 'tenantId' | 'applicationId'>,
@@ -395,6 +396,3 @@ export class PreAuthentication {
 type SignInEvents = Extract<AuditEventType, `sign-in.${string}`>
 
 type Done = { token: string } | { identity: SignInIdentity } | { stepUp: StepUpRequest } | object
-
-const origin = (application: Application, host: string) =>
-  `${isSecure(application) ? 'https' : 'http'}://${host}`

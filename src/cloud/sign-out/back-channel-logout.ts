@@ -8,6 +8,7 @@
 import { claimedAudiences, LOGOUT_TOKEN_MS, type LogoutClaims } from '../issuer/logout-token.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
+import { idsOfClient } from './client-applications.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { Sessions } from '../session/session.ts'
@@ -88,9 +89,8 @@ export class BackChannelLogout {
     const { directory, sessions, clocks } = this.#options
     const { issuer, issuerSession, subject } = claims
     const at = clocks.wallClock()
-    for (const one of directory.applications()) {
-      if (one.tenantId !== tenantId || one.client?.id !== client!.id) continue
-      const rest = { issuer, applicationId: one.id, at }
+    for (const applicationId of idsOfClient(directory, tenantId, client!.id)) {
+      const rest = { issuer, applicationId, at }
       await sessions.revoke(
         issuerSession === undefined
           ? { kind: 'user', subject: subject!, ...rest }

@@ -14,6 +14,7 @@ import { publishedOf } from '../directory/published.ts'
 import type { Issuers } from '../issuer/issuers.ts'
 import { clientNetwork } from '../rules/network.ts'
 import type { Application, Directory } from '../directory/directory-port.ts'
+import { idsOfClient } from './client-applications.ts'
 import type { AuditSink } from '../audit/audit-sink.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import type { Sessions } from '../session/session.ts'
@@ -78,17 +79,21 @@ export class FrontChannelLogout {
       return { kind: 'refused' }
     }
     const setCookies: string[] = []
+    // All applications of a client are meant at once.
+    const meant = new Set<string>()
     for (const application of ours) {
       const hasCookie = await this.#hasCookieOf(application, issuer, sid, visit)
       // Cookies of other sessions at this issuer stay.
       if (hasCookie) setCookies.push(this.#options.sessions.end(application))
-      if (this.#isOver(application, issuer, sid)) continue
+      const client = JSON.stringify([application.tenantId, application.client!.id])
+      if (meant.has(client) || this.#isOver(application, issuer, sid)) continue
       const retryAfterMs = hasCookie ? 0 : this.#count(application, visit.address)
       if (retryAfterMs > 0) {
         this.#write(application, visit, 'refused', 'too-many')
         return { kind: 'too-many', retryAfterMs }
       }
       await this.#revoke(application, issuer, sid)
+      meant.add(client)
       this.#write(application, visit, 'success')
     }
     return { kind: 'ended', issuer, setCookies }
@@ -153,11 +158,10 @@ export class FrontChannelLogout {
   ): Promise<void> {
     const { directory, sessions, clocks } = this.#options
     const at = clocks.wallClock()
-    for (const { id, tenantId: ofTenant, client: ofClient } of directory.applications())
-      if (ofTenant === tenantId && ofClient?.id === client!.id)
-        await sessions.revoke({
-          ...{ kind: 'issuer-session', issuer, issuerSession, applicationId: id, at },
-        })
+    for (const applicationId of idsOfClient(directory, tenantId, client!.id))
+      await sessions.revoke({
+        ...{ kind: 'issuer-session', issuer, issuerSession, applicationId, at },
+      })
   }
 
   #write(

@@ -27,6 +27,8 @@ export interface SignOutOptions {
   readonly issuers: Issuers
   readonly clocks: Clocks
   readonly audit: AuditSink
+  /** Where users come back to from the issuer, for applications that are called back there. */
+  readonly serviceUrl?: string | undefined
 }
 
 /** Send the user there. */
@@ -119,14 +121,15 @@ export class SignOut {
     hint: Hint,
     state = base64url.encode(application.id),
   ): Promise<string> {
-    const { directory, issuers } = this.#options
+    const { directory, issuers, serviceUrl } = this.#options
     const tenant = directory.tenant(application.tenantId)
     const endpoint = tenant && (await issuers.of(tenant).endSession().catch(nothing))
     if (endpoint === undefined) return signedOutLocation(application, state)
     const { searchParams } = endpoint
     searchParams.set('client_id', application.client!.id)
     for (const [name, value] of Object.entries(hint)) searchParams.set(name, value)
-    const { origin } = new URL(application.externalUrl)
+    const { callback, externalUrl } = application
+    const { origin } = new URL((callback && serviceUrl) ?? externalUrl)
     searchParams.set('post_logout_redirect_uri', origin + SIGNED_OUT_PATH)
     searchParams.set('state', state)
     return endpoint.href

@@ -163,7 +163,11 @@ test('T18 a token that names no tenant is refused where two tenants share the is
   const { options } = await bench()
   const tenant = options.directory.tenant('contoso')!
   const world = await bench({
-    directory: { tenant: () => tenant, tenants: () => [tenant, { ...tenant, id: 'fabrikam' }] },
+    directory: {
+      tenant: () => tenant,
+      tenants: () => [tenant, { ...tenant, id: 'fabrikam' }],
+      applicationsOn: () => [],
+    },
   })
   await expectRefusal(world, {
     title: '',
