@@ -34,7 +34,7 @@ import type {
   TicketView,
 } from './admin-views.ts'
 
-/** The parts that are seen and operated. */
+/** The parts that are seen and operated. @internal */
 export interface AdminServiceOptions {
   readonly directory: Directory
   readonly registry: ConnectorRegistry
