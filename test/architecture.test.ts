@@ -235,6 +235,7 @@ describe('connections to applications are shared behind one door for each librar
     'cloud-mistakes.ts',
     'control-channel.ts',
     'multiplexed-link.ts',
+    'proxy-dial.ts',
   ]
   const inNode = (names: readonly string[]) => names.map((name) => `connector/node/${name}`).sort()
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { assertionSignOn, injectSignOn } from 'app-proxy/connector'
 import {
   FileIdentityStore,
+  proxyFromEnvironment,
   SignOnFile,
   startConnector,
   type ConnectorEvent,
@@ -66,6 +67,7 @@ async function start(
   try {
     return await startConnector({
       ...{ url, stateDirectory, signal },
+      proxy: proxyFromEnvironment(process.env),
       onEvent: (event) => {
         if (event.type === 'mistake' && isEnding(event)) ending = event
         else log(event)

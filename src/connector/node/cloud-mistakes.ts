@@ -15,6 +15,8 @@ import {
   WRONG_NAME,
 } from './failure-codes.ts'
 import { TlsOverDial, unverifiedAgent, type Dial } from './own-dial.ts'
+import { ProxyFailed } from './proxy-dial.ts'
+import { proxyMistake } from './proxy-mistakes.ts'
 import { machineMistake, type Mistake, type MistakeKind } from './told-mistakes.ts'
 
 /** Which way it was. */
@@ -33,6 +35,7 @@ const ENROL =
 export function cloudMistake(error: unknown, way: WayToCloud): Mistake | undefined {
   if (error instanceof Refused) return refusedMistake(error, way)
   if (error instanceof PeerViolation) return notTheCloud(way, 'answers as no cloud does')
+  if (error instanceof ProxyFailed) return proxyMistake(error)
   const code = codeOf(error)
   const { hostname, host } = new URL(way.url)
   const mistake = (kind: MistakeKind, message: string): Mistake => ({

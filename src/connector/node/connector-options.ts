@@ -14,6 +14,7 @@ import type { ConnectorIdentity } from '../ports.ts'
 import type { ConnectorStats } from './connector-stats.ts'
 import type { ConnectorEvent } from './connector-events.ts'
 import type { Dial } from './own-dial.ts'
+import type { ProxyOptions } from './proxy-settings.ts'
 import type { CloudTrust } from './tls-options.ts'
 
 /** Options of {@link startConnector}. */
@@ -43,6 +44,12 @@ export interface ConnectorOptions extends CloudTrust, RegistrationProof {
    * memory. All of them: calls, links, and the look at a server's time. Default: TCP.
    */
   readonly dial?: Dial | undefined
+  /**
+   * A proxy on the way to the cloud, for calls and links; in the place of `dial`. Applications are
+   * not called through it. Default: none; {@link proxyFromEnvironment} reads what the environment
+   * names.
+   */
+  readonly proxy?: ProxyOptions | undefined
   /**
    * Calls private applications. One that throws fails the exchange it was called for, with 502; so
    * does one that tells its events out of turn. Default: a {@link NodeBackend}.

@@ -17,6 +17,7 @@ export {
 } from './connector-check.ts'
 export { connectorKeyThumbprint, type KeyThumbprintOptions } from './key-thumbprint.ts'
 export { type ConnectorStats, type LinkStats } from './connector-stats.ts'
+export { proxyFromEnvironment, type ProxyOptions } from './proxy-settings.ts'
 export { type Dial, type DialTarget } from './own-dial.ts'
 export { type ConnectorEvent, type Explained, type TriedEvent } from './connector-events.ts'
 export { type OnError, type PortFailure } from '../../runtime/containment.ts'

@@ -5,7 +5,7 @@
  * @module
  */
 import { hostname } from 'node:os'
-import { TIME_LIMITS } from '../../protocol/internal.ts'
+import { ApiMisuse, TIME_LIMITS } from '../../protocol/internal.ts'
 import { Containment } from '../../runtime/containment.ts'
 import { lockStateDirectory } from '../../runtime/node/state-lock.ts'
 import { ConfigurationKeeper } from '../configuration-keeper.ts'
@@ -19,6 +19,7 @@ import type { ConnectorOptions, RunningConnector } from './connector-options.ts'
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
 import { containedDial } from './own-dial.ts'
+import { proxyDial } from './proxy-dial.ts'
 
 /**
  * Starts a connector; resolves once it is registered, configured and its links are being dialled.
@@ -31,6 +32,8 @@ import { containedDial } from './own-dial.ts'
  *   not the form of one, when `url` is none, and when another process has the state directory
  */
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
+  if (options.proxy !== undefined && options.dial !== undefined)
+    throw new ApiMisuse('"proxy" and "dial" both say how the cloud is reached: give one')
   const lock = await lockStateDirectory(options.stateDirectory)
   try {
     return await started(options, () => lock.release())
@@ -50,7 +53,9 @@ async function started(
   const { onEvent, onError } = options
   const containment = new Containment(onError)
   const tell = containment.notify('onEvent', (event: ConnectorEvent) => onEvent?.(event))
-  const dial = options.dial && containedDial(options.dial, containment)
+  const dial = options.proxy
+    ? proxyDial(options.proxy)
+    : options.dial && containedDial(options.dial, containment)
   const mistakes = new ConnectorMistakes(options.url, environment.clocks, tell, dial)
   const tried = (event: TriedEvent): void =>
     tell(

@@ -31,6 +31,12 @@ export type MistakeKind =
   | 'cloud-certificate-name'
   | 'cloud-certificate-time'
   | 'clock'
+  // a proxy on that way
+  | 'proxy-unreachable'
+  | 'proxy-certificate'
+  | 'proxy-credentials'
+  | 'proxy-refuses'
+  | 'proxy-target'
   // what the cloud says of this connector
   | 'enrol-again'
   | 'token-refused'
