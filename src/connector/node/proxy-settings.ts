@@ -8,7 +8,9 @@ import { BlockList, isIP } from 'node:net'
 import type { CertificateInput } from '../../runtime/certificates.ts'
 import { ConfigurationInvalid } from '../../protocol/wire/errors.ts'
 
-/** A proxy that speaks CONNECT, on the way to the cloud. Applications are never called through it. */
+/**
+ * A proxy that speaks CONNECT, on the way to the cloud. Applications are not called through it.
+ */
 export interface ProxyOptions {
   /**
    * `http://proxy.example:3128`, or `https://…` for TLS to the proxy itself. With `user:password@`
