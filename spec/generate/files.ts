@@ -13,6 +13,7 @@ import { configurationReference } from './configuration.ts'
 import { exampleMessage } from './example-message.ts'
 import * as layouts from './layouts.ts'
 import { machines } from './machines.ts'
+import { cloudMetrics, connectorMetrics } from './metrics.ts'
 import { messageReference } from './messages.ts'
 import * as reference from './reference.ts'
 import { requirementsDocument, requirementTests } from './requirements.ts'
@@ -31,6 +32,13 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
       'docs/configuration.md',
       await withRegions('docs/configuration.md', [
         ['cloud-server', configurationReference(cloudServerSchema(), 'The file')],
+      ]),
+    ],
+    [
+      'docs/metrics.md',
+      await withRegions('docs/metrics.md', [
+        ['cloud-metrics', cloudMetrics()],
+        ['connector-metrics', connectorMetrics()],
       ]),
     ],
     [

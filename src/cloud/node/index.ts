@@ -37,6 +37,16 @@ export { type CertificateInput, type KeyInput } from '../../runtime/certificates
 // Bodies
 export { nodeContentCodings } from './content-codings.ts'
 
+// Readiness and figures
+export { CloudFigures, type CloudFiguresOptions } from '../cloud-figures.ts'
+export {
+  Health,
+  type HealthAnswer,
+  type HealthCheck,
+  type HealthOptions,
+} from '../../runtime/health.ts'
+export { healthHandler } from '../../runtime/node/health-handler.ts'
+
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'
 export {

@@ -30,6 +30,16 @@ export {
 export { type CloudTrust } from './tls-options.ts'
 export { type CertificateInput } from '../../runtime/certificates.ts'
 
+// Readiness and figures
+export { ConnectorFigures } from './connector-figures.ts'
+export {
+  Health,
+  type HealthAnswer,
+  type HealthCheck,
+  type HealthOptions,
+} from '../../runtime/health.ts'
+export { healthHandler } from '../../runtime/node/health-handler.ts'
+
 // Sign-on
 export { type PinnedKeys } from './pinned-keys.ts'
 export { SignOnFile, type SignOnFileEvent, type SignOnFileOptions } from './sign-on-file.ts'
