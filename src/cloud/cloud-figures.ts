@@ -52,9 +52,6 @@ export interface CloudFiguresOptions {
   readonly version: string
 }
 
-/** What of a cloud is read. */
-type ReadCloud = Pick<Cloud, 'stats' | 'directory' | 'clocks'>
-
 /**
  * Figures of one cloud instance: `createCloud` is given `observer` and `audit`.
  *
@@ -84,7 +81,10 @@ export class CloudFigures {
   }
 
   /** What `Health` asks. */
-  of(cloud: ReadCloud, options: CloudFiguresOptions): HealthOptions {
+  of(
+    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
+    options: CloudFiguresOptions,
+  ): HealthOptions {
     return {
       checks: () => this.#checks(cloud, options),
       figures: (isReady) => this.#figures(cloud, options, isReady),
@@ -95,7 +95,10 @@ export class CloudFigures {
    * A link that is attached has answered a ping, or pulled, within 45 s: else it would have been
    * ended. A group whose connectors have links and answer nothing is not served either.
    */
-  #checks(cloud: ReadCloud, { isListening }: CloudFiguresOptions): HealthCheck[] {
+  #checks(
+    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
+    { isListening }: CloudFiguresOptions,
+  ): HealthCheck[] {
     const { groups } = cloud.stats()
     const listening = isListening()
     const now = cloud.clocks.now()
@@ -131,7 +134,11 @@ export class CloudFigures {
     )
   }
 
-  #figures(cloud: ReadCloud, { version }: CloudFiguresOptions, isReady: boolean): string {
+  #figures(
+    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
+    { version }: CloudFiguresOptions,
+    isReady: boolean,
+  ): string {
     const { instance, groups, applications, maintenance, certificates, configuration } =
       cloud.stats()
     this.#exchanges.keep((id) => cloud.directory.application(id) !== undefined)

@@ -18,6 +18,7 @@ export interface HealthCheck {
 
 /** What {@link Health} asks. */
 export interface HealthOptions {
+  /** Asked each time; what is not good makes it not ready. */
   readonly checks: () => readonly HealthCheck[]
   /** In the text format of Prometheus. */
   readonly figures: (isReady: boolean) => string
@@ -44,8 +45,8 @@ export class Health {
   }
 
   /**
-   * From now on it is not ready. To be said before anything is closed: whoever asks needs a while to
-   * notice.
+   * From now on it is not ready. To be said before anything is closed: whoever asks needs a while
+   * to notice.
    */
   drain(): void {
     this.#isDraining = true
