@@ -15,15 +15,30 @@ export function visibleEnd(octets: Uint8Array, start: number, end: number): numb
 
 /** The text of `octets[start..end)`, or `undefined` where it is not well-formed UTF-8. */
 export function readUtf8(octets: Uint8Array, start: number, end: number): string | undefined {
-  const ascii = asciiEnd(octets, start, end)
-  const head = readAscii(octets, start, ascii)
-  return ascii === end ? head : readRest(octets, head, ascii, end)
-}
-
-function asciiEnd(octets: Uint8Array, start: number, end: number): number {
+  let text = ''
   let at = start
-  while (at < end && octets[at]! < 0x80) at++
-  return at
+  while (at < end) {
+    const visible = visibleEnd(octets, at, end)
+    text += readAscii(octets, at, visible)
+    at = visible
+    if (at === end) break
+    const lead = octets[at]!
+    const length =
+      lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+    if (length === 0 || at + length > end) return undefined
+    let point = length === 1 ? lead : lead & (0x7f >> length)
+    for (let i = 1; i < length; i++) {
+      const next = octets[at + i]!
+      if ((next & 0xc0) !== 0x80) return undefined
+      point = (point << 6) | (next & 0x3f)
+    }
+    const overlong = point < (length === 3 ? 0x800 : length === 4 ? 0x10000 : 0)
+    const surrogate = point >> 11 === 0xd800 >> 11
+    if (overlong || surrogate || point > 0x10ffff) return undefined
+    text += String.fromCodePoint(point)
+    at += length
+  }
+  return text
 }
 
 /** Eight at a time: a concatenation per octet costs more than twice as much. */
@@ -44,37 +59,4 @@ export function readAscii(octets: Uint8Array, start: number, end: number): strin
     i += 2
   }
   return i < end ? read + text(o[i]!) : read
-}
-
-function readRest(
-  octets: Uint8Array,
-  head: string,
-  start: number,
-  end: number,
-): string | undefined {
-  let text = head
-  let at = start
-  while (at < end) {
-    const ascii = asciiEnd(octets, at, end)
-    if (ascii > at) {
-      text += readAscii(octets, at, ascii)
-      at = ascii
-      continue
-    }
-    const lead = octets[at]!
-    const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
-    if (length === 0 || at + length > end) return undefined
-    let point = lead & (0x7f >> length)
-    for (let i = 1; i < length; i++) {
-      const next = octets[at + i]!
-      if ((next & 0xc0) !== 0x80) return undefined
-      point = (point << 6) | (next & 0x3f)
-    }
-    const overlong = point < (length === 3 ? 0x800 : length === 4 ? 0x10000 : 0x80)
-    const surrogate = point >= 0xd800 && point <= 0xdfff
-    if (overlong || surrogate || point > 0x10ffff) return undefined
-    text += String.fromCodePoint(point)
-    at += length
-  }
-  return text
 }
