@@ -123,7 +123,8 @@ class Directory implements CertificateDirectory {
     const [pairs, wrong] = [new Map<string, Pair>(), new Map<string, string>()]
     for (const [name, certificate] of await this.#certificates()) {
       const before = this.#pairs.get(name)
-      const mark = await this.#mark(certificate, join(this.#path, `${name}.key`))
+      const marked = (): Promise<string> => this.#mark(certificate, join(this.#path, `${name}.key`))
+      const mark = await marked()
       if (before?.mark === mark) {
         pairs.set(name, before)
         continue
@@ -133,6 +134,8 @@ class Directory implements CertificateDirectory {
       } catch (error) {
         if (!(error instanceof ConfigurationInvalid)) throw error
         if (before !== undefined) pairs.set(name, before)
+        // Of what is being written the next look says what it came to.
+        if ((await marked()) !== mark) continue
         wrong.set(name, mark)
         if (this.#wrong.get(name) !== mark) mistakes.push(error)
       }

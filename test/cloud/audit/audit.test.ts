@@ -145,7 +145,7 @@ test('a writer cannot name what the row of its event does not have', () => {
 })
 
 test('every event of the table is written by something', () => {
-  const sources = ['src/cloud', 'examples'].flatMap((folder) =>
+  const sources = ['src/cloud', 'src/cli', 'examples'].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.includes('audit-'))
       .map((name) => readFileSync(join(folder, name), 'utf8')),
