@@ -33,7 +33,7 @@ function failed(head: { method?: string; target?: string; accept?: string }, pag
     ...{ method, target, authority: 'apps.example' },
     headers: ['Accept', accept, 'Accept-Language', 'de'],
   })
-  const request = new EdgeRequest(user, 'request-1', '192.0.2.1', {
+  const request = new EdgeRequest(user, '0000100020fffff00000' + '0'.repeat(12), '192.0.2.1', {
     ...{ directory, clocks: systemClocks },
     ...(pages && { pages }),
   })
@@ -85,11 +85,16 @@ describe('an answer of ours', () => {
       detail: expect.any(String),
       code: 'application-unreachable',
       source: 'application',
-      requestId: 'request-1',
+      requestId: '0001-0010-zzzz-0000',
       delivery: 'none',
     })
     const page = failed({}).body!
-    for (const text of [problem['title'], problem['detail'], problem['code'], 'request-1'])
+    for (const text of [
+      problem['title'],
+      problem['detail'],
+      problem['code'],
+      '0001-0010-zzzz-0000',
+    ])
       expect(page).toContain(text)
   })
 
