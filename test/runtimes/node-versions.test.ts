@@ -21,7 +21,10 @@ const SUBPATHS = Object.keys(manifest.exports).filter((path) => !path.endsWith('
 let project: PackedProject
 beforeAll(async () => {
   ;[project] = await Promise.all([
-    packedProject('tsx', 'lmdb', 'oidc-provider', 'ws'),
+    packedProject(
+      ...(['tsx', 'lmdb', 'oidc-provider', 'ws'] as const),
+      ...(['@grpc/grpc-js', '@grpc/proto-loader'] as const),
+    ),
     installRuntimes(),
   ])
 }, 180_000)
