@@ -24,6 +24,7 @@ beforeAll(async () => {
     packedProject(
       ...(['tsx', 'lmdb', 'oidc-provider', 'ws'] as const),
       ...(['@grpc/grpc-js', '@grpc/proto-loader'] as const),
+      ...(['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/kv'] as const),
     ),
     installRuntimes(),
   ])
