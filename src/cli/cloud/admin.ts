@@ -7,6 +7,7 @@ import { createAdminApi } from 'app-proxy/cloud/admin'
 import { createAdminListener, openLocalToken } from 'app-proxy/cloud/node'
 import { listen } from '../program/listen.ts'
 import type { CloudServerSettings } from './configuration.ts'
+import type { Closing } from './engines.ts'
 
 /** In the state directory: the local token, mode 0600. */
 export const ADMIN_TOKEN = 'admin-token'
@@ -17,7 +18,7 @@ export async function openAdmin(
   file: string,
   { port: wanted, host }: NonNullable<CloudServerSettings['admin']>,
   { stateDir }: Pick<CloudServerSettings, 'stateDir'>,
-  closing: (() => unknown)[],
+  closing: Closing,
 ): Promise<string> {
   const localTokenHash = await openLocalToken(join(stateDir, ADMIN_TOKEN))
   const listener = createAdminListener(createAdminApi(cloud, { access: { localTokenHash } }))

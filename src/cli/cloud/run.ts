@@ -4,52 +4,32 @@
  */
 import { writeFile } from 'node:fs/promises'
 import type { Server as TlsServer } from 'node:https'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { createCloud, createDirectory, SignInRisk, teeAudit } from 'app-proxy/cloud'
 import {
-  AssertionKeys,
-  createCertificateAuthority,
-  createCloud,
-  createDirectory,
-  createServerAuthority,
-  defaultCryptoProvider,
-  KeyRing,
-  SignInRisk,
-  teeAudit,
-  type AuditSink,
-} from 'app-proxy/cloud'
-import { openLmdbRegistry, openLmdbRevocations, openLmdbSessionGrants } from 'app-proxy/cloud/lmdb'
-import {
-  assertionKeyFile,
-  auditFile,
-  auditStream,
-  authorityFile,
   createConnectorListener,
   createUserListener,
-  keyRingFile,
   lockStateDirectory,
   nodeContentCodings,
   openCertificateDirectory,
-  type AuditFile,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
 import { openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
+import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
 import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
 import { allOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
-import { writePublicKeys } from '../program/public-keys.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
-/** Sessions last a day at most, and three keys are kept: none ends for a rotation's sake. */
-const ROTATE_MS = 30 * ONE_DAY_MS
 /** Another instance may have rotated the keys that they share. */
 const PUBLISH_MS = 60 * 60 * 1000
 
 /** Resolves with the exit code, when it has ended. */
 export async function runCloud(given: CloudRunGiven, surroundings: Surroundings): Promise<number> {
-  const closing: (() => unknown)[] = []
+  const closing: Closing = []
   try {
     const settings = await readCloudServerConfiguration(given.config)
     await serve(given, settings, surroundings, closing)
@@ -65,9 +45,9 @@ async function serve(
   { config: file, json }: CloudRunGiven,
   settings: CloudServerSettings,
   { say, log, onReload }: Surroundings,
-  closing: (() => unknown)[],
+  closing: Closing,
 ): Promise<void> {
-  const { stateDir, users, connectors, limits, shares, audit, serviceUrl, assertions } = settings
+  const { stateDir, users, connectors, limits, shares, audit, serviceUrl } = settings
   const inState = (name: string) => join(stateDir, name)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
@@ -78,45 +58,9 @@ async function serve(
       }),
   )
 
-  // What the cloud knows, and what it signs with.
-  const crypto = await defaultCryptoProvider()
-  const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
-  const opened = <T extends { close(): unknown }>(part: T): T => {
-    closing.push(() => part.close())
-    return part
-  }
-  const registry = opened(openLmdbRegistry({ path: inState('registry.lmdb') }))
-  const revocations = opened(openLmdbRevocations({ path: inState('revocations.lmdb') }))
-  const grants = opened(openLmdbSessionGrants({ path: inState('session-grants.lmdb') }))
-  const [connectorAuthority, serverAuthority] = [
-    inState('connector-authority.pem'),
-    inState('server-authority.pem'),
-  ]
-  const authority = await ofFile(connectorAuthority, () =>
-    createCertificateAuthority({ crypto, clocks, store: authorityFile(connectorAuthority) }),
-  )
-  const servers = await ofFile(serverAuthority, () =>
-    createServerAuthority({ crypto, clocks, store: authorityFile(serverAuthority) }),
-  )
-  const keyRing = opened(
-    await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
-  )
-  await keyRing.rotateIfOlder(ROTATE_MS)
-  const { keysFile = inState('assertion-keys.json') } = assertions
-  const { publicKeysFile = inState('assertion-keys.public.json') } = assertions
-  if (resolve(keysFile) === resolve(publicKeysFile))
-    throw new ConfigurationInvalid([
-      { file, path: 'assertions.publicKeysFile', detail: 'is where the keys themselves are kept' },
-    ])
-  const assertionSigner = opened(
-    await AssertionKeys.open({
-      ...{ store: assertionKeyFile(keysFile), wallClock: clocks.wallClock },
-    }),
-  )
-  await assertionSigner.rotateIfOlder(ROTATE_MS)
-  const publishKeys = () => writePublicKeys(publicKeysFile, assertionSigner.publicKeys())
-  await publishKeys()
+  const engines = await openEngines(file, settings, closing)
+  const { servers, rotate, publishKeys, ...ports } = engines
   const instances: Record<string, string> = {}
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
@@ -124,8 +68,7 @@ async function serve(
   closing.push(() => sink.close?.())
   const cloud = createCloud({
     contentCodings: nodeContentCodings(),
-    ...{ directory, registry, revocations, grants, authority, keyRing, risk },
-    ...{ assertionSigner, serviceUrl },
+    ...{ directory, ...ports, risk, serviceUrl },
     audit: teeAudit(sink, risk),
     auditRequests: audit.requests,
     ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
@@ -187,8 +130,7 @@ async function serve(
   onReload(() => void reload())
   const daily = setInterval(() => {
     renewCertificates().catch(complain)
-    keyRing.rotateIfOlder(ROTATE_MS).catch(complain)
-    assertionSigner.rotateIfOlder(ROTATE_MS).then(publishKeys).catch(complain)
+    rotate().catch(complain)
   }, ONE_DAY_MS).unref()
   const hourly = setInterval(() => void publishKeys().catch(complain), PUBLISH_MS).unref()
   closing.push(() => [daily, hourly].forEach((timer) => clearInterval(timer)))
@@ -249,19 +191,6 @@ const readyLines = (ready: Ready) =>
     ...(ready.adminUrl === undefined ? [] : [`  admin       ${ready.adminUrl}`]),
   ].join('\n')
 
-/** What is wrong with what stands in a file names the file. */
-async function ofFile<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    if (!(cause instanceof ConfigurationInvalid) || cause.path === file) throw cause
-    throw new ConfigurationInvalid(
-      cause.mistakes.map((one) => ({ ...one, file })),
-      { cause },
-    )
-  }
-}
-
 /** The certificate that the operator has for users; `undefined`: there is none. */
 async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {
   if (tls === undefined || tls === 'generated') return undefined
@@ -269,11 +198,4 @@ async function usersCertificate(file: string, { users: { tls } }: CloudServerSet
     ...tls,
     settingOf: (name) => ({ file, path: `users.tls.${name}` }),
   })
-}
-
-/** One that cannot be written ends nothing; see `onError`. */
-function auditSink(audit: CloudServerSettings['audit']): AuditSink & Partial<AuditFile> {
-  return typeof audit.to === 'string'
-    ? auditStream(process[audit.to], audit)
-    : auditFile(audit.to.file, audit)
 }
