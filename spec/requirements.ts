@@ -256,6 +256,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.7e', text: 'An operator at the cloud\'s machine lists and changes connectors and makes and ends tickets from a terminal; a change of what is no longer what was looked at changes nothing, a no is one line with what is to be done, and no secret is in an argument.' },
   { id: 'R8.3a', text: 'A connector that is revoked at one instance loses its links at every instance, and its certificates are refused everywhere, at each call; a restart of all of them does not forget it.' },
   { id: 'R8.3b', text: 'While what instances share cannot be asked for, what is known is served; where it is not heard of for longer than the limit, nobody is let in who would have to be known, and it heals by itself.' },
+  { id: 'R8.8a', text: 'Requests of a tenant, an application and a user are passed on no faster than their rates, a burst apart; what is more is refused with 429 and the time to come again, on every binding, and takes nothing from anybody.' },
+  { id: 'R8.8b', text: 'Who is too fast is in the audit; a flood of requests, or of users, is no flood of events.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
   { id: 'R8.6b', text: 'A connector behind a proxy calls the cloud through it, with a password where it wants one, and applications past it; what the proxy does wrong is told with its remedy, and no password is.' },
   { id: 'R8.6c', text: 'Each end says whether it lives, whether it is ready, and its figures, by option and on a port of its own: ready while what is published is served; unready first, where it is to end.' },

@@ -75,11 +75,15 @@ export {
 } from './directory/application-input.ts'
 export {
   type ApplicationLimitsInput,
+  type RateInput,
+  type RatesInput,
   type MaintenanceInput,
   type PublishingInput,
 } from './directory/publishing-input.ts'
 export { type SegmentInput } from './directory/segment-input.ts'
 export { type ApplicationLimits } from './directory/application-limits.ts'
+export { type ApplicationRates, type Rates } from './directory/rates.ts'
+export { type Rate } from '../runtime/paced-rate.ts'
 export { type Maintenance } from './directory/maintenance.ts'
 export {
   type AccountLetterCase,

@@ -18,6 +18,7 @@ import { readSignOn, SignOnConfiguration } from './sign-on-configuration.ts'
 import { SessionLifetimeConfiguration } from './session-configuration.ts'
 import { ApplicationLimitsConfiguration } from './application-limits.ts'
 import { MaintenanceConfiguration } from './maintenance.ts'
+import { RatesConfiguration } from './rates.ts'
 import { readSegments, SegmentsConfiguration, type SegmentPart } from './segment-configuration.ts'
 import { TranslateConfiguration } from './translate-configuration.ts'
 import { LabelsConfiguration, type WildcardLabel } from './wildcard.ts'
@@ -46,6 +47,7 @@ const published = {
   grpcHeadMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   maintenance: v.optional(MaintenanceConfiguration),
   limits: v.optional(ApplicationLimitsConfiguration),
+  rates: RatesConfiguration,
   lenient: v.optional(v.pipe(v.array(v.picklist(ANSWER_FAULTS)), v.minLength(1))),
 }
 

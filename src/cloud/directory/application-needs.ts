@@ -56,6 +56,7 @@ const NEEDS: { readonly [K in keyof Application]-?: Needs<Application[K]> } = {
   // What is preferred restricts nobody: another connector speaks HTTP/1.1.
   backendProtocol: (protocol) => (protocol === 'auto' ? NOTHING : [HTTP2]),
   limits: limitsNeed,
+  rates: nothing,
   wildcard: nothing,
   lenient: (faults) => faults.map((fault) => `${LENIENT_PREFIX}${fault}`),
 }

@@ -31,6 +31,7 @@ import {
   issuerUrlOf,
   readIssuerProfile,
 } from './issuer-configuration.ts'
+import { RatesConfiguration, withRates } from './rates.ts'
 import { SessionLifetimeConfiguration, withTenantLifetime } from './session-configuration.ts'
 import { atLabel, isWildcard, labelsOf } from './wildcard.ts'
 
@@ -65,6 +66,7 @@ const TenantConfiguration = v.strictObject({
   locations: v.optional(v.array(NamedLocation)),
   policies: v.optional(v.array(AccessPolicy)),
   session: v.exactOptional(v.strictObject({ lifetime: SessionLifetimeConfiguration })),
+  rates: RatesConfiguration,
   branding: v.optional(Branding),
 })
 
@@ -145,12 +147,12 @@ export function directoryContent(value: unknown, source?: ConfigurationSource): 
     groups: groups.map((group) => ({ ...group, name: group.name ?? group.id })),
     tenants: tenants.map((tenant) => readTenant(tenant, groups)),
     applications: concreteOnes(applications).map(({ application, of, label }) => {
-      const { id, issuer, session } = tenantOf.get(application.groupId)!
+      const { id, issuer, session, rates } = tenantOf.get(application.groupId)!
       const its = { id, issuer: issuerUrlOf(issuer) }
       const wildcard = label === undefined ? undefined : { applicationId: of, label }
       const accessOf = (segment?: number) => access.get(accessKey(of, segment))
       const read = readApplication(application, accessOf, its, wildcard)
-      return withTenantLifetime(read, session?.lifetime)
+      return withRates(withTenantLifetime(read, session?.lifetime), application.rates, rates)
     }),
   }
 }
@@ -184,7 +186,13 @@ function concreteOnes(applications: readonly CheckedApplication[]): readonly Con
 
 function readTenant(tenant: CheckedTenant, groups: Checked['groups']): Tenant {
   const { branding, ...rest } = tenant
-  const { locations: _locations, policies: _policies, session: _session, ...kept } = rest
+  const {
+    locations: _locations,
+    policies: _policies,
+    session: _session,
+    rates: _rates,
+    ...kept
+  } = rest
   const issuerProfile = readIssuerProfile(tenant.issuer, 'issuer')
   const { roleClaim } = tenant.registrars
   return {

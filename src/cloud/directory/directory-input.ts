@@ -11,6 +11,7 @@
 import type { AccessPolicyInput, NamedLocationInput } from '../rules/access-policy-input.ts'
 import type { ApplicationInput } from './application-input.ts'
 import type { ClaimPathInput, IssuerInput } from './issuer-input.ts'
+import type { RatesInput } from './publishing-input.ts'
 
 /** All that is published, by whom, and for whom. */
 export interface DirectoryInput {
@@ -63,6 +64,8 @@ export interface TenantInput {
   readonly policies?: readonly AccessPolicyInput[] | undefined
   /** Sessions of all applications that say nothing of their own. */
   readonly session?: TenantSessionInput | undefined
+  /** Requests of all its applications together. Default: there is no limit. */
+  readonly rates?: RatesInput | undefined
   /** How the tenant shows itself on the pages that its users see. Default: not at all. */
   readonly branding?: BrandingInput | undefined
 }

@@ -15,6 +15,7 @@ import type { ClaimPath, IssuerProfile } from './issuer-configuration.ts'
 import type { SessionLifetime } from './session-configuration.ts'
 import type { ApplicationLimits } from './application-limits.ts'
 import type { Maintenance } from './maintenance.ts'
+import type { ApplicationRates } from './rates.ts'
 import type { Translate } from './translate-configuration.ts'
 import type { WildcardLabel } from './wildcard.ts'
 
@@ -177,6 +178,8 @@ export interface Application {
   readonly backendProtocol?: 'h2' | 'h2c' | 'auto'
   /** Limits of its own. Default: those of every other application. */
   readonly limits?: ApplicationLimits | undefined
+  /** How many requests it gets; beyond it they are refused with 429. Default: all that come. */
+  readonly rates?: ApplicationRates | undefined
   /** Faults of its answers that are mended. Default: none. */
   readonly lenient?: readonly AnswerFault[] | undefined
   /** It is one label of a wildcard application. Default: it is an application by itself. */

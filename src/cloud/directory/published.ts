@@ -77,6 +77,8 @@ export class Published {
   readonly isConnectionBound: boolean
   /** Octets of a request's body; Infinity: there is no limit. */
   readonly maxBodyBytes: number
+  /** There is a limit to how often it is asked. */
+  readonly isPaced: boolean
   /** Where its requests are queued. */
   readonly destination: {
     readonly tenantId: string
@@ -138,6 +140,7 @@ export class Published {
     this.forwarded = { host, tail, more: moreForwarded(external, application.internalUrl) }
     this.needs = needsOf(application)
     this.isConnectionBound = application.signOn?.kind === 'connection-bound'
+    this.isPaced = application.rates !== undefined
     this.maxBodyBytes = application.limits?.requestBodyBytes ?? Infinity
     const [group, own] = [tenantKey(tenantId, groupId), tenantKey(tenantId, id)]
     const patience = application.limits

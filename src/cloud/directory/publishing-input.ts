@@ -12,6 +12,8 @@ export interface PublishingInput {
   readonly maintenance?: MaintenanceInput | undefined
   /** Limits of its own. Default: those of every other application. */
   readonly limits?: ApplicationLimitsInput | undefined
+  /** Requests of its users. Of a wildcard each label has its own. Default: there is no limit. */
+  readonly rates?: RatesInput | undefined
   /**
    * Faults of an old device's answers that its connector mends: `repeated-content-length`,
    * `space-before-colon`, `folded-fields`, `bare-line-feed`; at least one. A connector has to know
@@ -35,6 +37,28 @@ export interface ApplicationLimitsInput {
    * 000.
    */
   readonly responseIdleMs?: number | undefined
+}
+
+/**
+ * How many requests are passed on; what is more is refused at once with 429 and `Retry-After`. Each
+ * instance of the service counts its own.
+ */
+export interface RatesInput {
+  /** All requests together. Default: there is no limit. */
+  readonly all?: RateInput | undefined
+  /**
+   * Those of one user: whoever is signed in, by issuer and subject; else the client's address, of
+   * IPv6 its first 64 bits. Default: there is no limit.
+   */
+  readonly user?: RateInput | undefined
+}
+
+/** How often, and how much of it at once. */
+export interface RateInput {
+  /** From 0.001 to 1 000 000; a fraction is one in several seconds. */
+  readonly perSecond: number
+  /** How many may come at once, after a pause. Default: those of one second, and at least 1. */
+  readonly burst?: number | undefined
 }
 
 /** An application is being worked on: new requests are answered with 503. */

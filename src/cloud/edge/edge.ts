@@ -53,6 +53,7 @@ import { RecordedUser } from './recorded-user.ts'
 import { checkHost, unknownHost } from './request-host.ts'
 import { ServiceHost } from './service-host.ts'
 import { checkSize, type RequestLimits } from './request-limits.ts'
+import { RequestRates } from './request-rates.ts'
 import { otherAccountPaths, signInAgain } from '../sign-in/other-account.ts'
 import { EdgeTranslations } from './translations.ts'
 import { SessionUpkeep } from './session-upkeep.ts'
@@ -123,6 +124,7 @@ export class Edge {
   readonly #sole: SoleApplications
   readonly #assertions: Assertions
   readonly #bodies: TranslatedBodies
+  readonly #rates: RequestRates
   readonly #translations: EdgeTranslations
 
   /** @internal */
@@ -135,6 +137,7 @@ export class Edge {
     this.#translations = new EdgeTranslations(urls, options)
     this.#bodies = new TranslatedBodies({ ...options, urls, containment: this.#containment })
     this.#ids = new ExchangeIds(options.crypto)
+    this.#rates = new RequestRates(options)
     // Where requests are audited, their failures are as well.
     this.#answers = options.auditRequests
       ? options
@@ -329,6 +332,7 @@ export class Edge {
       throw new ExchangeFailed('cloud', 'upgrade-unsupported')
     // The connection may have gone while the session was being read.
     if (request.isGone) return
+    if (application.isPaced && this.#rates.refuses(request, application)) return
     const affinity = application.isConnectionBound
       ? this.#affinities.of(request.user, application, caller)
       : undefined
