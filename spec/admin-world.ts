@@ -18,7 +18,8 @@ export const LOCAL_TOKEN = 'b'.repeat(43)
 
 export type World = Awaited<ReturnType<typeof adminWorld>>
 
-export async function adminWorld() {
+/** @param tenant what each tenant has beside the usual */
+export async function adminWorld(tenant: object = {}) {
   const [contoso, fabrikam, operators] = await Promise.all([
     startIssuer(),
     startIssuer(),
@@ -28,14 +29,15 @@ export async function adminWorld() {
   const audit = recordedAudit()
   let isAuditFailing = false
   const registry = createMemoryRegistry()
-  const tenant = (id: 'contoso' | 'fabrikam') => ({
+  const tenantOf = (id: 'contoso' | 'fabrikam') => ({
     ...{ id, issuer: issuers[id].url, registrars: { audience: 'cloud' }, enrolmentTickets: true },
     defaultGroupId: `${id}-default`,
+    ...tenant,
   })
   const cloud = createCloud({
     directory: createDirectory(
       readDirectory({
-        tenants: [tenant('contoso'), tenant('fabrikam')],
+        tenants: [tenantOf('contoso'), tenantOf('fabrikam')],
         groups: ['contoso', 'fabrikam'].flatMap((tenantId) => [
           { id: `${tenantId}-default`, tenantId },
           { id: `${tenantId}-other`, tenantId },
@@ -73,6 +75,8 @@ export async function adminWorld() {
     registry,
     audit,
     api,
+    /** Of `contoso`. */
+    issuer: contoso.url,
     failAudit: (is: boolean) => (isAuditFailing = is),
     /** A token of an issuer: who is its subject, `roles` as they are called there. */
     token: (
@@ -82,7 +86,7 @@ export async function adminWorld() {
         audience = AUDIENCE,
         typ = 'at+jwt',
         ...claims
-      }: { audience?: string | readonly string[]; typ?: string; exp?: number } = {},
+      }: { audience?: string | readonly string[]; typ?: string; exp?: number; sub?: string } = {},
     ) =>
       issuers[of].sign(
         {
@@ -93,7 +97,7 @@ export async function adminWorld() {
         { typ },
       ),
     /** A connector of a tenant. */
-    async register(tenantId: string, id = `${tenantId}-${(counter += 1)}`) {
+    async register(tenantId: string, id = `${tenantId}-${(counter += 1)}`, record: object = {}) {
       const now = Date.now()
       const { connector } = await registry.register({
         ...{ issuer: 'memory', onceId: id, tokenExpiresAt: now + 1, keyId: id },
@@ -101,7 +105,7 @@ export async function adminWorld() {
         make: async () => ({
           connector: {
             ...{ id, tenantId, groupId: `${tenantId}-default`, name: id },
-            ...{ standing: 'active', registeredAt: now },
+            ...{ standing: 'active', registeredAt: now, ...record },
           },
           certificate: {
             ...{ serial: `4${id}`, connectorId: id, keyId: id, der: new Uint8Array([1]) },

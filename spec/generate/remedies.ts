@@ -160,6 +160,7 @@ export const REFUSAL_REMEDIES: Readonly<Record<RefusalReason, string>> = {
   'certificate-profile': 'The certificate is not of the form that connectors have.',
   'connector-forgotten': 'An operator removed the connector. If it is to serve again, register it again.',
   'conflict': 'Somebody else changed the connector first. Look at it again, and repeat the change if it is still wanted.',
+  'own-registration': 'The tenant’s configuration has `approveByAnother`: somebody else than who registered the connector, or made its ticket, must approve it.',
   'connector-unassigned': 'The connector’s tenant or group is gone from the directory.',
   'not-found': 'The address has no such call. Check the connector’s `url`: it is the listener for connectors, not the one for users.',
   'too-large': 'A message is over the limit.',

@@ -25,6 +25,7 @@ const REASONS = {
   'connector-forgotten': true,
   'connector-unassigned': true,
   conflict: true,
+  'own-registration': true,
   'not-found': true,
   'too-large': true,
   unavailable: true,

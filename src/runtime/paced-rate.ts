@@ -35,7 +35,7 @@ export function pacedUntil(rate: Rate, busyUntil: number, now: number): number {
   return now + ahead(rate, busyUntil, now) + 1_000 / rate.perSecond
 }
 
-/** More than a burst was taken at a slower pace, before the rate was changed: nobody waits for it. */
+/** More than a burst was taken at a slower pace, before a change: nobody waits for that. */
 function ahead({ perSecond, burst }: Rate, busyUntil: number, now: number): number {
   const each = 1_000 / perSecond
   const taken = Math.max(busyUntil - now, 0)

@@ -130,6 +130,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'token-refused':
     '--token-file must be the admin-token in the state directory of this very cloud, or a token for its admin API',
   conflict: 'somebody else changed it, and nothing was changed now; "show" tells what it is',
+  'own-registration': '"show" tells who registered it',
   'not-found': '"list" tells what there is',
   unrecorded: 'mend what its audit is written to',
   misdirected: 'use the name or address of "admin" in its configuration',

@@ -49,6 +49,10 @@ export const ADMIN_PROBLEMS = {
     ...{ status: 428, code: 'condition-required' },
     title: 'Say what is to be changed: If-Match, with the ETag that was looked at, or *',
   },
+  'own-registration': {
+    ...{ status: 403, code: 'own-registration' },
+    title: 'Whoever registered a connector may not approve it: somebody else must',
+  },
   conflict: { status: 412, code: 'conflict', title: 'It is not what it was: look at it again' },
   unrecorded: {
     ...{ status: 503, code: 'unrecorded', retryAfterMs: 10_000 },
@@ -61,6 +65,7 @@ export const ADMIN_PROBLEMS = {
 const REFUSALS: Partial<Readonly<Record<RefusalReason, AdminProblem>>> = {
   'not-found': ADMIN_PROBLEMS['not-found'],
   conflict: ADMIN_PROBLEMS.conflict,
+  'own-registration': ADMIN_PROBLEMS['own-registration'],
   'too-large': ADMIN_PROBLEMS['too-large'],
 }
 

@@ -89,6 +89,7 @@ export const Connector = v.object({
     v.object({
       as: v.picklist(['registrar', 'operator']),
       name: v.string(),
+      issuer: v.exactOptional(v.string()),
       ticketId: v.exactOptional(v.string()),
     }),
   ),

@@ -24,6 +24,7 @@ import type { Origin } from '../offers/origin.ts'
 import type { LiveExchange } from '../request/live-exchanges.ts'
 import type { Sessions } from '../session/session.ts'
 import { isWithin, type AdminCaller } from './admin-caller.ts'
+import { mayHaveRegistered } from './own-registration.ts'
 import type {
   ConnectorView,
   GroupView,
@@ -110,17 +111,20 @@ export class AdminService {
   /**
    * Approves a connector, or lets it serve again.
    *
-   * @throws Refused `not-found`, `conflict`; ConfigurationInvalid where its standing does not let
-   *   it
+   * @throws Refused `not-found`, `conflict`, `own-registration`; ConfigurationInvalid where its
+   *   standing does not let it
    */
   approve(
     caller: AdminCaller,
     id: string,
     { expected, until }: ConnectorChange & { readonly until?: number | undefined },
   ): Promise<ConnectorView> {
-    return this.#changed(caller, id, ({ registry }) =>
-      registry.setStanding(id, 'active', this.#now(), { expected, until }),
-    )
+    return this.#changed(caller, id, ({ registry, directory }, record) => {
+      const { approveByAnother = false } = directory.tenant(record.tenantId) ?? {}
+      if (approveByAnother && mayHaveRegistered(caller, record))
+        throw new Refused('own-registration')
+      return registry.setStanding(id, 'active', this.#now(), { expected, until })
+    })
   }
 
   /** Drains, disables or revokes it. @throws as {@link AdminService.approve} */

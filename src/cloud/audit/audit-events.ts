@@ -16,6 +16,7 @@
  * @module
  */
 import { ADMIN_EVENTS } from './admin-events.ts'
+import { ALARM_EVENTS } from './alarm-events.ts'
 import { TICKET_EVENTS } from './ticket-events.ts'
 
 /**
@@ -330,16 +331,7 @@ const ROWS = {
     severity: 'low',
     ocsf: { class: 'http-activity', activity: 'method' },
   },
-  'access.rate-exceeded': {
-    text: 'Requests are refused because there are more than the rates of the application or its tenant. At most ten a minute of each, one for each user; `reason` is the code.',
-    outcomes: ['refused'],
-    fields: USER,
-    detail: {
-      refused: 'Requests that were refused since the event of it before, this one included.',
-    },
-    severity: 'medium',
-    ocsf: { class: 'application-error', activity: 'general' },
-  },
+  ...ALARM_EVENTS,
   'translation.dropped': {
     text: 'A header field of an answer was dropped: outside it would reach farther than the application meant, or name what is inside. Told once for an application, a field and a cookie.',
     outcomes: ['refused'],

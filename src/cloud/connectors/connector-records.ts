@@ -44,6 +44,10 @@ export interface EnrolledBy {
   readonly as: 'registrar' | 'operator'
   /** A registrar as the issuer calls them (`sub`); an operator's own name. */
   readonly name: string
+  /**
+   * Who calls a registrar so. Absent of an operator, and in a record that an earlier release wrote.
+   */
+  readonly issuer?: string
   /** The ticket it came by. Absent: by a token. */
   readonly ticketId?: string
 }

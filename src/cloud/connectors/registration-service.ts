@@ -301,16 +301,18 @@ async function newConnector(
       ...(standing === 'pending' &&
         approveWithinMs !== undefined && { standingUntil: now + approveWithinMs }),
       registeredAt: now,
-      enrolledBy: enrolledBy(registrar),
+      enrolledBy: enrolledBy(registrar, ticket),
     },
     certificate: { ...issued, connectorId: id },
   }
 }
 
-function enrolledBy(registrar: Registrar): EnrolledBy {
-  if (!('ticketId' in registrar)) return { as: 'registrar', name: registrar.subject }
-  const { maker, ticketId } = registrar
-  return { as: maker.as, name: maker.name, ticketId }
+function enrolledBy(registrar: Registrar, ticket: TicketRecord | undefined): EnrolledBy {
+  if (ticket === undefined && 'subject' in registrar)
+    return { as: 'registrar', name: registrar.subject, issuer: registrar.issuer }
+  const { maker, id: ticketId } = ticket!
+  const issuer = maker.as === 'registrar' ? { issuer: maker.issuer } : {}
+  return { as: maker.as, name: maker.name, ...issuer, ticketId }
 }
 
 /** Anything but a refusal is ours, and says nothing of itself to a stranger. */

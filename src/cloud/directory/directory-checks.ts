@@ -87,6 +87,8 @@ function tellTenant(
       'names no group of this tenant',
       tell,
     )
+  if (tenant.approveByAnother === true && tenant.approveConnectors !== true)
+    tell(`${path}.approveByAnother`, 'needs "approveConnectors" to be true')
   tellSessionLifetime(session?.lifetime, `${path}.session.lifetime`, tell)
   if (branding?.logo !== undefined)
     tellFault(tell, `${path}.branding.logo`, logoFault(branding.logo))

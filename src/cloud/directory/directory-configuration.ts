@@ -60,6 +60,7 @@ const TenantConfiguration = v.strictObject({
   registrars: Registrars,
   connectorLimit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100),
   approveConnectors: v.optional(v.boolean(), false),
+  approveByAnother: v.exactOptional(v.boolean()),
   approveWithinMs: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   enrolmentTickets: v.optional(v.boolean(), false),
   defaultGroupId: v.optional(id),

@@ -44,6 +44,11 @@ export interface TenantInput {
   /** Newly registered connectors wait for an operator's approval. Default: false. */
   readonly approveConnectors?: boolean | undefined
   /**
+   * Whether somebody else must approve a connector than who registered it, or made its ticket;
+   * needs `approveConnectors`. Default: false.
+   */
+  readonly approveByAnother?: boolean | undefined
+  /**
    * How long a new connector waits for its approval; then it is disabled. Milliseconds. Default: it
    * waits.
    */

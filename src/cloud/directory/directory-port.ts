@@ -40,6 +40,8 @@ export interface Tenant {
   readonly connectorLimit: number
   /** Newly registered connectors wait for an operator's approval. Default false. */
   readonly approveConnectors: boolean
+  /** Whoever registered a connector, or made its ticket, may not approve it. Default false. */
+  readonly approveByAnother?: boolean
   /**
    * How long a new connector waits for its approval; then it is disabled. Milliseconds. Default: it
    * waits.

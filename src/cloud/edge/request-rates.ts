@@ -3,8 +3,8 @@
  * each. What is more is refused at once and takes nothing of what is left.
  *
  * What is kept of whoever is at their pace is nothing: a bucket is only forgotten when it is full
- * again, so forgetting helps nobody. Where more users than are kept are ahead of their pace at once,
- * all further ones share one bucket until there is room.
+ * again, so forgetting helps nobody. Where more users than are kept are ahead of their pace, all
+ * further ones share one bucket until there is room.
  *
  * @see docs/shares.md, "Rates"
  * @module

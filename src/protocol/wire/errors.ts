@@ -110,8 +110,9 @@ export type RefusalReason =
   | 'certificate-profile'
   | 'connector-forgotten'
   | 'connector-unassigned'
-  // a change of a connector's record: it is another than was expected
+  // a change of a connector's record: it is another than was expected; whoever registered it asks
   | 'conflict'
+  | 'own-registration'
   // any call
   | 'not-found'
   | 'too-large'

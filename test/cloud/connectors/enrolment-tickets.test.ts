@@ -129,7 +129,10 @@ describe('a ticket', () => {
     await register(ticket)
     expect(lastAudit()).toMatchObject({ subject: 'alice', detail: { ticketId: id } })
     const [connector] = await trust.registry.list('contoso')
-    expect(connector?.enrolledBy).toEqual({ as: 'registrar', name: 'alice', ticketId: id })
+    expect(connector?.enrolledBy).toEqual({
+      ...{ as: 'registrar', name: 'alice', ticketId: id },
+      issuer: trust.issuer.url,
+    })
   })
 })
 
