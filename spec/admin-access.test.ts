@@ -12,6 +12,7 @@ beforeEach(() => world.failAudit(false))
 
 /** What each operation is called with where it is to succeed; the ids are contoso's. */
 const BODIES: Readonly<Record<string, object>> = {
+  rollAuthority: { signsInMs: 0 },
   moveConnector: { groupId: 'contoso-other' },
   renameConnector: { name: 'renamed' },
   endSessions: { subject: 'carol', tenantId: 'contoso' },
@@ -59,8 +60,17 @@ async function idFor({ path }: AdminRoute): Promise<string> {
   return id
 }
 
+/** The authority's roll is where the operation begins. */
+async function rolledFor({ operation }: AdminRoute): Promise<void> {
+  const roll = world.cloud.authority.roll!
+  const { state } = roll.view()
+  if (operation === 'rollAuthority' && state !== 'one') await roll.finish()
+  if (operation === 'finishAuthorityRoll' && state === 'one') await roll.begin(Date.now())
+}
+
 async function callRoute(route: AdminRoute, name: CallerName) {
   const id = await idFor(route)
+  await rolledFor(route)
   const answer = await world.call(route.method, route.path.replace('{id}', id), {
     token: await tokenOf(name),
     headers: route.isConditional ? { 'if-match': '*' } : {},

@@ -259,6 +259,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.8a', text: 'Requests of a tenant, an application and a user are passed on no faster than their rates, a burst apart; what is more is refused with 429 and the time to come again, on every binding, and takes nothing from anybody.' },
   { id: 'R8.8b', text: 'Who is too fast is in the audit; a flood of requests, or of users, is no flood of events.' },
   { id: 'R8.8c', text: 'Where a tenant wants it, whoever registered a connector, or made its ticket, may not approve it; somebody else may.' },
+  { id: 'R8.9a', text: 'The authority that certifies connectors is rolled by an operator, who starts and finishes it: connectors renew by themselves meanwhile, no request fails and none is registered again; then what the root before certified is refused at each call and on every link.' },
+  { id: 'R8.9b', text: 'A roll is not finished while a connector needs the root before: it is named, unless the operator insists; a revocation outlives a roll.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
   { id: 'R8.6b', text: 'A connector behind a proxy calls the cloud through it, with a password where it wants one, and applications past it; what the proxy does wrong is told with its remedy, and no password is.' },
   { id: 'R8.6c', text: 'Each end says whether it lives, whether it is ready, and its figures, by option and on a port of its own: ready while what is published is served; unready first, where it is to end.' },

@@ -6,6 +6,7 @@
 import type { AdminHandler } from './admin/admin-handler.ts'
 import { createAdminHandler } from './admin/admin-handler.ts'
 import { AdminService } from './admin/admin-service.ts'
+import { AuthorityService } from './admin/authority-service.ts'
 import { AdminTokens, type AdminAccess } from './admin/admin-tokens.ts'
 import type { Cloud } from './cloud.ts'
 import { Issuers } from './issuer/issuers.ts'
@@ -39,10 +40,14 @@ const OWN_NAMES = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
  * @throws ConfigurationInvalid when the audience is that of a tenant's registrars
  */
 export function createAdminApi(cloud: Cloud, { access, hosts = [] }: AdminApiOptions): AdminApi {
-  const { clocks, crypto, directory, registry, timer, containment } = cloud
+  const { authority, clocks, crypto, directory, registry, timer, containment } = cloud
   const own = new Set(hosts.map((host) => host.toLowerCase()))
   const service = new AdminService({
     ...{ directory, registry, clocks },
+    authority: new AuthorityService({
+      ...{ authority, registry, directory, clocks },
+      connections: cloud.certificates.connections,
+    }),
     origin: cloud.origin,
     sessions: cloud.sessions,
     sightings: cloud.sightings,

@@ -253,8 +253,14 @@ export function createCloud(options: CloudOptions): Cloud {
   const assertions = new Assertions({
     ...{ signer: ports.assertionSigner, serviceUrl: options.serviceUrl, clocks },
   })
-  const expiresAt = expiryOf(authority.certificate)
-  const shownCertificates = new Set([{ name: 'connector-authority', expiresAt }])
+  const shownCertificates = new Set<ShownCertificate>([
+    {
+      name: 'connector-authority',
+      get expiresAt() {
+        return expiryOf(authority.certificate)
+      },
+    },
+  ])
   return {
     clocks,
     timer,
@@ -278,7 +284,7 @@ export function createCloud(options: CloudOptions): Cloud {
     }),
     certificates: new ConnectorCertificates({
       crypto,
-      authority: authority.certificate,
+      authority,
       registry,
       directory,
     }),

@@ -27,6 +27,7 @@
 import { ApiMisuse, ConfigurationInvalid, Refused } from '../protocol/internal.ts'
 import { atOnce, type Containment } from '../runtime/containment.ts'
 import { containedAudit } from './audit/contained-audit.ts'
+import type { AuthorityRoll } from './authority/authority-roll.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
 import type {
   ConnectorRegistry,
@@ -202,11 +203,30 @@ function containedAuthority(
   authority: CertificateAuthority,
   containment: Containment,
 ): CertificateAuthority {
+  const { roll } = authority
   return {
-    certificate: authority.certificate,
+    get certificate() {
+      return authority.certificate
+    },
+    ...(roll && { roll: containedRoll(roll, containment) }),
     issue: containment.await('authority.issue', (options) => authority.issue(options), {
       passes: isAnswer,
     }),
+  }
+}
+
+function containedRoll(roll: AuthorityRoll, containment: Containment): AuthorityRoll {
+  const wrap = <A extends unknown[]>(name: string, call: (...args: A) => Promise<void>) =>
+    containment.await(`authority.roll.${name}`, call, { passes: isAnswer })
+  return {
+    get trusted() {
+      return roll.trusted
+    },
+    view: containment.demand('authority.roll.view', () => atOnce(roll.view())),
+    begin: wrap('begin', (signsFrom) => roll.begin(signsFrom)),
+    finish: wrap('finish', () => roll.finish()),
+    reload: wrap('reload', () => roll.reload()),
+    close: containment.notify('authority.roll.close', () => roll.close()),
   }
 }
 

@@ -246,7 +246,14 @@ export {
   type AuthorityStore,
   type LoadedAuthority,
   type StoredAuthority,
+  type StoredLeavingRoot,
 } from './authority/authority-root.ts'
+export {
+  type AuthorityRoll,
+  type RollState,
+  type RollView,
+  type RootView,
+} from './authority/authority-roll.ts'
 export { type LeafIdentity } from './authority/leaf-profile.ts'
 
 // Users

@@ -79,7 +79,7 @@ export interface CertificateStats {
 export interface ShownCertificate {
   readonly name: string
   /** Milliseconds since 1970; another when it is replaced. */
-  expiresAt: number
+  readonly expiresAt: number
 }
 
 /** What is counted. */

@@ -57,7 +57,8 @@ const FUNCTIONS: Functions = {
     ...{ addTicket: false, ticket: false, tickets: false, removeTickets: false },
     ...{ expireTickets: false, expireConnectors: false, rename: false, forget: false },
   },
-  authority: { issue: true, certificate: false },
+  // Where it is rolled only.
+  authority: { issue: true, certificate: false, roll: false },
   instances: 'itself',
   // Between instances only, and `join` before anything is served.
   queue: { publish: false, tell: false, announce: true, observe: false, join: false },

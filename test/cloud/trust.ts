@@ -113,7 +113,7 @@ export async function startTrust(
   const registrar = createRegistration({ ...shared, ...overrides, registry })
   const certificates = new ConnectorCertificates({
     crypto,
-    authority: authority.certificate,
+    authority,
     registry,
     directory,
   })

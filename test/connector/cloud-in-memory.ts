@@ -102,7 +102,7 @@ export class CloudInMemory implements ControlChannel {
     const { registry } = this
     this.#certificates = new ConnectorCertificates({
       crypto,
-      authority: authority.certificate,
+      authority,
       registry,
       directory: this.#parts().directory,
     })

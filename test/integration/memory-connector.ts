@@ -39,7 +39,7 @@ export class MemoryConnector {
         async details(applicationId) {
           const caller = await cloud.registry.connector(claimer.connectorId)
           const reply = cloud.configuration.application(
-            { connector: caller!, certificate: undefined as never },
+            { connector: caller!, certificate: undefined as never, authorityKeyId: '' },
             { v: PROTOCOL_VERSION, type: 'application', applicationId },
           )
           return reply.type === 'application' ? reply.application : undefined

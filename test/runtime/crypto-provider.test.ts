@@ -40,7 +40,7 @@ test('a runtime without Web Crypto can still be an authority', async () => {
   expect(new X509Certificate(der).verify(root.publicKey)).toBe(true)
   const certificates = new ConnectorCertificates({
     crypto,
-    authority: authority.certificate,
+    authority,
     registry: createMemoryRegistry(),
     directory: { tenant: () => undefined, group: () => undefined },
   })

@@ -7,13 +7,16 @@ import {
   ADMIN_CHANGE_FLAGS,
   ADMIN_CONNECTORS_FLAGS,
   ADMIN_END_FLAGS,
+  ADMIN_FINISH_FLAGS,
   ADMIN_FLAGS,
   ADMIN_LIST_FLAGS,
+  ADMIN_ROLL_FLAGS,
   ADMIN_SESSIONS_FLAGS,
   ADMIN_TICKET_FLAGS,
 } from './flags.ts'
 
 const connectors = () => import('./connectors.ts')
+const authority = () => import('./authority.ts')
 const tickets = () => import('./tickets.ts')
 const published = () => import('./published.ts')
 
@@ -145,5 +148,30 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     flags: ADMIN_FLAGS,
     names: ['ID'],
     run: async (given, around) => (await tickets()).revokeTicket(given, around),
+  }),
+  command({
+    words: 'admin authority show',
+    summary: 'what certifies connectors, and who still needs the root before',
+    flags: ADMIN_FLAGS,
+    run: async (given, around) => (await authority()).showAuthority(given, around),
+  }),
+  command({
+    words: 'admin authority roll',
+    summary: 'make the next root: both are trusted, and connectors renew by themselves',
+    text: [
+      'No connector is registered again. It is over with "admin authority finish", when "show" names no connector any more. Where instances have a copy each of connector-authority.pem, give them the new one before the time of --signs-in.',
+    ],
+    flags: ADMIN_ROLL_FLAGS,
+    examples: ['admin authority roll --config cloud/cloud.jsonc'],
+    run: async (given, around) => (await authority()).rollAuthority(given, around),
+  }),
+  command({
+    words: 'admin authority finish',
+    summary: 'trust the root before no longer',
+    text: [
+      'Refused while connectors have not come with a certificate of the next root, which are named; with --force they have to be registered again.',
+    ],
+    flags: ADMIN_FINISH_FLAGS,
+    run: async (given, around) => (await authority()).finishAuthority(given, around),
   }),
 ]

@@ -61,6 +61,21 @@ export const ADMIN_END_FLAGS = {
 } as const satisfies Flags
 export type AdminEndGiven = Given<typeof ADMIN_END_FLAGS>
 
+export const ADMIN_ROLL_FLAGS = {
+  'signs-in': {
+    value: 'MINUTES',
+    text: 'after how long the next root signs: when every instance has it (default: 2 seconds)',
+  },
+  ...API,
+} as const satisfies Flags
+export type AdminRollGiven = Given<typeof ADMIN_ROLL_FLAGS>
+
+export const ADMIN_FINISH_FLAGS = {
+  force: { text: 'although connectors would have to be registered again, or connections end' },
+  ...API,
+} as const satisfies Flags
+export type AdminFinishGiven = Given<typeof ADMIN_FINISH_FLAGS>
+
 export const ADMIN_TICKET_FLAGS = {
   tenant: { value: 'ID', isRequired: true, text: 'whose connector it will be' },
   group: { value: 'ID', text: "the connector's group (default: the tenant's)" },

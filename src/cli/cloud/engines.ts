@@ -45,11 +45,16 @@ export interface StateEngines extends Required<
   publishKeys(): Promise<void>
 }
 
-/** Opens all of it; what is missing is made. */
+/**
+ * Opens all of it; what is missing is made.
+ *
+ * @param complain told of files that cannot be read again while it runs
+ */
 export async function openEngines(
   file: string,
   { stateDir, assertions }: CloudServerSettings,
   closing: Closing,
+  complain: (error: unknown) => void,
 ): Promise<StateEngines> {
   const inState = (name: string) => join(stateDir, name)
   const crypto = await defaultCryptoProvider()
@@ -66,11 +71,19 @@ export async function openEngines(
     inState('server-authority.pem'),
   ]
   const authority = await ofFile(connectorAuthority, () =>
-    createCertificateAuthority({ crypto, clocks, store: authorityFile(connectorAuthority) }),
+    createCertificateAuthority({
+      ...{ crypto, clocks, store: authorityFile(connectorAuthority) },
+      onError: ({ error }) => complain(error),
+    }),
   )
+  closing.push(() => authority.roll?.close())
   const servers = await ofFile(serverAuthority, () =>
-    createServerAuthority({ crypto, clocks, store: authorityFile(serverAuthority) }),
+    createServerAuthority({
+      ...{ crypto, clocks, store: authorityFile(serverAuthority) },
+      onError: ({ error }) => complain(error),
+    }),
   )
+  closing.push(() => servers.roll.close())
   const keyRing = opened(
     await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
   )

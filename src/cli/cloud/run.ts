@@ -59,7 +59,7 @@ async function serve(
   )
 
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
-  const engines = await openEngines(file, settings, closing)
+  const engines = await openEngines(file, settings, closing, complain)
   const { servers, rotate, publishKeys, ...ports } = engines
   const instances: Record<string, string> = {}
   // Without a location lookup only networks and failures are unusual, and countries are not known.

@@ -96,6 +96,25 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     serve: (admin) => admin.instance(),
   }),
   route({
+    ...{ operation: 'authority', method: 'GET', path: '/v1/authority', role: 'service' },
+    summary: 'The connectors’ authority: its roots, and who still needs the one before.',
+    ...{ scope: 'service', output: s.Authority, status: 200 },
+    serve: (admin) => admin.authority.view(),
+  }),
+  route({
+    ...{ operation: 'rollAuthority', method: 'POST', path: '/v1/authority/roll', role: 'service' },
+    summary: 'Makes the next root of the connectors’ authority. Both are trusted until the finish.',
+    ...{ scope: 'service', input: s.RollOrder, output: s.Authority, status: 200 },
+    serve: (admin, { input }) => admin.authority.roll(input),
+  }),
+  route({
+    ...{ operation: 'finishAuthorityRoll', method: 'POST', path: '/v1/authority/finish' },
+    summary: 'Trusts the root before no longer; refused while connectors need it, unless forced.',
+    ...{ role: 'service', scope: 'service' },
+    ...{ input: s.RollFinish, output: s.Authority, status: 200 },
+    serve: (admin, { input }) => admin.authority.finish(input),
+  }),
+  route({
     ...{ operation: 'listConnectors', method: 'GET', path: '/v1/connectors', role: 'reader' },
     summary:
       'Connectors and how they do. With `Accept: text/event-stream` they are watched: an event `connectors` with all of them, then `connector` for each that changed and `gone` for each that is hidden.',

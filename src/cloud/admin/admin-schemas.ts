@@ -7,6 +7,7 @@
 import * as v from 'valibot'
 import type {
   ApplicationView,
+  AuthorityView,
   ConnectorView,
   GroupView,
   InstanceView,
@@ -24,6 +25,7 @@ const time = v.pipe(
   v.description('Milliseconds since 1970.'),
 )
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const Standing = v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked'])
 const milliseconds = v.pipe(v.number(), v.minValue(0), v.description('Milliseconds.'))
 
 /** Nothing is said. */
@@ -56,7 +58,7 @@ export const OfTenant = v.strictObject({ tenant: v.exactOptional(text) })
 export const ConnectorQuery = v.strictObject({
   tenant: v.exactOptional(text),
   group: v.exactOptional(text),
-  standing: v.exactOptional(v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked'])),
+  standing: v.exactOptional(Standing),
 })
 export const SessionQuery = v.strictObject({
   tenant: v.exactOptional(text),
@@ -81,7 +83,7 @@ export const Connector = v.object({
   tenantId: v.string(),
   groupId: v.string(),
   name: v.string(),
-  standing: v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked']),
+  standing: Standing,
   standingSince: v.exactOptional(time),
   standingUntil: v.exactOptional(time),
   registeredAt: time,
@@ -179,6 +181,43 @@ export const Instance = v.object({
   certificates: v.array(v.object({ name: v.string(), expiresAt: time, daysLeft: v.number() })),
   configurationAgeMs: v.exactOptional(milliseconds),
 }) satisfies v.GenericSchema<InstanceView>
+
+const root = { keyId: v.string(), expiresAt: time }
+
+export const RollOrder = v.strictObject({
+  signsInMs: v.exactOptional(
+    v.pipe(
+      count,
+      v.maxValue(30 * 24 * 60 * 60 * 1000),
+      v.description('After how long the next root signs, milliseconds. Default 2000.'),
+    ),
+  ),
+})
+export const RollFinish = v.strictObject({
+  force: v.exactOptional(
+    v.pipe(v.boolean(), v.description('Although connectors would have to be registered again.')),
+  ),
+})
+export const Authority = v.object({
+  state: v.pipe(
+    v.picklist(['one', 'announced', 'rolling']),
+    v.description(
+      '`announced`: the next root is trusted and does not sign yet. `rolling`: it signs, and the one before is trusted.',
+    ),
+  ),
+  root: v.object(root),
+  leaving: v.exactOptional(v.object({ ...root, signsUntil: time })),
+  remaining: v.object({
+    total: v.pipe(count, v.description('Connectors without a used certificate of the next root.')),
+    connectors: v.array(
+      v.object({ id: v.string(), tenantId: v.string(), name: v.string(), standing: Standing }),
+    ),
+    connections: v.pipe(
+      count,
+      v.description('Open on this instance by certificates of the root before.'),
+    ),
+  }),
+}) satisfies v.GenericSchema<AuthorityView>
 
 export const list = <S extends v.GenericSchema>(item: S) => v.object({ items: v.array(item) })
 

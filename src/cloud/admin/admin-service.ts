@@ -24,6 +24,7 @@ import type { Origin } from '../offers/origin.ts'
 import type { LiveExchange } from '../request/live-exchanges.ts'
 import type { Sessions } from '../session/session.ts'
 import { isWithin, type AdminCaller } from './admin-caller.ts'
+import type { AuthorityService } from './authority-service.ts'
 import { mayHaveRegistered } from './own-registration.ts'
 import type {
   ConnectorView,
@@ -37,6 +38,7 @@ import type {
 
 /** The parts that are seen and operated. @internal */
 export interface AdminServiceOptions {
+  readonly authority: AuthorityService
   readonly directory: Directory
   readonly registry: ConnectorRegistry
   readonly origin: Pick<Origin, 'counted' | 'instance' | 'open'>
@@ -79,10 +81,13 @@ const NOBODY: ConnectorCount = {
 /** What an operator sees and does. */
 export class AdminService {
   readonly #options: AdminServiceOptions
+  /** What certifies connectors. */
+  readonly authority: AuthorityService
 
   /** @internal */
   constructor(options: AdminServiceOptions) {
     this.#options = options
+    this.authority = options.authority
   }
 
   // ── connectors ────────────────────────────────────────────────────────────────────────────

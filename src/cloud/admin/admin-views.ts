@@ -5,6 +5,7 @@
  * @module
  */
 import type { ConnectorStanding, EnrolledBy } from '../connectors/connector-records.ts'
+import type { RollView } from '../authority/authority-roll.ts'
 import type { AdminRole } from './admin-caller.ts'
 
 /** How a connector does for an application; the last three: it has failed. */
@@ -159,4 +160,24 @@ export interface InstanceView {
   }[]
   /** How long what the directory says has been in force. Milliseconds. */
   readonly configurationAgeMs?: number
+}
+
+/** The connectors' authority: its roots, and who needs the one before while it is rolled. */
+export interface AuthorityView extends RollView {
+  readonly remaining: {
+    /** Connectors that have not used a certificate of the next root yet. */
+    readonly total: number
+    /** The first 100 of them. */
+    readonly connectors: readonly RemainingConnector[]
+    /** Open on this instance by certificates of the root before. */
+    readonly connections: number
+  }
+}
+
+/** A connector that would be shut out, were the roll finished now. */
+export interface RemainingConnector {
+  readonly id: string
+  readonly tenantId: string
+  readonly name: string
+  readonly standing: ConnectorStanding
 }

@@ -4,6 +4,7 @@
  * @module
  */
 export { createAdminApi, type AdminApi, type AdminApiOptions } from '../cloud-admin.ts'
+export { type AuthorityService } from './authority-service.ts'
 export { type AdminCaller, type AdminRole } from './admin-caller.ts'
 export { type AdminHandler, type AdminRequestInfo } from './admin-handler.ts'
 export {
@@ -16,12 +17,14 @@ export { type AdminAccess } from './admin-tokens.ts'
 export {
   type ApplicationHealthView,
   type ApplicationView,
+  type AuthorityView,
   type ConnectorView,
   type GroupView,
   type HealthView,
   type InstanceView,
   type MeView,
   type NewTicketView,
+  type RemainingConnector,
   type SessionView,
   type TicketView,
 } from './admin-views.ts'

@@ -14,7 +14,8 @@ import {
 import * as x509 from '../../runtime/x509.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import { ECDSA_P256 } from './connector-key.ts'
-import { systemClocks, type Clocks } from '../../runtime/clocks.ts'
+import type { Clocks } from '../../runtime/clocks.ts'
+import type { OnError } from '../../runtime/containment.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 /** A root as it is kept. */
@@ -23,6 +24,14 @@ export interface StoredAuthority {
   readonly key: Uint8Array
   /** X.509, DER. */
   readonly certificate: Uint8Array
+  /** While a roll is under way: the root that this one takes the place of. */
+  readonly leaving?: StoredLeavingRoot
+}
+
+/** A root that leaves: it signs for a while yet, and is trusted until its roll is finished. */
+export interface StoredLeavingRoot extends Pick<StoredAuthority, 'key' | 'certificate'> {
+  /** Until then it signs. Milliseconds since 1970. */
+  readonly signsUntil: number
 }
 
 /** A root as a store gives it: what it was given to keep, or what was put there by other means. */
@@ -31,6 +40,9 @@ export interface LoadedAuthority {
   readonly key: KeyInput
   /** X.509 in PEM or DER. */
   readonly certificate: CertificateInput
+  /** As {@link StoredAuthority.leaving}. */
+  readonly leaving?:
+    (Pick<LoadedAuthority, 'key' | 'certificate'> & { readonly signsUntil: number }) | undefined
 }
 
 /**
@@ -44,6 +56,13 @@ export interface AuthorityStore {
    * who did.
    */
   save(authority: StoredAuthority): Promise<void>
+  /**
+   * Stores it durably, at once or not at all, in the place of the one with this certificate (DER);
+   * `false`: another is there, and stays. Absent: what is stored stays for ever, and is not rolled.
+   */
+  replace?(authority: StoredAuthority, before: Uint8Array): Promise<boolean>
+  /** Calls `changed` after somebody has stored another; returns the end of it. */
+  watch?(changed: () => void): () => void
 }
 
 /** Options of `createCertificateAuthority` and `createServerAuthority`. */
@@ -54,12 +73,19 @@ export interface AuthorityOptions {
   readonly crypto?: CryptoProvider
   /** Default: the runtime's. */
   readonly clocks?: Pick<Clocks, 'wallClock'>
+  /**
+   * Told of a store that cannot be read again: the roots that are known stay in use. Default:
+   * nobody is.
+   */
+  readonly onError?: OnError
 }
 
 /** A root that can sign. @internal */
 export interface AuthorityRoot {
   readonly certificate: x509.X509Certificate
   readonly der: Uint8Array
+  /** Its subject key identifier, hexadecimal: what its certificates name it by. */
+  readonly keyId: string
   /** Not extractable. */
   readonly key: CryptoKey
 }
@@ -68,26 +94,8 @@ const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000
 /** A root is valid a day before it was made: the peers' clocks may be behind. */
 const BACKDATE_MS = 24 * 60 * 60 * 1000
 
-/**
- * The root in the store; a new one (ECDSA P-256, ten years) when there is none.
- *
- * @throws ConfigurationInvalid when what is stored is not a root, or not its key
- * @internal
- */
-export async function authorityRoot(
-  name: string,
-  options: AuthorityOptions,
-): Promise<AuthorityRoot> {
-  const { crypto = globalThis.crypto, clocks = systemClocks, store } = options
-  const stored = await store.load()
-  if (stored !== undefined) return opened(stored, crypto)
-  await store.save(await newRoot(name, crypto, clocks.wallClock()))
-  const saved = await store.load()
-  if (saved === undefined) throw new ConfigurationInvalid('authority', 'its store forgets')
-  return opened(saved, crypto)
-}
-
-async function newRoot(
+/** A new root: ECDSA P-256, ten years. @internal */
+export async function newRoot(
   name: string,
   crypto: CryptoProvider,
   now: number,
@@ -119,7 +127,16 @@ async function newRoot(
   }
 }
 
-async function opened(stored: LoadedAuthority, crypto: CryptoProvider): Promise<AuthorityRoot> {
+/**
+ * A root that was kept.
+ *
+ * @throws ConfigurationInvalid when it is none, or not its key
+ * @internal
+ */
+export async function openRoot(
+  stored: Pick<LoadedAuthority, 'key' | 'certificate'>,
+  crypto: CryptoProvider,
+): Promise<AuthorityRoot> {
   try {
     const certificate = new x509.X509Certificate(readCertificate(stored.certificate, 'certificate'))
     const key = await crypto.subtle.importKey(
@@ -138,12 +155,18 @@ async function opened(stored: LoadedAuthority, crypto: CryptoProvider): Promise<
     if (certificate.getExtension(x509.BasicConstraintsExtension)?.ca !== true) {
       throw new ConfigurationInvalid('authority', 'the certificate is not an authority’s')
     }
-    return { certificate, der: new Uint8Array(certificate.rawData), key }
+    const der = new Uint8Array(certificate.rawData)
+    return { certificate, der, keyId: rootKeyId(certificate), key }
   } catch (cause) {
     throw new ConfigurationInvalid('authority', 'what is stored is not a root with its key', {
       cause,
     })
   }
+}
+
+/** The name of a root's key in the certificates that it signed. RFC 5280 §4.2.1.1 */
+export function rootKeyId(certificate: x509.X509Certificate): string {
+  return certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId.toLowerCase() ?? ''
 }
 
 /** 16 random octets in hexadecimal, positive and always of the same length. RFC 5280 §4.1.2.2 */

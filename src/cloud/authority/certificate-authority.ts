@@ -6,13 +6,10 @@
  * @module
  */
 import { ApiMisuse } from '../../protocol/internal.ts'
+import { systemClocks } from '../../runtime/clocks.ts'
 import * as x509 from '../../runtime/x509.ts'
-import {
-  authorityRoot,
-  randomSerial,
-  wholeSeconds,
-  type AuthorityOptions,
-} from './authority-root.ts'
+import { AuthorityRoots, type AuthorityRoll } from './authority-roll.ts'
+import { randomSerial, wholeSeconds, type AuthorityOptions } from './authority-root.ts'
 import { ECDSA_P256, isP256, keyIdOf } from './connector-key.ts'
 import { LEAF_SUBJECT, leafExtensions, type LeafIdentity } from './leaf-profile.ts'
 
@@ -48,8 +45,10 @@ export interface IssuedCertificate {
 
 /** The authority of connectors. */
 export interface CertificateAuthority {
-  /** Its root, DER: what the connector listener verifies client certificates with. */
+  /** Its root, DER: the one that signs now. */
   readonly certificate: Uint8Array
+  /** Another root in its place, and both while connectors change. Absent: it has one for ever. */
+  readonly roll?: AuthorityRoll | undefined
   /** @throws ApiMisuse when the key is not ECDSA P-256 */
   issue(options: IssueOptions): Promise<IssuedCertificate>
 }
@@ -66,12 +65,17 @@ export async function createCertificateAuthority(
   options: AuthorityOptions,
 ): Promise<CertificateAuthority> {
   const crypto = (options.crypto ?? globalThis.crypto) as Crypto
-  const root = await authorityRoot('connectors', options)
+  const roots = await AuthorityRoots.open('connectors', options)
+  const { clocks = systemClocks } = options
 
   return {
-    certificate: root.der,
+    get certificate() {
+      return roots.signing(clocks.wallClock()).der
+    },
+    roll: roots,
     async issue({ publicKeySpki, now, validityMs = SIXTY_DAYS_MS, backdateMs = LEEWAY_MS, ...to }) {
       if (!isP256(publicKeySpki)) throw new ApiMisuse('"publicKeySpki" must be an ECDSA P-256 key')
+      const root = roots.signing(now)
       const publicKey = new x509.PublicKey(publicKeySpki as BufferSource)
       const serial = randomSerial(crypto)
       const notAfter = wholeSeconds(Math.min(now + validityMs, root.certificate.notAfter.getTime()))

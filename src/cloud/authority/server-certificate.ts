@@ -7,12 +7,8 @@
  */
 import { systemClocks } from '../../runtime/clocks.ts'
 import * as x509 from '../../runtime/x509.ts'
-import {
-  authorityRoot,
-  randomSerial,
-  wholeSeconds,
-  type AuthorityOptions,
-} from './authority-root.ts'
+import { AuthorityRoots, type AuthorityRoll } from './authority-roll.ts'
+import { randomSerial, wholeSeconds, type AuthorityOptions } from './authority-root.ts'
 import { ECDSA_P256 } from './connector-key.ts'
 
 /** Options of {@link ServerAuthority.issue}. */
@@ -29,14 +25,16 @@ export interface ServerCertificateOptions {
 export interface ServerCertificate {
   readonly key: string
   readonly certificate: string
-  /** The root that clients must trust. */
+  /** The root that clients must trust; while it is rolled, both. */
   readonly ca: string
 }
 
 /** The authority of our own servers. */
 export interface ServerAuthority {
-  /** Its root, DER: what connectors pin. */
+  /** Its root, DER: the one that signs now. Connectors pin those that `roll` says are trusted. */
   readonly certificate: Uint8Array
+  /** Another root in its place, and both while connectors are told of it. */
+  readonly roll: AuthorityRoll
   issue(options?: ServerCertificateOptions): Promise<ServerCertificate>
 }
 
@@ -46,16 +44,21 @@ const BACKDATE_MS = 60 * 60 * 1000
 /** Opens the authority; its root is made on first start. Each certificate has a new key. */
 export async function createServerAuthority(options: AuthorityOptions): Promise<ServerAuthority> {
   const crypto = (options.crypto ?? globalThis.crypto) as Crypto
-  const root = await authorityRoot('servers', options)
+  const roots = await AuthorityRoots.open('servers', options)
+  const { clocks = systemClocks } = options
 
   return {
-    certificate: root.der,
+    get certificate() {
+      return roots.signing(clocks.wallClock()).der
+    },
+    roll: roots,
     async issue({
       dnsNames = ['localhost', '*.localhost'],
       ipAddresses = ['127.0.0.1', '::1'],
       validityMs = NINETY_DAYS_MS,
     } = {}) {
-      const now = (options.clocks ?? systemClocks).wallClock()
+      const now = clocks.wallClock()
+      const root = roots.signing(now)
       const keys = await crypto.subtle.generateKey(ECDSA_P256, true, ['sign', 'verify'])
       const certificate = await x509.X509CertificateGenerator.create(
         {
@@ -89,7 +92,9 @@ export async function createServerAuthority(options: AuthorityOptions): Promise<
       return {
         key: x509.PemConverter.encode(key, 'PRIVATE KEY'),
         certificate: certificate.toString('pem'),
-        ca: root.certificate.toString('pem'),
+        ca: roots.trusted
+          .map((der) => `${new x509.X509Certificate(der as BufferSource)}`)
+          .join('\n'),
       }
     },
   }

@@ -25,16 +25,15 @@ export interface HintedLinks {
 /** Connectors told at one look: their pulls come at once, and are not to come all at once. */
 export const HINTS_AT_ONCE = 200
 
+type Hinting = Pick<ConfigurationService, 'versionFor' | 'renewAfterMs' | 'given' | 'told'>
+
 export class ConfigurationHints {
-  readonly #service: Pick<ConfigurationService, 'versionFor' | 'given' | 'told'>
+  readonly #service: Hinting
   readonly #links: readonly HintedLinks[]
   /** By connector id, which the cloud drew: records that changed under links that were kept. */
   readonly #changed = new Map<string, ConnectorRecord>()
 
-  constructor(
-    service: Pick<ConfigurationService, 'versionFor' | 'given' | 'told'>,
-    links: readonly HintedLinks[],
-  ) {
+  constructor(service: Hinting, links: readonly HintedLinks[]) {
     this.#service = service
     this.#links = links
   }
@@ -47,7 +46,8 @@ export class ConfigurationHints {
     // Its next link is opened under the record of then.
     if (!isHeld) return void this.#changed.delete(connector.id)
     this.#changed.set(connector.id, connector)
-    this.#tell(connector.id, this.#service.versionFor(connector))
+    const renewAfterMs = this.#service.renewAfterMs(connector.id)
+    this.#tell(connector.id, this.#service.versionFor(connector, renewAfterMs))
   }
 
   /**
@@ -77,9 +77,12 @@ export class ConfigurationHints {
       ...claimer,
       standing: 'active',
     }
-    const key = `${connector.standing} ${tenantKey(connector.tenantId, connector.groupId)}`
+    const { standing, tenantId, groupId } = connector
+    const renewAfterMs = this.#service.renewAfterMs(claimer.connectorId)
+    const key = `${standing} ${renewAfterMs} ${tenantKey(tenantId, groupId)}`
     let version = versions.get(key)
-    if (version === undefined) versions.set(key, (version = this.#service.versionFor(connector)))
+    if (version === undefined)
+      versions.set(key, (version = this.#service.versionFor(connector, renewAfterMs)))
     return version
   }
 

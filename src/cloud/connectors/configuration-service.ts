@@ -19,6 +19,7 @@ import {
 } from '../../protocol/internal.ts'
 import type { AuditEntry } from '../audit/audit-events.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
+import { issuerOf } from '../authority/authority-roll.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
@@ -55,11 +56,24 @@ export interface ConfigurationServiceOptions {
 const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
 /** What a connector says went wrong is quoted in the audit so far. */
 const MAX_ERROR_LENGTH = 500
+/**
+ * While the authority is rolled, a certificate of the root that leaves is rolled after so long even
+ * where it was issued since: by an instance that does not know of it yet.
+ */
+const RENEW_AGAIN_MS = 60_000
 /** Of so many connectors it is remembered which version they were given. */
 const REMEMBERED = 50_000
 
 /** What of a connector's record its configuration depends on. */
 export type Configured = Pick<ConnectorRecord, 'tenantId' | 'groupId' | 'standing'>
+
+/** What a connector was given last, and the certificate that it showed. */
+interface Given {
+  readonly version: string
+  readonly shown: Shown
+}
+
+type Shown = { readonly authorityKeyId: string; readonly issuedAt: number } | undefined
 
 /**
  * Answers the pulls of connectors: their configuration, their next certificate, their applications.
@@ -68,7 +82,7 @@ export class ConfigurationService {
   readonly #options: ConfigurationServiceOptions
   readonly #applications: ApplicationVersions
   /** By connector id: the version that it runs on, or was given last. */
-  readonly #given = new BoundedCache<string>(REMEMBERED)
+  readonly #given = new BoundedCache<Given>(REMEMBERED)
 
   /** @internal */
   constructor(options: ConfigurationServiceOptions) {
@@ -76,19 +90,28 @@ export class ConfigurationService {
     this.#applications = new ApplicationVersions(options.directory)
   }
 
-  /** The version that a pull by this connector would give it now. */
-  versionFor(connector: Configured): string {
-    return this.#configurationOf(connector).version
+  /**
+   * The version that a pull by this connector would give it now.
+   *
+   * @param renewAfterMs as {@link ConfigurationService.renewAfterMs} of it
+   */
+  versionFor(connector: Configured, renewAfterMs = this.#renewAfterMs(undefined)): string {
+    return this.#configurationOf(connector, renewAfterMs).version
+  }
+
+  /** After how long it would be told to roll its certificate: all the same, but in a roll. */
+  renewAfterMs(connectorId: string): number {
+    return this.#renewAfterMs(this.#given.get(connectorId)?.shown)
   }
 
   /** The version that it was given here, or named as its own; `undefined`: nobody knows here. */
   given(connectorId: string): string | undefined {
-    return this.#given.get(connectorId)
+    return this.#given.get(connectorId)?.version
   }
 
   /** It was told of this version, and pulls it. */
   told(connectorId: string, version: string): void {
-    this.#given.set(connectorId, version)
+    this.#given.set(connectorId, { version, shown: this.#given.get(connectorId)?.shown })
   }
 
   /**
@@ -105,8 +128,10 @@ export class ConfigurationService {
     if (applied?.error !== undefined)
       this.#auditFailedVersion(caller, applied.version, applied.error)
     const certificate = request && (await this.#renew(caller, request))
-    const configuration = this.#configurationOf(caller.connector)
-    this.#given.set(caller.connector.id, configuration.version)
+    const { authorityKeyId } = caller
+    const shown = { authorityKeyId, issuedAt: caller.certificate.issuedAt }
+    const configuration = this.#configurationOf(caller.connector, this.#renewAfterMs(shown))
+    this.#given.set(caller.connector.id, { version: configuration.version, shown })
     return {
       v: PROTOCOL_VERSION,
       type: 'configuration',
@@ -115,7 +140,7 @@ export class ConfigurationService {
       ...(certificate && {
         certificate: {
           certificate: new Uint8Array(certificate.der),
-          chain: [new Uint8Array(this.#options.authority.certificate)],
+          chain: [new Uint8Array(issuerOf(certificate.der, this.#options.authority))],
         },
       }),
     }
@@ -160,9 +185,21 @@ export class ConfigurationService {
     }
   }
 
-  #configurationOf({ tenantId, groupId, standing }: Configured): ConnectorConfiguration {
+  /** Certificates of a root that leaves are rolled at once: whoever holds one is asked to. */
+  #renewAfterMs(shown: Shown): number {
+    const { authority, renewAfterMs = THIRTY_DAYS_MS } = this.#options
+    if (shown === undefined) return renewAfterMs
+    const { state, leaving } = authority.roll?.view() ?? {}
+    if (state !== 'rolling' || shown.authorityKeyId !== leaving?.keyId) return renewAfterMs
+    return shown.issuedAt < leaving.signsUntil ? 0 : Math.min(renewAfterMs, RENEW_AGAIN_MS)
+  }
+
+  #configurationOf(
+    { tenantId, groupId, standing }: Configured,
+    renewAfterMs: number,
+  ): ConnectorConfiguration {
     const { directory, instances } = this.#options
-    const { pullEveryMs = 120_000, renewAfterMs = THIRTY_DAYS_MS } = this.#options
+    const { pullEveryMs = 120_000 } = this.#options
     const { versions, digest } = this.#applications.of(tenantId, groupId)
     const content = {
       groupId,

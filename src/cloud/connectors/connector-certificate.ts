@@ -12,6 +12,10 @@ import { BoundedCache } from '../../runtime/bounded-cache.ts'
 import { Refused } from '../../protocol/internal.ts'
 import * as x509 from '../../runtime/x509.ts'
 import { isAssigned } from './assignment.ts'
+import { rootKeyId } from '../authority/authority-root.ts'
+import { sameList, trustedRoots } from '../authority/authority-roll.ts'
+import type { CertificateAuthority } from '../authority/certificate-authority.ts'
+import { CertifiedConnections } from './certified-connections.ts'
 import { keyIdOf } from '../authority/connector-key.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
 import { sameOctets } from '../../runtime/der.ts'
@@ -22,8 +26,8 @@ import type { Directory } from '../directory/directory-port.ts'
 
 export interface ConnectorCertificatesOptions {
   readonly crypto: CryptoProvider
-  /** The root of the connectors' authority, DER. */
-  readonly authority: Uint8Array
+  /** The connectors' authority: whose roots are trusted is asked at each call. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'roll'>
   readonly registry: ConnectorRegistry
   /** Knows tenants and groups. */
   readonly directory: Pick<Directory, 'tenant' | 'group'>
@@ -40,6 +44,8 @@ export interface CheckedLeaf extends LeafIdentity {
   readonly serial: string
   /** SHA-256 of its key, hexadecimal. */
   readonly keyId: string
+  /** The key of the root that signed it: its subject key identifier, hexadecimal. */
+  readonly authorityKeyId: string
   /** Milliseconds since 1970. */
   readonly notBefore: number
   readonly notAfter: number
@@ -49,22 +55,33 @@ export interface CheckedLeaf extends LeafIdentity {
 export interface IdentifiedConnector {
   readonly connector: ConnectorRecord
   readonly certificate: CertificateRecord
+  /** As {@link CheckedLeaf.authorityKeyId}. */
+  readonly authorityKeyId: string
+}
+
+interface Issuer {
+  readonly certificate: x509.X509Certificate
+  readonly keyId: string
 }
 
 /** Checks the client certificates of connectors. */
 export class ConnectorCertificates {
   readonly #crypto: CryptoProvider
-  readonly #issuer: x509.X509Certificate
+  readonly #authority: ConnectorCertificatesOptions['authority']
+  #roots: readonly Uint8Array[] = []
+  #issuers: readonly Issuer[] = []
   readonly #registry: ConnectorRegistry
   readonly #directory: Pick<Directory, 'tenant' | 'group'>
   /** By all octets of the certificate. */
   readonly #checked: BoundedCache<CheckedLeaf>
+  /** What connectors hold open. @internal */
+  readonly connections = new CertifiedConnections()
 
   /** @internal */
   constructor(options: ConnectorCertificatesOptions) {
     const { crypto, authority, registry, directory, remembered = 1024 } = options
     this.#crypto = crypto
-    this.#issuer = new x509.X509Certificate(authority as BufferSource)
+    this.#authority = authority
     this.#registry = registry
     this.#directory = directory
     this.#checked = new BoundedCache(remembered)
@@ -101,17 +118,21 @@ export class ConnectorCertificates {
       const detail = 'its tenant or its group is no more'
       throw new Refused('connector-unassigned', detail, { retryAfterMs: UNASSIGNED_RETRY_MS })
     }
-    if (certificate.firstUsedAt !== undefined) return { connector, certificate }
-    return { connector, certificate: await this.#registry.used(leaf.serial, now) }
+    const { authorityKeyId } = leaf
+    if (certificate.firstUsedAt !== undefined) return { connector, certificate, authorityKeyId }
+    const used = await this.#registry.used(leaf.serial, now)
+    return { connector, certificate: used, authorityKeyId }
   }
 
   /**
-   * What a leaf (DER) says: exactly of our profile, signed by our root, inside its validity.
+   * What a leaf (DER) says: exactly of our profile, signed by a root of ours, inside its validity.
    *
    * @throws Refused `certificate-untrusted`, `certificate-profile` or `certificate-expired`
    */
   async checkLeaf(der: Uint8Array, now: number): Promise<CheckedLeaf> {
     const leaf = await this.#unchanging(der)
+    if (!this.trustedIssuers().some(({ keyId }) => keyId === leaf.authorityKeyId))
+      throw new Refused('certificate-untrusted', 'its authority has been rolled')
     if (now < leaf.notBefore) throw new Refused('certificate-expired', 'it is not valid yet')
     if (now >= leaf.notAfter) throw new Refused('certificate-expired')
     return leaf
@@ -134,21 +155,41 @@ export class ConnectorCertificates {
     } catch (cause) {
       throw new Refused('certificate-untrusted', 'it cannot be read', { cause })
     }
-    if (!(await this.#isSignedByUs(leaf))) throw new Refused('certificate-untrusted')
-    const deviation = deviationOf(leaf, this.#issuer)
+    const issuer = await this.#issuerOf(leaf)
+    if (issuer === undefined) throw new Refused('certificate-untrusted')
+    const deviation = deviationOf(leaf, issuer.certificate)
     if (deviation !== undefined) throw new Refused('certificate-profile', deviation)
     return {
       ...leaf.identity!,
       serial: leaf.serialNumber,
       keyId: await keyIdOf(this.#crypto, new Uint8Array(leaf.publicKey.rawData)),
+      authorityKeyId: issuer.keyId,
       notBefore: leaf.notBefore.getTime(),
       notAfter: leaf.notAfter.getTime(),
     }
   }
 
-  async #isSignedByUs(leaf: Leaf): Promise<boolean> {
+  /** The roots that are trusted now. @internal */
+  trustedIssuers(): readonly Issuer[] {
+    const roots = trustedRoots(this.#authority)
+    if (sameList(roots, this.#roots)) return this.#issuers
+    this.#roots = roots
+    this.#issuers = roots.map((der) => {
+      const certificate = new x509.X509Certificate(der as BufferSource)
+      return { certificate, keyId: rootKeyId(certificate) }
+    })
+    return this.#issuers
+  }
+
+  async #issuerOf(leaf: Leaf): Promise<Issuer | undefined> {
+    for (const issuer of this.trustedIssuers())
+      if (await this.#isSignedBy(leaf, issuer)) return issuer
+    return undefined
+  }
+
+  async #isSignedBy(leaf: Leaf, { certificate }: Issuer): Promise<boolean> {
     try {
-      const by = { publicKey: this.#issuer.publicKey, signatureOnly: true }
+      const by = { publicKey: certificate.publicKey, signatureOnly: true }
       return await leaf.verify(by, this.#crypto as Crypto)
     } catch {
       return false

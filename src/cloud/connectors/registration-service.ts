@@ -23,6 +23,7 @@ import {
 } from '../../protocol/internal.ts'
 import type { Containment } from '../../runtime/containment.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
+import { issuerOf } from '../authority/authority-roll.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
 import { hexadecimal } from '../../protocol/wire/octets.ts'
 import type { EnrolledBy } from './connector-records.ts'
@@ -378,7 +379,7 @@ function answer(
     connectorId,
     standing,
     certificate: new Uint8Array(certificate),
-    chain: [new Uint8Array(authority.certificate)],
+    chain: [new Uint8Array(issuerOf(certificate, authority))],
     cloudAuthorities: cloudAuthorities.map((der) => new Uint8Array(der)),
     serverTime: time,
   }

@@ -22,6 +22,7 @@ export class Callers {
   readonly #cloud: Cloud
   readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
   readonly #known = new WeakMap<TLSSocket, Known>()
+  readonly #held = new WeakSet<TLSSocket>()
   readonly #ending = new WeakSet<TLSSocket>()
   #changes = 0
 
@@ -40,6 +41,7 @@ export class Callers {
     // Whoever was cut while the registry was asked had nothing yet to cut: look again.
     if (before !== this.#changes) return this.identify(socket, version)
     const at = clocks.wallClock()
+    this.#hold(socket, caller.authorityKeyId)
     sightings.saw(caller.connector.id, at, socket.remoteAddress, version)
     this.#endAt(socket, caller.certificate.expiresAt - at)
     this.#known.set(socket, { caller, at, changes: before })
@@ -61,6 +63,15 @@ export class Callers {
   /** A connector's standing is another than it was. */
   changed(): void {
     this.#changes += 1
+  }
+
+  #hold(socket: TLSSocket, authorityKeyId: string): void {
+    if (this.#held.has(socket)) return
+    this.#held.add(socket)
+    const { connections } = this.#cloud.certificates
+    connections.opened(socket, authorityKeyId)
+    socket.once('close', () => connections.closed(socket))
+    if (socket.destroyed) connections.closed(socket)
   }
 
   #certificate(socket: TLSSocket): Uint8Array | undefined {

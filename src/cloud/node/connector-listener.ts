@@ -24,6 +24,7 @@ import {
 import { toPem } from '../../runtime/node/pem.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import type { Cloud } from '../cloud.ts'
+import { sameList, trustedRoots } from '../authority/authority-roll.ts'
 import { ConnectorFitness } from '../offers/connector-fitness.ts'
 import { ConnectorLinks } from '../offers/connector-links.ts'
 import { auditLinks } from '../offers/link-audit.ts'
@@ -75,8 +76,8 @@ export interface ConnectorListener {
 }
 
 /**
- * How often it is looked whether connectors still are somebody's, and whether their configuration
- * is another. Milliseconds.
+ * How often it is looked whether connectors still are somebody's, whether their configuration is
+ * another, and whether their authority is. Milliseconds.
  */
 const LOOK_MS = 500
 /** How often it is looked whether tickets or standings have run out. Milliseconds. */
@@ -105,7 +106,8 @@ export function createConnectorListener(
     cloud,
     bindings.includes('plain') ? { links: plainLinks, exchanges } : undefined,
   )
-  const { expiresAt, ...credentials } = serverCredentials(options)
+  const { expiresAt, ...given } = serverCredentials(options)
+  let credentials = given
   const shown = { name: 'connector-listener', expiresAt }
   cloud.shownCertificates.add(shown)
   const server = createServer({
@@ -225,7 +227,18 @@ export function createConnectorListener(
     plainLinks.tick(now)
     exchanges.tick(now)
   })
+  let trusted = trustedRoots(cloud.authority)
+  // The authority may have been rolled, here or by another process.
+  const lookAtAuthority = (): void => {
+    const roots = trustedRoots(cloud.authority)
+    if (sameList(roots, trusted)) return
+    trusted = roots
+    server.setSecureContext({ ...credentials, ...secureContext(cloud) })
+    callers.changed()
+    cloud.certificates.connections.keep(cloud.certificates.trustedIssuers())
+  }
   const stopLooking = cloud.timer.every(LOOK_MS, () => {
+    lookAtAuthority()
     for (const held of [links, plainLinks, exchanges])
       for (const claimer of [...held.claimers()]) look(claimer)
     hint(() => hints.look())
@@ -243,7 +256,8 @@ export function createConnectorListener(
     },
     replaceCertificate(fresh) {
       const { expiresAt: end, ...pem } = serverCredentials(fresh)
-      server.setSecureContext({ ...pem, ...secureContext(cloud) })
+      credentials = pem
+      server.setSecureContext({ ...credentials, ...secureContext(cloud) })
       shown.expiresAt = end
     },
     async close() {
@@ -266,7 +280,8 @@ export function createConnectorListener(
 /** What every handshake goes by, whatever certificate is shown. */
 function secureContext({ authority }: Cloud) {
   return {
-    ca: toPem('CERTIFICATE', authority.certificate),
+    // Connectors that look at what is named here see each root that theirs may be of.
+    ca: trustedRoots(authority).map((der) => toPem('CERTIFICATE', der)),
     minVersion: 'TLSv1.2',
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   } as const

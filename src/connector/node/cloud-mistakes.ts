@@ -133,7 +133,7 @@ function refusedMistake({ reason, cause }: Refused, way: WayToCloud): Mistake | 
 const REFUSALS: Partial<Record<RefusalReason, (way: WayToCloud) => Mistake>> = {
   'certificate-untrusted': () =>
     enrolAgain(
-      'The cloud does not know the authority of this connector’s certificate: its state was made anew, or this is another cloud',
+      'The cloud does not know the authority of this connector’s certificate: its authority was rolled while the connector was away, its state was made anew, or this is another cloud',
     ),
   'certificate-missing': (way) =>
     way.isRegistered

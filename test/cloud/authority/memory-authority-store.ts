@@ -9,5 +9,10 @@ export function memoryAuthorityStore(): AuthorityStore & { stored?: StoredAuthor
     async save(authority) {
       this.stored ??= authority
     },
+    async replace(authority, before) {
+      if (Buffer.compare(this.stored!.certificate, before) !== 0) return false
+      this.stored = authority
+      return true
+    },
   }
 }

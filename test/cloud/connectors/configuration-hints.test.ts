@@ -177,6 +177,7 @@ test('many are told a part at each look', () => {
   const given = new Map<string, string>()
   const service = {
     versionFor: () => 'v2',
+    renewAfterMs: () => 0,
     given: (id: string) => given.get(id),
     told: (id: string, version: string) => void given.set(id, version),
   }
@@ -196,6 +197,7 @@ test('groups of two tenants that share an id do not share a version', () => {
   const hints = new ConfigurationHints(
     {
       versionFor: ({ tenantId }) => tenantId,
+      renewAfterMs: () => 0,
       given: () => undefined,
       told: () => undefined,
     },

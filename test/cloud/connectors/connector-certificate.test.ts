@@ -59,7 +59,7 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
     registry = createMemoryRegistry()
     certificates = new ConnectorCertificates({
       crypto,
-      authority: authority.certificate,
+      authority,
       registry,
       directory,
     })
@@ -138,6 +138,7 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
         connectorId: 'c1',
         serial,
         keyId,
+        authorityKeyId: expect.stringMatching(/^[0-9a-f]{40}$/),
         notBefore: Math.floor((now - 60_000) / 1000) * 1000,
         notAfter: expiresAt,
       })
@@ -451,7 +452,7 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
     test('is checked anew when it was forgotten', async () => {
       const small = new ConnectorCertificates({
         crypto,
-        authority: authority.certificate,
+        authority,
         registry,
         directory,
         remembered: 2,

@@ -234,7 +234,7 @@ describe('a mistake on the way to the cloud is told once, with the setting and w
     const again =
       'If so, register it again: stop it, empty its state directory, and start it with a new registrar’s token or enrolment ticket.'
     expect(words(events.filter(isTold).filter(({ to }) => to === 'cloud'))).toEqual([
-      `connector stateDirectory: The cloud does not know the authority of this connector’s certificate: its state was made anew, or this is another cloud. ${again}`,
+      `connector stateDirectory: The cloud does not know the authority of this connector’s certificate: its authority was rolled while the connector was away, its state was made anew, or this is another cloud. ${again}`,
       `connector stateDirectory: The cloud does not know this connector any more, or it was revoked there. ${again}`,
       'mended enrol-again',
     ])

@@ -1,0 +1,72 @@
+/**
+ * The connectors' authority, as an operator sees and rolls it.
+ */
+import type { AuthorityView } from 'app-proxy/cloud/admin'
+import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { aligned } from '../program/flags.ts'
+import { allOf } from '../program/mistakes.ts'
+import type { Surroundings } from '../program/program.ts'
+import { AdminApiCalls } from './api.ts'
+import type { AdminFinishGiven, AdminGiven, AdminRollGiven } from './flags.ts'
+import { printable, time } from './table.ts'
+
+const PATH = '/v1/authority'
+const MINUTE_MS = 60_000
+
+/** Resolves with the exit code, as all of these. */
+export async function showAuthority(given: AdminGiven, surroundings: Surroundings) {
+  const api = await AdminApiCalls.open(given, surroundings)
+  return told(await api.get<AuthorityView>(PATH), given, surroundings)
+}
+
+export async function rollAuthority(given: AdminRollGiven, surroundings: Surroundings) {
+  const [api, body] = await allOf(
+    () => AdminApiCalls.open(given, surroundings),
+    () => {
+      const { 'signs-in': minutes } = given
+      if (minutes === undefined) return {}
+      if (!/^\d{1,5}$/.test(minutes))
+        throw new ConfigurationInvalid([
+          { path: '--signs-in', detail: 'must be a whole number', value: JSON.stringify(minutes) },
+        ])
+      return { signsInMs: Number(minutes) * MINUTE_MS }
+    },
+  )
+  return told((await api.post(`${PATH}/roll`, { body })) as AuthorityView, given, surroundings)
+}
+
+export async function finishAuthority(given: AdminFinishGiven, surroundings: Surroundings) {
+  const api = await AdminApiCalls.open(given, surroundings)
+  const body = given.force === true ? { force: true } : {}
+  return told((await api.post(`${PATH}/finish`, { body })) as AuthorityView, given, surroundings)
+}
+
+function told(view: AuthorityView, { json }: { readonly json: boolean }, { say }: Surroundings) {
+  say(json ? JSON.stringify(view) : authorityLines(view))
+  return 0
+}
+
+const STATES: Readonly<Record<AuthorityView['state'], string>> = {
+  one: 'one root',
+  announced: 'a roll is announced: both roots are trusted, the one before signs',
+  rolling: 'a roll is under way: both roots are trusted, the next one signs',
+}
+
+function authorityLines({ state, root, leaving, remaining }: AuthorityView): string {
+  const { total, connectors, connections } = remaining
+  const rows: (readonly [string, string])[] = [
+    ['state', STATES[state]],
+    [leaving ? 'next root' : 'root', `${root.keyId}, ends ${time(root.expiresAt)}`],
+  ]
+  if (leaving !== undefined)
+    rows.push(
+      ['root before', `${leaving.keyId}, signs until ${time(leaving.signsUntil)}`],
+      ['remaining', `${total} connectors need the root before`],
+      ...connectors.map(
+        ({ id, name, tenantId, standing }) =>
+          ['', `${id} "${name}" of tenant ${tenantId}, ${standing}`] as const,
+      ),
+      ['connections', `${connections} are open here by certificates of the root before`],
+    )
+  return aligned(rows.map(([left, right]) => [left, printable(right)])).join('\n')
+}
