@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLmdbRevocations, type LmdbRevocations } from '../../../src/cloud/lmdb/index.ts'
 import type { Application } from '../../../src/cloud/directory/directory-port.ts'
 import type { Revocation } from '../../../src/cloud/session/session-revocations.ts'
+import { revocationsSuite } from '../../suites/revocations.suite.ts'
 
 const ISSUER = 'https://id.example'
 const NOW = 1_800_000_000_000
@@ -35,18 +36,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-test('what was revoked is revoked at once, and told', async () => {
-  const revocations = open()
-  const told: Revocation[] = []
-  revocations.subscribe((one) => told.push(one))
-  expect(revocations.isRevoked(alice, application)).toBe(false)
-  const before = revocations.version
-  const revocation = { kind: 'session', id: 'session-1', at: NOW } as const
-  await revocations.revoke(revocation)
-  expect(revocations.isRevoked(alice, application)).toBe(true)
-  expect(revocations.version).not.toBe(before)
-  expect(told).toEqual([revocation])
-})
+revocationsSuite('LMDB', async () => open(Date.now()), { isShared: true })
 
 test('it is still revoked when the service starts again', async () => {
   const first = open()

@@ -2,14 +2,29 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openLmdbSpentCodes } from '../../../src/cloud/lmdb/index.ts'
+import { openLmdbSpentCodes, type LmdbSpentCodes } from '../../../src/cloud/lmdb/index.ts'
 import { MemorySpentCodes } from '../../../src/cloud/session/spent-codes.ts'
+import { spentCodesSuite } from '../../suites/spent-codes.suite.ts'
 
 let directory: string
+const opened: LmdbSpentCodes[] = []
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'app-proxy-codes-'))
 })
-afterEach(() => rm(directory, { recursive: true, force: true }))
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+spentCodesSuite('memory', async () => new MemorySpentCodes(), { isShared: false })
+spentCodesSuite(
+  'LMDB',
+  async () => {
+    opened.push(openLmdbSpentCodes({ path: join(directory, 'codes') }))
+    return opened.at(-1)!
+  },
+  { isShared: true },
+)
 
 test('of those who share the file one takes a code, also after it was opened again', async () => {
   const path = join(directory, 'codes')

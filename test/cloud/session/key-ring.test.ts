@@ -7,8 +7,19 @@ import { unseal } from '../../../src/cloud/session/sealed-cookie.ts'
 import { keyRingFile } from '../../../src/cloud/node/key-ring-file.ts'
 import type { PortFailure } from '../../../src/runtime/containment.ts'
 import { asOperator } from '../../as-operator.ts'
+import { keyRingSuite } from '../../suites/key-ring.suite.ts'
 import { until } from '../../until.ts'
 import { crypto, PROVIDERS, useProvider } from '../trust.ts'
+
+describe('one file', () => {
+  let directory: string
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'app-proxy-keys-'))
+  })
+  afterEach(() => rm(directory, { recursive: true, force: true }))
+
+  keyRingSuite('a file', async () => keyRingFile(join(directory, 'keys.json')))
+})
 
 describe.each(PROVIDERS)('over %s', (_, provider) => {
   beforeAll(() => useProvider(provider))
@@ -120,17 +131,6 @@ describe.each(PROVIDERS)('over %s', (_, provider) => {
         [1, 2, 3].map(() => KeyRing.open({ crypto, store: keyRingFile(path) })),
       )
       expect(new Set(rings.map(({ newest }) => newest)).size).toBe(1)
-    })
-
-    test('of instances that find the newest key too old, one rotates', async () => {
-      let now = 1_000
-      const store = keyRingFile(join(directory, 'keys.json'))
-      const open = () => KeyRing.open({ crypto, store, wallClock: () => now })
-      const rings = [await open(), await open()]
-      now = 2_000
-      const rotated = await Promise.all(rings.map((ring) => ring.rotateIfOlder(500)))
-      expect(rotated.filter(Boolean)).toHaveLength(1)
-      expect(await store.load()).toHaveLength(2)
     })
 
     test('that another process rotates opens what it sealed, by itself', async () => {

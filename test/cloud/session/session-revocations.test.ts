@@ -4,6 +4,7 @@ import {
   MemoryRevocations,
   type Revocation,
 } from '../../../src/cloud/session/session-revocations.ts'
+import { revocationsSuite } from '../../suites/revocations.suite.ts'
 
 const NOW = 1_700_000_000_000
 const application = { id: 'intranet' } as Application
@@ -20,6 +21,8 @@ const ALL: readonly Revocation[] = [
   { kind: 'issuer-session', issuer: 'https://one.example', issuerSession: 'sid-1', at: NOW },
   { kind: 'application', applicationId: 'intranet', at: NOW },
 ]
+
+revocationsSuite('memory', async () => new MemoryRevocations(), { isShared: false })
 
 describe('revocations in memory', () => {
   test('change their version, and tell whoever listens, until they do not', async () => {
