@@ -264,6 +264,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
   { id: 'R8.6b', text: 'A connector behind a proxy calls the cloud through it, with a password where it wants one, and applications past it; what the proxy does wrong is told with its remedy, and no password is.' },
   { id: 'R8.6c', text: 'Each end says whether it lives, whether it is ready, and its figures, by option and on a port of its own: ready while what is published is served; unready first, where it is to end.' },
+  { id: 'R8.6d', text: 'Whatever a cloud had answered before it was killed is there when it is back: registrations, renewed certificates, standings and revocations, tickets, ended sessions. What it had not answered can be asked for again, and is done once.' },
   { id: 'R8.1a', text: 'A connector keeps a link to every instance of the service up to a number, beyond it to the same few of them; one that leaves moves one link, and only of those who had it.' },
   { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
   { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },

@@ -11,6 +11,9 @@ import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Packages that find files of their own beside them. */
+const OWN_FILES = ['lmdb', 'koffi', '@nats-io/*']
+
 /** Where the bundled programs are. */
 export class FleetPrograms {
   readonly #folder: string
@@ -27,14 +30,18 @@ export class FleetPrograms {
     const outdir = await mkdtemp(join(cache, 'fleet-'))
     await build({
       ...{ entryPoints: files.map((file) => join(ROOT, file)), outdir, outbase: ROOT },
-      ...{ bundle: true, format: 'esm', platform: 'node', packages: 'external', splitting: true },
-      ...{ target: 'node20', outExtension: { '.js': '.mjs' }, logLevel: 'error' },
+      ...{ bundle: true, format: 'esm', platform: 'node', splitting: true, target: 'node20' },
+      ...{ outExtension: { '.js': '.mjs' }, logLevel: 'error', external: OWN_FILES },
+      // Packages that are no modules ask for Node's own parts.
+      banner: {
+        js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)`,
+      },
     })
     return new FleetPrograms(outdir)
   }
 
-  start<Ready>(file: string, settings: string): Promise<FleetProcess<Ready>> {
-    return FleetProcess.start(join(this.#folder, file.replace(/\.ts$/, '.mjs')), settings)
+  start<Ready>(file: string, ...args: readonly string[]): Promise<FleetProcess<Ready>> {
+    return FleetProcess.start(join(this.#folder, file.replace(/\.ts$/, '.mjs')), args)
   }
 
   async remove(): Promise<void> {
@@ -55,8 +62,11 @@ export class FleetProcess<Ready> {
     this.said = said
   }
 
-  static async start<Ready>(program: string, settings: string): Promise<FleetProcess<Ready>> {
-    const child = spawn(process.execPath, [program, settings], {
+  static async start<Ready>(
+    program: string,
+    args: readonly string[],
+  ): Promise<FleetProcess<Ready>> {
+    const child = spawn(process.execPath, [program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     const said: string[] = []

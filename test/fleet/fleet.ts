@@ -6,14 +6,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLmdbRegistry } from '../../src/cloud/lmdb/index.ts'
+import { createDeploymentKeyFile } from '../../src/cloud/nats/index.ts'
 import type { TimeLimits } from '../../src/protocol/internal.ts'
+import { RawConnector, type Credentials } from '../integration/raw-connector.ts'
 import { REGISTRAR_AUDIENCE, registrarToken } from '../integration/registrar-token.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { NatsServer } from '../nats-server.ts'
 import { freePort } from '../served-process.ts'
 import { FleetPrograms, type FleetProcess } from './fleet-process.ts'
 import type { ConnectorSettings } from './connector.child.ts'
-import type { InstanceSettings, JournalLine } from './instance.child.ts'
+import type { Engine, InstanceReady, InstanceSettings, JournalLine } from './instance.child.ts'
 
 const INSTANCE = 'test/fleet/instance.child.ts'
 const CONNECTOR = 'test/fleet/connector.child.ts'
@@ -27,6 +29,8 @@ export interface FleetOptions {
     Record<string, { readonly groupId: string; readonly port: number }>
   >
   readonly limits?: Partial<TimeLimits>
+  /** Where connectors are kept. Default `LMDB`: a file that all instances share. */
+  readonly engine?: Engine
   /** By connector: what is wrong with it. */
   readonly faults?: Readonly<Record<number, ConnectorSettings['fault']>>
 }
@@ -37,8 +41,9 @@ export interface Member<Ready> {
   process: FleetProcess<Ready>
 }
 
-export interface FleetInstance extends Member<{ ca: string }> {
+export interface FleetInstance extends Member<InstanceReady> {
   readonly port: number
+  readonly connectorsPort: number
 }
 
 interface Parts {
@@ -97,6 +102,50 @@ export class Fleet {
       .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as JournalLine]))
   }
 
+  /** What an operator asks the admin API of an instance; with `body`: a change. */
+  async operator<T>(i: number, path: string, body?: object): Promise<T> {
+    const { adminPort } = this.instances[i]!.process.ready
+    const token = readFileSync(join(this.#directory, 'state', 'admin-token'), 'utf8').trim()
+    const answer = await fetch(`http://127.0.0.1:${adminPort}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        ...{ authorization: `Bearer ${token}`, 'if-match': '*' },
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)
+    return (await answer.json()) as T
+  }
+
+  /** What somebody has who took a connector's state directory: key and certificate, PEM. */
+  credentials(i: number): Credentials {
+    const text = readFileSync(join(this.#directory, `connector-${i}`, 'identity.json'), 'utf8')
+    const { current } = JSON.parse(text) as {
+      current: { keys: { privateKey: string }; certificate: string }
+    }
+    return { key: current.keys.privateKey, cert: current.certificate }
+  }
+
+  /** Calls the connector listener of an instance by hand. */
+  calls(i: number, credentials: Credentials): RawConnector {
+    const { connectorsPort, process } = this.instances[i]!
+    return new RawConnector(`https://localhost:${connectorsPort}`, process.ready.ca, credentials)
+  }
+
+  /** Everything at once, as a power failure does; and all of it again, but these connectors. */
+  async killAll(without: readonly number[]): Promise<void> {
+    const all = [...this.connectors, ...this.instances]
+    await Promise.all(all.map(({ process }) => process.kill()))
+    await this.nats.kill()
+    await this.nats.restart()
+    for (const member of this.instances)
+      member.process = await this.#programs.start(INSTANCE, member.settings)
+    for (const [i, member] of this.connectors.entries())
+      if (!without.includes(i))
+        member.process = await this.#programs.start(CONNECTOR, member.settings)
+  }
+
   /** As an operator stops it; starts it again. */
   async restartInstance(i: number): Promise<void> {
     const member = this.instances[i]!
@@ -129,7 +178,7 @@ export class Fleet {
   }
 
   async #startInstances(): Promise<void> {
-    const { instances: count, applications, limits = {} } = this.#options
+    const { instances: count, applications, limits = {}, engine = 'LMDB' } = this.#options
     const places = await Promise.all(
       Array.from({ length: count }, async (_, i) => ({
         ...{ id: `cloud-${i + 1}`, usersPort: await freePort(), connectorsPort: await freePort() },
@@ -151,16 +200,17 @@ export class Fleet {
     } as InstanceSettings['directory']
     const stateDirectory = join(this.#directory, 'state')
     await mkdir(stateDirectory, { mode: 0o700 })
+    await createDeploymentKeyFile(join(stateDirectory, 'deployment.key'))
     // The first makes the keys that all of them share.
     for (const place of places) {
       const settings: InstanceSettings = {
         ...{ ...place, instances, stateDirectory, nats: this.nats.address, directory },
-        ...{ limits: { drainMs: 8_000, ...limits }, journal: this.journal },
+        ...{ limits: { drainMs: 8_000, ...limits }, journal: this.journal, engine },
       }
       const file = join(this.#directory, `${place.id}.json`)
       await writeFile(file, JSON.stringify(settings), { mode: 0o600 })
       this.instances.push({
-        ...{ settings: file, port: place.usersPort },
+        ...{ settings: file, port: place.usersPort, connectorsPort: place.connectorsPort },
         process: await this.#programs.start(INSTANCE, file),
       })
     }

@@ -17,15 +17,26 @@ import {
   KeyRing,
   type AuditEvent,
 } from '../../src/cloud/index.ts'
+import { createAdminApi } from '../../src/cloud/admin/index.ts'
 import { openLmdbRegistry } from '../../src/cloud/lmdb/index.ts'
-import { natsOfferQueue, openNatsConnection } from '../../src/cloud/nats/index.ts'
+import {
+  deploymentKeyFile,
+  natsOfferQueue,
+  openNatsConnection,
+  openNatsRegistry,
+} from '../../src/cloud/nats/index.ts'
 import {
   authorityFile,
+  createAdminListener,
   createConnectorListener,
   createUserListener,
   keyRingFile,
+  openLocalToken,
+  type UserEdge,
 } from '../../src/cloud/node/index.ts'
 import type { TimeLimits } from '../../src/protocol/internal.ts'
+
+export type Engine = 'LMDB' | 'NATS'
 
 /** What an instance is told. */
 export interface InstanceSettings {
@@ -37,14 +48,26 @@ export interface InstanceSettings {
   /** Shared by all of them. */
   readonly stateDirectory: string
   readonly nats: string
+  /** Where connectors are kept: in a file of that directory, or in the broker. */
+  readonly engine: Engine
   readonly directory: Parameters<typeof createDirectory>[0]
   readonly limits: Partial<TimeLimits>
   /** Where its journal goes. */
   readonly journal: string
 }
 
+/** What it says when it is ready. */
+export interface InstanceReady {
+  readonly id: string
+  /** PEM. */
+  readonly ca: string
+  /** Of the admin API, for the token in `admin-token` of the state directory. */
+  readonly adminPort: number
+}
+
 /** One line of the journal. */
 export type JournalLine =
+  | { readonly heard: string }
   | { readonly claimed: string; readonly connectorId: string }
   | { readonly ended: string; readonly kind: string; readonly reason?: string }
   | { readonly event: AuditEvent }
@@ -55,13 +78,19 @@ const inState = (name: string) => join(stateDirectory, name)
 const journal = openSync(settings.journal, 'a', 0o600)
 const note = (line: JournalLine) => void writeSync(journal, `${JSON.stringify(line)}\n`)
 
-const registry = openLmdbRegistry({ path: inState('registry.lmdb') })
 const keyRing = await KeyRing.open({ store: keyRingFile(inState('key-ring.json')) })
 const authority = await createCertificateAuthority({
   store: authorityFile(inState('authority.pem')),
 })
 const servers = await createServerAuthority({ store: authorityFile(inState('servers.pem')) })
 const nats = await openNatsConnection({ servers: settings.nats })
+const registry =
+  settings.engine === 'LMDB'
+    ? openLmdbRegistry({ path: inState('registry.lmdb') })
+    : await openNatsRegistry({
+        connection: nats,
+        deploymentKeys: await deploymentKeyFile(inState('deployment.key')),
+      })
 const cloud = createCloud({
   ...{ directory: createDirectory(settings.directory), registry, authority, keyRing },
   ...{ instance: id, instances: () => settings.instances, limits },
@@ -83,12 +112,23 @@ const cloud = createCloud({
 const issued = await servers.issue({ dnsNames: ['localhost'] })
 const connectors = createConnectorListener(cloud, { key: issued.key, cert: issued.certificate })
 const { drainMs } = cloud.origin.limits
-const users = createUserListener(cloud.edge, { drainMs })
+const { edge } = cloud
+const heard: UserEdge = {
+  unread: (refused) => edge.unread(refused),
+  handle(exchange, limits) {
+    note({ heard: exchange.head.target })
+    edge.handle(exchange, limits)
+  },
+}
+const users = createUserListener(heard, { drainMs })
 connectors.server.listen(settings.connectorsPort, '127.0.0.1')
 await once(connectors.server, 'listening')
 users.listen(settings.usersPort, '127.0.0.1')
 await once(users, 'listening')
-console.log(JSON.stringify({ id, ca: issued.ca }))
+const localTokenHash = await openLocalToken(inState('admin-token'))
+const admin = createAdminListener(createAdminApi(cloud, { access: { localTokenHash } }))
+const adminPort = await admin.listen(0)
+console.log(JSON.stringify({ id, ca: issued.ca, adminPort } satisfies InstanceReady))
 
 // Nobody is there who could end it.
 process.once('disconnect', () => process.exit(1))
@@ -112,7 +152,8 @@ async function stop(): Promise<void> {
   connectors.drain()
   await connectors.close()
   cloud.origin.end()
-  await nats.close()
+  await admin.close()
   keyRing.close()
   await registry.close()
+  await nats.close()
 }

@@ -12,7 +12,7 @@ import {
   type Offer,
 } from '../../src/protocol/internal.ts'
 import { EXCHANGE_TOKEN_HEADER } from '../../src/runtime/node/frame-stream.ts'
-import { until } from './tunnel.ts'
+import { until } from '../until.ts'
 
 /** How a call ended: an answer, or `'broken'`: the connection was cut before there was a whole one. */
 export type Outcome = Answer | 'broken'
