@@ -79,6 +79,11 @@ export interface UsersInput {
    * Reverse proxies before this listener, which are believed where users come from. Default: none.
    */
   readonly trustedProxies?: TrustedProxiesInput | undefined
+  /**
+   * Load balancers before this listener that say by the PROXY protocol, version 1 or 2, whose a
+   * connection is. Default: none.
+   */
+  readonly proxyProtocol?: ProxyProtocolInput | undefined
 }
 
 /** A certificate and its key, PEM. */
@@ -87,6 +92,15 @@ export interface CertificateFilesInput {
   readonly certFile: string
   /** Its private key, not encrypted; mode 0600. */
   readonly keyFile: string
+}
+
+/** Load balancers that speak the PROXY protocol. */
+export interface ProxyProtocolInput {
+  /**
+   * `address/prefix-length` of the load balancers. No connection of theirs is served without the
+   * header; of others none is read.
+   */
+  readonly from: readonly string[]
 }
 
 /** Reverse proxies that are believed. */
@@ -185,6 +199,11 @@ const server = {
       v.strictObject({
         networks: v.array(v.pipe(v.string(), v.check(isNetwork, NETWORK))),
         header: v.optional(v.picklist(['x-forwarded-for', 'forwarded']), 'x-forwarded-for'),
+      }),
+    ),
+    proxyProtocol: v.optional(
+      v.strictObject({
+        from: v.pipe(v.array(v.pipe(v.string(), v.check(isNetwork, NETWORK))), v.minLength(1)),
       }),
     ),
   }),

@@ -99,6 +99,7 @@ async function serve(
   if (certificates !== undefined) closing.push(() => certificates.close())
   const userListener = createUserListener(cloud.edge, {
     ...(tls && { tls }),
+    ...(users.proxyProtocol && { proxyProtocol: users.proxyProtocol }),
     ...(certificates && { certificates: certificates.certificateFor }),
     drainMs,
   })

@@ -6,6 +6,7 @@
  */
 
 // Users
+export { type ProxyProtocol } from './proxied-connections.ts'
 export {
   createUserListener,
   userHandler,

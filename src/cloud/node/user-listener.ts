@@ -25,6 +25,7 @@ import { AcceptedConnections } from './accepted-connections.ts'
 import { ExchangeIds } from '../offers/exchange-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
+import { readProxyHeaders, type ProxyProtocol } from './proxied-connections.ts'
 import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
 import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
 import { NodeUserExchange, requestTarget, type NodeUserExchangeOptions } from './user-exchange.ts'
@@ -66,6 +67,12 @@ export interface UserListenerOptions
   readonly drainMs?: number
   /** Bytes of a request head. Default 32 KiB; an OFFER, which carries it, holds 64 KiB. */
   readonly maxHeadBytes?: number
+  /**
+   * Load balancers that say by the PROXY protocol whose a connection is; that is then the peer of
+   * the connection, for policies, audit and shares, and for `trustedProxies`. Default: none, and
+   * nothing is read before TLS or HTTP.
+   */
+  readonly proxyProtocol?: ProxyProtocol | undefined
   /** Limits of HTTP/2 connections. Default: those of each. */
   readonly http2?: Http2Limits
 }
@@ -254,6 +261,12 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     connections,
   })
   if (isSecure) routeByProtocol(server, sessions)
+  const { proxyProtocol } = options
+  if (proxyProtocol !== undefined)
+    readProxyHeaders(server, proxyProtocol, {
+      headerMs: requestHeadMs,
+      refused: (address) => void numbered({ reason: 'user-malformed', address }),
+    })
   if (certificates !== undefined) server.prependListener('secureConnection', heedServerName)
   return closingAll(server, sessions, connections, drainMs)
 }
