@@ -1,6 +1,7 @@
 /** Every operation by everybody: who may call what, and what is another tenant's is not there. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ADMIN_ROUTES, type AdminRoute } from '../src/cloud/admin/admin-routes.ts'
+import type { AdminCaller } from '../src/cloud/admin/index.ts'
 import { adminWorld, LOCAL_TOKEN, type World } from './admin-world.ts'
 
 let world: World
@@ -46,8 +47,29 @@ function mayCall(name: CallerName, { role, scope }: AdminRoute): boolean {
   return name.endsWith(role)
 }
 
-/** A connector or ticket of contoso's for a path with an id. */
+/** Whose configuration is sent: contoso's, or all of it by whoever may. */
+async function bodyFor({ operation }: AdminRoute, name: CallerName): Promise<object> {
+  if (!/^(?:apply|validate|diff)Configuration$/.test(operation)) return BODIES[operation] ?? {}
+  const tenantId = name === 'local' || name === 'service' ? undefined : 'contoso'
+  const caller = { name: 'carol', by: 'token', roles: ['reader'], ...(tenantId && { tenantId }) }
+  const { configuration } = await world.api.service.configuration.current(caller as AdminCaller)
+  return { configuration }
+}
+
+/** A version that changes something of contoso's alone. */
+async function newVersion(): Promise<string> {
+  const { configuration } = world.api.service
+  const service: AdminCaller = { name: 'carol', by: 'local token', roles: ['service'] }
+  const { groups, ...rest } = (await configuration.current(service)).configuration
+  const changed = groups.map((group) =>
+    group.id === 'contoso-other' ? { ...group, name: `${group.name ?? ''}.` } : group,
+  )
+  return `${(await configuration.apply(service, { groups: changed, ...rest }, {})).version}`
+}
+
+/** A connector, ticket or version of contoso's for a path with an id. */
 async function idFor({ path }: AdminRoute): Promise<string> {
+  if (path.startsWith('/v1/configuration')) return newVersion()
   const maker = { as: 'operator' } as const
   for (const name of ['carol', 'local', 'somebody of operators'])
     await world.cloud.revokeEnrolmentTickets({ tenantId: 'contoso', maker: { ...maker, name } })
@@ -74,7 +96,7 @@ async function callRoute(route: AdminRoute, name: CallerName) {
   const answer = await world.call(route.method, route.path.replace('{id}', id), {
     token: await tokenOf(name),
     headers: route.isConditional ? { 'if-match': '*' } : {},
-    ...(route.input && { body: BODIES[route.operation] ?? {} }),
+    ...(route.input && { body: await bodyFor(route, name) }),
   })
   return { id, ...answer }
 }
@@ -86,6 +108,11 @@ describe.each(ADMIN_ROUTES.map((route) => [route.operation, route] as const))('%
     const isForeign = name.startsWith('fabrikam')
     if (isForeign && route.path.includes('{id}')) expect(status).toBe(404)
     else if (isForeign && route.operation in BODIES) expect(status).toBe(404)
+    else if (isForeign && route.operation === 'rollBackConfiguration')
+      // Nothing of its own was ever another.
+      expect(status).toBe(404)
+    else if (isForeign && /^(?:apply|diff)Configuration$/.test(route.operation))
+      expect([status, json['mistakes'][0].path]).toEqual([422, 'tenants'])
     else if (route.operation === 'createTicket' && name.startsWith('contoso'))
       // In whose name it is to be made is missing.
       expect([status, json['mistakes'][0].path]).toEqual([422, 'registrarToken'])

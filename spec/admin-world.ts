@@ -8,7 +8,11 @@ import {
   readDirectory,
   type AuditEvent,
 } from '../src/cloud/index.ts'
-import { createAdminApi } from '../src/cloud/admin/index.ts'
+import {
+  createAdminApi,
+  createMemoryConfigurationStore,
+  openConfigurationVersions,
+} from '../src/cloud/admin/index.ts'
 import { startIssuer } from '../test/issuer.ts'
 import { recordedAudit } from '../test/recorded-audit.ts'
 import { memoryAuthorityStore } from '../test/cloud/trust.ts'
@@ -34,21 +38,21 @@ export async function adminWorld(tenant: object = {}) {
     defaultGroupId: `${id}-default`,
     ...tenant,
   })
+  const initial = readDirectory({
+    tenants: [tenantOf('contoso'), tenantOf('fabrikam')],
+    groups: ['contoso', 'fabrikam'].flatMap((tenantId) => [
+      { id: `${tenantId}-default`, tenantId },
+      { id: `${tenantId}-other`, tenantId },
+    ]),
+    applications: ['contoso', 'fabrikam'].map((tenantId) => ({
+      ...{ id: `${tenantId}-wiki`, groupId: `${tenantId}-default` },
+      externalUrl: `https://wiki.${tenantId}.example/`,
+      ...{ internalUrl: 'http://10.0.0.1/', preAuthentication: 'passthrough' },
+    })),
+  })
+  const directory = createDirectory(initial)
   const cloud = createCloud({
-    directory: createDirectory(
-      readDirectory({
-        tenants: [tenantOf('contoso'), tenantOf('fabrikam')],
-        groups: ['contoso', 'fabrikam'].flatMap((tenantId) => [
-          { id: `${tenantId}-default`, tenantId },
-          { id: `${tenantId}-other`, tenantId },
-        ]),
-        applications: ['contoso', 'fabrikam'].map((tenantId) => ({
-          ...{ id: `${tenantId}-wiki`, groupId: `${tenantId}-default` },
-          externalUrl: `https://wiki.${tenantId}.example/`,
-          ...{ internalUrl: 'http://10.0.0.1/', preAuthentication: 'passthrough' },
-        })),
-      }),
-    ),
+    directory,
     registry,
     authority: await createCertificateAuthority({ store: memoryAuthorityStore() }),
     keyRing: await KeyRing.open(),
@@ -60,9 +64,12 @@ export async function adminWorld(tenant: object = {}) {
     },
     instances: () => ({}),
   })
+  const store = createMemoryConfigurationStore()
+  const versions = await openConfigurationVersions(cloud, { store, directory, initial })
   const octets = new TextEncoder().encode(LOCAL_TOKEN)
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', octets))
   const api = createAdminApi(cloud, {
+    versions,
     access: {
       audience: AUDIENCE,
       service: { issuer: operators.url, role: 'service' },
@@ -72,11 +79,14 @@ export async function adminWorld(tenant: object = {}) {
   let counter = 0
   return {
     cloud,
+    directory,
     registry,
     audit,
     api,
     /** Of `contoso`. */
     issuer: contoso.url,
+    store,
+    versions,
     failAudit: (is: boolean) => (isAuditFailing = is),
     /** A token of an issuer: who is its subject, `roles` as they are called there. */
     token: (

@@ -10,6 +10,7 @@ import { AuthorityService } from './admin/authority-service.ts'
 import { AdminTokens, type AdminAccess } from './admin/admin-tokens.ts'
 import type { Cloud } from './cloud.ts'
 import { Issuers } from './issuer/issuers.ts'
+import type { ConfigurationVersions } from './versions/configuration-versions.ts'
 
 /** Options of {@link createAdminApi}. */
 export interface AdminApiOptions {
@@ -20,6 +21,11 @@ export interface AdminApiOptions {
    * Calls for others are refused, whatever leads here. Default: none.
    */
   readonly hosts?: readonly string[] | undefined
+  /**
+   * Versions of the configuration: {@link openConfigurationVersions}. Default: none are kept, and
+   * the configuration is neither shown nor changed.
+   */
+  readonly versions?: ConfigurationVersions | undefined
 }
 
 /** The admin API. */
@@ -39,11 +45,14 @@ const OWN_NAMES = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
  *
  * @throws ConfigurationInvalid when the audience is that of a tenant's registrars
  */
-export function createAdminApi(cloud: Cloud, { access, hosts = [] }: AdminApiOptions): AdminApi {
+export function createAdminApi(
+  cloud: Cloud,
+  { access, hosts = [], versions }: AdminApiOptions,
+): AdminApi {
   const { authority, clocks, crypto, directory, registry, timer, containment } = cloud
   const own = new Set(hosts.map((host) => host.toLowerCase()))
   const service = new AdminService({
-    ...{ directory, registry, clocks },
+    ...{ directory, registry, clocks, versions },
     authority: new AuthorityService({
       ...{ authority, registry, directory, clocks },
       connections: cloud.certificates.connections,

@@ -192,4 +192,56 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     summary: 'Ends an enrolment ticket before its time.',
     serve: (admin, { caller, id }) => admin.revokeTicket(caller, id),
   }),
+  route({
+    ...{ operation: 'configuration', method: 'GET', path: '/v1/configuration', role: 'reader' },
+    summary:
+      'What is published, of a tenant’s caller the tenant’s part. `{"$secret": "kept"}` is in the place of each secret; sent back so, it stays as it is.',
+    ...{ output: s.CurrentConfiguration, status: 200 },
+    serve: (admin, { caller }) => admin.configuration.current(caller),
+  }),
+  route({
+    ...{ operation: 'applyConfiguration', method: 'PUT', path: '/v1/configuration' },
+    ...{ role: 'publisher', isConditional: true },
+    summary:
+      'Puts another configuration in force, on every instance; a tenant’s publisher the tenant’s part.',
+    ...{ input: s.ConfigurationToApply, output: s.Applied, status: 200 },
+    serve: (admin, { caller, expected, input: { configuration, comment } }) =>
+      admin.configuration.apply(caller, configuration, { expected, comment }),
+  }),
+  route({
+    ...{ operation: 'validateConfiguration', method: 'POST', path: '/v1/configuration/validate' },
+    ...{ role: 'publisher', summary: 'Every mistake of a configuration, and where it is.' },
+    ...{ input: s.ConfigurationToCheck, output: s.ConfigurationMistakes, status: 200 },
+    serve: (admin, { caller, input }) => admin.configuration.validate(caller, input.configuration),
+  }),
+  route({
+    ...{ operation: 'diffConfiguration', method: 'POST', path: '/v1/configuration/diff' },
+    ...{ role: 'publisher' },
+    summary: 'What would be other, if it were applied; of a secret no more than that it is.',
+    ...{ input: s.ConfigurationToCheck, output: s.ConfigurationChanges, status: 200 },
+    serve: (admin, { caller, input }) => admin.configuration.diff(caller, input.configuration),
+  }),
+  route({
+    ...{ operation: 'rollBackConfiguration', method: 'POST', path: '/v1/configuration/rollback' },
+    ...{ role: 'publisher', isConditional: true },
+    summary:
+      'Puts an earlier version in force again, as a new one: the one before, or the one that is named.',
+    ...{ input: s.RollBack, output: s.Applied, status: 200 },
+    serve: (admin, { caller, expected, input }) =>
+      admin.configuration.rollBack(caller, { expected, ...input }),
+  }),
+  route({
+    ...{ operation: 'listVersions', method: 'GET', path: '/v1/configuration/versions' },
+    ...{ role: 'reader' },
+    summary:
+      'Versions that are kept, 50 at the most: when, by whom, why; of a tenant’s caller those that changed the tenant’s part.',
+    ...{ output: s.list(s.Version), status: 200 },
+    serve: (admin, { caller }) => items(admin.configuration.versions(caller)),
+  }),
+  route({
+    ...{ operation: 'version', method: 'GET', path: '/v1/configuration/versions/{id}' },
+    ...{ role: 'reader', summary: 'What a version says.' },
+    ...{ output: s.CurrentConfiguration, status: 200 },
+    serve: (admin, { caller, id }) => admin.configuration.version(caller, id),
+  }),
 ]

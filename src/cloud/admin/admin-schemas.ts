@@ -8,6 +8,10 @@ import * as v from 'valibot'
 import type {
   ApplicationView,
   AuthorityView,
+  AppliedView,
+  ConfigurationChangesView,
+  ConfigurationMistakesView,
+  ConfigurationView,
   ConnectorView,
   GroupView,
   InstanceView,
@@ -15,6 +19,7 @@ import type {
   NewTicketView,
   SessionView,
   TicketView,
+  VersionView,
 } from './admin-views.ts'
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
@@ -27,6 +32,8 @@ const time = v.pipe(
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Standing = v.picklist(['pending', 'active', 'draining', 'disabled', 'revoked'])
 const milliseconds = v.pipe(v.number(), v.minValue(0), v.description('Milliseconds.'))
+
+const version = v.pipe(v.number(), v.integer(), v.minValue(1))
 
 /** Nothing is said. */
 export const Nothing = v.strictObject({})
@@ -52,6 +59,20 @@ export const TicketOrder = v.strictObject({
       v.description('In whose name. Everybody but the service’s operator must give one.'),
     ),
   ),
+})
+
+/** All of it, or a tenant's part; what is in it is checked as the file of a cloud is. */
+const Configuration = v.looseObject({})
+const comment = v.exactOptional(
+  v.pipe(v.string(), v.maxLength(500), v.description('Why; kept with the version.')),
+)
+export const ConfigurationToCheck = v.strictObject({ configuration: Configuration })
+export const ConfigurationToApply = v.strictObject({ configuration: Configuration, comment })
+export const RollBack = v.strictObject({
+  version: v.exactOptional(
+    v.pipe(version, v.description('Default: the one before what is in force.')),
+  ),
+  comment,
 })
 
 export const OfTenant = v.strictObject({ tenant: v.exactOptional(text) })
@@ -180,6 +201,10 @@ export const Instance = v.object({
   waiting: count,
   certificates: v.array(v.object({ name: v.string(), expiresAt: time, daysLeft: v.number() })),
   configurationAgeMs: v.exactOptional(milliseconds),
+  configurationVersion: v.exactOptional(version),
+  configurationRefused: v.exactOptional(
+    v.pipe(version, v.description('One that this instance cannot read, and is not in force here.')),
+  ),
 }) satisfies v.GenericSchema<InstanceView>
 
 const root = { keyId: v.string(), expiresAt: time }
@@ -218,6 +243,63 @@ export const Authority = v.object({
     ),
   }),
 }) satisfies v.GenericSchema<AuthorityView>
+export const Version = v.object({
+  version,
+  at: time,
+  by: v.object({ as: v.picklist(['operator', 'file']), name: v.string() }),
+  comment: v.exactOptional(v.string()),
+  restored: v.exactOptional(version),
+}) satisfies v.GenericSchema<VersionView>
+
+export const CurrentConfiguration = v.object({
+  version,
+  configuration: v.pipe(
+    Configuration,
+    v.description(
+      'Tenants, groups and applications; `{"$secret": "kept"}` in the place of each secret.',
+    ),
+  ),
+  etag: v.string(),
+})
+type Shown = Omit<ConfigurationView, 'configuration'>
+CurrentConfiguration satisfies v.GenericSchema<Shown>
+
+export const ConfigurationMistakes = v.object({
+  mistakes: v.array(
+    v.object({ path: v.string(), detail: v.string(), meant: v.exactOptional(v.string()) }),
+  ),
+}) satisfies v.GenericSchema<ConfigurationMistakesView>
+
+const changes = v.array(
+  v.object({
+    change: v.picklist(['added', 'removed', 'changed']),
+    what: v.picklist(['tenant', 'group', 'application']),
+    id: v.string(),
+    tenantId: v.exactOptional(v.string()),
+    fields: v.exactOptional(
+      v.array(
+        v.object({
+          path: v.string(),
+          before: v.exactOptional(v.pipe(v.string(), v.description('As JSON.'))),
+          after: v.exactOptional(v.pipe(v.string(), v.description('As JSON.'))),
+          isSecret: v.exactOptional(
+            v.pipe(v.literal(true), v.description('That it is another is all that is told.')),
+          ),
+        }),
+      ),
+    ),
+  }),
+)
+export const ConfigurationChanges = v.object({
+  changes,
+}) satisfies v.GenericSchema<ConfigurationChangesView>
+
+export const Applied = v.object({
+  version,
+  isMade: v.pipe(v.boolean(), v.description('False where nothing is other.')),
+  changes,
+  etag: v.string(),
+}) satisfies v.GenericSchema<AppliedView>
 
 export const list = <S extends v.GenericSchema>(item: S) => v.object({ items: v.array(item) })
 

@@ -23,9 +23,11 @@ import type { ConnectorCount } from '../offers/counted.ts'
 import type { Origin } from '../offers/origin.ts'
 import type { LiveExchange } from '../request/live-exchanges.ts'
 import type { Sessions } from '../session/session.ts'
+import type { ConfigurationVersions } from '../versions/configuration-versions.ts'
 import { isWithin, type AdminCaller } from './admin-caller.ts'
 import type { AuthorityService } from './authority-service.ts'
 import { mayHaveRegistered } from './own-registration.ts'
+import { AdminConfiguration } from './admin-configuration.ts'
 import type {
   ConnectorView,
   GroupView,
@@ -50,6 +52,7 @@ export interface AdminServiceOptions {
   /** What this instance's listeners show. */
   readonly certificates: Iterable<{ readonly name: string; readonly expiresAt: number }>
   readonly clocks: Clocks
+  readonly versions?: ConfigurationVersions | undefined
 }
 
 /** Which connectors. */
@@ -83,11 +86,14 @@ export class AdminService {
   readonly #options: AdminServiceOptions
   /** What certifies connectors. */
   readonly authority: AuthorityService
+  /** What is published: seen, checked, applied, rolled back. */
+  readonly configuration: AdminConfiguration
 
   /** @internal */
   constructor(options: AdminServiceOptions) {
     this.#options = options
     this.authority = options.authority
+    this.configuration = new AdminConfiguration(options.versions)
   }
 
   // ── connectors ────────────────────────────────────────────────────────────────────────────
@@ -221,6 +227,7 @@ export class AdminService {
     const now = this.#now()
     const since = directory.inForceSince?.()
     const groups = [...origin.counted().groups.values()]
+    const { inForce, refused } = this.configuration.state ?? {}
     return {
       ...{ at: now, instance: origin.instance, open: origin.open },
       waiting: groups.reduce((sum, { waiting }) => sum + waiting, 0),
@@ -228,6 +235,8 @@ export class AdminService {
         ...{ name, expiresAt, daysLeft: daysLeft(expiresAt, now) },
       })),
       ...(since !== undefined && { configurationAgeMs: Math.max(0, now - since) }),
+      ...(inForce !== undefined && { configurationVersion: inForce }),
+      ...(refused !== undefined && { configurationRefused: refused }),
     }
   }
 

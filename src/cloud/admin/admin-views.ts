@@ -6,6 +6,8 @@
  */
 import type { ConnectorStanding, EnrolledBy } from '../connectors/connector-records.ts'
 import type { RollView } from '../authority/authority-roll.ts'
+import type { DirectoryInput } from '../directory/directory-input.ts'
+import type { ConfigurationChange } from '../versions/configuration-changes.ts'
 import type { AdminRole } from './admin-caller.ts'
 
 /** How a connector does for an application; the last three: it has failed. */
@@ -160,6 +162,54 @@ export interface InstanceView {
   }[]
   /** How long what the directory says has been in force. Milliseconds. */
   readonly configurationAgeMs?: number
+  /** The version of the configuration that is in force here, where versions are kept. */
+  readonly configurationVersion?: number
+  /** A newer one that this instance cannot read: what was in force before stays. */
+  readonly configurationRefused?: number
+}
+
+/** A version of the configuration. */
+export interface VersionView {
+  readonly version: number
+  readonly at: number
+  /** `file`: the configuration file of the instance that is named was changed. */
+  readonly by: { readonly as: 'operator' | 'file'; readonly name: string }
+  readonly comment?: string
+  /** The version whose content was put back. */
+  readonly restored?: number
+}
+
+/** What is published; of a tenant's caller the tenant's part. */
+export interface ConfigurationView {
+  /** The version that last changed it. */
+  readonly version: number
+  /** In the place of each secret is `{"$secret": "kept"}`: sent back so it stays as it is. */
+  readonly configuration: DirectoryInput
+  /** Names what was looked at: `If-Match` of a change. */
+  readonly etag: string
+}
+
+/** What is wrong with a configuration. */
+export interface ConfigurationMistakesView {
+  readonly mistakes: readonly {
+    readonly path: string
+    readonly detail: string
+    readonly meant?: string
+  }[]
+}
+
+/** What would be other. */
+export interface ConfigurationChangesView {
+  readonly changes: readonly ConfigurationChange[]
+}
+
+/** What came of a change. */
+export interface AppliedView extends ConfigurationChangesView {
+  /** The version that is the newest now. */
+  readonly version: number
+  /** Whether a version was made: nothing is other where it is false. */
+  readonly isMade: boolean
+  readonly etag: string
 }
 
 /** The connectors' authority: its roots, and who needs the one before while it is rolled. */

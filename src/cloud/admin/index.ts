@@ -5,6 +5,16 @@
  */
 export { createAdminApi, type AdminApi, type AdminApiOptions } from '../cloud-admin.ts'
 export { type AuthorityService } from './authority-service.ts'
+export { openConfigurationVersions, type VersionsOptions } from '../cloud-versions.ts'
+export { ConfigurationVersions } from '../versions/configuration-versions.ts'
+export { type ConfigurationChange, type FieldChange } from '../versions/configuration-changes.ts'
+export {
+  createMemoryConfigurationStore,
+  type ConfigurationStore,
+  type VersionHead,
+  type VersionMaker,
+} from '../versions/configuration-store.ts'
+export { AdminConfiguration, type ConfigurationOrder } from './admin-configuration.ts'
 export { type AdminCaller, type AdminRole } from './admin-caller.ts'
 export { type AdminHandler, type AdminRequestInfo } from './admin-handler.ts'
 export {
@@ -18,6 +28,10 @@ export {
   type ApplicationHealthView,
   type ApplicationView,
   type AuthorityView,
+  type AppliedView,
+  type ConfigurationChangesView,
+  type ConfigurationMistakesView,
+  type ConfigurationView,
   type ConnectorView,
   type GroupView,
   type HealthView,
@@ -27,4 +41,5 @@ export {
   type RemainingConnector,
   type SessionView,
   type TicketView,
+  type VersionView,
 } from './admin-views.ts'

@@ -26,6 +26,21 @@ export const ADMIN_EVENTS = {
     severity: 'medium',
     ocsf: { class: 'http-activity', activity: 'method' },
   },
+  'configuration.applied': {
+    text: 'Another version of the configuration is to be in force. Written before it is kept; if it then is not, there is a second one that says why.',
+    outcomes: ['success', 'failed'],
+    fields: ['tenantId'],
+    detail: {
+      version: 'Its number.',
+      by: '`operator`, or `file` where the configuration file of an instance was changed.',
+      name: 'The operator, or the instance.',
+      comment: 'Why, in their words.',
+      restored: 'The version that is put back.',
+      changes: 'What comes, goes or is another, by its id; 100 at the most.',
+    },
+    severity: 'medium',
+    ocsf: { class: 'entity-management', activity: 'update', entity: 'configuration' },
+  },
   'connector.lapsed': {
     text: "The time of a connector's approval is over, or that of its wait for one.",
     outcomes: ['success'],

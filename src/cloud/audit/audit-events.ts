@@ -170,7 +170,10 @@ const ROWS = {
     text: 'Tenants, groups and applications were read again; after a mistake those of before stay in force.',
     outcomes: ['success', 'failed'],
     fields: [],
-    detail: { path: 'Where the mistake is.' },
+    detail: {
+      path: 'Where the mistake is.',
+      version: 'The version of the configuration, where versions are kept.',
+    },
     severity: 'medium',
     ocsf: { class: 'entity-management', activity: 'update', entity: 'configuration' },
   },

@@ -3,6 +3,11 @@
  *
  * @module
  */
+export {
+  openLmdbConfigurationStore,
+  type LmdbConfigurationStore,
+  type LmdbConfigurationStoreOptions,
+} from './lmdb-configuration-store.ts'
 export { openLmdbRegistry, type LmdbRegistry, type LmdbRegistryOptions } from './lmdb-registry.ts'
 export {
   openLmdbRevocations,

@@ -28,3 +28,7 @@ export {
   type NatsSessionGrantsOptions,
 } from './nats-session-grants.ts'
 export { openNatsAssertionKeys, openNatsKeyRing } from './nats-key-store.ts'
+export {
+  openNatsConfigurationStore,
+  type NatsConfigurationStore,
+} from './nats-configuration-store.ts'
