@@ -9,7 +9,6 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { CloudFigures, Health } from '../src/cloud/node/index.ts'
 import {
   lockStateDirectory,
   startConnector,
@@ -102,32 +101,5 @@ test('R8.6b a connector calls the cloud through a proxy that wants a password, a
     await tunnel.close()
     for (const socket of sockets) socket.destroy()
     await new Promise((closed) => proxy.close(closed))
-  }
-})
-
-test('R8.6c a cloud is ready while a connector serves what is published, and unready first where it is to end', async () => {
-  const figures = new CloudFigures()
-  const tunnel = await startTunnel({
-    backend: (_request, response) => response.end('inside'),
-    observer: figures.observer,
-  })
-  try {
-    const health = new Health(figures.of(tunnel.cloud, { isListening: () => true, version: '1' }))
-    const ready = () => health.answer('GET', '/readyz')
-    expect(ready()).toMatchObject({ status: 200 })
-    await tunnel.connector.stop()
-    await until(() => ready().status === 503)
-    expect(ready().body).toContain('group contoso/default: no connector')
-    await tunnel.startConnector()
-    expect(ready()).toMatchObject({ status: 200 })
-    const call = get(`http://127.0.0.1:${tunnel.port}/`, { headers: { host: 'open.localhost' } })
-    const [response] = (await once(call, 'response')) as [AsyncIterable<Buffer>]
-    expect(await text(response)).toBe('inside')
-    await until(() => health.answer('GET', '/metrics').body.includes('outcome="done"} 1'))
-    health.drain()
-    expect(ready()).toMatchObject({ status: 503, body: 'not ready\ndraining\n' })
-    expect(health.answer('GET', '/livez')).toMatchObject({ status: 200 })
-  } finally {
-    await tunnel.close()
   }
 })

@@ -1,7 +1,6 @@
 /**
  * Finds the command that is asked for, and runs it.
  */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { checkConfiguration } from 'app-proxy/connector'
 import { COMMANDS } from './commands.ts'
@@ -10,13 +9,14 @@ import { JSON_FLAG, type Command } from './program/command.ts'
 import { CommandFailed } from './program/exit-codes.ts'
 import { readFlags } from './program/flags.ts'
 import { exitCodeOf, type Surroundings } from './program/program.ts'
+import { ownVersion } from './program/version.ts'
 
 /** Resolves with the exit code. */
 export async function cli(surroundings: Surroundings): Promise<number> {
   const { argv, say } = surroundings
   const [first = '', ...rest] = argv
   if (first === '--version') {
-    say(version())
+    say(ownVersion())
     return 0
   }
   if (first === 'help' || first === '--help' || first === '-h') {
@@ -71,10 +71,4 @@ function unknown(words: readonly string[]): never {
   const known = [...new Set(begin(at).map((command) => command[at]!))]
   const shape = v.strictObject(Object.fromEntries(known.map((word) => [word, v.optional(v.any())])))
   return checkConfiguration(shape, { [words[at]!]: true }) as never
-}
-
-/** Of the package that this file is in, as it was built or as it is written. */
-function version(): string {
-  const manifest = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
 }

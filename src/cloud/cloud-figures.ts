@@ -10,7 +10,7 @@ import type { HealthCheck, HealthOptions } from '../runtime/health.ts'
 import type { AuditEvent, AuditOutcome } from './audit/audit-events.ts'
 import type { AuditSink } from './audit/audit-sink.ts'
 import type { Cloud } from './cloud.ts'
-import type { Directory } from './directory/directory-port.ts'
+import { tenantKey, type TenantKey } from './directory/tenant-key.ts'
 import type { CertificateStats } from './stats.ts'
 
 const GROUP = ['tenant', 'group'] as const
@@ -32,6 +32,7 @@ export const CLOUD_METRICS = {
   app_proxy_cloud_group_links:               { type: 'gauge',     labels: GROUP, help: 'Their links.' },
   app_proxy_cloud_group_capacity:            { type: 'gauge',     labels: GROUP, help: 'Requests that these links take at once.' },
   app_proxy_cloud_group_grants:              { type: 'gauge',     labels: GROUP, help: 'Offers that may be made now.' },
+  app_proxy_cloud_group_served:              { type: 'gauge',     labels: GROUP, help: '1 while a connector holds a link, and they answer; as /readyz tells of it.' },
   app_proxy_cloud_group_waiting:             { type: 'gauge',     labels: GROUP, help: 'Requests that wait for one.' },
   app_proxy_cloud_audit_events_total:        { type: 'counter',   labels: ['type', 'outcome'], help: 'Audit events by type and outcome: sign-ins, sessions, registrations, revocations.' },
   app_proxy_cloud_sign_ins_total:            { type: 'counter',   labels: ['outcome'], help: 'Sign-ins of users that are over.' },
@@ -50,7 +51,16 @@ export interface CloudFiguresOptions {
   readonly isListening: () => boolean
   /** What runs, for `app_proxy_cloud_info`. */
   readonly version: string
+  /**
+   * Which published groups must be served for it to be ready: `any`, one at least; `all`; or these,
+   * as `tenant/group`, those that are published no more excepted. Default `any`: of one tenant,
+   * whose connectors are away, the others know nothing.
+   */
+  readonly requireGroups?: 'any' | 'all' | readonly string[] | undefined
 }
+
+/** What is asked. */
+type CountedCloud = Pick<Cloud, 'stats' | 'directory' | 'clocks' | 'sessions'>
 
 /**
  * Figures of one cloud instance: `createCloud` is given `observer` and `audit`.
@@ -62,7 +72,7 @@ export interface CloudFiguresOptions {
  *       …
  *     })
  *     const health = new Health(figures.of(cloud, { isListening: () => true, version: '1.0.0' }))
- *     createServer(healthHandler(health)).listen(9464, '127.0.0.1')
+ *     createHealthListener(health).listen(9464, '127.0.0.1')
  */
 export class CloudFigures {
   readonly #exchanges = new ExchangeFigures()
@@ -82,7 +92,7 @@ export class CloudFigures {
 
   /** What `Health` asks. */
   of(
-    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
+    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks' | 'sessions'>,
     options: CloudFiguresOptions,
   ): HealthOptions {
     return {
@@ -91,56 +101,70 @@ export class CloudFigures {
     }
   }
 
-  /**
-   * A link that is attached has answered a ping, or pulled, within 45 s: else it would have been
-   * ended. A group whose connectors have links and answer nothing is not served either.
-   */
   #checks(
-    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
-    { isListening }: CloudFiguresOptions,
+    cloud: CountedCloud,
+    { isListening, requireGroups = 'any' }: CloudFiguresOptions,
   ): HealthCheck[] {
-    const { groups } = cloud.stats()
     const listening = isListening()
-    const now = cloud.clocks.now()
+    const isStale = cloud.sessions.revocations.isStale === true
+    const need =
+      typeof requireGroups !== 'string'
+        ? (name: string) => (requireGroups.includes(name) ? 'required' : 'told')
+        : () => (requireGroups === 'all' ? 'required' : 'any')
     return [
       { name: 'listeners', isGood: listening, detail: listening ? undefined : 'not open' },
-      ...groups.map(({ tenantId, groupId, links }) => {
-        const isSilent = this.#isSilent(cloud.directory, { tenantId, groupId }, now)
-        return {
-          name: `group ${tenantId}/${groupId}`,
-          isGood: links > 0 && !isSilent,
-          detail: links === 0 ? 'no connector' : isSilent ? 'connectors answer nothing' : undefined,
-        }
+      // Then nobody is let in who would have to be known.
+      ...(isStale
+        ? [{ name: 'shared state', isGood: false, detail: 'not heard of for too long' }]
+        : []),
+      ...this.#groups(cloud).map(({ tenantId, groupId, fault }) => {
+        const name = `${tenantId}/${groupId}`
+        const isGood = fault === undefined
+        return { name: `group ${name}`, isGood, detail: fault, need: need(name) } as const
       }),
     ]
   }
 
-  /** Whether an application of a group got faults of connectors lately, and the group no answer. */
-  #isSilent(
-    directory: Directory,
-    { tenantId, groupId }: { readonly tenantId: string; readonly groupId: string },
-    now: number,
-  ): boolean {
-    const all = [...this.#exchanges.applications]
-      .filter(([id]) => {
-        const published = directory.application(id)
-        return published?.groupId === groupId && published.tenantId === tenantId
-      })
-      .map(([, figures]) => figures)
-    const answeredAt = Math.max(...all.map((application) => application.answeredAt))
-    return all.some(
-      ({ faults, faultAt }) =>
-        faults >= FAULTS && now - faultAt < FAULTS_MS && answeredAt < faultAt,
-    )
+  /**
+   * A link that is attached has answered a ping, or pulled, within 45 s: else it would have been
+   * ended. A group whose connectors have links and answer nothing is not served either.
+   */
+  #groups(cloud: CountedCloud, { groups } = cloud.stats()) {
+    const silent = this.#silent(cloud)
+    return groups.map((group) => {
+      const { tenantId, groupId, links } = group
+      const isSilent = silent.has(tenantKey(tenantId, groupId))
+      const fault =
+        links === 0 ? 'no connector' : isSilent ? 'connectors answer nothing' : undefined
+      return { ...group, fault }
+    })
   }
 
-  #figures(
-    cloud: Pick<Cloud, 'stats' | 'directory' | 'clocks'>,
-    { version }: CloudFiguresOptions,
-    isReady: boolean,
-  ): string {
-    const { instance, groups, applications, maintenance, certificates, configuration } =
-      cloud.stats()
+  /** Groups of which an application got faults of connectors lately, and the group no answer. */
+  #silent({ directory, clocks }: CountedCloud): ReadonlySet<TenantKey> {
+    const now = clocks.now()
+    /** By tenant and group: when it last answered, and when an application last failed. */
+    const groups = new Map<TenantKey, { answeredAt: number; faultAt: number }>()
+    for (const [id, { answeredAt, faults, faultAt }] of this.#exchanges.applications) {
+      const published = directory.application(id)
+      if (published === undefined) continue
+      const key = tenantKey(published.tenantId, published.groupId)
+      const known = groups.get(key) ?? { answeredAt: -Infinity, faultAt: -Infinity }
+      const isFault = faults >= FAULTS && now - faultAt < FAULTS_MS
+      groups.set(key, {
+        answeredAt: Math.max(known.answeredAt, answeredAt),
+        faultAt: Math.max(known.faultAt, isFault ? faultAt : -Infinity),
+      })
+    }
+    const isSilent = ({ answeredAt, faultAt }: { answeredAt: number; faultAt: number }) =>
+      answeredAt < faultAt
+    return new Set([...groups].filter(([, group]) => isSilent(group)).map(([key]) => key))
+  }
+
+  #figures(cloud: CountedCloud, { version }: CloudFiguresOptions, isReady: boolean): string {
+    const stats = cloud.stats()
+    const groups = this.#groups(cloud, stats)
+    const { instance, applications, maintenance, certificates, configuration } = stats
     this.#exchanges.keep((id) => cloud.directory.application(id) !== undefined)
     const out = new Exposition(CLOUD_METRICS)
     const { failures, wait, answer, applications: counted } = this.#exchanges
@@ -163,6 +187,8 @@ export class CloudFigures {
     for (const name of ['connectors', 'links', 'capacity', 'grants', 'waiting'] as const)
       for (const group of groups)
         out.sample(`app_proxy_cloud_group_${name}`, [group.tenantId, group.groupId], group[name])
+    for (const { tenantId, groupId, fault } of groups)
+      out.sample('app_proxy_cloud_group_served', [tenantId, groupId], fault === undefined ? 1 : 0)
     for (const [type, outcomes] of this.#events)
       for (const [outcome, count] of Object.entries(outcomes))
         if (count > 0) out.sample('app_proxy_cloud_audit_events_total', [type, outcome], count)

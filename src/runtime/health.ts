@@ -14,11 +14,16 @@ export interface HealthCheck {
   readonly isGood: boolean
   /** Why not. */
   readonly detail?: string | undefined
+  /**
+   * What it means that it is not good: `required`, not ready; `any`, not ready where none of those
+   * is good; `told`, nothing. Default `required`.
+   */
+  readonly need?: 'required' | 'any' | 'told' | undefined
 }
 
 /** What {@link Health} asks. */
 export interface HealthOptions {
-  /** Asked each time; what is not good makes it not ready. */
+  /** Asked each time. */
   readonly checks: () => readonly HealthCheck[]
   /** In the text format of Prometheus. */
   readonly figures: (isReady: boolean) => string
@@ -32,6 +37,8 @@ export interface HealthAnswer {
 }
 
 const PLAIN = 'text/plain; charset=utf-8'
+/** So many lines of an answer tell what is not good; whoever asks may do so each second. */
+const MOST_LINES = 100
 /** The format's own media type. */
 const EXPOSITION = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -52,15 +59,14 @@ export class Health {
     this.#isDraining = true
   }
 
-  /** What is not as it must be; empty: it is ready. */
+  /** What keeps it from being ready; empty: it is. */
   unready(): readonly HealthCheck[] {
-    if (this.#isDraining) return [{ name: 'draining', isGood: false }]
-    return this.#checks().filter(({ isGood }) => !isGood)
+    return this.#judge().against
   }
 
   answer(method: string, target: string): HealthAnswer {
-    const [path = ''] = target.split('?')
-    const body = PATHS[path]?.(this)
+    const [path = '', query] = target.split('?', 2)
+    const body = PATHS[path]?.(this, new URLSearchParams(query))
     if (body === undefined) return plain(404, 'not found\n')
     if (method !== 'GET' && method !== 'HEAD')
       return {
@@ -70,13 +76,18 @@ export class Health {
     return method === 'HEAD' ? { ...body, body: '' } : body
   }
 
-  ready(): HealthAnswer {
-    const unready = this.unready()
-    if (unready.length === 0) return plain(200, 'ok\n')
-    const lines = unready.map(
-      ({ name, detail }) => `${name}${detail === undefined ? '' : `: ${detail}`}`,
-    )
-    return plain(503, `not ready\n${lines.join('\n')}\n`)
+  /** `all`: everything that is told must be good. `verbose`: what is good is told as well. */
+  ready(query: URLSearchParams): HealthAnswer {
+    const { checks, against } = this.#judge()
+    const bad = checks.filter(({ isGood }) => !isGood)
+    const isReady = (query.has('all') ? bad : against).length === 0
+    const lines = [
+      ...(isReady ? ['ok'] : ['not ready']),
+      ...bad.slice(0, MOST_LINES).map(lineOf),
+      ...(bad.length > MOST_LINES ? [`and ${bad.length - MOST_LINES} more`] : []),
+      ...(query.has('verbose') ? checks.filter(({ isGood }) => isGood).map(lineOf) : []),
+    ]
+    return plain(isReady ? 200 : 503, `${lines.join('\n')}\n`)
   }
 
   metrics(): HealthAnswer {
@@ -89,7 +100,18 @@ export class Health {
     }
   }
 
+  #judge(): { readonly checks: readonly HealthCheck[]; readonly against: readonly HealthCheck[] } {
+    const checks = this.#checks()
+    const isAnyGood = checks.some(({ need, isGood }) => need === 'any' && isGood)
+    const against = checks.filter(
+      ({ isGood, need = 'required' }) =>
+        !isGood && (need === 'required' || (need === 'any' && !isAnyGood)),
+    )
+    return { checks, against }
+  }
+
   #checks(): readonly HealthCheck[] {
+    if (this.#isDraining) return [{ name: 'draining', isGood: false }]
     try {
       return this.#options.checks()
     } catch {
@@ -98,10 +120,16 @@ export class Health {
   }
 }
 
-const PATHS: Readonly<Record<string, ((health: Health) => HealthAnswer) | undefined>> = {
+type Answering = (health: Health, query: URLSearchParams) => HealthAnswer
+const PATHS: Readonly<Record<string, Answering | undefined>> = {
   '/livez': () => plain(200, 'ok\n'),
-  '/readyz': (health) => health.ready(),
+  '/readyz': (health, query) => health.ready(query),
   '/metrics': (health) => health.metrics(),
+}
+
+function lineOf({ name, isGood, detail }: HealthCheck): string {
+  const told = isGood ? 'good' : detail
+  return (told === undefined ? name : `${name}: ${told}`).replace(/\p{Cc}/gu, '?')
 }
 
 function plain(status: number, body: string): HealthAnswer {

@@ -136,6 +136,8 @@ test.each<[what: string, text: () => unknown, ...lines: string[]]>([
   ['a port beyond', () => withUsers({ port: 70_000 }), `${FILE}: users.port: must be at most 65535 (is 70000)`],
   ['a service that users reach in the open', () => ({ ...good(), serviceUrl: 'http://service.example/' }), `${FILE}: serviceUrl: must be an https URL, except on localhost (is "http://service.example/")`],
   ['public keys in the place of the keys', () => ({ ...good(), assertions: { keysFile: folder.at('keys.json'), publicKeysFile: `${folder.path}/./keys.json` } }), `${FILE}: assertions.publicKeysFile: is where the keys themselves are kept`],
+  ['a port for health without a number', () => ({ ...good(), health: {} }), `${FILE}: health.port: is missing`],
+  ['a group that must be served and is not there', () => ({ ...good(), health: { port: 0, requireGroups: ['berlin', 'rome'] } }), `${FILE}: health.requireGroups[1]: names no group (is "rome")`],
   ['an admin API for others', () => ({ ...good(), admin: { port: 0, host: '0.0.0.0' } }), `${FILE}: admin.host: must be "127.0.0.1", "::1" or "localhost" (is "0.0.0.0")`],
   ['half a port', () => withUsers({ port: 80.5 }), `${FILE}: users.port: must be a whole number (is 80.5)`],
   ['a word with a slip', () => withUsers({ tls: 'genrated' }), `${FILE}: users.tls: must be "generated" or an object with "certFile" and "keyFile"; "generated" was probably meant (is "genrated")`],
@@ -172,6 +174,7 @@ test.each<[what: string, text: () => unknown, ...lines: string[]]>([
 
 // prettier-ignore
 test.each<[what: string, written: () => unknown, ...lines: string[]]>([
+  ['a port for health that is taken', () => ({ ...good(), health: { port: takenPort() } }), `${FILE}: health.port: is in use by another process (is PORT)`],
   ['a port in use', () => withUsers({ port: takenPort() }), `${FILE}: users.port: is in use by another process (is PORT)`],
   ['an address of another machine', () => ({ ...good(), connectors: { port: 0, host: '192.0.2.1' } }), `${FILE}: connectors.host: is no address of this machine (is "192.0.2.1")`],
   ['a certificate that is not there', () => withTls('none.pem', 'key.pem'), `${FILE}: users.tls.certFile: there is no such file (is "DIR/none.pem")`],

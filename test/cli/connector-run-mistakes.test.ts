@@ -68,7 +68,7 @@ function argumentsOf(more: Readonly<Record<string, string | undefined>> = {}): s
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['no options', [], '--url: is missing', '--state-dir: is missing'],
   ['an option with a slip', ['--url', 'https://c.example', '--state-dri', 's'], '--state-dri: is not known here; "--state-dir" was probably meant'],
-  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --ca, --state-dir, --token-file, --ticket-file, --name, --sign-on, --json, --verbose, --help'],
+  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --ca, --state-dir, --token-file, --ticket-file, --name, --sign-on, --health-port, --health-host, --json, --verbose, --help'],
   ['an option without its value', ['--url', '--state-dir', 's'], '--url: needs a value behind it: URL'],
   ['an option with an empty value', ['--url=', '--state-dir', 's'], '--url: must not be empty (is "")'],
   ['a token on the command line', ['--url', 'https://c.example', '--state-dir', 's', 'eyJ.eyJ.x'], 'argument 1: is more than this program takes'],
@@ -105,6 +105,9 @@ test.each<[what: string, change: Readonly<Record<string, string | undefined>>, .
   ['an identity that was cut off', { 'state-dir': 'DIR/no-json' }, '--state-dir: is not JSON (is "DIR/no-json/identity.json")'],
   ['an identity of something else', { 'state-dir': 'DIR/no-identity' }, '--state-dir: "current.tenantId" is missing or of the wrong type (is "DIR/no-identity/identity.json")'],
   ['a damaged key', { 'state-dir': 'DIR/no-key' }, '--state-dir: holds a key or certificate that cannot be read (is "DIR/no-key/identity.json")'],
+  ['no port for health', { 'health-port': '99999' }, '--health-port: must be a number from 0 to 65535 (is "99999")'],
+  ['a host for health without a port', { 'health-host': '::1' }, '--health-host: means nothing without --health-port'],
+  ['a host for health that is not here', { 'health-port': '0', 'health-host': '192.0.2.1' }, '--health-host: is no address of this machine (is "192.0.2.1")'],
   ['secrets that are not there', { 'sign-on': 'DIR/none' }, '--sign-on: there is no such file (is "DIR/none")'],
   ['secrets that others can read', { 'sign-on': 'DIR/open-token' }, '--sign-on: holds a secret: only its owner may have rights to it (its mode is 0644: chmod 600) (is "DIR/open-token")'],
   ['secrets in no JSON', { 'sign-on': 'DIR/text' }, 'DIR/text:1:1: is no value that JSON has'],

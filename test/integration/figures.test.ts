@@ -2,18 +2,19 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createServer, get, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, get } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CLOUD_METRICS } from '../../src/cloud/cloud-figures.ts'
 import type { AuditEvent } from '../../src/cloud/index.ts'
-import { CloudFigures, Health, healthHandler } from '../../src/cloud/node/index.ts'
+import { CloudFigures, Health, type HealthCheck } from '../../src/cloud/node/index.ts'
 import { ConnectorFigures } from '../../src/connector/node/index.ts'
 import { CONNECTOR_METRICS } from '../../src/connector/node/connector-figures.ts'
 import { describeWithPackages } from '../debian-packages.ts'
 import { freePort, ServedProcess } from '../served-process.ts'
+import { listen } from './listen.ts'
+import { CLI, startProcesses } from './processes.ts'
 import { startTunnel, until, type Tunnel } from './tunnel.ts'
 
 let tunnel: Tunnel
@@ -22,7 +23,6 @@ let connector: Health
 let isListening = true
 /** What the application does with the next request. */
 let answers = true
-const servers: Server[] = []
 beforeAll(async () => {
   const [cloudFigures, connectorFigures] = [new CloudFigures(), new ConnectorFigures()]
   tunnel = await startTunnel({
@@ -40,11 +40,10 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await tunnel.close()
-  for (const server of servers) await new Promise((closed) => server.close(closed))
 })
 
-async function ask(): Promise<number> {
-  const call = get(`http://127.0.0.1:${tunnel.port}/`, {
+async function ask(port = tunnel.port): Promise<number> {
+  const call = get(`http://127.0.0.1:${port}/`, {
     headers: { host: 'open.localhost' },
     agent: false,
   })
@@ -111,7 +110,10 @@ describe('health', () => {
   test('says that it lives, what it is not ready for, and nothing else', () => {
     expect(cloud.answer('GET', '/livez')).toMatchObject({ status: 200, body: 'ok\n' })
     expect(cloud.answer('HEAD', '/readyz')).toMatchObject({ status: 200, body: '' })
-    expect(cloud.answer('GET', '/readyz?verbose')).toMatchObject({ status: 200, body: 'ok\n' })
+    expect(cloud.answer('GET', '/readyz?verbose')).toMatchObject({
+      status: 200,
+      body: 'ok\nlisteners: good\ngroup contoso/default: good\n',
+    })
     expect(cloud.answer('POST', '/readyz').status).toBe(405)
     for (const path of ['/', '/__proto__', '/toString', '//livez', '/livez/'])
       expect(cloud.answer('GET', path).status).toBe(404)
@@ -121,6 +123,27 @@ describe('health', () => {
       body: 'not ready\nlisteners: not open\n',
     })
     isListening = true
+  })
+
+  test('counts on what is required, on one of those of which any will do, and not on what is told', () => {
+    const of = (need: HealthCheck['need'], isGood: boolean): HealthCheck => ({
+      ...{ name: `${need} ${isGood}`, isGood, need },
+    })
+    const judged = (...checks: readonly HealthCheck[]) => {
+      const health = new Health({ checks: () => checks, figures: () => '' })
+      const [ready, all] = ['/readyz', '/readyz?all'].map((path) => health.answer('GET', path))
+      return [ready!.status, all!.status, health.unready().length]
+    }
+    expect(judged()).toEqual([200, 200, 0])
+    expect(judged(of('told', false))).toEqual([200, 503, 0])
+    expect(judged(of('any', false), of('any', true))).toEqual([200, 503, 0])
+    expect(judged(of('any', false), of('any', false))).toEqual([503, 503, 2])
+    expect(judged(of('any', true), of('required', false))).toEqual([503, 503, 1])
+    expect(judged({ name: 'usual', isGood: false })).toEqual([503, 503, 1])
+    const many = Array.from({ length: 5_000 }, () => of('told', false))
+    const { body } = new Health({ checks: () => many, figures: () => '' }).answer('GET', '/readyz')
+    expect(body.trimEnd().split('\n')).toHaveLength(102)
+    expect(body).toMatch(/^ok\n[^]*\nand 4900 more\n$/)
   })
 
   test('is there where what is read fails', () => {
@@ -137,13 +160,6 @@ describe('health', () => {
   })
 })
 
-async function served(health: Health): Promise<number> {
-  const server = createServer(healthHandler(health))
-  servers.push(server)
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return (server.address() as AddressInfo).port
-}
-
 /** Of promtool: what it says, where it says no. */
 async function promtool(args: readonly string[], input = ''): Promise<string> {
   const child = execFile('promtool', [...args])
@@ -159,8 +175,15 @@ describeWithPackages('Prometheus', ['prometheus'], () => {
       expect(await promtool(['check', 'metrics'], health.answer('GET', '/metrics').body)).toBe('')
   })
 
-  test('scrapes both ends, and takes the alerts of the docs', async () => {
-    const ports = [await served(cloud), await served(connector)]
+  test('scrapes the programs of both ends, and takes the alerts of the docs', async () => {
+    const application = createServer((_, response) => response.end('inside'))
+    const processes = await startProcesses({
+      internalUrl: `http://127.0.0.1:${await listen(application)}/`,
+      health: {},
+    })
+    const running = await processes.startConnector(CLI, '--health-port', '0')
+    const ports = [processes.cloud, running].map(({ ready }) => new URL(ready.healthUrl!).port)
+    for (let i = 0; i < 3; i++) expect(await ask(processes.port)).toBe(200)
     const guide = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
     const [, rules] = /```yaml\n([^]*?)```/.exec(guide)!
     const prometheus = await ServedProcess.inFolder('prometheus')
@@ -193,6 +216,8 @@ describeWithPackages('Prometheus', ['prometheus'], () => {
       expect(await query('app_proxy_cloud_exchanges_total{outcome="done"}')).toEqual(['3'])
     } finally {
       await prometheus.stop()
+      await processes.close()
+      application.close()
     }
   })
 })

@@ -111,21 +111,25 @@ export interface ProcessesOptions {
   readonly responseHeadMs?: number
   /** Users come by TLS. */
   readonly tls?: boolean
+  /** Of its port for health, on a free port. */
+  readonly health?: { readonly drainDelayMs?: number; readonly requireGroups?: string[] }
+  /** An application of another tenant, whose group `away` has no connector. */
+  readonly unserved?: string
 }
 
 /** A cloud and its connectors, each a process; the issuer is the test's. */
 export interface Processes {
-  readonly cloud: Example
+  readonly cloud: Example<{ usersUrl: string; connectorUrl: string; healthUrl?: string }>
   /** Where users come to. */
   readonly port: number
   /**
-   * A further connector each time: the example, or a program of the tests that takes the same
-   * options behind `first`.
+   * A further connector each time: the example, with further options, or a program of the tests
+   * that takes the same options behind `first`.
    */
   startConnector(
     program?: string,
     ...first: readonly string[]
-  ): Promise<Example<{ connectorId: string }>>
+  ): Promise<Example<{ connectorId: string; healthUrl?: string }>>
   close(): Promise<void>
 }
 
@@ -140,10 +144,12 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
       mode: 0o600,
     },
   )
-  const cloud = await Example.start<{ usersUrl: string; connectorUrl: string; caFile: string }>(
-    'cloud run',
-    ['--config', configuration],
-  )
+  const cloud = await Example.start<{
+    usersUrl: string
+    connectorUrl: string
+    caFile: string
+    healthUrl?: string
+  }>('cloud run', ['--config', configuration])
   const connectors: Example[] = []
   return {
     cloud,
@@ -153,11 +159,14 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
       const tokenFile = join(directory, `${name}.token`)
       await writeFile(tokenFile, await registrarToken(issuer), { mode: 0o600 })
       const { connectorUrl, caFile } = cloud.ready
-      const connector = await Example.program<{ connectorId: string }>(program, [
-        ...(program === CLI ? ['connector', 'run', '--json'] : first),
-        ...['--url', connectorUrl, '--ca', caFile, '--token-file', tokenFile],
-        ...['--state-dir', join(directory, name), '--name', name],
-      ])
+      const connector = await Example.program<{ connectorId: string; healthUrl?: string }>(
+        program,
+        [
+          ...(program === CLI ? ['connector', 'run', '--json', ...first] : first),
+          ...['--url', connectorUrl, '--ca', caFile, '--token-file', tokenFile],
+          ...['--state-dir', join(directory, name), '--name', name],
+        ],
+      )
       connectors.push(connector)
       return connector
     },
@@ -170,6 +179,12 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
   }
 }
 
+const FABRIKAM = {
+  id: 'fabrikam',
+  issuer: 'https://login.fabrikam.example',
+  registrars: { audience: REGISTRAR_AUDIENCE },
+}
+
 function cloudConfiguration(options: ProcessesOptions, directory: string, issuer: string): object {
   const {
     internalUrl,
@@ -178,6 +193,8 @@ function cloudConfiguration(options: ProcessesOptions, directory: string, issuer
     shares = {},
     responseHeadMs,
     tls = false,
+    health,
+    unserved,
   } = options
   const published = { groupId: 'default', internalUrl, preAuthentication: 'passthrough' }
   const externalUrl = (id: string) => `${tls ? 'https' : 'http'}://${id}.localhost/`
@@ -188,9 +205,16 @@ function cloudConfiguration(options: ProcessesOptions, directory: string, issuer
     // A connector that was killed or stopped ends nothing by itself.
     limits: { drainMs: 500, ...limits },
     shares,
+    ...(health && { health: { port: 0, ...health } }),
     directory: {
-      tenants: [{ id: 'contoso', issuer, registrars: { audience: REGISTRAR_AUDIENCE } }],
-      groups: [{ id: 'default', tenantId: 'contoso' }],
+      tenants: [
+        { id: 'contoso', issuer, registrars: { audience: REGISTRAR_AUDIENCE } },
+        ...(unserved === undefined ? [] : [FABRIKAM]),
+      ],
+      groups: [
+        { id: 'default', tenantId: 'contoso' },
+        ...(unserved === undefined ? [] : [{ id: 'away', tenantId: FABRIKAM.id }]),
+      ],
       applications: [
         {
           ...published,
@@ -198,6 +222,9 @@ function cloudConfiguration(options: ProcessesOptions, directory: string, issuer
           externalUrl: externalUrl('open'),
           ...(responseHeadMs !== undefined && { responseHeadMs }),
         },
+        ...(unserved === undefined
+          ? []
+          : [{ ...published, id: unserved, groupId: 'away', externalUrl: externalUrl(unserved) }]),
         ...others.map((id) => ({ ...published, id, externalUrl: externalUrl(id) })),
         {
           ...published,

@@ -3,14 +3,13 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { Server } from 'node:net'
 import { join } from 'node:path'
 import { lockStateDirectory } from 'app-proxy/cloud/node'
 import { createDirectory } from 'app-proxy/cloud'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readServerCertificate } from '../program/certificates.ts'
 import { Findings } from '../program/findings.ts'
-import { listen } from '../program/listen.ts'
+import { checkHealthPort, checkPort } from '../program/health.ts'
 import type { Surroundings } from '../program/program.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import type { CloudCheckGiven } from './flags.ts'
@@ -28,9 +27,17 @@ export async function checkCloud(
   const findings = new Findings(say, json)
   findings.good('configuration', `${file} has no mistakes`)
   const isRunning = await checkState(settings, findings)
-  await checkPort(file, 'users', settings.users, isRunning, findings)
-  await checkPort(file, 'connectors', settings.connectors, isRunning, findings)
-  if (settings.admin) await checkPort(file, 'admin', settings.admin, isRunning, findings)
+  for (const name of ['users', 'connectors', 'admin'] as const) {
+    const { [name]: wanted } = settings
+    if (wanted === undefined) continue
+    const { host, port } = wanted
+    if (isRunning && port !== 0)
+      findings.skipped(`${name}.port`, `${host}:${port} is not tried while a cloud runs`)
+    else await checkPort(`${name}.port`, { host, port, file, at: `${name}.` }, findings)
+  }
+  if (settings.health === undefined)
+    findings.good('health', 'without "health" there is no port for readiness and figures')
+  else await checkHealthPort({ ...settings.health, file, at: 'health.' }, findings)
   await checkCertificates(file, settings, findings)
   tellServed(file, settings, findings)
   return findings.end()
@@ -54,31 +61,6 @@ async function checkState({ stateDir }: CloudServerSettings, findings: Findings)
     if (isRunning) findings.good(what, `a cloud runs: ${stateDir} ${detail}`)
     else findings.wrong(what, `${stateDir} ${detail}`)
     return isRunning
-  }
-}
-
-/** The port is taken for a moment: only so it is known whether it can be. */
-async function checkPort(
-  file: string,
-  name: 'users' | 'connectors' | 'admin',
-  { host, port }: { readonly host: string; readonly port: number },
-  isRunning: boolean,
-  findings: Findings,
-): Promise<void> {
-  const [what, where] = [`${name}.port`, `${host}:${port}`]
-  if (port === 0) return findings.good(what, 'any free port is taken')
-  if (isRunning) return findings.skipped(what, `${where} is not tried while a cloud runs`)
-  const probe = new Server()
-  try {
-    await listen(probe, { host, port, file, at: `${name}.` })
-    findings.good(what, `${where} is free`)
-  } catch (error) {
-    if (!(error instanceof ConfigurationInvalid)) throw error
-    const { path, detail } = error.mistakes[0]!
-    const remedy = path.endsWith('.port') ? 'choose another, or end what has it' : 'mend it'
-    findings.wrong(path, `${where} ${detail}: ${remedy}`)
-  } finally {
-    await new Promise((closed) => probe.close(closed))
   }
 }
 

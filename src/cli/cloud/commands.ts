@@ -35,8 +35,8 @@ export const CLOUD_COMMANDS: readonly Command[] = [
     summary: 'serve users and connectors, until SIGINT or SIGTERM',
     text: [
       'Everything that it must remember is in the state directory that the configuration names, in LMDB. Keys and certificates are made there at the first start.',
-      'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM drain, then end with code 0.',
-      'With --json one line on stdout says that it is ready: {"usersUrl":"…","connectorUrl":"…","caFile":"…"}, and "adminUrl" where the configuration has "admin".',
+      'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM make it unready, drain, then end with code 0.',
+      'With --json one line on stdout says that it is ready: {"usersUrl":"…","connectorUrl":"…","caFile":"…"}, and "adminUrl" and "healthUrl" where the configuration has "admin" and "health".',
     ],
     flags: CLOUD_RUN_FLAGS,
     examples: ['cloud run --config cloud.json'],

@@ -12,7 +12,7 @@ import {
   readDirectory,
   type DirectoryInput,
 } from 'app-proxy/cloud'
-import { SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
+import { ConfigurationInvalid, SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
 import { readSecretJson } from '../program/files.ts'
 import { allOf } from '../program/mistakes.ts'
 
@@ -28,6 +28,8 @@ export interface CloudServerInput {
   readonly connectors: ConnectorsInput
   /** The admin API, for `app-proxy admin` on this machine. Default: there is none. */
   readonly admin?: AdminInput | undefined
+  /** Whether it lives, whether it is ready, and its figures. Default: nobody is told. */
+  readonly health?: HealthInput | undefined
   /** Tenants, connector groups and applications. Read again at SIGHUP. */
   readonly directory: DirectoryInput
   /** Time limits in milliseconds; those left out keep their defaults. */
@@ -131,6 +133,24 @@ export interface AdminInput {
   readonly host?: '127.0.0.1' | '::1' | 'localhost' | undefined
 }
 
+/** The port of `/livez`, `/readyz` and `/metrics`. Nobody is asked who they are there. */
+export interface HealthInput {
+  /** TCP port; 0 takes a free one. */
+  readonly port: number
+  /** The address it listens on; none that users reach. Default: `127.0.0.1`. */
+  readonly host?: string | undefined
+  /**
+   * Which connector groups must be served for it to be ready: `any`, one at least; `all`; or those
+   * with these ids. The others are told only. Default: `any`.
+   */
+  readonly requireGroups?: 'any' | 'all' | readonly string[] | undefined
+  /**
+   * How long it goes on taking connections after it said that it is not ready any more, when it is
+   * to end: as long as whoever asks `/readyz` takes to notice. Milliseconds. Default: 0.
+   */
+  readonly drainDelayMs?: number | undefined
+}
+
 /** Where audit events go. */
 export interface AuditInput {
   /** A stream, or a file that lines are added to. Default: `stderr`. */
@@ -220,6 +240,14 @@ const server = {
       host: v.optional(v.picklist(['127.0.0.1', '::1', 'localhost']), '127.0.0.1'),
     }),
   ),
+  health: v.optional(
+    v.strictObject({
+      port,
+      host: v.optional(path, '127.0.0.1'),
+      requireGroups: v.optional(v.union([v.picklist(['any', 'all']), v.array(path)]), 'any'),
+      drainDelayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+    }),
+  ),
   limits: v.optional(limits, {}),
   shares: v.optional(shares, {}),
   audit: v.optional(
@@ -271,5 +299,28 @@ export async function readCloudServerConfiguration(file: string): Promise<CloudS
         : readDirectory(directory, { file, at: 'directory' })
     },
   )
+  refuseUnknownGroups(settings.health?.requireGroups, directory!, file)
   return { ...settings, directory: directory! }
+}
+
+function refuseUnknownGroups(
+  required: 'any' | 'all' | readonly string[] = 'any',
+  { groups }: DirectoryInput,
+  file: string,
+): void {
+  if (typeof required === 'string') return
+  const known = new Set(groups.map(({ id }) => id))
+  const mistakes = required.flatMap((id, i) =>
+    known.has(id)
+      ? []
+      : [
+          {
+            file,
+            path: `health.requireGroups[${i}]`,
+            detail: 'names no group',
+            value: JSON.stringify(id),
+          },
+        ],
+  )
+  if (mistakes.length > 0) throw new ConfigurationInvalid(mistakes)
 }

@@ -60,6 +60,10 @@ const configurationText = (stateDir: string, internal: string) => `{
   // The admin API, for "app-proxy admin" on this machine; its token is made in the state directory.
   // "admin": { "port": 8430 },
 
+  // Whether it lives, whether it is ready, and its figures, for this machine alone: see
+  // docs/metrics.md.
+  // "health": { "port": 9464 },
+
   // One line of JSON for each event: "stderr", "stdout" or { "file": "…" }.
   "audit": { "to": "stderr" },
 

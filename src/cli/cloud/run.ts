@@ -18,6 +18,7 @@ import { openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
+import { CloudHealth } from './health.ts'
 import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
 import { allOf, named } from '../program/mistakes.ts'
@@ -58,6 +59,9 @@ async function serve(
       }),
   )
 
+  const health = new CloudHealth(settings)
+  const healthUrl = await health.open(file, closing)
+  const { audit: counted, ...observed } = health.observed
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
   const engines = await openEngines(file, settings, closing, complain)
   const { servers, rotate, publishKeys, ...ports } = engines
@@ -69,7 +73,8 @@ async function serve(
   const cloud = createCloud({
     contentCodings: nodeContentCodings(),
     ...{ directory, ...ports, risk, serviceUrl },
-    audit: teeAudit(sink, risk),
+    audit: teeAudit(sink, risk, ...counted),
+    ...observed,
     auditRequests: audit.requests,
     ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
     instances: () => instances,
@@ -122,10 +127,17 @@ async function serve(
   const adminUrl =
     settings.admin && (await openAdmin(cloud, file, settings.admin, settings, closing))
 
+  health.watch(cloud, () => userListener.listening && connectorListener.server.listening)
+  closing.push(() => health.drain())
+
   if (!isSecure)
     log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
-  const ready = { usersUrl, connectorUrl, caFile, ...(adminUrl !== undefined && { adminUrl }) }
+  const ready = {
+    ...{ usersUrl, connectorUrl, caFile },
+    ...(adminUrl !== undefined && { adminUrl }),
+    ...(healthUrl !== undefined && { healthUrl }),
+  }
   say(json ? JSON.stringify(ready) : readyLines(ready))
 
   onReload(() => void reload())
@@ -181,6 +193,7 @@ interface Ready {
   readonly connectorUrl: string
   readonly caFile: string
   readonly adminUrl?: string
+  readonly healthUrl?: string
 }
 
 const readyLines = (ready: Ready) =>
@@ -190,6 +203,7 @@ const readyLines = (ready: Ready) =>
     `  connectors  ${ready.connectorUrl}`,
     `  authority   ${ready.caFile} (for connectors: --ca)`,
     ...(ready.adminUrl === undefined ? [] : [`  admin       ${ready.adminUrl}`]),
+    ...(ready.healthUrl === undefined ? [] : [`  health      ${ready.healthUrl}`]),
   ].join('\n')
 
 /** The certificate that the operator has for users; `undefined`: there is none. */

@@ -5,9 +5,11 @@ import { checkConnector } from 'app-proxy/connector/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readAuthorities } from '../program/certificates.ts'
 import { Findings } from '../program/findings.ts'
+import { checkHealthPort } from '../program/health.ts'
 import { allOf, named } from '../program/mistakes.ts'
 import type { Surroundings } from '../program/program.ts'
 import type { ConnectorCheckGiven } from './flags.ts'
+import { healthSettings } from './health.ts'
 import { refuseUrl, STATE_DIR } from './settings.ts'
 
 /** Resolves with the exit code. */
@@ -16,9 +18,10 @@ export async function checkFromHere(
   { say }: Surroundings,
 ): Promise<number> {
   const { url, ca, group: groupId, 'state-dir': stateDirectory, json } = given
-  const [authorities, patienceMs] = await allOf(
+  const [authorities, patienceMs, health] = await allOf(
     () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
     () => patienceOf(given),
+    () => healthSettings(given),
     () => refuseUrl(url),
   )
   const findings = new Findings(say, json)
@@ -29,6 +32,7 @@ export async function checkFromHere(
       onFinding: (finding) => findings.add(finding),
     }),
   )
+  if (health !== undefined) await checkHealthPort(health, findings)
   return findings.end()
 }
 

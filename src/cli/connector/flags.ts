@@ -26,6 +26,12 @@ const PROOF = {
   name: { value: 'NAME', text: "what operators know it by (default: this machine's name)" },
 } as const
 
+/** Where it says how it does. */
+const HEALTH = {
+  'health-port': { value: 'PORT', text: 'for /livez, /readyz and /metrics (default: none)' },
+  'health-host': { value: 'HOST', text: 'the address of that port (default: 127.0.0.1)' },
+} as const
+
 export const CONNECTOR_RUN_FLAGS = {
   ...CLOUD,
   'state-dir': STATE_DIR,
@@ -34,6 +40,7 @@ export const CONNECTOR_RUN_FLAGS = {
     value: 'FILE',
     text: 'secrets and certificates that applications are shown, keys of assertions: JSON',
   },
+  ...HEALTH,
 } as const satisfies Flags
 export type ConnectorRunGiven = Given<typeof CONNECTOR_RUN_FLAGS>
 
@@ -56,6 +63,7 @@ export const CONNECTOR_CHECK_FLAGS = {
   'state-dir': STATE_DIR,
   group: { value: 'ID', text: 'the connector group that it should be in (default: any)' },
   patience: { value: 'SECONDS', text: 'how long each step may take (default: 5)' },
+  ...HEALTH,
 } as const satisfies Flags
 export type ConnectorCheckGiven = Given<typeof CONNECTOR_CHECK_FLAGS>
 
@@ -67,6 +75,7 @@ export const CONNECTOR_SERVICE_FLAGS = {
   // Files of the machine that it runs on, which may be another.
   ca: { ...CLOUD.ca, value: 'PATH' },
   'sign-on': { ...CONNECTOR_RUN_FLAGS['sign-on'], value: 'PATH' },
+  ...HEALTH,
   user: { value: 'NAME', text: 'who it runs as (default: app-proxy)' },
   'environment-file': {
     value: 'PATH',

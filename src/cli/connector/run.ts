@@ -12,12 +12,14 @@ import {
   type Mistake,
   type RunningConnector,
   type SignOnFileEvent,
+  type ConnectorOptions,
 } from 'app-proxy/connector/node'
 import { ConfigurationInvalid, Refused, type Binding } from 'app-proxy/protocol'
 import { readAuthorities } from '../program/certificates.ts'
 import { allOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
 import type { ConnectorRunGiven } from './flags.ts'
+import { ConnectorHealth, healthSettings } from './health.ts'
 import { readProof } from './proof.ts'
 import { StatusFile } from './status.ts'
 import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './settings.ts'
@@ -25,33 +27,62 @@ import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './setting
 /** Resolves with the exit code, when it has ended. */
 export async function runConnector(
   given: ConnectorRunGiven,
+  surroundings: Surroundings,
+): Promise<number> {
+  const closing: (() => unknown)[] = []
+  try {
+    return await serve(given, surroundings, closing)
+  } finally {
+    for (const close of closing) await close()
+  }
+}
+
+async function serve(
+  given: ConnectorRunGiven,
   { signal, say, log }: Surroundings,
+  closing: (() => unknown)[],
 ): Promise<number> {
   const bindings: Record<string, Binding> = {}
   const status = new StatusFile(given['state-dir'], log)
-  const connector = await start(given, signal, (event) => {
-    if (event.type === 'mistake') status.met(event)
-    if (event.type === 'mended') status.mended(event.kind)
-    if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
-    // A mistake is said once, when it is met, and not at each try.
-    if (!('isExplained' in event)) log(logLine(event))
+  const health = new ConnectorHealth(given)
+  let healthUrl: string | undefined
+  const connector = await start(given, {
+    ...{ signal, observer: health.observer },
+    onChecked: async () => {
+      healthUrl = await health.open(closing)
+    },
+    log: (event) => {
+      if (event.type === 'mistake') status.met(event)
+      if (event.type === 'mended') status.mended(event.kind)
+      if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
+      // A mistake is said once, when it is met, and not at each try.
+      if (!('isExplained' in event)) log(logLine(event))
+    },
   })
-  if (connector !== undefined) await status.keep(connector)
-  while (connector?.isReady === false && !signal.aborted) await sleep(20)
   if (connector === undefined) return 0
+  health.watch(connector)
+  await status.keep(connector)
+  while (!connector.isReady && !signal.aborted) await sleep(20)
   const { connectorId, tenantId } = connector.identity
-  if (!signal.aborted) say(readyLine({ connectorId, tenantId, bindings }, given.json))
+  if (!signal.aborted) say(readyLine({ connectorId, tenantId, bindings, healthUrl }, given.json))
   await aborted(signal)
+  health.drain()
   await connector.stop()
   status.stop()
   return 0
 }
 
+interface Starting extends Pick<ConnectorOptions, 'observer'> {
+  readonly signal: AbortSignal
+  /** When nothing is wrong with what was given, before the cloud is asked. */
+  readonly onChecked: () => Promise<void>
+  readonly log: (event: ConnectorEvent | SignOnFileEvent) => void
+}
+
 /** `undefined`: a signal came first. Registration may have to be repeated for long. */
 async function start(
   flags: ConnectorRunGiven,
-  signal: AbortSignal,
-  log: (event: ConnectorEvent | SignOnFileEvent) => void,
+  { signal, observer, onChecked, log }: Starting,
 ): Promise<RunningConnector | undefined> {
   const { url, name, ca, 'state-dir': stateDirectory, 'sign-on': signOnFile } = flags
   const [authorities, identity, file] = await allOf(
@@ -60,13 +91,15 @@ async function start(
     () => (signOnFile === undefined ? undefined : openSignOn(signOnFile, signal, log)),
     () => refuseUrl(url),
     () => refuseName(name),
+    () => healthSettings(flags),
   )
+  await onChecked()
   const proof = identity.current === undefined ? await readProof(flags) : {}
   // What ends the start is told then, as a mistake of the setting that it comes from.
   let ending: Mistake | undefined
   try {
     return await startConnector({
-      ...{ url, stateDirectory, signal },
+      ...{ url, stateDirectory, signal, observer },
       proxy: proxyFromEnvironment(process.env),
       onEvent: (event) => {
         if (event.type === 'mistake' && isEnding(event)) ending = event
@@ -109,7 +142,12 @@ async function openSignOn(
 }
 
 const readyLine = (
-  ready: { connectorId: string; tenantId: string; bindings: Readonly<Record<string, Binding>> },
+  ready: {
+    readonly connectorId: string
+    readonly tenantId: string
+    readonly bindings: Readonly<Record<string, Binding>>
+    readonly healthUrl: string | undefined
+  },
   json: boolean,
 ) =>
   json
@@ -117,6 +155,7 @@ const readyLine = (
     : [
         `ready: connector ${ready.connectorId} of ${ready.tenantId}`,
         ...Object.entries(ready.bindings).map(([instance, by]) => `  ${instance}  by ${by}`),
+        ...(ready.healthUrl === undefined ? [] : [`  health  ${ready.healthUrl}`]),
       ].join('\n')
 
 /**

@@ -104,14 +104,14 @@ export function readFlags<F extends Readonly<Record<string, Flag>>>(
 }
 
 /**
- * The value of `--port`.
+ * The value of `--port`, or of another option for a port.
  *
  * @throws ConfigurationInvalid
  */
-export function readPort(text: string): number {
+export function readPort(text: string, path = '--port'): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   const detail = 'must be a number from 0 to 65535'
-  throw new ConfigurationInvalid([{ path: '--port', detail, value: JSON.stringify(text) }])
+  throw new ConfigurationInvalid([{ path, detail, value: JSON.stringify(text) }])
 }
 
 function tellUnknown(

@@ -16,7 +16,7 @@ import { Readable } from 'node:stream'
 import { ConfigurationInvalid } from '../../protocol/internal.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import type { AdminApi } from '../cloud-admin.ts'
-import { AcceptedConnections } from './accepted-connections.ts'
+import { AcceptedConnections } from '../../runtime/node/accepted-connections.ts'
 
 /** Options of {@link createAdminListener}. */
 export interface AdminListenerOptions {

@@ -35,11 +35,11 @@ import type { IdentifiedConnector } from '../connectors/connector-certificate.ts
 import type { Claimer } from '../offers/submission.ts'
 import { asRefusal, readBody, sendMessage, sendRefusal, stopping } from './connector-replies.ts'
 import { messageBounds, routesOf, type Call, type Route } from './connector-routes.ts'
-import { AcceptedConnections } from './accepted-connections.ts'
+import { AcceptedConnections } from '../../runtime/node/accepted-connections.ts'
 import { active, Callers } from './callers.ts'
 import { acceptLink, checkLinkCall, refuseUpgrade } from './multiplexed-links.ts'
 import { PlainExchanges } from './plain-exchanges.ts'
-import { answerOn } from './request-turns.ts'
+import { answerOn } from '../../runtime/node/request-turns.ts'
 
 /** Options of {@link createConnectorListener}. */
 export interface ConnectorListenerOptions extends ServerCredentials {

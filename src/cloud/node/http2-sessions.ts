@@ -17,7 +17,10 @@ import {
 import type { TLSSocket } from 'node:tls'
 import { headerValue, type FailureReason, type HeaderList } from '../../protocol/internal.ts'
 import { MAX_TARGET } from '../edge/request-limits.ts'
-import type { AcceptedConnections, ConnectionOwner } from './accepted-connections.ts'
+import type {
+  AcceptedConnections,
+  ConnectionOwner,
+} from '../../runtime/node/accepted-connections.ts'
 import { isGrpc } from '../pages/grpc-answer.ts'
 import { prefersHtml } from '../pages/negotiation.ts'
 import { fieldsOf } from '../../runtime/node/http2-fields.ts'

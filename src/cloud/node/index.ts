@@ -46,7 +46,7 @@ export {
   type HealthCheck,
   type HealthOptions,
 } from '../../runtime/health.ts'
-export { healthHandler } from '../../runtime/node/health-handler.ts'
+export { createHealthListener, healthHandler } from '../../runtime/node/health-handler.ts'
 
 // Files
 export { auditFile, auditStream, type AuditFile, type AuditFileOptions } from './audit-file.ts'

@@ -15,7 +15,7 @@ import { prefersHtml } from '../pages/negotiation.ts'
 import { failureResponse, type Form } from '../pages/pages.ts'
 import { REMOVE_ATTEMPTS } from '../directory/attempt-slots.ts'
 import { closeLingering, type LingerLimits } from './lingering-close.ts'
-import { answerOn, whenAnswered } from './request-turns.ts'
+import { answerOn, whenAnswered } from '../../runtime/node/request-turns.ts'
 import { rawHead } from './user-exchange.ts'
 
 /** What Node says of octets that its parser did not read. */

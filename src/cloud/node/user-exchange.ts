@@ -22,7 +22,7 @@ import {
 } from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
-import { hasOthersBehind } from './request-turns.ts'
+import { hasOthersBehind } from '../../runtime/node/request-turns.ts'
 import { isMisdirected } from './user-certificates.ts'
 
 /** Options of {@link NodeUserExchange}. */

@@ -21,13 +21,18 @@ import {
 } from '../../protocol/internal.ts'
 import type { Edge, RequestLimits } from '../edge/edge.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
-import { AcceptedConnections } from './accepted-connections.ts'
+import { AcceptedConnections } from '../../runtime/node/accepted-connections.ts'
 import { ExchangeIds } from '../offers/exchange-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
 import { readProxyHeaders, type ProxyProtocol } from './proxied-connections.ts'
 import { answerRefused, refuseUnread, type Numbered } from './refused-requests.ts'
-import { answerOn, keepDraining, serveInTurn, whenAnswered } from './request-turns.ts'
+import {
+  answerOn,
+  keepDraining,
+  serveInTurn,
+  whenAnswered,
+} from '../../runtime/node/request-turns.ts'
 import { NodeUserExchange, requestTarget, type NodeUserExchangeOptions } from './user-exchange.ts'
 import { certificateCallback, heedServerName, type CertificateFor } from './user-certificates.ts'
 import { offeredProtocols, serveLater, serveWithoutUpgrade } from './user-upgrade.ts'

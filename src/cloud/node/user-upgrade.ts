@@ -12,7 +12,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { headerValue, headerValues, type HeaderList } from '../../protocol/internal.ts'
-import { keepDraining, whenAnswered } from './request-turns.ts'
+import { keepDraining, whenAnswered } from '../../runtime/node/request-turns.ts'
 import { pairs } from './user-exchange.ts'
 
 /**

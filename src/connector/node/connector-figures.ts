@@ -33,7 +33,7 @@ export const CONNECTOR_METRICS = {
  *     const figures = new ConnectorFigures()
  *     const connector = await startConnector({ observer: figures.observer, … })
  *     const health = new Health(figures.of(connector, { version: '1.0.0' }))
- *     createServer(healthHandler(health)).listen(9465, '127.0.0.1')
+ *     createHealthListener(health).listen(9465, '127.0.0.1')
  */
 export class ConnectorFigures {
   readonly #exchanges = new ExchangeFigures()

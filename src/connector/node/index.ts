@@ -38,7 +38,7 @@ export {
   type HealthCheck,
   type HealthOptions,
 } from '../../runtime/health.ts'
-export { healthHandler } from '../../runtime/node/health-handler.ts'
+export { createHealthListener, healthHandler } from '../../runtime/node/health-handler.ts'
 
 // Sign-on
 export { type PinnedKeys } from './pinned-keys.ts'

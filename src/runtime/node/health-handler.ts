@@ -3,15 +3,30 @@
  *
  * @module
  */
-import type { RequestListener } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Health } from '../health.ts'
+import { AcceptedConnections } from './accepted-connections.ts'
+
+const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 8 * 1024 }
+/** A connection on which nothing moves is closed. Milliseconds. */
+const QUIET_MS = 10_000
+/** Whoever asks is a few: what holds connections open takes no more than these. */
+const MOST_CONNECTIONS = 64
 
 /**
- * Answers for `health`, one request a connection. For a server of its own, on an address that users
- * cannot reach:
+ * A server of its own that answers for `health`; nobody is listened to yet. For an address that
+ * users cannot reach:
  *
- *     createServer(healthHandler(health)).listen(9464, '127.0.0.1')
+ *     createHealthListener(health).listen(9464, '127.0.0.1')
  */
+export function createHealthListener(health: Pick<Health, 'answer'>): Server {
+  const server = createServer(LIMITS, healthHandler(health))
+  server.maxConnections = MOST_CONNECTIONS
+  new AcceptedConnections(QUIET_MS).of(server, 'connection')
+  return server
+}
+
+/** Answers for `health`, one request a connection: for a server of one's own. */
 export function healthHandler(health: Pick<Health, 'answer'>): RequestListener {
   return ({ method = '', url = '' }, response) => {
     const { status, headers, body } = health.answer(method, url)
