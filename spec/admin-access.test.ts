@@ -13,7 +13,7 @@ beforeEach(() => world.failAudit(false))
 
 /** What each operation is called with where it is to succeed; the ids are contoso's. */
 const BODIES: Readonly<Record<string, object>> = {
-  rollAuthority: { signsInMs: 0 },
+  rollAuthority: { beginsInMs: 0 },
   moveConnector: { groupId: 'contoso-other' },
   renameConnector: { name: 'renamed' },
   endSessions: { subject: 'carol', tenantId: 'contoso' },

@@ -7,7 +7,7 @@ import type { ConnectorIdentity } from '../src/connector/ports.ts'
 import { toPem } from '../src/runtime/node/pem.ts'
 import { RawConnector, type Answer } from '../test/integration/raw-connector.ts'
 import { RawUser } from '../test/integration/raw-user.ts'
-import { startTunnel, until, type Tunnel, type Transport } from '../test/integration/tunnel.ts'
+import { startTunnel, until, type Tunnel, type TunnelOptions } from '../test/integration/tunnel.ts'
 
 let tunnel: Tunnel
 let admin: AdminApi['service']['authority']
@@ -17,10 +17,10 @@ afterEach(() => {
   return tunnel.close()
 })
 
-async function start(transport?: Transport) {
+async function start(options: Partial<TunnelOptions> = {}) {
   isOver = false
   tunnel = await startTunnel({
-    ...(transport && { transport }),
+    ...options,
     backend: (request, response) => void response.end(`served ${request.url}`),
     limits: { configurationPullMs: 200, leaseMs: 1_000 },
   })
@@ -50,7 +50,7 @@ const SLOW = { timeout: 90_000 }
 
 describe.each(['link over TLS', 'plain over TLS'] as const)('by %s', SLOW, (transport) => {
   test('R8.9a an authority is rolled under load: connectors renew, and nobody is registered again', async () => {
-    await start(transport)
+    await start({ transport })
     const { cloud, connector, registry, events } = tunnel
     const before = connector.identity
     expect((await admin.view()).state).toBe('one')
@@ -66,7 +66,7 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('by %s', SLOW, (tran
       }
     }
     const loads = [load(), load()]
-    const { state, root, leaving } = await admin.roll({ signsInMs: 0 })
+    const { state, root, leaving } = await admin.roll({ beginsInMs: 0 })
     expect(state).toBe('rolling')
     expect(leaving!.keyId).toBe(authorityOf(before))
     // It is told, renews, and is itself as before.
@@ -118,7 +118,7 @@ test(
     const away = connector.identity
     const [certificate] = await registry.certificates(connectorId)
     await connector.stop()
-    await admin.roll({ signsInMs: 0 })
+    await admin.roll({ beginsInMs: 0 })
     const { remaining } = await admin.view()
     expect(remaining).toMatchObject({ total: 1, connectors: [{ id: connectorId }] })
     await expect(admin.finish({})).rejects.toThrow(connectorId)
@@ -138,5 +138,60 @@ test(
     await expect(tunnel.cloud.certificates.identify(latest.der, Date.now())).rejects.toMatchObject({
       reason: 'certificate-revoked',
     })
+  },
+)
+
+test(
+  'R8.9d the authority of the servers is rolled: connectors know the next root before it signs',
+  SLOW,
+  async () => {
+    await start({ pins: true })
+    const { cloud, connector, connectors } = tunnel
+    const { servers } = cloud
+    const [before] = connector.identity.cloudAuthorities
+    expect(Buffer.from(before!)).toEqual(Buffer.from(servers!.certificate))
+
+    await admin.roll({ of: 'servers', beginsInMs: 0 })
+    // The one before signs until every connector knows the other.
+    expect(Buffer.from(before!)).toEqual(Buffer.from(servers!.certificate))
+    await until(() => connector.identity.cloudAuthorities.length === 2, 60_000)
+    await until(async () => (await admin.view({ of: 'servers' })).remaining.total === 0, 60_000)
+    expect((await admin.view()).state).toBe('one')
+
+    // What it was told is durable.
+    await connector.stop()
+    const again = await startedUnder(servers!.roll.trusted)
+    expect((await admin.finish({ of: 'servers' })).state).toBe('one')
+    expect(Buffer.from(servers!.certificate)).not.toEqual(Buffer.from(before!))
+    const { key, certificate: cert } = await servers!.issue()
+    connectors.replaceCertificate({ key, cert })
+    tunnel.cut()
+    // It comes back to a server that the root before did not sign, and serves.
+    await until(async () => (await ask('/after')).endsWith('served /after'), 60_000)
+    await until(() => again.isReady, 60_000)
+    const { connectorId } = again.identity
+    expect(connectorId).toBe(connector.identity.connectorId)
+    const troubles = tunnel.events.filter(({ type }) => type === 'reverted' || type === 'expired')
+    expect(troubles).toEqual([])
+  },
+)
+
+/** The connector, started anew by what it has stored. */
+async function startedUnder(trusted: readonly Uint8Array[]): Promise<Tunnel['connector']> {
+  const again = await tunnel.startConnector()
+  const held = again.identity.cloudAuthorities.map((der) => Buffer.from(der))
+  expect(held).toEqual(trusted.map((der) => Buffer.from(der)))
+  return again
+}
+
+test(
+  'R8.9d a connector that was not told is named before the servers are changed',
+  SLOW,
+  async () => {
+    await start({ pins: true })
+    const { connectorId } = tunnel.connector.identity
+    await tunnel.connector.stop()
+    await admin.roll({ of: 'servers', beginsInMs: 0 })
+    await expect(admin.finish({ of: 'servers' })).rejects.toThrow(connectorId)
   },
 )

@@ -267,6 +267,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.8c', text: 'Where a tenant wants it, whoever registered a connector, or made its ticket, may not approve it; somebody else may.' },
   { id: 'R8.9a', text: 'The authority that certifies connectors is rolled by an operator, who starts and finishes it: connectors renew by themselves meanwhile, no request fails and none is registered again; then what the root before certified is refused at each call and on every link.' },
   { id: 'R8.9b', text: 'A roll is not finished while a connector needs the root before: it is named, unless the operator insists; a revocation outlives a roll.' },
+  { id: 'R8.9d', text: 'The authority of the cloud\'s own servers is rolled by an operator: connectors are told of the next root with a certificate before it signs, whoever was not is named, and none is registered again.' },
   { id: 'R8.9c', text: 'Behind a load balancer that speaks the PROXY protocol, version 1 or 2, a user comes from where it says: by HTTP, TLS, HTTP/2 and WebSocket. Only listed peers are believed; a listed one that does not say it is not served.' },
   { id: 'R8.6a', text: 'A state directory is one process\'s. A second one is refused with the id of the first, and does nothing; of two that start at once one gets it; one that was killed keeps nobody out.' },
   { id: 'R8.6b', text: 'A connector behind a proxy calls the cloud through it, with a password where it wants one, and applications past it; what the proxy does wrong is told with its remedy, and no password is.' },

@@ -166,6 +166,13 @@ export const MESSAGE_VECTORS: readonly Entry[] = [
         },
       ],
       ['with a certificate', { ...configuration, certificate: { certificate: DER, chain: [DER] } }],
+      [
+        'with a certificate, and who signs for the cloud',
+        {
+          ...configuration,
+          certificate: { certificate: DER, chain: [DER], cloudAuthorities: [DER] },
+        },
+      ],
     ],
     [
       [

@@ -54,7 +54,7 @@ export function createAdminApi(
   const service = new AdminService({
     ...{ directory, registry, clocks, versions },
     authority: new AuthorityService({
-      ...{ authority, registry, directory, clocks },
+      ...{ authority, servers: cloud.servers, registry, directory, clocks },
       connections: cloud.certificates.connections,
     }),
     origin: cloud.origin,

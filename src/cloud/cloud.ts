@@ -4,9 +4,10 @@
  * @module
  */
 import { type Shares, type TimeLimits, TIME_LIMITS } from '../protocol/internal.ts'
-import { expiryOf, type CertificateInput } from '../runtime/certificates.ts'
+import { expiryOf, readCertificates, type CertificateInput } from '../runtime/certificates.ts'
 import { Containment, type OnError } from '../runtime/containment.ts'
 import type { CertificateAuthority } from './authority/certificate-authority.ts'
+import type { ServerAuthority } from './authority/server-certificate.ts'
 import { ConfigurationService } from './connectors/configuration-service.ts'
 import { ConnectorCertificates } from './connectors/connector-certificate.ts'
 import type { ConnectorRegistry } from './connectors/connector-registry.ts'
@@ -65,10 +66,11 @@ export interface CloudOptions extends CloudPorts {
   /** This instance's id. Default `cloud-1`. */
   readonly instance?: string
   /**
-   * Roots of the cloud's own servers, PEM or DER: what connectors pin at registration. Default:
-   * none, they keep what they were given.
+   * Roots of the cloud's own servers, PEM or DER, or the authority that signs for them: what
+   * connectors pin at registration, and who pins is told with each next certificate. Default: none,
+   * they keep what they were given.
    */
-  readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[]
+  readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[] | ServerAuthority
   /** Default {@link TIME_LIMITS}. */
   readonly limits?: Partial<TimeLimits>
   /**
@@ -121,6 +123,8 @@ export interface Cloud {
   readonly certificates: ConnectorCertificates
   readonly registry: ConnectorRegistry
   readonly authority: CertificateAuthority
+  /** Of its own servers, if that is what connectors pin. */
+  readonly servers?: ServerAuthority | undefined
   readonly audit: AuditSink
   /** The same; throws PortFailed where the sink fails, so that nothing is done unrecorded. */
   readonly strictAudit: AuditSink
@@ -235,6 +239,12 @@ export function createCloud(options: CloudOptions): Cloud {
     ...{ serviceUrl: options.serviceUrl, spentCodes: ports.spentCodes },
     ...(options.issuerGraceMs !== undefined && { issuerGraceMs: options.issuerGraceMs }),
   })
+  const { cloudAuthorities = [] } = options
+  const servers = isAuthority(cloudAuthorities) ? cloudAuthorities : undefined
+  const pinned = isAuthority(cloudAuthorities)
+    ? []
+    : readCertificates(cloudAuthorities, 'cloudAuthorities')
+  const told = () => servers?.roll.trusted ?? pinned
   const registration = createRegistration({
     crypto,
     clocks,
@@ -246,7 +256,7 @@ export function createCloud(options: CloudOptions): Cloud {
     containment,
     issuers: preAuthentication.issuers,
     ...(options.tokenType !== undefined && { tokenType: options.tokenType }),
-    ...(options.cloudAuthorities !== undefined && { cloudAuthorities: options.cloudAuthorities }),
+    cloudAuthorities: told,
     ...validity,
   })
   const { tickets } = registration
@@ -268,6 +278,7 @@ export function createCloud(options: CloudOptions): Cloud {
     directory,
     registry,
     authority,
+    servers,
     audit,
     strictAudit: strictAudit(options.audit, containment),
     origin,
@@ -306,9 +317,16 @@ export function createCloud(options: CloudOptions): Cloud {
       authority,
       audit,
       instances: ports.instances,
+      ...{ cloudAuthorities: told, serverRoll: servers?.roll },
       pullEveryMs: limits.configurationPullMs,
       ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
       ...validity,
     }),
   }
+}
+
+function isAuthority(
+  given: NonNullable<CloudOptions['cloudAuthorities']>,
+): given is ServerAuthority {
+  return typeof given === 'object' && 'roll' in given
 }

@@ -223,9 +223,12 @@ function containedRoll(roll: AuthorityRoll, containment: Containment): Authority
       return roll.trusted
     },
     view: containment.demand('authority.roll.view', () => atOnce(roll.view())),
-    begin: wrap('begin', (signsFrom) => roll.begin(signsFrom)),
+    begin: wrap('begin', (leavesAt) => roll.begin(leavesAt)),
     finish: wrap('finish', () => roll.finish()),
     reload: wrap('reload', () => roll.reload()),
+    onChange: containment.demand('authority.roll.onChange', (listener) =>
+      roll.onChange(containment.notify('authority.roll.onChange.listener', listener)),
+    ),
     close: containment.notify('authority.roll.close', () => roll.close()),
   }
 }

@@ -1,3 +1,4 @@
+import { sameOctets } from '../runtime/der.ts'
 import type { IssuedCertificate } from '../protocol/machines/certificate.ts'
 import { ApiMisuse } from '../protocol/wire/errors.ts'
 import { generateConnectorKey, identityOf } from './certificate-request.ts'
@@ -59,8 +60,9 @@ export class Identities {
       if (pendingKey === undefined || current === undefined)
         throw new ApiMisuse('there is no pending key, or no identity, to promote')
       const { certificate, chain } = issued
+      const cloudAuthorities = nextAuthorities(current.cloudAuthorities, issued.cloudAuthorities)
       const identity = await identityOf(
-        { ...current, keys: pendingKey, certificate, chain, serverTime },
+        { ...current, keys: pendingKey, certificate, chain, cloudAuthorities, serverTime },
         this.#crypto,
       )
       return [{ current: identity, previous: previous ?? current }, identity]
@@ -98,4 +100,17 @@ export class Identities {
     this.#last = made.catch(() => undefined)
     return made
   }
+}
+
+/**
+ * The authorities that the cloud's servers are known by from now on. A list that shares none with
+ * those that have worked is a mistake, and nobody could be reached by it; and who pins none goes
+ * on with public authorities.
+ */
+function nextAuthorities(
+  held: readonly Uint8Array[],
+  told: readonly Uint8Array[] = [],
+): readonly Uint8Array[] {
+  const isShared = told.some((one) => held.some((other) => sameOctets(one, other)))
+  return isShared ? told : held
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createServerAuthority, type StoredAuthority } from '../../src/cloud/index.ts'
 import type { ConfigurationKeeper } from '../../src/connector/configuration-keeper.ts'
 import { MemoryIdentityStore } from '../../src/connector/memory-identity-store.ts'
 import { FileIdentityStore } from '../../src/connector/node/file-identity-store.ts'
@@ -100,6 +101,38 @@ test('the certificate request rides on pulls until one is answered', async () =>
   // One key for all of them, so one certificate.
   expect(await certificates()).toHaveLength(2)
 })
+
+test('the authorities of the cloud are told with a certificate, and followed where one is known', async () => {
+  const [one, two, three] = await Promise.all([root(), root(), root()])
+  const { store } = world
+  let keeper = await run()
+  const rolled = async (told: readonly Uint8Array[], pinned?: readonly Uint8Array[]) => {
+    keeper.close()
+    const { current } = await store.load()
+    await store.save({ current: { ...current!, ...(pinned && { cloudAuthorities: pinned }) } })
+    world.cloud.configure({ cloudAuthorities: () => told })
+    world.cloud.clockAheadMs += 31 * DAY_MS
+    keeper = await run()
+    await world.time.pass(MINUTE_MS)
+    return (await store.load()).current!.cloudAuthorities
+  }
+  // Who pins none goes by public authorities.
+  expect(await rolled([one])).toEqual([])
+  expect(await rolled([one, two], [one])).toEqual([one, two])
+  // Nobody could be reached by it: a mistake.
+  expect(await rolled([three])).toEqual([one, two])
+  expect(await rolled([])).toEqual([one, two])
+  expect(await rolled([two])).toEqual([two])
+})
+
+async function root(): Promise<Uint8Array> {
+  let stored: StoredAuthority | undefined
+  const store = {
+    load: async () => stored,
+    save: async (authority: StoredAuthority) => void (stored ??= authority),
+  }
+  return (await createServerAuthority({ store })).certificate
+}
 
 test('transports are told only once the new certificate has worked', async () => {
   const keeper = await run()

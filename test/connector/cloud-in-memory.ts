@@ -52,7 +52,10 @@ export interface TestTime {
   track<T>(work: Promise<T>): Promise<T>
 }
 
-type Settings = Pick<ConfigurationServiceOptions, 'instances' | 'pullEveryMs' | 'renewAfterMs'>
+type Settings = Pick<
+  ConfigurationServiceOptions,
+  'instances' | 'pullEveryMs' | 'renewAfterMs' | 'cloudAuthorities'
+>
 
 interface IdentifiedCall {
   readonly signal: AbortSignal

@@ -194,7 +194,9 @@ export class AnsweredChanges {
     const keys = (connector.renewing ??= await generateConnectorKey(crypto, true))
     const { certificate, serverTime } = await cloud.configuration(identity, keys)
     if (certificate === undefined) throw new Error('no certificate came')
-    connector.identity = await identityOf({ ...identity, keys, ...certificate, serverTime }, crypto)
+    const { cloudAuthorities = identity.cloudAuthorities } = certificate
+    const issued = { ...certificate, cloudAuthorities, serverTime }
+    connector.identity = await identityOf({ ...identity, keys, ...issued }, crypto)
     connector.renewing = undefined
   }
 

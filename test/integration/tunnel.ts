@@ -125,6 +125,8 @@ export interface TunnelOptions {
   readonly relay?: (port: number) => Promise<number>
   /** The application's port. Default: that of a server of `backend`. */
   readonly internalPort?: number
+  /** Connectors pin the authority of the servers. */
+  readonly pins?: boolean
   /** No connector is started. */
   readonly noConnector?: boolean
   /** Where the connectors' authority keeps its root; for tests that sign with its very key. */
@@ -218,6 +220,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
     ...(options.shares !== undefined && { shares: options.shares }),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
     ...(options.renewAfterMs !== undefined && { renewAfterMs: options.renewAfterMs }),
+    ...(options.pins === true && { cloudAuthorities: servers }),
     crypto,
     clocks,
   })

@@ -7,29 +7,31 @@ import { aligned } from '../program/flags.ts'
 import { allOf } from '../program/mistakes.ts'
 import type { Surroundings } from '../program/program.ts'
 import { AdminApiCalls } from './api.ts'
-import type { AdminFinishGiven, AdminGiven, AdminRollGiven } from './flags.ts'
+import type { AdminAuthorityGiven, AdminFinishGiven, AdminRollGiven } from './flags.ts'
 import { printable, time } from './table.ts'
 
 const PATH = '/v1/authority'
 const MINUTE_MS = 60_000
 
 /** Resolves with the exit code, as all of these. */
-export async function showAuthority(given: AdminGiven, surroundings: Surroundings) {
+export async function showAuthority(given: AdminAuthorityGiven, surroundings: Surroundings) {
   const api = await AdminApiCalls.open(given, surroundings)
-  return told(await api.get<AuthorityView>(PATH), given, surroundings)
+  return told(await api.get<AuthorityView>(PATH, of(given)), given, surroundings)
 }
+
+const of = ({ servers }: { readonly servers: boolean }) => (servers ? { of: 'servers' } : {})
 
 export async function rollAuthority(given: AdminRollGiven, surroundings: Surroundings) {
   const [api, body] = await allOf(
     () => AdminApiCalls.open(given, surroundings),
     () => {
-      const { 'signs-in': minutes } = given
-      if (minutes === undefined) return {}
+      const { 'begins-in': minutes } = given
+      if (minutes === undefined) return of(given)
       if (!/^\d{1,5}$/.test(minutes))
         throw new ConfigurationInvalid([
-          { path: '--signs-in', detail: 'must be a whole number', value: JSON.stringify(minutes) },
+          { path: '--begins-in', detail: 'must be a whole number', value: JSON.stringify(minutes) },
         ])
-      return { signsInMs: Number(minutes) * MINUTE_MS }
+      return { ...of(given), beginsInMs: Number(minutes) * MINUTE_MS }
     },
   )
   return told((await api.post(`${PATH}/roll`, { body })) as AuthorityView, given, surroundings)
@@ -37,7 +39,7 @@ export async function rollAuthority(given: AdminRollGiven, surroundings: Surroun
 
 export async function finishAuthority(given: AdminFinishGiven, surroundings: Surroundings) {
   const api = await AdminApiCalls.open(given, surroundings)
-  const body = given.force === true ? { force: true } : {}
+  const body = { ...of(given), ...(given.force === true && { force: true }) }
   return told((await api.post(`${PATH}/finish`, { body })) as AuthorityView, given, surroundings)
 }
 
@@ -48,8 +50,8 @@ function told(view: AuthorityView, { json }: { readonly json: boolean }, { say }
 
 const STATES: Readonly<Record<AuthorityView['state'], string>> = {
   one: 'one root',
-  announced: 'a roll is announced: both roots are trusted, the one before signs',
-  rolling: 'a roll is under way: both roots are trusted, the next one signs',
+  announced: 'a roll is announced: both roots are trusted, connectors renew from then on',
+  rolling: 'a roll is under way: both roots are trusted, connectors renew',
 }
 
 function authorityLines({ state, root, leaving, remaining }: AuthorityView): string {
@@ -60,7 +62,7 @@ function authorityLines({ state, root, leaving, remaining }: AuthorityView): str
   ]
   if (leaving !== undefined)
     rows.push(
-      ['root before', `${leaving.keyId}, signs until ${time(leaving.signsUntil)}`],
+      ['root before', `${leaving.keyId}, leaves at ${time(leaving.leavesAt)}`],
       ['remaining', `${total} connectors need the root before`],
       ...connectors.map(
         ({ id, name, tenantId, standing }) =>

@@ -4,6 +4,7 @@
 import { command, type Command } from '../program/command.ts'
 import {
   ADMIN_APPROVE_FLAGS,
+  ADMIN_AUTHORITY_FLAGS,
   ADMIN_CHANGE_FLAGS,
   ADMIN_CONNECTORS_FLAGS,
   ADMIN_END_FLAGS,
@@ -152,14 +153,14 @@ export const ADMIN_COMMANDS: readonly Command[] = [
   command({
     words: 'admin authority show',
     summary: 'what certifies connectors, and who still needs the root before',
-    flags: ADMIN_FLAGS,
+    flags: ADMIN_AUTHORITY_FLAGS,
     run: async (given, around) => (await authority()).showAuthority(given, around),
   }),
   command({
     words: 'admin authority roll',
     summary: 'make the next root: both are trusted, and connectors renew by themselves',
     text: [
-      'No connector is registered again. It is over with "admin authority finish", when "show" names no connector any more. Where instances have a copy each of connector-authority.pem, give them the new one before the time of --signs-in.',
+      'No connector is registered again. It is over with "admin authority finish", when "show" names no connector any more. Where instances have a copy each of the file, give them the new one before the time of --begins-in.',
     ],
     flags: ADMIN_ROLL_FLAGS,
     examples: ['admin authority roll --config cloud/cloud.jsonc'],

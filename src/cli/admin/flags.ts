@@ -61,16 +61,24 @@ export const ADMIN_END_FLAGS = {
 } as const satisfies Flags
 export type AdminEndGiven = Given<typeof ADMIN_END_FLAGS>
 
+const SERVERS = {
+  text: "the authority of the servers' own certificates (default: that of connectors)",
+} as const
+export const ADMIN_AUTHORITY_FLAGS = { servers: SERVERS, ...API } as const satisfies Flags
+export type AdminAuthorityGiven = Given<typeof ADMIN_AUTHORITY_FLAGS>
+
 export const ADMIN_ROLL_FLAGS = {
-  'signs-in': {
+  servers: SERVERS,
+  'begins-in': {
     value: 'MINUTES',
-    text: 'after how long the next root signs: when every instance has it (default: 2 seconds)',
+    text: 'after how long connectors renew: when every instance has it (default: 2 seconds)',
   },
   ...API,
 } as const satisfies Flags
 export type AdminRollGiven = Given<typeof ADMIN_ROLL_FLAGS>
 
 export const ADMIN_FINISH_FLAGS = {
+  servers: SERVERS,
   force: { text: 'although connectors would have to be registered again, or connections end' },
   ...API,
 } as const satisfies Flags

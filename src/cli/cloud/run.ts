@@ -81,7 +81,7 @@ async function serve(
     // A message may quote what a part was given: its name, and whose fault it is, are enough here.
     onError: ({ port, error }) =>
       log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
-    cloudAuthorities: [servers.certificate],
+    cloudAuthorities: servers,
     limits: limits as Partial<TimeLimits>, // JSON knows no undefined
     shares,
   })
@@ -141,6 +141,8 @@ async function serve(
   say(json ? JSON.stringify(ready) : readyLines(ready))
 
   onReload(() => void reload())
+  // An operator rolls their authority, here or at another process.
+  closing.push(servers.roll.onChange(() => void renewCertificates().catch(complain)))
   const daily = setInterval(() => {
     renewCertificates().catch(complain)
     rotate().catch(complain)
@@ -166,6 +168,7 @@ async function serve(
   /** A generated certificate names the published hosts, and lasts 90 days. */
   async function renewCertificates(): Promise<void> {
     const fresh = await issueCertificate()
+    await writeFile(caFile, fresh.ca)
     connectorListener.replaceCertificate(fresh)
     if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
   }

@@ -97,13 +97,13 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   }),
   route({
     ...{ operation: 'authority', method: 'GET', path: '/v1/authority', role: 'service' },
-    summary: 'The connectors’ authority: its roots, and who still needs the one before.',
-    ...{ scope: 'service', output: s.Authority, status: 200 },
-    serve: (admin) => admin.authority.view(),
+    summary: 'An authority: its roots, and who still needs the one before.',
+    ...{ scope: 'service', query: s.AuthorityQuery, output: s.Authority, status: 200 },
+    serve: (admin, { query }) => admin.authority.view(query),
   }),
   route({
     ...{ operation: 'rollAuthority', method: 'POST', path: '/v1/authority/roll', role: 'service' },
-    summary: 'Makes the next root of the connectors’ authority. Both are trusted until the finish.',
+    summary: 'Makes the next root of an authority. Both are trusted until the finish.',
     ...{ scope: 'service', input: s.RollOrder, output: s.Authority, status: 200 },
     serve: (admin, { input }) => admin.authority.roll(input),
   }),

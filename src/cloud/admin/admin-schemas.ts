@@ -209,16 +209,26 @@ export const Instance = v.object({
 
 const root = { keyId: v.string(), expiresAt: time }
 
+const of = v.exactOptional(
+  v.pipe(
+    v.picklist(['connectors', 'servers']),
+    v.description('Whose authority. Default `connectors`.'),
+  ),
+)
+
+export const AuthorityQuery = v.strictObject({ of })
 export const RollOrder = v.strictObject({
-  signsInMs: v.exactOptional(
+  of,
+  beginsInMs: v.exactOptional(
     v.pipe(
       count,
       v.maxValue(30 * 24 * 60 * 60 * 1000),
-      v.description('After how long the next root signs, milliseconds. Default 2000.'),
+      v.description('After how long connectors renew, milliseconds. Default 2000.'),
     ),
   ),
 })
 export const RollFinish = v.strictObject({
+  of,
   force: v.exactOptional(
     v.pipe(v.boolean(), v.description('Although connectors would have to be registered again.')),
   ),
@@ -226,12 +236,10 @@ export const RollFinish = v.strictObject({
 export const Authority = v.object({
   state: v.pipe(
     v.picklist(['one', 'announced', 'rolling']),
-    v.description(
-      '`announced`: the next root is trusted and does not sign yet. `rolling`: it signs, and the one before is trusted.',
-    ),
+    v.description('`announced`: both roots are trusted. `rolling`: connectors are asked to renew.'),
   ),
   root: v.object(root),
-  leaving: v.exactOptional(v.object({ ...root, signsUntil: time })),
+  leaving: v.exactOptional(v.object({ ...root, leavesAt: time })),
   remaining: v.object({
     total: v.pipe(count, v.description('Connectors without a used certificate of the next root.')),
     connectors: v.array(

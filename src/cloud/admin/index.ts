@@ -4,7 +4,7 @@
  * @module
  */
 export { createAdminApi, type AdminApi, type AdminApiOptions } from '../cloud-admin.ts'
-export { type AuthorityService } from './authority-service.ts'
+export { type AuthorityChoice, type AuthorityService } from './authority-service.ts'
 export { openConfigurationVersions, type VersionsOptions } from '../cloud-versions.ts'
 export { ConfigurationVersions } from '../versions/configuration-versions.ts'
 export { type ConfigurationChange, type FieldChange } from '../versions/configuration-changes.ts'

@@ -25,8 +25,8 @@ import {
 } from './authority-root.ts'
 
 /**
- * How far a roll is. `one`: there is one root. `announced`: the next one is trusted, and does not
- * sign yet. `rolling`: it signs; the one before is trusted still.
+ * How far a roll is. `one`: there is one root. `announced`: the next one is trusted, and nobody
+ * does anything about it. `rolling`: connectors are asked to renew; both are trusted still.
  */
 export type RollState = 'one' | 'announced' | 'rolling'
 
@@ -34,11 +34,11 @@ type Step = RollState | { readonly refused: string }
 
 const UNDER_WAY = { refused: 'a roll is under way: it must be finished first' }
 
-/** Every state × event pair of a roll; `due`: the time has come that the next root signs from. */
+/** Every state × event pair of a roll; `due`: the time has come that the root before leaves. */
 // prettier-ignore
 export const ROLL = {
   one:       { begin: 'announced', due: 'one',     finish: { refused: 'no roll is under way' } },
-  announced: { begin: UNDER_WAY,   due: 'rolling', finish: { refused: 'the next root does not sign yet' } },
+  announced: { begin: UNDER_WAY,   due: 'rolling', finish: { refused: 'it is announced, and has not begun' } },
   rolling:   { begin: UNDER_WAY,   due: 'rolling', finish: 'one' },
 } as const satisfies Readonly<Record<RollState, Readonly<Record<'begin' | 'due' | 'finish', Step>>>>
 
@@ -53,12 +53,12 @@ export interface RootView {
 /** How far the roll of an authority is. */
 export interface RollView {
   readonly state: RollState
-  /** The one that signs, or will. */
+  /** The only one, or the next. */
   readonly root: RootView
   /** The one before. */
   readonly leaving?: RootView & {
-    /** From then on the other one signs. Milliseconds since 1970. */
-    readonly signsUntil: number
+    /** From then on connectors are asked to renew. Milliseconds since 1970. */
+    readonly leavesAt: number
   }
 }
 
@@ -69,30 +69,32 @@ export interface AuthorityRoll {
   /** How far it is. */
   view(): RollView
   /**
-   * Makes the next root, which is trusted at once, and signs from a time: when every instance has
-   * what is stored.
+   * Makes the next root, which is trusted at once.
    *
-   * @param signsFrom milliseconds since 1970
+   * @param leavesAt when connectors are asked to renew: no sooner than every instance has what is
+   *   stored. Milliseconds since 1970
    * @throws ConfigurationInvalid `authority` when a roll is under way, or the store keeps what it
    *   has; Refused `conflict` when somebody else was first
    */
-  begin(signsFrom: number): Promise<void>
+  begin(leavesAt: number): Promise<void>
   /**
-   * From now on the root before is not trusted.
+   * From now on the next root signs, and the one before is not trusted.
    *
-   * @throws ConfigurationInvalid `authority` when no roll is under way, or the next root does not
-   *   sign yet; Refused `conflict` when somebody else was first
+   * @throws ConfigurationInvalid `authority` when no roll is under way, or it is announced only;
+   *   Refused `conflict` when somebody else was first
    */
   finish(): Promise<void>
   /** Takes up what was stored by others. Called by itself where the store can be watched. */
   reload(): Promise<void>
+  /** Calls `listener` when other roots are trusted than before; returns the end of it. */
+  onChange(listener: () => void): () => void
   /** Ends the watch on the store. */
   close(): void
 }
 
 interface Leaving {
   readonly root: AuthorityRoot
-  readonly signsUntil: number
+  readonly leavesAt: number
 }
 
 interface Roots {
@@ -100,9 +102,17 @@ interface Roots {
   readonly leaving?: Leaving | undefined
 }
 
+/**
+ * Which root signs in a roll, once it has begun: the next one, where whoever checks certificates
+ * knows it; the one before, where they must be told of the next one first.
+ */
+export type RollSigner = 'next' | 'leaving'
+
 /** The roots of an authority, as this instance knows them. @internal */
 export class AuthorityRoots implements AuthorityRoll {
   readonly #name: string
+  readonly #signer: RollSigner
+  readonly #listeners = new Set<() => void>()
   readonly #options: AuthorityOptions
   readonly #crypto: CryptoProvider
   #roots: Roots
@@ -116,7 +126,11 @@ export class AuthorityRoots implements AuthorityRoll {
    *
    * @throws ConfigurationInvalid when what is stored is not a root, or not its key
    */
-  static async open(name: string, options: AuthorityOptions): Promise<AuthorityRoots> {
+  static async open(
+    name: string,
+    options: AuthorityOptions,
+    signer: RollSigner,
+  ): Promise<AuthorityRoots> {
     const { crypto = globalThis.crypto, clocks = systemClocks, store } = options
     let stored = await store.load()
     if (stored === undefined) {
@@ -124,11 +138,12 @@ export class AuthorityRoots implements AuthorityRoll {
       stored = await store.load()
     }
     if (stored === undefined) throw new ConfigurationInvalid('authority', 'its store forgets')
-    return new AuthorityRoots(name, options, await openRoots(stored, crypto))
+    return new AuthorityRoots(name, options, signer, await openRoots(stored, crypto))
   }
 
-  private constructor(name: string, options: AuthorityOptions, roots: Roots) {
+  private constructor(name: string, options: AuthorityOptions, signer: RollSigner, roots: Roots) {
     this.#name = name
+    this.#signer = signer
     this.#options = options
     this.#crypto = options.crypto ?? globalThis.crypto
     this.#roots = roots
@@ -144,7 +159,8 @@ export class AuthorityRoots implements AuthorityRoll {
   /** The one that signs at this time, milliseconds since 1970. */
   signing(now: number): AuthorityRoot {
     const { next, leaving } = this.#roots
-    return leaving !== undefined && now < leaving.signsUntil ? leaving.root : next
+    if (leaving === undefined) return next
+    return this.#signer === 'leaving' || now < leaving.leavesAt ? leaving.root : next
   }
 
   view(): RollView {
@@ -152,14 +168,14 @@ export class AuthorityRoots implements AuthorityRoll {
     return {
       state: this.#state(),
       root: rootView(next),
-      ...(leaving && { leaving: { ...rootView(leaving.root), signsUntil: leaving.signsUntil } }),
+      ...(leaving && { leaving: { ...rootView(leaving.root), leavesAt: leaving.leavesAt } }),
     }
   }
 
-  begin(signsFrom: number): Promise<void> {
+  begin(leavesAt: number): Promise<void> {
     return this.#step('begin', async (stored) => ({
       ...(await newRoot(this.#name, this.#crypto, this.#now())),
-      leaving: { ...stored, signsUntil: signsFrom },
+      leaving: { ...stored, leavesAt: leavesAt },
     }))
   }
 
@@ -173,6 +189,11 @@ export class AuthorityRoots implements AuthorityRoll {
       // One that is gone, or is being put there, takes nothing from those that are known.
       if (stored !== undefined) await this.#take(stored)
     })
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   close(): void {
@@ -209,13 +230,17 @@ export class AuthorityRoots implements AuthorityRoll {
     const trusted = trustedOf(roots)
     this.#roots = roots
     // The same array as long as it says the same: whoever trusts them looks whether it is another.
-    if (!sameList(trusted, this.#trusted)) this.#trusted = trusted
+    if (sameList(trusted, this.#trusted)) return
+    this.#trusted = trusted
+    const { onError } = this.#options
+    for (const listener of this.#listeners)
+      new Containment(onError).notify('authority.onChange.listener', listener)()
   }
 
   #state(): RollState {
     const { leaving } = this.#roots
     if (leaving === undefined) return 'one'
-    return this.#now() < leaving.signsUntil ? 'announced' : ROLL.announced.due
+    return this.#now() < leaving.leavesAt ? 'announced' : ROLL.announced.due
   }
 
   #now(): number {
@@ -278,7 +303,7 @@ async function openRoots(stored: LoadedAuthority, crypto: CryptoProvider): Promi
   return {
     next: await openRoot(stored, crypto),
     ...(leaving && {
-      leaving: { root: await openRoot(leaving, crypto), signsUntil: leaving.signsUntil },
+      leaving: { root: await openRoot(leaving, crypto), leavesAt: leaving.leavesAt },
     }),
   }
 }

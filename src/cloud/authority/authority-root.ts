@@ -28,10 +28,10 @@ export interface StoredAuthority {
   readonly leaving?: StoredLeavingRoot
 }
 
-/** A root that leaves: it signs for a while yet, and is trusted until its roll is finished. */
+/** A root that leaves: it is trusted until its roll is finished. */
 export interface StoredLeavingRoot extends Pick<StoredAuthority, 'key' | 'certificate'> {
-  /** Until then it signs. Milliseconds since 1970. */
-  readonly signsUntil: number
+  /** Until then the roll is announced, and nothing else happens. Milliseconds since 1970. */
+  readonly leavesAt: number
 }
 
 /** A root as a store gives it: what it was given to keep, or what was put there by other means. */
@@ -42,7 +42,7 @@ export interface LoadedAuthority {
   readonly certificate: CertificateInput
   /** As {@link StoredAuthority.leaving}. */
   readonly leaving?:
-    (Pick<LoadedAuthority, 'key' | 'certificate'> & { readonly signsUntil: number }) | undefined
+    (Pick<LoadedAuthority, 'key' | 'certificate'> & { readonly leavesAt: number }) | undefined
 }
 
 /**

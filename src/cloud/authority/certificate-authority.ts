@@ -65,7 +65,7 @@ export async function createCertificateAuthority(
   options: AuthorityOptions,
 ): Promise<CertificateAuthority> {
   const crypto = (options.crypto ?? globalThis.crypto) as Crypto
-  const roots = await AuthorityRoots.open('connectors', options)
+  const roots = await AuthorityRoots.open('connectors', options, 'next')
   const { clocks = systemClocks } = options
 
   return {

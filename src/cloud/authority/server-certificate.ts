@@ -33,7 +33,10 @@ export interface ServerCertificate {
 export interface ServerAuthority {
   /** Its root, DER: the one that signs now. Connectors pin those that `roll` says are trusted. */
   readonly certificate: Uint8Array
-  /** Another root in its place, and both while connectors are told of it. */
+  /**
+   * Another root in its place. Connectors are told of both, and the one before signs, until it is
+   * finished.
+   */
   readonly roll: AuthorityRoll
   issue(options?: ServerCertificateOptions): Promise<ServerCertificate>
 }
@@ -44,7 +47,7 @@ const BACKDATE_MS = 60 * 60 * 1000
 /** Opens the authority; its root is made on first start. Each certificate has a new key. */
 export async function createServerAuthority(options: AuthorityOptions): Promise<ServerAuthority> {
   const crypto = (options.crypto ?? globalThis.crypto) as Crypto
-  const roots = await AuthorityRoots.open('servers', options)
+  const roots = await AuthorityRoots.open('servers', options, 'leaving')
   const { clocks = systemClocks } = options
 
   return {

@@ -19,7 +19,7 @@ import {
 } from '../../protocol/internal.ts'
 import type { AuditEntry } from '../audit/audit-events.ts'
 import type { CertificateAuthority } from '../authority/certificate-authority.ts'
-import { issuerOf } from '../authority/authority-roll.ts'
+import { issuerOf, type AuthorityRoll } from '../authority/authority-roll.ts'
 import { readCertificateRequest } from '../authority/certificate-request.ts'
 import type { IdentifiedConnector } from './connector-certificate.ts'
 import type { ConnectorRegistry } from './connector-registry.ts'
@@ -45,6 +45,10 @@ export interface ConfigurationServiceOptions {
    * every pull.
    */
   readonly instances: () => Readonly<Record<string, string>>
+  /** The authorities of the cloud's own servers, DER: told with each certificate. Default: none. */
+  readonly cloudAuthorities?: (() => readonly Uint8Array[]) | undefined
+  /** The roll of that authority: connectors renew to be told of the next root. Default: none. */
+  readonly serverRoll?: Pick<AuthorityRoll, 'view'> | undefined
   /** Milliseconds between two pulls. Default 120 000. */
   readonly pullEveryMs?: number
   /** Milliseconds after which a certificate is rolled. Default 30 days. */
@@ -130,6 +134,7 @@ export class ConfigurationService {
     const certificate = request && (await this.#renew(caller, request))
     const { authorityKeyId } = caller
     const shown = { authorityKeyId, issuedAt: caller.certificate.issuedAt }
+    const told = this.#options.cloudAuthorities?.() ?? []
     const configuration = this.#configurationOf(caller.connector, this.#renewAfterMs(shown))
     this.#given.set(caller.connector.id, { version: configuration.version, shown })
     return {
@@ -141,6 +146,9 @@ export class ConfigurationService {
         certificate: {
           certificate: new Uint8Array(certificate.der),
           chain: [new Uint8Array(issuerOf(certificate.der, this.#options.authority))],
+          ...(told.length > 0 && {
+            cloudAuthorities: told.map((der) => new Uint8Array(der)),
+          }),
         },
       }),
     }
@@ -189,9 +197,12 @@ export class ConfigurationService {
   #renewAfterMs(shown: Shown): number {
     const { authority, renewAfterMs = THIRTY_DAYS_MS } = this.#options
     if (shown === undefined) return renewAfterMs
+    const servers = this.#options.serverRoll?.view()
+    const isToldLess = servers?.leaving && shown.issuedAt < servers.leaving.leavesAt
+    if (servers?.state === 'rolling' && isToldLess === true) return 0
     const { state, leaving } = authority.roll?.view() ?? {}
     if (state !== 'rolling' || shown.authorityKeyId !== leaving?.keyId) return renewAfterMs
-    return shown.issuedAt < leaving.signsUntil ? 0 : Math.min(renewAfterMs, RENEW_AGAIN_MS)
+    return shown.issuedAt < leaving.leavesAt ? 0 : Math.min(renewAfterMs, RENEW_AGAIN_MS)
   }
 
   #configurationOf(

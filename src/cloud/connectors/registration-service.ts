@@ -45,7 +45,8 @@ export interface RegistrationOptions extends RegistrarTokensOptions {
    * The authorities of the cloud's own servers, PEM or DER; connectors trust these alone from then
    * on. Default none: they keep what they have.
    */
-  readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[]
+  readonly cloudAuthorities?:
+    CertificateInput | readonly CertificateInput[] | (() => readonly Uint8Array[])
   /** Milliseconds a certificate is valid. Default 60 days. */
   readonly validityMs?: number
   /** Registrations under way at once; more are asked to come back. Default 32. */
@@ -65,8 +66,7 @@ export interface Registration {
   register(request: RegistrationRequest, context?: RegistrationContext): Promise<RegistrationReply>
 }
 
-/** Its certificates are read. */
-type Checked = RegistrationOptions & { readonly cloudAuthorities: readonly Uint8Array[] }
+type Checked = RegistrationOptions & { readonly cloudAuthorities: () => readonly Uint8Array[] }
 
 type Final = Extract<CertificationState, { state: 'certified' | 'refused' }>
 
@@ -78,7 +78,9 @@ const BUSY_RETRY_MS = 1_000
  * @throws ConfigurationInvalid when one of `cloudAuthorities` is neither PEM nor DER
  */
 export function createRegistration(given: RegistrationOptions): Registration {
-  const cloudAuthorities = readCertificates(given.cloudAuthorities ?? [], 'cloudAuthorities')
+  const { cloudAuthorities: told = [] } = given
+  const read = typeof told === 'function' ? told : readCertificates(told, 'cloudAuthorities')
+  const cloudAuthorities = typeof read === 'function' ? read : () => read
   const options: Checked = { ...given, cloudAuthorities }
   const tokens = new RegistrarTokens(options)
   const tickets = new EnrolmentTickets({
@@ -380,7 +382,7 @@ function answer(
     standing,
     certificate: new Uint8Array(certificate),
     chain: [new Uint8Array(issuerOf(certificate, authority))],
-    cloudAuthorities: cloudAuthorities.map((der) => new Uint8Array(der)),
+    cloudAuthorities: cloudAuthorities().map((der) => new Uint8Array(der)),
     serverTime: time,
   }
 }

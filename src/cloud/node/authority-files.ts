@@ -18,7 +18,7 @@ import {
 /** How often it is looked whether the file is another. Milliseconds. */
 const WATCH_MS = 250
 /** Stands between a root and the one before it: text between blocks of PEM is for people. */
-const LEAVING = /^app-proxy: signs until ([^\s,]+)[^\n]*$/m
+const LEAVING = /^app-proxy: leaves at ([^\s,]+)[^\n]*$/m
 
 /**
  * A store for `createCertificateAuthority` and `createServerAuthority`: one PEM file with key
@@ -53,8 +53,8 @@ type Root = Pick<StoredAuthority, 'key' | 'certificate'>
 
 function format({ leaving, ...root }: StoredAuthority): string {
   if (leaving === undefined) return formatRoot(root)
-  const until = new Date(leaving.signsUntil).toISOString()
-  const line = `app-proxy: signs until ${until}, and is trusted until the roll is finished`
+  const time = new Date(leaving.leavesAt).toISOString()
+  const line = `app-proxy: leaves at ${time}, and is trusted until the roll is finished`
   return `${formatRoot(root)}${line}\n${formatRoot(leaving)}`
 }
 
@@ -64,12 +64,12 @@ function formatRoot({ key, certificate }: Root): string {
 }
 
 function parse(path: string, pem: string): StoredAuthority {
-  const [root = '', until, leaving] = pem.split(LEAVING, 3)
+  const [root = '', time, leaving] = pem.split(LEAVING, 3)
   if (leaving === undefined) return parseRoot(path, root)
-  const signsUntil = Date.parse(until!)
-  if (Number.isNaN(signsUntil))
-    throw new ConfigurationInvalid(path, 'does not say until when the root before signs')
-  return { ...parseRoot(path, root), leaving: { ...parseRoot(path, leaving), signsUntil } }
+  const leavesAt = Date.parse(time!)
+  if (Number.isNaN(leavesAt))
+    throw new ConfigurationInvalid(path, 'does not say when the root before leaves')
+  return { ...parseRoot(path, root), leaving: { ...parseRoot(path, leaving), leavesAt } }
 }
 
 function parseRoot(path: string, pem: string): Root {

@@ -32,6 +32,8 @@ export interface Validity {
 export interface IssuedCertificate {
   readonly certificate: Uint8Array
   readonly chain: readonly Uint8Array[]
+  /** The authorities of the cloud's servers, DER, if they are told. */
+  readonly cloudAuthorities?: readonly Uint8Array[] | undefined
 }
 
 interface Held extends Validity {

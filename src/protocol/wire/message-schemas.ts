@@ -84,7 +84,13 @@ const ConfigurationReply = v.object({
   type: v.literal('configuration'),
   serverTime: milliseconds,
   configuration: v.optional(ConnectorConfiguration),
-  certificate: v.optional(v.object({ certificate: bytes, chain: v.array(bytes) })),
+  certificate: v.optional(
+    v.object({
+      certificate: bytes,
+      chain: v.array(bytes),
+      cloudAuthorities: v.optional(v.array(bytes)),
+    }),
+  ),
 })
 
 const ApplicationRequest = v.object({

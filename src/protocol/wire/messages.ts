@@ -147,6 +147,11 @@ export interface CertificateReply {
   readonly certificate: Uint8Array
   /** Its issuers up to the root, DER. */
   readonly chain: readonly Uint8Array[]
+  /**
+   * The authorities of the cloud's own servers, DER, in the place of those that the connector
+   * trusts, if it shares one with them. Absent: they stay.
+   */
+  readonly cloudAuthorities?: readonly Uint8Array[] | undefined
 }
 
 /** A connector asks for the details of an application that it does not know. */

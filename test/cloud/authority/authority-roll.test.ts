@@ -53,7 +53,7 @@ describe.each(PROVIDERS)('by %s', (_, crypto) => {
     await roll.begin(T0 + MINUTE_MS)
     expect(roll.view()).toMatchObject({
       state: 'announced',
-      leaving: { signsUntil: T0 + MINUTE_MS },
+      leaving: { leavesAt: T0 + MINUTE_MS },
     })
     expect(authority.certificate).toEqual(before)
     const announced = await issue()
@@ -151,7 +151,7 @@ test('of two operators who begin at once one makes the next root, and the other 
 describe('a file that was damaged while it was rolled', () => {
   test.each([
     ['its line lost', (text: string) => text.replace(/^app-proxy:.*\n/m, '')],
-    ['its time lost', (text: string) => text.replace(/until \S+,/, 'until then,')],
+    ['its time lost', (text: string) => text.replace(/at \S+Z,/, 'at then,')],
     ['its end lost', (text: string) => text.slice(0, text.lastIndexOf('-----BEGIN CERT'))],
     ['its begin lost', (text: string) => text.slice(text.indexOf('app-proxy:'))],
   ])('with %s is refused, and takes nothing from a process that runs', async (_, damage) => {
