@@ -12,6 +12,7 @@ const within = (folder: string) =>
   )
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'spec/PROTOCOL.md'],
+  'spec/SCALE.md',
   ...[...within('docs'), ...within('examples')].filter((path) => path.endsWith('.md')),
 ].sort()
 

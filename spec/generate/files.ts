@@ -18,6 +18,7 @@ import { messageReference } from './messages.ts'
 import * as reference from './reference.ts'
 import { requirementsDocument, requirementTests } from './requirements.ts'
 import { cloudServerSchema } from './schema.ts'
+import { simulationTable } from '../simulation/scenarios.ts'
 import { semantics } from './semantics.ts'
 import { machineReference } from './tables.ts'
 
@@ -27,6 +28,7 @@ const ROOT = new URL('../../', import.meta.url)
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>([
     ['spec/PROTOCOL.md', await withRegions('spec/PROTOCOL.md', await regions())],
+    ['spec/SCALE.md', await withRegions('spec/SCALE.md', [['simulation', simulationTable()]])],
     ['docs/errors.md', await withRegions('docs/errors.md', [['errors', errorCatalogue()]])],
     [
       'docs/configuration.md',

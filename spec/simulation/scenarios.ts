@@ -4,9 +4,9 @@ import { simulate, type Outcome, type Scenario } from './dispatch-simulation.ts'
 
 const CELL = {
   ...{ instances: 8, dialled: 8, groups: 10, connectors: 2, slots: 200 },
-  ...{ requestsPerSecond: 100, serviceMs: 100, seconds: 3 },
+  ...{ requestsPerSecond: 60, serviceMs: 100, seconds: 3 },
 } as const satisfies Scenario
-const BUSY = { ...CELL, groups: 1, requestsPerSecond: 1_000 } as const
+const BUSY = { ...CELL, groups: 1, requestsPerSecond: 1_000, seconds: 2 } as const
 
 /** By name: what is special about each. */
 export const SCENARIOS = {
