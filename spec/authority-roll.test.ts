@@ -83,7 +83,7 @@ describe.each(['link over TLS', 'plain over TLS'] as const)('by %s', SLOW, (tran
     expect(nothing.status).not.toBe(401)
     const stale = await old.link()
     expect(stale.isClosed).toBe(false)
-    await expect(admin.finish({})).rejects.toThrow('connections are open here')
+    await expect(admin.finish({})).rejects.toThrow('connections carry something here')
 
     // What lies open in the root's name ends with it, and nothing new is let in by it.
     expect((await admin.finish({ force: true })).state).toBe('one')

@@ -8,7 +8,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ConnectorView, NewTicketView, TicketView } from '../src/cloud/admin/index.ts'
+import type {
+  AuthorityView,
+  ConnectorView,
+  NewTicketView,
+  TicketView,
+} from '../src/cloud/admin/index.ts'
 import { cli } from '../src/cli/cli.ts'
 import { EXIT } from '../src/cli/program/exit-codes.ts'
 import { exitCodeOf } from '../src/cli/program/program.ts'
@@ -89,7 +94,7 @@ const json = async <T>(words: string, ...argv: readonly string[]) =>
   JSON.parse(await done(words, ...argv, '--json')) as T
 
 test(
-  'R8.7e tickets and connectors from a terminal: made, listed, approved, renamed, disabled; what was changed meanwhile stays; what is revoked loses its link',
+  'R8.7e tickets and connectors from a terminal: made, listed, approved, renamed, disabled; what was changed meanwhile stays; what is revoked loses its link; authorities are rolled',
   { timeout: 240_000 },
   async () => {
     expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
@@ -146,13 +151,35 @@ test(
     expect(await done('connectors move', connectorId, 'default')).toContain('of group default')
 
     // Its link is seen, and cut.
-    const connector = await Example.start('connector run', connectorWay.slice(0, -2))
+    let connector = await Example.start('connector run', connectorWay.slice(0, -2))
     try {
       const links = async () => (await json<ConnectorView>('connectors show', connectorId)).links
       await until(async () => (await links()) === 1)
       expect(await done('connectors show', connectorId)).toMatch(/^ {2}links +1, 0 of \d+ in/m)
       expect(await done('groups list')).toMatch(/^default .* contoso +1 +1 .*wiki$/m)
       expect(await done('applications list')).toMatch(/^wiki .* http:\/\/wiki\.localhost\/$/m)
+
+      // What certified it is rolled, and what it knows the cloud by: it stays who it is.
+      for (const of of [[], ['--servers']]) {
+        const roots = readFileSync(cloud.ready.caFile, 'utf8')
+        expect(await done('authority show', ...of)).toMatch(/^ {2}state +one root$/m)
+        const rolled = await done('authority roll', '--begins-in', '0', ...of)
+        expect(rolled).toContain('1 connectors need the root before')
+        expect(rolled).toContain(`${connectorId} "second" of tenant contoso, active`)
+        const again = await admin('authority roll', ...of)
+        expect(again.code).toBe(EXIT.refused)
+        expect(again.lines.join()).toContain('a roll is under way')
+        await until(async () => (await admin('authority finish', ...of)).code === 0, 100_000)
+        const finished = await json<AuthorityView>('authority show', ...of)
+        expect(finished).toMatchObject({ state: 'one', remaining: { total: 0 } })
+        if (of.length === 0) continue
+        await until(() => readFileSync(cloud.ready.caFile, 'utf8') !== roots)
+        await connector.stop()
+        connector = await Example.start('connector run', connectorWay.slice(0, -2))
+        await until(async () => (await links()) === 1)
+      }
+      expect((await json<{ items: ConnectorView[] }>('connectors list')).items).toHaveLength(1)
+
       expect(await done('connectors revoke', connectorId)).toContain('is revoked')
       await until(async () => (await links()) === 0)
     } finally {

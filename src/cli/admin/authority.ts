@@ -68,7 +68,7 @@ function authorityLines({ state, root, leaving, remaining }: AuthorityView): str
         ({ id, name, tenantId, standing }) =>
           ['', `${id} "${name}" of tenant ${tenantId}, ${standing}`] as const,
       ),
-      ['connections', `${connections} are open here by certificates of the root before`],
+      ['connections', `${connections} carry something here by certificates of the root before`],
     )
   return aligned(rows.map(([left, right]) => [left, printable(right)])).join('\n')
 }

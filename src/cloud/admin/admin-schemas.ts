@@ -247,7 +247,9 @@ export const Authority = v.object({
     ),
     connections: v.pipe(
       count,
-      v.description('Open on this instance by certificates of the root before.'),
+      v.description(
+        'On this instance, by certificates of the root before: those that carry something.',
+      ),
     ),
   }),
 }) satisfies v.GenericSchema<AuthorityView>

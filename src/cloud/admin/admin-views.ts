@@ -219,7 +219,7 @@ export interface AuthorityView extends RollView {
     readonly total: number
     /** The first 100 of them. */
     readonly connectors: readonly RemainingConnector[]
-    /** Open on this instance by certificates of the root before. */
+    /** On this instance, by certificates of the root before: those that carry something. */
     readonly connections: number
   }
 }

@@ -150,6 +150,6 @@ function refuseRemaining({ total, connectors, connections }: AuthorityView['rema
   const detail =
     total > 0
       ? `${total} of the connectors have not come with a new certificate yet, and would have to be registered again: ${names.join(', ')}${others}`
-      : `${connections} connections are open here by certificates of the root before, and would end; they end by themselves when what they carry does`
+      : `${connections} connections carry something here by certificates of the root before, and would end; they end by themselves when that does`
   throw new ConfigurationInvalid('force', detail)
 }

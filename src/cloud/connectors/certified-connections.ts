@@ -7,6 +7,8 @@
 
 /** A connection that can be ended. */
 export interface CertifiedConnection {
+  /** Whether it carries a link or an answer: one that waits for a call is missed by nobody. */
+  readonly isServing: boolean
   destroy(): void
 }
 
@@ -22,10 +24,11 @@ export class CertifiedConnections {
     this.#held.delete(connection)
   }
 
-  /** How many there are by certificates of this root. */
+  /** How many carry something by certificates of this root. */
   count(authorityKeyId: string): number {
     let count = 0
-    for (const keyId of this.#held.values()) if (keyId === authorityKeyId) count += 1
+    for (const [{ isServing }, keyId] of this.#held)
+      if (isServing && keyId === authorityKeyId) count += 1
     return count
   }
 

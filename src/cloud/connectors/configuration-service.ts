@@ -48,7 +48,7 @@ export interface ConfigurationServiceOptions {
   /** The authorities of the cloud's own servers, DER: told with each certificate. Default: none. */
   readonly cloudAuthorities?: (() => readonly Uint8Array[]) | undefined
   /** The roll of that authority: connectors renew to be told of the next root. Default: none. */
-  readonly serverRoll?: Pick<AuthorityRoll, 'view'> | undefined
+  readonly serverRoll?: Pick<AuthorityRoll, 'view' | 'trusted'> | undefined
   /** Milliseconds between two pulls. Default 120 000. */
   readonly pullEveryMs?: number
   /** Milliseconds after which a certificate is rolled. Default 30 days. */
@@ -195,9 +195,11 @@ export class ConfigurationService {
 
   /** Certificates of a root that leaves are rolled at once: whoever holds one is asked to. */
   #renewAfterMs(shown: Shown): number {
-    const { authority, renewAfterMs = THIRTY_DAYS_MS } = this.#options
-    if (shown === undefined) return renewAfterMs
-    const servers = this.#options.serverRoll?.view()
+    const { authority, serverRoll, renewAfterMs = THIRTY_DAYS_MS } = this.#options
+    // Asked of each link at each look: there mostly is no roll.
+    const isRolled = (authority.roll?.trusted.length ?? 1) + (serverRoll?.trusted.length ?? 1) > 2
+    if (shown === undefined || !isRolled) return renewAfterMs
+    const servers = serverRoll?.view()
     const isToldLess = servers?.leaving && shown.issuedAt < servers.leaving.leavesAt
     if (servers?.state === 'rolling' && isToldLess === true) return 0
     const { state, leaving } = authority.roll?.view() ?? {}

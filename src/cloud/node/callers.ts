@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { mayServe, Refused, takesOffers } from '../../protocol/internal.ts'
 import type { Cloud } from '../cloud.ts'
 import type { IdentifiedConnector } from '../connectors/connector-certificate.ts'
+import { answerOn } from '../../runtime/node/request-turns.ts'
 import type { Claimer } from '../offers/submission.ts'
 
 /**
@@ -23,6 +24,7 @@ export class Callers {
   readonly #certificates = new WeakMap<TLSSocket, Uint8Array | undefined>()
   readonly #known = new WeakMap<TLSSocket, Known>()
   readonly #held = new WeakSet<TLSSocket>()
+  readonly #linked = new WeakSet<TLSSocket>()
   readonly #ending = new WeakSet<TLSSocket>()
   #changes = 0
 
@@ -60,6 +62,11 @@ export class Callers {
     return isRecent && now < known.caller.certificate.expiresAt ? known.caller : undefined
   }
 
+  /** A connection is a link from now on. */
+  linked(socket: TLSSocket): void {
+    this.#linked.add(socket)
+  }
+
   /** A connector's standing is another than it was. */
   changed(): void {
     this.#changes += 1
@@ -69,9 +76,16 @@ export class Callers {
     if (this.#held.has(socket)) return
     this.#held.add(socket)
     const { connections } = this.#cloud.certificates
-    connections.opened(socket, authorityKeyId)
-    socket.once('close', () => connections.closed(socket))
-    if (socket.destroyed) connections.closed(socket)
+    const isLinked = () => this.#linked.has(socket)
+    const connection = {
+      get isServing() {
+        return isLinked() || answerOn(socket)?.writableEnded === false
+      },
+      destroy: () => void socket.destroy(),
+    }
+    connections.opened(connection, authorityKeyId)
+    socket.once('close', () => connections.closed(connection))
+    if (socket.destroyed) connections.closed(connection)
   }
 
   #certificate(socket: TLSSocket): Uint8Array | undefined {

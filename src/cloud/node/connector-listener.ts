@@ -170,6 +170,7 @@ export function createConnectorListener(
       const owner = { claimer: active(caller), serial: caller.certificate.serial }
       // Asked last: it may have come to an end while the caller was looked up.
       checkAccepting()
+      callers.linked(socket)
       acceptLink(links, owner, socket, head, () => cloud.clocks.now())
     }
     upgrade().catch((error: unknown) => refuseUpgrade(request, socket, asRefusal(cloud, error)))
