@@ -1,7 +1,7 @@
 /** A load balancer before the user listener says, by the PROXY protocol, whose a connection is. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
@@ -10,11 +10,12 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createServerAuthority } from '../src/cloud/index.ts'
+import { createServerAuthority, type AuditEvent } from '../src/cloud/index.ts'
 import { createUserListener, type UserListenerOptions } from '../src/cloud/node/index.ts'
 import { memoryAuthorityStore } from '../test/cloud/trust.ts'
 import { describeWithPackages, fileOf } from '../test/debian-packages.ts'
 import { listen } from '../test/integration/listen.ts'
+import { Example } from '../test/integration/processes.ts'
 import { RawUser } from '../test/integration/raw-user.ts'
 import { startTunnel, until, type Tunnel } from '../test/integration/tunnel.ts'
 import { freePort } from '../test/served-process.ts'
@@ -186,6 +187,54 @@ describe('R8.9c nobody is guessed', () => {
     expect(() => createUserListener(tunnel.cloud.edge, options)).toThrow('names nobody')
   })
 })
+
+test('R8.9c a cloud that is run by a file reads the header from the peers that it lists', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'proxied-cloud-'))
+  const file = join(directory, 'cloud.json')
+  const configuration = {
+    stateDir: join(directory, 'state'),
+    users: { port: 0, proxyProtocol: LISTED },
+    connectors: { port: 0 },
+    audit: { to: { file: join(directory, 'audit.jsonl') } },
+    directory: {
+      tenants: [
+        {
+          ...{ id: 'contoso', issuer: 'https://id.example' },
+          ...{ registrars: { audience: 'registration' }, defaultGroupId: 'default' },
+        },
+      ],
+      groups: [{ id: 'default', tenantId: 'contoso' }],
+      applications: [
+        {
+          ...{ id: 'wiki', groupId: 'default', preAuthentication: 'passthrough' },
+          ...{ externalUrl: 'http://wiki.localhost/', internalUrl: 'http://127.0.0.1:1/' },
+        },
+      ],
+    },
+  }
+  await writeFile(file, JSON.stringify(configuration), { mode: 0o600 })
+  const cloud = await Example.start<{ usersUrl: string }>('cloud run', ['--config', file])
+  try {
+    const { port } = new URL(cloud.ready.usersUrl)
+    const told = new RawUser(Number(port))
+    told.socket.write(Buffer.concat([V2, Buffer.from(REQUEST('/'))]))
+    await told.closed
+    expect(told.status).toBe(404)
+    const untold = new RawUser(Number(port))
+    untold.socket.write(REQUEST('/'))
+    await untold.closed
+    expect(untold.received).toBe('')
+    const events = (await readFile(join(directory, 'audit.jsonl'), 'utf8')).trim().split('\n')
+    const failures = events.map((line) => JSON.parse(line) as AuditEvent)
+    expect(failures.filter(({ type }) => type === 'access.failure')).toMatchObject([
+      { address: '192.0.2.7' },
+      { address: '127.0.0.1', reason: 'user-malformed' },
+    ])
+  } finally {
+    await cloud.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}, 90_000)
 
 describeWithPackages('R8.9c behind haproxy', ['haproxy'], () => {
   let directory: string
