@@ -156,6 +156,7 @@ test(
       const links = async () => (await json<ConnectorView>('connectors show', connectorId)).links
       await until(async () => (await links()) === 1)
       expect(await done('connectors show', connectorId)).toMatch(/^ {2}links +1, 0 of \d+ in/m)
+      expect(await done('queue list')).toMatch(/^default +contoso +1 .* 0 +- +0 +0 +0$/m)
       expect(await done('groups list')).toMatch(/^default .* contoso +1 +1 .*wiki$/m)
       expect(await done('applications list')).toMatch(/^wiki .* http:\/\/wiki\.localhost\/$/m)
 

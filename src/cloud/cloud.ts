@@ -29,6 +29,7 @@ import type {
   EnrolmentTicketOptions,
   OpenTicket,
 } from './connectors/enrolment-tickets.ts'
+import { ConnectorAlarms, type AlarmThresholds } from './connectors/connector-alarms.ts'
 import { ConnectorSightings } from './connectors/connector-sightings.ts'
 import { ConnectorTerms } from './connectors/connector-terms.ts'
 import { createRegistration, type Registration } from './connectors/registration-service.ts'
@@ -78,6 +79,8 @@ export interface CloudOptions extends CloudPorts {
    * waits, and is then told 503 or 429. Default {@link SHARES}.
    */
   readonly shares?: Partial<Shares>
+  /** When alarms are raised, as audit events. Default: as {@link AlarmThresholds} says. */
+  readonly alarms?: Partial<AlarmThresholds>
   /** A connector's certificate older than this is rolled. Milliseconds, default 30 days. */
   readonly renewAfterMs?: number
   /**
@@ -131,6 +134,8 @@ export interface Cloud {
   readonly clocks: Clocks
   /** Ends what time ends in the registry: a listener for connectors asks it. */
   readonly terms: { expire(): Promise<void> }
+  /** Raised as audit events: a listener for connectors tells it who calls. @internal */
+  readonly alarms: ConnectorAlarms
   /** Where connectors were last seen: a listener for connectors says so. @internal */
   readonly sightings: ConnectorSightings
   /** What its listeners are timed by. */
@@ -200,7 +205,9 @@ export function createCloud(options: CloudOptions): Cloud {
   const clocks = ports.clocks ?? systemClocks
   if (scheduler !== undefined) timer = timerOf({ clocks, scheduler })
   const validity = options.validityMs === undefined ? {} : { validityMs: options.validityMs }
+  const alarms = new ConnectorAlarms({ ...options.alarms, audit, clocks })
   const origin = new Origin({
+    strange: (connector, id, isOfGroup) => alarms.strange(connector, id, isOfGroup),
     instance: options.instance ?? 'cloud-1',
     queue: ports.queue,
     clocks,
@@ -251,7 +258,7 @@ export function createCloud(options: CloudOptions): Cloud {
     directory,
     registry,
     authority,
-    audit,
+    audit: alarms.counting(audit),
     scheduler,
     containment,
     issuers: preAuthentication.issuers,
@@ -300,6 +307,7 @@ export function createCloud(options: CloudOptions): Cloud {
       directory,
     }),
     registration,
+    alarms,
     sightings: new ConnectorSightings(),
     terms: new ConnectorTerms({ registry, audit, clocks }),
     shownCertificates,

@@ -82,6 +82,7 @@ export {
 } from './directory/publishing-input.ts'
 export { type SegmentInput } from './directory/segment-input.ts'
 export { type ApplicationLimits } from './directory/application-limits.ts'
+export { type AlarmThresholds } from './connectors/connector-alarms.ts'
 export { type ApplicationRates, type Rates } from './directory/rates.ts'
 export { type Rate } from '../runtime/paced-rate.ts'
 export { type Maintenance } from './directory/maintenance.ts'

@@ -31,7 +31,13 @@ export * from './machines/offer.ts'
 export * from './machines/kept-body.ts'
 export * from './machines/dispatch.ts'
 export * from './machines/dispatch-values.ts'
-export { DISPATCHED, type DispatchState, type GroupState } from './machines/dispatch-state.ts'
+export {
+  DISPATCHED,
+  type ApplicationState,
+  type DispatchState,
+  type GroupState,
+} from './machines/dispatch-state.ts'
+export { applicationBound, userBound } from './machines/dispatch-shares.ts'
 export { onlyConnector } from './machines/dispatch-pins.ts'
 export { PIN, type PinState } from './machines/pin.ts'
 export { FIRST_RAMP, healthOf, PAIR_HEALTH, type PairHealth } from './machines/dispatch-health.ts'

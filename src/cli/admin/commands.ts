@@ -108,6 +108,15 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     run: async (given, around) => (await published()).listGroups(given, around),
   }),
   command({
+    words: 'admin queue list',
+    summary: 'what waits in each group and for how long, and what it waits for',
+    text: [
+      'Below the groups: applications whose requests wait or hold all they may, and connectors that are passed over, why and until when. It is the queue of the instance that is asked.',
+    ],
+    flags: ADMIN_LIST_FLAGS,
+    run: async (given, around) => (await published()).listQueues(given, around),
+  }),
+  command({
     words: 'admin applications list',
     summary: 'applications: what is open, what waits, which connectors fail at them',
     flags: ADMIN_LIST_FLAGS,

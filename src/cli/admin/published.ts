@@ -1,7 +1,7 @@
 /**
  * Groups, applications and sessions, as an operator sees them.
  */
-import type { ApplicationView, GroupView, SessionView } from 'app-proxy/cloud/admin'
+import type { ApplicationView, GroupView, QueueView, SessionView } from 'app-proxy/cloud/admin'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { allOf } from '../program/mistakes.ts'
 import type { Surroundings } from '../program/program.ts'
@@ -25,6 +25,51 @@ export async function listGroups(given: AdminListGiven, surroundings: Surroundin
   surroundings.say(given.json ? JSON.stringify(listed) : table(columns, rows))
   return 0
 }
+
+export async function listQueues(given: AdminListGiven, surroundings: Surroundings) {
+  const api = await AdminApiCalls.open(given, surroundings)
+  const listed = await api.get<Listed<QueueView>>('/v1/queue', { tenant: given.tenant })
+  surroundings.say(given.json ? JSON.stringify(listed) : queueTables(listed.items))
+  return 0
+}
+
+/** The groups; then, where there are any, what waits and what is passed over. */
+function queueTables(queues: readonly QueueView[]): string {
+  const groups = queues.map((one) => [
+    ...[one.groupId, one.tenantId, one.links.length, one.capacity, one.grants, one.waiting],
+    ...[seconds(one.oldestWaitMs), one.others.grants, one.others.sent, one.others.taken],
+  ])
+  const waiting = queues.flatMap(({ groupId, applications }) =>
+    applications
+      .filter((one) => one.waiting > 0 || one.held >= one.mayHold)
+      .map((one) => [
+        ...[one.applicationId, groupId, one.waiting, seconds(one.oldestWaitMs)],
+        ...[`${one.held}/${one.mayHold}`, `${one.blockedUsers}/${one.users}`],
+      ]),
+  )
+  const passedOver = queues.flatMap(({ groupId, passedOver: pairs }) =>
+    pairs.map((one) => [
+      ...[one.connectorId, groupId, one.applicationId, one.health, one.reason],
+      ...[seconds(one.untilMs), `${one.unanswered}/${one.ramp}`],
+    ]),
+  )
+  const untold = queues.reduce((sum, one) => sum + one.untold, 0)
+  return [
+    table([...GROUP, 'OLDEST', 'ELSEWHERE', 'SENT', 'TAKEN'], groups),
+    ...(waiting.length > 0 ? [table(WAITING, waiting)] : []),
+    ...(passedOver.length > 0 ? [table(PASSED_OVER, passedOver)] : []),
+    ...(untold > 0 ? [`and ${untold} more`] : []),
+  ].join('\n\n')
+}
+
+const GROUP = ['GROUP', 'TENANT', 'LINKS', 'CAPACITY', 'GRANTS', 'WAITING']
+const WAITING = ['APPLICATION', 'GROUP', 'WAITING', 'OLDEST', 'HOLDS', 'BLOCKED USERS']
+const PASSED_OVER = [
+  ...['CONNECTOR', 'GROUP', 'APPLICATION', 'HEALTH', 'WHY', 'AGAIN IN', 'UNANSWERED'],
+]
+
+const seconds = (ms: number | undefined) =>
+  ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`
 
 export async function listApplications(given: AdminListGiven, surroundings: Surroundings) {
   const api = await AdminApiCalls.open(given, surroundings)

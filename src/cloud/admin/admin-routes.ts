@@ -156,6 +156,13 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     serve: (admin, { caller, query }) => items(admin.groups(caller, query.tenant)),
   }),
   route({
+    ...{ operation: 'listQueues', method: 'GET', path: '/v1/queue', role: 'reader' },
+    summary:
+      'What waits in each group and for how long, what may be offered, what each application may hold, and which connectors are passed over, why and until when.',
+    ...{ query: s.OfTenant, output: s.list(s.Queue), status: 200 },
+    serve: (admin, { caller, query }) => items(admin.queues(caller, query.tenant)),
+  }),
+  route({
     ...{ operation: 'listApplications', method: 'GET', path: '/v1/applications', role: 'reader' },
     summary: 'Applications: what is open, what waits, which connectors answer for them.',
     ...{ query: s.OfTenant, output: s.list(s.PublishedApplication), status: 200 },

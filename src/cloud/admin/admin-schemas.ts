@@ -17,6 +17,7 @@ import type {
   InstanceView,
   MeView,
   NewTicketView,
+  QueueView,
   SessionView,
   TicketView,
   VersionView,
@@ -140,6 +141,51 @@ export const Group = v.object({
   waiting: count,
   applications: v.array(v.string()),
 }) satisfies v.GenericSchema<GroupView>
+
+export const Queue = v.object({
+  groupId: v.string(),
+  tenantId: v.string(),
+  capacity: count,
+  grants: v.pipe(count, v.description('Offers that may be made now.')),
+  waiting: count,
+  oldestWaitMs: v.exactOptional(milliseconds),
+  applications: v.array(
+    v.object({
+      applicationId: v.string(),
+      waiting: count,
+      oldestWaitMs: v.exactOptional(milliseconds),
+      held: v.pipe(count, v.description('Slots that its exchanges hold.')),
+      mayHold: v.pipe(count, v.description('Its share.')),
+      userMayHold: v.pipe(count, v.description('The share of one of its users.')),
+      users: count,
+      blockedUsers: v.pipe(count, v.description('Users who hold all they may, and wait.')),
+    }),
+  ),
+  links: v.array(v.object({ connectorId: v.string(), offers: count, grants: count, long: count })),
+  passedOver: v.array(
+    v.object({
+      connectorId: v.string(),
+      applicationId: v.string(),
+      health: v.picklist(['healthy', 'passed-over', 'due', 'probing']),
+      reason: v.pipe(
+        v.string(),
+        v.description(
+          'The last fault; `unanswered`: it holds as many requests without an answer as it may.',
+        ),
+      ),
+      untilMs: v.exactOptional(milliseconds),
+      unanswered: count,
+      ramp: v.pipe(count, v.description('How many it may hold unanswered.')),
+    }),
+  ),
+  others: v.pipe(
+    v.object({ grants: count, sent: count, taken: count }),
+    v.description(
+      'Other instances: offers that they take now, requests that they deliver for this one, requests of theirs that are here.',
+    ),
+  ),
+  untold: v.pipe(count, v.description('Members of the lists that are left out.')),
+}) satisfies v.GenericSchema<QueueView>
 
 export const PublishedApplication = v.object({
   id: v.string(),

@@ -17,8 +17,8 @@ import {
 import type { ConnectorRegistry } from '../connectors/connector-registry.ts'
 import type { ConnectorSightings } from '../connectors/connector-sightings.ts'
 import type { EnrolmentTickets } from '../connectors/enrolment-tickets.ts'
-import type { Application, Directory } from '../directory/directory-port.ts'
-import { tenantKey } from '../directory/tenant-key.ts'
+import type { Directory } from '../directory/directory-port.ts'
+import { idsOf, tenantKey } from '../directory/tenant-key.ts'
 import type { ConnectorCount } from '../offers/counted.ts'
 import type { Origin } from '../offers/origin.ts'
 import type { LiveExchange } from '../request/live-exchanges.ts'
@@ -28,11 +28,13 @@ import { isWithin, type AdminCaller } from './admin-caller.ts'
 import type { AuthorityService } from './authority-service.ts'
 import { mayHaveRegistered } from './own-registration.ts'
 import { AdminConfiguration } from './admin-configuration.ts'
+import { sessionView } from './session-view.ts'
 import type {
   ConnectorView,
   GroupView,
   InstanceView,
   NewTicketView,
+  QueueView,
   SessionView,
   ApplicationView,
   TicketView,
@@ -265,6 +267,15 @@ export class AdminService {
     return views
   }
 
+  /** What waits in each group, and why. */
+  queues(caller: AdminCaller, tenant?: string): QueueView[] {
+    const tenants = new Set(this.#tenants(caller, tenant))
+    return [...this.#options.origin.counted().queues()].flatMap(([key, queue]) => {
+      const [tenantId, groupId] = idsOf(key)
+      return tenants.has(tenantId) ? [{ tenantId, groupId, ...queue }] : []
+    })
+  }
+
   /** What is published, and which connectors answer for it. */
   applications(caller: AdminCaller, tenant?: string): ApplicationView[] {
     const { directory, origin } = this.#options
@@ -381,19 +392,5 @@ export class AdminService {
 
   #now(): number {
     return this.#options.clocks.wallClock()
-  }
-}
-
-function sessionView(
-  { id: applicationId, tenantId }: Application,
-  { id: sessionId, user, startedAt, expiresAt }: LiveExchange['caller'],
-): SessionView | undefined {
-  if (user === undefined) return undefined
-  return {
-    ...(sessionId !== undefined && { sessionId }),
-    ...{ tenantId, applicationId, issuer: user.issuer, subject: user.subject },
-    ...(startedAt !== undefined && { startedAt }),
-    ...(expiresAt !== undefined && { expiresAt }),
-    open: 0,
   }
 }

@@ -8,6 +8,7 @@ import type { ConnectorStanding, EnrolledBy } from '../connectors/connector-reco
 import type { RollView } from '../authority/authority-roll.ts'
 import type { DirectoryInput } from '../directory/directory-input.ts'
 import type { ConfigurationChange } from '../versions/configuration-changes.ts'
+import type { QueueCount } from '../offers/counted-queues.ts'
 import type { AdminRole } from './admin-caller.ts'
 
 /** How a connector does for an application; the last three: it has failed. */
@@ -79,6 +80,12 @@ export interface GroupView {
   readonly waiting: number
   /** Ids of the applications that it serves. */
   readonly applications: readonly string[]
+}
+
+/** The queue of a group, and why who waits there waits. Times are milliseconds. */
+export interface QueueView extends QueueCount {
+  readonly groupId: string
+  readonly tenantId: string
 }
 
 /** An application. */

@@ -23,6 +23,13 @@ export {
   type ConnectorChoice,
   type TicketWish,
 } from './admin-service.ts'
+export {
+  type OtherInstances,
+  type PassedOver,
+  type QueueCount,
+  type QueuedApplication,
+  type QueuedLink,
+} from '../offers/counted-queues.ts'
 export { type AdminAccess } from './admin-tokens.ts'
 export {
   type ApplicationHealthView,
@@ -39,6 +46,7 @@ export {
   type MeView,
   type NewTicketView,
   type RemainingConnector,
+  type QueueView,
   type SessionView,
   type TicketView,
   type VersionView,

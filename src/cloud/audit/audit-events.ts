@@ -63,6 +63,8 @@ export interface AuditEventKind {
   /** Key of `detail` → what it tells. */
   readonly detail: Readonly<Record<string, string>>
   readonly severity: AuditSeverity
+  /** It asks for attention as a success, too. */
+  readonly isAlarm?: true
   readonly ocsf: OcsfKind
 }
 

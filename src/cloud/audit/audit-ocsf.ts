@@ -86,6 +86,7 @@ export function toOcsf(event: AuditEvent): OcsfEvent {
   const kind: AuditEventKind = AUDIT_EVENTS[type]
   const { uid, name } = OCSF_CLASSES[kind.ocsf.class]
   const activity = ocsfActivity(kind.ocsf, text(detail['method']))
+  const isQuiet = outcome === 'success' && kind.isAlarm !== true
   const { mapped, ...attributes } = classAttributes(kind.ocsf, record, detail)
   const rest = Object.entries(detail).filter(
     ([key, value]) => value !== undefined && !mapped.includes(key),
@@ -97,7 +98,7 @@ export function toOcsf(event: AuditEvent): OcsfEvent {
     activity_id: activity,
     type_uid: uid * 100 + activity,
     time,
-    severity_id: SEVERITIES[outcome === 'success' ? 'informational' : kind.severity],
+    severity_id: SEVERITIES[isQuiet ? 'informational' : kind.severity],
     status_id: STATUSES[outcome],
     status_code: reason,
     status_detail: outcome === 'success' ? undefined : `${outcome}: ${reason ?? type}`,

@@ -233,7 +233,8 @@ export class EnrolmentTickets {
       createdAt: now,
       expiresAt: now + validMs,
     }
-    await registry.addTicket({ ticket: record, limit: MAX_OPEN_TICKETS, now })
+    const { ticketLimit: limit = MAX_OPEN_TICKETS } = tenant
+    await registry.addTicket({ ticket: record, limit, now })
     return [ticket, record]
   }
 

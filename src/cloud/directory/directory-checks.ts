@@ -20,7 +20,7 @@ import { externalUrlFault, issuerFault, resourceFault } from './published-url.ts
 import { segmentFault } from './segments.ts'
 import { tellSessionLifetime } from './session-configuration.ts'
 import { tellTranslations } from './translate-checks.ts'
-import { placeHostOf, sampleOf, tellWildcard } from './wildcard.ts'
+import { labelsOf, placeHostOf, sampleOf, tellWildcard } from './wildcard.ts'
 
 /** Tells whatever is wrong; gives the conditional access of each application that has it. */
 export function tellDirectory(
@@ -53,6 +53,7 @@ export function tellDirectory(
     tellApplication(sampleOf(application), path, profile, tell)
   })
   tellPlaces(parts, tell)
+  tellApplicationLimits(parts, (groupId) => groupIds.first(groupId)?.tenantId, tell)
   tellTranslations(applications, (groupId) => groupIds.first(groupId)?.tenantId, tell)
   tellResources(parts, tell)
   return readAccess(tenants, groups, applications, tell)
@@ -112,6 +113,27 @@ function tellPlaces({ applications }: DirectoryParts, tell: TellMistake): void {
       )
     else seen.set(place, id)
   })
+}
+
+/** The first application of a tenant that is one too many, and how many there are. */
+function tellApplicationLimits(
+  { tenants, applications }: DirectoryParts,
+  tenantOf: (groupId: string | undefined) => string | undefined,
+  tell: TellMistake,
+): void {
+  for (const { id, applicationLimit: limit } of tenants) {
+    if (id === undefined || limit === undefined) continue
+    let count = 0
+    let firstBeyond: number | undefined
+    applications.forEach((application, i) => {
+      if (tenantOf(application.groupId) !== id) return
+      count += application.labels === undefined ? 1 : labelsOf(application).length
+      if (count > limit) firstBeyond ??= i
+    })
+    if (firstBeyond === undefined) continue
+    const detail = `is beyond "applicationLimit" of its tenant "${id}": there are ${count}, of ${limit}`
+    tell(`applications[${firstBeyond}]`, detail)
+  }
 }
 
 /**

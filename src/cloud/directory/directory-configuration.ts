@@ -59,6 +59,8 @@ const TenantConfiguration = v.strictObject({
   issuer: IssuerConfiguration,
   registrars: Registrars,
   connectorLimit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100),
+  applicationLimit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  ticketLimit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000))),
   approveConnectors: v.optional(v.boolean(), false),
   approveByAnother: v.exactOptional(v.boolean()),
   approveWithinMs: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
@@ -192,6 +194,7 @@ function readTenant(tenant: CheckedTenant, groups: Checked['groups']): Tenant {
     policies: _policies,
     session: _session,
     rates: _rates,
+    applicationLimit: _limit,
     ...kept
   } = rest
   const issuerProfile = readIssuerProfile(tenant.issuer, 'issuer')

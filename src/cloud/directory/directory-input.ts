@@ -41,6 +41,10 @@ export interface TenantInput {
   readonly registrars: RegistrarsInput
   /** How many connectors may be registered. Default: 100. */
   readonly connectorLimit?: number | undefined
+  /** How many applications may be published; of a wildcard each label is one. Default: no limit. */
+  readonly applicationLimit?: number
+  /** How many enrolment tickets may be open at once. Default: 20. */
+  readonly ticketLimit?: number
   /** Newly registered connectors wait for an operator's approval. Default: false. */
   readonly approveConnectors?: boolean | undefined
   /**

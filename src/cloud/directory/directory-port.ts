@@ -38,6 +38,8 @@ export interface Tenant {
   }
   /** How many connectors it may register. Default 100. */
   readonly connectorLimit: number
+  /** How many enrolment tickets it may have open. Default 20. */
+  readonly ticketLimit?: number
   /** Newly registered connectors wait for an operator's approval. Default false. */
   readonly approveConnectors: boolean
   /** Whoever registered a connector, or made its ticket, may not approve it. Default false. */

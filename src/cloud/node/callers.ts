@@ -37,7 +37,7 @@ export class Callers {
    * @throws Refused as {@link ConnectorCertificates.identify} does
    */
   async identify(socket: TLSSocket, version?: string): Promise<IdentifiedConnector> {
-    const { certificates, clocks, sightings } = this.#cloud
+    const { alarms, certificates, clocks, sightings } = this.#cloud
     const before = this.#changes
     const caller = await certificates.identify(this.#certificate(socket), clocks.wallClock())
     // Whoever was cut while the registry was asked had nothing yet to cut: look again.
@@ -45,6 +45,7 @@ export class Callers {
     const at = clocks.wallClock()
     this.#hold(socket, caller.authorityKeyId)
     sightings.saw(caller.connector.id, at, socket.remoteAddress, version)
+    alarms.called(caller.connector, socket.remoteAddress)
     this.#endAt(socket, caller.certificate.expiresAt - at)
     this.#known.set(socket, { caller, at, changes: before })
     return caller

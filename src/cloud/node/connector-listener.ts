@@ -244,6 +244,7 @@ export function createConnectorListener(
       for (const claimer of [...held.claimers()]) look(claimer)
     hint(() => hints.look())
     hint(() => fitness.look())
+    hint(() => cloud.alarms.look(cloud.origin.counted().failing))
   })
   return {
     server,

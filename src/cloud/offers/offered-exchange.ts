@@ -107,6 +107,12 @@ export class OfferedExchange implements Ticket, ExchangeHandler {
     return claimer.tenantId === this.#to.tenantId && claimer.groupId === this.#to.groupId
   }
 
+  /** Whether that connector was never told of this attempt. */
+  isStrangeTo(connectorId: string, attempt: number): boolean {
+    const isTold = this.#link?.isRemote === true || this.#link?.connectorId === connectorId
+    return attempt > this.#offer.attempt || (attempt === this.#offer.attempt && !isTold)
+  }
+
   // ── what the dispatcher decides ───────────────────────────────────────────────────────────
 
   /**

@@ -38,17 +38,19 @@ import { ObservedExchange, type ExchangeObserver } from '../../runtime/exchange-
 import { AttachedLinks } from './attached-links.ts'
 import { dispatchRequest } from './dispatch-request.ts'
 import { countedApplications, countedConnectors, countedGroups } from './counted.ts'
+import { failingAlone } from './counted-failing.ts'
+import { countedQueues } from './counted-queues.ts'
 import { ExchangeIds } from './exchange-ids.ts'
 import { SOON_MS } from './offer-failure.ts'
 import { OfferedExchange } from './offered-exchange.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
-import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 import { systemScheduler, type Scheduler } from '../../runtime/scheduler.ts'
 import type { OfferLink } from './offer-link.ts'
-import type { OfferOutcome, OfferQueue } from './offer-queue.ts'
+import type { OfferOutcome } from './offer-queue.ts'
 import { seenPair } from './seen-pair.ts'
+import type { OriginOptions } from './origin-options.ts'
 import { remoteHost } from './remote-host.ts'
-import { RemoteOffers, type RemoteHost } from './remote-offers.ts'
+import { RemoteOffers } from './remote-offers.ts'
 import type {
   CarriageOptions,
   Claimer,
@@ -59,28 +61,6 @@ import type {
 } from './submission.ts'
 import type { TenantKey } from '../directory/tenant-key.ts'
 
-export interface OriginOptions {
-  /** The id of this cloud instance. */
-  readonly instance: string
-  /** Joins it with other instances of the service. Default: there are none. */
-  readonly queue?: OfferQueue | undefined
-  /**
-   * Whether an application that another instance names is published here, in that group of that
-   * tenant. Default: it is.
-   */
-  readonly isPublished?: RemoteHost['isPublished'] | undefined
-  readonly clocks: Clocks
-  readonly crypto: CryptoProvider
-  /** Default: the runtime's timers. */
-  readonly scheduler?: Scheduler | undefined
-  /** Default {@link TIME_LIMITS}. */
-  readonly limits?: TimeLimits | undefined
-  /** Default {@link SHARES}. */
-  readonly shares?: Partial<Shares> | undefined
-  /** Told of each exchange's moments; it must not throw. Default: nobody is told. */
-  readonly observer?: ExchangeObserver | undefined
-}
-
 /** Owns every exchange of the users this instance holds. */
 export class Origin {
   readonly instance: string
@@ -88,7 +68,9 @@ export class Origin {
   readonly limits: TimeLimits
   readonly #scheduler: Scheduler
   readonly #dispatcher: Dispatcher
+  readonly #shares: Shares
   readonly #observer: ExchangeObserver | undefined
+  readonly #strange: OriginOptions['strange']
   readonly #ids: ExchangeIds
   readonly #entries = slotMap<ExchangeId, OfferedExchange>()
   readonly #links = new AttachedLinks()
@@ -103,11 +85,13 @@ export class Origin {
     this.clocks = clocks
     this.limits = limits
     this.#observer = options.observer
+    this.#strange = options.strange
     this.#scheduler = options.scheduler ?? systemScheduler({ clocks, keepsAlive: false })
     this.#ids = new ExchangeIds(crypto)
     this.#wheel = new DeadlineWheel(clocks.now())
+    this.#shares = { ...SHARES, ...options.shares }
     this.#dispatcher = new Dispatcher({
-      shares: { ...SHARES, ...options.shares },
+      shares: this.#shares,
       claimMs: limits.claimMs,
       seed: crypto.getRandomValues(new Uint32Array(1))[0],
     })
@@ -154,6 +138,8 @@ export class Origin {
       groups: countedGroups(this.#dispatcher.state),
       connectors: countedConnectors(this.#dispatcher.state, this.clocks.now()),
       applications: countedApplications(slotValues(this.#entries)),
+      failing: (faults: number) => failingAlone(this.#dispatcher.state, faults, this.clocks.now()),
+      queues: () => countedQueues(this.#dispatcher.state, this.#shares, this.clocks.now()),
     }
   }
 
@@ -237,9 +223,8 @@ export class Origin {
     wire: ExchangeWire,
     carriage: CarriageOptions,
   ): ClaimAnswer | undefined {
-    const entry = slotGet(this.#entries, claim.id)
-    if (entry?.isFor(claimer) !== true) return undefined
-    return entry.claim(claim, claimer.connectorId, wire, carriage)
+    const entry = this.#named(claimer, claim)
+    return entry?.claim(claim, claimer.connectorId, wire, carriage)
   }
 
   /** Whether an exchange that `claimer` may claim is replayable. @internal */
@@ -250,9 +235,8 @@ export class Origin {
 
   /** A connector declines an offer. @internal */
   declined(claimer: Claimer, decline: Decline): void {
-    const entry = slotGet(this.#entries, decline.id)
-    if (entry?.isFor(claimer) === true)
-      entry.declined(claimer.connectorId, decline.attempt, decline.reason)
+    const entry = this.#named(claimer, decline)
+    if (entry !== undefined) entry.declined(claimer.connectorId, decline.attempt, decline.reason)
     else
       this.#remote
         ?.foreign(decline.id)
@@ -347,6 +331,16 @@ export class Origin {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────
+
+  /** The exchange of that id, where it is for the connector's group. */
+  #named(claimer: Claimer, { id, attempt }: Pick<Claim, 'id' | 'attempt'>) {
+    const entry = slotGet(this.#entries, id)
+    if (entry === undefined) return undefined
+    const isFor = entry.isFor(claimer)
+    if (!isFor || entry.isStrangeTo(claimer.connectorId, attempt))
+      this.#strange?.(claimer, id, isFor)
+    return isFor ? entry : undefined
+  }
 
   /** After each input; what is performed may itself be one. */
   #perform(): void {

@@ -35,6 +35,15 @@ export function clientNetwork(address: string): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
 }
 
+/** The network around an address: its /24 of IPv4, or its /48 of IPv6. `undefined`: it is none. */
+export function widerNetwork(address: string): string | undefined {
+  const parsed = parseAddress(address)
+  if (parsed === undefined) return undefined
+  if (parsed instanceof ipaddr.IPv6)
+    return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/48`).toString()}/48`
+  return `${ipaddr.IPv4.networkAddressFromCIDR(`${parsed.toString()}/24`).toString()}/24`
+}
+
 /**
  * An address for {@link isInside}. The zone of a link-local address (`%eth0`) names an interface of
  * this machine and is dropped.

@@ -22,11 +22,16 @@ import type { Shares } from './dispatch-values.ts'
 export type Share = 'application' | 'user'
 
 /** Slots that an application may hold. */
-function applicationBound({ capacity }: GroupState, { isAlone }: ApplicationState, of: Shares) {
+export function applicationBound(
+  { capacity }: GroupState,
+  { isAlone }: ApplicationState,
+  of: Shares,
+) {
   return isAlone ? capacity : Math.max(1, Math.floor(capacity * of.application))
 }
 
-function userBound(group: GroupState, application: ApplicationState, of: Shares): number {
+/** Slots that one user of it may hold. */
+export function userBound(group: GroupState, application: ApplicationState, of: Shares): number {
   return Math.max(1, Math.floor(applicationBound(group, application, of) * of.user))
 }
 

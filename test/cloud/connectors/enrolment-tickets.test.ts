@@ -188,6 +188,15 @@ describe('no ticket is made', () => {
     )
     await create()
   })
+
+  test('R8.8f beyond what its tenant may have open, whoever asks at once', async () => {
+    tenant.ticketLimit = 3
+    const all = await Promise.allSettled(Array.from({ length: 10 }, () => create()))
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+    await expect(create()).rejects.toMatchObject(misconfigured('tickets'))
+    tenant.ticketLimit = 0
+    await expect(create()).rejects.toMatchObject(misconfigured('tickets'))
+  })
 })
 
 describe('a ticket is refused, without a word of why,', () => {

@@ -183,10 +183,11 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     ...options.edge,
   })
   const offers: Offer[] = []
-  origin.attach(tenantKey('contoso', 'default'), {
+  const link = {
     ...{ connectorId: 'c', features: options.features ?? ['upgrade'], offers: 1000, grants: 1000 },
     offer: (offer: Offer) => void offers.push(offer),
-  })
+  }
+  origin.attach(tenantKey('contoso', 'default'), link)
   const application = directory.application('secure')!
   const identity = {
     subject: 'alice',
@@ -212,6 +213,8 @@ export async function edgeWorld(limits: Partial<TimeLimits> = {}, options: World
     clock,
     edge,
     origin,
+    /** Its connector’s. */
+    link,
     offers,
     sessions,
     renewals,
