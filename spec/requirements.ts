@@ -278,6 +278,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.6d', text: 'Whatever a cloud had answered before it was killed is there when it is back: registrations, renewed certificates, standings and revocations, tickets, ended sessions. What it had not answered can be asked for again, and is done once.' },
   { id: 'R8.6g', text: 'A tenant whose connectors are all away takes no instance out of service: it is told by name, and the others are served as before.' },
   { id: 'R8.1a', text: 'A connector keeps a link to every instance of the service up to a number, beyond it to the same few of them; one that leaves moves one link, and only of those who had it.' },
+  { id: 'R8.1b', text: 'An instance that is added is known to all others, and to connectors, without a change of theirs; one that ends is told from one that is cut off.' },
+  { id: 'R8.6d', text: 'The broker that instances share is named in the configuration file, with credentials in files. What is wrong with it is told at start and by a check, with what is to be done; no secret is.' },
   { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
   { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },
   { id: 'R7.7c', text: 'A wildcard whose suffix has many owners, a label that people read as another, or a template that leaves its suffix is refused where the configuration is read.' },

@@ -330,6 +330,12 @@ export { type OfferLink } from './offers/offer-link.ts'
 export { type Claimer } from './offers/submission.ts'
 export { type AttemptOutcome, type HealthOutcome } from '../protocol/machines/dispatch-values.ts'
 export { MemoryOfferQueue } from './offers/memory-offer-queue.ts'
+export { MemoryPresence } from './connectors/memory-presence.ts'
+export {
+  type InstanceNotice,
+  type InstancePresence,
+  type KnownInstance,
+} from './connectors/instance-presence.ts'
 export {
   type OfferEnvelope,
   type OfferHealth,

@@ -8,11 +8,15 @@ import { lockStateDirectory } from 'app-proxy/cloud/node'
 import { createDirectory } from 'app-proxy/cloud'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readServerCertificate } from '../program/certificates.ts'
+import { CommandFailed } from '../program/exit-codes.ts'
 import { Findings } from '../program/findings.ts'
 import { checkHealthPort, checkPort } from '../program/health.ts'
 import type { Surroundings } from '../program/program.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
+import type { Closing } from './engines.ts'
 import type { CloudCheckGiven } from './flags.ts'
+import { openNats } from './nats.ts'
+import type { NatsSettings } from './nats-configuration.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Enough to get another certificate without haste. */
@@ -27,6 +31,7 @@ export async function checkCloud(
   const findings = new Findings(say, json)
   findings.good('configuration', `${file} has no mistakes`)
   const isRunning = await checkState(settings, findings)
+  if (settings.nats) await checkNats(file, settings, settings.nats, findings)
   for (const name of ['users', 'connectors', 'admin'] as const) {
     const { [name]: wanted } = settings
     if (wanted === undefined) continue
@@ -61,6 +66,27 @@ async function checkState({ stateDir }: CloudServerSettings, findings: Findings)
     if (isRunning) findings.good(what, `a cloud runs: ${stateDir} ${detail}`)
     else findings.wrong(what, `${stateDir} ${detail}`)
     return isRunning
+  }
+}
+
+/** Connects, and reads nothing that is stored. */
+async function checkNats(
+  file: string,
+  { instance = 'cloud-1' }: CloudServerSettings,
+  settings: NatsSettings,
+  findings: Findings,
+): Promise<void> {
+  const closing: Closing = []
+  try {
+    await openNats(file, settings, `${instance} check`, undefined, closing)
+    findings.good('nats', `${settings.servers.join(', ')} answers`)
+  } catch (error) {
+    if (error instanceof ConfigurationInvalid)
+      for (const { path, detail } of error.mistakes) findings.wrong(path, detail)
+    else if (error instanceof CommandFailed) findings.wrong('nats', error.message)
+    else throw error
+  } finally {
+    for (const close of closing.reverse()) await close()
   }
 }
 

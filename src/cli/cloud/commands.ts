@@ -23,7 +23,7 @@ export const CLOUD_COMMANDS: readonly Command[] = [
     words: 'cloud check',
     summary: 'look at a configuration and at what it names, and start nothing',
     text: [
-      'All mistakes in the file are told at once (code 3). Then: whether the state directory can be used, whether the ports are free, when certificates end, and what would be served. Code 1 says that something of that is wrong.',
+      'All mistakes in the file are told at once (code 3). Then: whether the state directory can be used, whether the broker answers, whether the ports are free, when certificates end, and what would be served. Code 1 says that something of that is wrong.',
     ],
     flags: CLOUD_CHECK_FLAGS,
     examples: ['cloud check --config cloud/cloud.jsonc'],
@@ -34,7 +34,7 @@ export const CLOUD_COMMANDS: readonly Command[] = [
     words: 'cloud run',
     summary: 'serve users and connectors, until SIGINT or SIGTERM',
     text: [
-      'Everything that it must remember is in the state directory that the configuration names, in LMDB. Keys and certificates are made there at the first start.',
+      'Everything that it must remember is in the state directory that the configuration names, in LMDB. Keys and certificates are made there at the first start. With "nats" in the configuration it is in a broker that several instances share, but for the two authorities: see docs/nats.md. Where the broker does not answer at start, it ends with code 5.',
       'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM make it unready, drain, then end with code 0.',
       'With --json one line on stdout says that it is ready: {"usersUrl":"…","connectorUrl":"…","caFile":"…"}, and "adminUrl" and "healthUrl" where the configuration has "admin" and "health".',
     ],

@@ -15,6 +15,7 @@ import {
 import { ConfigurationInvalid, SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
 import { readSecretJson } from '../program/files.ts'
 import { allOf } from '../program/mistakes.ts'
+import { NatsConfiguration, type NatsInput } from './nats-configuration.ts'
 
 /** The configuration file of `app-proxy cloud`. */
 export interface CloudServerInput {
@@ -26,6 +27,13 @@ export interface CloudServerInput {
   readonly users: UsersInput
   /** The listener that connectors reach: always TLS, with client certificates. */
   readonly connectors: ConnectorsInput
+  /**
+   * This instance's id, another for each that shares a broker. Default: `cloud-1`; it must be
+   * given with `nats`.
+   */
+  readonly instance?: string | undefined
+  /** The broker that instances share. Default: everything is kept in `stateDir`, by LMDB. */
+  readonly nats?: NatsInput | undefined
   /** The admin API, for `app-proxy admin` on this machine. Default: there is none. */
   readonly admin?: AdminInput | undefined
   /** Whether it lives, whether it is ready, and its figures. Default: nobody is told. */
@@ -184,6 +192,8 @@ export interface SharesInput {
 export type LimitsInput = { readonly [K in keyof TimeLimits]?: number | undefined }
 
 const SERVICE_URL = /^(?:https:|http:\/\/(?:[\w-]+\.)*localhost(?::\d+)?\/?$)/
+const INSTANCE = /^[A-Za-z0-9._-]{1,64}$/
+const INSTANCE_FAULT = 'must be 1 to 64 characters of a-z, A-Z, 0-9, ".", "_" and "-"'
 const NETWORK =
   'must be a network, such as "192.0.2.0/24" or "2001:db8::/32", without bits beyond its prefix'
 
@@ -240,6 +250,8 @@ const server = {
       host: v.optional(v.picklist(['127.0.0.1', '::1', 'localhost']), '127.0.0.1'),
     }),
   ),
+  instance: v.optional(v.pipe(v.string(), v.regex(INSTANCE, INSTANCE_FAULT))),
+  nats: v.optional(NatsConfiguration),
   health: v.optional(
     v.strictObject({
       port,
@@ -290,7 +302,14 @@ export type CloudServerSettings = Omit<v.InferOutput<typeof Server>, 'directory'
 export async function readCloudServerConfiguration(file: string): Promise<CloudServerSettings> {
   const json = await readSecretJson(file, { path: '--config' })
   const [settings, directory] = await allOf(
-    () => checkConfiguration(Server, json, { file }),
+    () => {
+      const settings = checkConfiguration(Server, json, { file })
+      if (settings.nats !== undefined && settings.instance === undefined) {
+        const detail = 'is missing: with "nats" each instance has an id of its own'
+        throw new ConfigurationInvalid([{ file, path: 'instance', detail }])
+      }
+      return settings
+    },
     () => {
       const { directory } = (json ?? {}) as { readonly directory?: unknown }
       // That it is missing is told once.

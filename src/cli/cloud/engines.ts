@@ -8,11 +8,17 @@ import {
   createServerAuthority,
   defaultCryptoProvider,
   KeyRing,
+  MemoryPresence,
   type AuditSink,
+  type AssertionKeyStore,
   type CloudOptions,
+  type ConnectorRegistry,
+  type InstancePresence,
+  type KeyRingStore,
+  type OfferQueue,
+  type OnError,
   type ServerAuthority,
 } from 'app-proxy/cloud'
-import { openLmdbRegistry, openLmdbRevocations, openLmdbSessionGrants } from 'app-proxy/cloud/lmdb'
 import {
   assertionKeyFile,
   auditFile,
@@ -23,6 +29,7 @@ import {
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import type { CloudServerSettings } from './configuration.ts'
+import { openNats, reached } from './nats.ts'
 import { writePublicKeys } from '../program/public-keys.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
@@ -32,13 +39,28 @@ const ROTATE_MS = 30 * ONE_DAY_MS
 /** What has to be ended, the last first. */
 export type Closing = (() => unknown)[]
 
-/** What is kept in the state directory. */
-export interface StateEngines extends Required<
-  Pick<CloudOptions, 'registry' | 'revocations' | 'grants' | 'authority' | 'keyRing'>
+/** What instances share: in files of one machine, or in a broker. */
+interface SharedEngines extends Required<
+  Pick<CloudOptions, 'registry' | 'revocations' | 'grants' | 'spentCodes'>
 > {
+  readonly keyRingStore: KeyRingStore
+  /** Where keys of assertions are kept; absent: in a file. */
+  readonly assertionStore?: AssertionKeyStore
+  /** Joins this instance with others; absent: there are none. */
+  readonly queue?: (keyRing: KeyRing) => OfferQueue
+  readonly presence: InstancePresence
+}
+
+/** What a cloud knows and signs with. */
+export interface Engines
+  extends
+    Required<Pick<CloudOptions, 'registry' | 'revocations' | 'grants' | 'spentCodes'>>,
+    Pick<CloudOptions, 'authority' | 'keyRing' | 'queue'> {
   /** What the certificates of the cloud's own servers are made by. */
   readonly servers: ServerAuthority
   readonly assertionSigner: AssertionKeys
+  /** Which instances there are. */
+  readonly presence: InstancePresence
   /** Makes new keys where the newest is old, and publishes those of assertions. */
   rotate(): Promise<void>
   /** Writes the public keys of assertions to their file. */
@@ -46,26 +68,30 @@ export interface StateEngines extends Required<
 }
 
 /**
- * Opens all of it; what is missing is made.
+ * Opens all of it; what is missing is made. Authorities are files of the state directory, always.
  *
  * @param complain told of files that cannot be read again while it runs
  */
 export async function openEngines(
   file: string,
-  { stateDir, assertions }: CloudServerSettings,
+  settings: CloudServerSettings,
+  onError: OnError,
   closing: Closing,
   complain: (error: unknown) => void,
-): Promise<StateEngines> {
+): Promise<Engines> {
+  const { stateDir, assertions } = settings
   const inState = (name: string) => join(stateDir, name)
+  const { keysFile = inState('assertion-keys.json') } = assertions
+  const { publicKeysFile = inState('assertion-keys.public.json') } = assertions
+  if (resolve(keysFile) === resolve(publicKeysFile))
+    throw new ConfigurationInvalid([
+      { file, path: 'assertions.publicKeysFile', detail: 'is where the keys themselves are kept' },
+    ])
   const crypto = await defaultCryptoProvider()
   const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
-  const opened = <T extends { close(): unknown }>(part: T): T => {
-    closing.push(() => part.close())
-    return part
-  }
-  const registry = opened(openLmdbRegistry({ path: inState('registry.lmdb') }))
-  const revocations = opened(openLmdbRevocations({ path: inState('revocations.lmdb') }))
-  const grants = opened(openLmdbSessionGrants({ path: inState('session-grants.lmdb') }))
+  const { keyRingStore, assertionStore, queue, presence, ...shared } = await openShared(
+    ...([file, settings, onError, closing] as const),
+  )
   const [connectorAuthority, serverAuthority] = [
     inState('connector-authority.pem'),
     inState('server-authority.pem'),
@@ -84,32 +110,81 @@ export async function openEngines(
     }),
   )
   closing.push(() => servers.roll.close())
-  const keyRing = opened(
-    await KeyRing.open({ store: keyRingFile(inState('key-ring.json')), ...clocks }),
-  )
+  const keyRing = await KeyRing.open({ store: keyRingStore, ...clocks, onError })
+  closing.push(() => keyRing.close())
   await keyRing.rotateIfOlder(ROTATE_MS)
-  const { keysFile = inState('assertion-keys.json') } = assertions
-  const { publicKeysFile = inState('assertion-keys.public.json') } = assertions
-  if (resolve(keysFile) === resolve(publicKeysFile))
-    throw new ConfigurationInvalid([
-      { file, path: 'assertions.publicKeysFile', detail: 'is where the keys themselves are kept' },
-    ])
-  const assertionSigner = opened(
-    await AssertionKeys.open({
-      ...{ store: assertionKeyFile(keysFile), wallClock: clocks.wallClock },
-    }),
-  )
+  const assertionSigner = await AssertionKeys.open({
+    ...{ store: assertionStore ?? assertionKeyFile(keysFile), wallClock: clocks.wallClock },
+  })
+  closing.push(() => assertionSigner.close())
   await assertionSigner.rotateIfOlder(ROTATE_MS)
   const publishKeys = () => writePublicKeys(publicKeysFile, assertionSigner.publicKeys())
   await publishKeys()
   return {
-    ...{ registry, revocations, grants, authority, servers, keyRing, assertionSigner, publishKeys },
+    ...{ ...shared, authority, servers, keyRing, assertionSigner, publishKeys },
+    ...(queue && { queue: queue(keyRing) }),
+    presence,
     rotate: async () => {
       await keyRing.rotateIfOlder(ROTATE_MS)
       await assertionSigner.rotateIfOlder(ROTATE_MS)
       await publishKeys()
     },
   }
+}
+
+/** The registry alone, for a command that runs beside the cloud. */
+export async function openRegistry(
+  file: string,
+  { stateDir, nats: broker, instance = 'cloud-1' }: CloudServerSettings,
+  closing: Closing,
+): Promise<ConnectorRegistry> {
+  if (broker !== undefined) {
+    const { nats, shared } = await openNats(file, broker, instance, undefined, closing)
+    const registry = await reached(file, () => nats.openNatsRegistry(shared))
+    closing.push(() => registry.close())
+    return registry
+  }
+  const lmdb = await import('app-proxy/cloud/lmdb')
+  const registry = lmdb.openLmdbRegistry({ path: join(stateDir, 'registry.lmdb') })
+  closing.push(() => registry.close())
+  return registry
+}
+
+async function openShared(
+  file: string,
+  settings: CloudServerSettings,
+  onError: OnError,
+  closing: Closing,
+): Promise<SharedEngines> {
+  const opened = <T extends { close(): unknown }>(part: T): T => {
+    closing.push(() => part.close())
+    return part
+  }
+  const { stateDir, nats: broker, instance = 'cloud-1' } = settings
+  if (broker === undefined) {
+    const inState = (name: string) => join(stateDir, name)
+    const lmdb = await import('app-proxy/cloud/lmdb')
+    return {
+      registry: opened(lmdb.openLmdbRegistry({ path: inState('registry.lmdb') })),
+      revocations: opened(lmdb.openLmdbRevocations({ path: inState('revocations.lmdb') })),
+      grants: opened(lmdb.openLmdbSessionGrants({ path: inState('session-grants.lmdb') })),
+      spentCodes: opened(lmdb.openLmdbSpentCodes({ path: inState('spent-codes.lmdb') })),
+      keyRingStore: keyRingFile(inState('key-ring.json')),
+      presence: new MemoryPresence(),
+    }
+  }
+  const { nats, shared } = await openNats(file, broker, instance, onError, closing)
+  const { staleLimitMs } = broker
+  return reached(file, async () => ({
+    registry: opened(await nats.openNatsRegistry(shared)),
+    revocations: opened(await nats.openNatsRevocations({ ...shared, staleLimitMs })),
+    grants: await nats.openNatsSessionGrants(shared),
+    spentCodes: await nats.openNatsSpentCodes(shared),
+    keyRingStore: opened(await nats.openNatsKeyRing(shared)),
+    assertionStore: opened(await nats.openNatsAssertionKeys(shared)),
+    queue: (keyRing) => nats.natsOfferQueue({ nats: shared.connection, keyRing, onError }),
+    presence: await nats.openNatsPresence(shared),
+  }))
 }
 
 /** What is wrong with what stands in a file names the file. */

@@ -5,7 +5,14 @@
 import { writeFile } from 'node:fs/promises'
 import type { Server as TlsServer } from 'node:https'
 import { join } from 'node:path'
-import { createCloud, createDirectory, SignInRisk, teeAudit } from 'app-proxy/cloud'
+import {
+  createCloud,
+  createDirectory,
+  SignInRisk,
+  teeAudit,
+  type InstanceNotice,
+  type OnError,
+} from 'app-proxy/cloud'
 import {
   createConnectorListener,
   createUserListener,
@@ -23,6 +30,7 @@ import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
 import { allOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
+import { ownVersion } from '../program/version.ts'
 
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 /** Another instance may have rotated the keys that they share. */
@@ -49,6 +57,7 @@ async function serve(
   closing: Closing,
 ): Promise<void> {
   const { stateDir, users, connectors, limits, shares, audit, serviceUrl } = settings
+  const { instance = 'cloud-1' } = settings
   const inState = (name: string) => join(stateDir, name)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
@@ -63,9 +72,11 @@ async function serve(
   const healthUrl = await health.open(file, closing)
   const { audit: counted, ...observed } = health.observed
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
-  const engines = await openEngines(file, settings, closing, complain)
-  const { servers, rotate, publishKeys, ...ports } = engines
-  const instances: Record<string, string> = {}
+  // A message may quote what a part was given: its name, and whose fault it is, are enough here.
+  const onError: OnError = ({ port, error }) =>
+    log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`)
+  const engines = await openEngines(file, settings, onError, closing, complain)
+  const { servers, rotate, publishKeys, presence, ...ports } = engines
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
   const sink = auditSink(audit)
@@ -77,10 +88,10 @@ async function serve(
     ...observed,
     auditRequests: audit.requests,
     ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
-    instances: () => instances,
-    // A message may quote what a part was given: its name, and whose fault it is, are enough here.
-    onError: ({ port, error }) =>
-      log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`),
+    instance,
+    instances: () =>
+      Object.fromEntries(presence.known().map((one) => [one.instance, one.connectorUrl])),
+    onError,
     cloudAuthorities: servers,
     limits: limits as Partial<TimeLimits>, // JSON knows no undefined
     shares,
@@ -112,7 +123,21 @@ async function serve(
   const connectorPort = await listen(connectorListener.server, {
     ...{ ...connectors, file, at: 'connectors.' },
   })
+  let isDraining = false
+  const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
+  const started = { version: ownVersion(), since: Date.now() }
+  const notice = (): InstanceNotice => {
+    const { groups, applications } = cloud.stats()
+    return {
+      ...{ instance, connectorUrl, ...started, state: isDraining ? 'draining' : 'serving' },
+      links: groups.reduce((sum, { links }) => sum + links, 0),
+      open: applications.reduce((sum, { open }) => sum + open, 0),
+    }
+  }
+  // Before any connector can ask where the instances are.
+  const leave = presence.join(notice)
   closing.push(async () => {
+    isDraining = true
     // Other instances ask this one no more, and its own users are served to the end.
     cloud.origin.retire()
     // Connectors serve the last requests; none comes back that leaves.
@@ -120,10 +145,9 @@ async function serve(
     if (userListener.listening) await new Promise((closed) => userListener.close(closed))
     connectorListener.drain()
     await connectorListener.close()
+    leave()
   })
   const usersPort = await listen(userListener, { ...users, file, at: 'users.' })
-  const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
-  instances['cloud-1'] = connectorUrl
   const adminUrl =
     settings.admin && (await openAdmin(cloud, file, settings.admin, settings, closing))
 

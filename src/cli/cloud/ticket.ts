@@ -1,20 +1,19 @@
 /**
  * Makes a one-time ticket by which one connector can be registered at a cloud server without an
  * issuer. For the operator of the service, at the service: it opens the registry in the server's
- * state directory, whether the server runs or not.
+ * state directory, or in its broker, whether the server runs or not.
  */
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
 import {
   createDirectory,
   defaultCryptoProvider,
   EnrolmentTickets,
   type AuditSink,
 } from 'app-proxy/cloud'
-import { openLmdbRegistry } from 'app-proxy/cloud/lmdb'
 import { auditFile, auditStream, replacePrivateFile, type AuditFile } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readCloudServerConfiguration } from './configuration.ts'
+import { openRegistry, type Closing } from './engines.ts'
 import type { CloudTicketGiven } from './flags.ts'
 import type { Surroundings } from '../program/program.ts'
 
@@ -28,20 +27,21 @@ export async function makeTicket(
     const value = JSON.stringify(minutes)
     throw new ConfigurationInvalid([{ path: '--minutes', detail: 'must be a number', value }])
   }
-  const { stateDir, audit, directory } = await readCloudServerConfiguration(file)
+  const settings = await readCloudServerConfiguration(file)
+  const { audit, directory } = settings
   const sink: AuditSink & Partial<AuditFile> =
     typeof audit.to === 'string'
       ? auditStream(process.stderr, audit)
       : auditFile(audit.to.file, audit)
-  const registry = openLmdbRegistry({ path: join(stateDir, 'registry.lmdb') })
-  const tickets = new EnrolmentTickets({
-    directory: createDirectory(directory, { file, at: 'directory' }),
-    registry,
-    audit: sink,
-    clocks: { now: () => performance.now(), wallClock: () => Date.now() },
-    crypto: await defaultCryptoProvider(),
-  })
+  const closing: Closing = [() => sink.close?.()]
   try {
+    const tickets = new EnrolmentTickets({
+      directory: createDirectory(directory, { file, at: 'directory' }),
+      registry: await openRegistry(file, settings, closing),
+      audit: sink,
+      clocks: { now: () => performance.now(), wallClock: () => Date.now() },
+      crypto: await defaultCryptoProvider(),
+    })
     const { ticket, id, expiresAt } = await tickets.create({
       tenantId: tenant,
       by: { operator: whoAmI() },
@@ -62,8 +62,7 @@ export async function makeTicket(
     if (!given.json) log(`ticket ${id} is good until ${until}`)
     return 0
   } finally {
-    await registry.close()
-    await sink.close?.()
+    for (const close of closing.reverse()) await close()
   }
 }
 

@@ -22,7 +22,7 @@ export const EXIT_TEXTS: Readonly<Record<ExitName, string>> = {
   usage: 'an option is missing, unknown or wrong, or names a file that cannot be used',
   configuration: 'what stands in a file is wrong; the place in it is told',
   refused: 'the cloud, or the issuer, answered and said no',
-  unreachable: 'the cloud, or the issuer, could not be reached',
+  unreachable: 'the cloud, the issuer or the broker could not be reached',
   interrupted: 'SIGINT ended it before it was done',
   terminated: 'SIGTERM ended it before it was done',
 }

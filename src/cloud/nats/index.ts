@@ -32,3 +32,5 @@ export {
   openNatsConfigurationStore,
   type NatsConfigurationStore,
 } from './nats-configuration-store.ts'
+export { openNatsSpentCodes } from './nats-spent-codes.ts'
+export { openNatsPresence } from './nats-presence.ts'

@@ -36,6 +36,11 @@ const MAX_PROBLEM_BYTES = 16 * 1024
 export interface HttpsControlChannelOptions extends CloudTrust {
   /** Base URL of the cloud's connector listener, https. */
   readonly url: string
+  /**
+   * Base URLs of the cloud's instances, asked for at each call: whoever has an identity is served
+   * by any of them, where the last that was called does not answer. Default: none.
+   */
+  readonly instances?: (() => readonly string[]) | undefined
   /** The provider that made the identity's keys. Default: the runtime's Web Crypto. */
   readonly crypto?: CryptoProvider
   /** Makes the connections, below TLS. Default: TCP. */
@@ -49,6 +54,8 @@ export interface HttpsControlChannelOptions extends CloudTrust {
 export class HttpsControlChannel implements ControlChannel {
   readonly #options: HttpsControlChannelOptions
   readonly #base: string
+  /** Where calls with an identity go first. */
+  #called: string
   readonly #over: TlsOverDial | undefined
   /** Registration has no identity yet. */
   readonly #agents = new Map<ConnectorIdentity | undefined, Promise<Agent>>()
@@ -61,6 +68,7 @@ export class HttpsControlChannel implements ControlChannel {
     if (options.ca !== undefined) readCertificates(options.ca, 'ca')
     this.#options = options
     this.#base = url.replace(/\/$/, '')
+    this.#called = this.#base
     this.#over = options.dial && new TlsOverDial(options.dial)
   }
 
@@ -93,13 +101,45 @@ export class HttpsControlChannel implements ControlChannel {
     identity: ConnectorIdentity | undefined,
   ): Promise<ControlMessages[Reply]> {
     const agent = await this.#agent(identity)
-    const response = await post(`${this.#base}/${name}`, encodeMessage(message), agent, signal)
+    const body = encodeMessage(message)
+    const response =
+      identity === undefined
+        ? await post(`${this.#base}/${name}`, body, agent, signal)
+        : await this.#reach((base) => post(`${base}/${name}`, body, agent, signal), signal)
     if (response.statusCode !== 200) throw await refusal(response)
     if (mediaType(response) !== MESSAGE_MEDIA_TYPE) {
       response.destroy()
       throw new PeerViolation('MALFORMED_MESSAGE', `the answer is not ${MESSAGE_MEDIA_TYPE}`)
     }
     return decodeMessage(reply, await read(response, MAX_MESSAGE_BYTES))
+  }
+
+  /**
+   * The answer of the first that gives one. The next call goes there; after one that took its whole
+   * time for nothing, to another.
+   *
+   * @throws what the one that was called first failed with
+   */
+  async #reach(
+    call: (base: string) => Promise<IncomingMessage>,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const others = (this.#options.instances?.() ?? []).map((url) => url.replace(/\/$/, ''))
+    const bases = [...new Set([this.#called, this.#base, ...others])]
+    let first: unknown
+    for (const [i, base] of bases.entries()) {
+      try {
+        const response = await call(base)
+        this.#called = base
+        return response
+      } catch (error) {
+        first ??= error
+        if (!signal.aborted) continue
+        this.#called = bases[(i + 1) % bases.length]!
+        break
+      }
+    }
+    throw first
   }
 
   #agent(identity: ConnectorIdentity | undefined): Promise<Agent> {

@@ -62,9 +62,11 @@ async function started(
       'error' in event && mistakes.explains(event.error) ? { ...event, isExplained: true } : event,
     )
   const store = new FileIdentityStore({ directory: options.stateDirectory })
-  const https = new HttpsControlChannel({ ...options, dial })
+  const known: { keeper?: ConfigurationKeeper } = {}
+  const instances = () => Object.values(known.keeper?.configuration?.instances ?? {})
+  const https = new HttpsControlChannel({ ...options, dial, instances })
   const channel = new ExplainedChannel(https, mistakes)
-  const known = (await store.load()).current !== undefined
+  const isKnown = (await store.load()).current !== undefined
   const identity = await register({
     channel,
     store,
@@ -80,7 +82,7 @@ async function started(
     await https.close()
     throw mistakes.worded(error)
   })
-  if (!known) {
+  if (!isKnown) {
     tell({ type: 'registered', connectorId: identity.connectorId, tenantId: identity.tenantId })
   }
   const keeper = await ConfigurationKeeper.open({
@@ -90,6 +92,7 @@ async function started(
     limits,
     onEvent: tried,
   })
+  known.keeper = keeper
   const close = (): Promise<void> => https.close().finally(released)
   const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment, dial }
   const connector = new NodeConnector(options, parts)
