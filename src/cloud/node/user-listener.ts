@@ -220,9 +220,10 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     server,
     isSecure ? 'secureConnection' : 'connection',
   )
+  let isClosing = false
   const ordinary: NodeUserExchangeOptions = {
     ...options,
-    isDraining: () => !server.listening,
+    isDraining: () => isClosing || !server.listening,
     isOwnServer: true,
   }
   const expecting: NodeUserExchangeOptions = { ...ordinary, expectsContinue: true }
@@ -273,7 +274,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
       refused: (address) => void numbered({ reason: 'user-malformed', address }),
     })
   if (certificates !== undefined) server.prependListener('secureConnection', heedServerName)
-  return closingAll(server, sessions, connections, drainMs)
+  return closingAll(server, sessions, connections, drainMs, () => (isClosing = true))
 }
 
 /** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */
@@ -292,6 +293,32 @@ function routeByProtocol(server: Server, sessions: Http2Sessions): void {
  */
 const LAST_REQUEST_MS = 2_000
 const CLOSE_IDLE_MS = 250
+/**
+ * Turns of the event loop in which a listener that closes accepts what has come, at the most: each
+ * accepts one connection, and the kernel holds 511 of them.
+ */
+const LAST_TURNS = 1_024
+
+/**
+ * Calls back when a whole turn of the event loop has brought no connection. The kernel completes
+ * handshakes by itself, and resets what nobody has accepted when a listener is closed: such users
+ * had asked already, and would have been heard by nobody.
+ */
+function whenAllAccepted(server: Server, done: () => void): void {
+  let hasCome = true
+  const came = (): void => void (hasCome = true)
+  server.on('connection', came)
+  const turn = (left: number): void => {
+    if (hasCome && left > 0) {
+      hasCome = false
+      setImmediate(turn, left - 1)
+      return
+    }
+    server.off('connection', came)
+    done()
+  }
+  setImmediate(turn, LAST_TURNS)
+}
 
 /**
  * Node's server knows neither connections that it handed over nor those of HTTP/2, nor handshakes
@@ -302,7 +329,9 @@ function closingAll(
   sessions: Http2Sessions,
   connections: AcceptedConnections,
   drainMs: number,
+  closes: () => void,
 ): Server {
+  let isClosing = false
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     if (sockets.has(socket)) return
@@ -320,9 +349,13 @@ function closingAll(
   return Object.assign(server, {
     close(closed?: (error?: Error) => void) {
       if (!server.listening) return close(closed)
+      if (closed !== undefined) server.once('close', closed)
+      if (isClosing) return server
+      isClosing = true
+      closes()
       sessions.drain()
       // Node's own would close idle connections at once, over a request that is on its way.
-      NetServer.prototype.close.call(server, closed)
+      whenAllAccepted(server, () => NetServer.prototype.close.call(server))
       // Idle is to Node what has asked before; who never did is silent.
       const closeSilent = (): void => {
         closeIdle()

@@ -1,5 +1,7 @@
 /** A listener that is closed answers what is on its way, and lets go of every connection. */
+import { once } from 'node:events'
 import { constants } from 'node:http2'
+import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test } from 'vitest'
 import { RawUser } from '../../integration/raw-user.ts'
 import { until } from '../../integration/tunnel.ts'
@@ -30,6 +32,39 @@ test.each([false, true])(
     await until(() => isClosed)
   },
 )
+
+/** Connects from a thread of its own, says so, asks, and tells what came. */
+const USERS = `
+const { connect } = require('node:net')
+const { parentPort, workerData: { port, come } } = require('node:worker_threads')
+const received = Array(20).fill('')
+let there = 0
+let left = received.length
+for (const i of received.keys()) {
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.write('GET / HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n')
+    if (++there < received.length) return
+    Atomics.store(come, 0, 1)
+    Atomics.notify(come, 0)
+  })
+  socket.setEncoding('latin1').on('data', (text) => (received[i] += text))
+  socket.on('error', () => undefined)
+  socket.on('close', () => --left === 0 && parentPort.postMessage(received))
+}`
+
+test('whoever had come, and was not accepted yet, is answered', async () => {
+  direct = await startDirectEdge((visit) => visit.answer(200, 'ok'))
+  const come = new Int32Array(new SharedArrayBuffer(4))
+  const users = new Worker(USERS, { eval: true, workerData: { port: direct.port, come } })
+  // The kernel has them, and until the listener closes no turn of the event loop accepts them.
+  Atomics.wait(come, 0, 0)
+  let isClosed = false
+  direct.server.close(() => (isClosed = true))
+  const [received] = (await once(users, 'message')) as [string[]]
+  expect(received).toHaveLength(20)
+  for (const text of received) expect(text).toMatch(/connection: close[^]*ok$/i)
+  await until(() => isClosed)
+})
 
 test('an answer under way ends first, and a connection that asks nothing is closed', async () => {
   // Neither of the usual limits ends it.
