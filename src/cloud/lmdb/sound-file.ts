@@ -29,7 +29,10 @@ const MAX_BYTES = 2n ** 44n
 const MAX_DEPTH = 32
 /** Of free pages, and of the tables. */
 const TABLES_AT = [48, 96] as const
-const CHECK_MS = 20_000
+/** Far longer than any file takes, also where the machine has other work to do. */
+const CHECK_MS = 120_000
+/** What ends a process whose memory is not what it takes it for. */
+const CRASHES: readonly unknown[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP']
 /**
  * Looks at the pages while another process writes: then those of a snapshot are used for the next
  * but one.
@@ -145,7 +148,7 @@ process.exit(0)
 function childFault(path: string, tables: readonly string[]): string | undefined {
   const lmdb = pathToFileURL(createRequire(import.meta.url).resolve('lmdb')).href
   const arguments_ = ['--input-type=module', '-e', WALK, lmdb, path, ...tables]
-  const { stdout, status, signal } = spawnSync(process.execPath, arguments_, {
+  const { stdout, status, signal, error } = spawnSync(process.execPath, arguments_, {
     timeout: CHECK_MS,
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -153,7 +156,19 @@ function childFault(path: string, tables: readonly string[]): string | undefined
   })
   if (status === 0 && stdout.trim() === 'sound') return undefined
   if (status === 3) return stdout.trim()
+  // Nothing is known of the file: nobody must be told to throw it away.
+  if (error !== undefined || (signal !== null && !CRASHES.includes(signal)))
+    throw new ConfigurationInvalid(
+      path,
+      `could not be looked at (${causeOf(error, signal)}), and may be sound: start again`,
+    )
   return `a process that read it ended with ${signal ?? `code ${status}`}`
+}
+
+function causeOf(error: Error | undefined, signal: NodeJS.Signals | null): string {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException
+  if (code === 'ETIMEDOUT') return `nothing came of it in ${CHECK_MS / 1_000} s`
+  return code === undefined ? `it was ended by ${signal}` : `no process could be started: ${code}`
 }
 
 /** A value as it is stored: CRC-32, then what `node:v8` makes of it. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmod,
   copyFile,
@@ -12,6 +14,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openLmdbRegistry, openLmdbRevocations } from '../../../src/cloud/lmdb/index.ts'
+import { descendantsOf } from '../../examples/demo-process.ts'
+import { until } from '../../until.ts'
 
 let base: string
 let sound: string
@@ -152,3 +156,28 @@ test('a directory is refused', async () => {
   expect(() => openLmdbRegistry({ path })).toThrow(expect.objectContaining(refused))
   await chmod(path, 0o700)
 })
+
+test('a look that is ended from outside says so, and that the file may be sound', async () => {
+  await damaged((octets) => octets)
+  const module = new URL('../../../src/cloud/lmdb/index.ts', import.meta.url).href
+  const script = `
+    const { openLmdbRevocations } = await import(${JSON.stringify(module)})
+    for (let i = 0; i < 50; i++) await openLmdbRevocations({ path: ${JSON.stringify(path)} }).close()`
+  const opening = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  let said = ''
+  opening.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const ended = once(opening, 'close')
+  // It opens the file again and again: one of its looks is met.
+  await until(() => {
+    const look = descendantsOf(opening.pid!).find(({ command }) => command.includes(path))
+    if (look !== undefined) process.kill(look.pid, 'SIGTERM')
+    return look !== undefined
+  }, 90_000)
+  await ended
+  expect(said).toContain('revocations.lmdb: could not be looked at (it was ended by SIGTERM)')
+  expect(said).not.toContain('move it away')
+}, 120_000)
