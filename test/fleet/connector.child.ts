@@ -43,8 +43,8 @@ const silent: Backend = {
 }
 /** No application's host has an address where it stands. */
 const unresolved: Backend = {
-  call: (_request, { notSent }) => {
-    queueMicrotask(() => notSent(ResetCode.UNREACHABLE, new Error('no such name')))
+  call: (_request, events) => {
+    queueMicrotask(() => events.notSent(ResetCode.UNREACHABLE, new Error('no such name')))
     return { write: () => false, end: nothing, pause: nothing, resume: nothing, abort: nothing }
   },
   close: () => own.close(),
