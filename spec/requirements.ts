@@ -280,6 +280,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.1a', text: 'A connector keeps a link to every instance of the service up to a number, beyond it to the same few of them; one that leaves moves one link, and only of those who had it.' },
   { id: 'R8.1b', text: 'An instance that is added is known to all others, and to connectors, without a change of theirs; one that ends is told from one that is cut off.' },
   { id: 'R8.6d', text: 'The broker that instances share is named in the configuration file, with credentials in files. What is wrong with it is told at start and by a check, with what is to be done; no secret is.' },
+  { id: 'R8.6e', text: 'A cloud runs as several processes of one machine that share the users\' port: one that dies is started again and the others serve on; a signal reaches all, and what is under way is finished.' },
   { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
   { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },
   { id: 'R7.7c', text: 'A wildcard whose suffix has many owners, a label that people read as another, or a template that leaves its suffix is refused where the configuration is read.' },

@@ -61,6 +61,10 @@ export class Example<Ready = unknown> {
     return new Example(child, JSON.parse(line[0] as string) as Ready, said)
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }

@@ -71,6 +71,7 @@ export interface Engines
  * Opens all of it; what is missing is made. Authorities are files of the state directory, always.
  *
  * @param complain told of files that cannot be read again while it runs
+ * @param line to other processes of this machine, which share the directory
  */
 export async function openEngines(
   file: string,
@@ -78,6 +79,7 @@ export async function openEngines(
   onError: OnError,
   closing: Closing,
   complain: (error: unknown) => void,
+  line?: OfferQueue & InstancePresence,
 ): Promise<Engines> {
   const { stateDir, assertions } = settings
   const inState = (name: string) => join(stateDir, name)
@@ -90,7 +92,7 @@ export async function openEngines(
   const crypto = await defaultCryptoProvider()
   const clocks = { now: () => performance.now(), wallClock: () => Date.now() }
   const { keyRingStore, assertionStore, queue, presence, ...shared } = await openShared(
-    ...([file, settings, onError, closing] as const),
+    ...([file, settings, onError, closing, line] as const),
   )
   const [connectorAuthority, serverAuthority] = [
     inState('connector-authority.pem'),
@@ -155,6 +157,7 @@ async function openShared(
   settings: CloudServerSettings,
   onError: OnError,
   closing: Closing,
+  line: (OfferQueue & InstancePresence) | undefined,
 ): Promise<SharedEngines> {
   const opened = <T extends { close(): unknown }>(part: T): T => {
     closing.push(() => part.close())
@@ -170,7 +173,8 @@ async function openShared(
       grants: opened(lmdb.openLmdbSessionGrants({ path: inState('session-grants.lmdb') })),
       spentCodes: opened(lmdb.openLmdbSpentCodes({ path: inState('spent-codes.lmdb') })),
       keyRingStore: keyRingFile(inState('key-ring.json')),
-      presence: new MemoryPresence(),
+      presence: line ?? new MemoryPresence(),
+      ...(line && { queue: () => line }),
     }
   }
   const { nats, shared } = await openNats(file, broker, instance, onError, closing)

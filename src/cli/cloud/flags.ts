@@ -9,7 +9,13 @@ const CONFIG = {
   text: 'what it does: JSON, see docs/configuration.md',
 } as const
 
-export const CLOUD_RUN_FLAGS = { config: CONFIG } as const satisfies Flags
+export const CLOUD_RUN_FLAGS = {
+  config: CONFIG,
+  instances: {
+    value: 'N',
+    text: "processes that share the users' port: a number, or auto for one per core (default: 1)",
+  },
+} as const satisfies Flags
 export type CloudRunGiven = Given<typeof CLOUD_RUN_FLAGS>
 
 export const CLOUD_CHECK_FLAGS = { config: CONFIG } as const satisfies Flags

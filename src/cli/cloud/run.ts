@@ -26,6 +26,8 @@ import { readCloudServerConfiguration, type CloudServerSettings } from './config
 import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
 import { CloudHealth } from './health.ts'
+import { readyLines } from './ready.ts'
+import { countOf, ownLine, ownPlace, runWorkers, tellReady, type Place } from './workers.ts'
 import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
 import { allOf, named } from '../program/mistakes.ts'
@@ -40,8 +42,12 @@ const PUBLISH_MS = 60 * 60 * 1000
 export async function runCloud(given: CloudRunGiven, surroundings: Surroundings): Promise<number> {
   const closing: Closing = []
   try {
+    const count = countOf(given.instances)
+    const place = ownPlace()
     const settings = await readCloudServerConfiguration(given.config)
-    await serve(given, settings, surroundings, closing)
+    if (count > 1 && place === undefined)
+      return await runWorkers(given, settings, count, surroundings)
+    await serve(given, settings, surroundings, closing, place)
     await aborted(surroundings.signal)
     return 0
   } finally {
@@ -55,27 +61,43 @@ async function serve(
   settings: CloudServerSettings,
   { say, log, onReload }: Surroundings,
   closing: Closing,
+  place?: Place,
 ): Promise<void> {
   const { stateDir, users, connectors, limits, shares, audit, serviceUrl } = settings
-  const { instance = 'cloud-1' } = settings
+  const instance = place?.instance ?? settings.instance ?? 'cloud-1'
+  const isFirst = place?.isFirst ?? true
   const inState = (name: string) => join(stateDir, name)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
     () =>
       named({ file, path: 'stateDir' }, async () => {
+        // Whoever started several of them has it.
+        if (place !== undefined) return
         const lock = await lockStateDirectory(stateDir)
         closing.push(() => lock.release())
       }),
   )
 
-  const health = new CloudHealth(settings)
+  const ownHealth = settings.health && {
+    ...settings.health,
+    port: settings.health.port === 0 ? 0 : settings.health.port + (place?.index ?? 0),
+  }
+  const health = new CloudHealth({ ...settings, health: ownHealth })
   const healthUrl = await health.open(file, closing)
   const { audit: counted, ...observed } = health.observed
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
   // A message may quote what a part was given: its name, and whose fault it is, are enough here.
   const onError: OnError = ({ port, error }) =>
     log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`)
-  const engines = await openEngines(file, settings, onError, closing, complain)
+  const line = place && settings.nats === undefined ? ownLine() : undefined
+  const engines = await openEngines(
+    file,
+    { ...settings, instance },
+    onError,
+    closing,
+    complain,
+    line,
+  )
   const { servers, rotate, publishKeys, presence, ...ports } = engines
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
@@ -101,7 +123,7 @@ async function serve(
   // The two listeners: users and connectors never share a port.
   const issued = await issueCertificate()
   const caFile = inState('server-ca.pem')
-  await writeFile(caFile, issued.ca)
+  if (isFirst) await writeFile(caFile, issued.ca)
   const connectorListener = createConnectorListener(cloud, issued)
   const { drainMs } = cloud.origin.limits
   const tls = users.tls === 'generated' ? { key: issued.key, cert: issued.cert } : given
@@ -121,10 +143,13 @@ async function serve(
   })
   const isSecure = tls !== undefined || certificates !== undefined
   const connectorPort = await listen(connectorListener.server, {
-    ...{ ...connectors, file, at: 'connectors.' },
+    ...{ ...connectors, port: place?.connectorsPort ?? connectors.port },
+    ...{ file, at: 'connectors.' },
   })
   let isDraining = false
-  const connectorUrl = connectors.publicUrl ?? `https://${connectors.host}:${connectorPort}`
+  const connectorUrl =
+    (connectors.publicUrl && publicUrlOf(connectors.publicUrl, place)) ??
+    `https://${connectors.host}:${connectorPort}`
   const started = { version: ownVersion(), since: Date.now() }
   const notice = (): InstanceNotice => {
     const { groups, applications } = cloud.stats()
@@ -147,14 +172,18 @@ async function serve(
     await connectorListener.close()
     leave()
   })
-  const usersPort = await listen(userListener, { ...users, file, at: 'users.' })
+  const usersPort = await listen(userListener, {
+    ...{ ...users, isShared: true, file, at: 'users.' },
+  })
   const adminUrl =
-    settings.admin && (await openAdmin(cloud, file, settings.admin, settings, closing))
+    isFirst && settings.admin
+      ? await openAdmin(cloud, file, settings.admin, settings, closing)
+      : undefined
 
   health.watch(cloud, () => userListener.listening && connectorListener.server.listening)
   closing.push(() => health.drain())
 
-  if (!isSecure)
+  if (!isSecure && isFirst)
     log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
   const ready = {
@@ -162,7 +191,8 @@ async function serve(
     ...(adminUrl !== undefined && { adminUrl }),
     ...(healthUrl !== undefined && { healthUrl }),
   }
-  say(json ? JSON.stringify(ready) : readyLines(ready))
+  if (place !== undefined) tellReady(ready, connectorPort)
+  else say(json ? JSON.stringify(ready) : readyLines(ready))
 
   onReload(() => void reload())
   // An operator rolls their authority, here or at another process.
@@ -192,7 +222,7 @@ async function serve(
   /** A generated certificate names the published hosts, and lasts 90 days. */
   async function renewCertificates(): Promise<void> {
     const fresh = await issueCertificate()
-    await writeFile(caFile, fresh.ca)
+    if (isFirst) await writeFile(caFile, fresh.ca)
     connectorListener.replaceCertificate(fresh)
     if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
   }
@@ -215,23 +245,13 @@ async function serve(
   }
 }
 
-interface Ready {
-  readonly usersUrl: string
-  readonly connectorUrl: string
-  readonly caFile: string
-  readonly adminUrl?: string
-  readonly healthUrl?: string
+/** Each of several has a port of its own, behind the same name. */
+function publicUrlOf(url: string, place: Place | undefined): string {
+  if (place === undefined || place.index === 0) return url
+  const own = new URL(url)
+  own.port = String(Number(own.port || 443) + place.index)
+  return own.href
 }
-
-const readyLines = (ready: Ready) =>
-  [
-    'ready',
-    `  users       ${ready.usersUrl}`,
-    `  connectors  ${ready.connectorUrl}`,
-    `  authority   ${ready.caFile} (for connectors: --ca)`,
-    ...(ready.adminUrl === undefined ? [] : [`  admin       ${ready.adminUrl}`]),
-    ...(ready.healthUrl === undefined ? [] : [`  health      ${ready.healthUrl}`]),
-  ].join('\n')
 
 /** The certificate that the operator has for users; `undefined`: there is none. */
 async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {

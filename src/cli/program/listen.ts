@@ -11,6 +11,8 @@ export interface ListenOptions {
   /** The file that says so, and what stands before `port` and `host` there; for mistakes. */
   readonly file?: string | undefined
   readonly at: string
+  /** Processes that one process started share the port. Default: it is this process's own. */
+  readonly isShared?: boolean | undefined
 }
 
 /**
@@ -20,9 +22,9 @@ export interface ListenOptions {
  */
 export async function listen(
   server: Server,
-  { port, host, file, at }: ListenOptions,
+  { port, host, file, at, isShared = false }: ListenOptions,
 ): Promise<number> {
-  server.listen(port, host)
+  server.listen({ port, host, exclusive: !isShared })
   try {
     await once(server, 'listening')
   } catch (cause) {
