@@ -45,17 +45,17 @@ test(
     await expect
       .poll(() => Promise.all(['/a', '/b'].map((path) => get(usersUrl, path))), SOON)
       .toEqual(['200 /a', '200 /b'])
-    const slow = Array.from({ length: 4 }, (_, i) => get(usersUrl, `/slow-${i}?wait=3000`))
+    const slow = Array.from({ length: 12 }, (_, i) => get(usersUrl, `/slow-${i}?wait=3000`))
     const ends = Promise.allSettled(slow)
     await expect
       .poll(() => served.asked.filter((path) => path.startsWith('/slow')).length, SOON)
-      .toBe(4)
+      .toBe(12)
     const before = instancePids()
     expect(before).toHaveLength(2)
     process.kill(before[1]!, 'SIGKILL')
     const ended = (await ends).map(({ status }) => status)
-    // Two each: those of the other are whole.
-    expect(ended.sort()).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected'])
+    // They are taken in turn, as whoever is free: those of the other are whole.
+    expect(new Set(ended)).toEqual(new Set(['fulfilled', 'rejected']))
     await expect.poll(() => instancePids().length, SOON).toBe(2)
     expect(instancePids()).toContain(before[0])
     // It is back where connectors know it: both take their turns again.
