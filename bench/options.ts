@@ -15,6 +15,7 @@ export interface BenchOptions {
   readonly runs: number
   /** Of each load measurement. */
   readonly seconds: number
+  /** Before each: a process that has just started still compiles its code. */
   readonly warmUpSeconds: number
   readonly connections: number
   readonly bulkMiB: number
@@ -36,6 +37,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --contenders LIST   of link+sign-in, link, plain+sign-in, plain, http-proxy-3, nginx, ssh, direct; default: all of them
   --runs N            rounds, or pairs; default 5
   --seconds N         of each load measurement; default 8, and 4 with --against
+  --warm-up N         seconds of load before anything is measured; default 3, and 10 with --against
   --connections N     of the load generator; default 64
   --bulk MIB          size of the bulk bodies; default 512
   --quick             a short smoke run: 1 round, 2 seconds, 64 MiB
@@ -54,7 +56,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     args: [...args],
     options: {
       ...{ only: text, contenders: text, runs: text, seconds: text, connections: text },
-      ...{ bulk: text, out: text, show: text, against: text },
+      ...{ bulk: text, out: text, show: text, against: text, 'warm-up': text },
       ...{ quick: flag, profile: flag, markdown: flag, 'no-build': flag, help: flag },
     },
   })
@@ -65,7 +67,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     contenders: values.contenders === undefined ? undefined : new Set(listOf(values.contenders)),
     runs: count('runs', values.runs, against !== undefined ? FEWEST_PAIRS : quick ? 1 : 5),
     seconds: count('seconds', values.seconds, quick ? 2 : against !== undefined ? 4 : 8),
-    warmUpSeconds: quick ? 1 : 3,
+    warmUpSeconds: count('warm-up', values['warm-up'], quick ? 1 : against !== undefined ? 10 : 3),
     connections: count('connections', values.connections, 64),
     bulkMiB: count('bulk', values.bulk, quick ? 64 : 512),
     quick,
