@@ -3,11 +3,11 @@ import type { ExchangeId } from '../../protocol/internal.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
 const OCTETS = 16
-const AT_ONCE = 64
+const AT_ONCE = 256
 const DIGITS = 2 * OCTETS
 
 /**
- * Ids of exchanges, 128 random bits each, drawn from the generator 1 KiB at a time. The number of a
+ * Ids of exchanges, 128 random bits each, drawn from the generator 4 KiB at a time. The number of a
  * request is the beginning of one, see request-number.ts.
  */
 export class ExchangeIds {

@@ -7,7 +7,7 @@
  */
 import { ExchangeFailed } from '../wire/errors.ts'
 import type { BodyKind, HeaderList } from '../wire/frame-types.ts'
-import { headerValues } from './header-list.ts'
+import { headerValues, isNamed } from './header-list.ts'
 
 /**
  * The body that an HTTP/1.1 request head announces. A length of 0 is no body.
@@ -51,7 +51,7 @@ function malformed(cause: string): ExchangeFailed {
 /** Whether an answer is a stream of events or of gRPC, which may be silent for long. */
 export function isEventStream(headers: HeaderList): boolean {
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() !== 'content-type') continue
+    if (!isNamed(headers[i]!, 'content-type')) continue
     return /^\s*(text\/event-stream|application\/grpc)/i.test(headers[i + 1]!)
   }
   return false

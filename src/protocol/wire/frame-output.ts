@@ -10,7 +10,7 @@
 import { writeFrameHeader } from './frame.ts'
 import { FrameFlag, FrameType } from './frame-types.ts'
 import { FRAME_HEADER_BYTES } from './limits.ts'
-import { pack } from './msgpack-writer.ts'
+import { packToCopy } from './msgpack-writer.ts'
 
 const EMPTY = new Uint8Array(0)
 /** A slab grows with what one turn says, up to this. */
@@ -37,7 +37,7 @@ export class FrameOutput {
 
   /** A frame whose payload is a MessagePack value. */
   head(type: FrameType, flags: number, number: number, value: readonly unknown[]): void {
-    this.frame(type, flags, number, pack(value))
+    this.frame(type, flags, number, packToCopy(value))
   }
 
   /** A DATA frame; a large payload is not copied, and must not change until it is sent. */

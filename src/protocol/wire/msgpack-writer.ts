@@ -9,7 +9,7 @@
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
  */
-import { Packr } from 'msgpackr/pack'
+import { Packr, RESET_BUFFER_MODE } from 'msgpackr/pack'
 import { ApiMisuse } from './errors.ts'
 
 /** Plain MessagePack: no records, no extensions; `undefined` is left out of a map. */
@@ -27,6 +27,14 @@ const PACKR = new Packr(OPTIONS)
  */
 export function pack(value: unknown): Uint8Array {
   return PACKR.pack(value)
+}
+
+/**
+ * As {@link pack}, for who copies the result before anything else is written: the memory is used
+ * again.
+ */
+export function packToCopy(value: unknown): Uint8Array {
+  return PACKR.encode(value, RESET_BUFFER_MODE)
 }
 
 /**

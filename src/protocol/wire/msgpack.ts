@@ -12,7 +12,7 @@
  * @module
  */
 import { PeerViolation, type PeerViolationReason } from './errors.ts'
-import { pack, plain } from './msgpack-writer.ts'
+import { packToCopy, plain } from './msgpack-writer.ts'
 import { readAscii, readUtf8, visibleEnd } from './utf8.ts'
 
 export interface DecodeLimits {
@@ -35,7 +35,7 @@ export interface DecodeLimits {
  * @throws ApiMisuse for any other value
  */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(pack(plain(value)))
+  return new Uint8Array(packToCopy(plain(value)))
 }
 
 /**
