@@ -33,7 +33,8 @@ export class Relay implements BackendEvents {
   readonly #clocks: Clocks
   readonly #call: BackendCall
   readonly #upwards: PacedRelay
-  readonly #downwards: PacedRelay
+  /** Undefined: there is no request body, and no tunnel can come of it. */
+  readonly #downwards: PacedRelay | undefined
   readonly #answer = new RelayedAnswer()
   readonly #observed: ObservedExchange | undefined
   #interim = 0
@@ -54,6 +55,7 @@ export class Relay implements BackendEvents {
     this.#clocks = clocks
     this.#call = backend.call(request, this)
     this.#upwards = new PacedRelay(new TowardsCloud(exchange, this.#call, clocks), 'credit')
+    if (offer.body.kind === 'none' && offer.upgrade === undefined) return
     const output = new TowardsApplication(exchange, this.#call, clocks)
     this.#downwards = new PacedRelay(output, 'queue')
     this.#downwards.start()
@@ -67,11 +69,11 @@ export class Relay implements BackendEvents {
   // ── what the cloud says ───────────────────────────────────────────────────────────────────
 
   write(bytes: Uint8Array): void {
-    this.#downwards.data(bytes)
+    this.#downwards?.data(bytes)
   }
 
   end(trailers: HeaderList | undefined): void {
-    this.#downwards.end(trailers)
+    this.#downwards?.end(trailers)
   }
 
   writable(): void {
@@ -88,7 +90,7 @@ export class Relay implements BackendEvents {
   abort(): void {
     this.#answer.leave()
     this.#upwards.close()
-    this.#downwards.close()
+    this.#downwards?.close()
     this.#call.abort()
   }
 
@@ -145,7 +147,7 @@ export class Relay implements BackendEvents {
   }
 
   drained(): void {
-    this.#downwards.ready()
+    this.#downwards?.ready()
   }
 
   failed(code: ResetCode, cause: unknown): void {

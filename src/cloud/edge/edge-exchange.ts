@@ -66,7 +66,8 @@ export class EdgeExchange implements Submitter, Deadlined {
   readonly #affinity: Affinity | undefined
   readonly #translation: ExchangeTranslation | undefined
   readonly #ends: RelayEnds
-  readonly #upwards: PacedRelay
+  /** Undefined: there is no request body, and no tunnel can come of it. */
+  #upwards: PacedRelay | undefined
   readonly #downwards: PacedRelay
   readonly #answer = new RelayedAnswer()
   #ticket: Ticket | undefined
@@ -97,7 +98,6 @@ export class EdgeExchange implements Submitter, Deadlined {
     this.#origin = origin
     this.#bodyLeft = application.maxBodyBytes
     this.#ends = new RelayEnds(user, origin.clocks)
-    this.#upwards = new PacedRelay(new TowardsConnector(this.#ends), 'credit')
     this.#downwards = new PacedRelay(new TowardsUser(this.#ends), 'queue')
   }
 
@@ -105,6 +105,8 @@ export class EdgeExchange implements Submitter, Deadlined {
   submit(submission: NumberedSubmission): void {
     this.#hasBody = submission.body.kind !== 'none'
     this.#upgrade = submission.upgrade
+    if (this.#hasBody || submission.upgrade !== undefined)
+      this.#upwards = new PacedRelay(new TowardsConnector(this.#ends), 'credit')
     const destination = destinationOf(this.#application, submission.headers)
     this.#ticket = this.#origin.submit(new OfferedRequest(submission), destination, this)
   }
@@ -113,7 +115,7 @@ export class EdgeExchange implements Submitter, Deadlined {
 
   userData(bytes: Uint8Array): void {
     if (this.#bodyLeft !== Infinity && !this.#takes(bytes.length)) return
-    this.#upwards.data(bytes)
+    this.#upwards?.data(bytes)
   }
 
   /**
@@ -126,7 +128,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     } catch (error) {
       return this.#refuse(error as ExchangeFailed)
     }
-    this.#upwards.end(offered)
+    this.#upwards?.end(offered)
   }
 
   userDrained(): void {
@@ -157,13 +159,13 @@ export class EdgeExchange implements Submitter, Deadlined {
     if (!this.#hasBody) return
     // The pull has come: only now is the user asked for body bytes. Where another connector had
     // pulled before, what was held meanwhile goes on.
-    if (this.#upwards.start()) this.#user.startBody()
-    else this.#upwards.ready()
+    if (this.#upwards!.start()) this.#user.startBody()
+    else this.#upwards!.ready()
   }
 
   returned(): void {
     this.#ends.exchange = undefined
-    this.#upwards.detach()
+    this.#upwards?.detach()
   }
 
   failed(error: ExchangeFailed): void {
@@ -209,7 +211,7 @@ export class EdgeExchange implements Submitter, Deadlined {
       return this.#fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
     }
     // A request body that nobody will read to its end cannot be followed by another request.
-    const close = this.#hasBody && !this.#upwards.isComplete
+    const close = this.#hasBody && !this.#upwards!.isComplete
     try {
       this.#user.respond({ status: head.status, headers }, close)
     } catch (error) {
@@ -240,11 +242,11 @@ export class EdgeExchange implements Submitter, Deadlined {
   }
 
   writable(): void {
-    this.#upwards.ready()
+    this.#upwards?.ready()
   }
 
   stopped(): void {
-    if (!this.#upwards.stop()) return
+    if (this.#upwards?.stop() !== true) return
     // Of a tunnel the other direction goes on, and that its user leaves is noticed only while it is
     // read.
     if (this.#answer.isTunnel) this.#user.resumeBody()
@@ -258,7 +260,7 @@ export class EdgeExchange implements Submitter, Deadlined {
       this.#leave()
       this.#asker.breakOff(outcome.error)
     } else if (outcome.kind === 'done' && this.#answer.isTunnel) this.#linger()
-    else this.#upwards.close()
+    else this.#upwards?.close()
   }
 
   // ── what the origin's clock says ──────────────────────────────────────────────────────────
@@ -344,7 +346,7 @@ export class EdgeExchange implements Submitter, Deadlined {
     }
     this.#answer.switch()
     this.#downwards.start()
-    if (this.#upwards.start()) this.#user.startBody()
+    if (this.#upwards?.start() === true) this.#user.startBody()
   }
 
   /**
@@ -353,8 +355,8 @@ export class EdgeExchange implements Submitter, Deadlined {
    */
   #linger(): void {
     const { clocks, limits } = this.#origin
-    if (this.#upwards.isComplete || !this.#answer.linger(clocks.now() + limits.drainMs)) return
-    this.#upwards.stop()
+    if (this.#upwards!.isComplete || !this.#answer.linger(clocks.now() + limits.drainMs)) return
+    this.#upwards!.stop()
     this.#user.resumeBody()
     this.#origin.watch(this)
   }
@@ -382,16 +384,16 @@ export class EdgeExchange implements Submitter, Deadlined {
   /** Nobody hears more of this exchange. */
   #leave(): void {
     this.#answer.leave()
-    this.#upwards.close()
+    this.#upwards?.close()
     this.#downwards.close()
   }
 }
 
 /** NaN: none is declared; `undefined`: what is declared is no length. */
 function declaredLength({ headers }: ResponseHead): number | undefined {
-  const [length, ...more] = headerValues(headers, 'content-length')
-  if (length === undefined) return Number.NaN
-  return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : undefined
+  const lengths = headerValues(headers, 'content-length')
+  if (lengths.length === 0) return Number.NaN
+  return lengths.length === 1 && /^\d{1,15}$/.test(lengths[0]!) ? Number(lengths[0]) : undefined
 }
 
 /** Of what was never put on a queue. */
