@@ -21,9 +21,11 @@ import {
   type ResponseHead,
 } from '../../protocol/internal.ts'
 import type { UserEvents, UserExchange, UserRequestHead } from '../request/user-exchange.ts'
+import type { EndOfTurn } from './end-of-turn.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 import { hasOthersBehind } from '../../runtime/node/request-turns.ts'
 import { isMisdirected } from './user-certificates.ts'
+import { connectionOf, type OnConnection } from './user-connection.ts'
 
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
@@ -44,6 +46,12 @@ export interface NodeUserExchangeOptions extends LingerLimits {
    * @internal
    */
   readonly isOwnServer?: boolean
+  /**
+   * Shared by the exchanges of one server. Default: each waits for the end of a turn by itself.
+   *
+   * @internal
+   */
+  readonly turn?: EndOfTurn
 }
 
 /** Binds a request and its response to the {@link UserExchange} port. */
@@ -53,9 +61,16 @@ export class NodeUserExchange implements UserExchange {
   readonly #response: ServerResponse
   readonly #options: NodeUserExchangeOptions
   #events: UserEvents | undefined
+  /** What its connection tells. */
+  readonly #onConnection: OnConnection = {
+    halfClosed: () => this.#halfClosed(),
+    gone: () => this.#gone(),
+  }
   #isGone = false
   #hasWritten = false
-  #forget: () => void = nothing
+  #patience: NodeJS.Timeout | undefined
+  /** Somebody waits for room. */
+  #awaitsDrain = false
 
   constructor(
     request: IncomingMessage,
@@ -75,37 +90,20 @@ export class NodeUserExchange implements UserExchange {
   listen(events: UserEvents): void {
     if (this.#events !== undefined) throw new ApiMisuse('listen() was called before')
     this.#events = events
-    const request = this.#request
     const response = this.#response
-    const socket = request.socket
-    // A broken connection is told once, by the response's close; its error events say nothing more.
-    request.on('error', nothing)
+    // A broken connection is told once, by the response's close; its error event says nothing more,
+    // and a request that nobody listens to has none.
     response.on('error', nothing)
-    response.on('drain', () => events.drained())
-    let patience: NodeJS.Timeout | undefined
-    const halfClosed = (): void => {
-      // A body that broke off so was refused by now, in this very turn.
-      if (this.#isGone) return
-      patience = leaveWhenSilent(socket, response, this.#options.halfClosedMs)
-    }
-    const gone = (): void => {
-      if (this.#isGone) return
-      this.release()
-      events.gone(response.writableFinished)
-    }
-    this.#forget = () => {
-      socket.off('close', gone).off('end', halfClosed)
-      clearInterval(patience)
-    }
-    response.on('close', gone)
+    response.on('close', this.#onConnection.gone)
     // A pipelined answer that waits behind another has no close of its own when the user leaves.
-    socket.setMaxListeners(0).on('close', gone).on('end', halfClosed)
+    connectionOf(this.#request.socket).add(this.#onConnection)
   }
 
   /** Lets go of the connection without a word. */
   release(): void {
     this.#isGone = true
-    this.#forget()
+    connectionOf(this.#request.socket).remove(this.#onConnection)
+    clearInterval(this.#patience)
   }
 
   startBody(): void {
@@ -157,7 +155,7 @@ export class NodeUserExchange implements UserExchange {
     this.#writeHead(status, this.#withConnection(status, list))
     // With what comes of the body in this turn, be it in the next TLS record; an answer that keeps
     // its user waiting for it shows its head.
-    setImmediate(() => this.#flushHead())
+    this.#atEndOfTurn(() => this.#flushHead())
   }
 
   upgrade(): void {
@@ -170,7 +168,9 @@ export class NodeUserExchange implements UserExchange {
     // together.
     if (this.#hasWritten) this.#cork()
     this.#hasWritten = true
-    return this.#response.write(bytes)
+    const hasRoom = this.#response.write(bytes)
+    if (!hasRoom) this.#awaitDrain()
+    return hasRoom
   }
 
   /**
@@ -188,11 +188,40 @@ export class NodeUserExchange implements UserExchange {
     this.#response.destroy()
   }
 
+  /** The user closed its direction; a body that broke off so was refused by now, in this turn. */
+  #halfClosed(): void {
+    if (this.#isGone) return
+    const { halfClosedMs } = this.#options
+    this.#patience = leaveWhenSilent(this.#request.socket, this.#response, halfClosedMs)
+  }
+
+  /** Its connection is gone, or its answer is over. */
+  #gone(): void {
+    if (this.#isGone) return
+    this.release()
+    this.#events!.gone(this.#response.writableFinished)
+  }
+
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return
+    this.#awaitsDrain = true
+    this.#response.once('drain', () => {
+      this.#awaitsDrain = false
+      this.#events!.drained()
+    })
+  }
+
   #cork(): void {
     const { socket } = this.#response
     if (socket === null || socket.writableCorked > 0) return
     socket.cork()
-    setImmediate(() => socket.uncork())
+    this.#atEndOfTurn(() => socket.uncork())
+  }
+
+  #atEndOfTurn(run: () => void): void {
+    const { turn } = this.#options
+    if (turn === undefined) setImmediate(run)
+    else turn.then(run)
   }
 
   /** Who says what it would have to be upgraded to says so of the connection (RFC 9110 §7.8). */

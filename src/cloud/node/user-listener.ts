@@ -22,6 +22,7 @@ import {
 import type { Edge, RequestLimits } from '../edge/edge.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import { AcceptedConnections } from '../../runtime/node/accepted-connections.ts'
+import { EndOfTurn } from './end-of-turn.ts'
 import { ExchangeIds } from '../offers/exchange-ids.ts'
 import { HandshakeExchange } from './handshake-exchange.ts'
 import { Http2Sessions, type Http2Limits } from './http2-sessions.ts'
@@ -225,6 +226,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     ...options,
     isDraining: () => isClosing || !server.listening,
     isOwnServer: true,
+    turn: new EndOfTurn(),
   }
   const expecting: NodeUserExchangeOptions = { ...ordinary, expectsContinue: true }
   const handle = (
