@@ -123,7 +123,7 @@ describe('app-proxy on the command line', () => {
   test.each(within('cli/'))('%s imports its own files, and what every program can', (path) => {
     for (const specifier of importsOf(path))
       expect(target(path, specifier)).toMatch(
-        /^(?:cli\/|node:|app-proxy(?:\/|$)|valibot$|oauth4webapi$)/,
+        /^(?:cli\/|node:|app-proxy(?:\/|$)|valibot$|oauth4webapi$|undici$)/,
       )
   })
 })

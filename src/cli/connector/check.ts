@@ -10,7 +10,7 @@ import { allOf, named } from '../program/mistakes.ts'
 import type { Surroundings } from '../program/program.ts'
 import type { ConnectorCheckGiven } from './flags.ts'
 import { healthSettings } from './health.ts'
-import { refuseUrl, STATE_DIR } from './settings.ts'
+import { readProxySettings, refuseUrl, STATE_DIR } from './settings.ts'
 
 /** Resolves with the exit code. */
 export async function checkFromHere(
@@ -18,16 +18,17 @@ export async function checkFromHere(
   { say }: Surroundings,
 ): Promise<number> {
   const { url, ca, group: groupId, 'state-dir': stateDirectory, json } = given
-  const [authorities, patienceMs, health] = await allOf(
+  const [authorities, patienceMs, health, proxy] = await allOf(
     () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
     () => patienceOf(given),
     () => healthSettings(given),
+    () => readProxySettings(),
     () => refuseUrl(url),
   )
   const findings = new Findings(say, json)
   await named(STATE_DIR, () =>
     checkConnector({
-      ...{ url, stateDirectory, groupId, patienceMs },
+      ...{ url, stateDirectory, groupId, patienceMs, proxy },
       ...(authorities && { ca: authorities }),
       onFinding: (finding) => findings.add(finding),
     }),

@@ -18,6 +18,7 @@ export const CONNECTOR_COMMANDS: readonly Command[] = [
     text: [
       'It makes a key in --state-dir and asks the cloud for a certificate. With --issuer it says an address and a code: somebody who may register connectors opens the address in any browser, signs in and confirms the code (the OAuth device authorization grant). The client must be one of the issuer that is public and may use that grant.',
       'Where nobody is there, --token-file has a token of such a person, or --ticket-file a ticket that an operator of the cloud made; "-" reads it from stdin.',
+      'HTTPS_PROXY and NO_PROXY of the environment say how cloud and issuer are reached, as for curl.',
       'With --json stdout has one object with the address and the code, and one with what it was registered as.',
     ],
     flags: CONNECTOR_REGISTER_FLAGS,
@@ -59,7 +60,7 @@ export const CONNECTOR_COMMANDS: readonly Command[] = [
     words: 'connector check',
     summary: 'walk everything that it needs, and name the first thing that is wrong',
     text: [
-      "The cloud's name, a connection, TLS and who signed it, the clocks, the connector's own certificate, what the cloud says of it, its group and standing; then each application from where it stands: name, connection, TLS, an answer to HEAD. It changes nothing, and may run beside the connector.",
+      "The cloud's name, the proxy that HTTPS_PROXY names, a connection, TLS and who signed it, the clocks, the connector's own certificate, what the cloud says of it, its group and standing; then each application from where it stands: name, connection, TLS, an answer to HEAD. It changes nothing, and may run beside the connector.",
       'Whatever is wrong is told with what is to be done, and ends it with code 1; the first of it is told again at the end.',
     ],
     flags: CONNECTOR_CHECK_FLAGS,

@@ -5,7 +5,9 @@
  * @see RFC 8628
  */
 import * as oauth from 'oauth4webapi'
+import type { ProxyOptions } from 'app-proxy/connector/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { issuerCalls, type IssuerCalls } from './issuer-calls.ts'
 import { CommandFailed, interrupted } from '../program/exit-codes.ts'
 
 export interface DeviceGrantOptions {
@@ -15,6 +17,8 @@ export interface DeviceGrantOptions {
   /** The service that the token is for (RFC 8707). Default: not said. */
   readonly audience?: string | undefined
   readonly scope: string
+  /** On the way to an issuer elsewhere. */
+  readonly proxy: ProxyOptions | undefined
   readonly signal: AbortSignal
   /** Tells a person what to do. */
   readonly ask: (asked: AskedAtIssuer) => void
@@ -42,10 +46,23 @@ const SLOWER_SECONDS = 5
  *   it says no, cannot be reached, or a signal came first
  */
 export async function deviceToken(options: DeviceGrantOptions): Promise<string> {
+  const calls = issuerCalls(options.proxy)
+  try {
+    return await tokenBy(calls, options)
+  } finally {
+    await calls.close()
+  }
+}
+
+async function tokenBy({ fetch }: IssuerCalls, options: DeviceGrantOptions): Promise<string> {
   const { issuer, clientId, audience, scope, signal, ask } = options
-  const server = await discovered(issuer, signal)
+  const http = {
+    signal,
+    [oauth.customFetch]: fetch,
+    [oauth.allowInsecureRequests]: isLocal(issuer),
+  }
+  const server = await discovered(issuer, http)
   const client: oauth.Client = { client_id: clientId }
-  const http = { signal, [oauth.allowInsecureRequests]: isLocal(issuer) }
   const resource = audience === undefined ? {} : { resource: audience }
   const device = await answered(issuer, signal, async () =>
     oauth.processDeviceAuthorizationResponse(
@@ -93,7 +110,10 @@ function waiting(error: unknown): 'authorization_pending' | 'slow_down' {
   throw error
 }
 
-async function discovered(issuer: string, signal: AbortSignal): Promise<oauth.AuthorizationServer> {
+async function discovered(
+  issuer: string,
+  http: oauth.HttpRequestOptions<'GET'> & { readonly signal: AbortSignal },
+): Promise<oauth.AuthorizationServer> {
   const wrong = (detail: string, cause?: unknown) =>
     new ConfigurationInvalid([{ path: '--issuer', detail, value: JSON.stringify(issuer) }], {
       cause,
@@ -102,8 +122,7 @@ async function discovered(issuer: string, signal: AbortSignal): Promise<oauth.Au
   const url = new URL(issuer)
   if (url.protocol !== 'https:' && !isLocal(issuer))
     throw wrong('must be an https URL, except on this machine')
-  const http = { signal, [oauth.allowInsecureRequests]: isLocal(issuer) }
-  const server = await answered(issuer, signal, async () => {
+  const server = await answered(issuer, http.signal, async () => {
     const response = await oauth.discoveryRequest(url, { ...http, algorithm: 'oidc' })
     return oauth.processDiscoveryResponse(url, response).catch((cause: unknown) => {
       throw wrong(`is no issuer: its metadata cannot be used (status ${response.status})`, cause)
@@ -130,7 +149,9 @@ async function answered<T>(issuer: string, signal: AbortSignal, ask: () => Promi
         },
       )
     if (cause instanceof TypeError) {
-      const { code = 'no answer' } = (cause.cause ?? {}) as { readonly code?: string }
+      const { code = 'no answer', message } = (cause.cause ?? {}) as Partial<NodeJS.ErrnoException>
+      if (code === 'ERR_PROXY_FAILED')
+        throw new CommandFailed('unreachable', `--issuer: ${message}: ${PROXY_REMEDY}`, { cause })
       const line = `--issuer: cannot be reached (${code}) (is ${JSON.stringify(issuer)})`
       throw new CommandFailed('unreachable', line, { cause })
     }
@@ -138,6 +159,9 @@ async function answered<T>(issuer: string, signal: AbortSignal, ask: () => Promi
     throw new CommandFailed('refused', line, { cause })
   }
 }
+
+const PROXY_REMEDY =
+  'correct HTTPS_PROXY, with user and password where it wants them (407); or name the host in NO_PROXY, if it can be reached without'
 
 const REFUSALS: Readonly<Record<string, string>> = {
   access_denied: 'whoever was asked did not confirm the code (access_denied)',

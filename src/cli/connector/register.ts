@@ -2,7 +2,12 @@
  * Registers a connector once, and ends: with a registrar's token that a person confirms at the
  * issuer, or with a token or ticket out of a file.
  */
-import { FileIdentityStore, startConnector, type Mistake } from 'app-proxy/connector/node'
+import {
+  FileIdentityStore,
+  startConnector,
+  type Mistake,
+  type ProxyOptions,
+} from 'app-proxy/connector/node'
 import { ConfigurationInvalid, Refused } from 'app-proxy/protocol'
 import { readAuthorities } from '../program/certificates.ts'
 import { CommandFailed, interrupted } from '../program/exit-codes.ts'
@@ -11,7 +16,14 @@ import type { Surroundings } from '../program/program.ts'
 import { deviceToken, type AskedAtIssuer } from './device-grant.ts'
 import type { ConnectorRegisterGiven } from './flags.ts'
 import { readProof } from './proof.ts'
-import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './settings.ts'
+import {
+  isEnding,
+  readProxySettings,
+  refusedBy,
+  refuseName,
+  refuseUrl,
+  STATE_DIR,
+} from './settings.ts'
 
 /** Resolves with the exit code. */
 export async function registerConnector(
@@ -20,9 +32,10 @@ export async function registerConnector(
 ): Promise<number> {
   const { say } = surroundings
   const { url, name, ca, 'state-dir': stateDirectory, json } = given
-  const [authorities, { current }] = await allOf(
+  const [authorities, { current }, proxy] = await allOf(
     () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
     () => named(STATE_DIR, () => new FileIdentityStore({ directory: stateDirectory }).load()),
+    () => readProxySettings(),
     () => refuseUrl(url),
     () => refuseName(name),
   )
@@ -32,9 +45,9 @@ export async function registerConnector(
     say(json ? JSON.stringify(known) : `registered before, as ${connectorId} of ${tenantId}`)
     return 0
   }
-  const proof = await proofOf(given, surroundings)
+  const proof = await proofOf(given, proxy, surroundings)
   const registered = await registerBy(
-    { url, stateDirectory, name, ca: authorities, proof },
+    { url, stateDirectory, name, ca: authorities, proxy, proof },
     surroundings,
   )
   say(json ? JSON.stringify(registered) : registeredLines(registered, given))
@@ -45,6 +58,7 @@ type Proof = Awaited<ReturnType<typeof readProof>>
 
 async function proofOf(
   given: ConnectorRegisterGiven,
+  proxy: ProxyOptions | undefined,
   { say, log, signal }: Surroundings,
 ): Promise<Proof> {
   const { issuer, 'client-id': clientId = 'registrar', audience, scope, json } = given
@@ -58,7 +72,7 @@ async function proofOf(
       'is missing: somebody confirms the registration there; or give --token-file or --ticket-file',
     )
   const token = await deviceToken({
-    ...{ issuer, clientId, audience, signal },
+    ...{ issuer, clientId, audience, proxy, signal },
     scope: scope ?? 'openid register',
     ask: (asked) => (json ? say(JSON.stringify(asked)) : log(askLines(asked))),
   })
@@ -92,16 +106,17 @@ async function registerBy(
     readonly stateDirectory: string
     readonly name: string | undefined
     readonly ca: readonly string[] | undefined
+    readonly proxy: ProxyOptions | undefined
     readonly proof: Proof
   },
   { signal, log }: Surroundings,
 ): Promise<Registered> {
-  const { url, stateDirectory, name, ca, proof } = options
+  const { url, stateDirectory, name, ca, proxy, proof } = options
   const giveUp = new AbortController()
   let met: Mistake | undefined
   try {
     const connector = await startConnector({
-      ...{ url, stateDirectory, ...proof },
+      ...{ url, stateDirectory, proxy, ...proof },
       signal: AbortSignal.any([signal, giveUp.signal]),
       ...(name !== undefined && { name }),
       ...(ca && { ca }),

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { assertionSignOn, injectSignOn } from 'app-proxy/connector'
 import {
   FileIdentityStore,
-  proxyFromEnvironment,
   SignOnFile,
   startConnector,
   type ConnectorEvent,
@@ -22,7 +21,14 @@ import type { ConnectorRunGiven } from './flags.ts'
 import { ConnectorHealth, healthSettings } from './health.ts'
 import { readProof } from './proof.ts'
 import { StatusFile } from './status.ts'
-import { isEnding, refusedBy, refuseName, refuseUrl, STATE_DIR } from './settings.ts'
+import {
+  isEnding,
+  readProxySettings,
+  refusedBy,
+  refuseName,
+  refuseUrl,
+  STATE_DIR,
+} from './settings.ts'
 
 /** Resolves with the exit code, when it has ended. */
 export async function runConnector(
@@ -85,10 +91,11 @@ async function start(
   { signal, observer, onChecked, log }: Starting,
 ): Promise<RunningConnector | undefined> {
   const { url, name, ca, 'state-dir': stateDirectory, 'sign-on': signOnFile } = flags
-  const [authorities, identity, file] = await allOf(
+  const [authorities, identity, file, proxy] = await allOf(
     () => (ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })),
     () => named(STATE_DIR, () => new FileIdentityStore({ directory: stateDirectory }).load()),
     () => (signOnFile === undefined ? undefined : openSignOn(signOnFile, signal, log)),
+    () => readProxySettings(),
     () => refuseUrl(url),
     () => refuseName(name),
     () => healthSettings(flags),
@@ -100,7 +107,7 @@ async function start(
   try {
     return await startConnector({
       ...{ url, stateDirectory, signal, observer },
-      proxy: proxyFromEnvironment(process.env),
+      proxy,
       onEvent: (event) => {
         if (event.type === 'mistake' && isEnding(event)) ending = event
         else log(event)

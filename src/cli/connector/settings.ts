@@ -2,7 +2,13 @@
  * Options of a connector, looked at before anything is asked of the cloud, and what the cloud says
  * no to.
  */
-import type { Mistake, MistakeKind } from 'app-proxy/connector/node'
+import {
+  proxyDial,
+  proxyFromEnvironment,
+  type Mistake,
+  type MistakeKind,
+  type ProxyOptions,
+} from 'app-proxy/connector/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { CommandFailed } from '../program/exit-codes.ts'
 
@@ -43,4 +49,30 @@ const MOST_CHARACTERS = 1024
 export function refuseName(name: string | undefined): void {
   if (name !== undefined && name.length > MOST_CHARACTERS)
     throw new ConfigurationInvalid('--name', `must have at most ${MOST_CHARACTERS} characters`)
+}
+
+/** The variable that each setting of a proxy comes from. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  'proxy.url': 'HTTPS_PROXY',
+  'proxy.except': 'NO_PROXY',
+}
+
+/**
+ * The proxy that the environment names; `undefined`: none.
+ *
+ * @throws ConfigurationInvalid that names the variable
+ */
+export function readProxySettings(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ProxyOptions | undefined {
+  const proxy = proxyFromEnvironment(environment)
+  try {
+    if (proxy !== undefined) proxyDial(proxy)
+  } catch (error) {
+    if (!(error instanceof ConfigurationInvalid)) throw error
+    throw new ConfigurationInvalid(
+      error.mistakes.map((one) => ({ ...one, path: VARIABLES[one.path] ?? one.path })),
+    )
+  }
+  return proxy
 }

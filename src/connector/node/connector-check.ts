@@ -5,6 +5,7 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import { ConfigurationInvalid, PROTOCOL_VERSION } from '../../protocol/internal.ts'
 import type { ConnectorConfiguration } from '../../protocol/internal.ts'
 import type { ConnectorIdentity } from '../ports.ts'
@@ -14,6 +15,8 @@ import { cloudMistake, isAboutTime, timeMistake, type WayToCloud } from './cloud
 import { HttpsControlChannel } from './control-channel.ts'
 import { FileIdentityStore } from './file-identity-store.ts'
 import type { Dial } from './own-dial.ts'
+import { ProxyFailed, proxyDial } from './proxy-dial.ts'
+import { readProxy, type Proxy, type ProxyOptions } from './proxy-settings.ts'
 import { tlsOptions, type CloudTrust } from './tls-options.ts'
 import type { MistakeKind } from './told-mistakes.ts'
 
@@ -25,6 +28,8 @@ export interface ConnectorCheckOptions extends CloudTrust {
   readonly stateDirectory: string
   /** How the cloud is reached, below TLS. Default: TCP. */
   readonly dial?: Dial | undefined
+  /** A proxy on the way to the cloud, in the place of `dial`. Default: none. */
+  readonly proxy?: ProxyOptions | undefined
   /** The connector group that it should be in. Default: any. */
   readonly groupId?: string | undefined
   /** How long each step may take. Milliseconds; default 5 000. */
@@ -35,7 +40,7 @@ export interface ConnectorCheckOptions extends CloudTrust {
 
 /** One thing that was looked at. */
 export interface ConnectorFinding {
-  /** What it is: `name`, `connection`, `tls`, `clock`, `application wiki` … */
+  /** What it is: `name`, `proxy`, `connection`, `tls`, `clock`, `application wiki` … */
   readonly what: string
   /** `skipped`: it could not be looked at, for what was found before. */
   readonly result: 'good' | 'warning' | 'wrong' | 'skipped'
@@ -49,7 +54,8 @@ export interface ConnectorFinding {
  * Everything that was looked at, in the order of the way. What lies behind something wrong on the
  * way to the cloud is not looked at; one application that is wrong says nothing of the next.
  *
- * @throws ConfigurationInvalid where `url` or `ca` is none, or the state directory cannot be read
+ * @throws ConfigurationInvalid where `url`, `ca` or `proxy` is none, or the state directory cannot
+ *   be read
  */
 export async function checkConnector(
   options: ConnectorCheckOptions,
@@ -74,16 +80,25 @@ class ConnectorCheck {
   readonly #options: ConnectorCheckOptions
   readonly #tell: (finding: ConnectorFinding) => void
   readonly #patienceMs: number
+  /** `undefined`: TCP. */
+  readonly #dial: Dial | undefined
+  /** What is between here and the cloud. */
+  readonly #proxy: Proxy | undefined
 
   constructor(options: ConnectorCheckOptions, tell: (finding: ConnectorFinding) => void) {
     this.#options = options
     this.#tell = tell
     this.#patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS
+    const { proxy, dial } = options
+    const { host, port } = targetOf(options.url)
+    const read = proxy && readProxy(proxy)
+    this.#proxy = read?.spares(host, port) === false ? read : undefined
+    this.#dial = proxy === undefined ? dial : this.#proxy && proxyDial(proxy)
   }
 
   async run(): Promise<void> {
-    const { stateDirectory, url, ca, dial } = this.#options
-    const channel = new HttpsControlChannel({ url, ca: ca!, dial })
+    const { stateDirectory, url, ca } = this.#options
+    const channel = new HttpsControlChannel({ url, ca: ca!, dial: this.#dial })
     try {
       const { current } = await new FileIdentityStore({ directory: stateDirectory }).load()
       const isReached = await this.#cloud(current)
@@ -102,26 +117,23 @@ class ConnectorCheck {
 
   /** Name, connection, TLS and clock. Whether the cloud's listener answers there. */
   async #cloud(identity: ConnectorIdentity | undefined): Promise<boolean> {
-    const { url, dial } = this.#options
+    const { url } = this.#options
     const isPinned = (identity?.cloudAuthorities.length ?? 0) > 0
     const way = { url, setting: 'url', isRegistered: isPinned } as const
-    const { hostname, port: written, host } = new URL(url)
-    const bare = hostname.replace(/^\[|\]$/g, '')
-    const port = written === '' ? 443 : Number(written)
+    const target = targetOf(url)
     let step = 'name'
     try {
-      if (dial !== undefined)
+      if (this.#dial !== undefined)
         this.#skip(step, 'the name is looked up by what makes the connections')
       else {
-        const addresses = await addressesOf(bare, this.#patienceMs)
-        this.#good(step, `${bare} is ${addresses.join(', ')}`)
+        const addresses = await addressesOf(target.host, this.#patienceMs)
+        this.#good(step, `${target.host} is ${addresses.join(', ')}`)
       }
-      step = 'connection'
-      const socket = await connection({ host: bare, port, dial }, this.#patienceMs)
-      this.#good(step, `${host} accepts connections`)
+      step = this.#proxy === undefined ? 'connection' : 'proxy'
+      const socket = await this.#connection(target)
       step = 'tls'
       const { ca, minVersion } = await tlsOptions(identity, this.#options)
-      const shown = await tls(socket, bare, { ca, minVersion }, this.#patienceMs)
+      const shown = await tls(socket, target.host, { ca, minVersion }, this.#patienceMs)
       return await this.#trusted(shown, way)
     } catch (error) {
       if (error instanceof ConfigurationInvalid) throw error
@@ -130,16 +142,37 @@ class ConnectorCheck {
     }
   }
 
+  /** Below TLS. */
+  async #connection(target: Target): Promise<Duplex> {
+    const { host } = new URL(this.#options.url)
+    const proxy = this.#proxy
+    if (proxy === undefined) {
+      if (this.#options.proxy !== undefined)
+        this.#good('proxy', `${host} is reached past it, as NO_PROXY says`)
+      const socket = await connection({ ...target, dial: this.#dial }, this.#patienceMs)
+      this.#good('connection', `${host} accepts connections`)
+      return socket
+    }
+    try {
+      const socket = await connection({ ...target, dial: this.#dial }, this.#patienceMs)
+      this.#good('proxy', `${proxy.url.host} leads to ${host}`)
+      return socket
+    } catch (cause) {
+      // It took longer than whoever waits.
+      throw cause instanceof ProxyFailed ? cause : new ProxyFailed(proxy, host, { cause })
+    }
+  }
+
   async #trusted(shown: Shown, way: WayToCloud): Promise<boolean> {
     const { socket, subject, issuer, validTo, code } = shown
     try {
       if (code !== undefined) {
-        await this.#wrongWay(
-          'tls',
-          { code },
-          way,
-          ` It is for "${subject}", signed by "${issuer}".`,
-        )
+        const between =
+          this.#proxy === undefined
+            ? ''
+            : ` If that is the proxy’s, it opens TLS: it must let this host through as it is.`
+        const seen = ` It is for "${subject}", signed by "${issuer}".${between}`
+        await this.#wrongWay('tls', { code }, way, seen)
         return false
       }
       const until = new Date(validTo).toISOString().slice(0, 10)
@@ -173,7 +206,7 @@ class ConnectorCheck {
 
   async #wrongWay(what: string, error: unknown, way: WayToCloud, more = ''): Promise<void> {
     const mistake = isAboutTime(error)
-      ? await timeMistake(way, Date.now(), this.#options.dial)
+      ? await timeMistake(way, Date.now(), this.#dial)
       : cloudMistake(error, way)
     const { code = 'no answer' } = error as { code?: string }
     const detail =
@@ -280,6 +313,16 @@ class ConnectorCheck {
   #wrong(what: string, detail: string, kind?: MistakeKind): void {
     this.#tell({ what, result: 'wrong', kind, detail })
   }
+}
+
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+function targetOf(url: string): Target {
+  const { hostname, port } = new URL(url)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) }
 }
 
 const STANDINGS = {

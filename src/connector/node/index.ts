@@ -18,6 +18,7 @@ export {
 export { connectorKeyThumbprint, type KeyThumbprintOptions } from './key-thumbprint.ts'
 export { type ConnectorStats, type LinkStats } from './connector-stats.ts'
 export { proxyFromEnvironment, type ProxyOptions } from './proxy-settings.ts'
+export { proxyDial } from './proxy-dial.ts'
 export { type Dial, type DialTarget } from './own-dial.ts'
 export { type ConnectorEvent, type Explained, type TriedEvent } from './connector-events.ts'
 export { type OnError, type PortFailure } from '../../runtime/containment.ts'
