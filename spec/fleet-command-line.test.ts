@@ -68,7 +68,7 @@ describeWithPackages(
       await expect.poll(() => get(again.ready.usersUrl, '/d'), SOON).toBe('200 /d')
     })
 
-    test('R8.6d what is wrong with the broker is told at start with what is to be done, and no secret', async () => {
+    test('R8.1c what is wrong with the broker is told at start with what is to be done, and no secret', async () => {
       const run = async (more: object) => {
         const { code, lines } = await served.run('cloud', 'run', '--config', instance('x', more))
         expect(lines.join('\n')).not.toContain('not to be')
@@ -109,7 +109,7 @@ describeWithPackages(
   240_000,
 )
 
-test('R8.6d an instance that shares a broker has an id of its own', async () => {
+test('R8.1c an instance that shares a broker has an id of its own', async () => {
   const served = await ServedByCommand.start()
   const nats = { servers: ['127.0.0.1:1'], deploymentKeyFile: 'x' }
   const file = served.configuration('x', { nats })

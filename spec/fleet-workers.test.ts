@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => served.close())
 
 test(
-  'R8.6e several instances on one machine share the users’ port; one that is killed is started again, and the other misses nothing',
+  'R8.1d several instances on one machine share the users’ port; one that is killed is started again, and the other misses nothing',
   { timeout: 240_000 },
   async () => {
     expect(Object.keys(cloud.ready.instances)).toEqual(['cloud-1', 'cloud-2'])
@@ -73,7 +73,7 @@ test(
   },
 )
 
-test('R8.6e a number of instances that is none is one line, and what the first cannot do ends all', async () => {
+test('R8.1d a number of instances that is none is one line, and what the first cannot do ends all', async () => {
   const file = served.configuration('none', { users: { port: 0, host: '192.0.2.1' } })
   const { code, lines } = await served.run('cloud', 'run', '--config', file, '--instances', 'two')
   expect({ code, lines }).toEqual({
