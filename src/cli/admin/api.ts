@@ -71,6 +71,10 @@ export class AdminApiCalls {
     return this.#call('POST', path, { ...ask, body: ask.body ?? {} })
   }
 
+  put(path: string, ask: Ask): Promise<unknown> {
+    return this.#call('PUT', path, ask)
+  }
+
   async #call(method: string, path: string, { query = {}, body, ifMatch }: Ask): Promise<unknown> {
     const url = new URL(`.${path}`, this.#url)
     for (const [name, value] of Object.entries(query))

@@ -3,6 +3,7 @@
  */
 import { command, type Command } from '../program/command.ts'
 import {
+  ADMIN_APPLY_FLAGS,
   ADMIN_APPROVE_FLAGS,
   ADMIN_AUTHORITY_FLAGS,
   ADMIN_CHANGE_FLAGS,
@@ -11,11 +12,14 @@ import {
   ADMIN_FINISH_FLAGS,
   ADMIN_FLAGS,
   ADMIN_LIST_FLAGS,
+  ADMIN_ROLLBACK_FLAGS,
+  ADMIN_SHOW_CONFIGURATION_FLAGS,
   ADMIN_ROLL_FLAGS,
   ADMIN_SESSIONS_FLAGS,
   ADMIN_TICKET_FLAGS,
 } from './flags.ts'
 
+const configuration = () => import('./configuration.ts')
 const connectors = () => import('./connectors.ts')
 const authority = () => import('./authority.ts')
 const tickets = () => import('./tickets.ts')
@@ -23,6 +27,9 @@ const published = () => import('./published.ts')
 
 const READ_FIRST =
   'It is read first, and changed only if it still is what was read; where somebody else was faster nothing is changed (code 4).'
+
+const FILE_TEXT =
+  'The file is as "configuration show" writes it, or the configuration of a cloud, of which "directory" is taken. Its mode is 0600.'
 
 export const ADMIN_COMMANDS: readonly Command[] = [
   command({
@@ -183,5 +190,55 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     ],
     flags: ADMIN_FINISH_FLAGS,
     run: async (given, around) => (await authority()).finishAuthority(given, around),
+  }),
+  command({
+    words: 'admin configuration show',
+    summary: 'what is published: tenants, groups and applications',
+    text: [
+      'In the place of each secret is {"$secret": "kept"}; what is applied with that keeps the secret that is there.',
+    ],
+    flags: ADMIN_SHOW_CONFIGURATION_FLAGS,
+    examples: ['admin configuration show --config cloud.json --out published.json'],
+    run: async (given, around) => (await configuration()).showConfiguration(given, around),
+  }),
+  command({
+    words: 'admin configuration versions',
+    summary: 'which versions are kept: when, by whom, why',
+    flags: ADMIN_FLAGS,
+    run: async (given, around) => (await configuration()).listVersions(given, around),
+  }),
+  command({
+    words: 'admin configuration validate',
+    summary: 'every mistake of a file, by the cloud that is to apply it',
+    text: [FILE_TEXT],
+    flags: ADMIN_FLAGS,
+    names: ['FILE'],
+    run: async (given, around) => (await configuration()).validateConfiguration(given, around),
+  }),
+  command({
+    words: 'admin configuration diff',
+    summary: 'what would be other, if a file were applied',
+    text: [FILE_TEXT],
+    flags: ADMIN_FLAGS,
+    names: ['FILE'],
+    run: async (given, around) => (await configuration()).diffConfiguration(given, around),
+  }),
+  command({
+    words: 'admin configuration apply',
+    summary: 'put what a file says in force, on every instance',
+    text: [FILE_TEXT, READ_FIRST],
+    flags: ADMIN_APPLY_FLAGS,
+    names: ['FILE'],
+    examples: [
+      'admin configuration apply published.json --config cloud.json --comment "mail is published"',
+    ],
+    run: async (given, around) => (await configuration()).applyConfiguration(given, around),
+  }),
+  command({
+    words: 'admin configuration rollback',
+    summary: 'put an earlier version in force again, as a new one',
+    text: ['Going back twice goes two back.', READ_FIRST],
+    flags: ADMIN_ROLLBACK_FLAGS,
+    run: async (given, around) => (await configuration()).rollBackConfiguration(given, around),
   }),
 ]

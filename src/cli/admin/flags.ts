@@ -94,3 +94,28 @@ export const ADMIN_TICKET_FLAGS = {
   ...API,
 } as const satisfies Flags
 export type AdminTicketGiven = Given<typeof ADMIN_TICKET_FLAGS>
+
+export const ADMIN_SHOW_CONFIGURATION_FLAGS = {
+  number: { value: 'N', text: 'what this version says (default: the newest)' },
+  out: { value: 'FILE', text: 'where it is written, mode 0600 (default: to stdout)' },
+  ...API,
+} as const satisfies Flags
+export type AdminShowConfigurationGiven = Given<typeof ADMIN_SHOW_CONFIGURATION_FLAGS>
+
+const VERSION_CHANGE = {
+  comment: { value: 'TEXT', text: 'why; it is kept with the version' },
+  'if-match': {
+    value: 'ETAG',
+    text: 'only if it still is what was looked at: "etag" of "show --json"',
+  },
+  ...API,
+} as const
+
+export const ADMIN_APPLY_FLAGS = VERSION_CHANGE satisfies Flags
+export type AdminApplyGiven = Given<typeof ADMIN_APPLY_FLAGS>
+
+export const ADMIN_ROLLBACK_FLAGS = {
+  to: { value: 'N', text: 'the version to go back to (default: the one before)' },
+  ...VERSION_CHANGE,
+} as const satisfies Flags
+export type AdminRollbackGiven = Given<typeof ADMIN_ROLLBACK_FLAGS>

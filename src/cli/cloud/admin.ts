@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path'
 import type { Cloud } from 'app-proxy/cloud'
-import { createAdminApi } from 'app-proxy/cloud/admin'
+import { createAdminApi, type ConfigurationVersions } from 'app-proxy/cloud/admin'
 import { createAdminListener, openLocalToken } from 'app-proxy/cloud/node'
 import { listen } from '../program/listen.ts'
 import type { CloudServerSettings } from './configuration.ts'
@@ -19,9 +19,12 @@ export async function openAdmin(
   { port: wanted, host }: NonNullable<CloudServerSettings['admin']>,
   { stateDir }: Pick<CloudServerSettings, 'stateDir'>,
   closing: Closing,
+  versions: ConfigurationVersions | undefined,
 ): Promise<string> {
   const localTokenHash = await openLocalToken(join(stateDir, ADMIN_TOKEN))
-  const listener = createAdminListener(createAdminApi(cloud, { access: { localTokenHash } }))
+  const listener = createAdminListener(
+    createAdminApi(cloud, { access: { localTokenHash }, versions }),
+  )
   const port = await listen(listener.server, { port: wanted, host, file, at: 'admin.' })
   closing.push(() => listener.close())
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -27,6 +27,7 @@ import {
   keyRingFile,
   type AuditFile,
 } from 'app-proxy/cloud/node'
+import type { ConfigurationStore } from 'app-proxy/cloud/admin'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import type { CloudServerSettings } from './configuration.ts'
 import { openNats, reached } from './nats.ts'
@@ -49,12 +50,15 @@ interface SharedEngines extends Required<
   /** Joins this instance with others; absent: there are none. */
   readonly queue?: (keyRing: KeyRing) => OfferQueue
   readonly presence: InstancePresence
+  /** Where versions of the configuration are kept. */
+  readonly openVersionStore: () => Promise<ConfigurationStore>
 }
 
 /** What a cloud knows and signs with. */
 export interface Engines
   extends
     Required<Pick<CloudOptions, 'registry' | 'revocations' | 'grants' | 'spentCodes'>>,
+    Pick<SharedEngines, 'openVersionStore'>,
     Pick<CloudOptions, 'authority' | 'keyRing' | 'queue'> {
   /** What the certificates of the cloud's own servers are made by. */
   readonly servers: ServerAuthority
@@ -175,6 +179,8 @@ async function openShared(
       keyRingStore: keyRingFile(inState('key-ring.json')),
       presence: line ?? new MemoryPresence(),
       ...(line && { queue: () => line }),
+      openVersionStore: async () =>
+        opened(lmdb.openLmdbConfigurationStore({ path: inState('configuration.lmdb'), onError })),
     }
   }
   const { nats, shared } = await openNats(file, broker, instance, onError, closing)
@@ -188,6 +194,7 @@ async function openShared(
     assertionStore: opened(await nats.openNatsAssertionKeys(shared)),
     queue: (keyRing) => nats.natsOfferQueue({ nats: shared.connection, keyRing, onError }),
     presence: await nats.openNatsPresence(shared),
+    openVersionStore: async () => opened(await nats.openNatsConfigurationStore(shared)),
   }))
 }
 

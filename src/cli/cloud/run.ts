@@ -28,6 +28,7 @@ import type { CloudRunGiven } from './flags.ts'
 import { CloudHealth } from './health.ts'
 import { readyLines } from './ready.ts'
 import { countOf, ownLine, ownPlace, runWorkers, tellReady, type Place } from './workers.ts'
+import { openVersions } from './versions.ts'
 import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
 import { allOf, named } from '../program/mistakes.ts'
@@ -98,7 +99,7 @@ async function serve(
     complain,
     line,
   )
-  const { servers, rotate, publishKeys, presence, ...ports } = engines
+  const { servers, rotate, publishKeys, presence, openVersionStore, ...ports } = engines
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
   const sink = auditSink(audit)
@@ -119,6 +120,16 @@ async function serve(
     shares,
   })
   closing.push(() => cloud.origin.end())
+
+  let onReplaced: () => void = () => undefined
+  const kept =
+    settings.admin &&
+    (await openVersions(
+      ...([cloud, directory, settings] as const),
+      await openVersionStore(),
+      () => onReplaced(),
+      closing,
+    ))
 
   // The two listeners: users and connectors never share a port.
   const issued = await issueCertificate()
@@ -177,7 +188,7 @@ async function serve(
   })
   const adminUrl =
     isFirst && settings.admin
-      ? await openAdmin(cloud, file, settings.admin, settings, closing)
+      ? await openAdmin(cloud, file, settings.admin, settings, closing, kept?.versions)
       : undefined
 
   health.watch(cloud, () => userListener.listening && connectorListener.server.listening)
@@ -194,6 +205,7 @@ async function serve(
   if (place !== undefined) tellReady(ready, connectorPort)
   else say(json ? JSON.stringify(ready) : readyLines(ready))
 
+  onReplaced = () => void renewCertificates().catch(complain)
   onReload(() => void reload())
   // An operator rolls their authority, here or at another process.
   closing.push(servers.roll.onChange(() => void renewCertificates().catch(complain)))
@@ -209,8 +221,12 @@ async function serve(
     sink.reopen?.()
     const event = { time: Date.now(), type: 'configuration.replaced' } as const
     try {
-      directory.replace((await readCloudServerConfiguration(file)).directory)
-      cloud.audit.write({ ...event, outcome: 'success' })
+      const { directory: written } = await readCloudServerConfiguration(file)
+      if (kept !== undefined) await kept.takeFile(written)
+      else {
+        directory.replace(written)
+        cloud.audit.write({ ...event, outcome: 'success' })
+      }
       renewCertificates().catch(complain)
     } catch (error) {
       const detail = error instanceof ConfigurationInvalid ? { path: error.path } : {}
