@@ -8,7 +8,8 @@ import { Refused } from '../../protocol/internal.ts'
 import type { Deadlined, ExchangeId, HealthOutcome, Offer } from '../../protocol/internal.ts'
 import type { AttemptOutcome, DispatchRequest, GroupState } from '../../protocol/internal.ts'
 import { idsOf, tenantKey, type TenantKey } from '../directory/tenant-key.ts'
-import { ForeignOffer, Later, PROGRESS } from './foreign-offer.ts'
+import { Announcements } from './announcements.ts'
+import { ForeignOffer, PROGRESS } from './foreign-offer.ts'
 import type { OfferLink } from './offer-link.ts'
 import type { SeenPair } from './seen-pair.ts'
 import type {
@@ -23,10 +24,6 @@ import type {
 
 /** The connector id of whoever another instance chooses: no real one is empty. */
 export const REMOTE = ''
-/** Room is announced at most so often, and up to a half later. Milliseconds. */
-export const ANNOUNCE_MS = 100
-/** Room that could not be used is announced again after so long, at the latest. Milliseconds. */
-const AGAIN_MS = 1_000
 
 /** What is needed of the origin beside it. */
 export interface RemoteHost {
@@ -81,9 +78,7 @@ export class RemoteOffers implements OfferReceiver {
   #isReachable = true
   /** By exchange id: 128 random bits, drawn by the origin; who declines is compared. */
   readonly #foreign = new Map<ExchangeId, ForeignOffer>()
-  readonly #announced = new Map<TenantKey, { at: number; isDue: boolean }>()
-  /** Groups that are to be announced again. */
-  readonly #owed = new Set<TenantKey>()
+  readonly #announcements: Announcements
   readonly #leave: () => void
   #hasLeft = false
   #isRetired = false
@@ -92,6 +87,7 @@ export class RemoteOffers implements OfferReceiver {
     this.instance = host.instance
     this.#host = host
     this.#queue = queue
+    this.#announcements = new Announcements(host, queue)
     this.#leave = queue.join(this)
   }
 
@@ -104,13 +100,14 @@ export class RemoteOffers implements OfferReceiver {
   retire(): void {
     if (this.#isRetired || this.#hasLeft) return
     this.#isRetired = true
-    for (const group of [...this.#announced.keys()]) this.#announce(group)
+    this.#announcements.retire()
   }
 
   /** Takes part no more: nothing goes to others, and nothing of theirs comes here. */
   leave(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
+    this.#announcements.end()
     for (const link of this.#links.values()) this.#host.detach(link)
     this.#links.clear()
     this.#presences.clear()
@@ -265,6 +262,7 @@ export class RemoteOffers implements OfferReceiver {
     )
     this.#foreign.set(id, foreign)
     const group = tenantKey(tenantId, groupId)
+    this.#announcements.used(group)
     const application = tenantKey(tenantId, applicationId)
     const excluded = [...envelope.excluded, REMOTE]
     this.#host.submit(
@@ -274,7 +272,7 @@ export class RemoteOffers implements OfferReceiver {
     if (foreign.link === undefined) {
       this.#foreign.delete(id)
       this.#host.outcome(id, 'ended')
-      if (!foreign.isRefused) this.#announceAgain(group)
+      if (!foreign.isRefused) this.#announcements.again(group)
       return 'declined'
     }
     this.#host.watch(foreign)
@@ -326,64 +324,8 @@ export class RemoteOffers implements OfferReceiver {
 
   // ── room ──────────────────────────────────────────────────────────────────────────────────
 
-  /** The links of a group, or their grants, are others: other instances are told, now and then. */
+  /** The links of a group, or their grants, are others. */
   changed(group: TenantKey): void {
-    if (this.#hasLeft) return
-    const last = this.#announced.get(group)
-    if (last?.isDue === true) return
-    const now = this.#host.now()
-    if (last === undefined || now - last.at >= ANNOUNCE_MS) return this.#announce(group)
-    last.isDue = true
-    // Not all at once, where many have heard of the same thing.
-    const at = last.at + ANNOUNCE_MS * (1 + this.#host.random() / 2)
-    this.#host.watch(
-      new Later(at, () => {
-        last.isDue = false
-        this.#announce(group)
-      }),
-    )
-  }
-
-  /**
-   * What was announced could not be used. Those who were told so wait for another word: it comes
-   * when somebody pauses no more, or soon.
-   */
-  #announceAgain(group: TenantKey): void {
-    if (this.#owed.has(group)) return
-    this.#owed.add(group)
-    const now = this.#host.now()
-    let at = now + AGAIN_MS
-    for (const { pausedUntil } of this.#host.group(group)?.connectors.values() ?? [])
-      if (pausedUntil > now) at = Math.min(at, pausedUntil)
-    const again = (): void => {
-      this.#owed.delete(group)
-      this.changed(group)
-    }
-    this.#host.watch(new Later(at, again))
-  }
-
-  #announce(group: TenantKey): void {
-    const [tenantId, groupId] = idsOf(group)
-    const features = new Set<string>()
-    const connectors = new Set<string>()
-    let [offers, granted] = [0, 0]
-    const served = this.#isRetired ? undefined : this.#host.group(group)
-    for (const { id, links } of served?.connectors.values() ?? []) {
-      for (const link of links) {
-        if (link.isRemote) continue
-        connectors.add(id)
-        offers += link.offers
-        granted += link.granted
-        for (const feature of link.features) features.add(feature)
-      }
-    }
-    if (offers === 0 && !this.#announced.delete(group)) return
-    if (offers === 0) this.#owed.delete(group)
-    else this.#announced.set(group, { at: this.#host.now(), isDue: false })
-    const { instance } = this
-    this.#queue.announce({
-      ...{ v: 1, instance, tenantId, groupId, offers, granted },
-      ...{ features: [...features], connectors: [...connectors] },
-    })
+    this.#announcements.changed(group)
   }
 }

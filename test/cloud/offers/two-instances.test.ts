@@ -5,6 +5,7 @@ import {
   tenantKey,
   type OfferEnvelope,
   type OfferLink,
+  type OfferPresence,
   type OfferQueue,
   type OfferReceiver,
 } from '../../../src/cloud/index.ts'
@@ -320,6 +321,47 @@ test('an instance that declined for want of room says when to try again', async 
   expect(link.offered[1]!.id).toBe(link.offered[0]!.id)
   // Three times after each of its words, of which one may come before it has room again.
   expect(published()).toBeLessThanOrEqual(7)
+})
+
+test('room is announced when others have used it, or when it is half or twice of what was said', async () => {
+  const said: number[] = []
+  const { announce } = queue
+  queue.announce = (presence: OfferPresence) => {
+    said.push(presence.granted)
+    announce.call(queue, presence)
+  }
+  const link = new Link('c', 40)
+  far.attach(GROUP, link)
+  await settle()
+  const asked = (origin: Origin, share: string) => {
+    origin.submit({ ...GET, share, isAlone: true } as typeof GET, TO, submitterOf())
+    return pass(150)
+  }
+  const answer = (origin: Origin, end: boolean) =>
+    claim(origin, 'c', link.offered.at(-1)!)!.exchange.receivedResponse(
+      { status: 200, headers: [] },
+      end,
+      now,
+    )
+  // Its own users take one at a time, and give it back.
+  for (let i = 0; i < 20; i++) {
+    await asked(far, 'ann')
+    answer(far, true)
+    far.granted(link)
+    await pass(150)
+  }
+  expect(said).toEqual([40])
+  // They keep what they take: it is said that there is half of it left.
+  for (let i = 0; i < 25; i++) {
+    await asked(far, `user ${i}`)
+    answer(far, false)
+  }
+  expect(said).toEqual([40, 20])
+  // Another instance takes one: it hears what is left.
+  await asked(near, 'ann')
+  answer(near, false)
+  await pass(150)
+  expect(said).toEqual([40, 20, 14])
 })
 
 test('an instance that ends takes part no more: nothing goes to it, nothing comes from it', async () => {
