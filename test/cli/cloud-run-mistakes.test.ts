@@ -109,7 +109,7 @@ test('nothing is said of a file without mistakes', async () => {
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['no options', [], '--config: is missing'],
   ['an option with a slip', ['--confg', 'x.json'], '--confg: is not known here; "--config" was probably meant'],
-  ['an option that there is not', ['--config', 'x.json', '--zzz'], '--zzz: is not known here: there are --config, --json, --verbose, --help'],
+  ['an option that there is not', ['--config', 'x.json', '--zzz'], '--zzz: is not known here: there are --config, --instances, --json, --verbose, --help'],
   ['an option without its value', ['--config'], '--config: needs a value behind it: FILE'],
   ['an option twice', ['--config', 'a', '--config', 'b'], '--config: is given twice'],
   ['a value that nobody asked for', ['--config', 'a', 'secret'], 'argument 1: is more than this program takes'],

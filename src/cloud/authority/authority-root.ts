@@ -164,7 +164,7 @@ export async function openRoot(
   }
 }
 
-/** The name of a root's key in the certificates that it signed. RFC 5280 §4.2.1.1 */
+/** The name of a root's key in the certificates that it signed. RFC 5280 §4.2.1.1 @internal */
 export function rootKeyId(certificate: x509.X509Certificate): string {
   return certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId.toLowerCase() ?? ''
 }

@@ -56,6 +56,7 @@ export class ConnectorAlarms {
   /** By alarm and whom it is about: until when it is not raised again. */
   readonly #raised = new BoundedCache<number>(REMEMBERED)
 
+  /** @internal */
   constructor(options: ConnectorAlarmsOptions) {
     const { audit, clocks, registrations = 10, faults = 3, windowMs = 600_000 } = options
     this.#audit = audit
