@@ -221,10 +221,9 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
     server,
     isSecure ? 'secureConnection' : 'connection',
   )
-  let isClosing = false
   const ordinary: NodeUserExchangeOptions = {
     ...options,
-    isDraining: () => isClosing || !server.listening,
+    isDraining: () => !server.listening,
     isOwnServer: true,
     turn: new EndOfTurn(),
   }
@@ -276,7 +275,7 @@ export function createUserListener(edge: UserEdge, options: UserListenerOptions 
       refused: (address) => void numbered({ reason: 'user-malformed', address }),
     })
   if (certificates !== undefined) server.prependListener('secureConnection', heedServerName)
-  return closingAll(server, sessions, connections, drainMs, () => (isClosing = true))
+  return closingAll(server, sessions, connections, drainMs)
 }
 
 /** After the TLS handshake: HTTP/2 for whom agreed on it, HTTP/1.1 for everybody else. */
@@ -297,9 +296,9 @@ const LAST_REQUEST_MS = 2_000
 const CLOSE_IDLE_MS = 250
 /**
  * Turns of the event loop in which a listener that closes accepts what has come, at the most: each
- * accepts one connection, and the kernel holds 511 of them.
+ * accepts one connection, and the kernel held 511 of them; whoever comes later was not there yet.
  */
-const LAST_TURNS = 1_024
+const LAST_TURNS = 512
 
 /**
  * Calls back when a whole turn of the event loop has brought no connection. The kernel completes
@@ -331,7 +330,6 @@ function closingAll(
   sessions: Http2Sessions,
   connections: AcceptedConnections,
   drainMs: number,
-  closes: () => void,
 ): Server {
   let isClosing = false
   const sockets = new Set<Socket>()
@@ -354,10 +352,12 @@ function closingAll(
       if (closed !== undefined) server.once('close', closed)
       if (isClosing) return server
       isClosing = true
-      closes()
-      sessions.drain()
-      // Node's own would close idle connections at once, over a request that is on its way.
-      whenAllAccepted(server, () => NetServer.prototype.close.call(server))
+      // Node's own would close idle connections at once, over a request that is on its way. Nobody
+      // is sent away before: whoever is would come again, and wait in the queue that is emptied.
+      whenAllAccepted(server, () => {
+        NetServer.prototype.close.call(server)
+        sessions.drain()
+      })
       // Idle is to Node what has asked before; who never did is silent.
       const closeSilent = (): void => {
         closeIdle()
