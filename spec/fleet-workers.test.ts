@@ -57,6 +57,8 @@ test(
     // They are taken in turn, as whoever is free: those of the other are whole.
     expect(new Set(ended)).toEqual(new Set(['fulfilled', 'rejected']))
     await expect.poll(() => instancePids().length, SOON).toBe(2)
+    expect(cloud.said).toContain('warning: cloud-2 ended (SIGKILL); started again')
+    expect(cloud.said).toContainEqual(expect.stringMatching(/^warning: cloud-1: users come by /))
     expect(instancePids()).toContain(before[0])
     // It is back where connectors know it: both take their turns again.
     await expect
@@ -83,6 +85,6 @@ test('R8.1d a number of instances that is none is one line, and what the first c
     ],
   })
   await expect(served.program('cloud run', '--config', file, '--instances', '2')).rejects.toThrow(
-    /users\.host: is no address of this machine[^]*cloud-1 ended before it served/,
+    /cloud-1: \S+ users\.host: is no address of this machine[^]*cloud-1 ended before it served/,
   )
 }, 120_000)

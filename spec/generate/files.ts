@@ -12,6 +12,7 @@ import { commandReference, commonOptions, exitCodes } from './cli.ts'
 import { configurationReference } from './configuration.ts'
 import { exampleMessage } from './example-message.ts'
 import * as layouts from './layouts.ts'
+import { cloudLog, connectorLog } from './logs.ts'
 import { machines } from './machines.ts'
 import { cloudMetrics, connectorMetrics } from './metrics.ts'
 import { messageReference } from './messages.ts'
@@ -41,6 +42,13 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
       await withRegions('docs/metrics.md', [
         ['cloud-metrics', cloudMetrics()],
         ['connector-metrics', connectorMetrics()],
+      ]),
+    ],
+    [
+      'docs/operate.md',
+      await withRegions('docs/operate.md', [
+        ['cloud-log', cloudLog()],
+        ['connector-log', connectorLog()],
       ]),
     ],
     [

@@ -105,6 +105,8 @@ test.each<[what: string, change: Readonly<Record<string, string | undefined>>, .
   ['an identity that was cut off', { 'state-dir': 'DIR/no-json' }, '--state-dir: is not JSON (is "DIR/no-json/identity.json")'],
   ['an identity of something else', { 'state-dir': 'DIR/no-identity' }, '--state-dir: "current.tenantId" is missing or of the wrong type (is "DIR/no-identity/identity.json")'],
   ['a damaged key', { 'state-dir': 'DIR/no-key' }, '--state-dir: holds a key or certificate that cannot be read (is "DIR/no-key/identity.json")'],
+  ['a level that there is not', { 'log-level': 'warn' }, '--log-level: must be "error", "warning", "info" or "debug"; "warning" was probably meant (is "warn")'],
+  ['a format that there is not', { 'log-format': 'xml' }, '--log-format: must be "text" or "json" (is "xml")'],
   ['no port for health', { 'health-port': '99999' }, '--health-port: must be a number from 0 to 65535 (is "99999")'],
   ['a host for health without a port', { 'health-host': '::1' }, '--health-host: means nothing without --health-port'],
   ['a host for health that is not here', { 'health-port': '0', 'health-host': '192.0.2.1' }, '--health-host: is no address of this machine (is "192.0.2.1")'],

@@ -81,11 +81,12 @@ export class ServedByCommand {
     return program
   }
 
-  /** A connector, registered with a ticket that is made by this configuration. */
+  /** A connector, registered with a ticket that is made by this configuration; `more`: options. */
   async connector(
     name: string,
     { connectorUrl, caFile }: { readonly connectorUrl: string; readonly caFile: string },
     configuration: string,
+    ...more: readonly string[]
   ): Promise<Example<{ connectorId: string; bindings: Readonly<Record<string, string>> }>> {
     const ticket = this.at(`${name}.ticket`)
     const made = ['--config', configuration, '--tenant', 'contoso', '--active', '--out', ticket]
@@ -94,6 +95,7 @@ export class ServedByCommand {
     return this.program(
       ...(['connector run', '--url', connectorUrl, '--ca', caFile] as const),
       ...['--state-dir', this.at(name), '--name', name, '--ticket-file', ticket],
+      ...more,
     )
   }
 

@@ -9,8 +9,8 @@ import { ADMIN_TOKEN } from '../cloud/admin.ts'
 import { CommandFailed, interrupted } from '../program/exit-codes.ts'
 import { readSecretFile } from '../program/files.ts'
 import { allOf } from '../program/mistakes.ts'
+import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
-import { printable } from './table.ts'
 
 const URL_OF_THIS_MACHINE = 'http://127.0.0.1:8430'
 /** Where the unit that `cloud service` prints keeps its state. */

@@ -5,10 +5,11 @@ import type { AuthorityView } from 'app-proxy/cloud/admin'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { aligned } from '../program/flags.ts'
 import { allOf } from '../program/mistakes.ts'
+import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
 import { AdminApiCalls } from './api.ts'
 import type { AdminAuthorityGiven, AdminFinishGiven, AdminRollGiven } from './flags.ts'
-import { printable, time } from './table.ts'
+import { time } from './table.ts'
 
 const PATH = '/v1/authority'
 const MINUTE_MS = 60_000

@@ -13,6 +13,7 @@ import { replacePrivateFile } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readSecretJson } from '../program/files.ts'
 import { allOf } from '../program/mistakes.ts'
+import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
 import { AdminApiCalls } from './api.ts'
 import type {
@@ -21,7 +22,7 @@ import type {
   AdminRollbackGiven,
   AdminShowConfigurationGiven,
 } from './flags.ts'
-import { printable, table, time } from './table.ts'
+import { table, time } from './table.ts'
 
 const PATH = '/v1/configuration'
 

@@ -5,6 +5,7 @@ import type { ConnectorView } from 'app-proxy/cloud/admin'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { aligned } from '../program/flags.ts'
 import { allOf } from '../program/mistakes.ts'
+import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
 import { AdminApiCalls } from './api.ts'
 import type {
@@ -13,7 +14,7 @@ import type {
   AdminConnectorsGiven,
   AdminGiven,
 } from './flags.ts'
-import { printable, table, time } from './table.ts'
+import { table, time } from './table.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 const pathOf = (id: string) => `/v1/connectors/${encodeURIComponent(id)}`

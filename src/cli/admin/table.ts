@@ -2,13 +2,7 @@
  * Answers of the admin API as text for a terminal.
  */
 
-/**
- * Names come from whoever registered a connector: a terminal must not take them for commands, nor
- * show them in another order.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD')
-}
+import { printable } from '../program/printable.ts'
 
 /** Columns below their names; nothing behind the last. */
 export function table(

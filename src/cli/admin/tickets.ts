@@ -5,10 +5,11 @@ import type { NewTicketView, TicketView } from 'app-proxy/cloud/admin'
 import { replacePrivateFile } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { allOf } from '../program/mistakes.ts'
+import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
 import { AdminApiCalls } from './api.ts'
 import type { AdminGiven, AdminListGiven, AdminTicketGiven } from './flags.ts'
-import { printable, table, time } from './table.ts'
+import { table, time } from './table.ts'
 
 const revokePath = (id: string) => `/v1/tickets/${encodeURIComponent(id)}/revoke`
 

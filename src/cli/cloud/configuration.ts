@@ -14,6 +14,7 @@ import {
 } from 'app-proxy/cloud'
 import { ConfigurationInvalid, SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
 import { readSecretJson } from '../program/files.ts'
+import { LogFormatSetting, LogLevelSetting } from '../program/log.ts'
 import { allOf } from '../program/mistakes.ts'
 import { NatsConfiguration, type NatsInput } from './nats-configuration.ts'
 
@@ -46,6 +47,8 @@ export interface CloudServerInput {
   readonly shares?: SharesInput | undefined
   /** Audit events: where they go, one line of JSON each, and in whose names. */
   readonly audit?: AuditInput | undefined
+  /** What it writes on standard error besides, and how. See docs/operate.md. */
+  readonly log?: LogInput | undefined
   /**
    * The URL of the service itself, https: the `iss` of assertions, and a host that publishes their
    * keys. Default: each application's own.
@@ -175,6 +178,14 @@ export interface AuditFileInput {
   readonly file: string
 }
 
+/** What is written on standard error; read at the start. */
+export interface LogInput {
+  /** The least that is written; `error` is the fewest lines. Default: `info`. */
+  readonly level?: 'error' | 'warning' | 'info' | 'debug' | undefined
+  /** `text`: lines for people; `json`: an object a line. Default: `text`. */
+  readonly format?: 'text' | 'json' | undefined
+}
+
 /** How connectors' capacity is shared. */
 export interface SharesInput {
   /**
@@ -270,6 +281,13 @@ const server = {
       ),
       format: v.optional(v.picklist(['native', 'ocsf']), 'native'),
       requests: v.optional(v.boolean(), false),
+    }),
+    {},
+  ),
+  log: v.optional(
+    v.strictObject({
+      level: v.optional(LogLevelSetting, 'info'),
+      format: v.optional(LogFormatSetting, 'text'),
     }),
     {},
   ),

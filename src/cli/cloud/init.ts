@@ -67,6 +67,9 @@ const configurationText = (stateDir: string, internal: string) => `{
   // One line of JSON for each event: "stderr", "stdout" or { "file": "…" }.
   "audit": { "to": "stderr" },
 
+  // What it writes on stderr besides, and whether as "text" or as "json": see docs/operate.md.
+  // "log": { "level": "info", "format": "text" },
+
   // Who publishes what. Read again at SIGHUP.
   "directory": {
     "tenants": [

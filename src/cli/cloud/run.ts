@@ -20,14 +20,23 @@ import {
   nodeContentCodings,
   openCertificateDirectory,
 } from 'app-proxy/cloud/node'
-import { ConfigurationInvalid, mistakeLine, type TimeLimits } from 'app-proxy/protocol'
+import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
 import { openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
 import { CloudHealth } from './health.ts'
+import { openCloudLog, tellRefused } from './log.ts'
 import { readyLines } from './ready.ts'
-import { countOf, ownLine, ownPlace, runWorkers, tellReady, type Place } from './workers.ts'
+import {
+  countOf,
+  ofInstance,
+  ownLine,
+  ownPlace,
+  runWorkers,
+  tellReady,
+  type Place,
+} from './workers.ts'
 import { openVersions } from './versions.ts'
 import { readServerCertificate } from '../program/certificates.ts'
 import { listen } from '../program/listen.ts'
@@ -42,15 +51,17 @@ const PUBLISH_MS = 60 * 60 * 1000
 /** Resolves with the exit code, when it has ended. */
 export async function runCloud(given: CloudRunGiven, surroundings: Surroundings): Promise<number> {
   const closing: Closing = []
+  const place = ownPlace()
   try {
     const count = countOf(given.instances)
-    const place = ownPlace()
     const settings = await readCloudServerConfiguration(given.config)
     if (count > 1 && place === undefined)
       return await runWorkers(given, settings, count, surroundings)
     await serve(given, settings, surroundings, closing, place)
     await aborted(surroundings.signal)
     return 0
+  } catch (error) {
+    throw place === undefined ? error : ofInstance(place.instance, error)
   } finally {
     for (const close of closing.reverse()) await close()
   }
@@ -60,7 +71,7 @@ export async function runCloud(given: CloudRunGiven, surroundings: Surroundings)
 async function serve(
   { config: file, json }: CloudRunGiven,
   settings: CloudServerSettings,
-  { say, log, onReload }: Surroundings,
+  { say, log: write, signal, onReload }: Surroundings,
   closing: Closing,
   place?: Place,
 ): Promise<void> {
@@ -68,6 +79,7 @@ async function serve(
   const instance = place?.instance ?? settings.instance ?? 'cloud-1'
   const isFirst = place?.isFirst ?? true
   const inState = (name: string) => join(stateDir, name)
+  const log = openCloudLog(settings, place?.instance ?? settings.instance, write)
   const [given] = await allOf(
     () => usersCertificate(file, settings),
     () =>
@@ -89,7 +101,10 @@ async function serve(
   const directory = createDirectory(settings.directory, { file, at: 'directory' })
   // A message may quote what a part was given: its name, and whose fault it is, are enough here.
   const onError: OnError = ({ port, error }) =>
-    log(`${port} failed: ${error instanceof Error ? error.name : typeof error}`)
+    log.tell({
+      ...{ type: 'part-failed', part: port },
+      error: error instanceof Error ? error.name : typeof error,
+    })
   const line = place && settings.nats === undefined ? ownLine() : undefined
   const engines = await openEngines(
     file,
@@ -191,11 +206,11 @@ async function serve(
       ? await openAdmin(cloud, file, settings.admin, settings, closing, kept?.versions)
       : undefined
 
+  signal.addEventListener('abort', () => log.tell({ type: 'ending' }), { once: true })
   health.watch(cloud, () => userListener.listening && connectorListener.server.listening)
   closing.push(() => health.drain())
 
-  if (!isSecure && isFirst)
-    log('warning: users come by plain http: fit for this machine or behind a TLS terminator')
+  if (!isSecure && isFirst) log.tell({ type: 'plain-http' })
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
   const ready = {
     ...{ usersUrl, connectorUrl, caFile },
@@ -227,6 +242,7 @@ async function serve(
         directory.replace(written)
         cloud.audit.write({ ...event, outcome: 'success' })
       }
+      log.tell({ type: 'configuration-read', applications: directory.applications().length })
       renewCertificates().catch(complain)
     } catch (error) {
       const detail = error instanceof ConfigurationInvalid ? { path: error.path } : {}
@@ -241,6 +257,7 @@ async function serve(
     if (isFirst) await writeFile(caFile, fresh.ca)
     connectorListener.replaceCertificate(fresh)
     if (users.tls === 'generated') (userListener as TlsServer).setSecureContext(fresh)
+    log.tell({ type: 'certificate-made' })
   }
 
   async function issueCertificate() {
@@ -253,11 +270,7 @@ async function serve(
   }
 
   function complain(error: unknown): void {
-    const lines =
-      error instanceof ConfigurationInvalid
-        ? error.mistakes.map(mistakeLine)
-        : [error instanceof Error ? error.message : String(error)]
-    for (const line of lines) log(`configuration not changed: ${line}`)
+    tellRefused(log, error)
   }
 }
 

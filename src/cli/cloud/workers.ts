@@ -11,9 +11,10 @@ import type { CloudServerSettings } from './configuration.ts'
 import type { Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
 import { HubLine, OfferHub, type FromHub, type ToHub } from './offer-hub.ts'
+import { openCloudLog, type CloudLog } from './log.ts'
 import { readyLines, type Ready } from './ready.ts'
 import { CommandFailed, EXIT, type ExitName } from '../program/exit-codes.ts'
-import { named } from '../program/mistakes.ts'
+import { linesOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
 
 /** More than any machine has use for. */
@@ -88,7 +89,8 @@ export async function runWorkers(
       const lock = await lockStateDirectory(settings.stateDir)
       closing.push(() => lock.release())
     })
-    const workers = new Workers(settings, count, surroundings.log)
+    const log = openCloudLog(settings, undefined, surroundings.log)
+    const workers = new Workers(settings, count, log)
     closing.push(() => workers.stop())
     const ready = await workers.start(surroundings.signal)
     if (ready !== undefined) surroundings.say(json ? JSON.stringify(ready) : readyLines(ready))
@@ -100,6 +102,13 @@ export async function runWorkers(
   }
 }
 
+/** What ends one of them says which. */
+export function ofInstance(instance: string, error: unknown): CommandFailed {
+  const { code, lines } = linesOf(error, false)
+  const words = lines.map((line) => `${instance}: ${line}`)
+  return new CommandFailed(exitOf(code), words, { cause: error })
+}
+
 /** The whole ends as that one did. */
 const exitOf = (code: number | null): ExitName =>
   (Object.keys(EXIT) as ExitName[]).find((name) => EXIT[name] === code && code !== 0) ?? 'failed'
@@ -107,14 +116,14 @@ const exitOf = (code: number | null): ExitName =>
 /** All of them, while they run. */
 class Workers {
   readonly #hub = new OfferHub()
-  readonly #log: (line: string) => void
+  readonly #log: CloudLog
   readonly #places: Place[]
   /** By place; absent: it does not run now. */
   readonly #running = new Map<number, Worker>()
   readonly #ended = new Set<Promise<void>>()
   #isStopping = false
 
-  constructor(settings: CloudServerSettings, count: number, log: (line: string) => void) {
+  constructor(settings: CloudServerSettings, count: number, log: CloudLog) {
     this.#log = log
     const { instance = 'cloud', connectors } = settings
     const { port } = connectors
@@ -167,7 +176,8 @@ class Workers {
         if (this.#isStopping || !isReady) return
         const faults = Date.now() - begun > STEADY_MS ? 1 : deaths + 1
         const afterMs = Math.min(RESTART_MS * 2 ** (faults - 1), LONGEST_RESTART_MS)
-        this.#log(`${place.instance} ended (${signal || `code ${code}`}); started again`)
+        const how = signal || `code ${code}`
+        this.#log.tell({ type: 'instance-ended', instance: place.instance, how })
         setTimeout(() => this.#again(index, faults), afterMs)
       })
     })

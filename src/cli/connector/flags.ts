@@ -32,6 +32,15 @@ const HEALTH = {
   'health-host': { value: 'HOST', text: 'the address of that port (default: 127.0.0.1)' },
 } as const
 
+/** What it writes on stderr. */
+const LOG = {
+  'log-level': {
+    value: 'LEVEL',
+    text: 'the least that is written: error, warning, info or debug (default: info)',
+  },
+  'log-format': { value: 'FORMAT', text: 'json, an object a line, or text (default: json)' },
+} as const
+
 export const CONNECTOR_RUN_FLAGS = {
   ...CLOUD,
   'state-dir': STATE_DIR,
@@ -41,6 +50,7 @@ export const CONNECTOR_RUN_FLAGS = {
     text: 'secrets and certificates that applications are shown, keys of assertions: JSON',
   },
   ...HEALTH,
+  ...LOG,
 } as const satisfies Flags
 export type ConnectorRunGiven = Given<typeof CONNECTOR_RUN_FLAGS>
 
@@ -76,6 +86,7 @@ export const CONNECTOR_SERVICE_FLAGS = {
   ca: { ...CLOUD.ca, value: 'PATH' },
   'sign-on': { ...CONNECTOR_RUN_FLAGS['sign-on'], value: 'PATH' },
   ...HEALTH,
+  ...LOG,
   user: { value: 'NAME', text: 'who it runs as (default: app-proxy)' },
   'environment-file': {
     value: 'PATH',

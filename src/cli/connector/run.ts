@@ -7,10 +7,8 @@ import {
   FileIdentityStore,
   SignOnFile,
   startConnector,
-  type ConnectorEvent,
   type Mistake,
   type RunningConnector,
-  type SignOnFileEvent,
   type ConnectorOptions,
 } from 'app-proxy/connector/node'
 import { ConfigurationInvalid, Refused, type Binding } from 'app-proxy/protocol'
@@ -19,6 +17,7 @@ import { allOf, named } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
 import type { ConnectorRunGiven } from './flags.ts'
 import { ConnectorHealth, healthSettings } from './health.ts'
+import { connectorLog, logSettings, type ConnectorNotice } from './log.ts'
 import { readProof } from './proof.ts'
 import { StatusFile } from './status.ts'
 import {
@@ -45,11 +44,14 @@ export async function runConnector(
 
 async function serve(
   given: ConnectorRunGiven,
-  { signal, say, log }: Surroundings,
+  { signal, say, log: write }: Surroundings,
   closing: (() => unknown)[],
 ): Promise<number> {
   const bindings: Record<string, Binding> = {}
-  const status = new StatusFile(given['state-dir'], log)
+  const log = connectorLog(given, write)
+  const status = new StatusFile(given['state-dir'], (error) =>
+    log({ type: 'status-not-written', error }),
+  )
   const health = new ConnectorHealth(given)
   let healthUrl: string | undefined
   const connector = await start(given, {
@@ -61,8 +63,7 @@ async function serve(
       if (event.type === 'mistake') status.met(event)
       if (event.type === 'mended') status.mended(event.kind)
       if (event.type === 'link' && event.state === 'up') bindings[event.instance] = event.binding!
-      // A mistake is said once, when it is met, and not at each try.
-      if (!('isExplained' in event)) log(logLine(event))
+      log(event)
     },
   })
   if (connector === undefined) return 0
@@ -82,7 +83,7 @@ interface Starting extends Pick<ConnectorOptions, 'observer'> {
   readonly signal: AbortSignal
   /** When nothing is wrong with what was given, before the cloud is asked. */
   readonly onChecked: () => Promise<void>
-  readonly log: (event: ConnectorEvent | SignOnFileEvent) => void
+  readonly log: (event: ConnectorNotice) => void
 }
 
 /** `undefined`: a signal came first. Registration may have to be repeated for long. */
@@ -99,6 +100,7 @@ async function start(
     () => refuseUrl(url),
     () => refuseName(name),
     () => healthSettings(flags),
+    () => logSettings(flags),
   )
   await onChecked()
   const proof = identity.current === undefined ? await readProof(flags) : {}
@@ -134,7 +136,7 @@ async function start(
 async function openSignOn(
   path: string,
   signal: AbortSignal,
-  onEvent: (event: SignOnFileEvent) => void,
+  onEvent: (event: ConnectorNotice) => void,
 ): Promise<SignOnFile> {
   try {
     const file = await SignOnFile.open(path, { onEvent })
@@ -164,16 +166,3 @@ const readyLine = (
         ...Object.entries(ready.bindings).map(([instance, by]) => `  ${instance}  by ${by}`),
         ...(ready.healthUrl === undefined ? [] : [`  health  ${ready.healthUrl}`]),
       ].join('\n')
-
-/**
- * Identities and configurations are told by name: a log keeps no keys, and no pages of settings.
- */
-function logLine(event: ConnectorEvent | SignOnFileEvent): string {
-  return JSON.stringify({ time: new Date().toISOString(), ...event }, (key, value: unknown) => {
-    if (value instanceof Error) return value.message
-    if (key === 'configuration') return (value as { version: string }).version
-    if (key === 'identity' || key === 'refused')
-      return (value as { connectorId: string }).connectorId
-    return value
-  })
-}

@@ -6,6 +6,7 @@ import { fileOption, ownCommand, unitFile } from '../program/service.ts'
 import { connectorUnit } from '../program/units.ts'
 import type { ConnectorServiceGiven } from './flags.ts'
 import { healthSettings } from './health.ts'
+import { logSettings } from './log.ts'
 import { refuseUrl } from './settings.ts'
 
 /** Resolves with the exit code. */
@@ -16,12 +17,13 @@ export async function printConnectorUnit(
   const { url, user = 'app-proxy', json } = given
   refuseUrl(url)
   healthSettings(given)
+  logSettings(given)
   const name = 'app-proxy-connector'
   const command = ownCommand([
     ...['connector', 'run', '--url', url, '--state-dir', `/var/lib/${name}`],
     ...fileOption('ca', given.ca),
     ...fileOption('sign-on', given['sign-on']),
-    ...healthWords(given),
+    ...passedOn(given),
   ])
   const environmentFile = given['environment-file']
   const unit = unitFile(name, user, connectorUnit({ command, user, environmentFile }))
@@ -29,7 +31,7 @@ export async function printConnectorUnit(
   return 0
 }
 
-const healthWords = (given: ConnectorServiceGiven) =>
-  (['health-port', 'health-host'] as const).flatMap((name) =>
+const passedOn = (given: ConnectorServiceGiven) =>
+  (['health-port', 'health-host', 'log-level', 'log-format'] as const).flatMap((name) =>
     given[name] === undefined ? [] : [`--${name}`, given[name]],
   )

@@ -33,14 +33,15 @@ interface Status {
 /** Writes it until it is told to end. What cannot be written is told once. */
 export class StatusFile {
   readonly #path: string
-  readonly #log: (line: string) => void
+  readonly #failed: (error: Error) => void
   readonly #mistakes = new Map<string, Pick<Mistake, 'kind' | 'message'>>()
   #timer: NodeJS.Timeout | undefined
   #isTold = false
 
-  constructor(stateDirectory: string, log: (line: string) => void) {
+  /** `failed` is told why it cannot be written. */
+  constructor(stateDirectory: string, failed: (error: Error) => void) {
     this.#path = join(stateDirectory, FILE)
-    this.#log = log
+    this.#failed = failed
   }
 
   met(mistake: Pick<Mistake, 'kind' | 'message'>): void {
@@ -67,7 +68,7 @@ export class StatusFile {
       mistakes: [...this.#mistakes.values()],
     }
     await replacePrivateFile(this.#path, JSON.stringify(status)).catch((error: Error) => {
-      if (!this.#isTold) this.#log(`the status cannot be written: ${error.message}`)
+      if (!this.#isTold) this.#failed(error)
       this.#isTold = true
     })
   }
