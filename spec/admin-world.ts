@@ -7,6 +7,7 @@ import {
   KeyRing,
   readDirectory,
   type AuditEvent,
+  type InstancePresence,
 } from '../src/cloud/index.ts'
 import {
   createAdminApi,
@@ -22,8 +23,11 @@ export const LOCAL_TOKEN = 'b'.repeat(43)
 
 export type World = Awaited<ReturnType<typeof adminWorld>>
 
-/** @param tenant what each tenant has beside the usual */
-export async function adminWorld(tenant: object = {}) {
+/**
+ * @param tenant what each tenant has beside the usual
+ * @param presence which instances there are; default: it is alone
+ */
+export async function adminWorld(tenant: object = {}, presence?: Pick<InstancePresence, 'known'>) {
   const [contoso, fabrikam, operators] = await Promise.all([
     startIssuer(),
     startIssuer(),
@@ -69,7 +73,7 @@ export async function adminWorld(tenant: object = {}) {
   const octets = new TextEncoder().encode(LOCAL_TOKEN)
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', octets))
   const api = createAdminApi(cloud, {
-    versions,
+    ...{ versions, presence },
     access: {
       audience: AUDIENCE,
       service: { issuer: operators.url, role: 'service' },

@@ -156,6 +156,9 @@ test(
       const links = async () => (await json<ConnectorView>('connectors show', connectorId)).links
       await until(async () => (await links()) === 1)
       expect(await done('connectors show', connectorId)).toMatch(/^ {2}links +1, 0 of \d+ in/m)
+      expect(await done('instances list')).toMatch(
+        /^ID +STATE +HEARD .*\ncloud-1 +serving +is asked +1 +0 +\d+\.\d+\S* .* https:\/\/127\.0\.0\.1:\d+$/,
+      )
       expect(await done('queue list')).toMatch(/^default +contoso +1 .* 0 +- +0 +0 +0$/m)
       expect(await done('groups list')).toMatch(/^default .* contoso +1 +1 .*wiki$/m)
       expect(await done('applications list')).toMatch(/^wiki .* http:\/\/wiki\.localhost\/$/m)

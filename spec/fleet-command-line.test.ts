@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDeploymentKeyFile } from '../src/cloud/nats/index.ts'
+import type { KnownInstanceView } from '../src/cloud/admin/index.ts'
 import { EXIT } from '../src/cli/program/exit-codes.ts'
 import { describeWithPackages } from '../test/debian-packages.ts'
 import { get, ServedByCommand } from '../test/fleet/served-by-command.ts'
@@ -11,6 +12,7 @@ interface Ready {
   readonly usersUrl: string
   readonly connectorUrl: string
   readonly caFile: string
+  readonly adminUrl: string
 }
 
 const SOON = { timeout: 60_000, interval: 100 }
@@ -37,6 +39,7 @@ describeWithPackages(
     const instance = (name: string, more: object = {}) =>
       served.configuration(name, {
         instance: name,
+        admin: { port: 0 },
         nats: {
           servers: [nats.address],
           deploymentKeyFile: served.at('deployment.key'),
@@ -45,7 +48,18 @@ describeWithPackages(
         },
       })
 
-    test('R8.1b an instance that is added is known to the others and to connectors by itself, and one that ends is missed by nobody', async () => {
+    /** What an instance's operator is shown of all: id, state, links. */
+    const shown = async (name: string, { ready }: { readonly ready: Ready }) => {
+      const { said, lines } = await served.run(
+        ...['admin', 'instances', 'list', '--json', '--config', served.at(`${name}.json`)],
+        ...['--url', ready.adminUrl],
+      )
+      expect(lines).toEqual([])
+      const { items } = JSON.parse(said[0]!) as { items: KnownInstanceView[] }
+      return items.map(({ instance: id, state, links }) => `${id} ${state} ${links}`)
+    }
+
+    test('R8.1b R8.1e an instance that is added is known to the others and to connectors by itself, and one that ends is missed by nobody', async () => {
       const one = instance('one')
       const first = await served.program<Ready>('cloud run', '--config', one)
       // Its ticket, made by the configuration of another, is good here.
@@ -56,6 +70,9 @@ describeWithPackages(
       expect(await get(first.ready.usersUrl, '/a')).toBe('200 /a')
       const second = await served.program<Ready>('cloud run', '--config', two)
       await expect.poll(() => get(second.ready.usersUrl, '/b'), SOON).toBe('200 /b')
+      const both = ['one serving 1', 'two serving 1']
+      for (const asked of [() => shown('one', first), () => shown('two', second)])
+        await expect.poll(asked, SOON).toEqual(both)
       expect((await served.run('cloud', 'check', '--config', one)).said).toContain(
         `ok   nats: ${nats.address} answers`,
       )
@@ -64,6 +81,8 @@ describeWithPackages(
       expect(await first.stop()).toBe(0)
       expect(await last).toBe('200 /last?wait=1000')
       expect(await get(second.ready.usersUrl, '/c')).toBe('200 /c')
+      // It left: nobody has to find out whether it is cut off.
+      expect(await shown('two', second)).toEqual(['two serving 1'])
       const again = await served.program<Ready>('cloud run', '--config', one)
       await expect.poll(() => get(again.ready.usersUrl, '/d'), SOON).toBe('200 /d')
     })

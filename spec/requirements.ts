@@ -281,6 +281,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R8.1b', text: 'An instance that is added is known to all others, and to connectors, without a change of theirs; one that ends is told from one that is cut off.' },
   { id: 'R8.1c', text: 'The broker that instances share is named in the configuration file, with credentials in files. What is wrong with it is told at start and by a check, with what is to be done; no secret is.' },
   { id: 'R8.1d', text: 'A cloud runs as several processes of one machine that share the users\' port: one that dies is started again and the others serve on; a signal reaches all, and what is under way is finished.' },
+  { id: 'R8.1e', text: 'An operator of the service sees every instance that is known: since when it runs and what, what it holds, and when it was last heard; one that fell silent is told from one that left, and all of it from not being able to hear.' },
   { id: 'R7.7a', text: 'A wildcard publishes one host for each label that is listed, each with its own internal URL; every other host is nobody\'s, and an application with a host of its own name goes first.' },
   { id: 'R7.7b', text: 'Each label of a wildcard is an application of its own: to its users\' sessions, to connectors, to translation and to the audit; policies and whoever ends sessions name the wildcard.' },
   { id: 'R7.7c', text: 'A wildcard whose suffix has many owners, a label that people read as another, or a template that leaves its suffix is refused where the configuration is read.' },

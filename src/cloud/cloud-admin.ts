@@ -9,6 +9,7 @@ import { AdminService } from './admin/admin-service.ts'
 import { AuthorityService } from './admin/authority-service.ts'
 import { AdminTokens, type AdminAccess } from './admin/admin-tokens.ts'
 import type { Cloud } from './cloud.ts'
+import type { InstancePresence } from './connectors/instance-presence.ts'
 import { Issuers } from './issuer/issuers.ts'
 import type { ConfigurationVersions } from './versions/configuration-versions.ts'
 
@@ -26,6 +27,8 @@ export interface AdminApiOptions {
    * the configuration is neither shown nor changed.
    */
   readonly versions?: ConfigurationVersions | undefined
+  /** Which instances there are. Default: this one alone is shown. */
+  readonly presence?: Pick<InstancePresence, 'known'> | undefined
 }
 
 /** The admin API. */
@@ -47,7 +50,7 @@ const OWN_NAMES = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
  */
 export function createAdminApi(
   cloud: Cloud,
-  { access, hosts = [], versions }: AdminApiOptions,
+  { access, hosts = [], versions, presence }: AdminApiOptions,
 ): AdminApi {
   const { authority, clocks, crypto, directory, registry, timer, containment } = cloud
   const own = new Set(hosts.map((host) => host.toLowerCase()))
@@ -62,6 +65,9 @@ export function createAdminApi(
     sightings: cloud.sightings,
     tickets: cloud.registration.tickets,
     certificates: cloud.shownCertificates,
+    presence: presence && {
+      known: containment.demand('presence.known', () => presence.known()),
+    },
     openExchanges: () => cloud.edge.live.values(),
   })
   const tokens = new AdminTokens({

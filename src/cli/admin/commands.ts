@@ -23,6 +23,7 @@ const configuration = () => import('./configuration.ts')
 const connectors = () => import('./connectors.ts')
 const authority = () => import('./authority.ts')
 const tickets = () => import('./tickets.ts')
+const instances = () => import('./instances.ts')
 const published = () => import('./published.ts')
 
 const READ_FIRST =
@@ -107,6 +108,16 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     flags: ADMIN_CHANGE_FLAGS,
     names: ['ID'],
     run: async (given, around) => (await connectors()).forgetConnector(given, around),
+  }),
+  command({
+    words: 'admin instances list',
+    summary: 'which instances there are, what they hold, and when each was last heard',
+    text: [
+      'As the instance that is asked knows them. One that ended in order is not shown; one that fell silent is, for ten minutes: it may be cut off, and serve its users. "unknown" are all others while the broker cannot be reached.',
+    ],
+    flags: ADMIN_FLAGS,
+    examples: ['admin instances list --config cloud/cloud.jsonc'],
+    run: async (given, around) => (await instances()).listInstances(given, around),
   }),
   command({
     words: 'admin groups list',

@@ -2,7 +2,7 @@
  * The listener of the admin API beside a cloud, for whoever is at the machine.
  */
 import { join } from 'node:path'
-import type { Cloud } from 'app-proxy/cloud'
+import type { Cloud, InstancePresence } from 'app-proxy/cloud'
 import { createAdminApi, type ConfigurationVersions } from 'app-proxy/cloud/admin'
 import { createAdminListener, openLocalToken } from 'app-proxy/cloud/node'
 import { listen } from '../program/listen.ts'
@@ -20,10 +20,11 @@ export async function openAdmin(
   { stateDir }: Pick<CloudServerSettings, 'stateDir'>,
   closing: Closing,
   versions: ConfigurationVersions | undefined,
+  presence: InstancePresence,
 ): Promise<string> {
   const localTokenHash = await openLocalToken(join(stateDir, ADMIN_TOKEN))
   const listener = createAdminListener(
-    createAdminApi(cloud, { access: { localTokenHash }, versions }),
+    createAdminApi(cloud, { access: { localTokenHash }, versions, presence }),
   )
   const port = await listen(listener.server, { port: wanted, host, file, at: 'admin.' })
   closing.push(() => listener.close())

@@ -203,7 +203,7 @@ async function serve(
   })
   const adminUrl =
     isFirst && settings.admin
-      ? await openAdmin(cloud, file, settings.admin, settings, closing, kept?.versions)
+      ? await openAdmin(cloud, file, settings.admin, settings, closing, kept?.versions, presence)
       : undefined
 
   signal.addEventListener('abort', () => log.tell({ type: 'ending' }), { once: true })

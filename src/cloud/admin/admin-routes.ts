@@ -96,6 +96,13 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     serve: (admin) => admin.instance(),
   }),
   route({
+    ...{ operation: 'listInstances', method: 'GET', path: '/v1/instances', role: 'service' },
+    summary:
+      'Every instance that this one knows: what it does, what it holds, and when it was last heard. One that has left is not shown; one that fell silent is, for ten minutes.',
+    ...{ scope: 'service', output: s.list(s.KnownInstance), status: 200 },
+    serve: (admin) => items(admin.instances()),
+  }),
+  route({
     ...{ operation: 'authority', method: 'GET', path: '/v1/authority', role: 'service' },
     summary: 'An authority: its roots, and who still needs the one before.',
     ...{ scope: 'service', query: s.AuthorityQuery, output: s.Authority, status: 200 },

@@ -15,6 +15,7 @@ import type {
   ConnectorView,
   GroupView,
   InstanceView,
+  KnownInstanceView,
   MeView,
   NewTicketView,
   QueueView,
@@ -252,6 +253,24 @@ export const Instance = v.object({
     v.pipe(version, v.description('One that this instance cannot read, and is not in force here.')),
   ),
 }) satisfies v.GenericSchema<InstanceView>
+
+export const KnownInstance = v.object({
+  instance: v.string(),
+  state: v.pipe(
+    v.picklist(['serving', 'draining', 'silent', 'unknown']),
+    v.description(
+      '`silent`: not heard for four seconds, and it did not say that it leaves; `unknown`: nobody can be heard now.',
+    ),
+  ),
+  isAsked: v.pipe(v.boolean(), v.description('It is the one that answers this.')),
+  connectorUrl: v.exactOptional(v.string()),
+  version: v.exactOptional(v.string()),
+  since: v.exactOptional(time),
+  links: v.pipe(count, v.description('Of connectors; of when it was last heard, as `open`.')),
+  open: v.pipe(count, v.description('Exchanges that have no outcome yet.')),
+  heardAt: time,
+  heardAgoMs: milliseconds,
+}) satisfies v.GenericSchema<KnownInstanceView>
 
 const root = { keyId: v.string(), expiresAt: time }
 

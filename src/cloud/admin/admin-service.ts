@@ -5,7 +5,6 @@
  * @module
  */
 import { ConfigurationInvalid, Refused } from '../../protocol/internal.ts'
-import { daysLeft } from '../../runtime/certificates.ts'
 import type { Clocks } from '../../runtime/clocks.ts'
 import { isAssigned } from '../connectors/assignment.ts'
 import {
@@ -17,10 +16,8 @@ import {
 import type { ConnectorRegistry } from '../connectors/connector-registry.ts'
 import type { ConnectorSightings } from '../connectors/connector-sightings.ts'
 import type { EnrolmentTickets } from '../connectors/enrolment-tickets.ts'
-import type { Directory } from '../directory/directory-port.ts'
 import { idsOf, tenantKey } from '../directory/tenant-key.ts'
 import type { ConnectorCount } from '../offers/counted.ts'
-import type { Origin } from '../offers/origin.ts'
 import type { LiveExchange } from '../request/live-exchanges.ts'
 import type { Sessions } from '../session/session.ts'
 import type { ConfigurationVersions } from '../versions/configuration-versions.ts'
@@ -28,11 +25,13 @@ import { isWithin, type AdminCaller } from './admin-caller.ts'
 import type { AuthorityService } from './authority-service.ts'
 import { mayHaveRegistered } from './own-registration.ts'
 import { AdminConfiguration } from './admin-configuration.ts'
+import { instanceView, knownInstances, type SeenInstance } from './instance-view.ts'
 import { sessionView } from './session-view.ts'
 import type {
   ConnectorView,
   GroupView,
   InstanceView,
+  KnownInstanceView,
   NewTicketView,
   QueueView,
   SessionView,
@@ -41,18 +40,14 @@ import type {
 } from './admin-views.ts'
 
 /** The parts that are seen and operated. @internal */
-export interface AdminServiceOptions {
+export interface AdminServiceOptions extends SeenInstance {
   readonly authority: AuthorityService
-  readonly directory: Directory
   readonly registry: ConnectorRegistry
-  readonly origin: Pick<Origin, 'counted' | 'instance' | 'open'>
   readonly sessions: Pick<Sessions, 'revoke'>
   readonly sightings: Pick<ConnectorSightings, 'of'>
   readonly tickets: Pick<EnrolmentTickets, 'create' | 'list' | 'revoke'>
   /** What is open in users' names. */
   readonly openExchanges: () => Iterable<Pick<LiveExchange, 'application' | 'caller'>>
-  /** What this instance's listeners show. */
-  readonly certificates: Iterable<{ readonly name: string; readonly expiresAt: number }>
   readonly clocks: Clocks
   readonly versions?: ConfigurationVersions | undefined
 }
@@ -225,21 +220,12 @@ export class AdminService {
   // ── the instance, groups, applications ────────────────────────────────────────────────────
 
   instance(): InstanceView {
-    const { origin, certificates, directory } = this.#options
-    const now = this.#now()
-    const since = directory.inForceSince?.()
-    const groups = [...origin.counted().groups.values()]
-    const { inForce, refused } = this.configuration.state ?? {}
-    return {
-      ...{ at: now, instance: origin.instance, open: origin.open },
-      waiting: groups.reduce((sum, { waiting }) => sum + waiting, 0),
-      certificates: [...certificates].map(({ name, expiresAt }) => ({
-        ...{ name, expiresAt, daysLeft: daysLeft(expiresAt, now) },
-      })),
-      ...(since !== undefined && { configurationAgeMs: Math.max(0, now - since) }),
-      ...(inForce !== undefined && { configurationVersion: inForce }),
-      ...(refused !== undefined && { configurationRefused: refused }),
-    }
+    return instanceView(this.#options, this.configuration.state ?? {}, this.#now())
+  }
+
+  /** Every instance that is known here, this one included. @throws PortFailed */
+  instances(): readonly KnownInstanceView[] {
+    return knownInstances(this.#options, this.#now())
   }
 
   /** Groups that applications are in, or connectors. */

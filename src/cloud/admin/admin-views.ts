@@ -1,6 +1,6 @@
 /**
  * What an operator is shown. All times are milliseconds since 1970; all that is counted is of the
- * instance that was asked.
+ * instance that was asked, but for what others say of themselves: {@link KnownInstanceView}.
  *
  * @module
  */
@@ -173,6 +173,30 @@ export interface InstanceView {
   readonly configurationVersion?: number
   /** A newer one that this instance cannot read: what was in force before stays. */
   readonly configurationRefused?: number
+}
+
+/** An instance of the service, as far as the one that was asked knows it. */
+export interface KnownInstanceView {
+  readonly instance: string
+  /**
+   * `silent`: it has not been heard for four seconds, and did not say that it leaves; `unknown`:
+   * whoever was asked can hear nobody now.
+   */
+  readonly state: 'serving' | 'draining' | 'silent' | 'unknown'
+  /** It is the one that was asked. */
+  readonly isAsked: boolean
+  /** Where connectors reach it. Absent, as the next two: it is alone, and has told nobody. */
+  readonly connectorUrl?: string
+  /** Of the program that it runs. */
+  readonly version?: string
+  /** Since when it runs. */
+  readonly since?: number
+  /** Links of connectors, and requests of users that are open there; of when it was heard. */
+  readonly links: number
+  readonly open: number
+  /** When it was last heard, and how long ago that is in milliseconds. */
+  readonly heardAt: number
+  readonly heardAgoMs: number
 }
 
 /** A version of the configuration. */

@@ -43,6 +43,7 @@ export {
   type GroupView,
   type HealthView,
   type InstanceView,
+  type KnownInstanceView,
   type MeView,
   type NewTicketView,
   type RemainingConnector,
