@@ -68,7 +68,7 @@ function argumentsOf(more: Readonly<Record<string, string | undefined>> = {}): s
 test.each<[what: string, argv: readonly string[], ...lines: string[]]>([
   ['no options', [], '--url: is missing', '--state-dir: is missing'],
   ['an option with a slip', ['--url', 'https://c.example', '--state-dri', 's'], '--state-dri: is not known here; "--state-dir" was probably meant'],
-  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --ca, --state-dir, --token-file, --ticket-file, --name, --sign-on, --health-port, --health-host, --json, --verbose, --help'],
+  ['an option that there is not', ['--url', 'https://c.example', '--state-dir', 's', '--colour=red'], '--colour: is not known here: there are --url, --ca, --state-dir, --token-file, --ticket-file, --name, --sign-on, --health-port, --health-host, --log-level, --log-format, --json, --verbose, --help'],
   ['an option without its value', ['--url', '--state-dir', 's'], '--url: needs a value behind it: URL'],
   ['an option with an empty value', ['--url=', '--state-dir', 's'], '--url: must not be empty (is "")'],
   ['a token on the command line', ['--url', 'https://c.example', '--state-dir', 's', 'eyJ.eyJ.x'], 'argument 1: is more than this program takes'],
