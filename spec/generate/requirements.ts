@@ -17,9 +17,9 @@ export interface RequirementTest {
   readonly file: string
 }
 
-const ID = /^(R\d+(?:\.(?:\d+|N))+[a-z]?)\b/
+const ID = /^R\d+(?:\.(?:\d+|N))+[a-z]?$/
 
-/** Every test of `spec/` whose title begins with an id. Skipped tests prove nothing. */
+/** Every test of `spec/` whose title begins with ids. Skipped tests prove nothing. */
 export async function requirementTests(): Promise<readonly RequirementTest[]> {
   const entries = await readdir(new URL('../', import.meta.url), { recursive: true })
   const files = entries.filter((file) => file.endsWith('.test.ts')).sort()
@@ -28,14 +28,23 @@ export async function requirementTests(): Promise<readonly RequirementTest[]> {
     const visit = (node: ts.Node): void => {
       if (ts.isCallExpression(node)) {
         const title = titleOf(node)
-        const id = title === undefined ? undefined : ID.exec(title)?.[1]
-        if (id !== undefined) found.push({ id, title: title!, file })
+        for (const id of leadingIds(title ?? '')) found.push({ id, title: title!, file })
       }
       node.forEachChild(visit)
     }
     visit(await parse(`spec/${file}`))
   }
   return found
+}
+
+/** A test may prove several: their ids stand one after the other. */
+function leadingIds(title: string): string[] {
+  const ids: string[] = []
+  for (const word of title.split(' ')) {
+    if (!ID.test(word)) break
+    ids.push(word)
+  }
+  return ids
 }
 
 /** The first argument, when it is text; whatever runs the test may be a function of the file's own. */
