@@ -138,7 +138,12 @@ class NatsPresence implements InstancePresence {
     const own = this.#own?.()
     for (const { instance, saidAt, agoMs, notice } of said.about)
       if (instance !== own?.instance) this.#list.hear(instance, notice, saidAt, now, agoMs)
-      else if (notice !== undefined && saidAt > own.since + EARLIER_MS) this.#double(notice)
+      else if (
+        notice !== undefined &&
+        notice.since !== own.since &&
+        saidAt > own.since + EARLIER_MS
+      )
+        this.#double(notice)
     if (said.asks && own !== undefined) this.#say(false, true)
   }
 
