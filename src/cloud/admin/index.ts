@@ -30,6 +30,7 @@ export {
   type QueuedApplication,
   type QueuedLink,
 } from '../offers/counted-queues.ts'
+export { type PairHealth } from '../../protocol/internal.ts'
 export { type AdminAccess } from './admin-tokens.ts'
 export {
   type ApplicationHealthView,
