@@ -7,6 +7,7 @@ import { open, type Database, type RootDatabase } from 'lmdb'
 import { systemClocks } from '../../runtime/clocks.ts'
 import { timerOf } from '../../runtime/scheduler.ts'
 import type { SpentCodes } from '../session/spent-codes.ts'
+import { checkSoundFile, openedValue, sealedValue } from './sound-file.ts'
 
 /** How often what is over is removed. Milliseconds. */
 const SWEEP_MS = 60_000
@@ -25,14 +26,17 @@ export interface LmdbSpentCodesOptions {
 /** Codes that are closed when the service stops. */
 export class LmdbSpentCodes implements SpentCodes {
   readonly #root: RootDatabase
-  readonly #spent: Database<number, string>
+  readonly #path: string
+  readonly #spent: Database<Buffer, string>
   readonly #wallClock: () => number
   readonly #stopSweeping: () => void
 
   constructor({ path, wallClock = systemClocks.wallClock }: LmdbSpentCodesOptions) {
+    checkSoundFile(path, ['spent'])
+    this.#path = path
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })
-    this.#spent = this.#root.openDB({ name: 'spent', encoding: 'msgpack' })
+    this.#spent = this.#root.openDB({ name: 'spent', encoding: 'binary' })
     this.#wallClock = wallClock
     this.#sweep()
     this.#stopSweeping = timerOf().every(SWEEP_MS, () => this.#sweep())
@@ -42,7 +46,7 @@ export class LmdbSpentCodes implements SpentCodes {
   async spend(id: string, until: number): Promise<boolean> {
     return this.#root.transactionSync(() => {
       if (this.#spent.doesExist(id)) return false
-      this.#spent.putSync(id, until)
+      this.#spent.putSync(id, sealedValue(until))
       return true
     })
   }
@@ -56,7 +60,7 @@ export class LmdbSpentCodes implements SpentCodes {
     const now = this.#wallClock()
     this.#root.transactionSync(() => {
       for (const { key, value } of [...this.#spent.getRange()])
-        if (value <= now) this.#spent.removeSync(key)
+        if ((openedValue(this.#path, value) as number) <= now) this.#spent.removeSync(key)
     })
   }
 }
