@@ -1,6 +1,6 @@
 /**
  * Everything at once, on this machine: an issuer, a private site, a cloud and a connector, each a
- * process of its own.
+ * process of its own; with `--instances 2` two of the cloud, and the broker that they share.
  *
  *     npm run demo -- [options]        (--help lists them)
  *
@@ -25,6 +25,7 @@ import {
   writeSignOnFile,
   writeStsConfiguration,
 } from './demo/configurations.ts'
+import { findBroker, sharedByInstances, writeBrokerConfiguration } from './demo/instances.ts'
 import { endWithShell } from './demo/end-with-shell.ts'
 import { readOptions, type DemoOptions } from './demo/options.ts'
 import { Processes } from './demo/processes.ts'
@@ -35,8 +36,12 @@ import { linesOf } from '#program/mistakes'
 import { registrarToken } from './registrar-token.ts'
 
 const options = await orEnd(readDemoOptions)
+const isSeveral = options.instances > 1
+const broker = isSeveral ? await orEnd(async () => findBroker()) : undefined
 const state = await orEnd(() => openState(options))
 const inState = (name: string) => join(state.dir, name)
+// What one instance remembers is in files, and what several do in the broker.
+const connectorDir = inState(isSeveral ? 'connector-of-several' : 'connector')
 const users = Object.entries(state.passwords).map(([username, password]) => ({
   username,
   password,
@@ -58,6 +63,8 @@ try {
   await end(1, error instanceof Error ? error.message : String(error))
 }
 
+type CloudReady = Pick<Ready, 'connectorUrl' | 'caFile' | 'instances' | 'adminUrl'>
+
 /** Says what is under way: several seconds without a word look like a fault. */
 function progress(words: string): void {
   if (!options.json) console.error(words)
@@ -68,11 +75,17 @@ async function start(): Promise<Ready> {
   const applications = applicationsOf(options, state)
   const rpc = applications.find(({ id }) => id === 'rpc')
   const stsConfiguration = await writeStsConfiguration(state, applications)
-  const cloudConfiguration = await writeCloudConfiguration(state, applications)
-  const [{ issuer }, { connectorUrl, caFile }] = await Promise.all([
+  const shared = isSeveral ? await sharedByInstances(state) : {}
+  const cloudConfiguration = await writeCloudConfiguration(state, applications, shared)
+  if (broker !== undefined) {
+    const brokerConfiguration = await writeBrokerConfiguration(state)
+    const args = [broker, brokerConfiguration, String(state.ports.broker)]
+    await processes.start('demo/broker', args, true)
+  }
+  const [{ issuer }, { connectorUrl, caFile, instances, adminUrl }] = await Promise.all([
     processes.start<Pick<Ready, 'issuer'>>('sts', ['--config', stsConfiguration]),
-    processes.start<Pick<Ready, 'connectorUrl' | 'caFile'>>('cloud run', [
-      ...['--config', cloudConfiguration],
+    processes.start<CloudReady>('cloud run', [
+      ...['--config', cloudConfiguration, '--instances', String(options.instances)],
     ]),
     processes.start('intranet', [
       ...['--port', String(state.ports.intranet)],
@@ -85,7 +98,7 @@ async function start(): Promise<Ready> {
   progress('Alice signs in for a token, with which the connector registers …')
   const tokenFile = await fetchToken(issuer)
   const { bindings } = await processes.start<{ bindings: Ready['bindings'] }>('connector run', [
-    ...['--url', connectorUrl, '--ca', caFile, '--state-dir', inState('connector')],
+    ...['--url', connectorUrl, '--ca', caFile, '--state-dir', connectorDir],
     ...['--name', 'demo', '--token-file', tokenFile, '--sign-on', signOnFile],
   ])
   rmSync(tokenFile, { force: true })
@@ -101,13 +114,16 @@ async function start(): Promise<Ready> {
     const file = rpcAuthorizationFile
     await keepAuthorization({ issuer, robot, resource: rpc.externalUrl, file })
   }
-  return { applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir }
+  return {
+    ...{ applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir },
+    ...(isSeveral && { instances, adminUrl, adminTokenFile: inState('cloud/admin-token') }),
+  }
 }
 
 /** Where the registrar's token is, unless the connector has registered before. */
 async function fetchToken(issuer: string): Promise<string> {
   const tokenFile = inState('registrar-token')
-  const { current } = await new FileIdentityStore({ directory: inState('connector') }).load()
+  const { current } = await new FileIdentityStore({ directory: connectorDir }).load()
   if (current !== undefined) return tokenFile
   const token = await registrarToken({ issuer, ...REGISTRAR, audience: AUDIENCE, ...users[0]! })
   return writePrivate(tokenFile, token)

@@ -192,6 +192,7 @@ export function writeStsConfiguration(
 export function writeCloudConfiguration(
   { dir, ports, clientSecrets }: DemoState,
   applications: readonly DemoApplication[],
+  more: Partial<CloudServerInput> = {},
 ): Promise<string> {
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
   const configuration: CloudServerInput = {
@@ -202,6 +203,7 @@ export function writeCloudConfiguration(
     audit: { to: { file: join(dir, 'audit.jsonl') } },
     // Ctrl-C should not take half a minute.
     limits: { drainMs: 2_000 },
+    ...more,
     directory: {
       tenants: [
         {

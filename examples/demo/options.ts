@@ -21,6 +21,8 @@ export interface DemoOptions {
   /** Absent: a temporary one, removed at the end. */
   readonly stateDir: string | undefined
   readonly https: boolean
+  /** Of the cloud. */
+  readonly instances: number
   readonly json: boolean
 }
 
@@ -46,6 +48,10 @@ const FLAGS = {
     text: 'keep keys, certificates and passwords there (default: a temporary directory)',
   },
   https: { text: 'serve users over TLS, under a generated certificate authority' },
+  instances: {
+    value: 'N',
+    text: 'so many instances of the cloud, which share work over NATS (default: one, without it)',
+  },
   json: { text: 'print one line of JSON instead of the table; logs go to stderr' },
 } as const
 
@@ -62,9 +68,10 @@ export async function readOptions(
 ): Promise<DemoOptions | undefined> {
   const flags = readFlags(surroundings, 'npm run demo --', FLAGS)
   if (flags === undefined) return undefined
-  const [port, closed, open] = await allOf(
+  const [port, instances, closed, open] = await allOf(
     // 0 is a free one, too.
     () => (flags.port === undefined ? undefined : readPort(flags.port) || undefined),
+    () => readInstances(flags.instances),
     () => flags.publish.map((text) => readPublished('--publish', text, 'oidc')),
     () => flags['publish-open'].map((text) => readPublished('--publish-open', text, 'passthrough')),
   )
@@ -79,7 +86,17 @@ export async function readOptions(
   const unknown = external.find((name) => !published.some((one) => one.name === name))
   if (unknown !== undefined)
     throw wrong('--external-host', 'must name what --publish or --publish-open does', unknown)
-  return { port, published, stateDir: flags['state-dir'], https: flags.https, json: flags.json }
+  const { 'state-dir': stateDir, https, json } = flags
+  return { port, published, stateDir, https, instances, json }
+}
+
+/** More than that show nothing more. */
+const MOST_INSTANCES = 8
+
+function readInstances(text = '1'): number {
+  const count = /^\d$/.test(text) ? Number(text) : 0
+  if (count >= 1 && count <= MOST_INSTANCES) return count
+  throw wrong('--instances', `must be a number from 1 to ${MOST_INSTANCES}`, text)
 }
 
 function readPublished(

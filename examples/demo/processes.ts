@@ -23,23 +23,31 @@ export interface ProcessesOptions {
 export class Processes {
   readonly #options: ProcessesOptions
   readonly #running = new Set<ChildProcess>()
+  /** Others need them until they have ended. */
+  readonly #last = new Set<ChildProcess>()
   #isStopping = false
 
   constructor(options: ProcessesOptions) {
     this.#options = options
   }
 
-  /** Starts an example, or a command of `app-proxy`; resolves with what its ready line says. */
-  async start<Ready>(name: string, args: readonly string[]): Promise<Ready> {
+  /**
+   * Starts an example, or a command of `app-proxy`; resolves with what its ready line says.
+   *
+   * @param isLast it is ended when all others have ended
+   */
+  async start<Ready>(name: string, args: readonly string[], isLast = false): Promise<Ready> {
     // Whoever waits for a process to start would wait for ever.
     if (this.#isStopping) return new Promise(() => undefined)
-    const log = this.#options.logDir && join(this.#options.logDir, `${name.replace(' ', '-')}.log`)
+    const log =
+      this.#options.logDir && join(this.#options.logDir, `${name.replace(/[ /]/, '-')}.log`)
     const imports = ['--import', 'tsx', '--import', './examples/demo/end-with-parent.ts']
     const child = spawn(process.execPath, [...imports, ...programOf(name), ...args], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', log === undefined ? 'inherit' : openSync(log, 'a', 0o600), 'ipc'],
     })
     this.#running.add(child)
+    if (isLast) this.#last.add(child)
     child.on('exit', (code, signal) => {
       this.#running.delete(child)
       if (this.#isStopping) return
@@ -55,16 +63,17 @@ export class Processes {
   /** Ends all of them, by force those that do not listen. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    await Promise.all(
-      [...this.#running].map(async (child) => {
-        const exit = once(child, 'exit')
-        child.kill('SIGTERM')
-        const late = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
-        await exit
-        clearTimeout(late)
-      }),
-    )
+    await Promise.all([...this.#running].filter((child) => !this.#last.has(child)).map(ended))
+    await Promise.all([...this.#running].map(ended))
   }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const late = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+  await exit
+  clearTimeout(late)
 }
 
 /** The CLI where two words are said, and else `examples/NAME.ts`. */

@@ -34,6 +34,11 @@ export interface Ready {
   /** PEM: the authority of the connector listener, and of the user listener with `--https`. */
   readonly caFile: string
   readonly stateDir: string
+  /** Where there are several: id → where connectors reach it. */
+  readonly instances?: Readonly<Record<string, string>>
+  /** And where their operator is shown them, by the token in that file. */
+  readonly adminUrl?: string
+  readonly adminTokenFile?: string
 }
 
 const BINDINGS: Readonly<Record<Binding, string>> = {
@@ -59,7 +64,7 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 
 /** No line is longer than a terminal of 80 columns, where addresses and paths are of usual length. */
 export function tableReport(ready: Ready, isTemporary: boolean): string {
-  const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir } = ready
+  const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir, instances } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
   const rpc = applications.find(({ id }) => id === 'rpc')
   const browse = applications
@@ -71,7 +76,10 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
   ])
   const under = [
     ['issuer', issuer],
-    ['connectors dial', connectorUrl],
+    ['connectors dial', `${connectorUrl}${instances === undefined ? '' : ', and the others’'}`],
+    ...(instances === undefined
+      ? []
+      : [['instances', `${Object.keys(instances).join(', ')}; nats-server is between them`]]),
     [
       'the demo’s came by',
       [...new Set(Object.values(bindings))].map((one) => BINDINGS[one]).join(),
@@ -89,6 +97,7 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
     ...['Try', hints(ready)],
     ...['As a program: paste this, at any time', program(ready)],
     ...(rpc === undefined ? [] : ['As a client of gRPC', rpcCall(ready, rpc)]),
+    ...(ready.instances === undefined ? [] : ['As an operator', operator(ready)]),
     ...['Underneath', table(under)],
     'Ctrl-C ends it.',
   ].join('\n\n')
@@ -119,6 +128,14 @@ const rpcCall = ({ robot, caFile }: Ready, { externalUrl }: DemoApplication) =>
     `  node --import tsx examples/rpc-call.ts ${externalUrl} you`,
     `--ca ${quoted(caFile)}`,
     `--authorization-file ${quoted(robot.rpcAuthorizationFile!)}`,
+  ].join(' \\\n    ')
+
+/** What each instance holds; `queue` in its place: what waits, and what others would take. */
+const operator = ({ adminUrl = '', adminTokenFile = '' }: Ready) =>
+  [
+    '  node --import tsx src/cli/main.ts admin instances list',
+    `--url ${adminUrl}`,
+    `--token-file ${quoted(adminTokenFile)}`,
   ].join(' \\\n    ')
 
 const urlOf = (applications: Ready['applications'], name: string, path: string) =>

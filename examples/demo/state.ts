@@ -12,10 +12,12 @@ import { preparePrivateDirectory, readPrivateFile, replacePrivateFile } from 'ap
 import { ROBOT } from './configurations.ts'
 import type { DemoOptions } from './options.ts'
 
+type DemoPort = 'users' | 'connectors' | 'sts' | 'intranet' | 'rpc' | 'broker'
+
 export interface DemoState {
   readonly dir: string
   readonly isTemporary: boolean
-  readonly ports: Readonly<Record<'users' | 'connectors' | 'sts' | 'intranet' | 'rpc', number>>
+  readonly ports: Readonly<Record<DemoPort, number>>
   /** By user name. */
   readonly passwords: Readonly<Record<'alice' | 'bob' | 'carol', string>>
   /** What the connector shows the application `inject`. */
@@ -24,6 +26,8 @@ export interface DemoState {
   readonly pins: Readonly<Record<'alice' | 'carol', string>>
   /** Application id → the secret of its client at the issuer. */
   readonly clientSecrets: Readonly<Record<string, string>>
+  /** Where there are several instances: who they are there, and what they seal under. */
+  readonly broker: { readonly token: string; readonly deploymentKey: string }
 }
 
 /** The demo's own applications behind sign-in. */
@@ -31,7 +35,7 @@ const WITH_CLIENT = ['intranet', 'vault', 'headers', 'assertion', 'inject', 'rpc
 
 type Remembered = Pick<
   DemoState,
-  'ports' | 'passwords' | 'gatewayPassword' | 'pins' | 'clientSecrets'
+  'ports' | 'passwords' | 'gatewayPassword' | 'pins' | 'clientSecrets' | 'broker'
 >
 
 /** Opens the directory given, or a temporary one; what is missing is made. */
@@ -49,6 +53,7 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       sts: await freePort(before.ports?.sts),
       intranet: await freePort(before.ports?.intranet),
       rpc: await freePort(before.ports?.rpc),
+      broker: await freePort(before.ports?.broker),
     },
     passwords: { alice: secret(9), bob: secret(9), carol: secret(9), ...before.passwords },
     gatewayPassword: before.gatewayPassword ?? secret(9),
@@ -59,6 +64,7 @@ export async function openState({ stateDir, port, published }: DemoOptions): Pro
       ),
       ...before.clientSecrets,
     },
+    broker: before.broker ?? { token: secret(24), deploymentKey: secret(32) },
   }
   await replacePrivateFile(file, JSON.stringify(remembered, undefined, 2))
   return { dir, isTemporary, ...remembered }

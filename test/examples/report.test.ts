@@ -26,8 +26,15 @@ const secure: Ready = {
   robot: { ...READY.robot, rpcAuthorizationFile: `${dir}/authorization-rpc` },
 }
 
+const several: Ready = {
+  ...READY,
+  instances: { 'cloud-1': 'https://127.0.0.1:41210', 'cloud-2': 'https://127.0.0.1:41211' },
+  ...{ adminUrl: 'http://127.0.0.1:41212', adminTokenFile: `${dir}/cloud/admin-token` },
+}
+
 test.each([
   ['plain HTTP', READY],
+  ['plain HTTP, to two instances', several],
   ['TLS', secure],
 ])('what the demo says fits a terminal, over %s', (_, ready) => {
   const lines = tableReport(ready, true).split('\n')
@@ -47,6 +54,15 @@ test('a gRPC service is shown by how it is called, where there is one', () => {
     `  node --import tsx examples/rpc-call.ts https://rpc.localhost:41207/ you \\\n    --ca ${dir}/cloud/server-ca.pem \\\n    --authorization-file ${dir}/authorization-rpc\n`,
   )
   expect(tableReport(READY, true)).not.toContain('rpc-call')
+})
+
+test('where there are several instances, their operator is shown the way to them', () => {
+  const report = tableReport(several, true)
+  expect(report).toContain(
+    `  node --import tsx src/cli/main.ts admin instances list \\\n    --url http://127.0.0.1:41212 \\\n    --token-file ${dir}/cloud/admin-token\n`,
+  )
+  expect(report).toMatch(/^  instances +cloud-1, cloud-2; nats-server is between them$/m)
+  expect(tableReport(READY, true)).not.toContain('admin')
 })
 
 test('a path that a shell would take apart is quoted', () => {

@@ -1,0 +1,94 @@
+/** The demo with two instances of the cloud, and the broker that they share their state and work over. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findBroker } from '../../examples/demo/instances.ts'
+import { EXIT } from '../../src/cli/program/exit-codes.ts'
+import { linesOf } from '../../src/cli/program/mistakes.ts'
+import type { KnownInstanceView, QueueView } from '../../src/cloud/admin/index.ts'
+import { describeWithPackages } from '../debian-packages.ts'
+import { descendantsOf, isAlive, runDemo, startDemo, type DemoProcess } from './demo-process.ts'
+
+const SOON = { timeout: 30_000, interval: 100 }
+
+describeWithPackages('the demo with two instances', ['nats-server'], () => {
+  const root = mkdtempSync(join(tmpdir(), 'app-proxy-demo-instances-'))
+  const stateDir = join(root, 'state')
+  let demo: DemoProcess
+  beforeAll(async () => {
+    demo = await startDemo('--state-dir', stateDir, '--instances', '2')
+  }, 90_000)
+  afterAll(async () => {
+    await demo?.stop()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  async function listed<T>(path: string): Promise<readonly T[]> {
+    const token = readFileSync(demo.adminTokenFile!, 'utf8').trim()
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await fetch(`${demo.adminUrl}${path}`, { headers })
+    return ((await answer.json()) as { items: readonly T[] }).items
+  }
+
+  test('each has a link of the connector, knows the other, and would take its work', async () => {
+    expect(Object.keys(demo.instances!)).toEqual(['cloud-1', 'cloud-2'])
+    expect(demo.bindings).toEqual({ 'cloud-1': 'link', 'cloud-2': 'link' })
+    const shown = async () =>
+      (await listed<KnownInstanceView>('/v1/instances')).map(
+        ({ instance, state, links }) => `${instance} ${state} ${links}`,
+      )
+    await expect.poll(shown, SOON).toEqual(['cloud-1 serving 1', 'cloud-2 serving 1'])
+    // What the other takes is heard over the broker, and by no other way.
+    const elsewhere = async () => (await listed<QueueView>('/v1/queue'))[0]!.others.grants
+    await expect.poll(elsewhere, SOON).toBeGreaterThan(0)
+  })
+
+  test('what holds secrets is for its owner alone', () => {
+    for (const file of ['broker.conf', 'broker-token', 'deployment.key', 'cloud/admin-token'])
+      expect(statSync(join(stateDir, file)).mode & 0o077, file).toBe(0)
+  })
+
+  test('Ctrl-C ends it in order: the instances miss no broker, and no process is left', async () => {
+    const processes = descendantsOf(demo.child.pid!)
+    for (const name of ['nats-server -c', 'demo/broker.ts'])
+      expect(
+        processes.some(({ command }) => command.includes(name)),
+        name,
+      ).toBe(true)
+    // A terminal sends it to every process of its group, at once.
+    const group = groupOf(demo.child.pid!)
+    for (const { pid } of processes) if (groupOf(pid) === group) process.kill(pid, 'SIGINT')
+    expect(await demo.stop('SIGINT')).toBe(EXIT.good)
+    expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
+    expect(demo.errors).not.toMatch(/nats|failed/)
+  })
+})
+
+test('without the broker it says which package has it, and starts nothing', () => {
+  const told = () => {
+    try {
+      return findBroker('/nowhere', [])
+    } catch (error) {
+      return linesOf(error, false)
+    }
+  }
+  expect(told()).toEqual({
+    code: EXIT.failed,
+    lines: [
+      '--instances: needs nats-server, which is not on this machine (Debian: apt install nats-server)',
+    ],
+  })
+})
+
+test('a number of instances that is none is refused with code 2', async () => {
+  expect(await runDemo('--instances', 'two')).toMatchObject({
+    code: EXIT.usage,
+    errors: 'demo: --instances: must be a number from 1 to 8 (is "two")\n',
+  })
+})
+
+/** The group of a process: what is typed at a terminal goes to all of one. */
+const groupOf = (pid: number) =>
+  execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' }).trim()
