@@ -30,11 +30,12 @@ import { endWithShell } from './demo/end-with-shell.ts'
 import { readOptions, type DemoOptions } from './demo/options.ts'
 import { Processes } from './demo/processes.ts'
 import { keepAuthorization } from './demo/program.ts'
-import { jsonReport, tableReport, type Ready } from './demo/report.ts'
+import { IN_PACKAGE, IN_REPOSITORY, jsonReport, tableReport, type Ready } from './demo/report.ts'
 import { isFree, openState } from './demo/state.ts'
 import { linesOf } from '#program/mistakes'
 import { registrarToken } from './registrar-token.ts'
 
+const words = process.env['APP_PROXY_DEMO_OF'] === 'package' ? IN_PACKAGE : IN_REPOSITORY
 const options = await orEnd(readDemoOptions)
 const isSeveral = options.instances > 1
 const broker = isSeveral ? await orEnd(async () => findBroker()) : undefined
@@ -58,7 +59,7 @@ endWithShell(() => void end(0))
 
 try {
   const ready = await start()
-  console.log(options.json ? jsonReport(ready) : tableReport(ready, state.isTemporary))
+  console.log(options.json ? jsonReport(ready) : tableReport(ready, state.isTemporary, words))
 } catch (error) {
   await end(1, error instanceof Error ? error.message : String(error))
 }
@@ -154,7 +155,10 @@ async function orEnd<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     const { code, lines } = linesOf(error, process.argv.includes('--verbose'))
-    for (const line of lines) console.error(`demo: ${line}`)
+    const { name: command } = words
+    if (process.argv.includes('--json'))
+      console.error(JSON.stringify({ command, code, mistakes: lines }))
+    else for (const line of lines) console.error(`${command}: ${line}`)
     process.exit(code)
   }
 }

@@ -78,7 +78,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cloud/node'],
   // Uses the doors only, as a program of anybody's would.
   ['cli/program'],
-  ['cli/cloud', 'cli/connector'],
+  ['cli/cloud', 'cli/connector', 'cli/demo'],
   ['cli/admin'],
   ['cli'],
 ]

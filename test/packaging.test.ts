@@ -141,6 +141,14 @@ test('its program runs, helps, and says what is wrong in a line', async () => {
     code: 2,
     stderr: `app-proxy connector run: --url: must be an https URL, such as https://cloud.example:8444 (is "x")\n`,
   })
+  const demo = await run(program, ['demo'], { cwd: project }).catch((error: unknown) => error)
+  const { tsx, 'oidc-provider': provider } = manifest.devDependencies
+  expect(demo).toMatchObject({
+    ...{ code: 1, stdout: '' },
+    stderr: expect.stringMatching(
+      `^app-proxy demo: packages that are not installed are needed for the demo: npm install tsx@${tsx} oidc-provider@${provider} .+\n$`,
+    ),
+  })
 })
 
 describe('in a browser', () => {

@@ -2,6 +2,7 @@
  * The command line of the demo.
  */
 import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { DEMO_FLAGS } from '#demo-flags'
 import { readFlags, readPort } from '#program/flags'
 import { allOf } from '#program/mistakes'
 import type { Surroundings } from '#program/program'
@@ -27,31 +28,7 @@ export interface DemoOptions {
 }
 
 const FLAGS = {
-  port: { value: 'N', text: 'the port users come to (default: a free one)' },
-  publish: {
-    value: 'NAME=URL',
-    isMany: true,
-    text: 'publish your own local application as NAME.localhost, behind sign-in',
-  },
-  'publish-open': {
-    value: 'NAME=URL',
-    isMany: true,
-    text: 'the same, open to everyone',
-  },
-  'external-host': {
-    value: 'NAME',
-    isMany: true,
-    text: 'show that application the host that users see, instead of its own',
-  },
-  'state-dir': {
-    value: 'DIR',
-    text: 'keep keys, certificates and passwords there (default: a temporary directory)',
-  },
-  https: { text: 'serve users over TLS, under a generated certificate authority' },
-  instances: {
-    value: 'N',
-    text: 'so many instances of the cloud, which share work over NATS (default: one, without it)',
-  },
+  ...DEMO_FLAGS,
   json: { text: 'print one line of JSON instead of the table; logs go to stderr' },
 } as const
 

@@ -41,6 +41,30 @@ export interface Ready {
   readonly adminTokenFile?: string
 }
 
+/** How programs are called where the demo was started. */
+export interface ProgramWords {
+  /** What it calls itself. */
+  readonly name: string
+  readonly demo: string
+  readonly cli: string
+  /** The folder that they are in. */
+  readonly examples: string
+}
+
+export const IN_REPOSITORY: ProgramWords = {
+  name: 'demo',
+  demo: 'npm run demo --',
+  cli: 'node --import tsx src/cli/main.ts',
+  examples: 'examples/',
+}
+/** By `app-proxy demo`, in a project that the package is installed in. */
+export const IN_PACKAGE: ProgramWords = {
+  name: 'app-proxy demo',
+  demo: 'npx app-proxy demo',
+  cli: 'npx app-proxy',
+  examples: 'node_modules/app-proxy/examples/',
+}
+
 const BINDINGS: Readonly<Record<Binding, string>> = {
   link: 'link: one framed connection',
   plain: 'plain: HTTP calls, without WebSockets',
@@ -63,7 +87,7 @@ export function jsonReport({ applications, ...rest }: Ready): string {
 }
 
 /** No line is longer than a terminal of 80 columns, where addresses and paths are of usual length. */
-export function tableReport(ready: Ready, isTemporary: boolean): string {
+export function tableReport(ready: Ready, isTemporary: boolean, words = IN_REPOSITORY): string {
   const { applications, users, issuer, connectorUrl, bindings, caFile, stateDir, instances } = ready
   const isHttps = applications[0]!.externalUrl.startsWith('https:')
   const rpc = applications.find(({ id }) => id === 'rpc')
@@ -94,21 +118,21 @@ export function tableReport(ready: Ready, isTemporary: boolean): string {
   return [
     ...['Browse', table(browse)],
     ...['Sign in as', table(signIn)],
-    ...['Try', hints(ready)],
+    ...['Try', hints(ready, words)],
     ...['As a program: paste this, at any time', program(ready)],
-    ...(rpc === undefined ? [] : ['As a client of gRPC', rpcCall(ready, rpc)]),
-    ...(ready.instances === undefined ? [] : ['As an operator', operator(ready)]),
+    ...(rpc === undefined ? [] : ['As a client of gRPC', rpcCall(ready, rpc, words)]),
+    ...(ready.instances === undefined ? [] : ['As an operator', operator(ready, words)]),
     ...['Underneath', table(under)],
     'Ctrl-C ends it.',
   ].join('\n\n')
 }
 
-const hints = ({ applications }: Ready) =>
+const hints = ({ applications }: Ready, { demo }: ProgramWords) =>
   [
     'the vault as alice: it asks for her PIN too, and for nothing else',
     'the intranet as bob: it says who refused him, and lets him be somebody else',
     `${urlOf(applications, 'intranet', 'live')} and sign out in another tab`,
-    'npm run demo -- --publish-open broken=http://127.0.0.1:1',
+    `${demo} --publish-open broken=http://127.0.0.1:1`,
     '  and open it: nobody listens there, and the page says where it stopped',
   ]
     .map((line) => `  ${line}`)
@@ -123,17 +147,21 @@ const program = ({ applications, robot, caFile }: Ready) =>
   ].join(' \\\n    ')
 
 /** The same. */
-const rpcCall = ({ robot, caFile }: Ready, { externalUrl }: DemoApplication) =>
+const rpcCall = (
+  { robot, caFile }: Ready,
+  { externalUrl }: DemoApplication,
+  { examples }: ProgramWords,
+) =>
   [
-    `  node --import tsx examples/rpc-call.ts ${externalUrl} you`,
+    `  node --import tsx ${examples}rpc-call.ts ${externalUrl} you`,
     `--ca ${quoted(caFile)}`,
     `--authorization-file ${quoted(robot.rpcAuthorizationFile!)}`,
   ].join(' \\\n    ')
 
 /** What each instance holds; `queue` in its place: what waits, and what others would take. */
-const operator = ({ adminUrl = '', adminTokenFile = '' }: Ready) =>
+const operator = ({ adminUrl = '', adminTokenFile = '' }: Ready, { cli }: ProgramWords) =>
   [
-    '  node --import tsx src/cli/main.ts admin instances list',
+    `  ${cli} admin instances list`,
     `--url ${adminUrl}`,
     `--token-file ${quoted(adminTokenFile)}`,
   ].join(' \\\n    ')

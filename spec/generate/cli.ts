@@ -4,7 +4,7 @@
  * @module
  */
 import { COMMANDS, GROUPS } from '../../src/cli/commands.ts'
-import { usageOf } from '../../src/cli/help.ts'
+import { inGroup, usageOf } from '../../src/cli/help.ts'
 import { JSON_FLAG, type Command } from '../../src/cli/program/command.ts'
 import { EXIT, EXIT_TEXTS, type ExitName } from '../../src/cli/program/exit-codes.ts'
 import { COMMON_FLAGS, flagForm } from '../../src/cli/program/flags.ts'
@@ -15,7 +15,7 @@ export function commandReference(): string {
   return Object.entries(GROUPS)
     .flatMap(([group, text]) => [
       `### ${group}: ${text}`,
-      ...COMMANDS.filter(({ words }) => words.startsWith(`${group} `)).map(section),
+      ...COMMANDS.filter((one) => inGroup(one, group)).map(section),
     ])
     .join('\n\n')
 }

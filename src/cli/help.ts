@@ -82,7 +82,9 @@ export function usageOf({ words, names, flags }: Pick<Command, 'words' | 'names'
   return `usage: ${[NAME, words, ...names, ...required, '[options]'].join(' ')}`
 }
 
-const inGroup = ({ words }: Command, group: string) => words.startsWith(`${group} `)
+/** Whether a command is of those that begin with these words, or is these. */
+export const inGroup = ({ words }: Command, group: string) =>
+  words === group || words.startsWith(`${group} `)
 
 const summaries = (commands: readonly Command[]) =>
   aligned(commands.map(({ words, summary }) => [words, summary]))

@@ -1,15 +1,22 @@
 /** The demo with two instances of the cloud, and the broker that they share their state and work over. */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findBroker } from '../../examples/demo/instances.ts'
+import { readOptions } from '../../examples/demo/options.ts'
 import { EXIT } from '../../src/cli/program/exit-codes.ts'
 import { linesOf } from '../../src/cli/program/mistakes.ts'
 import type { KnownInstanceView, QueueView } from '../../src/cloud/admin/index.ts'
 import { describeWithPackages } from '../debian-packages.ts'
-import { descendantsOf, isAlive, runDemo, startDemo, type DemoProcess } from './demo-process.ts'
+import {
+  descendantsOf,
+  isAlive,
+  OWN_DEMO,
+  startDemoOf,
+  UserAgent,
+  type DemoProcess,
+} from './demo-process.ts'
 
 const SOON = { timeout: 30_000, interval: 100 }
 
@@ -18,7 +25,8 @@ describeWithPackages('the demo with two instances', ['nats-server'], () => {
   const stateDir = join(root, 'state')
   let demo: DemoProcess
   beforeAll(async () => {
-    demo = await startDemo('--state-dir', stateDir, '--instances', '2')
+    const program = { ...OWN_DEMO, isGroup: true }
+    demo = await startDemoOf(program, '--state-dir', stateDir, '--instances', '2')
   }, 90_000)
   afterAll(async () => {
     await demo?.stop()
@@ -45,6 +53,18 @@ describeWithPackages('the demo with two instances', ['nats-server'], () => {
     await expect.poll(elsewhere, SOON).toBeGreaterThan(0)
   })
 
+  test('one that is killed is started again, and meanwhile the other serves', async () => {
+    const cloud = descendantsOf(demo.child.pid!).find(isCloud)!
+    const running = () => descendantsOf(cloud.pid).filter(isCloud)
+    const [, second] = running()
+    process.kill(second!.pid, 'SIGKILL')
+    await expect.poll(() => demo.errors, SOON).toMatch(/cloud-\d ended \(SIGKILL\)/)
+    const page = demo.url('open', '/headers')
+    const asked = Array.from({ length: 4 }, () => new UserAgent().get(page))
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    await expect.poll(() => running().length, SOON).toBe(2)
+  })
+
   test('what holds secrets is for its owner alone', () => {
     for (const file of ['broker.conf', 'broker-token', 'deployment.key', 'cloud/admin-token'])
       expect(statSync(join(stateDir, file)).mode & 0o077, file).toBe(0)
@@ -57,12 +77,9 @@ describeWithPackages('the demo with two instances', ['nats-server'], () => {
         processes.some(({ command }) => command.includes(name)),
         name,
       ).toBe(true)
-    // A terminal sends it to every process of its group, at once.
-    const group = groupOf(demo.child.pid!)
-    for (const { pid } of processes) if (groupOf(pid) === group) process.kill(pid, 'SIGINT')
-    expect(await demo.stop('SIGINT')).toBe(EXIT.good)
+    expect(await demo.interrupt()).toBe(EXIT.good)
     expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
-    expect(demo.errors).not.toMatch(/nats|failed/)
+    expect(demo.errors).not.toMatch(/failed/)
   })
 })
 
@@ -83,12 +100,12 @@ test('without the broker it says which package has it, and starts nothing', () =
 })
 
 test('a number of instances that is none is refused with code 2', async () => {
-  expect(await runDemo('--instances', 'two')).toMatchObject({
+  const read = readOptions({ argv: ['--instances', 'two'], say: () => undefined })
+  expect(await read.catch((error: unknown) => linesOf(error, false))).toEqual({
     code: EXIT.usage,
-    errors: 'demo: --instances: must be a number from 1 to 8 (is "two")\n',
+    lines: ['--instances: must be a number from 1 to 8 (is "two")'],
   })
 })
 
-/** The group of a process: what is typed at a terminal goes to all of one. */
-const groupOf = (pid: number) =>
-  execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' }).trim()
+/** What starts the instances, and each of them. */
+const isCloud = ({ command }: { readonly command: string }) => command.includes('cloud run')

@@ -21,6 +21,8 @@ export interface DemoProcess extends Ready {
   url(id: string, path?: string): string
   /** Sends `signal` and resolves with the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** The same of Ctrl-C at its terminal: all of its group get it at once. Only where it is a group. */
+  interrupt(): Promise<number | null>
 }
 
 /** Runs the demo until it ends by itself. */
@@ -37,24 +39,28 @@ export async function runDemo(...args: string[]) {
 /** Another demo than the repository's own, by another Node. */
 export interface DemoProgram {
   readonly node: string
-  /** The path of its `demo.ts`. */
-  readonly example: string
+  /** What Node is given to start it. */
+  readonly args: readonly string[]
   /** From where `tsx` is found. */
   readonly cwd: string
+  /** As a shell starts it at a terminal: it and its processes are a group of their own. */
+  readonly isGroup?: boolean
 }
 
-const OWN: DemoProgram = { node: process.execPath, example: EXAMPLE, cwd: process.cwd() }
+export const OWN_DEMO: DemoProgram = {
+  ...{ node: process.execPath, args: ['--import', 'tsx', EXAMPLE], cwd: process.cwd() },
+}
 
 /** Starts the demo with `--json` and waits until everything is ready. */
-export const startDemo = (...args: string[]) => startDemoOf(OWN, ...args)
+export const startDemo = (...args: string[]) => startDemoOf(OWN_DEMO, ...args)
 
 /** The same of another program. */
 export async function startDemoOf(
-  { node, example, cwd }: DemoProgram,
+  { node, args: program, cwd, isGroup = false }: DemoProgram,
   ...args: string[]
 ): Promise<DemoProcess> {
-  const child = spawn(node, ['--import', 'tsx', example, '--json', ...args], {
-    cwd,
+  const child = spawn(node, [...program, '--json', ...args], {
+    ...{ cwd, detached: isGroup },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let errors = ''
@@ -83,6 +89,11 @@ export async function startDemoOf(
       if (child.exitCode !== null) return child.exitCode
       const exit = once(child, 'exit')
       child.kill(signal)
+      return ((await exit) as [number | null])[0]
+    },
+    async interrupt() {
+      const exit = once(child, 'exit')
+      process.kill(-child.pid!, 'SIGINT')
       return ((await exit) as [number | null])[0]
     },
   }

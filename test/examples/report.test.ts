@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { tableReport, type Ready } from '../../examples/demo/report.ts'
+import { IN_PACKAGE, tableReport, type Ready } from '../../examples/demo/report.ts'
 
 const dir = '/tmp/app-proxy-demo-AbCdEf'
 const at = (id: string) => ({
@@ -63,6 +63,14 @@ test('where there are several instances, their operator is shown the way to them
   )
   expect(report).toMatch(/^  instances +cloud-1, cloud-2; nats-server is between them$/m)
   expect(tableReport(READY, true)).not.toContain('admin')
+})
+
+test('in a project of its own, the commands are those of the package', () => {
+  const report = tableReport({ ...several, ...secure }, true, IN_PACKAGE)
+  expect(report).toContain('  npx app-proxy demo --publish-open broken=')
+  expect(report).toContain('  npx app-proxy admin instances list \\\n')
+  expect(report).toContain('  node --import tsx node_modules/app-proxy/examples/rpc-call.ts https:')
+  expect(report).not.toMatch(/npm run|src\/cli/)
 })
 
 test('a path that a shell would take apart is quoted', () => {

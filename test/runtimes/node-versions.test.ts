@@ -11,7 +11,13 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import manifest from '../../package.json' with { type: 'json' }
-import { startDemoOf, UserAgent, type DemoProcess } from '../examples/demo-process.ts'
+import {
+  descendantsOf,
+  isAlive,
+  startDemoOf,
+  UserAgent,
+  type DemoProcess,
+} from '../examples/demo-process.ts'
 import { packedProject, type PackedProject } from '../packed-project.ts'
 import { installRuntimes, nodeProgram } from './runtimes.ts'
 
@@ -37,8 +43,13 @@ describe.skipIf(process.platform !== 'linux').each(['20', '22', '24'])('Node %s'
   let demo: DemoProcess
   let ca: string
   beforeAll(async () => {
-    const example = join(project.directory, 'node_modules', manifest.name, 'examples/demo.ts')
-    demo = await startDemoOf({ node, example, cwd: project.directory }, '--https')
+    const program = join(
+      project.directory,
+      'node_modules',
+      manifest.name,
+      manifest.bin['app-proxy'],
+    )
+    demo = await startDemoOf({ node, args: [program, 'demo'], cwd: project.directory }, '--https')
     ca = readFileSync(demo.caFile, 'utf8')
     agent.user = new UserAgent(ca)
   }, 90_000)
@@ -93,6 +104,13 @@ describe.skipIf(process.platform !== 'linux').each(['20', '22', '24'])('Node %s'
     expect(headers[':status']).toBe(200)
     expect(JSON.parse(await text(stream))).toMatchObject({ target: '/headers' })
     session.close()
+  })
+
+  test('ends in order, and leaves no process', async () => {
+    const processes = descendantsOf(demo.child.pid!)
+    expect(processes.length).toBeGreaterThan(4)
+    expect(await demo.stop()).toBe(0)
+    expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([])
   })
 
   // HTTP messages differ more between versions than sockets do: links are the same everywhere.

@@ -128,7 +128,9 @@ function tellUnknown(
     checkConfiguration(v.strictObject(Object.fromEntries(entries) as v.ObjectEntries), values)
   } catch (error) {
     if (!(error instanceof ConfigurationInvalid)) throw error
-    mistakes.push(...error.mistakes)
+    // Of one that may be given more than once, the option is told, and not which it was.
+    for (const { path, ...one } of error.mistakes)
+      mistakes.push({ path: path.replace(/\[\d+\]$/, ''), ...one })
   }
 }
 
