@@ -4,12 +4,12 @@
  * other; time of the processor, so that what else runs on the machine counts for neither.
  */
 import { FrameType } from 'app-proxy/protocol'
-import { writeFrameHeader } from '../../src/protocol/wire/frame.ts'
 import { FrameOutput } from '../../src/protocol/wire/frame-output.ts'
-import { claimElements, offerElements, responseElements } from '../../src/protocol/wire/heads.ts'
+import { writeClaim, writeOffer, writeResponseHead } from '../../src/protocol/wire/heads.ts'
+import { packToCopy } from '../../src/protocol/wire/msgpack-writer.ts'
+import { fromHexadecimal } from '../../src/protocol/wire/octets.ts'
 import { median } from '../report/statistics.ts'
 import { done } from './measure.ts'
-import { pack, packedBound } from './own-writer.ts'
 import { OFFER, RESPONSE } from './samples.ts'
 
 const PAIRS = 15
@@ -17,79 +17,59 @@ const SAMPLE_MS = Number(process.env['BENCH_SAMPLE_MS'] ?? 100)
 const CLAIM = { id: OFFER.id, attempt: 1, credit: 65_536 }
 /** Requests between two looks of the transport, as on a busy link. */
 const PER_TURN = 16
-const HEADER_BYTES = 9
-const SLAB_BYTES = 32 * 1024
 
-/** Frames on their way out, written by our own writer into the memory that they leave from. */
-class OwnOutput {
-  #chunks: Uint8Array[] = []
-  #slab = new Uint8Array(SLAB_BYTES)
-  #from = 0
-  #at = 0
+type WriteHeads = (output: FrameOutput) => void
 
-  head(type: FrameType, flags: number, number: number, value: readonly unknown[]): void {
-    const most = HEADER_BYTES + packedBound(value)
-    if (this.#slab.length - this.#at < most) {
-      this.#seal()
-      this.#slab = new Uint8Array(Math.max(SLAB_BYTES, most))
-      this.#from = 0
-      this.#at = 0
-    }
-    const start = this.#at + HEADER_BYTES
-    const end = pack(value, this.#slab, start)
-    writeFrameHeader(this.#slab, this.#at, type, flags, number, end - start)
-    this.#at = end
-  }
-
-  take(): Uint8Array[] {
-    this.#seal()
-    const chunks = this.#chunks
-    this.#chunks = []
-    return chunks
-  }
-
-  #seal(): void {
-    if (this.#at === this.#from) return
-    this.#chunks.push(this.#slab.subarray(this.#from, this.#at))
-    this.#from = this.#at
-  }
+const byUs: WriteHeads = (output) => {
+  output.head(FrameType.OFFER, 0, 0, writeOffer, OFFER)
+  output.head(FrameType.CLAIM, 0, 1, writeClaim, CLAIM)
+  output.head(FrameType.RESPONSE, 0, 1, writeResponseHead, RESPONSE)
 }
 
-type Output = Pick<FrameOutput, 'head' | 'take'>
-const OUTPUTS: readonly [ours: () => Output, msgpackr: () => Output] = [
-  () => new OwnOutput(),
-  () => new FrameOutput(),
-]
+/** As lists of elements, which is how msgpackr wants them. */
+const byMsgpackr: WriteHeads = (output) => {
+  const write = (type: FrameType, number: number, elements: readonly unknown[]) =>
+    output.frame(type, 0, number, packToCopy(elements))
+  const { id, attempt, applicationId, applicationVersion, method, target, headers, user } = OFFER
+  const octets = fromHexadecimal(id, 16, 'an id')
+  const { remainingMs, origin, answerMs } = OFFER
+  write(FrameType.OFFER, 0, [
+    ...[octets, attempt, applicationId, applicationVersion, method, target, headers, user],
+    ...[false, undefined, remainingMs, origin, answerMs],
+  ])
+  write(FrameType.CLAIM, 1, [fromHexadecimal(CLAIM.id, 16, 'an id'), CLAIM.attempt, CLAIM.credit])
+  write(FrameType.RESPONSE, 1, [RESPONSE.status, RESPONSE.headers])
+}
+
+const WRITERS: readonly [ours: WriteHeads, msgpackr: WriteHeads] = [byUs, byMsgpackr]
 
 let sink = 0
 
-function requests(make: () => Output, times: number): void {
-  const output = make()
+function requests(write: WriteHeads, times: number): void {
+  const output = new FrameOutput()
   for (let time = 0; time < times; time++) {
-    output.head(FrameType.OFFER, 0, 0, offerElements(OFFER))
-    output.head(FrameType.CLAIM, 0, 1, claimElements(CLAIM))
-    output.head(FrameType.RESPONSE, 0, 1, responseElements(RESPONSE))
+    write(output)
     if (time % PER_TURN === 0) sink += output.take().length
   }
   sink += output.take().length
 }
 
 /** Microseconds of the processor, for each request. */
-function microseconds(make: () => Output, times: number): number {
+function microseconds(write: WriteHeads, times: number): number {
   const before = process.cpuUsage()
-  requests(make, times)
+  requests(write, times)
   const { user, system } = process.cpuUsage(before)
   return (user + system) / times
 }
 
 for (let warm = performance.now() + 1_000; performance.now() < warm;)
-  for (const make of OUTPUTS) requests(make, 64)
+  for (const write of WRITERS) requests(write, 64)
 let times = 64
-while (microseconds(OUTPUTS[0], times) * times < SAMPLE_MS * 1_000) times *= 2
+while (microseconds(WRITERS[0], times) * times < SAMPLE_MS * 1_000) times *= 2
 
 const pairs = Array.from({ length: PAIRS }, (_, pair) => {
-  const first = microseconds(OUTPUTS[pair % 2 === 0 ? 0 : 1], times)
-  const second = microseconds(OUTPUTS[pair % 2 === 0 ? 1 : 0], times)
+  const first = microseconds(WRITERS[pair % 2 === 0 ? 0 : 1], times)
+  const second = microseconds(WRITERS[pair % 2 === 0 ? 1 : 0], times)
   return pair % 2 === 0 ? ([first, second] as const) : ([second, first] as const)
 })
 const saved = pairs.map(([ours, msgpackr]) => msgpackr - ours).sort((a, b) => a - b)

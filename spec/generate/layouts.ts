@@ -15,6 +15,7 @@ import {
   FrameType,
   HELLO_QUERY,
   IGNORABLE_TYPES,
+  fromHexadecimal,
   PROTOCOL_VERSION,
   ResetCode,
 } from '../../src/protocol/internal.ts'
@@ -24,7 +25,6 @@ import {
   type ElementType,
   type PayloadLayout,
 } from '../../src/protocol/wire/frame-layouts.ts'
-import { claimElements } from '../../src/protocol/wire/heads.ts'
 import { markdownTable } from './tables.ts'
 
 type Name = keyof typeof FrameType
@@ -81,7 +81,7 @@ export function frameLayouts(): string {
 /** A CLAIM, each element with what it says. */
 export function exampleFrame(): string {
   const claim = { id: '00112233445566778899aabbccddeeff', attempt: 1, credit: 65_536 }
-  const [id, attempt, credit] = claimElements(claim)
+  const id = fromHexadecimal(claim.id, 16, 'an exchange id')
   const frame = encodeFrame(FrameType.CLAIM, 0, 5, encodeClaim(claim))
   const payload = frame.subarray(FRAME_HEADER_BYTES)
   const lines: readonly (readonly [octets: Uint8Array, words: string])[] = [
@@ -91,8 +91,8 @@ export function exampleFrame(): string {
     [frame.subarray(5, FRAME_HEADER_BYTES), 'number 5'],
     [payload.subarray(0, 1), 'an array of three'],
     [encode(id), 'id: 16 octets'],
-    [encode(attempt), 'attempt: 1'],
-    [encode(credit), 'credit: 65 536 bytes of the request body'],
+    [encode(claim.attempt), 'attempt: 1'],
+    [encode(claim.credit), 'credit: 65 536 bytes of the request body'],
   ]
   const spaced = (octets: Uint8Array) =>
     Buffer.from(octets)

@@ -18,7 +18,7 @@ import {
   type Welcome,
 } from '../wire/frame-types.ts'
 import { decodeHello, encodeWelcome } from '../wire/greetings.ts'
-import { decodeClaim, decodeDecline, offerElements } from '../wire/heads.ts'
+import { decodeClaim, decodeDecline, writeOffer } from '../wire/heads.ts'
 import {
   decodeCredit,
   decodeEmpty,
@@ -114,7 +114,7 @@ export class AcceptedLink extends LinkEndpoint {
   /** Spends a grant. */
   offer(offer: Offer): void {
     if (!this.#machine.step('offer')) return
-    this.multiplexer.sendHead(FrameType.OFFER, 0, offerElements(offer))
+    this.multiplexer.sendHead(FrameType.OFFER, 0, writeOffer, offer)
     this.#memory.grants -= 1
   }
 

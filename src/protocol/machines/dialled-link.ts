@@ -23,7 +23,7 @@ import {
   encodeCredit,
 } from '../wire/control-frames.ts'
 import { decodeWelcome, encodeHello } from '../wire/greetings.ts'
-import { decodeOffer, claimElements, encodeDecline } from '../wire/heads.ts'
+import { decodeOffer, writeClaim, writeDecline } from '../wire/heads.ts'
 import { DeadlineWheel, SLOT_MS } from './deadlines.ts'
 import { INITIAL_WINDOW_BYTES, MAX_NUMBER } from '../wire/limits.ts'
 import { isAgreed } from '../wire/features.ts'
@@ -145,14 +145,13 @@ export class DialledLink extends LinkEndpoint {
     this.multiplexer.adopt(wire, exchange, options)
     const { confirmed } = options
     if (confirmed !== undefined) this.#unconfirmed.set(number, confirmed)
-    this.multiplexer.sendHead(FrameType.CLAIM, number, claimElements(claim))
+    this.multiplexer.sendHead(FrameType.CLAIM, number, writeClaim, claim)
     return exchange
   }
 
   decline(decline: Decline): void {
-    if (this.#machine.step('decline')) {
-      this.multiplexer.send(FrameType.DECLINE, 0, encodeDecline(decline))
-    }
+    if (this.#machine.step('decline'))
+      this.multiplexer.sendHead(FrameType.DECLINE, 0, writeDecline, decline)
   }
 
   /** `offers` more slots are free. */

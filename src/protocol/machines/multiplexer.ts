@@ -24,8 +24,9 @@ import {
   type ResponseHead,
 } from '../wire/frame-types.ts'
 import { encodeCredit, encodeReset, encodeStop, type NotSentCause } from '../wire/control-frames.ts'
-import { encodeTrailers, responseElements } from '../wire/heads.ts'
+import { writeResponseHead, writeTrailers } from '../wire/heads.ts'
 import { DATA_BYTES } from '../wire/limits.ts'
+import type { Slab } from '../wire/slab.ts'
 
 /** Carries the exchanges of one link. */
 export class Multiplexer {
@@ -97,9 +98,15 @@ export class Multiplexer {
     this.#rouse()
   }
 
-  /** As {@link send}, of a payload that is a MessagePack value. */
-  sendHead(type: FrameType, number: number, value: readonly unknown[], flags = 0): void {
-    this.#output.head(type, flags, number, value)
+  /** As {@link send}, of a payload that is a head; `write` is one of heads.ts. */
+  sendHead<Head>(
+    type: FrameType,
+    number: number,
+    write: (to: Slab, head: Head) => void,
+    head: Head,
+    flags = 0,
+  ): void {
+    this.#output.head(type, flags, number, write, head)
     this.#rouse()
   }
 
@@ -257,12 +264,12 @@ export class NumberedWire implements ExchangeWire, LongSubject {
   }
 
   informational(head: ResponseHead): void {
-    this.#link.sendHead(FrameType.INFORMATIONAL, this.number, responseElements(head))
+    this.#link.sendHead(FrameType.INFORMATIONAL, this.number, writeResponseHead, head)
   }
 
   respond(head: ResponseHead, end: boolean): void {
     const flags = end ? FrameFlag.END : 0
-    this.#link.sendHead(FrameType.RESPONSE, this.number, responseElements(head), flags)
+    this.#link.sendHead(FrameType.RESPONSE, this.number, writeResponseHead, head, flags)
     if (!end) this.#link.answered(this)
   }
 
@@ -314,7 +321,7 @@ export class NumberedWire implements ExchangeWire, LongSubject {
     const end = isLast && this.#ended && this.#trailers === undefined
     if (bytes.length > 0 || end) out.data(this.number, bytes, end)
     if (isLast && this.#trailers !== undefined) {
-      out.frame(FrameType.TRAILERS, FrameFlag.END, this.number, encodeTrailers(this.#trailers))
+      out.head(FrameType.TRAILERS, FrameFlag.END, this.number, writeTrailers, this.#trailers)
     }
     if (isLast) this.#isReady = false
     return bytes.length

@@ -20,7 +20,7 @@ import {
   type ResetCode,
   type ResponseHead,
 } from '../wire/frame-types.ts'
-import { encodeTrailers, responseElements } from '../wire/heads.ts'
+import { encodeTrailers, writeResponseHead } from '../wire/heads.ts'
 import { MAX_DATA_BYTES } from '../wire/limits.ts'
 import type { ExchangeWire } from './exchange-ports.ts'
 import type { Exchange } from './exchange.ts'
@@ -190,7 +190,7 @@ export abstract class PlainExchange<
   /** @internal */
   protected sayHead(type: FrameType, head: ResponseHead, flags = 0): void {
     this.#writeLast(0)
-    this.output.head(type, flags, 0, responseElements(head))
+    this.output.head(type, flags, 0, writeResponseHead, head)
     this.#port.wake()
   }
 

@@ -13,7 +13,7 @@ import {
   type ExchangeId,
   type ResponseHead,
 } from '../wire/frame-types.ts'
-import { claimElements } from '../wire/heads.ts'
+import { writeClaim } from '../wire/heads.ts'
 import { deliverFrame } from './exchange-frames.ts'
 import type { Exchange } from './exchange.ts'
 import {
@@ -110,7 +110,7 @@ export class PlainResponder extends PlainExchange<PlainResponderMemory> {
     this.exchange = exchange
     this.#machine.step('claim')
     this.memory.heldUntil = now + CLAIM_HELD_MS
-    this.output.head(FrameType.CLAIM, 0, 0, claimElements({ id, attempt, credit: 0 }))
+    this.output.head(FrameType.CLAIM, 0, 0, writeClaim, { id, attempt, credit: 0 })
   }
 
   /**

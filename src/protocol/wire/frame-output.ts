@@ -10,12 +10,9 @@
 import { writeFrameHeader } from './frame.ts'
 import { FrameFlag, FrameType } from './frame-types.ts'
 import { FRAME_HEADER_BYTES } from './limits.ts'
-import { packToCopy } from './msgpack-writer.ts'
+import { Slab } from './slab.ts'
 
 const EMPTY = new Uint8Array(0)
-/** A slab grows with what one turn says, up to this. */
-const MAX_SLAB_BYTES = 32 * 1024
-const MIN_SLAB_BYTES = 1024
 /**
  * A DATA payload up to this is cheaper copied than handed to the transport as a chunk of its own.
  */
@@ -23,21 +20,34 @@ const COPIED_BYTES = 2 * 1024
 
 /** What one link has to send. */
 export class FrameOutput {
-  #chunks: Uint8Array[] = []
-  /** Written up to `#at`, of which up to `#from` was handed out: nobody writes there again. */
-  #slab = EMPTY
-  #from = 0
-  #at = 0
+  readonly #slab = new Slab()
 
   /** A frame whose payload is small, or read at once. */
   frame(type: number, flags: number, number: number, payload: Uint8Array = EMPTY): void {
-    this.#header(type, flags, number, payload.length, payload.length)
-    this.#copy(payload)
+    const { length } = payload
+    this.#header(type, flags, number, length, length)
+    this.#slab.put(payload)
   }
 
-  /** A frame whose payload is a MessagePack value. */
-  head(type: FrameType, flags: number, number: number, value: readonly unknown[]): void {
-    this.frame(type, flags, number, packToCopy(value))
+  /** A frame whose payload is a head; `write` is one of heads.ts. */
+  head<Head>(
+    type: FrameType,
+    flags: number,
+    number: number,
+    write: (to: Slab, head: Head) => void,
+    head: Head,
+  ): void {
+    const slab = this.#slab
+    slab.begin(FRAME_HEADER_BYTES)
+    slab.at += FRAME_HEADER_BYTES
+    try {
+      write(slab, head)
+      const length = slab.at - slab.begun - FRAME_HEADER_BYTES
+      writeFrameHeader(slab.octets, slab.begun, type, flags, number, length)
+    } catch (error) {
+      slab.undo()
+      throw error
+    }
   }
 
   /** A DATA frame; a large payload is not copied, and must not change until it is sent. */
@@ -46,54 +56,28 @@ export class FrameOutput {
     const { length } = payload
     if (length <= COPIED_BYTES) return this.frame(FrameType.DATA, flags, number, payload)
     this.#header(FrameType.DATA, flags, number, length, 0)
-    this.#seal()
-    this.#chunks.push(payload)
+    this.#slab.pass(payload)
   }
 
   /** Whether there is anything since the last time. */
   get hasMore(): boolean {
-    return this.#at > this.#from || this.#chunks.length > 0
+    return this.#slab.hasMore
   }
 
   /** Everything since the last time, in order. */
   take(): Uint8Array[] {
-    this.#seal()
-    const chunks = this.#chunks
-    this.#chunks = []
-    return chunks
+    return this.#slab.take()
   }
 
   /** Lets go of the memory that an idle link has no use for. */
   release(): void {
-    this.#seal()
-    this.#slab = EMPTY
-    this.#from = 0
-    this.#at = 0
+    this.#slab.release()
   }
 
   #header(type: number, flags: number, number: number, length: number, copied: number): void {
-    const needed = FRAME_HEADER_BYTES + copied
-    if (this.#slab.length - this.#at < needed) this.#grow(needed)
-    writeFrameHeader(this.#slab, this.#at, type, flags, number, length)
-    this.#at += FRAME_HEADER_BYTES
-  }
-
-  #copy(payload: Uint8Array): void {
-    this.#slab.set(payload, this.#at)
-    this.#at += payload.length
-  }
-
-  #seal(): void {
-    if (this.#at === this.#from) return
-    this.#chunks.push(this.#slab.subarray(this.#from, this.#at))
-    this.#from = this.#at
-  }
-
-  #grow(needed: number): void {
-    this.#seal()
-    const doubled = Math.min(MAX_SLAB_BYTES, Math.max(MIN_SLAB_BYTES, 2 * this.#slab.length))
-    this.#slab = new Uint8Array(Math.max(doubled, needed))
-    this.#from = 0
-    this.#at = 0
+    const slab = this.#slab
+    slab.begin(FRAME_HEADER_BYTES + copied)
+    writeFrameHeader(slab.octets, slab.at, type, flags, number, length)
+    slab.at += FRAME_HEADER_BYTES
   }
 }

@@ -6,7 +6,6 @@
  * @see spec/PROTOCOL.md, "Frames"
  * @module
  */
-import { fromHexadecimal, hexadecimal } from './octets.ts'
 import { isFieldValue, isTarget, isToken } from './fields.ts'
 import {
   DECLINE_REASONS,
@@ -20,41 +19,48 @@ import {
   type ResponseHead,
   type UserClaims,
 } from './frame-types.ts'
-import { PositionalReader, malformed } from './positional.ts'
+import { putBoolean, putCount, putId, putList, putNil, putText, putTexts } from './head-writer.ts'
 import { MAX_ANSWER_FIELDS, FIRST_CREDIT_BYTES } from './limits.ts'
 import { encode } from './msgpack.ts'
-import { pack, wellFormed } from './msgpack-writer.ts'
-import { isMap, typedClaimsFault, type TypedClaim, type TypedClaims } from './typed-claims.ts'
+import { hexadecimal } from './octets.ts'
+import { PositionalReader, malformed } from './positional.ts'
+import { Slab } from './slab.ts'
+import { isMap, typedClaimsFault } from './typed-claims.ts'
 
 /**
  * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
  * `upgrade` nil or a string, `body` false (none), true (streamed) or its length.
  */
 export function encodeOffer(offer: Offer): Uint8Array {
-  return pack(offerElements(offer))
+  return encoded(writeOffer, offer)
 }
 
-/** What {@link encodeOffer} encodes, for who writes it where it leaves from. */
-export function offerElements(offer: Offer): readonly unknown[] {
-  const { body, affinity, pinned = 0 } = offer
-  const elements = [
-    idOctets(offer.id),
-    offer.attempt,
-    wellFormed(offer.applicationId),
-    wellFormed(offer.applicationVersion),
-    offer.method,
-    offer.target,
-    offer.headers,
-    offer.user && mended(offer.user),
-    body.kind === 'length' ? body.bytes : body.kind === 'streamed',
-    offer.upgrade,
-    offer.remainingMs,
-    wellFormed(offer.origin),
-    offer.answerMs,
-  ]
-  if (affinity === undefined && pinned === 0) return elements
-  const own = affinity === undefined ? undefined : fromHexadecimal(affinity, 16, 'an affinity')
-  return [...elements, own, pinned]
+/** As {@link encodeOffer}, to where it leaves from. */
+export function writeOffer(to: Slab, offer: Offer): void {
+  const { user, body, upgrade, answerMs, affinity, pinned = 0 } = offer
+  const hasAffinity = affinity !== undefined || pinned > 0
+  putList(to, hasAffinity ? 15 : 13)
+  putExchangeId(to, offer.id)
+  putCount(to, offer.attempt)
+  putText(to, offer.applicationId)
+  putText(to, offer.applicationVersion)
+  putText(to, offer.method)
+  putText(to, offer.target)
+  putTexts(to, offer.headers)
+  if (user === undefined) putNil(to)
+  else to.put(packed(user))
+  if (body.kind === 'length') putCount(to, body.bytes)
+  else putBoolean(to, body.kind === 'streamed')
+  if (upgrade === undefined) putNil(to)
+  else putText(to, upgrade)
+  putCount(to, offer.remainingMs)
+  putText(to, offer.origin)
+  if (answerMs === undefined) putNil(to)
+  else putCount(to, answerMs)
+  if (!hasAffinity) return
+  if (affinity === undefined) putNil(to)
+  else putId(to, affinity, 'an affinity')
+  putCount(to, pinned)
 }
 
 /**
@@ -113,12 +119,15 @@ class DecodedOffer implements Offer {
 
 /** `[id, attempt, credit]` */
 export function encodeClaim(claim: Claim): Uint8Array {
-  return pack(claimElements(claim))
+  return encoded(writeClaim, claim)
 }
 
-/** What {@link encodeClaim} encodes. */
-export function claimElements(claim: Claim): readonly unknown[] {
-  return [idOctets(claim.id), claim.attempt, claim.credit]
+/** As {@link encodeClaim}, to where it leaves from. */
+export function writeClaim(to: Slab, { id, attempt, credit }: Claim): void {
+  putList(to, 3)
+  putExchangeId(to, id)
+  putCount(to, attempt)
+  putCount(to, credit)
 }
 
 /**
@@ -134,7 +143,15 @@ export function decodeClaim(payload: Uint8Array): Claim {
 
 /** `[id, attempt, reason]` */
 export function encodeDecline(decline: Decline): Uint8Array {
-  return encode([idOctets(decline.id), decline.attempt, decline.reason])
+  return encoded(writeDecline, decline)
+}
+
+/** As {@link encodeDecline}, to where it leaves from. */
+export function writeDecline(to: Slab, { id, attempt, reason }: Decline): void {
+  putList(to, 3)
+  putExchangeId(to, id)
+  putCount(to, attempt)
+  putText(to, reason)
 }
 
 /**
@@ -151,12 +168,14 @@ export function decodeDecline(payload: Uint8Array): Decline {
 
 /** `[status, headers]`, for RESPONSE and INFORMATIONAL. */
 export function encodeResponseHead(head: ResponseHead): Uint8Array {
-  return pack(responseElements(head))
+  return encoded(writeResponseHead, head)
 }
 
-/** What {@link encodeResponseHead} encodes. */
-export function responseElements(head: ResponseHead): readonly unknown[] {
-  return [head.status, head.headers]
+/** As {@link encodeResponseHead}, to where it leaves from. */
+export function writeResponseHead(to: Slab, { status, headers }: ResponseHead): void {
+  putList(to, 2)
+  putCount(to, status)
+  putTexts(to, headers)
 }
 
 /** The head of a RESPONSE: 101, or 200 and above. */
@@ -171,7 +190,13 @@ export function decodeInformational(payload: Uint8Array): ResponseHead {
 
 /** `[headers]` */
 export function encodeTrailers(trailers: HeaderList): Uint8Array {
-  return encode([trailers])
+  return encoded(writeTrailers, trailers)
+}
+
+/** As {@link encodeTrailers}, to where they leave from. */
+export function writeTrailers(to: Slab, trailers: HeaderList): void {
+  putList(to, 1)
+  putTexts(to, trailers)
 }
 
 /**
@@ -227,8 +252,15 @@ function affinityOf(from: PositionalReader): string | undefined {
   return hexadecimal(octets)
 }
 
-function idOctets(id: ExchangeId): Uint8Array {
-  return fromHexadecimal(id, 16, 'an exchange id')
+function putExchangeId(to: Slab, id: ExchangeId): void {
+  putId(to, id, 'an exchange id')
+}
+
+/** In memory of its own. */
+function encoded<Head>(write: (to: Slab, head: Head) => void, head: Head): Uint8Array {
+  const to = new Slab()
+  write(to, head)
+  return to.octets.subarray(0, to.at)
 }
 
 const NO_BODY: BodyKind = Object.freeze({ kind: 'none' })
@@ -276,41 +308,17 @@ const CLAIMS: Readonly<Record<string, (value: unknown) => boolean>> = {
   roles: isTexts,
 }
 
-/**
- * An issuer's token may hold a lone surrogate, which no UTF-8 can carry: the peer must not blame us
- * for it.
- */
-function mended(claims: UserClaims): UserClaims {
-  // Almost every user's claims come with many requests.
-  let same = MENDED.get(claims)
-  if (same === undefined) MENDED.set(claims, (same = mend(claims)))
-  return same
-}
-
-const MENDED = new WeakMap<UserClaims, UserClaims>()
-
-function mend(user: UserClaims): UserClaims {
+/** The map of a user's claims, and of no others. Almost every user's come with many requests. */
+function packed(user: UserClaims): Uint8Array {
+  let octets = PACKED.get(user)
+  if (octets !== undefined) return octets
   const { subject, issuer, name, email, groups, roles, claims } = user
-  return {
-    subject: wellFormed(subject),
-    issuer: wellFormed(issuer),
-    ...(name !== undefined && { name: wellFormed(name) }),
-    ...(email !== undefined && { email: wellFormed(email) }),
-    ...(groups !== undefined && { groups: groups.map(wellFormed) }),
-    ...(roles !== undefined && { roles: roles.map(wellFormed) }),
-    ...(claims !== undefined && { claims: mendedClaims(claims) }),
-  }
+  octets = encode({ subject, issuer, name, email, groups, roles, claims })
+  PACKED.set(user, octets)
+  return octets
 }
 
-const mendedClaims = (claims: TypedClaims): TypedClaims =>
-  Object.fromEntries(
-    Object.entries(claims).map(([name, value]) => [wellFormed(name), mendedClaim(value)]),
-  )
-
-function mendedClaim(value: TypedClaim): TypedClaim {
-  if (typeof value === 'string') return wellFormed(value)
-  return typeof value === 'object' ? value.map(wellFormed) : value
-}
+const PACKED = new WeakMap<UserClaims, Uint8Array>()
 
 function isDeclineReason(text: string): text is DeclineReason {
   return Object.hasOwn(DECLINE_REASONS, text)

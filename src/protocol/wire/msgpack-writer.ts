@@ -1,10 +1,7 @@
 /**
- * MessagePack on its way out: the one door to msgpackr, which writes control messages and the heads
- * of link frames alike.
- *
- * A writer of our own, straight into memory that leaves as it is, saves less than 1 µs of the 6
- * that the heads of a request take (bench/results/head-writers.json; bench/micro/head-writers.ts
- * measures it again). From 3 µs on it would be worth its upkeep. Reading stays ours: msgpack.ts.
+ * MessagePack on its way out: the one door to msgpackr, which writes control messages and whatever
+ * else is a value of any form. Heads of link frames, of which every request has three, are written
+ * element by element: head-writer.ts. Reading stays ours: msgpack.ts.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module
@@ -23,15 +20,7 @@ const PACKR = new Packr(OPTIONS)
 
 /**
  * Writes what is certainly plain: finite numbers, text that UTF-8 can carry, octets, lists, maps.
- * The result is part of a larger memory, and nobody writes there again.
- */
-export function pack(value: unknown): Uint8Array {
-  return PACKR.pack(value)
-}
-
-/**
- * As {@link pack}, for who copies the result before anything else is written: the memory is used
- * again.
+ * The result is to be copied before anything else is written: its memory is used again.
  */
 export function packToCopy(value: unknown): Uint8Array {
   return PACKR.encode(value, RESET_BUFFER_MODE)
@@ -67,6 +56,6 @@ function plainContainer(value: object): unknown {
 }
 
 /** Half a surrogate pair, which no UTF-8 can carry, becomes U+FFFD, as everywhere on the Web. */
-export function wellFormed(text: string): string {
+function wellFormed(text: string): string {
   return text.toWellFormed()
 }

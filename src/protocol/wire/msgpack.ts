@@ -2,11 +2,11 @@
  * MessagePack, strictly: what the wire may carry is nil, booleans, finite numbers, UTF-8 strings,
  * octets, arrays and maps with string keys. Nothing else.
  *
- * msgpackr writes (msgpack-writer.ts); we read ourselves. No decoder at hand is safe against a
- * hostile peer: msgpackr decodes its own record, error, regular-expression and set extensions
- * whatever its options say, and accepts the byte 0xc1, invalid UTF-8 and repeated keys; others know
- * no depth limit. A gate in front of them would have to parse everything once already, and at that
- * point it is a decoder.
+ * msgpackr writes control messages (msgpack-writer.ts), we write heads (head-writer.ts), and read
+ * both. No decoder at hand is safe against a hostile peer: msgpackr decodes its own record, error,
+ * regular-expression and set extensions whatever its options say, and accepts the byte 0xc1,
+ * invalid UTF-8 and repeated keys; others know no depth limit. A gate in front of them would have
+ * to parse everything once already, and at that point it is a decoder.
  *
  * @see spec/PROTOCOL.md, "Encoding"
  * @module

@@ -35,14 +35,25 @@ export function hexadecimal(octets: Uint8Array): string {
  */
 export function fromHexadecimal(digits: string, bytes: number, what: string): Uint8Array {
   const octets = new Uint8Array(bytes)
+  writeHexadecimal(digits, octets, 0, bytes, what)
+  return octets
+}
+
+/** As {@link fromHexadecimal}, into `octets` from `at` on. */
+export function writeHexadecimal(
+  digits: string,
+  octets: Uint8Array,
+  at: number,
+  bytes: number,
+  what: string,
+): void {
   let isWhole = digits.length === 2 * bytes
   for (let i = 0; i < bytes && isWhole; i++) {
     const octet = (digit(digits, 2 * i) << 4) | digit(digits, 2 * i + 1)
     isWhole = octet >= 0
-    octets[i] = octet
+    octets[at + i] = octet
   }
   if (!isWhole) throw new ApiMisuse(`${what} is ${2 * bytes} hexadecimal digits`)
-  return octets
 }
 
 /** The value of a lower-case hexadecimal digit; negative for anything else. */

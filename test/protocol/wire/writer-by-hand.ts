@@ -1,13 +1,12 @@
 /**
- * The writer that link heads had before msgpackr wrote them, to be measured against it: straight
- * into memory that the caller has.
+ * MessagePack of any value, written by hand: shares no code with what it is held against.
  *
  * Each value takes its shortest form, except that integers beyond 32 bits travel as float 64.
  * `undefined` is left out of a map and is nil in an array.
  *
  * @module
  */
-import { ApiMisuse } from 'app-proxy/protocol'
+import { ApiMisuse } from '../../../src/protocol/wire/errors.ts'
 
 /**
  * Octets that `value` takes at most: what {@link pack} needs room for. Quick, and some three times
