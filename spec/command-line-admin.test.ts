@@ -2,7 +2,15 @@
  * An operator at a terminal: `app-proxy admin` against a cloud and a connector, each a process of its own.
  */
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,27 +25,43 @@ import type {
 import { cli } from '../src/cli/cli.ts'
 import { EXIT } from '../src/cli/program/exit-codes.ts'
 import { exitCodeOf } from '../src/cli/program/program.ts'
+import { certificateOf } from '../test/cli/mistaken.ts'
 import { Example } from '../test/integration/processes.ts'
+import { startIssuer, type Issuer } from '../test/issuer.ts'
 import { until } from '../test/until.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'app-proxy-admin-'))
 const at = (name: string) => join(root, name)
 const tokenFile = join(root, 'state', 'admin-token')
-let cloud: Example<{ connectorUrl: string; caFile: string; adminUrl: string }>
-/** The admin API, and the token that is made for it. */
-let way: readonly string[]
+const AUDIENCE = 'urn:admin'
+interface Ready {
+  readonly connectorUrl: string
+  readonly caFile: string
+  readonly adminUrl: string
+  readonly adminSocket: string
+}
+let issuer: Issuer
+let cloud: Example<Ready>
+/** The socket, and the token that is made for it. */
+const way = ['--state-dir', at('state')]
 
-beforeAll(async () => {
+const ADMIN = {
+  ...{ port: 0, tls: { certFile: at('admin.crt'), keyFile: at('admin.key') } },
+  access: { audience: AUDIENCE, roles: { reader: 'looks' } },
+}
+
+/** Writes it; gives its path. */
+function configurationOf(admin: object): string {
   const configuration = {
     stateDir: at('state'),
     users: { port: 0 },
     connectors: { port: 0 },
-    admin: { port: 0 },
+    admin,
     directory: {
       tenants: [
         {
           id: 'contoso',
-          issuer: 'https://id.contoso.example',
+          issuer: issuer.url,
           registrars: { audience: 'urn:registration' },
           enrolmentTickets: true,
         },
@@ -58,12 +82,21 @@ beforeAll(async () => {
     },
   }
   writeFileSync(at('cloud.json'), JSON.stringify(configuration), { mode: 0o600 })
-  cloud = await Example.start('cloud run', ['--config', at('cloud.json')])
-  way = ['--url', cloud.ready.adminUrl, '--token-file', tokenFile]
+  return at('cloud.json')
+}
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  const { key, certificate, ca } = await certificateOf(Date.now())
+  writeFileSync(at('admin.crt'), certificate)
+  writeFileSync(at('admin.key'), key, { mode: 0o600 })
+  writeFileSync(at('admin-ca.pem'), ca)
+  cloud = await Example.start('cloud run', ['--config', configurationOf(ADMIN)])
 }, 120_000)
 
 afterAll(async () => {
   await cloud?.stop()
+  await issuer?.close()
   rmSync(root, { recursive: true, force: true })
 })
 
@@ -90,6 +123,10 @@ async function done(words: string, ...argv: readonly string[]): Promise<string> 
   return text
 }
 
+/** Of somebody who has that role at the tenant's issuer. */
+const token = (role: string) =>
+  issuer.sign({ aud: AUDIENCE, sub: 'alice', roles: [role], client_id: 'cli', jti: role })
+
 const json = async <T>(words: string, ...argv: readonly string[]) =>
   JSON.parse(await done(words, ...argv, '--json')) as T
 
@@ -98,11 +135,9 @@ test(
   { timeout: 240_000 },
   async () => {
     expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
-    // By the configuration the token is found; its port of 0 says nothing of where.
-    const found = await run(
-      ...['admin', 'connectors', 'list', '--config', at('cloud.json')],
-      ...['--url', cloud.ready.adminUrl],
-    )
+    expect(statSync(cloud.ready.adminSocket).mode & 0o777).toBe(0o600)
+    // By the configuration the state directory is found.
+    const found = await run('admin', 'connectors', 'list', '--config', at('cloud.json'))
     expect(found.code).toBe(EXIT.good)
     expect(found.text).toMatch(/^ID +NAME +TENANT +GROUP +STANDING +LINKS +IN FLIGHT +LAST SEEN$/)
 
@@ -205,29 +240,34 @@ test('R8.7e what is wrong is one line, with what is to be done', async () => {
   closed.close()
   await once(closed, 'close')
   const list = (...argv: readonly string[]) => run('admin', 'connectors', 'list', ...argv)
-  const here = ['--url', cloud.ready.adminUrl]
+  writeFileSync(at('token'), await token('looks'), { mode: 0o600 })
   const told = [
     [
-      await list(...here, '--token-file', at('other-token')),
+      await list(...way, '--token-file', at('other-token')),
       EXIT.refused,
       /the cloud said no: The token is not good here \(--token-file must be the admin-token/,
     ],
-    [await list(...here, '--token-file', at('open-token')), EXIT.usage, /--token-file: /],
-    [await list(...here, '--token-file', at('none')), EXIT.usage, /--token-file: there is no such/],
+    [await list(...way, '--token-file', at('open-token')), EXIT.usage, /--token-file: /],
+    [await list(...way, '--token-file', at('none')), EXIT.usage, /--token-file: there is no such/],
     [
-      await list('--url', nobody, '--token-file', tokenFile),
+      await list('--url', nobody, '--token-file', at('token')),
       EXIT.unreachable,
       /cannot be reached \(ECONNREFUSED\): does the cloud run, with "admin"/,
     ],
     [
-      await list('--url', 'http://cloud.example', '--token-file', tokenFile),
+      await list('--url', 'http://cloud.example', '--token-file', at('token')),
       EXIT.usage,
       /--url: must be an https URL, or http on this machine/,
     ],
     [
       await list('--url', 'https://cloud.example'),
       EXIT.usage,
-      /--token-file: is needed where --url is another machine/,
+      /--token-file: is needed with --url/,
+    ],
+    [
+      await list('--url', cloud.ready.adminUrl, '--token-file', tokenFile),
+      EXIT.usage,
+      /--token-file: must hold an issuer's token: the local token is shown at the socket alone/,
     ],
     [
       await admin('connectors revoke', 'nobody'),
@@ -242,12 +282,33 @@ test('R8.7e what is wrong is one line, with what is to be done', async () => {
     ],
     [await admin('sessions end'), EXIT.usage, /--subject: or --session must be given/],
   ] as const
-  const token = readFileSync(tokenFile, 'utf8').trim()
+  const local = readFileSync(tokenFile, 'utf8').trim()
   for (const [{ code, text, lines }, exit, line] of told) {
     expect({ code, text, lines }).toEqual({ code: exit, text: '', lines: [expect.any(String)] })
     expect(lines[0]).toMatch(line)
-    expect(lines[0]).not.toContain(token)
+    expect(lines[0]).not.toContain(local)
   }
+})
+
+test('R8.7f at its port it is called by TLS with a token of an issuer, and its roles are what counts', async () => {
+  writeFileSync(at('reader'), await token('looks'), { mode: 0o600 })
+  writeFileSync(at('nobody'), await token('app-proxy.reader'), { mode: 0o600 })
+  const { adminUrl } = cloud.ready
+  expect(adminUrl).toMatch(/^https:/)
+  const call = (file: string, ...words: readonly string[]) =>
+    run('admin', ...words, '--url', adminUrl, '--ca', at('admin-ca.pem'), '--token-file', at(file))
+  const listed = await call('reader', 'groups', 'list')
+  expect({ code: listed.code, lines: listed.lines }).toEqual({ code: EXIT.good, lines: [] })
+  expect(listed.text).toMatch(/^default /m)
+  const lacking = await call('reader', 'tickets', 'create', '--tenant', 'contoso')
+  expect(lacking).toMatchObject({ code: EXIT.refused, text: '' })
+  // It has a role by another name.
+  expect(await call('nobody', 'groups', 'list')).toMatchObject({ code: EXIT.refused, text: '' })
+  // Who has no certificate that is known is shown nothing.
+  const unknown = await run(
+    ...['admin', 'groups', 'list', '--url', adminUrl, '--token-file', at('reader')],
+  )
+  expect(unknown).toMatchObject({ code: EXIT.unreachable, text: '' })
 })
 
 test('R8.7e the token is shown to nobody that the cloud was not asked for, and another service is told from the admin API', async () => {
@@ -268,9 +329,10 @@ test('R8.7e the token is shown to nobody that the cloud was not asked for, and a
   await once(other, 'listening')
   const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
   try {
+    writeFileSync(at('shown'), await token('looks'), { mode: 0o600 })
     while (answers.length > 0) {
       const ended = await run(
-        ...['admin', 'connectors', 'list', '--url', url, '--token-file', tokenFile],
+        ...['admin', 'connectors', 'list', '--url', url, '--token-file', at('shown')],
       )
       expect(ended).toEqual({
         code: EXIT.failed,
@@ -289,3 +351,44 @@ test('R8.7e the token is shown to nobody that the cloud was not asked for, and a
     }
   }
 })
+
+test(
+  'R8.7f who has the port while the cloud does not run, or may enter its directory, is not shown the local token',
+  { timeout: 120_000 },
+  async () => {
+    const { adminUrl, adminSocket } = cloud.ready
+    const port = Number(new URL(adminUrl).port)
+    const file = configurationOf({ ...ADMIN, port })
+    cloud.signal('SIGKILL')
+    await cloud.stop()
+    expect(statSync(adminSocket).isSocket()).toBe(true)
+    let heard = 0
+    const impostor = createServer((_, response) => response.end())
+    impostor.on('connection', () => (heard += 1))
+    impostor.listen(port, '127.0.0.1')
+    await once(impostor, 'listening')
+    const list = (...argv: readonly string[]) => run('admin', 'connectors', 'list', ...argv)
+    for (const here of [['--config', file], way])
+      expect(await list(...here)).toEqual({
+        code: EXIT.unreachable,
+        text: '',
+        lines: [expect.stringContaining(`the admin API at ${adminSocket} cannot be reached`)],
+      })
+    const shown = await list('--url', adminUrl, '--token-file', tokenFile)
+    expect(shown).toMatchObject({ code: EXIT.usage, text: '' })
+    // Where others may enter, it is not shown at the socket either.
+    chmodSync(at('state'), 0o755)
+    const open = await list(...way)
+    expect(open.lines.join()).toContain('only its owner may have rights to it')
+    chmodSync(at('state'), 0o700)
+    expect(heard).toBe(0)
+    impostor.close()
+    await once(impostor, 'close')
+
+    // What was left is in nobody's way.
+    cloud = await Example.start('cloud run', ['--config', file])
+    expect(await list('--config', file)).toMatchObject({ code: EXIT.good, lines: [] })
+    await cloud.stop()
+    expect(existsSync(adminSocket)).toBe(false)
+  },
+)

@@ -25,7 +25,7 @@ const write = (name: string, value: unknown) =>
 const application = createServer((request, response) =>
   response.end(`for ${request.headers['x-forwarded-host']}`),
 )
-let cloud: Example<{ usersUrl: string; connectorUrl: string; caFile: string; adminUrl: string }>
+let cloud: Example<{ usersUrl: string; connectorUrl: string; caFile: string }>
 let connector: Example | undefined
 
 const start = async () => {
@@ -39,7 +39,7 @@ const published = (id: string) => ({
 function writeFileOf(applications: readonly object[]) {
   const issuer = 'https://id.contoso.example'
   write('cloud.json', {
-    ...{ stateDir: at('state'), users: { port: 0 }, connectors: { port: 0 }, admin: { port: 0 } },
+    ...{ stateDir: at('state'), users: { port: 0 }, connectors: { port: 0 }, admin: {} },
     directory: {
       tenants: [
         { id: 'contoso', issuer, registrars: { audience: 'urn:r' }, enrolmentTickets: true },
@@ -67,7 +67,7 @@ afterAll(async () => {
 async function admin(words: string, ...argv: readonly string[]) {
   const said: string[] = []
   const lines: string[] = []
-  const way = ['--url', cloud.ready.adminUrl, '--token-file', at('state/admin-token')]
+  const way = ['--state-dir', at('state')]
   const code = await exitCodeOf('app-proxy', cli, {
     argv: ['admin', ...words.split(' '), ...argv, ...way],
     say: (line) => said.push(line),

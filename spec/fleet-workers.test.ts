@@ -8,7 +8,6 @@ interface Ready {
   readonly usersUrl: string
   readonly connectorUrl: string
   readonly caFile: string
-  readonly adminUrl: string
   readonly instances: Readonly<Record<string, string>>
 }
 
@@ -27,7 +26,7 @@ const instancePids = () =>
 
 beforeAll(async () => {
   served = await ServedByCommand.start()
-  const file = served.configuration('state', { admin: { port: 0 } })
+  const file = served.configuration('state', { admin: {} })
   cloud = await served.program<Ready>('cloud run', '--config', file, '--instances', '2')
   await served.connector('here', cloud.ready, file)
 }, 180_000)
@@ -40,6 +39,15 @@ test(
     expect(Object.keys(cloud.ready.instances)).toEqual(['cloud-1', 'cloud-2'])
     const ports = Object.values(cloud.ready.instances).map((url) => new URL(url).port)
     expect(new Set(ports).size).toBe(2)
+    // The first has the admin API.
+    const listed = await served.run(
+      'admin',
+      'connectors',
+      'list',
+      '--config',
+      served.at('state.json'),
+    )
+    expect({ code: listed.code, lines: listed.lines }).toEqual({ code: 0, lines: [] })
     // A connection of its own for each: they are taken in turn.
     const { usersUrl } = cloud.ready
     await expect

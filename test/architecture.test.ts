@@ -271,6 +271,8 @@ test('what holds a secret is written by one module, and everything else says why
   expect(modes.map(([path]) => path).sort()).toEqual([
     // LMDB makes its file itself.
     'cloud/lmdb/lmdb-configuration-store.ts',
+    // A socket, which holds nothing.
+    'cloud/node/admin-listener.ts',
     // Logs, which are appended to.
     'examples/demo/processes.ts',
     'runtime/node/line-file.ts',

@@ -20,6 +20,7 @@ const definitions = {
 const INTERFACES = [
   'src/cli/cloud/configuration.ts',
   'src/cli/cloud/nats-configuration.ts',
+  'src/cli/cloud/admin-configuration.ts',
   'src/cloud/directory/directory-input.ts',
   'src/cloud/directory/application-input.ts',
   'src/cloud/directory/publishing-input.ts',

@@ -49,7 +49,7 @@ test('what would be served is told, and what is in the way', async () => {
   )
   // What is commented out is good as it stands.
   const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace('// "admin": { "port": 8430 }', '"admin": { "port": 0 }'))
+  writeFileSync(file, text.replace('// "admin": {}', '"admin": { "port": 0 }'))
   const withAdmin = await check(['--config', file])
   writeFileSync(file, text)
   expect(withAdmin.code).toBe(0)

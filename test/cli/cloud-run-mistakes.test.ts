@@ -43,6 +43,7 @@ beforeAll(async () => {
   writeFileSync(folder.at('no-registry', 'registry.lmdb'), 'hello', PRIVATE)
   mkdirSync(folder.at('no-token'), { mode: 0o700 })
   writeFileSync(folder.at('no-token', 'admin-token'), 'hello', PRIVATE)
+  mkdirSync(folder.at('no-socket', 'admin.sock'), { recursive: true, mode: 0o700 })
   mkdirSync(folder.at('no-ring'), { mode: 0o700 })
   writeFileSync(folder.at('no-ring', 'key-ring.json'), '{}', PRIVATE)
 })
@@ -77,6 +78,7 @@ const withUsers = (users: object) => ({ ...good(), users: { port: 0, ...users } 
 const withTls = (certFile: string, keyFile: string) =>
   withUsers({ tls: { certFile: folder.at(certFile), keyFile: folder.at(keyFile) } })
 const withState = (stateDir: string) => ({ ...good(), stateDir: folder.at(stateDir) })
+const withAdmin = (admin: object) => ({ ...good(), admin })
 const withDirectory = (change: object) => ({
   ...good(),
   directory: { ...good().directory, ...change },
@@ -138,7 +140,12 @@ test.each<[what: string, text: () => unknown, ...lines: string[]]>([
   ['public keys in the place of the keys', () => ({ ...good(), assertions: { keysFile: folder.at('keys.json'), publicKeysFile: `${folder.path}/./keys.json` } }), `${FILE}: assertions.publicKeysFile: is where the keys themselves are kept`],
   ['a port for health without a number', () => ({ ...good(), health: {} }), `${FILE}: health.port: is missing`],
   ['a group that must be served and is not there', () => ({ ...good(), health: { port: 0, requireGroups: ['berlin', 'rome'] } }), `${FILE}: health.requireGroups[1]: names no group (is "rome")`],
-  ['an admin API for others', () => ({ ...good(), admin: { port: 0, host: '0.0.0.0' } }), `${FILE}: admin.host: must be "127.0.0.1", "::1" or "localhost" (is "0.0.0.0")`],
+  ['an admin API for others', () => ({ ...good(), admin: { port: 0, host: '0.0.0.0' } }), `${FILE}: admin.host: must be "127.0.0.1", "::1" or "localhost" where there is no "tls" (is "0.0.0.0")`],
+  ['an admin API that nobody can name', () => withAdmin({ port: 0, host: '0.0.0.0', tls: { certFile: 'c', keyFile: 'k' } }), `${FILE}: admin.hosts: is missing: calls are for a host, and none but this machine is known`],
+  ['a certificate for no port', () => withAdmin({ tls: { certFile: 'c', keyFile: 'k' } }), `${FILE}: admin.port: is missing: what "host" and "tls" say is of a port`],
+  ['tokens for registrars at the admin API', () => withAdmin({ port: 0, access: { audience: 'cloud' } }), `${FILE}: admin.access.audience: is that of registrars: choose another (is "cloud")`],
+  ['a tenant that would operate the service', () => withAdmin({ port: 0, access: { audience: 'admin', service: { issuer: 'https://login.contoso.example', role: 'all' } } }), `${FILE}: admin.access.service.issuer: is a tenant's: its tokens speak for that tenant (is "https://login.contoso.example")`],
+  ['a state directory too deep for a socket', () => ({ ...withAdmin({}), stateDir: `/${'d/'.repeat(60)}` }), `${FILE}: stateDir: is too long: with "admin" it has a socket, admin.sock, whose path has 131 octets; it may have 107`],
   ['half a port', () => withUsers({ port: 80.5 }), `${FILE}: users.port: must be a whole number (is 80.5)`],
   ['a word with a slip', () => withUsers({ tls: 'genrated' }), `${FILE}: users.tls: must be "generated" or an object with "certFile" and "keyFile"; "generated" was probably meant (is "genrated")`],
   ['a certificate without a key', () => withUsers({ tls: { certFile: 'c.pem' } }), `${FILE}: users.tls.keyFile: is missing`],
@@ -190,6 +197,8 @@ test.each<[what: string, written: () => unknown, ...lines: string[]]>([
   ['a damaged authority', () => withState('damaged'), 'DIR/damaged/connector-authority.pem: is not a key and a certificate in PEM'],
   ['a damaged registry', () => withState('no-registry'), 'DIR/no-registry/registry.lmdb: is not a sound LMDB file (it is cut off): stop every process that uses it, and restore it from a backup or move it away'],
   ['keys of assertions that others can read', () => ({ ...good(), assertions: { keysFile: folder.at('open-key.pem') } }), 'DIR/open-key.pem: holds a secret: only its owner may have rights to it (its mode is 0644: chmod 600)'],
+  ['another certificate for the admin API', () => withAdmin({ port: 0, tls: { certFile: folder.at('cert.pem'), keyFile: folder.at('other-key.pem') } }), `${FILE}: admin.tls.keyFile: is not the key of the certificate in certFile (is "DIR/other-key.pem")`],
+  ['something in the place of the socket', () => ({ ...withState('no-socket'), admin: {} }), 'DIR/no-socket/admin.sock: is there already, and is no socket: move it away'],
   ['a damaged local token', () => ({ ...withState('no-token'), admin: { port: 0 } }), 'DIR/no-token/admin-token: holds no local token: remove it, and one is made'],
   ['a damaged key ring', () => withState('no-ring'), 'DIR/no-ring/key-ring.json: is not a key ring'],
 ])('what its file names: %s', async (_, written, ...lines) =>

@@ -2,26 +2,33 @@
  * Calls of the admin API: where it is, what it is shown, and what its answers mean.
  */
 import { readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Agent, fetch, type RequestInit, type Response } from 'undici'
+import { preparePrivateDirectory } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
+import { ADMIN_SOCKET, ADMIN_TOKEN } from '../cloud/admin-configuration.ts'
 import { readCloudServerConfiguration } from '../cloud/configuration.ts'
-import { ADMIN_TOKEN } from '../cloud/admin.ts'
+import { readAuthorities } from '../program/certificates.ts'
 import { CommandFailed, interrupted } from '../program/exit-codes.ts'
 import { readSecretFile } from '../program/files.ts'
 import { allOf } from '../program/mistakes.ts'
 import { printable } from '../program/printable.ts'
 import type { Surroundings } from '../program/program.ts'
 
-const URL_OF_THIS_MACHINE = 'http://127.0.0.1:8430'
 /** Where the unit that `cloud service` prints keeps its state. */
-const USUAL_TOKEN = `/var/lib/app-proxy-cloud/${ADMIN_TOKEN}`
+const USUAL_STATE = '/var/lib/app-proxy-cloud'
+/** What is called by a socket has no host of its own. */
+const BY_SOCKET = 'http://localhost/'
 const PATIENCE_MS = 30_000
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** What every command about it is given. */
 export interface ApiGiven {
   readonly config: string | undefined
+  readonly 'state-dir': string | undefined
   readonly url: string | undefined
+  readonly ca: string | undefined
   readonly 'token-file': string | undefined
 }
 
@@ -38,28 +45,44 @@ export interface Ask {
   readonly ifMatch?: string
 }
 
+/** Where it is called. */
+interface Way {
+  readonly url: URL
+  /** The same for people. */
+  readonly place: string
+  readonly agent: Agent
+}
+
 /** The admin API, as a command calls it. */
 export class AdminApiCalls {
-  readonly #url: URL
+  readonly #way: Way
   readonly #token: string
   readonly #signal: AbortSignal
 
-  private constructor(url: URL, token: string, signal: AbortSignal) {
-    this.#url = url
+  private constructor(way: Way, token: string, signal: AbortSignal) {
+    this.#way = way
     this.#token = token
     this.#signal = signal
   }
 
   /** @throws ConfigurationInvalid when it is not known where it is, or the token cannot be read */
   static async open(given: ApiGiven, { signal }: Pick<Surroundings, 'signal'>) {
-    const told = given.config === undefined ? undefined : await inConfiguration(given.config)
-    const written = given.url ?? told?.url ?? URL_OF_THIS_MACHINE
-    const local = isElsewhere(written) ? undefined : (told?.tokenFile ?? USUAL_TOKEN)
-    const [url, token] = await allOf(
+    const { url: written, 'token-file': tokenFile } = given
+    if (written === undefined) {
+      const [stateDir] = await allOf(
+        () => stateDirectoryOf(given),
+        () => authoritiesOf(given),
+      )
+      const token = await readToken(tokenFile ?? join(stateDir, ADMIN_TOKEN))
+      return new AdminApiCalls(await wayIn(stateDir), token, signal)
+    }
+    const [url, ca, token] = await allOf(
       () => apiUrl(written),
-      () => readToken(given['token-file'] ?? local),
+      () => authoritiesOf(given),
+      () => readTokenOfIssuer(tokenFile),
     )
-    return new AdminApiCalls(url, token, signal)
+    const agent = new Agent(ca === undefined ? {} : { connect: { ca: [...ca] } })
+    return new AdminApiCalls({ url, place: url.origin, agent }, token, signal)
   }
 
   get<T>(path: string, query: Ask['query'] = {}): Promise<T> {
@@ -76,7 +99,7 @@ export class AdminApiCalls {
   }
 
   async #call(method: string, path: string, { query = {}, body, ifMatch }: Ask): Promise<unknown> {
-    const url = new URL(`.${path}`, this.#url)
+    const url = new URL(`.${path}`, this.#way.url)
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, value)
     const answer = await this.#asked(url, {
@@ -100,24 +123,24 @@ export class AdminApiCalls {
   async #asked(url: URL, init: RequestInit): Promise<Response> {
     const late = AbortSignal.timeout(PATIENCE_MS)
     try {
-      return await fetch(url, { ...init, signal: AbortSignal.any([this.#signal, late]) })
+      const signal = AbortSignal.any([this.#signal, late])
+      return await fetch(url, { ...init, signal, dispatcher: this.#way.agent })
     } catch (cause) {
       if (this.#signal.aborted) throw interrupted(this.#signal)
       const { code } = ((cause as Error).cause ?? {}) as NodeJS.ErrnoException
       const why = late.aborted ? `it was silent for ${PATIENCE_MS / 1000} s` : (code ?? 'no answer')
       throw new CommandFailed(
         'unreachable',
-        `the admin API at ${this.#url.origin} cannot be reached (${why}): does the cloud run, with "admin" in its configuration? --url says where it is`,
+        `the admin API at ${this.#way.place} cannot be reached (${why}): does the cloud run, with "admin" in its configuration? --config or --url says where it is`,
         { cause },
       )
     }
   }
 
   #stranger(): never {
-    const { origin } = this.#url
     throw new CommandFailed(
       'failed',
-      `what answers at ${origin} is no admin API: --url must be that of "admin" in the cloud's configuration`,
+      `what answers at ${this.#way.place} is no admin API: --url must be that of "admin" in the cloud's configuration`,
     )
   }
 }
@@ -137,7 +160,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'own-registration': '"show" tells who registered it',
   'not-found': '"list" tells what there is',
   unrecorded: 'mend what its audit is written to',
-  misdirected: 'use the name or address of "admin" in its configuration',
+  misdirected: 'use a name that "admin.hosts" has in its configuration',
 }
 
 function saidNo({ status, headers }: Response, { code = '', title, mistakes }: Problem) {
@@ -166,6 +189,11 @@ function parsed(text: string): object | undefined {
   }
 }
 
+/** Who may have certified the port; `undefined`: whom everybody knows. */
+async function authoritiesOf({ ca }: ApiGiven): Promise<readonly string[] | undefined> {
+  return ca === undefined ? undefined : readAuthorities(ca, { path: '--ca' })
+}
+
 /** Plain HTTP is for this machine alone: others could read the token. */
 function apiUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -179,30 +207,44 @@ function apiUrl(text: string): URL {
   return url
 }
 
-/** The local token is not for other machines. */
-const isElsewhere = (text: string) => URL.canParse(text) && !LOOPBACK.test(new URL(text).hostname)
+/** By the socket. Where others may enter, one of theirs may be in its place. */
+async function wayIn(stateDir: string): Promise<Way> {
+  // One that is not there is not made.
+  await stat(stateDir)
+  await preparePrivateDirectory(stateDir)
+  const socketPath = join(stateDir, ADMIN_SOCKET)
+  const agent = new Agent({ connect: { socketPath } })
+  return { url: new URL(BY_SOCKET), place: socketPath, agent }
+}
 
-async function inConfiguration(file: string) {
+async function stateDirectoryOf(given: ApiGiven): Promise<string> {
+  const { config: file, 'state-dir': told = USUAL_STATE } = given
+  if (file === undefined) return told
   const { admin, stateDir } = await readCloudServerConfiguration(file)
   if (admin === undefined)
     throw new ConfigurationInvalid([
       { file, path: 'admin', detail: 'is missing: without it the cloud has no admin API' },
     ])
-  // A port of 0 is another at each start.
-  const url = admin.port === 0 ? undefined : `http://${bracketed(admin.host)}:${admin.port}`
-  return { url, tokenFile: join(stateDir, ADMIN_TOKEN) }
+  return stateDir
 }
 
-const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
-
-async function readToken(file: string | undefined): Promise<string> {
+async function readToken(file: string): Promise<string> {
   const path = '--token-file'
-  if (file === undefined)
-    throw new ConfigurationInvalid([{ path, detail: 'is needed where --url is another machine' }])
   const text = file === '-' ? readFileSync(0, 'utf8') : await readSecretFile(file, { path })
   const token = text.trim()
   // What it holds is not told: it may be another secret.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new ConfigurationInvalid([{ path, detail: 'must hold one token, in one line' }])
   return token
+}
+
+/** At a port anybody may listen while the cloud does not: a local token is not for there. */
+async function readTokenOfIssuer(file: string | undefined): Promise<string> {
+  const path = '--token-file'
+  if (file === undefined) throw new ConfigurationInvalid([{ path, detail: 'is needed with --url' }])
+  const token = await readToken(file)
+  if (token.includes('.')) return token
+  const detail =
+    "must hold an issuer's token: the local token is shown at the socket alone (leave out --url)"
+  throw new ConfigurationInvalid([{ path, detail }])
 }

@@ -37,12 +37,12 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     words: 'admin connectors list',
     summary: 'which connectors there are, and how they do',
     text: [
-      'On the machine of a cloud whose configuration has "admin", and as its user or root, the local token in its state directory is found by --config, or in its usual place. Links and what is in flight are those of the instance that is asked.',
+      'On the machine of a cloud whose configuration has "admin", and as its user, the state directory is found by --config, by --state-dir, or in its usual place; the local token in it is shown at the socket in it, and nowhere else. With --url a token of an issuer is shown at the port: by https, or on this machine. Links and what is in flight are those of the instance that is asked.',
     ],
     flags: ADMIN_CONNECTORS_FLAGS,
     examples: [
       'admin connectors list --config cloud/cloud.jsonc',
-      'admin connectors list --standing pending --url http://127.0.0.1:8430 --token-file state/admin-token',
+      'admin connectors list --url https://admin.example --token-file token --ca authority.pem',
     ],
     run: async (given, around) => (await connectors()).listConnectors(given, around),
   }),

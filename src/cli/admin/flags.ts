@@ -7,12 +7,20 @@ import type { Flags, Given } from '../program/command.ts'
 const API = {
   config: {
     value: 'FILE',
-    text: "the cloud's configuration, which says where both are: for whoever may read it",
+    text: "the cloud's configuration, which names its state directory: for whoever may read it",
   },
-  url: { value: 'URL', text: 'the admin API (default: http://127.0.0.1:8430)' },
+  'state-dir': {
+    value: 'DIR',
+    text: 'that directory itself (default: /var/lib/app-proxy-cloud)',
+  },
+  url: {
+    value: 'URL',
+    text: "the admin API's port, for a token of an issuer (default: the socket in that directory)",
+  },
+  ca: { value: 'FILE', text: "the authority of the port's certificate (default: the public ones)" },
   'token-file': {
     value: 'FILE',
-    text: 'the token; - reads it from stdin (default: /var/lib/app-proxy-cloud/admin-token)',
+    text: 'the token; - reads it from stdin (default: admin-token in that directory)',
   },
 } as const
 const TENANT = { value: 'ID', text: 'of this tenant alone (default: of all)' } as const

@@ -1,32 +1,61 @@
 /**
- * The listener of the admin API beside a cloud, for whoever is at the machine.
+ * The admin API beside a cloud: a socket in the state directory for whoever is at the machine, and
+ * a port where the configuration has one.
  */
 import { join } from 'node:path'
 import type { Cloud, InstancePresence } from 'app-proxy/cloud'
 import { createAdminApi, type ConfigurationVersions } from 'app-proxy/cloud/admin'
 import { createAdminListener, openLocalToken } from 'app-proxy/cloud/node'
-import { listen } from '../program/listen.ts'
-import type { CloudServerSettings } from './configuration.ts'
+import { ADMIN_SOCKET, ADMIN_TOKEN, type AdminSettings } from './admin-configuration.ts'
 import type { Closing } from './engines.ts'
+import { readServerCertificate } from '../program/certificates.ts'
+import { listen } from '../program/listen.ts'
 
-/** In the state directory: the local token, mode 0600. */
-export const ADMIN_TOKEN = 'admin-token'
+/** Options of {@link openAdmin}. */
+export interface AdminOptions {
+  /** The file that says so. */
+  readonly file: string
+  readonly settings: AdminSettings
+  readonly stateDir: string
+  /** For the port. */
+  readonly credentials: Awaited<ReturnType<typeof readServerCertificate>> | undefined
+  readonly versions: ConfigurationVersions | undefined
+  readonly presence: InstancePresence
+  readonly closing: Closing
+}
 
-/** Resolves with its URL. */
-export async function openAdmin(
-  cloud: Cloud,
-  file: string,
-  { port: wanted, host }: NonNullable<CloudServerSettings['admin']>,
-  { stateDir }: Pick<CloudServerSettings, 'stateDir'>,
-  closing: Closing,
-  versions: ConfigurationVersions | undefined,
-  presence: InstancePresence,
-): Promise<string> {
+/** Where it is. */
+export interface AdminPlaces {
+  readonly adminSocket: string
+  /** Absent: it has no port. */
+  readonly adminUrl?: string
+}
+
+/** @throws ConfigurationInvalid where it cannot be */
+export async function openAdmin(cloud: Cloud, options: AdminOptions): Promise<AdminPlaces> {
+  const { file, settings, stateDir, credentials, versions, presence, closing } = options
+  const { port: wanted, host, hosts, access } = settings
   const localTokenHash = await openLocalToken(join(stateDir, ADMIN_TOKEN))
-  const listener = createAdminListener(
-    createAdminApi(cloud, { access: { localTokenHash }, versions, presence }),
-  )
-  const port = await listen(listener.server, { port: wanted, host, file, at: 'admin.' })
-  closing.push(() => listener.close())
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  // Each counts for itself who shows what is no token: at the port that may be anybody.
+  const api = () =>
+    createAdminApi(cloud, { access: { ...access, localTokenHash }, hosts, versions, presence })
+  const adminSocket = join(stateDir, ADMIN_SOCKET)
+  const atSocket = createAdminListener(api())
+  await atSocket.listenAt(adminSocket)
+  closing.push(() => atSocket.close())
+  if (wanted === undefined) return { adminSocket }
+  const atPort = createAdminListener(api(), { tls: credentials })
+  const port = await listen(atPort.server, { port: wanted, host, file, at: 'admin.' })
+  closing.push(() => atPort.close())
+  const scheme = credentials === undefined ? 'http' : 'https'
+  return { adminSocket, adminUrl: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` }
+}
+
+/** The certificate of its port; `undefined`: there is none. */
+export async function adminCertificate(file: string, { tls }: Partial<AdminSettings> = {}) {
+  if (tls === undefined) return undefined
+  return readServerCertificate({
+    ...tls,
+    settingOf: (name) => ({ file, path: `admin.tls.${name}` }),
+  })
 }

@@ -34,8 +34,8 @@ export async function checkCloud(
   if (settings.nats) await checkNats(file, settings, settings.nats, findings)
   for (const name of ['users', 'connectors', 'admin'] as const) {
     const { [name]: wanted } = settings
-    if (wanted === undefined) continue
-    const { host, port } = wanted
+    const { host = '', port } = wanted ?? {}
+    if (port === undefined) continue
     if (isRunning && port !== 0)
       findings.skipped(`${name}.port`, `${host}:${port} is not tried while a cloud runs`)
     else await checkPort(`${name}.port`, { host, port, file, at: `${name}.` }, findings)
@@ -92,18 +92,22 @@ async function checkNats(
 
 async function checkCertificates(
   file: string,
-  { users: { tls, certificatesDir }, stateDir }: CloudServerSettings,
+  { users: { tls, certificatesDir }, admin, stateDir }: CloudServerSettings,
   findings: Findings,
 ): Promise<void> {
-  if (typeof tls === 'object')
-    try {
-      const settingOf = (name: string) => ({ file, path: `users.tls.${name}` })
-      const { cert } = await readServerCertificate({ ...tls, settingOf })
-      tellEnd('users.tls.certFile', new X509Certificate(cert), findings)
-    } catch (error) {
-      if (!(error instanceof ConfigurationInvalid)) throw error
-      for (const { path, detail } of error.mistakes) findings.wrong(path, detail)
-    }
+  for (const [at, files] of [
+    ['users.tls', tls],
+    ['admin.tls', admin?.tls],
+  ] as const)
+    if (typeof files === 'object')
+      try {
+        const settingOf = (name: string) => ({ file, path: `${at}.${name}` })
+        const { cert } = await readServerCertificate({ ...files, settingOf })
+        tellEnd(`${at}.certFile`, new X509Certificate(cert), findings)
+      } catch (error) {
+        if (!(error instanceof ConfigurationInvalid)) throw error
+        for (const { path, detail } of error.mistakes) findings.wrong(path, detail)
+      }
   if (certificatesDir !== undefined && existsSync(certificatesDir))
     for (const name of readdirSync(certificatesDir).filter((one) => one.endsWith('.crt')))
       tellFile(`users.certificatesDir ${name}`, join(certificatesDir, name), findings)

@@ -13,6 +13,7 @@ import {
   type DirectoryInput,
 } from 'app-proxy/cloud'
 import { ConfigurationInvalid, SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
+import { AdminConfiguration, refuseAdmin, type AdminInput } from './admin-configuration.ts'
 import { readSecretJson } from '../program/files.ts'
 import { LogFormatSetting, LogLevelSetting } from '../program/log.ts'
 import { allOf } from '../program/mistakes.ts'
@@ -35,7 +36,11 @@ export interface CloudServerInput {
   readonly instance?: string | undefined
   /** The broker that instances share. Default: everything is kept in `stateDir`, by LMDB. */
   readonly nats?: NatsInput | undefined
-  /** The admin API, for `app-proxy admin` on this machine. Default: there is none. */
+  /**
+   * The admin API. `app-proxy admin` on this machine calls it by a socket, `admin.sock` in
+   * `stateDir`; the token for it is `admin-token` there, made at first start. Default: there is
+   * none.
+   */
   readonly admin?: AdminInput | undefined
   /** Whether it lives, whether it is ready, and its figures. Default: nobody is told. */
   readonly health?: HealthInput | undefined
@@ -134,14 +139,6 @@ export interface ConnectorsInput {
   readonly host?: string | undefined
   /** How connectors reach it, https. Default: its own address. */
   readonly publicUrl?: string | undefined
-}
-
-/** The listener of the admin API. Its token is `admin-token` in `stateDir`, made at first start. */
-export interface AdminInput {
-  /** TCP port; 0 takes a free one. */
-  readonly port: number
-  /** The address it listens on, of this machine alone. Default: `127.0.0.1`. */
-  readonly host?: '127.0.0.1' | '::1' | 'localhost' | undefined
 }
 
 /** The port of `/livez`, `/readyz` and `/metrics`. Nobody is asked who they are there. */
@@ -255,12 +252,7 @@ const server = {
       v.pipe(v.string(), v.url(), v.startsWith('https:', 'must be an https URL')),
     ),
   }),
-  admin: v.optional(
-    v.strictObject({
-      port,
-      host: v.optional(v.picklist(['127.0.0.1', '::1', 'localhost']), '127.0.0.1'),
-    }),
-  ),
+  admin: v.optional(AdminConfiguration),
   instance: v.optional(v.pipe(v.string(), v.regex(INSTANCE, INSTANCE_FAULT))),
   nats: v.optional(NatsConfiguration),
   health: v.optional(
@@ -336,7 +328,10 @@ export async function readCloudServerConfiguration(file: string): Promise<CloudS
         : readDirectory(directory, { file, at: 'directory' })
     },
   )
-  refuseUnknownGroups(settings.health?.requireGroups, directory!, file)
+  await allOf(
+    () => refuseUnknownGroups(settings.health?.requireGroups, directory!, file),
+    () => refuseAdmin(settings, directory!, file),
+  )
   return { ...settings, directory: directory! }
 }
 

@@ -57,8 +57,8 @@ const configurationText = (stateDir: string, internal: string) => `{
   // "publicUrl" as they reach it.
   "connectors": { "port": 8443 },
 
-  // The admin API, for "app-proxy admin" on this machine; its token is made in the state directory.
-  // "admin": { "port": 8430 },
+  // The admin API, for "app-proxy admin" on this machine: by a socket in the state directory.
+  // "admin": {},
 
   // Whether it lives, whether it is ready, and its figures, for this machine alone: see
   // docs/metrics.md.

@@ -7,6 +7,7 @@ export interface Ready {
   readonly usersUrl: string
   readonly connectorUrl: string
   readonly caFile: string
+  readonly adminSocket?: string
   readonly adminUrl?: string
   readonly healthUrl?: string
   /** Several on this machine: id → URL for connectors. */
@@ -21,6 +22,6 @@ export const readyLines = (ready: Ready) =>
     `  connectors  ${ready.connectorUrl}`,
     ...Object.entries(ready.instances ?? {}).map(([id, url]) => `  instance    ${id} at ${url}`),
     `  authority   ${ready.caFile} (for connectors: --ca)`,
-    ...(ready.adminUrl === undefined ? [] : [`  admin       ${ready.adminUrl}`]),
+    ...[ready.adminSocket ?? [], ready.adminUrl ?? []].flat().map((at) => `  admin       ${at}`),
     ...(ready.healthUrl === undefined ? [] : [`  health      ${ready.healthUrl}`]),
   ].join('\n')

@@ -21,7 +21,7 @@ import {
   openCertificateDirectory,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
-import { openAdmin } from './admin.ts'
+import { adminCertificate, openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
@@ -80,8 +80,9 @@ async function serve(
   const isFirst = place?.isFirst ?? true
   const inState = (name: string) => join(stateDir, name)
   const log = openCloudLog(settings, place?.instance ?? settings.instance, write)
-  const [given] = await allOf(
+  const [given, adminCredentials] = await allOf(
     () => usersCertificate(file, settings),
+    () => adminCertificate(file, settings.admin),
     () =>
       named({ file, path: 'stateDir' }, async () => {
         // Whoever started several of them has it.
@@ -201,10 +202,13 @@ async function serve(
   const usersPort = await listen(userListener, {
     ...{ ...users, isShared: true, file, at: 'users.' },
   })
-  const adminUrl =
+  const adminPlaces =
     isFirst && settings.admin
-      ? await openAdmin(cloud, file, settings.admin, settings, closing, kept?.versions, presence)
-      : undefined
+      ? await openAdmin(cloud, {
+          ...{ file, settings: settings.admin, stateDir, credentials: adminCredentials, closing },
+          ...{ versions: kept?.versions, presence },
+        })
+      : {}
 
   signal.addEventListener('abort', () => log.tell({ type: 'ending' }), { once: true })
   health.watch(cloud, () => userListener.listening && connectorListener.server.listening)
@@ -213,8 +217,7 @@ async function serve(
   if (!isSecure && isFirst) log.tell({ type: 'plain-http' })
   const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
   const ready = {
-    ...{ usersUrl, connectorUrl, caFile },
-    ...(adminUrl !== undefined && { adminUrl }),
+    ...{ usersUrl, connectorUrl, caFile, ...adminPlaces },
     ...(healthUrl !== undefined && { healthUrl }),
   }
   if (place !== undefined) tellReady(ready, connectorPort)

@@ -1,9 +1,11 @@
 /**
- * The listener of the admin API: its own port, which by default this machine alone reaches.
+ * The listener of the admin API: its own port, which by default this machine alone reaches, or a
+ * socket of the file system, which nobody but the owner of its directory reaches.
  *
  * @module
  */
 import { once } from 'node:events'
+import { chmod, lstat, unlink } from 'node:fs/promises'
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -12,8 +14,10 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { preparePrivateDirectory } from '../../runtime/node/private-files.ts'
 import { serverCredentials, type ServerCredentials } from '../../runtime/node/server-credentials.ts'
 import type { AdminApi } from '../cloud-admin.ts'
 import { AcceptedConnections } from '../../runtime/node/accepted-connections.ts'
@@ -39,10 +43,27 @@ export interface AdminListener {
    * @throws ConfigurationInvalid for another machine's reach without TLS
    */
   listen(port: number, host?: string): Promise<number>
+  /**
+   * Listens at a path of the file system instead: a Unix domain socket, mode 0600, in a directory
+   * of mode 0700, which is made if there is none. Whoever calls there is at this machine, and
+   * whoever is called there has that directory: neither is so at a port, which anybody may have
+   * while this process does not run. A socket that a killed process left is removed, so whoever
+   * calls this holds the directory's lock (`lockStateDirectory`).
+   *
+   * @param path at most {@link SOCKET_PATH_OCTETS}
+   * @throws ConfigurationInvalid where it is too long, its directory is none for secrets, something
+   *   else is there, or its file system has no sockets
+   */
+  listenAt(path: string): Promise<void>
   /** Ends it, and what is open. */
   close(): Promise<void>
 }
 
+/** The longest path of a Unix domain socket, octets: the system's own limit, but for its end. */
+export const SOCKET_PATH_OCTETS: number = process.platform === 'linux' ? 107 : 103
+
+/** Whence whoever calls by a socket of the file system does: it has no address of its own. */
+const THIS_MACHINE = '127.0.0.1'
 const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.|localhost$)/
 /** A connection on which nothing moves is closed. Milliseconds. */
 const QUIET_MS = 65_000
@@ -53,9 +74,11 @@ export function createAdminListener(
   api: Pick<AdminApi, 'handle'>,
   { tls }: AdminListenerOptions = {},
 ): AdminListener {
+  let isAtPath = false
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     response.on('error', nothing)
-    void answer(api, tls !== undefined, request, response).catch(() => response.destroy())
+    const way = { isSecure: tls !== undefined, isAtPath }
+    void answer(api, way, request, response).catch(() => response.destroy())
   }
   const limits = { requestTimeout: 30_000, headersTimeout: 15_000, maxHeaderSize: 32 * 1024 }
   const server: Server =
@@ -81,6 +104,26 @@ export function createAdminListener(
       await once(server, 'listening')
       return (server.address() as AddressInfo).port
     },
+    async listenAt(path) {
+      const octets = Buffer.byteLength(path)
+      if (octets > SOCKET_PATH_OCTETS)
+        throw new ConfigurationInvalid(
+          path,
+          `has ${octets} octets: the path of a socket has at most ${SOCKET_PATH_OCTETS}`,
+        )
+      await preparePrivateDirectory(dirname(path))
+      await removeStale(path)
+      isAtPath = true
+      // A process of several has it for itself.
+      server.listen({ path, exclusive: true })
+      try {
+        await once(server, 'listening')
+        await chmod(path, 0o600)
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException
+        throw new ConfigurationInvalid(path, `cannot be made a socket (${code})`, { cause })
+      }
+    },
     async close() {
       const closed = new Promise((ended) => server.close(ended))
       server.closeAllConnections()
@@ -89,13 +132,30 @@ export function createAdminListener(
   }
 }
 
+/** Nobody listens at a socket that was left. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    if (!(await lstat(path)).isSocket())
+      throw new ConfigurationInvalid(path, 'is there already, and is no socket: move it away')
+    await unlink(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+/** How a call came. */
+interface Way {
+  readonly isSecure: boolean
+  readonly isAtPath: boolean
+}
+
 async function answer(
   { handle }: Pick<AdminApi, 'handle'>,
-  isSecure: boolean,
+  { isSecure, isAtPath }: Way,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { remoteAddress = '' } = request.socket
+  const { remoteAddress = '' } = isAtPath ? { remoteAddress: THIS_MACHINE } : request.socket
   const given = await handle(asRequest(request, isSecure), {
     remoteAddress,
     isLocal: LOOPBACK.test(remoteAddress) && !isForwarded(request),

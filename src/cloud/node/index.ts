@@ -16,6 +16,7 @@ export {
 } from './user-listener.ts'
 export {
   createAdminListener,
+  SOCKET_PATH_OCTETS,
   type AdminListener,
   type AdminListenerOptions,
 } from './admin-listener.ts'
