@@ -163,8 +163,15 @@ export class ConfigurationKeeper implements ConfigurationOutput {
     return first.finally(() => unsubscribe())
   }
 
-  /** Pull now: the cloud says that there is something new. */
-  hint(): void {
+  /**
+   * Pull now: the cloud says that there is something new.
+   *
+   * @param version what it says that there is: nothing is pulled where that is in force, unless an
+   *   answer under way may put another in its place. Default: not known
+   */
+  hint(version?: string): void {
+    const { state } = this.#driver.state
+    if (state === 'current' && version === this.configuration?.version) return
     this.#driver.send({ type: 'hint', now: this.#moment().now })
   }
 

@@ -97,10 +97,12 @@ export class LinkDialer {
     this.#driver.send({ type: 'dial', now: this.#moment().now })
   }
 
-  /** Dials a link that takes over from the one that is up: with a new certificate, say. */
+  /**
+   * Dials a link that takes over from the one that is up, or being made: with a new certificate,
+   * say. What waits to dial has it then.
+   */
   redial(): void {
-    if (!this.isUp) return
-    this.#retire()
+    if (this.isUp) this.#retire()
     this.#driver.send({ type: 'redial', now: this.#moment().now })
   }
 

@@ -55,6 +55,30 @@ test('a hint pulls now; one that comes during a pull pulls again', async () => {
   keeper.close()
 })
 
+test('a hint of what is in force is passed over, but not while an answer may replace it', async () => {
+  const keeper = await world.keeper()
+  const { version } = await world.within(HOUR_MS, keeper.start())
+  keeper.hint(version)
+  await world.time.pass(1)
+  expect(world.cloud.pulls).toHaveLength(1)
+  // The group is another, and the first again before the answer came.
+  const { connectorId } = keeper.identity
+  await world.cloud.registry.setGroup(connectorId, 'group-2')
+  const answer = world.cloud.configuration.bind(world.cloud)
+  world.cloud.configuration = async (...args) => {
+    const reply = await answer(...args)
+    world.cloud.configuration = answer
+    await world.cloud.registry.setGroup(connectorId, 'head-office')
+    keeper.hint(version)
+    return reply
+  }
+  keeper.hint('another')
+  await world.time.pass(1)
+  expect(world.cloud.pulls).toHaveLength(3)
+  expect(keeper.configuration).toMatchObject({ version, groupId: 'head-office' })
+  keeper.close()
+})
+
 describe('whatever goes wrong, the last good configuration stays', () => {
   test('the cloud is away, silent or refusing', async () => {
     const keeper = await world.keeper()

@@ -263,9 +263,7 @@ export class NodeConnector implements RunningConnector {
         this.#origins.down(to.instance, link)
         events.draining()
       },
-      hint: (version: string) => {
-        if (version !== keeper.configuration?.version) keeper.hint()
-      },
+      hint: (version: string) => keeper.hint(version),
     }
     const link: ClaimConnection =
       binding === 'plain'

@@ -62,6 +62,7 @@ export type DialerEvent =
   | { type: 'lost'; now: number; random: number }
   /**
    * Another connection is to take its place: the certificate is new, or the cloud drains this one.
+   * An attempt under way is begun anew, for it may be made with what was before.
    */
   | { type: 'redial'; now: number }
 
@@ -69,8 +70,8 @@ export type DialerEvent =
 // prettier-ignore
 export const DIALER = {
   'idle':           { dial: 'connecting', close: ignored, timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse,    redial: ignored      },
-  'connecting':     { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'plain-fallback', failed: 'backoff', lost: misuse,    redial: ignored      },
-  'plain-fallback': { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'backoff',        failed: 'backoff', lost: misuse,    redial: ignored      },
+  'connecting':     { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'plain-fallback', failed: 'backoff', lost: misuse,    redial: 'connecting' },
+  'plain-fallback': { dial: ignored,      close: 'idle',  timeout: 'backoff',    connected: 'up',   unsupported: 'backoff',        failed: 'backoff', lost: misuse,    redial: 'connecting' },
   'up':             { dial: ignored,      close: 'idle',  timeout: ignored,      connected: misuse, unsupported: misuse,           failed: misuse,    lost: 'backoff', redial: 'connecting' },
   'backoff':        { dial: 'connecting', close: 'idle',  timeout: 'connecting', connected: misuse, unsupported: misuse,           failed: misuse,    lost: misuse,    redial: ignored      },
 } as const satisfies Table<DialerState['state'], DialerEvent['type']>
@@ -136,6 +137,11 @@ const backOff = (from: DialerMemory, { now, random }: Moment, before = from.fail
   return { state: 'backoff', ...common(from), failures, deadline } as const
 }
 
+const connectAnew = (from: DialerMemory, { now }: { now: number }, out: DialerOutput) => {
+  out.disconnect(from.op)
+  return connect(from, now, out)
+}
+
 /** The attempt took too long: it must not come up behind our back. */
 const giveUp = (from: DialerMemory, moment: Moment, out: DialerOutput) => {
   out.disconnect(from.op)
@@ -178,6 +184,7 @@ const MOVES = {
       return { state: 'plain-fallback', ...common(from), binding: 'plain', deadline }
     },
     failed: (from, event) => backOff(from, event),
+    redial: (from, event, out) => connectAnew(from, event, out),
   },
   'plain-fallback': {
     close: (from, _, out) => close(from, out),
@@ -185,6 +192,7 @@ const MOVES = {
     connected: (from, event) => up(from, event),
     unsupported: (from, event) => backOff(from, event),
     failed: (from, event) => backOff(from, event),
+    redial: (from, event, out) => connectAnew(from, event, out),
   },
   up: {
     close: (from, _, out) => close(from, out),

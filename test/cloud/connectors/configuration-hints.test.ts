@@ -27,8 +27,7 @@ class Links implements HintedLinks {
   hint(connectorId: string, version: string): boolean {
     if (!this.isOpen || !this.held.some((one) => one.connectorId === connectorId)) return false
     this.told.push(version)
-    if (this.keeper !== undefined && version !== this.keeper.configuration?.version)
-      this.keeper.hint()
+    this.keeper?.hint(version)
     return true
   }
 }

@@ -111,6 +111,19 @@ describe('backoff', () => {
     expect(new Dialling().on('dial', 'failed', 'dial').state.state).toBe('connecting'))
 })
 
+test.each([
+  ['an attempt', ['dial'], ['connect 1 link', 'disconnect 1', 'connect 2 link']],
+  [
+    'one by plain',
+    ['dial', 'unsupported'],
+    ['connect 1 link', 'connect 2 plain', 'disconnect 2', 'connect 3 link'],
+  ],
+  ['what is up', ['dial', 'connected'], ['connect 1 link', 'connect 2 link']],
+  ['what waits', ['dial', 'failed'], ['connect 1 link']],
+] as const)('%s is made anew where a new certificate came', (_, events, asked) =>
+  expect(new Dialling().on(...events, 'redial').asked).toEqual(asked),
+)
+
 test('an attempt that takes too long is called off', () => {
   const dialling = new Dialling().on('dial')
   expect(dialling.state).toMatchObject({ deadline: TIME_LIMITS.controlCallMs })
