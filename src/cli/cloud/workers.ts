@@ -131,6 +131,9 @@ class Workers {
       ...{ instance: `${instance}-${index + 1}`, isFirst: index === 0, index },
       connectorsPort: port === 0 ? 0 : port + index,
     }))
+    // Each takes connections from the system by itself. Where this process dealt them out, one that
+    // it gave to an instance that is stopped or dies would be answered by nobody, and never closed.
+    cluster.schedulingPolicy = cluster.SCHED_NONE
     cluster.setupPrimary({ serialization: 'advanced' })
   }
 
