@@ -64,7 +64,7 @@ try {
   await end(1, error instanceof Error ? error.message : String(error))
 }
 
-type CloudReady = Pick<Ready, 'connectorUrl' | 'caFile' | 'instances' | 'adminUrl'>
+type CloudReady = Pick<Ready, 'connectorUrl' | 'caFile' | 'instances'>
 
 /** Says what is under way: several seconds without a word look like a fault. */
 function progress(words: string): void {
@@ -83,7 +83,7 @@ async function start(): Promise<Ready> {
     const args = [broker, brokerConfiguration, String(state.ports.broker)]
     await processes.start('demo/broker', args, true)
   }
-  const [{ issuer }, { connectorUrl, caFile, instances, adminUrl }] = await Promise.all([
+  const [{ issuer }, { connectorUrl, caFile, instances }] = await Promise.all([
     processes.start<Pick<Ready, 'issuer'>>('sts', ['--config', stsConfiguration]),
     processes.start<CloudReady>('cloud run', [
       ...['--config', cloudConfiguration, '--instances', String(options.instances)],
@@ -117,7 +117,7 @@ async function start(): Promise<Ready> {
   }
   return {
     ...{ applications, users, robot, issuer, connectorUrl, bindings, caFile, stateDir: state.dir },
-    ...(isSeveral && { instances, adminUrl, adminTokenFile: inState('cloud/admin-token') }),
+    ...(isSeveral && { instances }),
   }
 }
 

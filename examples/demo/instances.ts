@@ -60,7 +60,7 @@ export async function sharedByInstances({
     instance: 'cloud',
     // Each has one of its own, and an operator is shown all of them.
     connectors: { port: 0 },
-    admin: { port: 0 },
+    admin: {},
     nats: {
       ...{ servers: [`127.0.0.1:${ports.broker}`], deploymentKeyFile },
       credentials: { tokenFile },

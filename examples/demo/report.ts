@@ -1,6 +1,7 @@
 /**
  * What the demo says when it is ready: a table for people, or one line for programs.
  */
+import { join } from 'node:path'
 import type { Binding } from 'app-proxy/protocol'
 import type { DemoApplication } from './configurations.ts'
 
@@ -36,9 +37,6 @@ export interface Ready {
   readonly stateDir: string
   /** Where there are several: id → where connectors reach it. */
   readonly instances?: Readonly<Record<string, string>>
-  /** And where their operator is shown them, by the token in that file. */
-  readonly adminUrl?: string
-  readonly adminTokenFile?: string
 }
 
 /** How programs are called where the demo was started. */
@@ -159,12 +157,10 @@ const rpcCall = (
   ].join(' \\\n    ')
 
 /** What each instance holds; `queue` in its place: what waits, and what others would take. */
-const operator = ({ adminUrl = '', adminTokenFile = '' }: Ready, { cli }: ProgramWords) =>
-  [
-    `  ${cli} admin instances list`,
-    `--url ${adminUrl}`,
-    `--token-file ${quoted(adminTokenFile)}`,
-  ].join(' \\\n    ')
+const operator = ({ stateDir }: Ready, { cli }: ProgramWords) =>
+  [`  ${cli} admin instances list`, `--state-dir ${quoted(join(stateDir, 'cloud'))}`].join(
+    ' \\\n    ',
+  )
 
 const urlOf = (applications: Ready['applications'], name: string, path: string) =>
   applications.find(({ id }) => id === name)!.externalUrl + path

@@ -1,10 +1,11 @@
 /** The demo with two instances of the cloud, and the broker that they share their state and work over. */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findBroker } from '../../examples/demo/instances.ts'
 import { readOptions } from '../../examples/demo/options.ts'
+import { cli } from '../../src/cli/cli.ts'
 import { EXIT } from '../../src/cli/program/exit-codes.ts'
 import { linesOf } from '../../src/cli/program/mistakes.ts'
 import type { KnownInstanceView, QueueView } from '../../src/cloud/admin/index.ts'
@@ -33,23 +34,26 @@ describeWithPackages('the demo with two instances', ['nats-server'], () => {
     rmSync(root, { recursive: true, force: true })
   })
 
-  async function listed<T>(path: string): Promise<readonly T[]> {
-    const token = readFileSync(demo.adminTokenFile!, 'utf8').trim()
-    const headers = { authorization: `Bearer ${token}` }
-    const answer = await fetch(`${demo.adminUrl}${path}`, { headers })
-    return ((await answer.json()) as { items: readonly T[] }).items
+  async function listed<T>(what: string): Promise<readonly T[]> {
+    const said: string[] = []
+    const way = ['--json', '--state-dir', join(stateDir, 'cloud')]
+    await cli({
+      ...{ argv: ['admin', what, 'list', ...way], signal: new AbortController().signal },
+      ...{ say: (line) => said.push(line), log: console.error, onReload: () => undefined },
+    })
+    return (JSON.parse(said[0]!) as { items: readonly T[] }).items
   }
 
   test('each has a link of the connector, knows the other, and would take its work', async () => {
     expect(Object.keys(demo.instances!)).toEqual(['cloud-1', 'cloud-2'])
     expect(demo.bindings).toEqual({ 'cloud-1': 'link', 'cloud-2': 'link' })
     const shown = async () =>
-      (await listed<KnownInstanceView>('/v1/instances')).map(
+      (await listed<KnownInstanceView>('instances')).map(
         ({ instance, state, links }) => `${instance} ${state} ${links}`,
       )
     await expect.poll(shown, SOON).toEqual(['cloud-1 serving 1', 'cloud-2 serving 1'])
     // What the other takes is heard over the broker, and by no other way.
-    const elsewhere = async () => (await listed<QueueView>('/v1/queue'))[0]!.others.grants
+    const elsewhere = async () => (await listed<QueueView>('queue'))[0]!.others.grants
     await expect.poll(elsewhere, SOON).toBeGreaterThan(0)
   })
 

@@ -29,7 +29,6 @@ const secure: Ready = {
 const several: Ready = {
   ...READY,
   instances: { 'cloud-1': 'https://127.0.0.1:41210', 'cloud-2': 'https://127.0.0.1:41211' },
-  ...{ adminUrl: 'http://127.0.0.1:41212', adminTokenFile: `${dir}/cloud/admin-token` },
 }
 
 test.each([
@@ -59,7 +58,7 @@ test('a gRPC service is shown by how it is called, where there is one', () => {
 test('where there are several instances, their operator is shown the way to them', () => {
   const report = tableReport(several, true)
   expect(report).toContain(
-    `  node --import tsx src/cli/main.ts admin instances list \\\n    --url http://127.0.0.1:41212 \\\n    --token-file ${dir}/cloud/admin-token\n`,
+    `  node --import tsx src/cli/main.ts admin instances list \\\n    --state-dir ${dir}/cloud\n`,
   )
   expect(report).toMatch(/^  instances +cloud-1, cloud-2; nats-server is between them$/m)
   expect(tableReport(READY, true)).not.toContain('admin')
