@@ -154,10 +154,10 @@ test('its program runs, helps, and says what is wrong in a line', async () => {
 describe('in a browser', () => {
   const protocol = specifier('./protocol')
 
-  test('the whole protocol is less than 39 KB', async () =>
-    expect(await bundledBytes(protocol, '*', project)).toBeLessThan(39_000))
+  test('the whole protocol is less than 40 KB', async () =>
+    expect(await bundledBytes(protocol, '*', project)).toBeLessThan(40_000))
 
-  test('the frame codec alone is less than 6 KB', async () => {
+  test('the frame codec alone is less than 6.5 KB', async () => {
     const codec = ['FrameReader', 'encodeFrame', 'frameHeader', 'FrameType', 'FrameFlag']
     const small = ['encodeCredit', 'encodeReset', 'encodeStop', 'ResetCode']
     const { stdout } = await run(
@@ -167,7 +167,7 @@ describe('in a browser', () => {
     )
     const read = stdout.split(',').filter((name) => /^decode(?!Message)/.test(name.trim()))
     expect(read.length).toBeGreaterThan(10)
-    expect(await bundledBytes(protocol, [...codec, ...small, ...read], project)).toBeLessThan(6_000)
+    expect(await bundledBytes(protocol, [...codec, ...small, ...read], project)).toBeLessThan(6_500)
   })
 })
 

@@ -8,7 +8,7 @@ import { ApiMisuse } from './errors.ts'
 import { ResetCode } from './frame-types.ts'
 import { MAX_CREDIT } from './limits.ts'
 import { encode } from './msgpack.ts'
-import { malformed, PositionalReader } from './positional.ts'
+import { malformed, readElements } from './positional.ts'
 
 /**
  * Four raw octets: bytes, or offers on number 0. Never 0, which would say nothing (RFC 9113,
@@ -121,7 +121,8 @@ export function encodeConfiguration(hint: ConfigurationHint): Uint8Array {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeConfiguration(payload: Uint8Array): ConfigurationHint {
-  return { version: new PositionalReader(payload, 'CONFIGURATION').name('version') }
+  const version = readElements(payload, 'CONFIGURATION', (from) => from.name('version'))
+  return { version }
 }
 
 /** Octets of a PING; its answer carries the same. */

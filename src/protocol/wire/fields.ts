@@ -41,17 +41,10 @@ export function isTarget(text: string): boolean {
  * the peer ends the whole link over a list that is not clean. The answer never quotes a value.
  */
 export function headersFault(headers: HeaderList): string | undefined {
-  const fault = namesFault(headers)
-  if (fault !== undefined) return fault
-  for (let i = 0; i < headers.length; i += 2)
-    if (!VALUE.test(headers[i + 1]!)) return `header value ${i / 2} has a forbidden octet`
-  return undefined
-}
-
-/** As {@link headersFault}, of a list whose values are known to be clean. */
-export function namesFault(headers: HeaderList): string | undefined {
   if (headers.length % 2 !== 0) return 'a name without a value'
-  for (let i = 0; i < headers.length; i += 2)
+  for (let i = 0; i < headers.length; i += 2) {
     if (!TOKEN.test(headers[i]!)) return `header name ${i / 2} is no token`
+    if (!VALUE.test(headers[i + 1]!)) return `header value ${i / 2} has a forbidden octet`
+  }
   return undefined
 }

@@ -15,7 +15,7 @@ import {
   MAX_WELCOME_MS,
 } from './limits.ts'
 import { encode } from './msgpack.ts'
-import { malformed, PositionalReader } from './positional.ts'
+import { malformed, readElements, type PositionalReader } from './positional.ts'
 
 /**
  * The elements are written in the order that frame-layouts.ts declares. `grease` stands behind them
@@ -34,7 +34,10 @@ export function encodeHello(hello: Hello, grease?: Uint8Array): Uint8Array {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeHello(payload: Uint8Array): Hello {
-  const from = new PositionalReader(payload, 'HELLO')
+  return readElements(payload, 'HELLO', helloOf)
+}
+
+function helloOf(from: PositionalReader): Hello {
   const greeting = {
     versions: from.list('versions', isVersion),
     run: from.name('run'),
@@ -74,7 +77,10 @@ function greased(greeting: readonly unknown[], grease: Uint8Array | undefined): 
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeWelcome(payload: Uint8Array): Welcome {
-  const from = new PositionalReader(payload, 'WELCOME')
+  return readElements(payload, 'WELCOME', welcomeOf)
+}
+
+function welcomeOf(from: PositionalReader): Welcome {
   return {
     version: from.count('version'),
     instance: from.name('instance'),

@@ -22,10 +22,9 @@ import {
 import { putBoolean, putCount, putId, putList, putNil, putText, putTexts } from './head-writer.ts'
 import { MAX_ANSWER_FIELDS, FIRST_CREDIT_BYTES } from './limits.ts'
 import { encode } from './msgpack.ts'
-import { hexadecimal } from './octets.ts'
-import { PositionalReader, malformed } from './positional.ts'
+import { malformed, readElements, type PositionalReader } from './positional.ts'
 import { Slab } from './slab.ts'
-import { isMap, typedClaimsFault } from './typed-claims.ts'
+import { isMap, typedClaimsFault, type TypedClaims } from './typed-claims.ts'
 
 /**
  * The elements are written in the order that frame-layouts.ts declares: `user` is nil or a map,
@@ -69,11 +68,13 @@ export function writeOffer(to: Slab, offer: Offer): void {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeOffer(payload: Uint8Array): Offer {
-  const offer = new DecodedOffer(new PositionalReader(payload, 'OFFER'))
+  const offer = readElements(payload, 'OFFER', offerOf)
   if (offer.upgrade !== undefined && offer.body.kind !== 'none')
     throw malformed('OFFER', 'an upgrade has no body before its 101')
   return offer
 }
+
+const offerOf = (from: PositionalReader): Offer => new DecodedOffer(from)
 
 /**
  * A class, and so are the other heads that live as long as an exchange: V8 may take what is always
@@ -99,7 +100,7 @@ class DecodedOffer implements Offer {
 
   /** Its elements in their order. */
   constructor(from: PositionalReader) {
-    this.id = exchangeId(from)
+    this.id = from.id('id')
     this.attempt = attempt(from)
     this.applicationId = from.name('applicationId')
     this.applicationVersion = from.name('applicationVersion')
@@ -112,7 +113,7 @@ class DecodedOffer implements Offer {
     this.remainingMs = from.count('remainingMs')
     this.origin = from.name('origin')
     this.answerMs = from.countOr('answerMs', undefined)
-    this.affinity = affinityOf(from)
+    this.affinity = from.optionalId('affinity')
     this.pinned = from.countOr('pinned', undefined, 1)
   }
 }
@@ -136,8 +137,11 @@ export function writeClaim(to: Slab, { id, attempt, credit }: Claim): void {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeClaim(payload: Uint8Array): Claim {
-  const from = new PositionalReader(payload, 'CLAIM')
-  const [id, tried] = [exchangeId(from), attempt(from)]
+  return readElements(payload, 'CLAIM', claimOf)
+}
+
+function claimOf(from: PositionalReader): Claim {
+  const [id, tried] = [from.id('id'), attempt(from)]
   return { id, attempt: tried, credit: from.count('credit', FIRST_CREDIT_BYTES) }
 }
 
@@ -160,8 +164,11 @@ export function writeDecline(to: Slab, { id, attempt, reason }: Decline): void {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeDecline(payload: Uint8Array): Decline {
-  const from = new PositionalReader(payload, 'DECLINE')
-  const [id, tried, reason] = [exchangeId(from), attempt(from), from.name('reason')]
+  return readElements(payload, 'DECLINE', declineOf)
+}
+
+function declineOf(from: PositionalReader): Decline {
+  const [id, tried, reason] = [from.id('id'), attempt(from), from.name('reason')]
   // A reason of a later version says no more than that somebody else should take it.
   return { id, attempt: tried, reason: isDeclineReason(reason) ? reason : 'overloaded' }
 }
@@ -180,12 +187,24 @@ export function writeResponseHead(to: Slab, { status, headers }: ResponseHead): 
 
 /** The head of a RESPONSE: 101, or 200 and above. */
 export function decodeResponse(payload: Uint8Array): ResponseHead {
-  return responseHead(payload, 'RESPONSE', (status) => status === 101 || status >= 200)
+  const head = readElements(payload, 'RESPONSE', responseOf)
+  if (head.status !== 101 && head.status < 200) throw malformed('RESPONSE', UNUSABLE_STATUS)
+  return head
 }
 
 /** The head of an INFORMATIONAL: 1xx except 101, which answers for good. */
 export function decodeInformational(payload: Uint8Array): ResponseHead {
-  return responseHead(payload, 'INFORMATIONAL', (status) => status < 200 && status !== 101)
+  const head = readElements(payload, 'INFORMATIONAL', responseOf)
+  if (head.status === 101 || head.status >= 200) throw malformed('INFORMATIONAL', UNUSABLE_STATUS)
+  return head
+}
+
+const UNUSABLE_STATUS = '"status" is not one it may carry'
+
+function responseOf(from: PositionalReader): ResponseHead {
+  const status = from.count('status', 999)
+  if (status < 100) throw malformed(from.frame, UNUSABLE_STATUS)
+  return new DecodedResponse(status, from.headers(MAX_ANSWER_FIELDS))
 }
 
 /** `[headers]` */
@@ -205,18 +224,7 @@ export function writeTrailers(to: Slab, trailers: HeaderList): void {
  * @throws PeerViolation `MALFORMED_FRAME`
  */
 export function decodeTrailers(payload: Uint8Array): HeaderList {
-  return new PositionalReader(payload, 'TRAILERS').headers(MAX_ANSWER_FIELDS)
-}
-
-function responseHead(
-  payload: Uint8Array,
-  frame: string,
-  isAllowed: (status: number) => boolean,
-): ResponseHead {
-  const from = new PositionalReader(payload, frame)
-  const status = from.count('status', 999)
-  if (status < 100 || !isAllowed(status)) throw malformed(frame, '"status" is not one it may carry')
-  return new DecodedResponse(status, from.headers(MAX_ANSWER_FIELDS))
+  return readElements(payload, 'TRAILERS', (from) => from.headers(MAX_ANSWER_FIELDS))
 }
 
 class DecodedResponse implements ResponseHead {
@@ -233,23 +241,6 @@ function attempt(from: PositionalReader): number {
   const attempt = from.count('attempt')
   if (attempt === 0) throw malformed(from.frame, '"attempt" counts from 1')
   return attempt
-}
-
-/** 16 octets on the wire, 32 hexadecimal digits in memory. */
-function exchangeId(from: PositionalReader): ExchangeId {
-  const octets = from.next()
-  if (!(octets instanceof Uint8Array) || octets.length !== 16)
-    throw malformed(from.frame, '"id" must be 16 octets')
-  return hexadecimal(octets)
-}
-
-/** The same of an affinity, which may be left out. */
-function affinityOf(from: PositionalReader): string | undefined {
-  const octets = from.next()
-  if (octets === undefined) return undefined
-  if (!(octets instanceof Uint8Array) || octets.length !== 16)
-    throw malformed(from.frame, '"affinity" must be 16 octets')
-  return hexadecimal(octets)
 }
 
 function putExchangeId(to: Slab, id: ExchangeId): void {
@@ -277,35 +268,36 @@ function bodyKind(value: unknown): BodyKind {
 function userClaims(value: unknown): UserClaims | undefined {
   if (value === undefined) return undefined
   if (!isMap(value)) throw malformed('OFFER', '"user" must be a map')
-  const user = new DecodedUser()
-  for (const name in CLAIMS) {
-    const is = CLAIMS[name]!
-    const claim = value[name]
-    if (claim === undefined && is !== isName) continue
-    if (!is(claim)) throw malformed('OFFER', `"${name}" of the user is none`)
-    user[name] = claim
-  }
-  if (value.claims !== undefined) {
-    const fault = typedClaimsFault(value.claims)
+  return new DecodedUser(value)
+}
+
+/** What is known of a user, and nothing that is undefined. Their name at their issuer always is. */
+class DecodedUser implements UserClaims {
+  declare readonly subject: string
+  declare readonly issuer: string
+  declare readonly name?: string
+  declare readonly email?: string
+  declare readonly groups?: readonly string[]
+  declare readonly roles?: readonly string[]
+  declare readonly claims?: TypedClaims
+
+  constructor({ subject, issuer, name, email, groups, roles, claims }: Record<string, unknown>) {
+    this.subject = claimed('subject', subject, isName)
+    this.issuer = claimed('issuer', issuer, isName)
+    if (name !== undefined) this.name = claimed('name', name, isText)
+    if (email !== undefined) this.email = claimed('email', email, isText)
+    if (groups !== undefined) this.groups = claimed('groups', groups, isTexts)
+    if (roles !== undefined) this.roles = claimed('roles', roles, isTexts)
+    if (claims === undefined) return
+    const fault = typedClaimsFault(claims)
     if (fault !== undefined) throw malformed('OFFER', fault)
-    user.claims = value.claims
+    this.claims = claims as TypedClaims
   }
-  return user as object as UserClaims
 }
 
-/** What is known of a user, and nothing that is undefined. */
-class DecodedUser {
-  [claim: string]: unknown
-}
-
-/** A user has a name at their issuer; all else may be absent. */
-const CLAIMS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  subject: isName,
-  issuer: isName,
-  name: isText,
-  email: isText,
-  groups: isTexts,
-  roles: isTexts,
+function claimed<T>(name: string, value: unknown, is: (value: unknown) => value is T): T {
+  if (!is(value)) throw malformed('OFFER', `"${name}" of the user is none`)
+  return value
 }
 
 /** The map of a user's claims, and of no others. Almost every user's come with many requests. */

@@ -13,6 +13,7 @@
  */
 import { PeerViolation, type PeerViolationReason } from './errors.ts'
 import { packToCopy, plain } from './msgpack-writer.ts'
+import { hexadecimal } from './octets.ts'
 import { readAscii, readUtf8, visibleEnd } from './utf8.ts'
 
 export interface DecodeLimits {
@@ -48,38 +49,84 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
  *   to own, text that is not UTF-8, a number that is not finite or is beyond ±(2^53 − 1)
  */
 export function decode(octets: Uint8Array, limits: DecodeLimits): unknown {
-  return decoded(octets, limits).value
+  const reader = new MessagePackReader(octets, limits)
+  const value = reader.read(limits.maxDepth)
+  reader.finish()
+  return value
 }
 
-/** What octets were decoded to. */
-export interface Decoded {
-  readonly value: unknown
-  /** All of its texts are visible ASCII and spaces: no control character, nothing above U+007E. */
-  readonly isVisible: boolean
+/** Octets of an id. */
+const ID_BYTES = 16
+
+/** Octets of a runtime that makes texts of them faster than anybody else does. */
+interface SliceableOctets extends Uint8Array {
+  latin1Slice?(start: number, end: number): string
+  hexSlice?(start: number, end: number): string
 }
 
-/** As {@link decode}, and what is known of its texts without another look at them. */
-export function decoded(octets: Uint8Array, limits: DecodeLimits): Decoded {
-  if (octets.length > limits.maxBytes)
-    throw new PeerViolation(limits.reason, `longer than ${limits.maxBytes} octets`)
-  const decoder = new Decoder(octets, limits.reason)
-  decoder.value = decoder.read(limits.maxDepth)
-  decoder.finish()
-  return decoder
-}
-
-class Decoder implements Decoded {
-  value: unknown
-  isVisible = true
-  readonly #octets: Uint8Array
-  readonly #view: DataView
+/** Reads one value after the other, and throws as {@link decode} does. */
+export class MessagePackReader {
+  readonly #octets: SliceableOctets
   readonly #reason: PeerViolationReason
   #at = 0
+  /** The octets as code points, once a text was a part of that. */
+  #all: string | undefined
+  #isVisible = true
 
-  constructor(octets: Uint8Array, reason: PeerViolationReason) {
+  constructor(octets: Uint8Array, { maxBytes, reason }: Omit<DecodeLimits, 'maxDepth'>) {
     this.#octets = octets
-    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
     this.#reason = reason
+    if (octets.length > maxBytes) this.#refuse(`longer than ${maxBytes} octets`)
+  }
+
+  /** The last text is visible ASCII and spaces: no control character, nothing above U+007E. */
+  get isVisible(): boolean {
+    return this.#isVisible
+  }
+
+  /** How many elements a list has, if one comes next; otherwise nothing was read. */
+  list(): number | undefined {
+    const type = this.#octets[this.#at] ?? 0
+    const isShort = type >= 0x90 && type <= 0x9f
+    if (!isShort && type !== 0xdc && type !== 0xdd) return undefined
+    this.#at += 1
+    const length = isShort ? type & 0x0f : this.#unsigned(type === 0xdc ? 2 : 4)
+    this.#expect(length)
+    return length
+  }
+
+  /** Whether nil comes next; otherwise nothing was read. */
+  nil(): boolean {
+    if (this.#octets[this.#at] !== 0xc0) return false
+    this.#at += 1
+    return true
+  }
+
+  /** 16 octets in hexadecimal digits, if they come next; otherwise nothing was read. */
+  id(): string | undefined {
+    const octets = this.#octets
+    if (octets[this.#at] !== 0xc4 || octets[this.#at + 1] !== ID_BYTES) return undefined
+    this.#at += 2
+    const start = this.#take(ID_BYTES)
+    return octets.hexSlice?.(start, this.#at) ?? hexadecimal(octets.subarray(start, this.#at))
+  }
+
+  /**
+   * A text, if one comes next; otherwise nothing was read. It may be a part of one that is all the
+   * octets: what outlives them is for {@link read}.
+   */
+  text(): string | undefined {
+    const type = this.#octets[this.#at] ?? 0
+    if (!isText(type)) return undefined
+    this.#at += 1
+    const length =
+      type <= 0xbf ? type & 0x1f : this.#unsigned(type === 0xd9 ? 1 : type === 0xda ? 2 : 4)
+    const start = this.#take(length)
+    const octets = this.#octets
+    this.#isVisible = visibleEnd(octets, start, this.#at) === this.#at
+    if (!this.#isVisible) return this.#wide(start)
+    this.#all ??= octets.latin1Slice?.(0, octets.length)
+    return this.#all?.slice(start, this.#at) ?? readAscii(octets, start, this.#at)
   }
 
   /** Recursion is bounded by `depth`, the number of containers that may still be opened. */
@@ -104,9 +151,9 @@ class Decoder implements Decoded {
       case 0xc6:
         return this.#bin(this.#unsigned(4))
       case 0xca:
-        return this.#exact(this.#view.getFloat32(this.#take(4)))
+        return this.#exact(this.#view(4).getFloat32(0))
       case 0xcb:
-        return this.#exact(this.#view.getFloat64(this.#take(8)))
+        return this.#exact(this.#view(8).getFloat64(0))
       case 0xcc:
         return this.#unsigned(1)
       case 0xcd:
@@ -116,13 +163,13 @@ class Decoder implements Decoded {
       case 0xcf:
         return this.#exact(this.#unsigned(4) * 2 ** 32 + this.#unsigned(4))
       case 0xd0:
-        return this.#view.getInt8(this.#take(1))
+        return this.#view(1).getInt8(0)
       case 0xd1:
-        return this.#view.getInt16(this.#take(2))
+        return this.#view(2).getInt16(0)
       case 0xd2:
-        return this.#view.getInt32(this.#take(4))
+        return this.#view(4).getInt32(0)
       case 0xd3:
-        return this.#exact(this.#view.getInt32(this.#take(4)) * 2 ** 32 + this.#unsigned(4))
+        return this.#exact(this.#view(4).getInt32(0) * 2 ** 32 + this.#unsigned(4))
       case 0xd9:
         return this.#text(this.#unsigned(1))
       case 0xda:
@@ -142,19 +189,22 @@ class Decoder implements Decoded {
     }
   }
 
+  /** Nothing must follow. */
   finish(): void {
     if (this.#at !== this.#octets.length) this.#refuse('octets after the value')
   }
 
   #array(length: number, depth: number): unknown[] {
-    this.#open(length, 1, depth)
+    if (depth === 0) this.#refuse('nested too deep')
+    this.#expect(length)
     const array = new Array<unknown>(length)
     for (let i = 0; i < length; i++) array[i] = this.read(depth - 1)
     return array
   }
 
   #map(length: number, depth: number): Record<string, unknown> {
-    this.#open(length, 2, depth)
+    if (depth === 0) this.#refuse('nested too deep')
+    this.#expect(2 * length)
     const map: Record<string, unknown> = {}
     for (let i = 0; i < length; i++) {
       const key = this.#key()
@@ -168,17 +218,12 @@ class Decoder implements Decoded {
    * A container's every element takes at least one octet: a length beyond that is refused before
    * anything is made of it.
    */
-  #open(length: number, octetsEach: number, depth: number): void {
-    if (depth === 0) this.#refuse('nested too deep')
-    if (length * octetsEach > this.#octets.length - this.#at)
-      this.#refuse('a length beyond the end')
+  #expect(elements: number): void {
+    if (elements > this.#octets.length - this.#at) this.#refuse('a length beyond the end')
   }
 
   #key(): string {
-    const type = this.#octets[this.#at]
-    const isText =
-      type !== undefined && ((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb))
-    if (!isText) this.#refuse('a key is no string')
+    if (!isText(this.#octets[this.#at] ?? 0)) this.#refuse('a key is no string')
     const key = this.read(0) as string
     // On a plain object these reach the prototype, here or wherever the object is copied later.
     if (key === '__proto__' || key === 'constructor' || key === 'prototype')
@@ -190,7 +235,10 @@ class Decoder implements Decoded {
     const start = this.#take(length)
     if (visibleEnd(this.#octets, start, this.#at) === this.#at)
       return readAscii(this.#octets, start, this.#at)
-    this.isVisible = false
+    return this.#wide(start)
+  }
+
+  #wide(start: number): string {
     return (
       readUtf8(this.#octets, start, this.#at) ?? this.#refuse('a string that is not valid UTF-8')
     )
@@ -204,8 +252,15 @@ class Decoder implements Decoded {
 
   #unsigned(width: 1 | 2 | 4): number {
     const at = this.#take(width)
-    if (width === 1) return this.#octets[at]!
-    return width === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at)
+    const octets = this.#octets
+    if (width === 1) return octets[at]!
+    const high = (octets[at]! << 8) | octets[at + 1]!
+    return width === 2 ? high : ((high << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+  }
+
+  #view(bytes: number): DataView {
+    const { buffer, byteOffset } = this.#octets
+    return new DataView(buffer, byteOffset + this.#take(bytes), bytes)
   }
 
   #exact(number: number): number {
@@ -225,4 +280,9 @@ class Decoder implements Decoded {
   #refuse(detail: string): never {
     throw new PeerViolation(this.#reason, detail)
   }
+}
+
+/** Whether what begins with this octet is text. */
+function isText(type: number): boolean {
+  return (type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb)
 }

@@ -324,6 +324,31 @@ describe('for every input', () => {
     ({ body, upgrade }) => upgrade === undefined || body.kind === 'none',
   )
 
+  /** What is read of octets, in a form that can be compared; a refusal is its reason. */
+  const told = (decode: (octets: Uint8Array) => object, octets: Uint8Array): unknown => {
+    try {
+      return JSON.parse(JSON.stringify(decode(octets)))
+    } catch (error) {
+      return error instanceof PeerViolation ? error.reason : error
+    }
+  }
+
+  test('octets that a runtime makes texts of are read as any others, sound or not', () =>
+    fc.assert(
+      fc.property(offers, value, fc.nat(), fc.option(fc.nat(255)), (offer, text, at, broken) => {
+        const { headers } = offer
+        const head = { status: 200, headers: [...headers, 'x', text] }
+        const sound = [heads.encodeOffer(offer), heads.encodeResponseHead(head)] as const
+        sound.forEach((octets, i) => {
+          if (broken !== null) octets[at % octets.length] = broken
+          const decode = i === 0 ? heads.decodeOffer : heads.decodeResponse
+          const sliceable = Buffer.concat([Buffer.from('x'), octets, Buffer.from('x')])
+          expect(told(decode, sliceable.subarray(1, -1))).toEqual(told(decode, octets))
+        })
+      }),
+      { numRuns: 1_000 },
+    ))
+
   test('the octets are those that msgpackr writes', () =>
     fc.assert(
       fc.property(offers, value, fc.constantFrom(0, 1), (offer, text, pinned) => {
