@@ -17,7 +17,9 @@ describe('SIGTERM of the cloud', () => {
   let processes: Processes
   let internalUrl: string
   beforeAll(async () => {
-    backend = createServer((request, response) => void response.end(`of ${request.url}`))
+    backend = createServer((request, response) => {
+      if (request.url !== '/never') response.end(`of ${request.url}`)
+    })
     internalUrl = `http://127.0.0.1:${await listen(backend)}/`
   })
   afterEach(() => processes.close())
@@ -34,8 +36,8 @@ describe('SIGTERM of the cloud', () => {
     expect(await code).toBe(0)
   }, 60_000)
 
-  test('SIGTERM of a connector is no failure: its goodbye has left when it ends', async () => {
-    processes = await startProcesses({ internalUrl })
+  test('SIGTERM of a connector is no failure: its goodbye has left when it ends; Ctrl-C twice breaks off', async () => {
+    processes = await startProcesses({ internalUrl, limits: { drainMs: 10_000 } })
     const connectors = []
     for (let i = 0; i < 3; i++) connectors.push(await processes.startConnector())
     for (const connector of connectors) expect(await connector.stop()).toBe(0)
@@ -45,6 +47,19 @@ describe('SIGTERM of the cloud', () => {
       )
     await until(() => ends().length === connectors.length)
     expect(ends()).toEqual(connectors.map(() => expect.objectContaining({ outcome: 'success' })))
+
+    // Ctrl-C ends in order, also where a wrapper passes it on; again, a second later, at once.
+    await processes.startConnector()
+    const asked = once(backend, 'request')
+    new RawUser(processes.port).ask('GET', '/never')
+    await asked
+    const { cloud } = processes
+    cloud.signal('SIGINT')
+    cloud.signal('SIGINT')
+    await new Promise((later) => setTimeout(later, 1_500))
+    expect(cloud.isRunning).toBe(true)
+    cloud.signal('SIGINT')
+    expect(await cloud.stop()).toBe(130)
   }, 60_000)
 
   test('ends, whoever holds on to it and whoever dials again', async () => {

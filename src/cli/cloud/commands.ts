@@ -36,7 +36,7 @@ export const CLOUD_COMMANDS: readonly Command[] = [
     text: [
       'Everything that it must remember is in the state directory that the configuration names, in LMDB. Keys and certificates are made there at the first start. With "nats" in the configuration it is in a broker that several instances share, but for the two authorities: see docs/nats.md. Where the broker does not answer at start, it ends with code 5.',
       "With --instances it is several processes on this machine, which share the users' port (each connection is taken by one that is free) and the state directory: instances of their own (cloud-1, cloud-2, …) with a port each for connectors, counted up from the one in the configuration. The process that is started serves nobody: it starts again what dies, and passes signals on. The admin API is in the first.",
-      'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM make it unready, drain, then end with code 0.',
+      'SIGHUP reads the directory in the file again, and opens the audit file anew; a mistake in it is told and changes nothing. SIGINT and SIGTERM make it unready, drain, then end with code 0. SIGINT (Ctrl-C) again, a second later or more, ends it at once, with code 130.',
       'With --json one line on stdout says that it is ready: {"usersUrl":"…","connectorUrl":"…","caFile":"…"}, and "adminSocket", "adminUrl" and "healthUrl" where the configuration has "admin", a port in it, and "health"; "instances" (id → URL for connectors) with --instances.',
     ],
     flags: CLOUD_RUN_FLAGS,

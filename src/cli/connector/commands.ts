@@ -36,7 +36,7 @@ export const CONNECTOR_COMMANDS: readonly Command[] = [
       'It needs an identity in --state-dir. Where there is none it registers first, with --token-file or --ticket-file, which are not read otherwise.',
       'What happens goes to stderr, one JSON object a line; with --log-format text, in words. With --log-level debug repeated tries are told too. With --json one line on stdout says that it is ready: {"connectorId":"…","tenantId":"…","bindings":{"INSTANCE":"link"}}, and "healthUrl" where there is --health-port. A cloud that cannot be reached is waited for.',
       'HTTPS_PROXY and NO_PROXY of the environment say how the cloud is reached, as for curl; applications are called past the proxy.',
-      'SIGINT and SIGTERM finish what is under way, then end with code 0.',
+      'SIGINT and SIGTERM finish what is under way, then end with code 0. SIGINT (Ctrl-C) again, a second later or more, ends it at once, with code 130.',
     ],
     flags: CONNECTOR_RUN_FLAGS,
     examples: [

@@ -6,7 +6,14 @@
  */
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { EXIT } from './exit-codes.ts'
 import { linesOf } from './mistakes.ts'
+
+/**
+ * So long after the first signal Ctrl-C is meant to end it at once. Before, it may be the same one:
+ * a terminal tells all programs in front, and some of them pass it on. Milliseconds.
+ */
+const AGAIN_MS = 1_000
 
 /** What a program is given by whoever runs it: a process, or a test. */
 export interface Surroundings {
@@ -50,8 +57,14 @@ export async function runAs(name: string, program: Program, url: string): Promis
   // A log that nobody reads any more is no reason to end.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => stopping.abort(signal))
+  let stoppedAt = Infinity
+  const stop = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    if (signal === 'SIGINT' && now >= stoppedAt + AGAIN_MS) process.exit(EXIT.interrupted)
+    stoppedAt = Math.min(stoppedAt, now)
+    stopping.abort(signal)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
   const code = await exitCodeOf(name, program, {
     argv: process.argv.slice(2),
     say: (line) => console.log(line),

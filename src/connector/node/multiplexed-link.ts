@@ -92,8 +92,10 @@ export class MultiplexedLink implements ClaimLine {
   /** Ends it, at once; nothing more is told. */
   close(): void {
     this.#isOver = true
-    this.#link?.link.close()
-    if (this.#link === undefined) this.#call.destroy()
+    if (this.#link !== undefined) return this.#link.link.close()
+    this.#call.destroy()
+    // Nothing was said, whatever it still waits for.
+    this.#isGone()
   }
 
   get open(): number {

@@ -29,7 +29,8 @@ import { proxyDial } from './proxy-dial.ts'
  *
  * @throws Refused when the cloud says no for good, with what has to be put right as its message;
  *   ConfigurationInvalid when it must register and has neither token nor ticket, or one that has
- *   not the form of one, when `url` is none, and when another process has the state directory
+ *   not the form of one, when `url` is none, and when another process has the state directory; the
+ *   reason of `signal`
  */
 export async function startConnector(options: ConnectorOptions): Promise<RunningConnector> {
   if (options.proxy !== undefined && options.dial !== undefined)
@@ -96,6 +97,22 @@ async function started(
   const close = (): Promise<void> => https.close().finally(released)
   const parts = { environment, limits, channel, close, keeper, tell, mistakes, containment, dial }
   const connector = new NodeConnector(options, parts)
-  await connector.start()
-  return connector
+  try {
+    await unlessAborted(connector.start(), options.signal)
+    return connector
+  } catch (error) {
+    await connector.stop()
+    throw error
+  }
+}
+
+/** What `work` comes to, unless the signal is first. */
+function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', giveUp, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
+    if (signal.aborted) giveUp()
+  })
 }

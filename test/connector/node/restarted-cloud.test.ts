@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { startConnector, type ConnectorEvent } from '../../../src/connector/node/index.ts'
 import type { Binding } from '../../../src/protocol/index.ts'
+import { lockStateDirectory } from '../../../src/runtime/node/state-lock.ts'
 import { until } from '../../until.ts'
 import { CloudOverTls } from '../cloud-over-tls.ts'
 
@@ -32,6 +33,29 @@ async function closedWayTo(port: number): Promise<{ port: number; open(): Promis
   await new Promise((closed) => server.close(closed))
   return { port: own, open: () => listen(own) }
 }
+
+test('a registered connector whose cloud is away gives up starting when it is told to', async () => {
+  const cloud = await CloudOverTls.start()
+  closing.push(() => cloud.close())
+  const stateDirectory = await mkdtemp(join(tmpdir(), 'app-proxy-'))
+  closing.push(() => rm(stateDirectory, { recursive: true, force: true }))
+  const { ca } = cloud
+  const token = () => cloud.cloud.token()
+  const first = await startConnector({ url: cloud.url, ca, stateDirectory, token })
+  await first.stop()
+  const { port } = await closedWayTo(cloud.port)
+  const events: ConnectorEvent[] = []
+  const giving = new AbortController()
+  const starting = startConnector({
+    ...{ url: `https://localhost:${port}`, ca, stateDirectory, signal: giving.signal },
+    onEvent: (event) => events.push(event),
+  })
+  await until(() => events.some(({ type }) => type === 'pull-failed'))
+  giving.abort('SIGTERM')
+  await expect(starting).rejects.toBe('SIGTERM')
+  // Another may have its directory.
+  await (await lockStateDirectory(stateDirectory)).release()
+})
 
 test.each<Binding>(['link', 'plain'])(
   'a cloud that comes back and knows the connector no more is told at once, over %s',
