@@ -15,7 +15,7 @@ beforeAll(async () => {
     unserved: 'away',
     health: { drainDelayMs: 2_000 },
   })
-})
+}, 120_000)
 afterAll(async () => {
   await processes.close()
   application.close()
@@ -74,4 +74,4 @@ test('R8.6c R8.6g each end says on a port of its own whether it is ready; one te
   expect(await userGets('open.localhost')).toEqual([200, 'inside'])
   expect(await cloud.stop()).toBe(0)
   await expect(fetch(new URL('/livez', cloudUrl))).rejects.toThrow()
-})
+}, 120_000)

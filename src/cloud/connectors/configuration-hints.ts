@@ -18,6 +18,8 @@ import type { ConnectorRecord } from './connector-records.ts'
 export interface HintedLinks {
   /** Whose links these are; some of them more than once. */
   claimers(): Iterable<Claimer>
+  /** The same of those that have introduced themselves, and carry a hint. */
+  featured(): Iterable<readonly [Claimer, readonly string[]]>
   /** Whether a link carried it: one that is being opened or ends carries nothing. */
   hint(connectorId: string, version: string): boolean
 }
@@ -25,13 +27,18 @@ export interface HintedLinks {
 /** Connectors told at one look: their pulls come at once, and are not to come all at once. */
 export const HINTS_AT_ONCE = 200
 
-type Hinting = Pick<ConfigurationService, 'versionFor' | 'renewAfterMs' | 'given' | 'told'>
+type Hinting = Pick<
+  ConfigurationService,
+  'versionFor' | 'renewAfterMs' | 'given' | 'told' | 'cameAnew'
+>
 
 export class ConfigurationHints {
   readonly #service: Hinting
   readonly #links: readonly HintedLinks[]
   /** By connector id, which the cloud drew: records that changed under links that were kept. */
   readonly #changed = new Map<string, ConnectorRecord>()
+  /** By link, whose claimer is its own: those that were there at a look before. */
+  readonly #seen = new WeakSet<Claimer>()
 
   constructor(service: Hinting, links: readonly HintedLinks[]) {
     this.#service = service
@@ -57,6 +64,12 @@ export class ConfigurationHints {
    * @throws what the directory or the instances threw; nobody is told then
    */
   look(): void {
+    for (const links of this.#links)
+      for (const [claimer] of links.featured()) {
+        if (this.#seen.has(claimer)) continue
+        this.#seen.add(claimer)
+        this.#service.cameAnew(claimer.connectorId)
+      }
     const versions = new Map<string, string>()
     const seen = new Set<string>()
     let told = 0

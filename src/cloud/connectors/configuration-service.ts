@@ -73,7 +73,10 @@ export type Configured = Pick<ConnectorRecord, 'tenantId' | 'groupId' | 'standin
 
 /** What a connector was given last, and the certificate that it showed. */
 interface Given {
-  readonly version: string
+  /** `undefined`: it was told of one, and may not have heard it. */
+  readonly version: string | undefined
+  /** It was told of the version, and has not pulled since. */
+  readonly isTold?: boolean
   readonly shown: Shown
 }
 
@@ -115,7 +118,19 @@ export class ConfigurationService {
 
   /** It was told of this version, and pulls it. */
   told(connectorId: string, version: string): void {
-    this.#given.set(connectorId, { version, shown: this.#given.get(connectorId)?.shown })
+    const { shown } = this.#given.get(connectorId) ?? {}
+    this.#given.set(connectorId, { version, isTold: true, shown })
+  }
+
+  /**
+   * It came with another link: what it was told, and has not pulled, may be lost with one before.
+   *
+   * @internal
+   */
+  cameAnew(connectorId: string): void {
+    const given = this.#given.get(connectorId)
+    if (given?.isTold === true)
+      this.#given.set(connectorId, { version: undefined, shown: given.shown })
   }
 
   /**

@@ -24,6 +24,10 @@ class Links implements HintedLinks {
     return this.held
   }
 
+  *featured(): Iterable<readonly [Claimer, readonly string[]]> {
+    if (this.isOpen) for (const claimer of this.held) yield [claimer, []]
+  }
+
   hint(connectorId: string, version: string): boolean {
     if (!this.isOpen || !this.held.some((one) => one.connectorId === connectorId)) return false
     this.told.push(version)
@@ -148,6 +152,25 @@ describe('a connector that holds a link', () => {
     expect(keeper.configuration?.groupId).toBe('head-office')
   })
 
+  test('is told again by its next link what was lost with the one before', async () => {
+    links.keeper = undefined
+    world.cloud.configure({ pullEveryMs: 2 * HOUR_MS })
+    hints = new ConfigurationHints(world.cloud.service, [links])
+    await world.time.pass(4 * LOOK_MS)
+    expect(links.told).toHaveLength(1)
+    links.keeper = keeper
+    // The link is the same; then another comes, and is open a while later.
+    await world.time.pass(4 * LOOK_MS)
+    expect(links.told).toHaveLength(1)
+    links.isOpen = false
+    links.held.splice(0, 1, { ...links.held[0]! })
+    await world.time.pass(4 * LOOK_MS)
+    links.isOpen = true
+    await world.time.pass(4 * LOOK_MS)
+    expect(links.told).toHaveLength(2)
+    expect(keeper.configuration!.version).toBe(links.told[1])
+  })
+
   test('is told once for many changes between two looks', async () => {
     for (let i = 0; i < 50; i++)
       world.cloud.configure({ instances: () => ({ [`c-${i}`]: 'https://c' }) })
@@ -179,6 +202,7 @@ test('many are told a part at each look', () => {
     renewAfterMs: () => 0,
     given: (id: string) => given.get(id),
     told: (id: string, version: string) => void given.set(id, version),
+    cameAnew: () => undefined,
   }
   const hints = new ConfigurationHints(service, [links])
   const counts = [1, 2, 3, 4].map(() => {
@@ -199,6 +223,7 @@ test('groups of two tenants that share an id do not share a version', () => {
       renewAfterMs: () => 0,
       given: () => undefined,
       told: () => undefined,
+      cameAnew: () => undefined,
     },
     [links],
   )
