@@ -23,6 +23,7 @@ import { PROTOCOL_VERSION, type Offer } from '../../src/protocol/internal.ts'
 import { tenantKey } from '../../src/cloud/directory/tenant-key.ts'
 import { startIssuer, type Issuer } from '../issuer.ts'
 import { recordedAudit } from '../recorded-audit.ts'
+import type { OfferLink } from '../../src/cloud/offers/offer-link.ts'
 import { HOST, MemoryUser } from './edge/edge-world.ts'
 import {
   adminToken,
@@ -113,6 +114,7 @@ let targets = 0
 let issuer: Issuer
 let cloud: Cloud
 let cookie: string
+let another: OfferLink | undefined
 const revocations = new MemoryRevocations()
 
 /** The port, which fails where `failing` says so. */
@@ -316,11 +318,26 @@ async function connect(): Promise<Record<string, string>> {
   }
 }
 
+/** Another connector comes, or goes: room is announced only where others would act on it. */
+function comeOrGo(): void {
+  if (another !== undefined) {
+    cloud.origin.detach(another)
+    another = undefined
+    return
+  }
+  another = {
+    ...{ connectorId: 'd', features: [], offers: 1, grants: 1 },
+    offer: (offer) => void offered.add(offer.target),
+  }
+  cloud.origin.attach(tenantKey('contoso', 'default'), another)
+}
+
 /** Everybody who comes to a cloud, at once; what became of them. */
 async function everybody(): Promise<Record<string, string>> {
   // What was found good is not asked again before something is revoked.
   await revocations.revoke({ kind: 'session', id: 'of somebody', at: Date.now() })
   const reached = ({ status = 'offered' }: { status?: unknown }) => `${status}`
+  comeOrGo()
   const [open, secure, unknown, signedIn, loggedOut, connector] = await Promise.all([
     outcome(async () => reached(await ask({}))),
     outcome(async () => reached(await ask({ authority: HOST, headers: ['Cookie', cookie] }))),
@@ -351,8 +368,8 @@ test.each(Object.entries(WAYS))(
       told.length = 0
       failing = { name, fail, isAsked: false }
       let became = await everybody()
-      // Room is announced now and then, not with each offer; and on a busy machine a registration may
-      // outlast the limit, so that nobody has a certificate to show: they come again.
+      // Room is announced now and then; and on a busy machine a registration may outlast the limit,
+      // so that nobody has a certificate to show: they come again.
       const isAsked = async (): Promise<boolean> => {
         if (!failing!.isAsked) became = await everybody()
         return failing!.isAsked

@@ -30,10 +30,14 @@ export const PROVIDERS: readonly (readonly [name: string, provider: CryptoProvid
 /** The provider in use: see {@link useProvider}. */
 export let crypto: CryptoProvider = PROVIDERS[0]![1]
 
-/** From now on all keys and certificates of this suite are made, and checked, by `provider`. */
-export function useProvider(provider: CryptoProvider): void {
+/**
+ * From now on all keys and certificates of this suite are made, and checked, by `provider`; what is returned ends that: other files may be run in the same process.
+ */
+export function useProvider(provider: CryptoProvider): () => void {
   crypto = provider
+  return () => (crypto = PROVIDERS[0]![1])
 }
+
 export const DAY = 24 * 60 * 60 * 1000
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 

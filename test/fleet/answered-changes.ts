@@ -202,7 +202,10 @@ export class AnsweredChanges {
 
   async #stand(cloud: CloudCalls, connector: Connector, change: 'standing' | 'revocation') {
     const { connectorId } = connector.identity
-    const chosen = this.#one(Object.keys(VERBS) as (keyof typeof VERBS)[])!
+    // Nothing but an approval ends it that a connector is disabled.
+    const verbs = Object.keys(VERBS) as (keyof typeof VERBS)[]
+    const isDisabled = connector.standings[0] === 'disabled'
+    const chosen = this.#one(isDisabled ? (['approve', 'disable'] as const) : verbs)!
     const [verb, to] =
       change === 'revocation'
         ? (['revoke', 'revoked'] as const)

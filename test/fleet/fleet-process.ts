@@ -3,7 +3,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Packages that find files of their own beside them. */
 const OWN_FILES = ['lmdb', 'koffi', '@nats-io/*']
+
+/** By the files that are in them: bundled once for each process that runs tests. */
+const bundled = new Map<string, Promise<string>>()
 
 /** Where the bundled programs are. */
 export class FleetPrograms {
@@ -24,28 +27,43 @@ export class FleetPrograms {
 
   /** `files`: paths inside the repository. */
   static async bundle(...files: readonly string[]): Promise<FleetPrograms> {
-    // Below node_modules: what is not bundled is found from there.
-    const cache = join(ROOT, 'node_modules', '.cache')
-    await mkdir(cache, { recursive: true })
-    const outdir = await mkdtemp(join(cache, 'fleet-'))
-    await build({
-      ...{ entryPoints: files.map((file) => join(ROOT, file)), outdir, outbase: ROOT },
-      ...{ bundle: true, format: 'esm', platform: 'node', splitting: true, target: 'node20' },
-      ...{ outExtension: { '.js': '.mjs' }, logLevel: 'error', external: OWN_FILES },
-      // Packages that are no modules ask for Node's own parts.
-      banner: {
-        js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)`,
-      },
-    })
-    return new FleetPrograms(outdir)
+    const key = files.join()
+    let folder = bundled.get(key)
+    if (folder === undefined) bundled.set(key, (folder = bundleOf(files)))
+    return new FleetPrograms(await folder)
   }
 
   start<Ready>(file: string, ...args: readonly string[]): Promise<FleetProcess<Ready>> {
     return FleetProcess.start(join(this.#folder, file.replace(/\.ts$/, '.mjs')), args)
   }
+}
 
-  async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
+async function bundleOf(files: readonly string[]): Promise<string> {
+  // Below node_modules: what is not bundled is found from there.
+  const cache = join(ROOT, 'node_modules', '.cache')
+  await mkdir(cache, { recursive: true })
+  // A process that runs tests is ended without a word: the next one removes what it has left.
+  for (const name of await readdir(cache))
+    if (/^fleet-\d+-/.test(name) && !isAlive(Number(name.split('-')[1])))
+      await rm(join(cache, name), { recursive: true, force: true })
+  const outdir = await mkdtemp(join(cache, `fleet-${process.pid}-`))
+  await build({
+    ...{ entryPoints: files.map((file) => join(ROOT, file)), outdir, outbase: ROOT },
+    ...{ bundle: true, format: 'esm', platform: 'node', splitting: true, target: 'node20' },
+    ...{ outExtension: { '.js': '.mjs' }, logLevel: 'error', external: OWN_FILES },
+    // Packages that are no modules ask for Node's own parts.
+    banner: {
+      js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)`,
+    },
+  })
+  return outdir
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

@@ -173,7 +173,6 @@ export class Fleet {
     await Promise.all(this.instances.map(({ process }) => process.kill()))
     await this.nats.close()
     await this.#issuer.close()
-    await this.#programs.remove()
     await rm(this.#directory, { recursive: true, force: true })
   }
 

@@ -56,7 +56,6 @@ export async function killedCloud(
     }
     await Promise.all(Array.from({ length: atOnce }, one))
   } finally {
-    await programs.remove()
     await issuer.close()
   }
   for (const line of lived.flatMap(({ changes, troubles }) => [...changes.lost, ...troubles]))

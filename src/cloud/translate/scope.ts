@@ -18,7 +18,7 @@ export function translateScope(
   if (!URL.canParse(value, `http://script${inside}`)) return undefined
   const { host, pathname } = new URL(value, `http://script${inside}`)
   const path = host === 'script' ? reachOf(pathname, urls) : ownPath(urls.outward(value), urls)
-  if (path === undefined || (path === '/' && urls.isHostShared)) return undefined
+  if (path === undefined || urls.isBeyond(path)) return undefined
   const seen = new URL(value, `http://script${requestPath}`)
   return host === 'script' && seen.pathname === path ? value : path
 }

@@ -157,6 +157,21 @@ export class UrlTranslation {
     return key === external.key || (authority !== undefined && key === keyOf(external, authority))
   }
 
+  /**
+   * Whether a scope of that path has pages on the external host that are not the application's own.
+   * A scope is the beginning of a path, and ends anywhere.
+   */
+  isBeyond(path: string): boolean {
+    const { key, base } = this.own.external
+    if (!isUnderBase(base, path)) return true
+    return this.#publishedOn(key).some(
+      ({ external: other }) =>
+        other.base !== base &&
+        (other.base.startsWith(path) ||
+          (path.startsWith(other.base) && other.base.startsWith(base))),
+    )
+  }
+
   /** The applications of its tenant at an external origin, in the form of a browser. */
   siblingsAt(origin: string): readonly Place[] {
     const { tenantId } = this.own.application

@@ -212,6 +212,14 @@ describe('how far a service worker reaches', () => {
     [desk, 'http://else.example/', undefined],
     [translated([ROOT, DESK]), '/', undefined],
     [translated([ROOT, DESK]), '/a', '/a'],
+    // A scope is the beginning of a path.
+    [translated([ROOT, DESK]), '/d', undefined],
+    [translated([ROOT, DESK]), '/desk', undefined],
+    [translated([ROOT, DESK]), '/desk/a', undefined],
+    [translated([ROOT, DESK]), '/desktop', '/desktop'],
+    [translated([DESK, ROOT]), './', './'],
+    [translated([DESK, ROOT]), ROOT.internalUrl, undefined],
+    [translated([DESK, ROOT]), `${ROOT.internalUrl}a`, undefined],
   ])('%# %s', (one, from, to) => expect(one.field('Service-Worker-Allowed', from)).toBe(to))
 })
 
