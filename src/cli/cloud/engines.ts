@@ -156,6 +156,12 @@ export async function openRegistry(
   return registry
 }
 
+/** What a cloud opens of its state directory. */
+const LMDB_FILES = [
+  ...['registry.lmdb', 'revocations.lmdb', 'session-grants.lmdb', 'spent-codes.lmdb'],
+  'configuration.lmdb',
+]
+
 async function openShared(
   file: string,
   settings: CloudServerSettings,
@@ -171,6 +177,7 @@ async function openShared(
   if (broker === undefined) {
     const inState = (name: string) => join(stateDir, name)
     const lmdb = await import('app-proxy/cloud/lmdb')
+    lmdb.checkLmdbFiles(LMDB_FILES.map(inState))
     return {
       registry: opened(lmdb.openLmdbRegistry({ path: inState('registry.lmdb') })),
       revocations: opened(lmdb.openLmdbRevocations({ path: inState('revocations.lmdb') })),

@@ -24,3 +24,4 @@ export {
   type LmdbSpentCodes,
   type LmdbSpentCodesOptions,
 } from './lmdb-spent-codes.ts'
+export { checkLmdbFiles } from './sound-file.ts'

@@ -36,8 +36,6 @@ export interface LmdbConfigurationStore extends ConfigurationStore {
   close(): Promise<void>
 }
 
-const TABLES = ['heads', 'contents'] as const
-
 /**
  * Opens the versions, and makes the file if there is none. One that is there is read once by a
  * child process first, whole: a damaged one is refused, and ends nobody.
@@ -63,7 +61,7 @@ class LmdbVersions implements LmdbConfigurationStore {
   #told: number
 
   constructor({ path, readEveryMs = 250, onError }: LmdbConfigurationStoreOptions) {
-    checkSoundFile(path, TABLES)
+    checkSoundFile(path)
     this.#path = path
     this.#containment = new Containment(onError)
     // Overlapping flushes would answer before the disk has it.

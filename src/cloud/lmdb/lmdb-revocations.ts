@@ -59,7 +59,7 @@ export class LmdbRevocations implements SessionRevocations {
     this.#onReadFailed = new Containment(options.onError).notify('onReadFailed', (error) =>
       onReadFailed?.(error),
     )
-    checkSoundFile(path, ['log'])
+    checkSoundFile(path)
     this.#path = path
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })

@@ -29,8 +29,6 @@ export interface LmdbSessionGrantsOptions {
   readonly wallClock?: () => number
 }
 
-const TABLES = ['grants', 'labels', 'counters'] as const
-
 /** Grants that are closed when the service stops. */
 export class LmdbSessionGrants implements SessionGrants {
   readonly #path: string
@@ -43,7 +41,7 @@ export class LmdbSessionGrants implements SessionGrants {
   readonly #stopSweeping: () => void
 
   constructor({ path, wallClock = systemClocks.wallClock }: LmdbSessionGrantsOptions) {
-    checkSoundFile(path, TABLES)
+    checkSoundFile(path)
     this.#path = path
     // Overlapping flushes would answer before the disk has it: a rotated token is lost for good.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 4 })

@@ -32,7 +32,7 @@ export class LmdbSpentCodes implements SpentCodes {
   readonly #stopSweeping: () => void
 
   constructor({ path, wallClock = systemClocks.wallClock }: LmdbSpentCodesOptions) {
-    checkSoundFile(path, ['spent'])
+    checkSoundFile(path)
     this.#path = path
     // Overlapping flushes would answer before the disk has it.
     this.#root = open({ path, noSubdir: true, overlappingSync: false, maxDbs: 2 })

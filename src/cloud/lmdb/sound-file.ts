@@ -39,18 +39,35 @@ const CRASHES: readonly unknown[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', '
  */
 const LOOKS = 5
 
+/** By path: the files that were found sound, and are not open yet. */
+const looked = new Set<string>()
+
+/**
+ * Refuses files that are not sound; those that are not there yet are. One child process looks at
+ * all of them, and whoever opens one of them next does not look again: a cloud opens several.
+ *
+ * @throws ConfigurationInvalid with the file's name and what to do
+ */
+export function checkLmdbFiles(paths: readonly string[]): void {
+  const there = paths.filter(isThere)
+  checkChild(there)
+  for (const path of there) looked.add(path)
+}
+
 /**
  * Refuses a file that is not sound; one that is not there yet is.
  *
  * @throws ConfigurationInvalid with the file's name and what to do
  */
-export function checkSoundFile(path: string, tables: readonly string[]): void {
+export function checkSoundFile(path: string): void {
+  if (isThere(path) && !looked.delete(path)) checkChild([path])
+}
+
+/** Whether there is such a file. Its pages are looked at. */
+function isThere(path: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) return
-  const refuse = (fault: string): never => {
-    throw new ConfigurationInvalid(path, `${fault}: ${REMEDY}`)
-  }
-  if (!stats.isFile()) refuse('is not a file')
+  if (stats === undefined) return false
+  if (!stats.isFile()) throw refused(path, 'is not a file')
   let file: number
   try {
     file = openSync(path, 'r+')
@@ -60,13 +77,15 @@ export function checkSoundFile(path: string, tables: readonly string[]): void {
   }
   try {
     const fault = fileFault(file, stats.size)
-    if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
+    if (fault !== undefined) throw refused(path, `is not a sound LMDB file (${fault})`)
   } finally {
     closeSync(file)
   }
-  const fault = childFault(path, tables)
-  if (fault !== undefined) refuse(`is not a sound LMDB file (${fault})`)
+  return true
 }
+
+const refused = (path: string, fault: string) =>
+  new ConfigurationInvalid(path, `${fault}: ${REMEDY}`)
 
 interface Meta extends Snapshot {
   readonly transaction: number
@@ -125,44 +144,51 @@ function metaAt(file: number, at: number): Meta | string {
 }
 
 /**
- * Runs in the child, without this library: opens the file, reads all of it, and says what is wrong.
+ * Runs in the child, without this library: opens each file, reads all of it, and says what is
+ * wrong, or a line for each that is sound.
  */
 const WALK = `
-const [lmdb, path, ...tables] = process.argv.slice(1)
+const [lmdb, ...paths] = process.argv.slice(1)
 const { crc32 } = await import('node:zlib')
 const { open } = await import(lmdb)
-const root = open({ path, noSubdir: true, readOnly: true, maxDbs: tables.length + 1 })
-for (const name of tables) {
-  const table = root.openDB({ name, encoding: 'binary' })
-  if (table === undefined) continue
-  for (const { value } of table.getRange())
-    if (value.length < 4 || value.readUInt32LE(0) !== crc32(value.subarray(4))) {
-      console.log('a record in "' + name + '" is not as it was written')
-      process.exit(3)
-    }
+for (const path of paths) {
+  const root = open({ path, noSubdir: true, readOnly: true, maxDbs: 32 })
+  const tables = [...root.getKeys()].map((name) => ({ name, table: root.openDB({ name, encoding: 'binary' }) }))
+  for (const { name, table } of tables)
+    for (const { value } of table.getRange())
+      if (value.length < 4 || value.readUInt32LE(0) !== crc32(value.subarray(4))) {
+        console.log('a record in "' + name + '" is not as it was written')
+        process.exit(3)
+      }
+  console.log('sound')
 }
-console.log('sound')
 process.exit(0)
 `
 
-function childFault(path: string, tables: readonly string[]): string | undefined {
+function checkChild(paths: readonly string[]): void {
+  if (paths.length === 0) return
   const lmdb = pathToFileURL(createRequire(import.meta.url).resolve('lmdb')).href
-  const arguments_ = ['--input-type=module', '-e', WALK, lmdb, path, ...tables]
+  const arguments_ = ['--input-type=module', '-e', WALK, lmdb, ...paths]
   const { stdout, status, signal, error } = spawnSync(process.execPath, arguments_, {
     timeout: CHECK_MS,
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'ignore'],
     encoding: 'utf8',
   })
-  if (status === 0 && stdout.trim() === 'sound') return undefined
-  if (status === 3) return stdout.trim()
+  const lines = (stdout ?? '').split('\n').slice(0, -1)
+  const sound = lines.filter((line) => line === 'sound').length
+  if (status === 0 && sound === paths.length) return
+  // It looks at one after the other: it came to an end at the first that is not sound.
+  const path = paths[Math.min(sound, paths.length - 1)]!
+  if (status === 3) throw refused(path, `is not a sound LMDB file (${lines.at(-1)})`)
   // Nothing is known of the file: nobody must be told to throw it away.
   if (error !== undefined || (signal !== null && !CRASHES.includes(signal)))
     throw new ConfigurationInvalid(
       path,
       `could not be looked at (${causeOf(error, signal)}), and may be sound: start again`,
     )
-  return `a process that read it ended with ${signal ?? `code ${status}`}`
+  const end = `a process that read it ended with ${signal ?? `code ${status}`}`
+  throw refused(path, `is not a sound LMDB file (${end})`)
 }
 
 function causeOf(error: Error | undefined, signal: NodeJS.Signals | null): string {
