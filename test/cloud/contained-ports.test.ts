@@ -109,6 +109,7 @@ const WAYS: Readonly<Record<string, () => unknown>> = {
 let failing: { readonly name: string; readonly fail: () => unknown; isAsked: boolean } | undefined
 const told: PortFailure[] = []
 const unhandled: unknown[] = []
+const noted = (error: unknown) => unhandled.push(error)
 const offered = new Set<string>()
 let targets = 0
 let issuer: Issuer
@@ -140,7 +141,7 @@ function frail<P extends object>(name: string, port: P): P {
 }
 
 beforeAll(async () => {
-  process.on('unhandledRejection', (error) => unhandled.push(error))
+  process.on('unhandledRejection', noted)
   issuer = await startIssuer()
   issuer.override('/.well-known/openid-configuration', {
     body: JSON.stringify({
@@ -212,7 +213,10 @@ beforeAll(async () => {
   } as never)
   cookie = setCookie.split(';')[0]!
 })
-afterAll(() => issuer.close())
+afterAll(() => {
+  process.off('unhandledRejection', noted)
+  return issuer.close()
+})
 
 const NAVIGATION = ['Sec-Fetch-Mode', 'navigate', 'Accept', 'text/html']
 
