@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { freePort, Workspace } from '../../bench/harness/workspace.ts'
 import { CLI, Example } from '../integration/processes.ts'
 import { until } from '../until.ts'
-import { exactly, type Campaign, type Figure } from './campaign.ts'
+import { atMost, exactly, type Campaign, type Figure } from './campaign.ts'
 import { EarlierPackage } from './earlier/packed.ts'
 import { startEcho, Users } from './earlier/users.ts'
 
@@ -18,6 +18,7 @@ const BEFORE_SIGN_ON = '164df5e'
 /** The last commit whose instances do not share work. */
 const BEFORE_FLEET = '423b4a0'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const INSTANCES = 2
 const SOON_MS = 60_000
 const run = promisify(execFile)
 
@@ -77,7 +78,7 @@ async function earlierConnector(earlier: EarlierPackage, workspace: Workspace): 
   const configuration = workspace.path('cloud.json')
   await writeConfiguration(configuration, cloudOf(workspace, url, demands))
   const cloud = await Example.start<CloudReady>('cloud run', [
-    ...['--config', configuration, '--instances', '2'],
+    ...['--config', configuration, '--instances', String(INSTANCES)],
   ])
   workspace.onClose(async () => void (await cloud.stop()))
   const { usersUrl, connectorUrl, caFile } = cloud.ready
@@ -98,7 +99,8 @@ async function earlierConnector(earlier: EarlierPackage, workspace: Workspace): 
       ['"connector.too-old"', connector.ready, feature].every((word) => line.includes(word))
     await until(() => cloud.said.some(isTold))
     const told = cloud.said.filter(isTold).length
-    figures.push(exactly(`events that name it, ${feature} (${by})`, told, 1))
+    // Whichever has looked for somebody tells it once: where the user is, and where it asked.
+    figures.push(atMost(`events that name it, ${feature} (${by})`, told, INSTANCES))
   }
   figures.push(...(await polite(by, users, () => connector.stop())))
   figures.push(exactly(`exit code of this cloud (${by})`, (await cloud.stop()) ?? -1, 0))
