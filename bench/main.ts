@@ -24,6 +24,7 @@ import { profile } from './profile/profile.ts'
 import { plotRatios } from './report/plot.ts'
 import type { Results } from './report/results.ts'
 import { report } from './report/table.ts'
+import { compareWorkers } from './workers.ts'
 
 const CONTENDERS: readonly Contender[] = [
   appProxy('link', true),
@@ -60,6 +61,10 @@ async function run(options: BenchOptions): Promise<void> {
   try {
     if (options.against !== undefined) {
       if (!(await compareAgainst(options.against, options, workspace, log))) process.exitCode = 1
+      return
+    }
+    if (options.workers !== undefined) {
+      if (!(await compareWorkers(options.workers, options, workspace, log))) process.exitCode = 1
       return
     }
     if (options.profile) return await profile(workspace, options, log)

@@ -56,6 +56,7 @@ function configurationOf(admin: object): string {
     stateDir: at('state'),
     users: { port: 0 },
     connectors: { port: 0 },
+    alarms: { registrations: 1 },
     admin,
     directory: {
       tenants: [
@@ -166,6 +167,11 @@ test(
     const connectorId = pending.split('\n')[1]!.split(' ')[0]!
     // What a terminal would take for a command is none.
     expect(pending).toContain('first\uFFFD[2J')
+    // As many registrations as this tells its operator.
+    const alarm = expect.stringMatching(
+      /"type":"alarm\.registrations".*"count":1,"windowMs":600000/,
+    )
+    expect(cloud.said).toContainEqual(alarm)
     const approved = await done('connectors approve', connectorId, '--hours', '2')
     expect(approved).toContain('of group default is active until 2')
     expect(await done('connectors list', '--standing', 'pending')).not.toContain(connectorId)

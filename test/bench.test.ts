@@ -238,6 +238,7 @@ describe('pairs against another commit', () => {
     expect(() => pairedRatio(pairs(...eleven.slice(1)))).toThrow('at least 11 pairs'))
 
   test('are eleven of four seconds unless somebody says otherwise', () => {
+    expect(readOptions(['--workers', '2'])).toMatchObject({ workers: 2, runs: 11, seconds: 4 })
     expect(readOptions(['--against', 'HEAD'])).toMatchObject({ runs: 11, seconds: 4 })
     expect(readOptions(['--against', 'HEAD', '--runs', '15'])).toMatchObject({ runs: 15 })
   })

@@ -52,6 +52,8 @@ export interface CloudServerInput {
   readonly shares?: SharesInput | undefined
   /** Audit events: where they go, one line of JSON each, and in whose names. */
   readonly audit?: AuditInput | undefined
+  /** When somebody should look at a connector: audit events. See docs/operate.md, "Alarms". */
+  readonly alarms?: AlarmsInput | undefined
   /** What it writes on standard error besides, and how. See docs/operate.md. */
   readonly log?: LogInput | undefined
   /**
@@ -175,6 +177,19 @@ export interface AuditFileInput {
   readonly file: string
 }
 
+/** When alarms are raised. */
+export interface AlarmsInput {
+  /** Registrations of a tenant in `windowMs`. Default: 10. */
+  readonly registrations?: number | undefined
+  /** Faults in a row of a connector at an application that others answer for. Default: 3. */
+  readonly faults?: number | undefined
+  /**
+   * In which registrations are counted, and in which no alarm is raised twice for the same.
+   * Milliseconds. Default: 600000.
+   */
+  readonly windowMs?: number | undefined
+}
+
 /** What is written on standard error; read at the start. */
 export interface LogInput {
   /** The least that is written; `error` is the fewest lines. Default: `info`. */
@@ -276,6 +291,7 @@ const server = {
     }),
     {},
   ),
+  alarms: v.optional(v.strictObject({ registrations: limit, faults: limit, windowMs: limit }), {}),
   log: v.optional(
     v.strictObject({
       level: v.optional(LogLevelSetting, 'info'),

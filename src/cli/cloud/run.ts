@@ -7,6 +7,7 @@ import type { Server as TlsServer } from 'node:https'
 import { join } from 'node:path'
 import {
   createCloud,
+  type AlarmThresholds,
   createDirectory,
   SignInRisk,
   teeAudit,
@@ -75,7 +76,7 @@ async function serve(
   closing: Closing,
   place?: Place,
 ): Promise<void> {
-  const { stateDir, users, connectors, limits, shares, audit, serviceUrl } = settings
+  const { stateDir, users, connectors, limits, shares, alarms, audit, serviceUrl } = settings
   const instance = place?.instance ?? settings.instance ?? 'cloud-1'
   const isFirst = place?.isFirst ?? true
   const inState = (name: string) => join(stateDir, name)
@@ -133,6 +134,7 @@ async function serve(
     onError,
     cloudAuthorities: servers,
     limits: limits as Partial<TimeLimits>, // JSON knows no undefined
+    alarms: alarms as Partial<AlarmThresholds>,
     shares,
   })
   closing.push(() => cloud.origin.end())
