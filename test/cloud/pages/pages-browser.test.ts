@@ -32,10 +32,9 @@ const SHOWN = [
   ...DISTINCT.map((answer) => ({ answer, name: answer.code, isPosted: false })),
   ...POSTED.map((answer) => ({ answer, name: `${answer.code}-posted`, isPosted: true })),
 ]
+/** Colours know nothing of the width, nor does the layout of colours: each of both comes once. */
 const LOOKS = [
   { name: 'light-1280', colorScheme: 'light', width: 1280 },
-  { name: 'light-360', colorScheme: 'light', width: 360 },
-  { name: 'dark-1280', colorScheme: 'dark', width: 1280 },
   { name: 'dark-360', colorScheme: 'dark', width: 360 },
 ] as const
 
