@@ -158,16 +158,18 @@ export class CloudLink implements DialledLinkHandler, SlotHolder, ClaimLine {
 
   // ── slots ─────────────────────────────────────────────────────────────────────────────────
 
-  /** A slot is free: it is granted when a quarter are, or soon. */
+  /** A slot is free: it is granted with what is said next. */
   freed(): void {
-    // A frame per exchange says no more than one per many.
-    if (this.#ungranted * 4 >= this.options.slots.total) return this.#grant()
     if (this.#granting) return
+    // A frame per exchange says no more than one per many.
     this.#granting = true
-    queueMicrotask(() => {
-      this.#granting = false
-      this.#grant()
-    })
+    this.wake()
+  }
+
+  leaving(): void {
+    if (!this.#granting) return
+    this.#granting = false
+    this.#grant()
   }
 
   /**

@@ -7,8 +7,6 @@
 import {
   deliveryOf,
   ExchangeFailed,
-  headerValue,
-  headerValues,
   PacedRelay,
   RelayedAnswer,
   type Deadlined,
@@ -28,7 +26,7 @@ import type { Origin } from '../offers/origin.ts'
 import type { Submitter, Ticket } from '../offers/submission.ts'
 import type { Published } from '../directory/published.ts'
 import { TowardsConnector, TowardsUser, RelayEnds } from './relay-ends.ts'
-import { responseHeaders, responseTrailers } from './response-headers.ts'
+import { declaredLength, responseHeaders, responseTrailers } from './response-headers.ts'
 import { destinationOf } from '../request/grpc-wait.ts'
 import { withSessionCookie } from '../request/session-cookie.ts'
 import { isGranted } from '../request/upgrade.ts'
@@ -199,13 +197,11 @@ export class EdgeExchange implements Submitter, Deadlined {
     if (head.status > 599) return this.#refuseAnswer()
     const headers = this.#answerHeaders(head)
     const length = declaredLength(head)
-    const isUnframed =
-      length === undefined || headerValue(head.headers, 'transfer-encoding') !== undefined
     const isBodiless =
       this.#user.head.method === 'HEAD' || head.status === 204 || head.status === 304
     // What says of its length what cannot be, or cannot be true, is not begun: a broken connection
     // explains nothing.
-    if (isUnframed || (end && !isBodiless && length > 0)) {
+    if (length === undefined || (end && !isBodiless && length > 0)) {
       const cause = 'a length that is none, or another than that of the body'
       this.#ends.exchange!.cancel()
       return this.#fail(new ExchangeFailed('connector', 'connector-violation', { cause }))
@@ -387,13 +383,6 @@ export class EdgeExchange implements Submitter, Deadlined {
     this.#upwards?.close()
     this.#downwards.close()
   }
-}
-
-/** NaN: none is declared; `undefined`: what is declared is no length. */
-function declaredLength({ headers }: ResponseHead): number | undefined {
-  const lengths = headerValues(headers, 'content-length')
-  if (lengths.length === 0) return Number.NaN
-  return lengths.length === 1 && /^\d{1,15}$/.test(lengths[0]!) ? Number(lengths[0]) : undefined
 }
 
 /** Of what was never put on a queue. */

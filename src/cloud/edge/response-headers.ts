@@ -60,6 +60,20 @@ export function responseHeaders(
   return changed ?? headers
 }
 
+/** The length that a response declares. NaN: none; `undefined`: what is said of it is no length. */
+export function declaredLength({ headers }: ResponseHead): number | undefined {
+  let declared: string | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (isNamed(name, 'transfer-encoding')) return undefined
+    if (!isNamed(name, 'content-length')) continue
+    if (declared !== undefined) return undefined
+    declared = headers[i + 1]!
+  }
+  if (declared === undefined) return Number.NaN
+  return /^\d{1,15}$/.test(declared) ? Number(declared) : undefined
+}
+
 /** Response trailers that may be passed on; `undefined` when that is none. */
 export function responseTrailers(
   trailers: HeaderList | undefined,

@@ -24,7 +24,7 @@ export function connectionOf(socket: Socket): UserConnection {
 /** By the socket that each is: it ends with that. */
 const CONNECTIONS = new WeakMap<Socket, UserConnection>()
 
-class UserConnection {
+export class UserConnection {
   /** Those that are not over, in order. */
   #exchanges: OnConnection[] = []
 

@@ -25,7 +25,7 @@ import type { EndOfTurn } from './end-of-turn.ts'
 import { lingerAtClose, type LingerLimits } from './lingering-close.ts'
 import { hasOthersBehind } from '../../runtime/node/request-turns.ts'
 import { isMisdirected } from './user-certificates.ts'
-import { connectionOf, type OnConnection } from './user-connection.ts'
+import { connectionOf, type OnConnection, type UserConnection } from './user-connection.ts'
 
 /** Options of {@link NodeUserExchange}. */
 export interface NodeUserExchangeOptions extends LingerLimits {
@@ -66,6 +66,8 @@ export class NodeUserExchange implements UserExchange {
     halfClosed: () => this.#halfClosed(),
     gone: () => this.#gone(),
   }
+  /** Once somebody listens. */
+  #connection: UserConnection | undefined
   #isGone = false
   #hasWritten = false
   #patience: NodeJS.Timeout | undefined
@@ -96,13 +98,14 @@ export class NodeUserExchange implements UserExchange {
     response.on('error', nothing)
     response.on('close', this.#onConnection.gone)
     // A pipelined answer that waits behind another has no close of its own when the user leaves.
-    connectionOf(this.#request.socket).add(this.#onConnection)
+    this.#connection = connectionOf(this.#request.socket)
+    this.#connection.add(this.#onConnection)
   }
 
   /** Lets go of the connection without a word. */
   release(): void {
     this.#isGone = true
-    connectionOf(this.#request.socket).remove(this.#onConnection)
+    this.#connection?.remove(this.#onConnection)
     clearInterval(this.#patience)
   }
 

@@ -1,4 +1,3 @@
-import { hexadecimal } from '../../protocol/wire/octets.ts'
 import type { ExchangeId } from '../../protocol/internal.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
@@ -20,12 +19,26 @@ export class ExchangeIds {
   }
 
   next(): ExchangeId {
-    if (this.#next === this.#drawn.length) {
-      this.#drawn = hexadecimal(this.#crypto.getRandomValues(new Uint8Array(AT_ONCE * OCTETS)))
-      this.#next = 0
-    }
+    if (this.#next === this.#drawn.length) this.#draw()
     const at = this.#next
     this.#next += DIGITS
     return this.#drawn.slice(at, this.#next)
   }
+
+  /** One text for all: each id is a part of it. */
+  #draw(): void {
+    const octets = this.#crypto.getRandomValues(new Uint8Array(AT_ONCE * OCTETS))
+    const digits = new Uint8Array(2 * octets.length)
+    for (let i = 0; i < octets.length; i++) {
+      digits[2 * i] = digitOf(octets[i]! >> 4)
+      digits[2 * i + 1] = digitOf(octets[i]! & 0x0f)
+    }
+    this.#drawn = new TextDecoder().decode(digits)
+    this.#next = 0
+  }
+}
+
+/** The code of a lower-case hexadecimal digit. */
+function digitOf(value: number): number {
+  return value < 10 ? 0x30 + value : 0x57 + value
 }

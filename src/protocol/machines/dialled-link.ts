@@ -58,6 +58,8 @@ export interface DialledLinkHandler extends LinkHandler {
   hint(version: string): void
   /** The cloud drains: dial another link. */
   draining(): void
+  /** What was said is about to be taken: what is said now goes with it. */
+  leaving?(): void
 }
 
 /** What bounds the exchange of a claim. */
@@ -159,6 +161,11 @@ export class DialledLink extends LinkEndpoint {
     if (this.#machine.step('grant')) {
       this.multiplexer.send(FrameType.CREDIT, 0, encodeCredit(offers))
     }
+  }
+
+  override takeOutput(roomBytes: number): Uint8Array[] {
+    this.#handler.leaving?.()
+    return super.takeOutput(roomBytes)
   }
 
   override tick(now: number): void {

@@ -140,7 +140,9 @@ export function decodeEmpty(payload: Uint8Array): void {
 }
 
 function u32(value: number): Uint8Array {
-  return new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value])
+  const octets = new Uint8Array(4)
+  for (let i = 0; i < 4; i++) octets[i] = value >>> (24 - 8 * i)
+  return octets
 }
 
 function readU32(payload: Uint8Array, frame: string): number {

@@ -150,7 +150,7 @@ export class FrameReader {
     this.#type = h[3]!
     this.#flags = h[4]!
     this.#number = ((h[5]! << 24) | (h[6]! << 16) | (h[7]! << 8) | h[8]!) >>> 0
-    this.#skipping = this.#isUnknown
+    this.#skipping = this.#isUnknown()
     const most = this.#type === FrameType.DATA ? this.maxDataBytes : mostBytes(this.#type)
     if (this.#missing > most)
       throw new PeerViolation(
@@ -165,7 +165,7 @@ export class FrameReader {
   }
 
   /** Whether the type is unknown; one that may not be skipped is refused. */
-  get #isUnknown(): boolean {
+  #isUnknown(): boolean {
     if (headerRule(this.#type) !== undefined) return false
     if (this.#sink.ignored !== undefined && isIgnorable(this.#type)) return true
     throw new PeerViolation('UNKNOWN_FRAME', `type ${this.#type}`)
