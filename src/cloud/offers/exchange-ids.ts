@@ -1,3 +1,4 @@
+import { HEX } from '../../protocol/wire/octets.ts'
 import type { ExchangeId } from '../../protocol/internal.ts'
 import type { CryptoProvider } from '../../runtime/crypto-provider.ts'
 
@@ -28,17 +29,12 @@ export class ExchangeIds {
   /** One text for all: each id is a part of it. */
   #draw(): void {
     const octets = this.#crypto.getRandomValues(new Uint8Array(AT_ONCE * OCTETS))
-    const digits = new Uint8Array(2 * octets.length)
-    for (let i = 0; i < octets.length; i++) {
-      digits[2 * i] = digitOf(octets[i]! >> 4)
-      digits[2 * i + 1] = digitOf(octets[i]! & 0x0f)
-    }
+    const digits = new Uint16Array(octets.length)
+    for (let i = 0; i < octets.length; i++) digits[i] = PAIRS[octets[i]!]!
     this.#drawn = new TextDecoder().decode(digits)
     this.#next = 0
   }
 }
 
-/** The code of a lower-case hexadecimal digit. */
-function digitOf(value: number): number {
-  return value < 10 ? 0x30 + value : 0x57 + value
-}
+/** The two digits of each octet, as they lie in memory. */
+const PAIRS = new Uint16Array(Uint8Array.from(HEX.join(''), (digit) => digit.charCodeAt(0)).buffer)

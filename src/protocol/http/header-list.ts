@@ -40,7 +40,9 @@ export function withoutHeaders(headers: HeaderList, ...names: string[]): HeaderL
  * name.
  */
 export function foldName(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-')
+  const lower = name.toLowerCase()
+  // As nearly always, there is nothing to replace.
+  return /[_.]/.test(lower) ? lower.replace(/[_.]/g, '-') : lower
 }
 
 /**
@@ -48,15 +50,17 @@ export function foldName(name: string): string {
  * are told apart by length and initial, without folding them.
  */
 export class FoldedNames {
-  readonly #folded: ReadonlySet<string>
+  /** Folded, and as they are usually spelt: those are told without folding. */
+  readonly #names: ReadonlySet<string>
   /**
    * By length (the last stands for all longer ones): which initials occur, a bit for each letter.
    */
   readonly #initials = new Int32Array(64)
 
   constructor(names: Iterable<string>) {
-    this.#folded = new Set(Array.from(names, foldName))
-    for (const name of this.#folded) {
+    const folded = Array.from(names, foldName)
+    this.#names = new Set([...folded, ...folded.map(usualSpelling)])
+    for (const name of folded) {
       const bits = /^[a-z]/.test(name) ? 1 << (name.charCodeAt(0) & 31) : -1
       this.#initials[Math.min(name.length, 63)]! |= bits
     }
@@ -65,8 +69,14 @@ export class FoldedNames {
   has(name: string): boolean {
     const bits = this.#initials[name.length < 63 ? name.length : 63]!
     // Both letter cases have the same low five bits.
-    return ((bits >>> (name.charCodeAt(0) & 31)) & 1) === 1 && this.#folded.has(foldName(name))
+    if (((bits >>> (name.charCodeAt(0) & 31)) & 1) === 0) return false
+    return this.#names.has(name) || this.#names.has(foldName(name))
   }
+}
+
+/** `Content-Length` for `content-length`. */
+function usualSpelling(name: string): string {
+  return name.replace(/(?<![^-])[a-z]/g, (letter) => letter.toUpperCase())
 }
 
 /** A request's list as it may leave for the next hop: see the order in this file's head. */
