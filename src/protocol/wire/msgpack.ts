@@ -102,11 +102,14 @@ export class MessagePackReader {
     return true
   }
 
-  /** 16 octets in hexadecimal digits, if they come next; otherwise nothing was read. */
+  /** 16 octets in hexadecimal digits, in whichever form, if they come next. */
   id(): string | undefined {
     const octets = this.#octets
-    if (octets[this.#at] !== 0xc4 || octets[this.#at + 1] !== ID_BYTES) return undefined
-    this.#at += 2
+    const type = octets[this.#at] ?? 0
+    if (type < 0xc4 || type > 0xc6) return undefined
+    this.#at += 1
+    const length = this.#unsigned(type === 0xc4 ? 1 : type === 0xc5 ? 2 : 4)
+    if (length !== ID_BYTES) return undefined
     const start = this.#take(ID_BYTES)
     return octets.hexSlice?.(start, this.#at) ?? hexadecimal(octets.subarray(start, this.#at))
   }

@@ -5,8 +5,9 @@ import { ResetCode, type Offer } from '../../../src/protocol/wire/frame-types.ts
 import * as control from '../../../src/protocol/wire/control-frames.ts'
 import * as greetings from '../../../src/protocol/wire/greetings.ts'
 import * as heads from '../../../src/protocol/wire/heads.ts'
-import { encode } from '../../../src/protocol/wire/msgpack.ts'
+import { decode as decodeAny, encode } from '../../../src/protocol/wire/msgpack.ts'
 import { fromHexadecimal } from '../../../src/protocol/wire/octets.ts'
+import { longestForm } from './longest-form.ts'
 
 const ID = '00112233445566778899aabbccddeeff'
 const ID_OCTETS = new Uint8Array(Buffer.from(ID, 'hex'))
@@ -347,6 +348,24 @@ describe('for every input', () => {
         })
       }),
       { numRuns: 1_000 },
+    ))
+
+  test('the form of MessagePack that a peer chose makes no difference', () =>
+    fc.assert(
+      fc.property(offers, fc.nat(65_536), (offer, credit) => {
+        const { id, attempt, headers } = offer
+        const limits = { maxBytes: 65_536, maxDepth: 8, reason: 'MALFORMED_FRAME' } as const
+        const all: readonly [Uint8Array, (octets: Uint8Array) => object][] = [
+          [heads.encodeOffer(offer), heads.decodeOffer],
+          [heads.encodeClaim({ id, attempt, credit }), heads.decodeClaim],
+          [heads.encodeDecline({ id, attempt, reason: 'overloaded' }), heads.decodeDecline],
+          [heads.encodeResponseHead({ status: 200, headers }), heads.decodeResponse],
+          [heads.encodeResponseHead({ status: 103, headers }), heads.decodeInformational],
+          [heads.encodeTrailers(headers), heads.decodeTrailers],
+        ]
+        for (const [octets, decode] of all)
+          expect(decode(longestForm(decodeAny(octets, limits)))).toEqual(decode(octets))
+      }),
     ))
 
   test('the octets are those that msgpackr writes', () =>
