@@ -151,16 +151,19 @@ export async function openRegistry(
     return registry
   }
   const lmdb = await import('app-proxy/cloud/lmdb')
-  const registry = lmdb.openLmdbRegistry({ path: join(stateDir, 'registry.lmdb') })
+  const registry = lmdb.openLmdbRegistry({ path: join(stateDir, LMDB.registry) })
   closing.push(() => registry.close())
   return registry
 }
 
-/** What a cloud opens of its state directory. */
-const LMDB_FILES = [
-  ...['registry.lmdb', 'revocations.lmdb', 'session-grants.lmdb', 'spent-codes.lmdb'],
-  'configuration.lmdb',
-]
+/** Files of the state directory. */
+const LMDB = {
+  registry: 'registry.lmdb',
+  revocations: 'revocations.lmdb',
+  grants: 'session-grants.lmdb',
+  spentCodes: 'spent-codes.lmdb',
+  versions: 'configuration.lmdb',
+} as const
 
 async function openShared(
   file: string,
@@ -177,17 +180,19 @@ async function openShared(
   if (broker === undefined) {
     const inState = (name: string) => join(stateDir, name)
     const lmdb = await import('app-proxy/cloud/lmdb')
-    lmdb.checkLmdbFiles(LMDB_FILES.map(inState))
+    const { versions, ...always } = LMDB
+    const opening = [...Object.values(always), ...(settings.admin === undefined ? [] : [versions])]
+    lmdb.checkLmdbFiles(opening.map(inState))
     return {
-      registry: opened(lmdb.openLmdbRegistry({ path: inState('registry.lmdb') })),
-      revocations: opened(lmdb.openLmdbRevocations({ path: inState('revocations.lmdb') })),
-      grants: opened(lmdb.openLmdbSessionGrants({ path: inState('session-grants.lmdb') })),
-      spentCodes: opened(lmdb.openLmdbSpentCodes({ path: inState('spent-codes.lmdb') })),
+      registry: opened(lmdb.openLmdbRegistry({ path: inState(LMDB.registry) })),
+      revocations: opened(lmdb.openLmdbRevocations({ path: inState(LMDB.revocations) })),
+      grants: opened(lmdb.openLmdbSessionGrants({ path: inState(LMDB.grants) })),
+      spentCodes: opened(lmdb.openLmdbSpentCodes({ path: inState(LMDB.spentCodes) })),
       keyRingStore: keyRingFile(inState('key-ring.json')),
       presence: line ?? new MemoryPresence(),
       ...(line && { queue: () => line }),
       openVersionStore: async () =>
-        opened(lmdb.openLmdbConfigurationStore({ path: inState('configuration.lmdb'), onError })),
+        opened(lmdb.openLmdbConfigurationStore({ path: inState(versions), onError })),
     }
   }
   const { nats, shared } = await openNats(file, broker, instance, onError, closing)

@@ -60,7 +60,7 @@ export function checkLmdbFiles(paths: readonly string[]): void {
  * @throws ConfigurationInvalid with the file's name and what to do
  */
 export function checkSoundFile(path: string): void {
-  if (isThere(path) && !looked.delete(path)) checkChild([path])
+  if (!looked.delete(path) && isThere(path)) checkChild([path])
 }
 
 /** Whether there is such a file. Its pages are looked at. */
