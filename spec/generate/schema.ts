@@ -19,6 +19,7 @@ const definitions = {
 /** Where the interfaces are whose comments describe it. */
 const INTERFACES = [
   'src/cli/cloud/configuration.ts',
+  'src/cli/cloud/certificate-files.ts',
   'src/cli/cloud/nats-configuration.ts',
   'src/cli/cloud/admin-configuration.ts',
   'src/cloud/directory/directory-input.ts',

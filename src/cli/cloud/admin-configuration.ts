@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import type { DirectoryInput } from 'app-proxy/cloud'
 import { SOCKET_PATH_OCTETS } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, type ConfigurationMistake } from 'app-proxy/protocol'
+import { CertificateFilesConfiguration, type CertificateFilesInput } from './certificate-files.ts'
 
 /** In the state directory: the local token, mode 0600. */
 export const ADMIN_TOKEN = 'admin-token'
@@ -24,7 +25,7 @@ export interface AdminInput {
   /** The address of the port: without `tls` one of this machine alone. Default: `127.0.0.1`. */
   readonly host?: string | undefined
   /** Key and certificate of the port. Default: plain HTTP. */
-  readonly tls?: AdminCertificateInput | undefined
+  readonly tls?: CertificateFilesInput | undefined
   /**
    * Hosts that calls are for, beside this machine's own names: `admin.example`, with the port where
    * that is not 443. Calls for others are refused. Default: none.
@@ -32,14 +33,6 @@ export interface AdminInput {
   readonly hosts?: readonly string[] | undefined
   /** Whose tokens are taken beside the local token. Default: nobody's. */
   readonly access?: AdminAccessInput | undefined
-}
-
-/** A certificate and its key, PEM. */
-export interface AdminCertificateInput {
-  /** The certificate, and behind it those that lead to its authority. */
-  readonly certFile: string
-  /** Its private key, not encrypted; mode 0600. */
-  readonly keyFile: string
 }
 
 /** Tokens of issuers for the admin API. See docs/admin-api.md. */
@@ -78,7 +71,7 @@ const text = v.pipe(v.string(), v.minLength(1))
 export const AdminConfiguration = v.strictObject({
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))),
   host: v.optional(text, '127.0.0.1'),
-  tls: v.optional(v.strictObject({ certFile: text, keyFile: text })),
+  tls: v.optional(CertificateFilesConfiguration),
   hosts: v.optional(v.array(text), []),
   access: v.optional(
     v.strictObject({

@@ -8,8 +8,8 @@ import { createAdminApi, type ConfigurationVersions } from 'app-proxy/cloud/admi
 import { createAdminListener, openLocalToken } from 'app-proxy/cloud/node'
 import { ADMIN_SOCKET, ADMIN_TOKEN, type AdminSettings } from './admin-configuration.ts'
 import type { Closing } from './engines.ts'
-import { readServerCertificate } from '../program/certificates.ts'
-import { listen } from '../program/listen.ts'
+import type { ServerCertificate } from '../program/certificates.ts'
+import { listen, urlAt } from '../program/listen.ts'
 
 /** Options of {@link openAdmin}. */
 export interface AdminOptions {
@@ -18,7 +18,7 @@ export interface AdminOptions {
   readonly settings: AdminSettings
   readonly stateDir: string
   /** For the port. */
-  readonly credentials: Awaited<ReturnType<typeof readServerCertificate>> | undefined
+  readonly credentials: ServerCertificate | undefined
   readonly versions: ConfigurationVersions | undefined
   readonly presence: InstancePresence
   readonly closing: Closing
@@ -48,14 +48,5 @@ export async function openAdmin(cloud: Cloud, options: AdminOptions): Promise<Ad
   const port = await listen(atPort.server, { port: wanted, host, file, at: 'admin.' })
   closing.push(() => atPort.close())
   const scheme = credentials === undefined ? 'http' : 'https'
-  return { adminSocket, adminUrl: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` }
-}
-
-/** The certificate of its port; `undefined`: there is none. */
-export async function adminCertificate(file: string, { tls }: Partial<AdminSettings> = {}) {
-  if (tls === undefined) return undefined
-  return readServerCertificate({
-    ...tls,
-    settingOf: (name) => ({ file, path: `admin.tls.${name}` }),
-  })
+  return { adminSocket, adminUrl: urlAt(scheme, host, port) }
 }

@@ -101,8 +101,7 @@ async function checkCertificates(
   ] as const)
     if (typeof files === 'object')
       try {
-        const settingOf = (name: string) => ({ file, path: `${at}.${name}` })
-        const { cert } = await readServerCertificate({ ...files, settingOf })
+        const { cert } = await readServerCertificate(files, { file, path: at })
         tellEnd(`${at}.certFile`, new X509Certificate(cert), findings)
       } catch (error) {
         if (!(error instanceof ConfigurationInvalid)) throw error

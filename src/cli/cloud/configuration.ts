@@ -14,6 +14,7 @@ import {
 } from 'app-proxy/cloud'
 import { ConfigurationInvalid, SHARES, TIME_LIMITS, type TimeLimits } from 'app-proxy/protocol'
 import { AdminConfiguration, refuseAdmin, type AdminInput } from './admin-configuration.ts'
+import { CertificateFilesConfiguration, type CertificateFilesInput } from './certificate-files.ts'
 import { readSecretJson } from '../program/files.ts'
 import { LogFormatSetting, LogLevelSetting } from '../program/log.ts'
 import { allOf } from '../program/mistakes.ts'
@@ -104,14 +105,6 @@ export interface UsersInput {
    * connection is. Default: none.
    */
   readonly proxyProtocol?: ProxyProtocolInput | undefined
-}
-
-/** A certificate and its key, PEM. */
-export interface CertificateFilesInput {
-  /** The certificate, and behind it those that lead to its authority. */
-  readonly certFile: string
-  /** Its private key, not encrypted; mode 0600. */
-  readonly keyFile: string
 }
 
 /** Load balancers that speak the PROXY protocol. */
@@ -244,9 +237,7 @@ const server = {
   users: v.strictObject({
     port,
     host: v.optional(path, '127.0.0.1'),
-    tls: v.optional(
-      v.union([v.literal('generated'), v.strictObject({ certFile: path, keyFile: path })]),
-    ),
+    tls: v.optional(v.union([v.literal('generated'), CertificateFilesConfiguration])),
     certificatesDir: v.optional(path),
     trustedProxies: v.optional(
       v.strictObject({

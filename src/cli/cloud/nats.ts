@@ -117,9 +117,7 @@ async function readTls(
     () => caFile && readAuthorities(caFile, settingOf('tls.caFile')),
     () =>
       certFile !== undefined && keyFile !== undefined
-        ? readServerCertificate({
-            ...{ certFile, keyFile, settingOf: (name) => settingOf(`tls.${name}`) },
-          })
+        ? readServerCertificate({ certFile, keyFile }, settingOf('tls'))
         : undefined,
   )
   return {

@@ -7,10 +7,10 @@ import type { Server as TlsServer } from 'node:https'
 import { join } from 'node:path'
 import {
   createCloud,
-  type AlarmThresholds,
   createDirectory,
   SignInRisk,
   teeAudit,
+  type AlarmThresholds,
   type InstanceNotice,
   type OnError,
 } from 'app-proxy/cloud'
@@ -22,7 +22,7 @@ import {
   openCertificateDirectory,
 } from 'app-proxy/cloud/node'
 import { ConfigurationInvalid, type TimeLimits } from 'app-proxy/protocol'
-import { adminCertificate, openAdmin } from './admin.ts'
+import { openAdmin } from './admin.ts'
 import { readCloudServerConfiguration, type CloudServerSettings } from './configuration.ts'
 import { auditSink, openEngines, type Closing } from './engines.ts'
 import type { CloudRunGiven } from './flags.ts'
@@ -39,9 +39,13 @@ import {
   type Place,
 } from './workers.ts'
 import { openVersions } from './versions.ts'
-import { readServerCertificate } from '../program/certificates.ts'
-import { listen } from '../program/listen.ts'
-import { allOf, named } from '../program/mistakes.ts'
+import {
+  readServerCertificate,
+  type CertificateFiles,
+  type ServerCertificate,
+} from '../program/certificates.ts'
+import { listen, urlAt } from '../program/listen.ts'
+import { allOf, named, type Setting } from '../program/mistakes.ts'
 import { aborted, type Surroundings } from '../program/program.ts'
 import { ownVersion } from '../program/version.ts'
 
@@ -82,8 +86,8 @@ async function serve(
   const inState = (name: string) => join(stateDir, name)
   const log = openCloudLog(settings, place?.instance ?? settings.instance, write)
   const [given, adminCredentials] = await allOf(
-    () => usersCertificate(file, settings),
-    () => adminCertificate(file, settings.admin),
+    () => certificateOf(users.tls, { file, path: 'users.tls' }),
+    () => certificateOf(settings.admin?.tls, { file, path: 'admin.tls' }),
     () =>
       named({ file, path: 'stateDir' }, async () => {
         // Whoever started several of them has it.
@@ -178,7 +182,7 @@ async function serve(
   let isDraining = false
   const connectorUrl =
     (connectors.publicUrl && publicUrlOf(connectors.publicUrl, place)) ??
-    `https://${connectors.host}:${connectorPort}`
+    urlAt('https', connectors.host, connectorPort)
   const started = { version: ownVersion(), since: Date.now() }
   const notice = (): InstanceNotice => {
     const { groups, applications } = cloud.stats()
@@ -217,7 +221,7 @@ async function serve(
   closing.push(() => health.drain())
 
   if (!isSecure && isFirst) log.tell({ type: 'plain-http' })
-  const usersUrl = `${isSecure ? 'https' : 'http'}://${users.host}:${usersPort}`
+  const usersUrl = urlAt(isSecure ? 'https' : 'http', users.host, usersPort)
   const ready = {
     ...{ usersUrl, connectorUrl, caFile, ...adminPlaces },
     ...(healthUrl !== undefined && { healthUrl }),
@@ -287,11 +291,10 @@ function publicUrlOf(url: string, place: Place | undefined): string {
   return own.href
 }
 
-/** The certificate that the operator has for users; `undefined`: there is none. */
-async function usersCertificate(file: string, { users: { tls } }: CloudServerSettings) {
-  if (tls === undefined || tls === 'generated') return undefined
-  return readServerCertificate({
-    ...tls,
-    settingOf: (name) => ({ file, path: `users.tls.${name}` }),
-  })
+/** The certificate that the operator has for a listener; `undefined`: there is none. */
+async function certificateOf(
+  tls: CertificateFiles | 'generated' | undefined,
+  at: Setting,
+): Promise<ServerCertificate | undefined> {
+  return tls === undefined || tls === 'generated' ? undefined : readServerCertificate(tls, at)
 }

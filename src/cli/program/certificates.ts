@@ -7,20 +7,30 @@ import { ConfigurationInvalid } from 'app-proxy/protocol'
 import { readPlainFile, readSecretFile } from './files.ts'
 import { allOf, type Setting } from './mistakes.ts'
 
-/** Files of a server's certificate, and the settings that name them. */
+/** Files of a server's certificate. */
 export interface CertificateFiles {
   readonly certFile: string
   readonly keyFile: string
-  readonly settingOf: (name: 'certFile' | 'keyFile') => Setting
+}
+
+/** What a server shows: a key, PEM, and a certificate chain, PEM or DER. */
+export interface ServerCertificate {
+  readonly key: string
+  readonly cert: Buffer
 }
 
 /**
- * Key, PEM, and certificate chain, PEM or DER.
+ * Reads them.
  *
+ * @param at the setting that has both files; their names stand below it
  * @throws ConfigurationInvalid where one is not what it should be, they do not belong together, or
  *   the certificate is not valid now
  */
-export async function readServerCertificate({ certFile, keyFile, settingOf }: CertificateFiles) {
+export async function readServerCertificate(
+  { certFile, keyFile }: CertificateFiles,
+  at: Setting,
+): Promise<ServerCertificate> {
+  const settingOf = (name: 'certFile' | 'keyFile') => ({ ...at, path: `${at.path}.${name}` })
   const mistake = (name: 'certFile' | 'keyFile', detail: string, cause?: unknown) => {
     const value = JSON.stringify(name === 'certFile' ? certFile : keyFile)
     return new ConfigurationInvalid([{ ...settingOf(name), detail, value }], { cause })

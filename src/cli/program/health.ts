@@ -5,7 +5,7 @@ import type { Server as HttpServer } from 'node:http'
 import { Server } from 'node:net'
 import { ConfigurationInvalid } from 'app-proxy/protocol'
 import type { Findings } from './findings.ts'
-import { listen, type ListenOptions } from './listen.ts'
+import { listen, urlAt, type ListenOptions } from './listen.ts'
 
 /**
  * Resolves with its URL; what ends it goes into `closing`.
@@ -23,7 +23,7 @@ export async function openHealth(
     server.closeAllConnections()
     await closed
   })
-  return urlOf(options.host, port)
+  return urlAt('http', options.host, port)
 }
 
 const ANSWER_MS = 2_000
@@ -32,7 +32,7 @@ const ANSWER_MS = 2_000
 export async function checkHealthPort(options: ListenOptions, findings: Findings): Promise<void> {
   const { host, port } = options
   const [what, where] = ['health', `${host}:${port}`]
-  const answer = await askReady(urlOf(host, port)).catch(() => undefined)
+  const answer = await askReady(urlAt('http', host, port)).catch(() => undefined)
   if (answer === undefined) return checkPort(what, options, findings)
   const [first = '', ...lines] = answer.text.trim().split('\n')
   if (answer.status === 200 && first === 'ok')
@@ -68,6 +68,3 @@ async function askReady(url: string): Promise<{ readonly status: number; readonl
   const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) })
   return { status: answer.status, text: await answer.text() }
 }
-
-const urlOf = (host: string, port: number) =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`

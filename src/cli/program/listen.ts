@@ -38,6 +38,11 @@ export async function listen(
   return (server.address() as AddressInfo).port
 }
 
+/** Where a server is called that listens there. */
+export function urlAt(scheme: 'http' | 'https', host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 const FAULTS: Readonly<Record<string, readonly [member: string, detail: string]>> = {
   EADDRINUSE: ['port', 'is in use by another process'],
   EACCES: ['port', 'may not be used by this process'],
