@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { randomUUID } from 'node:crypto'
 import { startIssuer } from '../../test/issuer.ts'
 import { startProgram, type Child } from '../harness/child.ts'
 import type { Workspace } from '../harness/workspace.ts'
+import { REGISTRAR_AUDIENCE, startConnectorOf } from './connector.ts'
 import type { Backends, Contender, Running, Target } from './contender.ts'
 
-const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
 /** The connector is ready: the cloud's word of it can only be on its way. */
 const LINKED_WITHIN_MS = 2_000
 
@@ -56,22 +55,8 @@ export async function startAppProxy(
     ca: string
     cookies: Record<string, string>
   }>('port')
-  const connector = startProgram(
-    workspace,
-    'connector',
-    {
-      ...{ url: connectorUrl, ca, binding, stateDirectory: workspace.path('connector') },
-      token: await issuer.sign({
-        aud: REGISTRAR_AUDIENCE,
-        sub: 'alice',
-        tid: 'contoso',
-        roles: ['company-administrator'],
-        jti: randomUUID(),
-      }),
-    },
-    flags.connector,
-  )
-  await connector.line('connectorId')
+  const way = { url: connectorUrl, ca, binding }
+  const connector = await startConnectorOf(workspace, issuer, way, flags.connector)
   // What is measured must be what the row says: a connector may fall back to plain.
   const isLinked = await cloud.line('linked', binding === 'link' ? LINKED_WITHIN_MS : 0).then(
     () => true,

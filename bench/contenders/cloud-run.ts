@@ -4,17 +4,16 @@
  *
  * @module
  */
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { startIssuer } from '../../test/issuer.ts'
-import { Child, startProgram } from '../harness/child.ts'
+import { Child } from '../harness/child.ts'
 import type { Workspace } from '../harness/workspace.ts'
+import { REGISTRAR_AUDIENCE, startConnectorOf } from './connector.ts'
 import type { Backends, Contender, Running, Target } from './contender.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-const REGISTRAR_AUDIENCE = 'https://cloud.example/registration'
 
 interface Ready {
   readonly usersUrl: string
@@ -60,15 +59,8 @@ async function start(
   const run = ['cloud', 'run', '--config', file, '--json', '--instances', String(instances)]
   const cloud = new Child(workspace, 'cloud', process.execPath, [PROGRAM, ...run])
   const { usersUrl, connectorUrl, caFile } = await cloud.line<Ready>('usersUrl')
-  const connector = startProgram(workspace, 'connector', {
-    ...{ url: connectorUrl, ca: readFileSync(caFile, 'utf8'), binding: 'link' },
-    stateDirectory: workspace.path('connector'),
-    token: await issuer.sign({
-      ...{ aud: REGISTRAR_AUDIENCE, sub: 'alice', tid: 'contoso', jti: randomUUID() },
-      roles: ['company-administrator'],
-    }),
-  })
-  await connector.line('connectorId')
+  const ca = readFileSync(caFile, 'utf8')
+  await startConnectorOf(workspace, issuer, { url: connectorUrl, ca, binding: 'link' })
   const target = (path: string): Target => ({
     ...{ port: Number(new URL(usersUrl).port), host: 'open.localhost', path },
   })

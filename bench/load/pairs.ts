@@ -47,26 +47,36 @@ function splitName(name: string): [Binding, boolean] {
   return [match[1] as Binding, match[2] !== undefined]
 }
 
+/** And what both answered in a second. */
+export interface MeasuredPair extends Pair {
+  readonly hereRate: number
+  readonly referenceRate: number
+}
+
 /** The pairs of one contender, in the order they were run. */
 export async function runPairs(
   { name, here, reference }: Paired,
   backends: Backends,
   workspace: Workspace,
   options: LoadRounds,
-): Promise<readonly Pair[]> {
-  const pairs: Pair[] = []
-  const cpu = async (contender: Contender) => {
+): Promise<readonly MeasuredPair[]> {
+  const pairs: MeasuredPair[] = []
+  const measured = async (contender: Contender) => {
     const figures = await measureRequests(contender, backends, workspace, options)
-    if (figures.cpuMicroseconds === undefined)
+    const { cpuMicroseconds, requestsPerSecond: rate } = figures
+    if (cpuMicroseconds === undefined)
       throw new Error('processor time of processes cannot be read on this system')
-    return figures.cpuMicroseconds
+    return { cpuMicroseconds, rate }
   }
   for (let round = 0; round < options.runs; round++) {
-    const first = round % 2 === 0 ? await cpu(here) : undefined
-    const referenceMicroseconds = await cpu(reference)
-    const pair = { hereMicroseconds: first ?? (await cpu(here)), referenceMicroseconds }
-    pairs.push(pair)
-    const { hereMicroseconds } = pair
+    const first = round % 2 === 0 ? await measured(here) : undefined
+    const other = await measured(reference)
+    const own = first ?? (await measured(here))
+    const [hereMicroseconds, referenceMicroseconds] = [own.cpuMicroseconds, other.cpuMicroseconds]
+    pairs.push({
+      ...{ hereMicroseconds, referenceMicroseconds },
+      ...{ hereRate: own.rate, referenceRate: other.rate },
+    })
     const ratio = (hereMicroseconds / referenceMicroseconds).toFixed(3)
     options.log(
       `${name}, pair ${round + 1}/${options.runs}: ${hereMicroseconds.toFixed(1)} µs against ` +
