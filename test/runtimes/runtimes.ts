@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { isAlive } from '../is-alive.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 /** The lock file that was installed, octet for octet. */
@@ -40,15 +41,6 @@ async function takesLock(): Promise<boolean> {
   } catch {
     const pid = Number(await readFile(`${LOCK}/pid`, 'utf8').catch(() => process.pid))
     if (!isAlive(pid)) await rm(LOCK, { recursive: true, force: true })
-    return false
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
     return false
   }
 }
