@@ -46,9 +46,18 @@ export function configurationStoreSuite(
       expect(await add(other, 3)).toBe(true)
       end()
       const before = heard
-      await add(one, 4)
+      expect(await add(one, 4)).toBe(true)
       await until(async () => (await other.heads())[0]!.number === 4)
       expect(heard).toBe(before)
+    })
+
+    test('each decides on what the other has answered, however short ago', async () => {
+      const [one, other] = await make()
+      for (let number = 1; number <= 40; number += 2) {
+        expect(await add(one, number), `${number}`).toBe(true)
+        expect(await add(other, number), `${number} again`).toBe(false)
+        expect(await add(other, number + 1), `${number + 1}`).toBe(true)
+      }
     })
 
     test('keeps fifty, and none that is too large', async () => {

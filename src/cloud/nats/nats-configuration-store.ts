@@ -92,7 +92,7 @@ class NatsVersions implements NatsConfigurationStore {
   /** @throws Refused `too-large`; `unavailable`: it may have been added */
   async append(head: VersionHead, text: string): Promise<boolean> {
     checkSize(head)
-    if (!this.#isNext(head)) return false
+    if (!(await this.#log.append(() => ({ result: this.#isNext(head) })))) return false
     const content = randomUUID()
     const octets = Buffer.from(text)
     for (let at = 0; at < octets.length; at += PART_BYTES) {

@@ -107,8 +107,9 @@ export class SharedLog<Entry> implements NatsCopy {
   }
 
   /**
-   * Appends what `decide` makes of what is known, which it may be asked for several times. Nothing
-   * is appended where it makes nothing.
+   * Appends what `decide` makes of what is known, which it may be asked for several times. Where it
+   * makes nothing or throws, it is asked again on all that was said before this call: what another
+   * instance has answered is never unknown here.
    *
    * @throws Refused `unavailable` when the broker cannot be asked: it may have been appended
    */
@@ -176,16 +177,31 @@ export class SharedLog<Entry> implements NatsCopy {
   }
 
   async #append<T>(decide: () => { readonly entry?: Entry | undefined; readonly result: T }) {
+    let isAllKnown = false
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const { entry, result } = decide()
-      if (entry === undefined) return result
+      const decided = outcomeOf(decide)
+      if (decided.entry === undefined) {
+        if (isAllKnown) return decided.result()
+        await this.#hearAll()
+        isAllKnown = true
+        continue
+      }
       if (!this.#nats.isFresh) throw unavailable('what is known is not fresh')
-      if (await this.#put({ kind: 'entry', entry })) {
+      if (await this.#put({ kind: 'entry', entry: decided.entry })) {
         void this.#putBase()
-        return result
+        return decided.result()
       }
     }
     throw unavailable('others were always first')
+  }
+
+  /** Resolves when all is known that was said before this was called. */
+  async #hearAll(): Promise<void> {
+    if (!this.#nats.isFresh) throw unavailable('what is known is not fresh')
+    const { state } = await this.#manager.streams
+      .info(this.#stream)
+      .catch((error: unknown) => Promise.reject(unavailable('the broker gave no answer', error)))
+    if (!(await this.#reached(state.last_seq))) throw unavailable('what others said is not heard')
   }
 
   /** `false`: another instance was first; what it said is known now. */
@@ -288,6 +304,21 @@ export class SharedLog<Entry> implements NatsCopy {
 
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake()
+  }
+}
+
+/** What was decided; `result` throws what `decide` threw. */
+function outcomeOf<Entry, T>(
+  decide: () => { readonly entry?: Entry | undefined; readonly result: T },
+): { readonly entry?: Entry | undefined; readonly result: () => T } {
+  try {
+    const { entry, result } = decide()
+    return { entry, result: () => result }
+  } catch (error) {
+    const result = () => {
+      throw error
+    }
+    return { result }
   }
 }
 

@@ -89,6 +89,20 @@ describeWithPackages('a registry that instances share', ['nats-server'], () => {
     await until(async () => (await one.connector('c1'))?.standing === 'revoked')
   })
 
+  test('what one has answered the other decides on at once', async () => {
+    const [one, other] = [await openRegistry(), await openRegistry()]
+    for (let i = 0; i < 40; i += 1) {
+      const [first, second] = i % 2 === 0 ? [one, other] : [other, one]
+      await register(first, `c${i}`)
+      await expect(register(second, `c${i}`, { keyId: 'another' })).rejects.toEqual(
+        refused('token-replayed'),
+      )
+      expect((await second.setStanding(`c${i}`, 'disabled', 1)).standing).toBe('disabled')
+      expect((await first.forget(`c${i}`, 2)).id).toBe(`c${i}`)
+      await expect(second.rename(`c${i}`, 'gone')).rejects.toEqual(refused('not-found'))
+    }
+  })
+
   test('whoever is killed while it registers leaves each connector whole, or none of it', async () => {
     const registry = await openRegistry()
     for (const round of [0, 1, 2]) {
