@@ -7,7 +7,7 @@ import { startBackend } from './contenders/backend.ts'
 import { cloudRun } from './contenders/cloud-run.ts'
 import { describeMachine } from './harness/machine.ts'
 import type { Workspace } from './harness/workspace.ts'
-import { runPairs } from './load/pairs.ts'
+import { runPairsSideBySide } from './load/pairs.ts'
 import type { BenchOptions } from './options.ts'
 import { FEWEST_PAIRS, pairedRatio } from './report/paired.ts'
 import { median } from './report/statistics.ts'
@@ -15,7 +15,12 @@ import { median } from './report/statistics.ts'
 /** Requests for each second of the cloud's processor time: this share of one instance's. */
 const LEAST_SHARE = 0.9
 
-/** Prints what was measured. The answer is whether it is good. */
+/**
+ * Prints what was measured. The answer is whether it is good.
+ *
+ * Both clouds run all the time and are asked in turn: what a process compiles and collects after
+ * its start is not what a request costs, and of several there is more of it.
+ */
 export async function compareWorkers(
   instances: number,
   options: BenchOptions,
@@ -28,7 +33,7 @@ export async function compareWorkers(
   console.log(`${processor}, ${cores} cores, Node ${node}; application: ${backends.description}`)
   const here = cloudRun(instances)
   const compared = { name: here.name, here, reference: cloudRun(1) }
-  const pairs = await runPairs(compared, backends, workspace, { ...options, runs, log })
+  const pairs = await runPairsSideBySide(compared, backends, workspace, { ...options, runs, log })
   const cost = pairedRatio(pairs)
   const share = 1 / cost.median
   const [many, one] = [

@@ -12,7 +12,14 @@ import type { Backends, Contender } from '../contenders/contender.ts'
 import type { ReferenceBuild } from '../harness/reference-build.ts'
 import type { Workspace } from '../harness/workspace.ts'
 import type { Pair } from '../report/paired.ts'
-import { measureRequests, type LoadRounds } from './rounds.ts'
+import {
+  assertAnswers,
+  measureRequests,
+  warmRequests,
+  type LoadRounds,
+  type RequestFigures,
+} from './rounds.ts'
+import { load } from './wrk.ts'
 
 /** One of our contenders in both trees. */
 export interface Paired {
@@ -60,10 +67,38 @@ export async function runPairs(
   workspace: Workspace,
   options: LoadRounds,
 ): Promise<readonly MeasuredPair[]> {
+  const measured = (contender: Contender) => () =>
+    measureRequests(contender, backends, workspace, options)
+  return inPairs(name, measured(here), measured(reference), options)
+}
+
+/** The same of two that both run all the time: each is asked while the other rests. */
+export async function runPairsSideBySide(
+  { name, here, reference }: Paired,
+  backends: Backends,
+  workspace: Workspace,
+  options: LoadRounds,
+): Promise<readonly MeasuredPair[]> {
+  const { connections, warmUpSeconds: seconds } = options
+  const started = async (contender: Contender) => {
+    const part = await workspace.part()
+    const running = await contender.start(backends, part)
+    await assertAnswers(running.page)
+    await load(running.page, { connections, seconds }, part)
+    return () => warmRequests(running, part, options)
+  }
+  return inPairs(name, await started(here), await started(reference), options)
+}
+
+async function inPairs(
+  name: string,
+  here: () => Promise<RequestFigures>,
+  reference: () => Promise<RequestFigures>,
+  options: LoadRounds,
+): Promise<readonly MeasuredPair[]> {
   const pairs: MeasuredPair[] = []
-  const measured = async (contender: Contender) => {
-    const figures = await measureRequests(contender, backends, workspace, options)
-    const { cpuMicroseconds, requestsPerSecond: rate } = figures
+  const measured = async (one: () => Promise<RequestFigures>) => {
+    const { cpuMicroseconds, requestsPerSecond: rate } = await one()
     if (cpuMicroseconds === undefined)
       throw new Error('processor time of processes cannot be read on this system')
     return { cpuMicroseconds, rate }

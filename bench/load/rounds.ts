@@ -96,14 +96,27 @@ async function inOwnWorkspace<T>(
   }
 }
 
-type RequestFigures = Pick<Figures, 'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMicroseconds'>
+export type RequestFigures = Pick<
+  Figures,
+  'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMicroseconds'
+>
 
 async function smallRequests(
+  running: Running,
+  workspace: Workspace,
+  options: LoadRounds,
+): Promise<RequestFigures> {
+  const { connections, warmUpSeconds } = options
+  await load(running.page, { connections, seconds: warmUpSeconds }, workspace)
+  return warmRequests(running, workspace, options)
+}
+
+/** Of one that has been warmed up. */
+export async function warmRequests(
   { page, processes }: Running,
   workspace: Workspace,
-  { connections, seconds, warmUpSeconds }: LoadRounds,
+  { connections, seconds }: Pick<LoadRounds, 'connections' | 'seconds'>,
 ): Promise<RequestFigures> {
-  await load(page, { connections, seconds: warmUpSeconds }, workspace)
   const before = processorMicroseconds(processes)
   const small = await load(page, { connections, seconds }, workspace)
   const after = processorMicroseconds(processes)
@@ -138,7 +151,7 @@ async function measure(
 }
 
 /** Fast is no good if it is wrong: the right kibibyte, before anything is measured. */
-async function assertAnswers({ port, host, path, cookie }: Target): Promise<void> {
+export async function assertAnswers({ port, host, path, cookie }: Target): Promise<void> {
   const headers = { host, ...(cookie !== undefined && { cookie }) }
   const [status, body] = await new Promise<[number | undefined, string]>((resolve, reject) => {
     get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {

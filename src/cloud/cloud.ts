@@ -72,7 +72,12 @@ export interface CloudOptions extends CloudPorts {
    * they keep what they were given.
    */
   readonly cloudAuthorities?: CertificateInput | readonly CertificateInput[] | ServerAuthority
-  /** Default {@link TIME_LIMITS}. */
+  /**
+   * Default {@link TIME_LIMITS}. How long applications may take to a response head is told to their
+   * directory.
+   *
+   * @see {@link createDirectory}
+   */
   readonly limits?: Partial<TimeLimits>
   /**
    * How much of its connectors' capacity one application may hold, and one user of it; what is more

@@ -61,9 +61,17 @@ export function readPrivateKey(given: KeyInput, path: string): Uint8Array<ArrayB
   return octetsOf(block[1]!, path)
 }
 
+/** Figures ask for them again and again, and to read a certificate takes a millisecond. */
+const expiries = new WeakMap<Uint8Array, number>()
+
 /** When a certificate (DER) ends: milliseconds since 1970. */
 export function expiryOf(certificate: Uint8Array): number {
-  return new X509Certificate(certificate as Uint8Array<ArrayBuffer>).notAfter.getTime()
+  let expiry = expiries.get(certificate)
+  if (expiry === undefined) {
+    expiry = new X509Certificate(certificate as Uint8Array<ArrayBuffer>).notAfter.getTime()
+    expiries.set(certificate, expiry)
+  }
+  return expiry
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -195,8 +195,6 @@ export class Fleet {
       applications: Object.entries(applications).map(([id, { groupId, port }]) => ({
         ...{ id, groupId, externalUrl: `http://${id}.localhost/` },
         ...{ internalUrl: `http://127.0.0.1:${port}/`, preAuthentication: 'passthrough' as const },
-        // Each application has its own, whatever that of the cloud is.
-        ...(limits.responseHeadMs && { responseHeadMs: limits.responseHeadMs }),
       })),
     } as InstanceSettings['directory']
     const stateDirectory = join(this.#directory, 'state')

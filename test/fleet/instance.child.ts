@@ -92,7 +92,12 @@ const registry =
         deploymentKeys: await deploymentKeyFile(inState('deployment.key')),
       })
 const cloud = createCloud({
-  ...{ directory: createDirectory(settings.directory), registry, authority, keyRing },
+  ...{
+    directory: createDirectory(settings.directory, undefined, settings.limits),
+    registry,
+    authority,
+    keyRing,
+  },
   ...{ instance: id, instances: () => settings.instances, limits },
   queue: natsOfferQueue({ nats, keyRing }),
   cloudAuthorities: [servers.certificate],

@@ -52,6 +52,8 @@ import { ownVersion } from '../program/version.ts'
 const ONE_DAY_MS = 24 * 60 * 60 * 1000
 /** Another instance may have rotated the keys that they share. */
 const PUBLISH_MS = 60 * 60 * 1000
+/** Instances tell each other where they are every second. */
+const INSTANCES_MS = 500
 
 /** Resolves with the exit code, when it has ended. */
 export async function runCloud(given: CloudRunGiven, surroundings: Surroundings): Promise<number> {
@@ -83,6 +85,7 @@ async function serve(
   const { stateDir, users, connectors, limits, shares, alarms, audit, serviceUrl } = settings
   const instance = place?.instance ?? settings.instance ?? 'cloud-1'
   const isFirst = place?.isFirst ?? true
+  const timeLimits = limits as Partial<TimeLimits> // JSON knows no undefined
   const inState = (name: string) => join(stateDir, name)
   const log = openCloudLog(settings, place?.instance ?? settings.instance, write)
   const [given, adminCredentials] = await allOf(
@@ -104,7 +107,7 @@ async function serve(
   const health = new CloudHealth({ ...settings, health: ownHealth })
   const healthUrl = await health.open(file, closing)
   const { audit: counted, ...observed } = health.observed
-  const directory = createDirectory(settings.directory, { file, at: 'directory' })
+  const directory = createDirectory(settings.directory, { file, at: 'directory' }, timeLimits)
   // A message may quote what a part was given: its name, and whose fault it is, are enough here.
   const onError: OnError = ({ port, error }) =>
     log.tell({
@@ -121,6 +124,10 @@ async function serve(
     line,
   )
   const { servers, rotate, publishKeys, presence, openVersionStore, ...ports } = engines
+  // It is asked for once for each group with connectors, every half second.
+  const instanceUrls = rememberedFor(INSTANCES_MS, () =>
+    Object.fromEntries(presence.known().map((one) => [one.instance, one.connectorUrl])),
+  )
   // Without a location lookup only networks and failures are unusual, and countries are not known.
   const risk = new SignInRisk()
   const sink = auditSink(audit)
@@ -133,11 +140,10 @@ async function serve(
     auditRequests: audit.requests,
     ...(users.trustedProxies && { trustedProxies: users.trustedProxies }),
     instance,
-    instances: () =>
-      Object.fromEntries(presence.known().map((one) => [one.instance, one.connectorUrl])),
+    instances: instanceUrls,
     onError,
     cloudAuthorities: servers,
-    limits: limits as Partial<TimeLimits>, // JSON knows no undefined
+    limits: timeLimits,
     alarms: alarms as Partial<AlarmThresholds>,
     shares,
   })
@@ -280,6 +286,16 @@ async function serve(
 
   function complain(error: unknown): void {
     tellRefused(log, error)
+  }
+}
+
+/** What is made at most once in so many milliseconds. */
+function rememberedFor<T>(ms: number, make: () => T): () => T {
+  let made: { readonly at: number; readonly value: T } | undefined
+  return () => {
+    const now = performance.now()
+    if (made === undefined || now - made.at >= ms) made = { at: now, value: make() }
+    return made.value
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import type { Gapped } from '../../runtime/check-configuration.ts'
-import { ANSWER_FAULTS, TIME_LIMITS } from '../../protocol/internal.ts'
+import { ANSWER_FAULTS } from '../../protocol/internal.ts'
 import { BearerConfiguration } from './bearer-configuration.ts'
 import { ClientConfiguration, readClient } from './client-configuration.ts'
 import { id, text, texts } from './configuration-values.ts'
@@ -40,10 +40,7 @@ const published = {
   verifyCertificate: v.optional(v.boolean(), true),
   translate: v.optional(TranslateConfiguration),
   backendProtocol: v.optional(v.picklist(['http1', 'h2', 'h2c', 'auto'])),
-  responseHeadMs: v.optional(
-    v.pipe(v.number(), v.integer(), v.minValue(1)),
-    TIME_LIMITS.responseHeadMs,
-  ),
+  responseHeadMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   grpcHeadMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   maintenance: v.optional(MaintenanceConfiguration),
   limits: v.optional(ApplicationLimitsConfiguration),
@@ -111,12 +108,14 @@ export type ConcreteApplication = CheckedApplication & { readonly internalUrl: s
 
 /**
  * An application as the cloud knows it. `accessOf`: its conditional access, and what a segment has
- * of its own; `tenant`: its own; `wildcard`: which label of which it is.
+ * of its own; `tenant`: its own; `headMs`: its `responseHeadMs` where it names none; `wildcard`:
+ * which label of which it is.
  */
 export function readApplication(
   application: ConcreteApplication,
   accessOf: (segment?: number) => AccessRules | undefined,
   tenant: { readonly id: string; readonly issuer: string },
+  headMs: number,
   wildcard?: WildcardLabel,
 ): Application {
   const signIn = application.preAuthentication === 'oidc' ? application : undefined
@@ -128,7 +127,8 @@ export function readApplication(
     signIn?.identityHeaders,
   )
   const backendProtocol = backendProtocolOf(application.backendProtocol)
-  const { groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs } = application
+  const { groupId, preAuthentication, hostHeader, verifyCertificate } = application
+  const { responseHeadMs = headMs } = application
   const complete = {
     ...{ id, name, groupId, preAuthentication, hostHeader, verifyCertificate, responseHeadMs },
     identityHeaders,

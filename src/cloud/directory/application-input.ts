@@ -68,7 +68,10 @@ export interface PublishedInput extends PublishingInput {
    * (`h2c`), or HTTP/2 where TLS agrees on it and else HTTP/1.1 (`auto`). Default: `http1`.
    */
   readonly backendProtocol?: 'http1' | 'h2' | 'h2c' | 'auto' | undefined
-  /** Milliseconds the application may take to its response head. Default: 85 000. */
+  /**
+   * Milliseconds the application may take to its response head. Default: the directory's; that of
+   * `app-proxy cloud run` is its `limits.responseHeadMs`, 85 000.
+   */
   readonly responseHeadMs?: number | undefined
   /**
    * Milliseconds a call of gRPC may be silent before the head of its answer; its own `grpc-timeout`

@@ -11,7 +11,7 @@ import {
   type ConfigurationSource,
 } from '../../runtime/configuration-mistakes.ts'
 import { AccessPolicy, NamedLocation } from '../rules/access-policy.ts'
-import { canonicalHost } from '../../protocol/internal.ts'
+import { canonicalHost, TIME_LIMITS, type TimeLimits } from '../../protocol/internal.ts'
 import { accessKey } from '../rules/read-access.ts'
 import {
   ApplicationConfiguration,
@@ -130,12 +130,19 @@ export function readDirectory(value: unknown, source: ConfigurationSource = {}):
   return value as DirectoryInput
 }
 
+/** Limits of every application that has none of its own. @internal */
+export type DirectoryLimits = Partial<Pick<TimeLimits, 'responseHeadMs'>>
+
 /**
  * What a configuration says, with its defaults filled in.
  *
  * @throws ConfigurationInvalid with all mistakes
  */
-export function directoryContent(value: unknown, source?: ConfigurationSource): DirectoryContent {
+export function directoryContent(
+  value: unknown,
+  source?: ConfigurationSource,
+  { responseHeadMs = TIME_LIMITS.responseHeadMs }: DirectoryLimits = {},
+): DirectoryContent {
   const written = withoutUndefined(value, source)
   const mistakes = new Mistakes(written, source)
   const result = v.safeParse(WrittenDirectory, written)
@@ -154,7 +161,7 @@ export function directoryContent(value: unknown, source?: ConfigurationSource): 
       const its = { id, issuer: issuerUrlOf(issuer) }
       const wildcard = label === undefined ? undefined : { applicationId: of, label }
       const accessOf = (segment?: number) => access.get(accessKey(of, segment))
-      const read = readApplication(application, accessOf, its, wildcard)
+      const read = readApplication(application, accessOf, its, responseHeadMs, wildcard)
       return withRates(withTenantLifetime(read, session?.lifetime), application.rates, rates)
     }),
   }

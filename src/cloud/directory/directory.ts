@@ -1,7 +1,11 @@
-import { canonicalHost } from '../../protocol/internal.ts'
+import { canonicalHost, type TimeLimits } from '../../protocol/internal.ts'
 import { systemClocks } from '../../runtime/clocks.ts'
 import type { ConfigurationSource } from '../../runtime/configuration-mistakes.ts'
-import { directoryContent, type DirectoryContent } from './directory-configuration.ts'
+import {
+  directoryContent,
+  type DirectoryContent,
+  type DirectoryLimits,
+} from './directory-configuration.ts'
 import type { DirectoryInput } from './directory-input.ts'
 import type { Application, ConnectorGroup, Directory, Tenant } from './directory-port.ts'
 import { withReservedHeaders } from './reserved-headers.ts'
@@ -38,28 +42,36 @@ export interface ConfiguredDirectory extends Directory {
  *     })
  *
  * @param source said with each mistake. Default: nothing
+ * @param limits of applications that have none of their own, always: the cloud's, as a rule
  * @throws ConfigurationInvalid with all mistakes, what types cannot say among them
  * @see {@link readDirectory} for JSON out of a file
  */
 export function createDirectory(
   input: DirectoryInput,
   source?: ConfigurationSource,
+  limits?: Partial<Pick<TimeLimits, 'responseHeadMs'>>,
 ): ConfiguredDirectory {
-  return new InMemoryDirectory(input, source)
+  return new InMemoryDirectory(input, source, limits)
 }
 
 class InMemoryDirectory implements ConfiguredDirectory {
   readonly #source: ConfigurationSource | undefined
+  readonly #limits: DirectoryLimits | undefined
   #index: Index
   #since = systemClocks.wallClock()
 
-  constructor(input: DirectoryInput, source: ConfigurationSource | undefined) {
+  constructor(
+    input: DirectoryInput,
+    source: ConfigurationSource | undefined,
+    limits: DirectoryLimits | undefined,
+  ) {
     this.#source = source
-    this.#index = indexed(directoryContent(input, source))
+    this.#limits = limits
+    this.#index = indexed(directoryContent(input, source, limits))
   }
 
   replace(input: DirectoryInput, source = this.#source): void {
-    this.#index = indexed(directoryContent(input, source))
+    this.#index = indexed(directoryContent(input, source, this.#limits))
     this.#since = systemClocks.wallClock()
   }
 

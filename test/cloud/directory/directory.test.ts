@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { contentVersion } from '../../../src/cloud/directory/content-version.ts'
 import { readDirectory } from '../../../src/cloud/directory/directory-configuration.ts'
+import { createDirectory } from '../../../src/cloud/directory/directory.ts'
 import type { DirectoryInput } from '../../../src/cloud/directory/directory-input.ts'
 import { directoryOf } from './directory-of.ts'
 import {
@@ -99,6 +100,22 @@ test('fills in the defaults', () => {
     verifyCertificate: true,
     responseHeadMs: 85_000,
   })
+})
+
+test('applications without a responseHeadMs of their own take that of the directory', () => {
+  const own = { ...intranet, id: 'own', externalUrl: 'http://own.localhost/' }
+  const input = {
+    ...minimal,
+    applications: [...minimal.applications, { ...own, responseHeadMs: 3_000 }],
+  } as DirectoryInput
+  const directory = createDirectory(input, undefined, { responseHeadMs: 7_000 })
+  const usual = directoryOf(input).application('intranet')!
+  const waits = () => directory.applications().map(({ responseHeadMs }) => responseHeadMs)
+  expect(waits()).toEqual([7_000, 3_000])
+  // Connectors keep the details of a version.
+  expect(directory.application('intranet')!.version).not.toBe(usual.version)
+  directory.replace(input)
+  expect(waits()).toEqual([7_000, 3_000])
 })
 
 test('an issuer may be its URL, or what is particular about it', () => {
