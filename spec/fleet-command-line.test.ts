@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDeploymentKeyFile } from '../src/cloud/nats/index.ts'
-import type { KnownInstanceView } from '../src/cloud/admin/index.ts'
+import type { ConnectorView, KnownInstanceView } from '../src/cloud/admin/index.ts'
 import { EXIT } from '../src/cli/program/exit-codes.ts'
 import { describeWithPackages } from '../test/debian-packages.ts'
 import { get, ServedByCommand } from '../test/fleet/served-by-command.ts'
@@ -83,6 +83,31 @@ describeWithPackages(
       expect(await shown('two')).toEqual(['two serving 1'])
       const again = await served.program<Ready>('cloud run', '--config', one)
       await expect.poll(() => get(again.ready.usersUrl, '/d'), SOON).toBe('200 /d')
+    })
+
+    test('R8.3a what an operator revoked while the broker was away stays revoked, whoever is killed before it is back', async () => {
+      const file = instance('one')
+      const first = await served.program<Ready>('cloud run', '--config', file)
+      await served.connector('here', first.ready, file)
+      expect(await get(first.ready.usersUrl, '/a')).toBe('200 /a')
+      const admin = async (...words: readonly string[]) => {
+        const { code, said, lines } = await served.run('admin', ...words, '--config', file)
+        expect({ code, lines }).toEqual({ code: 0, lines: [] })
+        return said
+      }
+      const standings = async () => {
+        const { items } = JSON.parse((await admin('connectors', 'list', '--json'))[0]!) as {
+          items: ConnectorView[]
+        }
+        return items.map(({ id, standing }) => [id, standing] as const)
+      }
+      const [[id]] = (await standings()) as [readonly [string, string]]
+      await nats.stop()
+      await admin('connectors', 'revoke', id)
+      await first.kill()
+      await nats.restart()
+      await served.program<Ready>('cloud run', '--config', file)
+      expect(await standings()).toEqual([[id, 'revoked']])
     })
 
     test('R8.1c what is wrong with the broker is told at start with what is to be done, and no secret', async () => {

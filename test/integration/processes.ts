@@ -99,6 +99,13 @@ export class Example<Ready = unknown> {
     return ((await exit) as [number | null])[0]
   }
 
+  /** It gets no chance to end in order. */
+  async kill(): Promise<void> {
+    const exit = once(this.#child, 'exit')
+    this.signal('SIGKILL')
+    await exit
+  }
+
   #proc(file: string): string {
     return readFileSync(`/proc/${this.#child.pid}/${file}`, 'utf8')
   }

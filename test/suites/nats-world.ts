@@ -41,10 +41,15 @@ export class NatsWorld {
     return { connection, deploymentKeys }
   }
 
+  /** What the broker holds stays. */
+  async endInstances(): Promise<void> {
+    for (const connection of this.#connections.splice(0)) await connection.close()
+  }
+
   /** Ends all instances, and what they stored. */
   async clear(): Promise<void> {
     if (this.#connections.length === 0) return
-    for (const connection of this.#connections.splice(0)) await connection.close()
+    await this.endInstances()
     const { connection } = await this.instance()
     const manager = await jetstreamManager(connection.client)
     for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name)

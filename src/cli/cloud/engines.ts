@@ -197,9 +197,17 @@ async function openShared(
   }
   const { nats, shared } = await openNats(file, broker, instance, onError, closing)
   const { staleLimitMs } = broker
+  const unsaid = (name: string) =>
+    nats.unsaidChangesFile(join(stateDir, `${name}.${encodeURIComponent(instance)}.json`))
   return reached(file, async () => ({
-    registry: opened(await nats.openNatsRegistry(shared)),
-    revocations: opened(await nats.openNatsRevocations({ ...shared, staleLimitMs })),
+    registry: opened(
+      await nats.openNatsRegistry({ ...shared, unsaid: unsaid('unsaid-connector-changes') }),
+    ),
+    revocations: opened(
+      await nats.openNatsRevocations({
+        ...{ ...shared, staleLimitMs, unsaid: unsaid('unsaid-revocations') },
+      }),
+    ),
     grants: await nats.openNatsSessionGrants(shared),
     spentCodes: await nats.openNatsSpentCodes(shared),
     keyRingStore: opened(await nats.openNatsKeyRing(shared)),

@@ -16,7 +16,13 @@ export { type FreshnessState } from './freshness.ts'
 export { type NatsConnectionOptions, type NatsCredentials, type NatsTls } from './nats-options.ts'
 export { natsOfferQueue, type NatsOfferQueueOptions } from './nats-offer-queue.ts'
 export { createDeploymentKeyFile, DeploymentKeys, deploymentKeyFile } from './deployment-keys.ts'
-export { NatsRegistry, openNatsRegistry, type NatsEngineOptions } from './nats-registry.ts'
+export {
+  NatsRegistry,
+  openNatsRegistry,
+  type NatsEngineOptions,
+  type NatsRegistryOptions,
+} from './nats-registry.ts'
+export { unsaidChangesFile, type UnsaidChangesStore } from './unsaid-changes.ts'
 export {
   NatsRevocations,
   openNatsRevocations,

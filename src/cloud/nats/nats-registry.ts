@@ -14,6 +14,7 @@ import { TransactionalRegistry } from '../connectors/transactional-registry.ts'
 import type { DeploymentKeys } from './deployment-keys.ts'
 import type { NatsConnection } from './nats-connection.ts'
 import { isUnavailable, NatsRegistryStore } from './registry-store.ts'
+import type { UnsaidChangesStore } from './unsaid-changes.ts'
 
 /** What every engine in NATS is opened with. */
 export interface NatsEngineOptions {
@@ -25,11 +26,24 @@ export interface NatsEngineOptions {
   readonly onError?: OnError | undefined
 }
 
+/** Options of {@link openNatsRegistry}. */
+export interface NatsRegistryOptions extends NatsEngineOptions {
+  /**
+   * Where this instance keeps what it changed while the broker could not be asked, until the others
+   * know it. Default: nowhere, it is lost with the process.
+   *
+   * @see {@link unsaidChangesFile}
+   */
+  readonly unsaid?: UnsaidChangesStore | undefined
+}
+
 /**
  * While the broker cannot be asked, what is known is served, and whatever needs one place to be
  * decided in is refused (`unavailable`): registrations, certificates, approvals, tickets. A
  * connector that is drained, disabled, revoked or forgotten is so on this instance at once, and on
  * the others when the broker is back; a revocation wins over whatever was done there meanwhile.
+ *
+ * @see {@link NatsRegistryOptions} for what of it outlives the process
  */
 export class NatsRegistry extends TransactionalRegistry {
   readonly #store: NatsRegistryStore
@@ -52,7 +66,7 @@ export class NatsRegistry extends TransactionalRegistry {
       if (standing === 'active' || !isUnavailable(error)) throw error
       return this.#store.transactHere(
         (tables) => changeStanding(tables, connectorId, standing, now, change),
-        (tables) => changeStanding(tables, connectorId, standing, now, {}),
+        { kind: 'standing', connectorId, standing, now },
       )
     }
   }
@@ -68,7 +82,7 @@ export class NatsRegistry extends TransactionalRegistry {
       if (!isUnavailable(error)) throw error
       return this.#store.transactHere(
         (tables) => forgetConnector(tables, connectorId, now, change),
-        (tables) => forgetConnector(tables, connectorId, now, {}),
+        { kind: 'forget', connectorId, now },
       )
     }
   }
@@ -86,7 +100,8 @@ export class NatsRegistry extends TransactionalRegistry {
  *
  * @throws PortFailed `nats` when it cannot be read, or was sealed under other keys
  */
-export async function openNatsRegistry(options: NatsEngineOptions): Promise<NatsRegistry> {
-  const { connection, deploymentKeys, onError } = options
-  return new NatsRegistry(await NatsRegistryStore.open(connection, deploymentKeys), onError)
+export async function openNatsRegistry(options: NatsRegistryOptions): Promise<NatsRegistry> {
+  const { connection, deploymentKeys, onError, unsaid } = options
+  const store = await NatsRegistryStore.open(connection, deploymentKeys, unsaid)
+  return new NatsRegistry(store, onError)
 }

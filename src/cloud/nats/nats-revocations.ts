@@ -16,6 +16,7 @@ import {
 import type { NatsConnection } from './nats-connection.ts'
 import type { NatsEngineOptions } from './nats-registry.ts'
 import { SharedLog } from './shared-log.ts'
+import { UnsaidChanges, type UnsaidChangesStore } from './unsaid-changes.ts'
 
 /** Options of {@link openNatsRevocations}. */
 export interface NatsRevocationsOptions
@@ -25,6 +26,13 @@ export interface NatsRevocationsOptions
    * soon as it is stale. Milliseconds, default 900 000.
    */
   readonly staleLimitMs?: number | undefined
+  /**
+   * Where this instance keeps what it revoked while the broker could not be asked, until the others
+   * know it. Default: nowhere, it is lost with the process.
+   *
+   * @see {@link unsaidChangesFile}
+   */
+  readonly unsaid?: UnsaidChangesStore | undefined
 }
 
 interface Entry {
@@ -44,16 +52,16 @@ export class NatsRevocations implements SessionRevocations {
   readonly #nats: NatsConnection
   readonly #memory: MemoryRevocations
   readonly #staleLimitMs: number
-  /** By id: in effect here, and not yet known to the others. */
-  readonly #unsaid = new Map<string, Entry>()
   /** Said, and not yet heard. */
   readonly #own = new Set<string>()
   #log!: SharedLog<Entry>
+  /** In effect here, and not yet known to the others. */
+  #unsaid!: UnsaidChanges<Entry>
   #endWatch: () => void = () => undefined
   #isSaying = false
 
   private constructor(given: NatsRevocationsOptions) {
-    const { connection, onError, staleLimitMs = STALE_LIMIT_MS, ...options } = given
+    const { connection, onError, staleLimitMs = STALE_LIMIT_MS, unsaid: _, ...options } = given
     this.#nats = connection
     this.#staleLimitMs = staleLimitMs
     this.#memory = new MemoryRevocations({ ...options, ...(onError && { onError }) })
@@ -61,13 +69,19 @@ export class NatsRevocations implements SessionRevocations {
 
   /** @internal */
   static async open(options: NatsRevocationsOptions): Promise<NatsRevocations> {
-    const { connection, deploymentKeys: keys, keepMs = DAY_MS } = options
+    const { connection, deploymentKeys: keys, keepMs = DAY_MS, unsaid } = options
     const revocations = new NatsRevocations(options)
+    revocations.#unsaid = await UnsaidChanges.open(unsaid)
+    for (const { id, revocation } of revocations.#unsaid.all) {
+      revocations.#own.add(id)
+      await revocations.#memory.revoke(revocation)
+    }
     revocations.#log = await SharedLog.open<Entry>(connection, {
       ...{ name: 'revocations', keys, keepMs },
       apply: (entry) => revocations.#apply(entry),
     })
     revocations.#endWatch = connection.onChange(() => void revocations.#sayAll())
+    void revocations.#sayAll()
     return revocations
   }
 
@@ -80,12 +94,18 @@ export class NatsRevocations implements SessionRevocations {
     return state !== 'fresh' && sinceMs > this.#staleLimitMs
   }
 
+  /** @throws what the store of unsaid changes threw: it is in effect as long as this runs */
   async revoke(revocation: Revocation): Promise<void> {
     const entry = { id: randomUUID(), revocation }
     await this.#memory.revoke(revocation)
     this.#own.add(entry.id)
-    this.#unsaid.set(entry.id, entry)
-    await this.#say(entry).catch(() => undefined)
+    try {
+      await this.#say(entry)
+    } catch {
+      await this.#unsaid.add(entry)
+      // The broker may be back since.
+      void this.#sayAll()
+    }
   }
 
   isRevoked(caller: Caller, application: Application): boolean {
@@ -104,14 +124,16 @@ export class NatsRevocations implements SessionRevocations {
 
   async #say(entry: Entry): Promise<void> {
     await this.#log.append(() => ({ entry, result: undefined }))
-    this.#unsaid.delete(entry.id)
+    // What stays in the store is said again: that changes nothing.
+    await this.#unsaid.remove(entry).catch(() => undefined)
   }
 
   async #sayAll(): Promise<void> {
-    if (this.#isSaying || this.#unsaid.size === 0 || !this.#nats.isFresh) return
+    const { all } = this.#unsaid
+    if (this.#isSaying || all.length === 0 || !this.#nats.isFresh) return
     this.#isSaying = true
     try {
-      for (const entry of [...this.#unsaid.values()]) await this.#say(entry)
+      while (all.length > 0) await this.#say(all[0]!)
     } catch {
       // As soon as the connection says that it is fresh again.
     } finally {

@@ -14,9 +14,11 @@ import type {
   RegistryTable,
   RegistryTables,
 } from '../connectors/transactional-registry.ts'
+import { changeStanding, forgetConnector } from '../connectors/connector-changes.ts'
 import type { DeploymentKeys } from './deployment-keys.ts'
 import type { NatsConnection } from './nats-connection.ts'
 import { SharedLog } from './shared-log.ts'
+import { UnsaidChanges, type UnsaidChangesStore } from './unsaid-changes.ts'
 
 /** A row as it is from now on; without one it is gone. Of a longer list, what follows `kept`. */
 interface RowChange {
@@ -35,7 +37,16 @@ export interface RegistryEntry {
 /** Table and key → row; one that is `undefined` is gone. */
 type Layer = Map<string, Map<string, unknown>>
 type Reading = Pick<RegistryTables, 'get' | 'entries'>
-type Action = (tables: RegistryTables) => unknown
+
+/** What an instance may change by itself, as it is kept until the broker has it. */
+export type OwnChange =
+  | {
+      readonly kind: 'standing'
+      readonly connectorId: string
+      readonly standing: Exclude<ConnectorStanding, 'pending' | 'active'>
+      readonly now: number
+    }
+  | { readonly kind: 'forget'; readonly connectorId: string; readonly now: number }
 
 /** Entries between two bases, and rows in a part of one: some 100 KB. */
 const BASE_EVERY = 2_000
@@ -50,7 +61,7 @@ export class NatsRegistryStore implements RegistryStore {
   readonly #local: Layer = new Map()
   readonly #listeners: ((change: RegistryChange) => void)[] = []
   #log!: SharedLog<RegistryEntry>
-  #pending: Action[] = []
+  #unsaid!: UnsaidChanges<OwnChange>
   #isMerging = false
   #endWatch: () => void = () => undefined
 
@@ -58,8 +69,13 @@ export class NatsRegistryStore implements RegistryStore {
     this.#nats = nats
   }
 
-  static async open(nats: NatsConnection, keys: DeploymentKeys): Promise<NatsRegistryStore> {
+  static async open(
+    nats: NatsConnection,
+    keys: DeploymentKeys,
+    unsaid: UnsaidChangesStore | undefined,
+  ): Promise<NatsRegistryStore> {
     const store = new NatsRegistryStore(nats)
+    store.#unsaid = await UnsaidChanges.open(unsaid)
     store.#log = await SharedLog.open<RegistryEntry>(nats, {
       ...{ name: 'registry', keys },
       apply: (entry) => store.#apply(entry),
@@ -69,7 +85,9 @@ export class NatsRegistryStore implements RegistryStore {
         every: BASE_EVERY,
       },
     })
+    for (const change of store.#unsaid.all) store.#repeatHere(change)
     store.#endWatch = nats.onChange(() => void store.#merge())
+    void store.#merge()
     return store
   }
 
@@ -85,12 +103,14 @@ export class NatsRegistryStore implements RegistryStore {
     })
   }
 
-  /** In effect here at once; everywhere, by `later`, as soon as the broker can be asked. */
-  transactHere<T>(action: (tables: RegistryTables) => T, later: Action): T {
-    const { result, entry } = this.#tried(action, [this.#local, this.#rows])
-    this.#pending.push(later)
-    for (const change of entry.changes) put(this.#local, this.#whole(change, this.#local))
-    for (const change of entry.told) this.#tell(change)
+  /**
+   * In effect here at once; everywhere, by `change`, as soon as the broker can be asked.
+   *
+   * @throws what the store of unsaid changes threw: it is in effect as long as this process runs
+   */
+  async transactHere<T>(action: (tables: RegistryTables) => T, change: OwnChange): Promise<T> {
+    const result = this.#doHere(action)
+    await this.#unsaid.add(change)
     void this.#merge()
     return result
   }
@@ -106,21 +126,39 @@ export class NatsRegistryStore implements RegistryStore {
 
   /** Decides again what was decided here alone, in its order; what is not possible is not done. */
   async #merge(): Promise<void> {
-    if (this.#isMerging || this.#pending.length === 0) return
+    const { all } = this.#unsaid
+    if (this.#isMerging || all.length === 0) return
     this.#isMerging = true
     try {
-      while (this.#pending.length > 0 && this.#nats.isFresh) {
+      while (all.length > 0 && this.#nats.isFresh) {
+        const change = all[0]!
         try {
-          await this.transact(this.#pending[0]!)
+          await this.transact((tables) => repeat(tables, change))
         } catch (error) {
           if (isUnavailable(error)) return
         }
-        this.#pending.shift()
+        // What stays in the store is said again: that changes nothing.
+        await this.#unsaid.remove(change).catch(() => undefined)
       }
-      if (this.#pending.length === 0) this.#local.clear()
+      if (all.length === 0) this.#local.clear()
     } finally {
       this.#isMerging = false
     }
+  }
+
+  #repeatHere(change: OwnChange): void {
+    try {
+      this.#doHere((tables) => repeat(tables, change))
+    } catch {
+      // Others did more meanwhile: it is not possible any more.
+    }
+  }
+
+  #doHere<T>(action: (tables: RegistryTables) => T): T {
+    const { result, entry } = this.#tried(action, [this.#local, this.#rows])
+    for (const change of entry.changes) put(this.#local, this.#whole(change, this.#local))
+    for (const change of entry.told) this.#tell(change)
+    return result
   }
 
   #tried<T>(
@@ -208,6 +246,17 @@ const MISSED: Readonly<Record<ConnectorStanding, LinksFate>> = {
   draining: 'drain',
   disabled: 'cut',
   revoked: 'cut',
+}
+
+/** What somebody ordered later stays, but where this one takes away more. */
+function repeat(tables: RegistryTables, change: OwnChange): unknown {
+  const { connectorId, now } = change
+  if (change.kind === 'forget') return forgetConnector(tables, connectorId, now, {})
+  const { standing } = change
+  const row = tables.get('connectors', connectorId)
+  const isMore = standing === 'revoked' || (standing === 'disabled' && row?.standing === 'draining')
+  if (row !== undefined && (row.standingSince ?? 0) > now && !isMore) return row
+  return changeStanding(tables, connectorId, standing, now, {})
 }
 
 function put(layer: Layer, { table, key, row }: RowChange): void {

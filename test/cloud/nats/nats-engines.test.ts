@@ -1,5 +1,6 @@
 /** What instances share in NATS besides connectors: sign-outs, keys, refresh tokens. */
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { KeyRing, type Application } from '../../../src/cloud/index.ts'
@@ -12,6 +13,7 @@ import {
   openNatsRegistry,
   openNatsRevocations,
   openNatsSessionGrants,
+  unsaidChangesFile,
 } from '../../../src/cloud/nats/index.ts'
 import { SharedLog } from '../../../src/cloud/nats/shared-log.ts'
 import { CutLine } from '../../cut-line.ts'
@@ -113,6 +115,32 @@ describeWithPackages('what instances share', ['nats-server'], () => {
     expect(ring.newest).not.toBe(newest)
     expect((await grants.read('a'))!.kept.sealed).toBe('1')
     ring.close()
+  })
+
+  test('what was revoked without the broker outlives its instance, until the others know it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'unsaid-'))
+    const file = join(folder, 'unsaid.json')
+    const opened = async () =>
+      openNatsRevocations({ ...(await world.instance()), unsaid: unsaidChangesFile(file) })
+    try {
+      const first = await opened()
+      await first.revoke({ kind: 'session', id: 'said', at: NOW })
+      await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' })
+      await world.server.stop()
+      await first.revoke({ kind: 'session', id: 'unsaid', at: NOW })
+      expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
+      await world.endInstances()
+      await world.server.restart()
+      const other = await open.revocations()
+      expect(other.isRevoked(session('unsaid'), application)).toBe(false)
+      const again = await opened()
+      for (const id of ['said', 'unsaid'])
+        expect(again.isRevoked(session(id), application)).toBe(true)
+      await until(() => other.isRevoked(session('unsaid'), application))
+      await until(async () => (await readFile(file, 'utf8')) === '[]\n')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('what the broker was told is there when it was killed, and starts again', async () => {

@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
@@ -12,7 +15,11 @@ import {
   type RegistryChange,
   type TokenRegistration,
 } from '../../../src/cloud/index.ts'
-import { DeploymentKeys, openNatsRegistry } from '../../../src/cloud/nats/index.ts'
+import {
+  DeploymentKeys,
+  openNatsRegistry,
+  unsaidChangesFile,
+} from '../../../src/cloud/nats/index.ts'
 import { CutLine } from '../../cut-line.ts'
 import { describeWithPackages } from '../../debian-packages.ts'
 import { connectorRegistrySuite } from '../../suites/connector-registry.suite.ts'
@@ -147,6 +154,48 @@ describeWithPackages('a registry that instances share', ['nats-server'], () => {
     const later = await openRegistry()
     await until(async () => (await later.connector('c1'))?.standing === 'revoked')
     expect((await register(registry, 'c3')).repeated).toBe(false)
+  })
+
+  test('what an instance changed without the broker outlives it, until the others know it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'unsaid-'))
+    const file = join(folder, 'unsaid.json')
+    const opened = async () => {
+      const instance = await world.instance()
+      return openNatsRegistry({ ...instance, unsaid: unsaidChangesFile(file) })
+    }
+    try {
+      const registry = await opened()
+      for (const id of ['c1', 'c2', 'c3', 'c4']) await register(registry, id)
+      await world.server.stop()
+      await registry.setStanding('c1', 'revoked', 1)
+      await registry.setStanding('c2', 'disabled', 1)
+      await registry.setStanding('c3', 'draining', 1)
+      await registry.forget('c4', 1)
+      expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(4)
+      await registry.close()
+      await world.endInstances()
+      await world.server.restart()
+      // Meanwhile somebody approves one again.
+      const other = await openRegistry()
+      expect((await other.connector('c1'))?.standing).toBe('active')
+      await other.setStanding('c3', 'disabled', 2)
+      await other.setStanding('c3', 'active', 3)
+      const again = await opened()
+      // In effect before anything is asked of it.
+      expect((await again.connector('c1'))?.standing).toBe('revoked')
+      const standings = async () =>
+        (await other.list('contoso')).map(({ id, standing }) => `${id} ${standing}`).sort()
+      const expected = ['c1 revoked', 'c2 disabled', 'c3 active']
+      await until(async () => same(await standings(), expected))
+      await until(async () => (await readFile(file, 'utf8')) === '[]\n')
+      await writeFile(file, '{}')
+      await expect(opened()).rejects.toMatchObject({
+        code: 'ERR_CONFIGURATION_INVALID',
+        path: file,
+      })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('what was changed on both sides of a partition is merged, and a revocation wins', async () => {

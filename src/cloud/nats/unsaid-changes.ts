@@ -1,0 +1,86 @@
+/**
+ * Changes that were answered while the broker could not be asked. They are in effect on this
+ * instance, and said to the others as soon as it can be; whoever answered is bound by it, and so
+ * they are kept until then, even where its process ends before.
+ *
+ * @module
+ */
+import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
+import { ConfigurationInvalid } from '../../protocol/internal.ts'
+
+/** Where an instance keeps what the broker does not know yet. One instance, one store. */
+export interface UnsaidChangesStore {
+  /** What was saved last, values of JSON; empty: nothing was. */
+  load(): Promise<readonly unknown[]>
+  /** In place of what was saved before. Resolves once it is durable. */
+  save(changes: readonly unknown[]): Promise<void>
+}
+
+/**
+ * Such a store in a file, mode 0600. It says which connectors and sessions were revoked, and holds
+ * no key.
+ */
+export function unsaidChangesFile(path: string): UnsaidChangesStore {
+  return {
+    load: async () => {
+      const text = await readPrivateFile(path)
+      if (text === undefined) return []
+      const changes = listOf(text)
+      if (changes === undefined) throw new ConfigurationInvalid(path, 'holds no unsaid changes')
+      return changes
+    },
+    save: (changes) => replacePrivateFile(path, `${JSON.stringify(changes)}\n`),
+  }
+}
+
+function listOf(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @internal */
+export class UnsaidChanges<Change> {
+  readonly #store: UnsaidChangesStore | undefined
+  readonly #changes: Change[]
+  /** One is saved after the other: the last has the last word. */
+  #saving: Promise<void> = Promise.resolve()
+
+  private constructor(store: UnsaidChangesStore | undefined, changes: readonly Change[]) {
+    this.#store = store
+    this.#changes = [...changes]
+  }
+
+  /** With what is kept of an instance that ended; without a store nothing outlives the process. */
+  static async open<Change>(store: UnsaidChangesStore | undefined): Promise<UnsaidChanges<Change>> {
+    return new UnsaidChanges<Change>(store, ((await store?.load()) ?? []) as readonly Change[])
+  }
+
+  /** In the order in which they were made. */
+  get all(): readonly Change[] {
+    return this.#changes
+  }
+
+  /** Resolves once it is kept. */
+  add(change: Change): Promise<void> {
+    this.#changes.push(change)
+    return this.#save()
+  }
+
+  /** The others know it. */
+  remove(change: Change): Promise<void> {
+    const at = this.#changes.indexOf(change)
+    if (at < 0) return Promise.resolve()
+    this.#changes.splice(at, 1)
+    return this.#save()
+  }
+
+  #save(): Promise<void> {
+    const saving = this.#saving.then(() => this.#store?.save([...this.#changes]))
+    this.#saving = saving.catch(() => undefined)
+    return saving
+  }
+}
