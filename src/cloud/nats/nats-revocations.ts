@@ -41,6 +41,9 @@ interface Entry {
   readonly revocation: Revocation
 }
 
+const isEntry = ({ id, revocation }: Partial<Entry>): boolean =>
+  typeof id === 'string' && typeof revocation?.kind === 'string'
+
 const DAY_MS = 24 * 3_600_000
 const STALE_LIMIT_MS = 15 * 60_000
 
@@ -71,7 +74,7 @@ export class NatsRevocations implements SessionRevocations {
   static async open(options: NatsRevocationsOptions): Promise<NatsRevocations> {
     const { connection, deploymentKeys: keys, keepMs = DAY_MS, unsaid } = options
     const revocations = new NatsRevocations(options)
-    revocations.#unsaid = await UnsaidChanges.open(unsaid)
+    revocations.#unsaid = await UnsaidChanges.open(unsaid, isEntry)
     for (const { id, revocation } of revocations.#unsaid.all) {
       revocations.#own.add(id)
       await revocations.#memory.revoke(revocation)

@@ -75,7 +75,7 @@ export class NatsRegistryStore implements RegistryStore {
     unsaid: UnsaidChangesStore | undefined,
   ): Promise<NatsRegistryStore> {
     const store = new NatsRegistryStore(nats)
-    store.#unsaid = await UnsaidChanges.open(unsaid)
+    store.#unsaid = await UnsaidChanges.open(unsaid, isOwnChange)
     store.#log = await SharedLog.open<RegistryEntry>(nats, {
       ...{ name: 'registry', keys },
       apply: (entry) => store.#apply(entry),
@@ -247,6 +247,11 @@ const MISSED: Readonly<Record<ConnectorStanding, LinksFate>> = {
   disabled: 'cut',
   revoked: 'cut',
 }
+
+const isOwnChange = ({ kind, connectorId, now }: Partial<OwnChange>): boolean =>
+  (kind === 'standing' || kind === 'forget') &&
+  typeof connectorId === 'string' &&
+  typeof now === 'number'
 
 /** What somebody ordered later stays, but where this one takes away more. */
 function repeat(tables: RegistryTables, change: OwnChange): unknown {

@@ -6,7 +6,7 @@
  * @module
  */
 import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
-import { ConfigurationInvalid } from '../../protocol/internal.ts'
+import { ConfigurationInvalid, PortFailed } from '../../protocol/internal.ts'
 
 /** Where an instance keeps what the broker does not know yet. One instance, one store. */
 export interface UnsaidChangesStore {
@@ -54,9 +54,19 @@ export class UnsaidChanges<Change> {
     this.#changes = [...changes]
   }
 
-  /** With what is kept of an instance that ended; without a store nothing outlives the process. */
-  static async open<Change>(store: UnsaidChangesStore | undefined): Promise<UnsaidChanges<Change>> {
-    return new UnsaidChanges<Change>(store, ((await store?.load()) ?? []) as readonly Change[])
+  /**
+   * With what is kept of an instance that ended; without a store nothing outlives the process.
+   *
+   * @throws PortFailed `nats` when the store holds something else
+   */
+  static async open<Change>(
+    store: UnsaidChangesStore | undefined,
+    isChange: (value: Partial<Change>) => boolean,
+  ): Promise<UnsaidChanges<Change>> {
+    const kept = (await store?.load()) ?? []
+    if (!kept.every((one) => typeof one === 'object' && one !== null && isChange(one)))
+      throw new PortFailed('nats', { detail: 'what is kept of changes without the broker is none' })
+    return new UnsaidChanges<Change>(store, kept as readonly Change[])
   }
 
   /** In the order in which they were made. */

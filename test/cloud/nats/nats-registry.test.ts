@@ -188,6 +188,8 @@ describeWithPackages('a registry that instances share', ['nats-server'], () => {
       const expected = ['c1 revoked', 'c2 disabled', 'c3 active']
       await until(async () => same(await standings(), expected))
       await until(async () => (await readFile(file, 'utf8')) === '[]\n')
+      await writeFile(file, '[{}]')
+      await expect(opened()).rejects.toMatchObject({ code: 'ERR_PORT_FAILED', port: 'nats' })
       await writeFile(file, '{}')
       await expect(opened()).rejects.toMatchObject({
         code: 'ERR_CONFIGURATION_INVALID',
