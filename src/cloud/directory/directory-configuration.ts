@@ -130,7 +130,7 @@ export function readDirectory(value: unknown, source: ConfigurationSource = {}):
   return value as DirectoryInput
 }
 
-/** Limits of every application that has none of its own. @internal */
+/** Limits of every application that has none of its own. */
 export type DirectoryLimits = Partial<Pick<TimeLimits, 'responseHeadMs'>>
 
 /**
