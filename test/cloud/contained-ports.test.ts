@@ -365,6 +365,27 @@ test('everything works', async () => {
   await expect.poll(everybody, SOON).toEqual(WELL)
 })
 
+test('without random numbers everybody is told so, as soon as those that were drawn are used up', async () => {
+  told.length = 0
+  const fail = () => {
+    throw new Error('of theirs')
+  }
+  failing = { name: 'crypto.getRandomValues', fail, isAsked: false }
+  const counts = new Map<unknown, number>()
+  for (let i = 0; i < 300; i++) {
+    const { status } = await ask({ authority: 'no.example', headers: NAVIGATION })
+    counts.set(status, (counts.get(status) ?? 0) + 1)
+  }
+  expect([...counts.keys()]).toEqual([404, 500])
+  // What could not be read as a request is numbered as well.
+  expect(cloud.edge.unread!({ reason: 'user-malformed', address: '127.0.0.1' })).toBe(
+    '0000-0000-0000-0000',
+  )
+  expect(told.map(({ port }) => port)).toContain('crypto.getRandomValues')
+  failing = undefined
+  await expect.poll(everybody, SOON).toEqual(WELL)
+})
+
 test.each(Object.entries(WAYS))(
   'a function that %s is contained',
   async (way, fail) => {

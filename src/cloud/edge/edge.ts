@@ -11,6 +11,7 @@
  * @module
  */
 import {
+  type ExchangeId,
   bodyKindOf,
   ExchangeFailed,
   isReserved,
@@ -36,7 +37,7 @@ import { offeredHeaders } from './offered-headers.ts'
 import { judgedAgain } from './judged-again.ts'
 import { reachedPart } from './reached-segments.ts'
 import { LiveExchanges } from '../request/live-exchanges.ts'
-import { ExchangeIds } from '../offers/exchange-ids.ts'
+import { ExchangeIds, NO_ID } from '../offers/exchange-ids.ts'
 import type { Origin } from '../offers/origin.ts'
 import { OwnPaths } from '../request/own-paths.ts'
 import { OWN_ANSWERS } from '../pages/own-answers.ts'
@@ -226,7 +227,7 @@ export class Edge {
 
   /** The number of an answer to what a listener could not read as a request; it is in the audit. */
   unread(refused: UnreadRequest): string {
-    const requestId = requestNumberOf(this.#ids.next())
+    const requestId = requestNumberOf(this.#nextId())
     writeUnread(this.#options, { ...refused, requestId })
     return requestId
   }
@@ -241,15 +242,27 @@ export class Edge {
     const { remoteAddress, headers } = user.head
     const address = this.#addresses.of(remoteAddress, headers)
     const recorded = this.#options.auditRequests ? new RecordedUser(user, this.#options) : undefined
-    const request = new EdgeRequest(recorded ?? user, this.#ids.next(), address, this.#answers)
+    const id = this.#nextId()
+    const request = new EdgeRequest(recorded ?? user, id, address, this.#answers)
     if (recorded !== undefined) recorded.request = request
     request.user.listen(request)
+    if (id === NO_ID) return request.fail(new ExchangeFailed('cloud', 'internal'))
     try {
       this.#serve(request, limits)
         ?.catch((error: unknown) => this.#failed(request, error))
         .catch((error: unknown) => this.#unanswered(user, error))
     } catch (error) {
       this.#failed(request, error)
+    }
+  }
+
+  /** {@link NO_ID} where none can be drawn: whoever asked is told so, and goes nowhere. */
+  #nextId(): ExchangeId {
+    try {
+      return this.#ids.next()
+    } catch (error) {
+      this.#tellInternal(NO_ID, error)
+      return NO_ID
     }
   }
 

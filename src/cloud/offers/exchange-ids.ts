@@ -6,6 +6,9 @@ const OCTETS = 16
 const AT_ONCE = 256
 const DIGITS = 2 * OCTETS
 
+/** Of a request that has none, because there were no random bits. */
+export const NO_ID: ExchangeId = '0'.repeat(DIGITS)
+
 /**
  * Ids of exchanges, 128 random bits each, drawn from the generator 4 KiB at a time. The number of a
  * request is the beginning of one, see request-number.ts.
