@@ -11,7 +11,6 @@
  * @module
  */
 import {
-  type ExchangeId,
   bodyKindOf,
   ExchangeFailed,
   isReserved,
@@ -19,6 +18,7 @@ import {
   readTarget,
   requestNumberOf,
   type BodyKind,
+  type ExchangeId,
   type Target,
 } from '../../protocol/internal.ts'
 import { Containment } from '../../runtime/containment.ts'
