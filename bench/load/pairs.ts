@@ -12,14 +12,7 @@ import type { Backends, Contender } from '../contenders/contender.ts'
 import type { ReferenceBuild } from '../harness/reference-build.ts'
 import type { Workspace } from '../harness/workspace.ts'
 import type { Pair } from '../report/paired.ts'
-import {
-  assertAnswers,
-  measureRequests,
-  warmRequests,
-  type LoadRounds,
-  type RequestFigures,
-} from './rounds.ts'
-import { load } from './wrk.ts'
+import { measureRequests, startMeasured, type LoadRounds, type RequestFigures } from './rounds.ts'
 
 /** One of our contenders in both trees. */
 export interface Paired {
@@ -79,14 +72,7 @@ export async function runPairsSideBySide(
   workspace: Workspace,
   options: LoadRounds,
 ): Promise<readonly MeasuredPair[]> {
-  const { connections, warmUpSeconds: seconds } = options
-  const started = async (contender: Contender) => {
-    const part = await workspace.part()
-    const running = await contender.start(backends, part)
-    await assertAnswers(running.page)
-    await load(running.page, { connections, seconds }, part)
-    return () => warmRequests(running, part, options)
-  }
+  const started = (contender: Contender) => startMeasured(contender, backends, workspace, options)
   return inPairs(name, await started(here), await started(reference), options)
 }
 

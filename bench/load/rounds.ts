@@ -69,6 +69,19 @@ export function measureRequests(
   )
 }
 
+/** Starts one that goes on running, warmed up. What it gives measures its requests. */
+export async function startMeasured(
+  contender: Contender,
+  backends: Backends,
+  whole: Workspace,
+  options: LoadRounds,
+): Promise<() => Promise<RequestFigures>> {
+  const workspace = await whole.part()
+  const running = await started(contender, backends, workspace)
+  await warmUp(running, workspace, options)
+  return () => warmRequests(running, workspace, options)
+}
+
 function once(
   contender: Contender,
   backends: Backends,
@@ -88,12 +101,21 @@ async function inOwnWorkspace<T>(
 ): Promise<T> {
   const workspace = await whole.part()
   try {
-    const running = await contender.start(backends, workspace)
-    await assertAnswers(running.page)
+    const running = await started(contender, backends, workspace)
     return await figures(running, workspace)
   } finally {
     await workspace.close()
   }
+}
+
+async function started(
+  contender: Contender,
+  backends: Backends,
+  workspace: Workspace,
+): Promise<Running> {
+  const running = await contender.start(backends, workspace)
+  await assertAnswers(running.page)
+  return running
 }
 
 export type RequestFigures = Pick<
@@ -106,16 +128,23 @@ async function smallRequests(
   workspace: Workspace,
   options: LoadRounds,
 ): Promise<RequestFigures> {
-  const { connections, warmUpSeconds } = options
-  await load(running.page, { connections, seconds: warmUpSeconds }, workspace)
+  await warmUp(running, workspace, options)
   return warmRequests(running, workspace, options)
 }
 
+async function warmUp(
+  { page }: Running,
+  workspace: Workspace,
+  { connections, warmUpSeconds: seconds }: LoadRounds,
+): Promise<void> {
+  await load(page, { connections, seconds }, workspace)
+}
+
 /** Of one that has been warmed up. */
-export async function warmRequests(
+async function warmRequests(
   { page, processes }: Running,
   workspace: Workspace,
-  { connections, seconds }: Pick<LoadRounds, 'connections' | 'seconds'>,
+  { connections, seconds }: LoadRounds,
 ): Promise<RequestFigures> {
   const before = processorMicroseconds(processes)
   const small = await load(page, { connections, seconds }, workspace)
@@ -151,7 +180,7 @@ async function measure(
 }
 
 /** Fast is no good if it is wrong: the right kibibyte, before anything is measured. */
-export async function assertAnswers({ port, host, path, cookie }: Target): Promise<void> {
+async function assertAnswers({ port, host, path, cookie }: Target): Promise<void> {
   const headers = { host, ...(cookie !== undefined && { cookie }) }
   const [status, body] = await new Promise<[number | undefined, string]>((resolve, reject) => {
     get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
