@@ -6,6 +6,7 @@
  */
 import { compactVerify, decodeProtectedHeader, errors, type ProtectedHeaderParameters } from 'jose'
 import { systemClocks } from '../runtime/clocks.ts'
+import { remembered } from '../runtime/remembered.ts'
 import {
   ASSERTION_ALGORITHM,
   ASSERTION_TYPE,
@@ -132,12 +133,6 @@ async function findKey(source: AssertionKeySource, kid: string): Promise<CryptoK
   }
   if (source instanceof URL) return remembered(fetched, source, () => remoteKeys(source))(kid)
   return remembered(imported, source, () => new PublicKeys(source)).find(kid)
-}
-
-function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
-  let value = known.get(key)
-  if (value === undefined) known.set(key, (value = make()))
-  return value
 }
 
 function isCryptoKey(key: CryptoKey | AssertionPublicKey): key is CryptoKey {

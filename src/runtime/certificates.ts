@@ -6,6 +6,7 @@
  */
 import { ConfigurationInvalid } from '../protocol/wire/errors.ts'
 import { isOneSequence } from './der.ts'
+import { remembered } from './remembered.ts'
 import { X509Certificate } from './x509.ts'
 
 /**
@@ -66,12 +67,9 @@ const expiries = new WeakMap<Uint8Array, number>()
 
 /** When a certificate (DER) ends: milliseconds since 1970. */
 export function expiryOf(certificate: Uint8Array): number {
-  let expiry = expiries.get(certificate)
-  if (expiry === undefined) {
-    expiry = new X509Certificate(certificate as Uint8Array<ArrayBuffer>).notAfter.getTime()
-    expiries.set(certificate, expiry)
-  }
-  return expiry
+  return remembered(expiries, certificate, () =>
+    new X509Certificate(certificate as Uint8Array<ArrayBuffer>).notAfter.getTime(),
+  )
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
