@@ -179,9 +179,14 @@ export class SharedLog<Entry> implements NatsCopy {
   async #append<T>(decide: () => { readonly entry?: Entry | undefined; readonly result: T }) {
     let isAllKnown = false
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const decided = outcomeOf(decide)
-      if (decided.entry === undefined) {
-        if (isAllKnown) return decided.result()
+      let decided: ReturnType<typeof decide> | undefined
+      try {
+        decided = decide()
+      } catch (error) {
+        if (isAllKnown) throw error
+      }
+      if (decided?.entry === undefined) {
+        if (decided !== undefined && isAllKnown) return decided.result
         await this.#hearAll()
         isAllKnown = true
         continue
@@ -189,7 +194,7 @@ export class SharedLog<Entry> implements NatsCopy {
       if (!this.#nats.isFresh) throw unavailable('what is known is not fresh')
       if (await this.#put({ kind: 'entry', entry: decided.entry })) {
         void this.#putBase()
-        return decided.result()
+        return decided.result
       }
     }
     throw unavailable('others were always first')
@@ -304,21 +309,6 @@ export class SharedLog<Entry> implements NatsCopy {
 
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake()
-  }
-}
-
-/** What was decided; `result` throws what `decide` threw. */
-function outcomeOf<Entry, T>(
-  decide: () => { readonly entry?: Entry | undefined; readonly result: T },
-): { readonly entry?: Entry | undefined; readonly result: () => T } {
-  try {
-    const { entry, result } = decide()
-    return { entry, result: () => result }
-  } catch (error) {
-    const result = () => {
-      throw error
-    }
-    return { result }
   }
 }
 

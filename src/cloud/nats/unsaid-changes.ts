@@ -5,6 +5,7 @@
  *
  * @module
  */
+import * as v from 'valibot'
 import { readPrivateFile, replacePrivateFile } from '../../runtime/node/private-files.ts'
 import { ConfigurationInvalid, PortFailed } from '../../protocol/internal.ts'
 
@@ -16,6 +17,8 @@ export interface UnsaidChangesStore {
   save(changes: readonly unknown[]): Promise<void>
 }
 
+const WRITTEN = v.pipe(v.string(), v.parseJson(), v.array(v.unknown()))
+
 /**
  * Such a store in a file, mode 0600. It says which connectors and sessions were revoked, and holds
  * no key.
@@ -25,20 +28,11 @@ export function unsaidChangesFile(path: string): UnsaidChangesStore {
     load: async () => {
       const text = await readPrivateFile(path)
       if (text === undefined) return []
-      const changes = listOf(text)
-      if (changes === undefined) throw new ConfigurationInvalid(path, 'holds no unsaid changes')
-      return changes
+      const changes = v.safeParse(WRITTEN, text)
+      if (!changes.success) throw new ConfigurationInvalid(path, 'holds no unsaid changes')
+      return changes.output
     },
     save: (changes) => replacePrivateFile(path, `${JSON.stringify(changes)}\n`),
-  }
-}
-
-function listOf(text: string): readonly unknown[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
   }
 }
 
