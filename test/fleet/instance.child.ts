@@ -91,13 +91,9 @@ const registry =
         connection: nats,
         deploymentKeys: await deploymentKeyFile(inState('deployment.key')),
       })
+const directory = createDirectory(settings.directory, undefined, limits)
 const cloud = createCloud({
-  ...{
-    directory: createDirectory(settings.directory, undefined, settings.limits),
-    registry,
-    authority,
-    keyRing,
-  },
+  ...{ directory, registry, authority, keyRing },
   ...{ instance: id, instances: () => settings.instances, limits },
   queue: natsOfferQueue({ nats, keyRing }),
   cloudAuthorities: [servers.certificate],
